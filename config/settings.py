@@ -1,0 +1,151 @@
+"""What differs between two installations: one commented TOML file; secrets come only from the environment."""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
+
+
+class Unusable(Exception):
+    """The settings cannot be used; the text names the file, the key and what to write instead."""
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Station(Section):
+    """One scanner's folder."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]
+    folder: Path | None = None
+    """Where the scanner writes; default: stations/<name> under SCEAU_HOME."""
+    operator: str = "atelier"
+    profile: str = "a102-b2"
+    document_type: Literal["invoice", "order", "delivery", "contract", "other"] = "invoice"
+
+
+class Intake(Section):
+    poll_seconds: Annotated[float, Field(gt=0, le=60)] = 0.5
+    quiet_seconds: Annotated[float, Field(ge=0, le=600)] = 1.0
+    patience_seconds: Annotated[float, Field(gt=0)] = 60.0
+    processed_days: Annotated[float, Field(ge=0)] = 7.0
+    max_file_megabytes: Annotated[int, Field(gt=0)] = 4096
+    max_pages: Annotated[int, Field(gt=0)] = 2000
+    max_megapixels: Annotated[int, Field(gt=0)] = 300
+
+
+class Conformity(Section):
+    min_dpi: Annotated[float, Field(gt=0)] = 300.0
+    dpi_tolerance_percent: Annotated[float, Field(ge=0, le=10)] = 1.0
+
+
+class Reading(Section):
+    engine: Literal["rapidocr", "tesseract"] = "rapidocr"
+    languages: str = "fra+eng+deu+nld"
+    page_seconds: Annotated[float, Field(gt=0)] = 60.0
+    """Wall time that the reading of one page may take before the document is sealed without text."""
+    document_seconds: Annotated[float, Field(gt=0)] = 1800.0
+
+
+class Sealing(Section):
+    mode: Literal["practice", "production"] = "practice"
+    certificate: Path | None = None
+    """PKCS#12 file with the seal's key and certificates; its password is SCEAU_SEAL_PASSWORD."""
+    policy_oid: Annotated[str, Field(pattern=r"^[0-2](\.\d+)+$")] = "2.25.311470598730926163420310526473011268371"
+
+    @model_validator(mode="after")
+    def _production_needs_a_key(self) -> "Sealing":
+        if self.mode == "production" and self.certificate is None:
+            raise ValueError("mode = \"production\" needs a certificate: give the path of the seal's PKCS#12 file")
+        return self
+
+
+class Work(Section):
+    documents_at_once: Annotated[int, Field(ge=1, le=64)] = 2
+    child_megabytes: Annotated[int, Field(ge=256)] = 4096
+    """Address space is not limited; a child above this resident memory is ended and its page tried again."""
+
+
+class Server(Section):
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=1, le=65535)] = 8080
+
+
+class Settings(Section):
+    """Everything of one installation; `home` is where its data lives."""
+
+    home: Path
+    language: Literal["fr", "en"] = "fr"
+    entity: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,60}$")] = "essai"
+    database_url: str | None = None
+    server: Server = Server()
+    intake: Intake = Intake()
+    conformity: Conformity = Conformity()
+    reading: Reading = Reading()
+    sealing: Sealing = Sealing()
+    work: Work = Work()
+    stations: tuple[Station, ...] = Field(default=(Station(name="demo"),), alias="station")
+    seal_password: SecretStr | None = None
+
+    @field_validator("stations")
+    @classmethod
+    def _names_differ(cls, stations: tuple[Station, ...]) -> tuple[Station, ...]:
+        names = [station.name for station in stations]
+        if len(set(names)) < len(names):
+            raise ValueError("two stations have the same name")
+        return stations
+
+    def folder_of(self, station: Station) -> Path:
+        """Absolute path of the folder in which the station's scanner writes."""
+        return (self.home / (station.folder or Path("stations") / station.name)).absolute()
+
+    @property
+    def url(self) -> str:
+        """SQLAlchemy URL of the database."""
+        return self.database_url or f"sqlite:///{self.home / 'sceau.db'}"
+
+
+FILE_NAME = "sceau.toml"
+
+
+def example_text() -> str:
+    """The commented settings file as shipped."""
+    return resources.files("config").joinpath("sceau.example.toml").read_text(encoding="utf-8")
+
+
+def data_home(environment: Mapping[str, str]) -> Path:
+    """SCEAU_HOME, or ./var."""
+    return Path(environment.get("SCEAU_HOME") or "var").absolute()
+
+
+def load_settings(environment: Mapping[str, str] = os.environ) -> Settings:
+    """Settings of SCEAU_HOME/sceau.toml; where there is none yet, the shipped ones.
+
+    Raises Unusable with file, key and reason.
+    """
+    home = data_home(environment)
+    file = home / FILE_NAME
+    text = file.read_text(encoding="utf-8") if file.exists() else example_text()
+    secrets = {"seal_password": environment["SCEAU_SEAL_PASSWORD"]} if environment.get("SCEAU_SEAL_PASSWORD") else {}
+    try:
+        return Settings.model_validate({**tomllib.loads(text), "home": home, **secrets})
+    except tomllib.TOMLDecodeError as error:
+        raise Unusable(f"{file}: {error}") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise Unusable(f"{file}: {key}: {first['msg']}") from error
+
+
+def write_example(home: Path) -> Path:
+    """Put the commented settings file into `home` where there is none; returns its path."""
+    home.mkdir(parents=True, exist_ok=True)
+    file = home / FILE_NAME
+    if not file.exists():
+        file.write_text(example_text(), encoding="utf-8")
+    return file

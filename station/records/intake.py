@@ -1,0 +1,140 @@
+"""What arrived, written once: arrival, document and ledger entry in one transaction."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from sealing.ledger import Actor, ActorKind, Event
+from station.records.ledger import append_event
+from station.records.tables import Arrival, Batch, Document, Original, Sighting, State
+
+SYSTEM = Actor("system", ActorKind.SYSTEM)
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """A file whose bytes are already in the vault."""
+
+    entity: str
+    station: str
+    operator: str
+    document_type: str
+    profile: str
+    name: str
+    inode: int
+    mtime_ns: int
+    size: int
+    sha256: str
+    at: datetime
+    document_id: str
+    """Identifier for a new document; unused where the bytes were here before."""
+    clock: str = "system"
+    ours_to_move: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    arrival_id: int
+    document_id: str
+    duplicate: bool
+    again: bool
+    """This very arrival was already written: the process ended between commit and move."""
+
+
+def receive(session: Session, incoming: Incoming) -> Received:
+    """Write the arrival; exactly once for the same file lying in the same folder, however often it is tried."""
+    known = _same_visit(session, incoming)
+    if known is not None and known.moved_to is None:
+        return Received(known.id, known.document_id, known.duplicate, again=True)
+    document_id = session.scalar(sa.select(Arrival.document_id).where(Arrival.sha256 == incoming.sha256, Arrival.duplicate.is_(False)).limit(1))
+    duplicate = document_id is not None
+    if document_id is None:
+        document_id = _new_document(session, incoming)
+    arrival = Arrival(
+        station=incoming.station,
+        name=incoming.name,
+        inode=str(incoming.inode),
+        mtime_ns=incoming.mtime_ns,
+        size=incoming.size,
+        visit=0 if known is None else known.visit + 1,
+        sha256=incoming.sha256,
+        document_id=document_id,
+        duplicate=duplicate,
+        arrived_at=incoming.at,
+        moved_to=None if incoming.ours_to_move else "",
+    )
+    session.add(arrival)
+    session.execute(sa.delete(Sighting).where(Sighting.station == incoming.station, Sighting.name == incoming.name[:400]))
+    session.flush()
+    append_event(session, _received_event(incoming, document_id, duplicate))
+    return Received(arrival.id, document_id, duplicate, again=False)
+
+
+def note_moved(session: Session, arrival_id: int, moved_to: str) -> None:
+    """The file left the folder; only then may the same file be a new arrival."""
+    session.execute(sa.update(Arrival).where(Arrival.id == arrival_id).values(moved_to=moved_to))
+
+
+def unmoved(session: Session, station: str) -> list[Arrival]:
+    """Arrivals whose file had not left the folder when the process ended."""
+    return list(session.scalars(sa.select(Arrival).where(Arrival.station == station, Arrival.moved_to.is_(None)).order_by(Arrival.id)))
+
+
+def _same_visit(session: Session, incoming: Incoming) -> Arrival | None:
+    return session.scalars(
+        sa.select(Arrival)
+        .where(
+            Arrival.station == incoming.station,
+            Arrival.name == incoming.name,
+            Arrival.inode == str(incoming.inode),
+            Arrival.mtime_ns == incoming.mtime_ns,
+            Arrival.size == incoming.size,
+        )
+        .order_by(Arrival.visit.desc())
+        .limit(1)
+    ).first()
+
+
+def _new_document(session: Session, incoming: Incoming) -> str:
+    if session.get(Original, incoming.sha256) is None:
+        session.add(Original(sha256=incoming.sha256, size=incoming.size, kept_at=incoming.at))
+    # A lone file is a batch of one, closed at once.
+    session.add(Batch(id=incoming.document_id, station=incoming.station, opened_at=incoming.at, closed_at=incoming.at))
+    session.flush()
+    session.add(
+        Document(
+            id=incoming.document_id,
+            entity=incoming.entity,
+            batch_id=incoming.document_id,
+            station=incoming.station,
+            operator=incoming.operator,
+            document_type=incoming.document_type,
+            title=incoming.name,
+            state=State.RECEIVED,
+            received_at=incoming.at,
+            changed_at=incoming.at,
+        )
+    )
+    session.flush()
+    return incoming.document_id
+
+
+def _received_event(incoming: Incoming, document_id: str, duplicate: bool) -> Event:
+    return Event(
+        entity=incoming.entity,
+        type="duplicate" if duplicate else "received",
+        objects={"document": document_id, "original": incoming.sha256},
+        actor=SYSTEM,
+        at=incoming.at,
+        clock=incoming.clock,
+        payload={
+            "station": incoming.station,
+            "operator": incoming.operator,
+            "profile": incoming.profile,
+            "document_type": incoming.document_type,
+            "name": incoming.name,
+            "size": str(incoming.size),
+        },
+    )

@@ -1,0 +1,328 @@
+"""The tables. Files, documents and pages are many-to-many: one file may hold many documents, one document may come from several files."""
+
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+
+from capture.findings import Authority, Level
+
+
+class Moment(sa.TypeDecorator[datetime]):
+    """A UTC time with its zone, on databases that keep zones and on those that do not."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:  # noqa: ARG002
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a stored time needs its zone")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:  # noqa: ARG002
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class State(StrEnum):
+    """Where a document stands in intake; what happens to it over weeks is the workflow's."""
+
+    RECEIVED = "received"
+    JUDGED = "judged"
+    HELD = "held"
+    READ = "read"
+    SEALED = "sealed"
+    FAILED = "failed"
+    DUPLICATE = "duplicate"
+    SET_ASIDE = "set aside"
+
+
+MOVES: dict[State, frozenset[State]] = {
+    State.RECEIVED: frozenset({State.JUDGED, State.HELD, State.FAILED, State.DUPLICATE}),
+    State.JUDGED: frozenset({State.READ, State.HELD, State.FAILED}),
+    State.HELD: frozenset({State.RECEIVED, State.SET_ASIDE}),
+    State.READ: frozenset({State.SEALED, State.HELD, State.FAILED}),
+    State.FAILED: frozenset({State.RECEIVED, State.SET_ASIDE}),
+    State.SEALED: frozenset(),
+    State.DUPLICATE: frozenset(),
+    State.SET_ASIDE: frozenset({State.RECEIVED}),
+}
+"""A decision sends a held or failed document back to `received`: it is worked again from the start, with the decision in hand."""
+
+OPEN_STATES = frozenset({State.RECEIVED, State.JUDGED, State.READ})
+"""States in which a worker has something to do."""
+
+
+def choice(kind: type[StrEnum]) -> sa.Enum:
+    """A column of a StrEnum that stores values, not member names, as plain text."""
+    return sa.Enum(kind, values_callable=lambda members: [m.value for m in members], native_enum=False, length=20, create_constraint=False)
+
+
+class Base(DeclarativeBase):
+    type_annotation_map = {  # noqa: RUF012 SQLAlchemy's own form
+        datetime: Moment,
+        dict[str, Any]: sa.JSON,
+        list[Any]: sa.JSON,
+        State: choice(State),
+        Level: choice(Level),
+        Authority: choice(Authority),
+    }
+    metadata = sa.MetaData(
+        naming_convention={
+            "ix": "ix_%(column_0_label)s",
+            "uq": "uq_%(table_name)s_%(column_0_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+
+
+class Original(Base):
+    """Bytes in the vault, once, by their SHA-256."""
+
+    __tablename__ = "original"
+    sha256: Mapped[str] = mapped_column(sa.String(64), primary_key=True)
+    size: Mapped[int] = mapped_column(sa.BigInteger)
+    kept_at: Mapped[datetime]
+
+
+class Batch(Base):
+    """What an operator fed together; a lone file is a batch of one."""
+
+    __tablename__ = "batch"
+    id: Mapped[str] = mapped_column(sa.String(32), primary_key=True)
+    station: Mapped[str] = mapped_column(sa.String(40))
+    opened_at: Mapped[datetime]
+    closed_at: Mapped[datetime | None]
+
+
+class Document(Base):
+    __tablename__ = "document"
+    id: Mapped[str] = mapped_column(sa.String(32), primary_key=True)
+    entity: Mapped[str] = mapped_column(sa.String(60))
+    batch_id: Mapped[str] = mapped_column(sa.ForeignKey("batch.id"))
+    station: Mapped[str] = mapped_column(sa.String(40))
+    operator: Mapped[str] = mapped_column(sa.String(80))
+    document_type: Mapped[str] = mapped_column(sa.String(20))
+    title: Mapped[str] = mapped_column(sa.Text)
+    """The file's name as a person may read it."""
+    state: Mapped[State] = mapped_column(index=True)
+    verdict: Mapped[str | None] = mapped_column(sa.String(10))
+    """conform, review or blocked; None until judged."""
+    paper_stays: Mapped[bool] = mapped_column(default=False)
+    """Worked although it does not conform: the paper remains the original and may not be destroyed."""
+    received_at: Mapped[datetime]
+    changed_at: Mapped[datetime] = mapped_column(index=True)
+    revision: Mapped[int] = mapped_column(default=1)
+    attempt: Mapped[int] = mapped_column(default=1)
+    queued: Mapped[int] = mapped_column(default=0)
+    """The newest attempt that was given to the engine."""
+    tries: Mapped[int] = mapped_column(default=0)
+    try_at: Mapped[datetime | None]
+    """Not before this time, after a passing trouble."""
+    problem: Mapped[str | None] = mapped_column(sa.String(40))
+    """Code of the trouble a person should know of."""
+    problem_detail: Mapped[str | None] = mapped_column(sa.Text)
+
+    arrivals: Mapped[list["Arrival"]] = relationship(back_populates="document", order_by="Arrival.id")
+    pages: Mapped[list["PageRow"]] = relationship(back_populates="document", order_by="PageRow.number")
+    findings: Mapped[list["FindingRow"]] = relationship(back_populates="document", order_by="FindingRow.id")
+    fields: Mapped[list["FieldRow"]] = relationship(back_populates="document", order_by="FieldRow.id")
+    archives: Mapped[list["Archive"]] = relationship(back_populates="document", order_by="Archive.version")
+    readings: Mapped[list["Reading"]] = relationship(back_populates="document", order_by="Reading.version")
+    decisions: Mapped[list["Decision"]] = relationship(back_populates="document", order_by="Decision.id")
+
+
+class Arrival(Base):
+    """One file that came; unique, so that a restart between commit and move is no false duplicate."""
+
+    __tablename__ = "arrival"
+    __table_args__ = (sa.UniqueConstraint("station", "name", "inode", "mtime_ns", "size", "visit"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    station: Mapped[str] = mapped_column(sa.String(40))
+    name: Mapped[str] = mapped_column(sa.Text)
+    """The file's name; bytes that are not UTF-8 are written \\xNN."""
+    inode: Mapped[str] = mapped_column(sa.String(24))
+    mtime_ns: Mapped[int] = mapped_column(sa.BigInteger)
+    size: Mapped[int] = mapped_column(sa.BigInteger)
+    visit: Mapped[int]
+    """How often the very same file was put into the folder again."""
+    sha256: Mapped[str] = mapped_column(sa.ForeignKey("original.sha256"), index=True)
+    document_id: Mapped[str] = mapped_column(sa.ForeignKey("document.id"), index=True)
+    duplicate: Mapped[bool]
+    """The same bytes had arrived before: `document_id` is the document they already were."""
+    arrived_at: Mapped[datetime] = mapped_column(index=True)
+    moved_to: Mapped[str | None] = mapped_column(sa.Text)
+    """Absolute path under processed/; None until moved, empty where the file was not ours to move."""
+    emptied_at: Mapped[datetime | None]
+    document: Mapped[Document] = relationship(back_populates="arrivals")
+
+
+class PageRow(Base):
+    """One sheet side of a document, as coded in its original; a superseded page stays."""
+
+    __tablename__ = "page"
+    __table_args__ = (sa.UniqueConstraint("document_id", "number", "superseded"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    document_id: Mapped[str] = mapped_column(sa.ForeignKey("document.id"), index=True)
+    number: Mapped[int]
+    superseded: Mapped[int] = mapped_column(default=0)
+    sha256: Mapped[str] = mapped_column(sa.ForeignKey("original.sha256"))
+    coding: Mapped[dict[str, Any]]
+    """The page's `capture.scan.Page` as JSON."""
+    raster: Mapped[str | None] = mapped_column(sa.String(64))
+    """Canonical raster v1, hexadecimal SHA-256; None where the page does not decode."""
+    document: Mapped[Document] = relationship(back_populates="pages")
+
+
+class FindingRow(Base):
+    __tablename__ = "finding"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    document_id: Mapped[str] = mapped_column(sa.ForeignKey("document.id"), index=True)
+    page: Mapped[int | None]
+    code: Mapped[str] = mapped_column(sa.String(40))
+    level: Mapped[Level]
+    clause: Mapped[str | None] = mapped_column(sa.String(10))
+    authority: Mapped[Authority]
+    measured: Mapped[str | None] = mapped_column(sa.Text)
+    limit: Mapped[str | None] = mapped_column(sa.Text)
+    document: Mapped[Document] = relationship(back_populates="findings")
+
+
+class Reading(Base):
+    """A text of a document; versions stand beside the sealed image, which is never sealed again for one."""
+
+    __tablename__ = "reading"
+    __table_args__ = (sa.UniqueConstraint("document_id", "version"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    document_id: Mapped[str] = mapped_column(sa.ForeignKey("document.id"), index=True)
+    version: Mapped[int]
+    engine: Mapped[str] = mapped_column(sa.String(80))
+    path: Mapped[str] = mapped_column(sa.Text)
+    """Relative to SCEAU_HOME."""
+    words: Mapped[int]
+    in_archive: Mapped[bool]
+    read_at: Mapped[datetime]
+    document: Mapped[Document] = relationship(back_populates="readings")
+
+
+class FieldRow(Base):
+    """A value read from a document; a newer reading replaces it, a person's correction is a row of its own."""
+
+    __tablename__ = "field"
+    __table_args__ = (sa.UniqueConstraint("document_id", "name", "source"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    document_id: Mapped[str] = mapped_column(sa.ForeignKey("document.id"), index=True)
+    name: Mapped[str] = mapped_column(sa.String(40))
+    source: Mapped[str] = mapped_column(sa.String(10))
+    """read, person, rule, xml."""
+    value: Mapped[str | None] = mapped_column(sa.Text)
+    """Canonical text: ISO date, decimal with a point."""
+    raw: Mapped[str | None] = mapped_column(sa.Text)
+    page: Mapped[int | None]
+    box: Mapped[list[Any] | None]
+    confidence: Mapped[float | None]
+    reason: Mapped[str | None] = mapped_column(sa.Text)
+    document: Mapped[Document] = relationship(back_populates="fields")
+
+
+class Archive(Base):
+    """One sealed PDF/A-3, by its SHA-256; one per version of a document."""
+
+    __tablename__ = "archive"
+    __table_args__ = (sa.UniqueConstraint("document_id", "version"),)
+    sha256: Mapped[str] = mapped_column(sa.String(64), primary_key=True)
+    document_id: Mapped[str] = mapped_column(sa.ForeignKey("document.id"), index=True)
+    version: Mapped[int]
+    size: Mapped[int] = mapped_column(sa.BigInteger)
+    attached: Mapped[int] = mapped_column(sa.BigInteger)
+    """Bytes of the attachments inside."""
+    level: Mapped[str] = mapped_column(sa.String(20))
+    """Evidence level in words of ETSI EN 319 142-1: B-LTA…"""
+    practice: Mapped[bool]
+    checks: Mapped[list[Any]]
+    """What was proved after writing: name, ok, detail."""
+    sealed_at: Mapped[datetime]
+    document: Mapped[Document] = relationship(back_populates="archives")
+
+
+class Decision(Base):
+    """What a person decided about a held document."""
+
+    __tablename__ = "decision"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    document_id: Mapped[str] = mapped_column(sa.ForeignKey("document.id"), index=True)
+    choice: Mapped[str] = mapped_column(sa.String(20))
+    """treat (worked, the paper stays the original), rescan (set aside, a new scan is expected), retry."""
+    reason: Mapped[str] = mapped_column(sa.Text)
+    actor: Mapped[str] = mapped_column(sa.String(32))
+    decided_at: Mapped[datetime]
+    document: Mapped[Document] = relationship(back_populates="decisions")
+
+
+class Person(Base):
+    """Who may sign in; the ledger knows only the pseudonym."""
+
+    __tablename__ = "person"
+    login: Mapped[str] = mapped_column(sa.String(80), primary_key=True)
+    pseudonym: Mapped[str] = mapped_column(sa.String(32), unique=True)
+    password_hash: Mapped[str | None] = mapped_column(sa.Text)
+    practice: Mapped[bool] = mapped_column(default=False)
+
+
+class LedgerRow(Base):
+    """One entry of an entity's log. Triggers refuse update and delete."""
+
+    __tablename__ = "ledger"
+    entity: Mapped[str] = mapped_column(sa.String(60), primary_key=True)
+    sequence: Mapped[int] = mapped_column(sa.BigInteger, primary_key=True, autoincrement=False)
+    entry: Mapped[bytes]
+    """Canonical bytes, entry format v1: the Merkle leaf."""
+    root: Mapped[bytes]
+    """Tree head after this entry (RFC 6962)."""
+    peaks: Mapped[bytes]
+    """Roots of the complete subtrees after this entry, 32 bytes each, largest first."""
+
+
+class LedgerPayload(Base):
+    """What an entry commits to; erasable with its salt, never changed."""
+
+    __tablename__ = "ledger_payload"
+    entity: Mapped[str] = mapped_column(sa.String(60), primary_key=True)
+    sequence: Mapped[int] = mapped_column(sa.BigInteger, primary_key=True, autoincrement=False)
+    document_id: Mapped[str | None] = mapped_column(sa.String(32), index=True)
+    type: Mapped[str] = mapped_column(sa.String(40))
+    at: Mapped[datetime]
+    salt: Mapped[bytes]
+    body: Mapped[bytes]
+    """Canonical JSON."""
+
+
+class Sighting(Base):
+    """A file that lies in a station's folder and is not taken in, with the reason; gone when it is taken or removed."""
+
+    __tablename__ = "sighting"
+    station: Mapped[str] = mapped_column(sa.String(40), primary_key=True)
+    name: Mapped[str] = mapped_column(sa.String(400), primary_key=True)
+    reason: Mapped[str] = mapped_column(sa.String(40))
+    detail: Mapped[str | None] = mapped_column(sa.Text)
+    since: Mapped[datetime]
+
+
+class Worker(Base):
+    """A process that works documents; its heartbeat tells the living from the dead."""
+
+    __tablename__ = "worker"
+    executor: Mapped[str] = mapped_column(sa.String(80), primary_key=True)
+    kind: Mapped[str] = mapped_column(sa.String(10))
+    """serve, work or take."""
+    pid: Mapped[int]
+    started_at: Mapped[datetime]
+    beat_at: Mapped[datetime]
+    taken_at: Mapped[datetime | None]
+    """Last successful intake."""
