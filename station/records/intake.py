@@ -48,7 +48,9 @@ def receive(session: Session, incoming: Incoming) -> Received:
     known = _same_visit(session, incoming)
     if known is not None and known.moved_to is None:
         return Received(known.id, known.document_id, known.duplicate, again=True)
-    document_id = session.scalar(sa.select(Arrival.document_id).where(Arrival.sha256 == incoming.sha256, Arrival.duplicate.is_(False)).limit(1))
+    document_id = session.scalar(
+        sa.select(Arrival.document_id).where(Arrival.sha256 == incoming.sha256, Arrival.duplicate.is_(False)).limit(1)
+    )
     duplicate = document_id is not None
     if document_id is None:
         document_id = _new_document(session, incoming)

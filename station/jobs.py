@@ -1,0 +1,121 @@
+"""The execution engine, DBOS, and the only file that knows it: a document's work survives the death of the process that did it.
+
+`work` steps happen at least once and are written to be repeated; `record` steps happen exactly once, for their rows, their ledger entry
+and their checkpoint commit in one transaction.
+"""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ParamSpec, TypeAlias, TypeVar, cast
+
+import sqlalchemy as sa
+from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetWorkflowID, SQLAlchemyDatasource
+from sqlalchemy.orm import Session
+
+from station.records.database import Database, prepare_sqlite
+
+P = ParamSpec("P")
+R = TypeVar("R")
+Story: TypeAlias = Callable[["Steps", str, int], str]
+"""(steps, document id, attempt) → the state in which it ends."""
+QUEUE = "documents"
+APPLICATION_VERSION = "sceau-1"
+"""Pinned: a workflow begun by an older build is finished by a newer one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """The two kinds of step that a story is made of."""
+
+    datasource: SQLAlchemyDatasource
+
+    def work(self, name: str, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """At least once; the result must be small and plain JSON."""
+        return DBOS.run_step({"name": name}, function, *args, **kwargs)
+
+    def record(self, name: str, function: Callable[[Session], R]) -> R:
+        """Exactly once, in one transaction."""
+        source = self.datasource
+
+        def within() -> R:
+            return function(source.sql_session())
+
+        return source.run_tx_step({"name": name, "isolation_level": _isolation(source)}, within)
+
+
+class Engine:
+    """One executor: takes documents from the queue and runs their story."""
+
+    def __init__(self, database: Database, home: Path, executor: str, at_once: int, story: Story) -> None:
+        self._database = database
+        self._executor = executor
+        self._at_once = at_once
+        serializer = DBOSPortableJSONSerializer()
+        logging.getLogger("dbos").setLevel(logging.WARNING)
+        DBOS(config=self._config(home, serializer))
+        self._steps = SQLAlchemyDatasource.create(database.url, engine=database.writer, serializer=serializer)
+        steps = Steps(self._steps)
+
+        @DBOS.workflow(name="document")
+        def document(document_id: str, attempt: int) -> str:
+            return story(steps, document_id, attempt)
+
+        self._workflow = document
+
+    def start(self) -> None:
+        """Recover what this executor left unfinished, then take from the queue."""
+        DBOS.launch()
+        DBOS.register_queue(QUEUE, worker_concurrency=self._at_once, polling_interval_sec=0.1)
+
+    def stop(self, patience_seconds: int = 20) -> None:
+        """Let running documents finish for a while; what does not is recovered at the next start."""
+        DBOS.destroy(workflow_completion_timeout_sec=patience_seconds, destroy_registry=True)
+
+    def enqueue(self, document_id: str, attempt: int) -> None:
+        """Queue one attempt at a document; the same attempt twice is one workflow."""
+        with SetWorkflowID(f"document-{document_id}-{attempt}"):
+            DBOS.enqueue_workflow(QUEUE, self._workflow, document_id, attempt)
+
+    def take_over(self, dead_executor: str) -> int:
+        """Give the unfinished work of a dead executor to the living; returns how many documents."""
+        pending = DBOS.list_workflows(executor_id=dead_executor, status="PENDING", load_input=False, load_output=False)
+        for workflow in pending:
+            DBOS.resume_workflow(workflow.workflow_id, queue_name=QUEUE)
+        return len(pending)
+
+    def _config(self, home: Path, serializer: DBOSPortableJSONSerializer) -> DBOSConfig:
+        config: dict[str, Any] = {
+            "name": "sceau",
+            "application_version": APPLICATION_VERSION,
+            "executor_id": self._executor,
+            "serializer": serializer,
+            "log_level": "WARNING",
+            "use_listen_notify": False,
+        }
+        if self._database.url.startswith("sqlite"):
+            # A file of its own: it holds nothing that could not be queued again, and its polling never waits for the records.
+            config["system_database_url"] = f"sqlite:///{home / 'engine.db'}"
+            config["system_database_engine"] = engine_file(home)
+        else:
+            config["system_database_url"] = self._database.url
+        return cast(DBOSConfig, config)
+
+
+def engine_file(home: Path) -> sa.Engine:
+    """SQLite for DBOS' own tables, opened as safely as ours."""
+    engine = sa.create_engine(f"sqlite:///{home / 'engine.db'}", connect_args={"check_same_thread": False})
+
+    @sa.event.listens_for(engine, "connect")
+    def prepare(connection: Any, _record: object) -> None:
+        # DBOS writes its own BEGINs, so ours would nest: the driver's implicit one is made IMMEDIATE instead, as DBOS does.
+        connection.isolation_level = "IMMEDIATE"
+        prepare_sqlite(connection)
+
+    return engine
+
+
+def _isolation(source: SQLAlchemyDatasource) -> Any:
+    # PostgreSQL: SERIALIZABLE failed more often than it committed when measured; the ledger's advisory lock gives the order.
+    return "SERIALIZABLE" if source.engine.dialect.name == "sqlite" else "READ COMMITTED"

@@ -1,0 +1,128 @@
+"""The one place that turns troubles into words for a person: what happened, that nothing is lost, what to do."""
+
+import errno
+from dataclasses import dataclass
+from datetime import timedelta
+
+SAFE_FR = "Rien n'est perdu : l'original est au coffre."
+SAFE_EN = "Nothing is lost: the original is in the vault."
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A trouble as a person reads it; `retry` is the wait before the station tries again by itself, None where a person must act."""
+
+    code: str
+    happened: str
+    safe: str
+    todo: str
+    happened_en: str
+    safe_en: str
+    todo_en: str
+    retry: timedelta | None = None
+
+    def words(self, language: str = "fr") -> str:
+        parts = (self.happened_en, self.safe_en, self.todo_en) if language == "en" else (self.happened, self.safe, self.todo)
+        return " ".join(part for part in parts if part)
+
+
+def _problem(code: str, fr: tuple[str, str], en: tuple[str, str], retry: timedelta | None = None, safe: bool = True) -> Problem:
+    return Problem(code, fr[0], SAFE_FR if safe else "", fr[1], en[0], SAFE_EN if safe else "", en[1], retry)
+
+
+PROBLEMS: dict[str, Problem] = {
+    p.code: p
+    for p in (
+        _problem(
+            "disk-full",
+            ("Le disque est plein.", "Libérez de la place : le document sera repris tout seul."),
+            ("The disk is full.", "Free some space: the document will be resumed by itself."),
+            timedelta(seconds=30),
+        ),
+        _problem(
+            "timestamp-unavailable",
+            ("L'autorité d'horodatage n'a pas répondu.", "Le document sera scellé tout seul à un prochain essai."),
+            ("The timestamp authority did not answer.", "The document will be sealed by itself on a later try."),
+            timedelta(seconds=30),
+        ),
+        _problem(
+            "key-unusable",
+            ("La clé de scellement ne s'ouvre pas.", "Vérifiez le certificat et son mot de passe (sceau doctor), puis réessayez."),
+            ("The sealing key cannot be opened.", "Check the certificate and its password (sceau doctor), then retry."),
+        ),
+        _problem(
+            "proof-failed",
+            (
+                "La relecture du fichier scellé ne prouve pas que l'image est identique ; il n'a pas été archivé.",
+                "Réessayez ; si cela se répète, joignez le détail technique à votre demande d'assistance.",
+            ),
+            (
+                "Reading the sealed file back did not prove that the image is identical; it was not archived.",
+                "Retry; if it happens again, add the technical details to your support request.",
+            ),
+        ),
+        _problem(
+            "cannot-archive",
+            (
+                "Cette image ne peut pas entrer dans un PDF/A sans être modifiée.",
+                "Renumérisez la feuille en TIFF ou PNG couleur 24 bits, ou gardez le papier.",
+            ),
+            (
+                "This image cannot enter a PDF/A without being changed.",
+                "Scan the sheet again as 24-bit colour TIFF or PNG, or keep the paper.",
+            ),
+        ),
+        _problem(
+            "poison-page",
+            (
+                "Une page a fait tomber trois fois le programme qui la lit ; le document est mis de côté.",
+                "Renumérisez la feuille ; les autres documents continuent.",
+            ),
+            (
+                "One page ended the program that reads it three times; the document is set aside.",
+                "Scan the sheet again; the other documents go on.",
+            ),
+        ),
+        _problem(
+            "over-budget",
+            ("Le travail sur ce document a dépassé son temps.", "Réessayez ; une page démesurée peut en être la cause."),
+            ("The work on this document outlasted its time.", "Retry; an oversized page may be the cause."),
+        ),
+        _problem(
+            "vault-damaged",
+            (
+                "L'original au coffre ne correspond plus à son empreinte.",
+                "Remettez le fichier d'origine dans le dossier de la station et faites contrôler le disque.",
+            ),
+            (
+                "The original in the vault no longer matches its fingerprint.",
+                "Put the original file into the station's folder again and have the disk checked.",
+            ),
+            safe=False,
+        ),
+        _problem(
+            "unexpected",
+            ("Une erreur imprévue a arrêté le traitement.", "Réessayez ; le détail technique est au journal du poste."),
+            ("An unexpected error stopped the work.", "Retry; the technical details are in the station's log."),
+        ),
+    )
+}
+
+
+def problem_of(error: BaseException) -> Problem:
+    """Words for any trouble; what has none of its own is `unexpected`."""
+    name = type(error).__name__
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return PROBLEMS["disk-full"]
+    return PROBLEMS[_BY_NAME.get(name, "unexpected")]
+
+
+_BY_NAME = {
+    "DiskFull": "disk-full",
+    "TimestampUnavailable": "timestamp-unavailable",
+    "KeyUnusable": "key-unusable",
+    "CannotArchive": "cannot-archive",
+    "PoisonPage": "poison-page",
+    "OverBudget": "over-budget",
+    "DamagedOriginal": "vault-damaged",
+}

@@ -1,0 +1,277 @@
+"""Documents as the pipeline changes them and as the screens ask for them."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session, selectinload
+
+from capture.findings import Finding
+from station.records.tables import (
+    MOVES,
+    OPEN_STATES,
+    Archive,
+    Arrival,
+    Decision,
+    Document,
+    FieldRow,
+    FindingRow,
+    Original,
+    PageRow,
+    Person,
+    Reading,
+    Sighting,
+    State,
+    Worker,
+)
+
+
+class WrongMove(Exception):
+    """A document cannot go from where it stands to there."""
+
+
+class Unknown(Exception):
+    """No document has this identifier."""
+
+
+def get_document(session: Session, document_id: str) -> Document:
+    """Raises Unknown."""
+    document = session.get(Document, document_id)
+    if document is None:
+        raise Unknown(document_id)
+    return document
+
+
+def move_document(document: Document, state: State, at: datetime) -> None:
+    """Raises WrongMove where `tables.MOVES` has no such move; standing still is none."""
+    if state != document.state:
+        if state not in MOVES[document.state]:
+            raise WrongMove(f"{document.state} → {state}")
+        document.state = state
+    document.changed_at = at
+    document.revision += 1
+
+
+def due_documents(session: Session, now: datetime) -> list[Document]:
+    """Documents with work to do that the engine has not been given yet, oldest first."""
+    return list(
+        session.scalars(
+            sa.select(Document)
+            .where(
+                Document.state.in_(OPEN_STATES),
+                Document.queued < Document.attempt,
+                sa.or_(Document.try_at.is_(None), Document.try_at <= now),
+            )
+            .order_by(Document.received_at)
+            .limit(500)
+        )
+    )
+
+
+def mark_queued(session: Session, document_id: str, attempt: int) -> None:
+    session.execute(sa.update(Document).where(Document.id == document_id).values(queued=attempt))
+
+
+def retry_later(document: Document, problem: str, detail: str, at: datetime, delay: timedelta) -> None:
+    """A passing trouble: the document is tried again by itself, for ever, and the screens say so."""
+    document.problem, document.problem_detail = problem, detail
+    document.tries += 1
+    document.attempt += 1
+    document.try_at = at + delay
+    document.changed_at = at
+    document.revision += 1
+
+
+def replace_findings(session: Session, document_id: str, findings: Iterable[Finding]) -> None:
+    session.execute(sa.delete(FindingRow).where(FindingRow.document_id == document_id))
+    session.add_all(FindingRow(document_id=document_id, **asdict(finding)) for finding in findings)
+
+
+def add_finding(session: Session, document_id: str, finding: Finding) -> None:
+    session.add(FindingRow(document_id=document_id, **asdict(finding)))
+
+
+def finding_of(row: FindingRow) -> Finding:
+    return Finding(row.code, row.level, row.clause, row.authority, row.page, row.measured, row.limit)
+
+
+@dataclass(frozen=True, slots=True)
+class PageFact:
+    """One judged page, as stored."""
+
+    number: int
+    sha256: str
+    coding: Mapping[str, Any]
+    raster: str | None
+
+
+def replace_pages(session: Session, document_id: str, pages: Sequence[PageFact]) -> None:
+    session.execute(sa.delete(PageRow).where(PageRow.document_id == document_id, PageRow.superseded == 0))
+    session.add_all(
+        PageRow(document_id=document_id, number=p.number, sha256=p.sha256, coding=dict(p.coding), raster=p.raster) for p in pages
+    )
+
+
+def replace_fields(session: Session, document_id: str, rows: Iterable[FieldRow]) -> None:
+    """Newly read values take the place of those read before; what a person typed stays."""
+    session.execute(sa.delete(FieldRow).where(FieldRow.document_id == document_id, FieldRow.source == "read"))
+    session.add_all(rows)
+
+
+def next_version(session: Session, table: type[Archive] | type[Reading], document_id: str) -> int:
+    newest = session.scalar(sa.select(sa.func.max(table.version)).where(table.document_id == document_id))
+    return (newest or 0) + 1
+
+
+# --- questions of the screens -------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """One screenful of documents, newest first."""
+
+    documents: list[Document]
+    total: int
+    page: int
+    pages: int
+
+
+def list_documents(session: Session, *, states: Sequence[State] = (), search: str = "", page: int = 1, size: int = 50) -> Slice:
+    """Documents with their findings, fields and archives loaded; `search` looks into titles and field values."""
+    query = sa.select(Document)
+    if states:
+        query = query.where(Document.state.in_(states))
+    if search.strip():
+        pattern = "%" + search.strip().replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
+        found = sa.select(FieldRow.document_id).where(FieldRow.value.ilike(pattern, escape="\\"))
+        query = query.where(sa.or_(Document.title.ilike(pattern, escape="\\"), Document.id.in_(found)))
+    total = session.scalar(sa.select(sa.func.count()).select_from(query.subquery())) or 0
+    pages = max(1, -(-total // size))
+    page = min(max(1, page), pages)
+    rows = session.scalars(
+        query.options(
+            selectinload(Document.findings),
+            selectinload(Document.fields),
+            selectinload(Document.archives),
+            selectinload(Document.arrivals),
+            selectinload(Document.pages),
+        )
+        .order_by(Document.received_at.desc(), Document.id)
+        .limit(size)
+        .offset((page - 1) * size)
+    )
+    return Slice(list(rows), total, page, pages)
+
+
+def count_states(session: Session) -> dict[State, int]:
+    rows = session.execute(sa.select(Document.state, sa.func.count()).group_by(Document.state))
+    return {state: count for state, count in rows}  # noqa: C416 rows are not pairs to dict()
+
+
+def recent_duplicates(session: Session, limit: int = 20) -> list[Arrival]:
+    return list(
+        session.scalars(
+            sa.select(Arrival).where(Arrival.duplicate).options(selectinload(Arrival.document)).order_by(Arrival.id.desc()).limit(limit)
+        )
+    )
+
+
+def list_sightings(session: Session) -> list[Sighting]:
+    """Files that lie in a folder and are not taken in, longest first."""
+    return list(session.scalars(sa.select(Sighting).order_by(Sighting.since)))
+
+
+def last_change(session: Session) -> str:
+    """A text that changes whenever a list of documents would show something else."""
+    newest, documents = session.execute(sa.select(sa.func.max(Document.changed_at), sa.func.count(Document.id))).one()
+    arrivals = session.scalar(sa.select(sa.func.max(Arrival.id)))
+    sightings = session.execute(sa.select(sa.func.count(), sa.func.max(Sighting.since)).select_from(Sighting)).one()
+    return f"{newest}|{documents}|{arrivals}|{sightings}"
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What keeping the documents costs, in bytes."""
+
+    pages: int
+    vault: int
+    archive: int
+    attached: int
+    """Of the archive: what lies in attachments."""
+    waiting: int
+    """Still lying in processed/, to be emptied."""
+
+
+def cost_at_rest(session: Session) -> Cost:
+    def total(column: Any, *where: Any) -> int:
+        return int(session.scalar(sa.select(sa.func.coalesce(sa.func.sum(column), 0)).where(*where)) or 0)
+
+    return Cost(
+        pages=session.scalar(sa.select(sa.func.count(PageRow.id)).where(PageRow.superseded == 0)) or 0,
+        vault=total(Original.size),
+        archive=total(Archive.size),
+        attached=total(Archive.attached),
+        waiting=total(Arrival.size, Arrival.moved_to.is_not(None), Arrival.moved_to != "", Arrival.emptied_at.is_(None)),
+    )
+
+
+def to_empty(session: Session, before: datetime) -> list[Arrival]:
+    """Files in processed/ whose document is sealed and that lie there since before `before`."""
+    return list(
+        session.scalars(
+            sa.select(Arrival)
+            .join(Document)
+            .where(
+                Document.state == State.SEALED,
+                Arrival.arrived_at < before,
+                Arrival.moved_to.is_not(None),
+                Arrival.moved_to != "",
+                Arrival.emptied_at.is_(None),
+            )
+            .options(selectinload(Arrival.document).selectinload(Document.archives))
+            .limit(200)
+        )
+    )
+
+
+# --- workers ------------------------------------------------------------------------------------
+
+
+def beat(session: Session, executor: str, kind: str, pid: int, at: datetime) -> None:
+    """One heartbeat."""
+    worker = session.get(Worker, executor)
+    if worker is None:
+        session.add(Worker(executor=executor, kind=kind, pid=pid, started_at=at, beat_at=at))
+        return
+    if worker.pid != pid:
+        worker.pid, worker.started_at = pid, at
+    worker.kind, worker.beat_at = kind, at
+
+
+def note_taken(session: Session, executor: str, at: datetime) -> None:
+    session.execute(sa.update(Worker).where(Worker.executor == executor).values(taken_at=at))
+
+
+def end_worker(session: Session, executor: str) -> None:
+    session.execute(sa.delete(Worker).where(Worker.executor == executor))
+
+
+def living_workers(session: Session, now: datetime, patience: timedelta) -> list[Worker]:
+    return list(session.scalars(sa.select(Worker).where(Worker.beat_at >= now - patience)))
+
+
+def dead_workers(session: Session, now: datetime, patience: timedelta) -> list[Worker]:
+    return list(session.scalars(sa.select(Worker).where(Worker.beat_at < now - patience)))
+
+
+# --- people and decisions -----------------------------------------------------------------------
+
+
+def find_person(session: Session, login: str) -> Person | None:
+    return session.get(Person, login)
+
+
+def add_decision(session: Session, document: Document, choice: str, reason: str, actor: str, at: datetime) -> None:
+    session.add(Decision(document_id=document.id, choice=choice, reason=reason, actor=actor, decided_at=at))
