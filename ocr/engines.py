@@ -1,4 +1,4 @@
-"""The two readers behind one seam. An engine says how its reading copy is made and reads one such copy from disk; it never sees the archived image.
+"""The two readers behind one seam. An engine reads a copy of the page from disk; it never sees the archived image.
 
 Importing this module is cheap: the heavy libraries are loaded with the first engine of a process, which then stays warm.
 """
@@ -83,9 +83,6 @@ class Engine(Protocol):
     def name(self) -> str:
         """Engine, its version and its back end, for the record."""
 
-    def prepare(self, upright: Pixels) -> tuple[Pixels, float]:
-        """The reading copy of an upright page, and how many of its pixels make one of the page's (at most 1)."""
-
     def read(self, copy: Path) -> tuple[Line, ...]:
         """Lines in pixels of the copy, in the engine's own order. Raises ReadingFailed."""
 
@@ -96,6 +93,23 @@ def warm_engine(options: ReaderOptions) -> Engine:
     if options.reader is Reader.TESSERACT:
         return TesseractEngine(options)
     return RapidEngine(options)
+
+
+def prepare_copy(upright: Pixels, options: ReaderOptions) -> tuple[Pixels, float]:
+    """The reading copy of an upright page, and how many of its pixels make one of the page's (at most 1).
+
+    Needs no engine loaded: the process that decodes the page makes the copy, another one reads it.
+    """
+    if options.reader is Reader.TESSERACT:
+        return (upright if upright.ndim == 2 else np.asarray(cv2.cvtColor(upright, cv2.COLOR_BGR2GRAY), np.uint8)), 1.0
+    height, width = upright.shape[:2]
+    area = options.longest_side**2 / _A4_ASPECT
+    scale = min(1.0, math.sqrt(area / (height * width)))
+    colour = upright if upright.ndim == 3 else np.asarray(cv2.cvtColor(upright, cv2.COLOR_GRAY2BGR), np.uint8)
+    if scale == 1.0:
+        return colour, 1.0
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    return np.asarray(cv2.resize(colour, size, interpolation=cv2.INTER_AREA), np.uint8), size[0] / width
 
 
 def write_copy(image: Pixels, path: Path) -> None:
@@ -155,16 +169,6 @@ class RapidEngine:
         version = importlib.metadata.version
         return f"rapidocr {version('rapidocr')} PP-OCRv6 small, {self._back_end} {version(self._back_end.value)}"
 
-    def prepare(self, upright: Pixels) -> tuple[Pixels, float]:
-        height, width = upright.shape[:2]
-        area = self._options.longest_side**2 / _A4_ASPECT
-        scale = min(1.0, math.sqrt(area / (height * width)))
-        colour = upright if upright.ndim == 3 else cv2.cvtColor(upright, cv2.COLOR_GRAY2BGR)
-        if scale == 1.0:
-            return colour, 1.0
-        size = max(1, round(width * scale)), max(1, round(height * scale))
-        return np.asarray(cv2.resize(colour, size, interpolation=cv2.INTER_AREA), np.uint8), size[0] / width
-
     def read(self, copy: Path) -> tuple[Line, ...]:
         image = cv2.imread(str(copy), cv2.IMREAD_COLOR)
         if image is None:
@@ -205,10 +209,6 @@ class TesseractEngine:
     @property
     def name(self) -> str:
         return f"tesseract {self._version}, {self._languages}"
-
-    def prepare(self, upright: Pixels) -> tuple[Pixels, float]:
-        grey = upright if upright.ndim == 2 else np.asarray(cv2.cvtColor(upright, cv2.COLOR_BGR2GRAY), np.uint8)
-        return grey, 1.0
 
     def read(self, copy: Path) -> tuple[Line, ...]:
         try:
