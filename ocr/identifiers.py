@@ -1,0 +1,130 @@
+"""Identifiers of companies and accounts: are they well formed, and which one was printed where a digit was misread?
+
+A checksum raises confidence; it never gates a value, for a supplier may print a wrong number and the page must be read as it is.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import combinations, product
+
+from stdnum import bic, iban
+from stdnum.eu import vat
+from stdnum.exceptions import ValidationError
+from stdnum.fr import siren, siret, tva
+
+LA_POSTE = "356000000"
+"""SIREN of La Poste, whose establishments do not follow Luhn."""
+CONFUSIONS: dict[str, str] = {"O": "0", "0": "O", "I": "1", "1": "I", "S": "5", "5": "S", "B": "8", "8": "B"}
+"""What readers of small print mistake for each other."""
+_MAX_CONFUSED = 8
+_MAX_REPAIRS = 3
+
+Check = Callable[[str], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Identifier:
+    """An identifier as printed, without spaces."""
+
+    value: str
+    valid: bool
+    """Its checksum passes."""
+    corrected: bool = False
+    """Confused signs were exchanged, and exactly one way of doing so passes the checksum."""
+
+
+def compact(text: str) -> str:
+    """Without spaces, dots and dashes; capital letters."""
+    return re.sub(r"[\s.\-–/:]", "", text).upper()
+
+
+def valid_siren(number: str) -> bool:
+    """Nine digits, Luhn."""
+    return bool(siren.is_valid(number))
+
+
+def valid_siret(number: str) -> bool:
+    """Fourteen digits, Luhn over all and over the SIREN within; an establishment of La Poste: sum of digits a multiple of 5 instead."""
+    if not (number.isascii() and number.isdigit() and len(number) == 14):
+        return False
+    if number.startswith(LA_POSTE) and sum(map(int, number)) % 5 == 0:
+        return True
+    return bool(siret.is_valid(number)) and valid_siren(number[:9])
+
+
+def valid_vat(number: str) -> bool:
+    """VAT number of an EU member by its country's rule. France: key of digits or letters (not O, I); Monaco's body `000…` is no SIREN."""
+    if number.startswith("FR"):
+        return bool(tva.is_valid(number))
+    try:
+        return bool(vat.is_valid(number))
+    except ValidationError:
+        return False
+
+
+def valid_iban(number: str) -> bool:
+    """Length and form of its country, modulo 97 (ISO 13616)."""
+    return bool(iban.is_valid(number, check_country=False)) and fits_iban(number)
+
+
+def valid_bic(number: str) -> bool:
+    """Eight or eleven signs (ISO 9362)."""
+    return bool(bic.is_valid(number))
+
+
+def vat_siren(number: str) -> str | None:
+    """The SIREN inside a French VAT number; None for others and for Monaco."""
+    if re.fullmatch(r"FR[0-9A-Z]{2}\d{9}", number) and not number[4:].startswith("000"):
+        return number[4:]
+    return None
+
+
+IBAN_LENGTHS: dict[str, int] = {
+    "AD": 24, "AT": 20, "BE": 16, "BG": 22, "CH": 21, "CY": 28, "CZ": 24, "DE": 22, "DK": 18, "EE": 20, "ES": 24, "FI": 18, "FR": 27,
+    "GB": 22, "GI": 23, "GR": 27, "HR": 21, "HU": 28, "IE": 22, "IS": 26, "IT": 27, "LI": 21, "LT": 20, "LU": 20, "LV": 21, "MC": 27,
+    "MT": 31, "NL": 18, "NO": 15, "PL": 28, "PT": 25, "RO": 24, "SE": 24, "SI": 19, "SK": 24, "SM": 27, "TN": 24, "TR": 26, "VA": 22,
+}  # fmt: skip
+"""Signs of an IBAN by country (SWIFT IBAN registry): the members of SEPA and the neighbours whose invoices reach French companies."""
+
+
+def fits_iban(number: str) -> bool:
+    """The right number of signs for its country."""
+    return IBAN_LENGTHS.get(number[:2]) == len(number)
+
+
+def read_identifier(raw: str, check: Check, digits_from: int = 0) -> Identifier:
+    """The identifier as printed, repaired where exactly one exchange of confused signs makes the checksum pass.
+
+    From `digits_from` on only digits are expected, so that letters there are exchanged first and for certain.
+    """
+    value = compact(raw)
+    if check(value):
+        return Identifier(value, valid=True)
+    repaired = {candidate for candidate in repairs(value, digits_from) if check(candidate)}
+    if len(repaired) == 1:
+        return Identifier(repaired.pop(), valid=True, corrected=True)
+    return Identifier(value, valid=False)
+
+
+def repairs(value: str, digits_from: int = 0) -> set[str]:
+    """Other readings: every letter that must be a digit exchanged; then, where that is not it, up to three confused letters.
+
+    A digit is never exchanged for a letter where only digits are expected, and a number of digits alone has no other reading.
+    """
+    head, tail = value[:digits_from], value[digits_from:]
+    fixed_tail = "".join(CONFUSIONS[c] if c in "OISB" else c for c in tail)
+    if digits_from or not re.search(r"[A-Z]", value[2:]):
+        return {head + fixed_tail} - {value}
+    places = [i for i, c in enumerate(value) if c in CONFUSIONS and i >= 2][:_MAX_CONFUSED]
+    found = {value[:2] + "".join(CONFUSIONS[c] if c in "OISB" else c for c in value[2:])}
+    for count in range(1, _MAX_REPAIRS + 1):
+        for chosen in combinations(places, count):
+            found.add("".join(CONFUSIONS[c] if i in chosen else c for i, c in enumerate(value)))
+    return found - {value}
+
+
+def confused_forms(value: str) -> set[str]:
+    """Every reading of a short text under the confusions; for laws in tests and for short keys only (at most eight places)."""
+    options = [(c, CONFUSIONS[c]) if c in CONFUSIONS else (c,) for c in value]
+    return {"".join(form) for form in product(*options)} if sum(len(o) > 1 for o in options) <= _MAX_CONFUSED else {value}

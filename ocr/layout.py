@@ -1,0 +1,155 @@
+"""Where things stand on a page: rows of segments, what is printed to the left of a value and what stands above it in its column."""
+
+import unicodedata
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from ocr.reading import height_of, level_of, rows_of, slope_of
+from ocr.text import Box, Line, PageText, Word, around
+
+MAX_ROWS = 400
+"""Rows looked at on one page, so that a hostile page costs a bounded time; a dense A4 page has about 120."""
+MAX_PAGES = 20
+"""Pages looked at: the first ten and the last ten, where number, dates and totals stand."""
+_WIDE_GAP = 1.6
+"""In line heights: a wider gap separates columns."""
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """Words of one row with no wide gap between them."""
+
+    words: tuple[Word, ...]
+    level: float
+    """Height of its middle on the page, the slope of the sheet taken out; pixels."""
+    height: float
+
+    @property
+    def text(self) -> str:
+        return " ".join(word.text for word in self.words)
+
+    @property
+    def box(self) -> Box:
+        return around(self.words)
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """One page as rows from the top, each from left to right."""
+
+    page: int
+    width: int
+    height: int
+    rows: tuple[tuple[Segment, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """A stretch of text in one segment: a candidate value, and where it is."""
+
+    sheet: Sheet
+    row: int
+    column: int
+    start: int
+    end: int
+
+    @property
+    def segment(self) -> Segment:
+        return self.sheet.rows[self.row][self.column]
+
+    @property
+    def raw(self) -> str:
+        return self.segment.text[self.start : self.end]
+
+    @property
+    def words(self) -> tuple[Word, ...]:
+        """The words that the stretch touches."""
+        touched, position = [], 0
+        for word in self.segment.words:
+            if position < self.end and position + len(word.text) > self.start:
+                touched.append(word)
+            position += len(word.text) + 1
+        return tuple(touched)
+
+    @property
+    def box(self) -> Box:
+        return around(self.words)
+
+    @property
+    def confidence(self) -> float:
+        return min((word.confidence for word in self.words), default=0.0)
+
+    @property
+    def depth(self) -> float:
+        """0 at the top of the page, 1 at its foot."""
+        return min(1.0, max(0.0, self.segment.level / max(1, self.sheet.height)))
+
+
+def lay_out(pages: Sequence[PageText]) -> tuple[Sheet, ...]:
+    """The pages worth looking at as rows of segments."""
+    chosen = pages if len(pages) <= MAX_PAGES else [*pages[: MAX_PAGES // 2], *pages[-MAX_PAGES // 2 :]]
+    return tuple(_sheet(page) for page in chosen)
+
+
+def segments_of(sheet: Sheet) -> Iterator[tuple[int, int, Segment]]:
+    for row, segments in enumerate(sheet.rows):
+        for column, segment in enumerate(segments):
+            yield row, column, segment
+
+
+def left_of(spot: Spot, limit: int = 90) -> str:
+    """What is printed before the value in its row, folded; its last `limit` characters."""
+    before = [segment.text for segment in spot.sheet.rows[spot.row][: spot.column]]
+    return fold(" ".join([*before, spot.segment.text[: spot.start]])[-limit:])
+
+
+def right_of(spot: Spot, limit: int = 40) -> str:
+    """What follows the value in its own segment, folded."""
+    return fold(spot.segment.text[spot.end : spot.end + limit])
+
+
+def above(spot: Spot, rows: int = 8) -> Iterator[tuple[int, str]]:
+    """What stands above the value in its column, folded, nearest first, with its distance in rows; numbers are passed over."""
+    x0, _, x1, _ = spot.box
+    last = spot.segment.level
+    for distance in range(1, rows + 1):
+        index = spot.row - distance
+        if index < 0:
+            return
+        for segment in spot.sheet.rows[index]:
+            left, _, right, _ = segment.box
+            if left < x1 and right > x0 and last - segment.level < 6 * segment.height * distance:
+                yield distance, fold(segment.text)
+
+
+@lru_cache(maxsize=20_000)
+def fold(text: str) -> str:
+    """Small letters without accents; every run of other signs is one space: « Échéance : » and « echeance » are the same."""
+    plain = unicodedata.normalize("NFKD", text.replace("°", " ").replace("º", " ").replace("ß", "ss").replace("œ", "oe"))
+    letters = "".join(c if c.isalnum() or c == "%" else " " for c in plain if not unicodedata.combining(c))
+    return " ".join(letters.casefold().split())
+
+
+def _sheet(page: PageText) -> Sheet:
+    slope = slope_of(page.lines)
+    rows = rows_of(page.lines)[:MAX_ROWS]
+    laid = tuple(tuple(segment for line in row for segment in _segments(line, slope)) for row in rows)
+    return Sheet(page.page, page.width, page.height, tuple(tuple(sorted(row, key=lambda s: s.box[0])) for row in laid))
+
+
+def _segments(line: Line, slope: float) -> Iterator[Segment]:
+    height = height_of(line)
+    group: list[Word] = []
+    for word in line.words:
+        if group and word.x0 - group[-1].x1 > _WIDE_GAP * height:
+            yield _segment(group, slope)
+            group = []
+        group.append(word)
+    if group:
+        yield _segment(group, slope)
+
+
+def _segment(words: Sequence[Word], slope: float) -> Segment:
+    line = Line(tuple(words))
+    return Segment(line.words, level_of(line, slope), height_of(line))
