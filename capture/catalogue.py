@@ -1,0 +1,331 @@
+"""Every finding that Sceau can make: its usual level, who says so, and its words with the remedy, in French and in English.
+
+`{measured}` and `{limit}` in a sentence are filled from the finding. Only what the law or its doctrine says is given as theirs;
+resolution, sheet sizes and safety caps are the house policy of the installation.
+"""
+
+from dataclasses import dataclass
+
+from capture.findings import Authority, Finding, Level
+
+INFO, REVIEW, BLOCKING = Level.INFO, Level.REVIEW, Level.BLOCKING
+LAW, DOCTRINE, STANDARD, HOUSE = Authority.LAW, Authority.DOCTRINE, Authority.STANDARD, Authority.HOUSE
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One kind of finding."""
+
+    level: Level
+    clause: str | None
+    """Clause of art. A102 B-2 LPF, as numbered in the README."""
+    authority: Authority
+    fr: str
+    en: str
+    image: bool = False
+    """About codec, resolution, colour or treatment: a person may decide to go on with the paper kept as the original."""
+
+
+CATALOGUE: dict[str, Entry] = {
+    # --- the file as a container ---
+    "empty-file": Entry(
+        BLOCKING, "I-1", HOUSE,
+        "Le fichier est vide (0 octet). Rescannez le document ; vérifiez que l’appareil a fini d’écrire et que le disque n’est pas plein.",
+        "The file is empty (0 bytes). Scan the document again; check that the device finished writing and that the disk is not full.",
+    ),
+    "unknown-format": Entry(
+        BLOCKING, "I-1", HOUSE,
+        "Ce fichier n’est pas une image reconnue ({measured}). Réglez l’appareil sur TIFF, PNG ou PDF, puis rescannez.",
+        "This file is not an image that can be read ({measured}). Set the device to TIFF, PNG or PDF and scan again.",
+    ),
+    "mislabelled": Entry(
+        INFO, None, HOUSE,
+        "L’extension annonce {limit}, les octets disent {measured} : le contenu fait foi. Corrigez le nom de fichier dans le "
+        "profil de l’appareil.",
+        "The extension says {limit}, the bytes say {measured}: the content is believed. Correct the file name in the device’s profile.",
+    ),
+    "encrypted": Entry(
+        BLOCKING, "II-4", LAW,
+        "Le PDF est protégé par un mot de passe : il resterait illisible. Désactivez le chiffrement sur l’appareil, puis rescannez.",
+        "The PDF is protected by a password and would stay unreadable. Switch encryption off on the device and scan again.",
+    ),
+    "damaged": Entry(
+        BLOCKING, "I-1", LAW,
+        "Le fichier est abîmé ({measured}) : la page ne peut pas être lue en entier. Rescannez ; si cela revient, vérifiez "
+        "réseau et disque.",
+        "The file is damaged ({measured}): the page cannot be read in full. Scan again; if it happens again, check network and disk.",
+    ),
+    "repaired": Entry(
+        REVIEW, "I-1", HOUSE,
+        "La table interne du PDF a dû être reconstituée pour le lire ({measured}). Comparez le nombre de pages avec le papier, "
+        "ou rescannez.",
+        "The PDF’s internal table had to be rebuilt in order to read it ({measured}). Compare the number of pages with the "
+        "paper, or scan again.",
+    ),
+    "truncated": Entry(
+        BLOCKING, "I-1", LAW,
+        "Le fichier s’arrête avant la fin ({measured}) : l’envoi a été coupé. Rescannez, ou recopiez le fichier en entier.",
+        "The file stops before its end ({measured}): the transfer was cut. Scan again, or copy the whole file again.",
+    ),
+    "too-many-pages": Entry(
+        BLOCKING, None, HOUSE,
+        "Le fichier a plus de {limit} pages, la limite de votre installation. Scannez en plusieurs lots, ou relevez la limite.",
+        "The file has more than {limit} pages, the limit of your installation. Scan in several batches, or raise the limit.",
+    ),
+    "image-bomb": Entry(
+        BLOCKING, None, HOUSE,
+        "La page annonce {measured} pixels, au-delà des {limit} admis : elle n’est pas ouverte. Rescannez à une taille normale "
+        "(A4 à 300 ppp).",
+        "The page announces {measured} pixels, beyond the {limit} allowed: it is not opened. Scan again at a normal size (A4 at 300 dpi).",
+    ),
+    "too-large": Entry(
+        BLOCKING, None, HOUSE,
+        "Le fichier est trop gros ({measured} ; limite de votre installation : {limit}). Scannez en plusieurs fichiers, ou "
+        "relevez la limite.",
+        "The file is too large ({measured}; limit of your installation: {limit}). Scan into several files, or raise the limit.",
+    ),
+    "bad-checksum": Entry(
+        BLOCKING, "I-1", LAW,
+        "Une somme de contrôle du fichier est fausse ({measured}) : des octets ont changé depuis le scanner. Rescannez.",
+        "A checksum inside the file is wrong ({measured}): bytes have changed since the scanner. Scan again.",
+    ),
+    "active-content": Entry(
+        BLOCKING, None, HOUSE,
+        "Le PDF contient un programme ({measured}) : ce n’est pas un simple scan. Rescannez le papier, ou demandez un PDF sans script.",
+        "The PDF contains a program ({measured}): it is not a plain scan. Scan the paper again, or ask for a PDF without script.",
+    ),
+    # --- not a scan ---
+    "electronic-document": Entry(
+        BLOCKING, None, DOCTRINE,
+        "Cette page est dessinée, non scannée ({measured}). Une facture électronique se conserve dans son fichier d’origine : "
+        "l’art. A102 B-2 LPF ne s’y applique pas. Classez le fichier natif ; si un papier existe, scannez-le.",
+        "This page is drawn, not scanned ({measured}). An electronic invoice is kept as its native file: "
+        "art. A102 B-2 LPF does not apply to it. File the native file; if there is a paper, scan it.",
+    ),
+    "mixed-page": Entry(
+        BLOCKING, "I-3", LAW,
+        "La page n’est pas une seule image ({measured}) : le « PDF compact » (MRC) sépare fond et texte, un tampon s’ajoute au papier. "
+        "Désactivez PDF compact et tampons ; choisissez TIFF sans compression ou LZW.",
+        "The page is not one single image ({measured}): a “compact PDF” (MRC) splits background and text, a stamp adds to the paper. "
+        "Switch compact PDF and stamps off; choose TIFF uncompressed or LZW.",
+        image=True,
+    ),
+    # --- codec ---
+    "lossy-compression": Entry(
+        BLOCKING, "I-4", LAW,
+        "La compression {measured} perd des détails ; l’arrêté demande une compression sans perte. "
+        "Sur l’appareil, choisissez TIFF sans compression ou LZW, ou PNG — jamais JPEG.",
+        "{measured} compression loses detail; the arrêté asks for lossless compression. "
+        "On the device choose TIFF uncompressed or LZW, or PNG — never JPEG.",
+        image=True,
+    ),
+    "lossy-history": Entry(
+        BLOCKING, "I-4", LAW,
+        "L’image est enregistrée sans perte, mais ses pixels portent la trame 8 × 8 d’un JPEG antérieur ({measured}). "
+        "Désactivez JPEG dans l’appareil et son pilote ; choisissez TIFF sans compression ou LZW.",
+        "The image is stored without loss, but its pixels carry the 8 × 8 grid of an earlier JPEG ({measured}). "
+        "Switch JPEG off in the device and its driver; choose TIFF uncompressed or LZW.",
+        image=True,
+    ),
+    "symbol-compression": Entry(
+        BLOCKING, "I-4", LAW,
+        "JBIG2 par symboles peut remplacer un caractère par un autre : rien ne prouve l’identité. "
+        "Désactivez JBIG2 ; choisissez TIFF sans compression ou LZW, en couleur.",
+        "JBIG2 with symbols can replace one character by another: nothing proves identity. "
+        "Switch JBIG2 off; choose TIFF uncompressed or LZW, in colour.",
+        image=True,
+    ),
+    "unproven-compression": Entry(
+        BLOCKING, "I-4", LAW,
+        "Les octets ne prouvent pas que la compression {measured} est sans perte. Choisissez TIFF sans compression ou LZW.",
+        "The bytes do not prove that {measured} compression is lossless. Choose TIFF uncompressed or LZW.",
+        image=True,
+    ),
+    # --- colour ---
+    "grey-image": Entry(
+        BLOCKING, "I-2", DOCTRINE,
+        "La page est en niveaux de gris : tampons, signatures et montants en couleur sont perdus. Réglez l’appareil sur couleur 24 bits, "
+        "ou décidez, avec un motif, que la couleur n’a pas de sens ici.",
+        "The page is in shades of grey: coloured stamps, signatures and amounts are lost. Set the device to 24-bit colour, "
+        "or decide, with a reason, that colour carries no meaning here.",
+        image=True,
+    ),
+    "bilevel-image": Entry(
+        BLOCKING, "I-2", DOCTRINE,
+        "La page est en noir et blanc : le codage ({measured}) est sans perte, les couleurs sont perdues. Réglez l’appareil "
+        "sur couleur 24 bits.",
+        "The page is black and white: the coding ({measured}) loses nothing, the colours are lost. Set the device to 24-bit colour.",
+        image=True,
+    ),
+    "palette-image": Entry(
+        BLOCKING, "I-2", LAW,
+        "La page est réduite à une palette de couleurs : les nuances du papier sont perdues. Réglez l’appareil sur couleur 24 bits.",
+        "The page is reduced to a palette: the paper’s shades are lost. Set the device to 24-bit colour.",
+        image=True,
+    ),
+    "few-bits": Entry(
+        BLOCKING, "I-2", HOUSE,
+        "Chaque couleur n’a que {measured} bits ; votre politique en demande {limit}. Réglez l’appareil sur couleur 24 bits.",
+        "Each colour has only {measured} bits; your policy asks for {limit}. Set the device to 24-bit colour.",
+        image=True,
+    ),
+    "few-levels": Entry(
+        BLOCKING, "I-3", LAW,
+        "L’image n’a que {measured} niveaux : elle a été seuillée. Désactivez « noir et blanc » et « amélioration du texte », "
+        "puis rescannez en couleur.",
+        "The image has only {measured} levels: it was thresholded. Switch “black and white” and “text enhancement” off and scan in colour.",
+        image=True,
+    ),
+    "grey-in-colour": Entry(
+        BLOCKING, "I-2", DOCTRINE,
+        "Le fichier est en couleur, mais tous ses pixels sont gris : la couleur a été perdue avant l’enregistrement. "
+        "Réglez la numérisation elle-même sur couleur 24 bits, non le seul format de fichier.",
+        "The file is in colour but all its pixels are grey: colour was lost before saving. "
+        "Set the scan itself to 24-bit colour, not only the file format.",
+        image=True,
+    ),
+    # --- resolution ---
+    "too-coarse": Entry(
+        BLOCKING, "I-1", HOUSE,
+        "Résolution mesurée : {measured} ppp ; votre politique demande {limit} ppp (la loi ne fixe pas de chiffre). Réglez "
+        "l’appareil sur 300 ppp.",
+        "Measured resolution: {measured} dpi; your policy asks for {limit} dpi (the law gives no figure). Set the device to 300 dpi.",
+        image=True,
+    ),
+    "resolution-unknown": Entry(
+        BLOCKING, "I-1", HOUSE,
+        "Le fichier ne dit pas sa résolution et {measured} pixels ne correspondent à aucune feuille à {limit} ppp, selon votre politique. "
+        "Choisissez TIFF ou PNG avec la résolution, puis rescannez à 300 ppp.",
+        "The file does not give its resolution, and {measured} pixels fit no known sheet at {limit} dpi, by your policy. "
+        "Choose TIFF or PNG with resolution and scan again at 300 dpi.",
+        image=True,
+    ),
+    "resolution-inferred": Entry(
+        REVIEW, "I-1", HOUSE,
+        "Le fichier ne dit pas sa résolution ; d’après ses pixels ce serait {measured}. Confirmez le format du papier, "
+        "et faites écrire la résolution par l’appareil.",
+        "The file does not give its resolution; from its pixels it would be {measured}. Confirm the paper size, "
+        "and have the device write the resolution.",
+    ),
+    "upsampled": Entry(
+        BLOCKING, "I-3", LAW,
+        "L’image a été agrandie après la numérisation ({measured}) : la résolution annoncée n’est pas réelle. "
+        "Choisissez une résolution optique de 300 ppp, sans interpolation.",
+        "The image was enlarged after scanning ({measured}): the stated resolution is not real. "
+        "Choose an optical resolution of 300 dpi, without interpolation.",
+        image=True,
+    ),
+    "odd-sheet": Entry(
+        INFO, None, HOUSE,
+        "Format inhabituel : {measured}. Si la feuille est plus grande, désactivez le recadrage automatique ; un ticket est normal.",
+        "Unusual sheet: {measured}. If the sheet is larger, switch automatic cropping off; a receipt is normal.",
+    ),
+    # --- codings that are held ---
+    "cmyk": Entry(
+        BLOCKING, "I-2", HOUSE,
+        "L’image est en quadrichromie (CMJN), qu’aucun scanner ne produit : elle a été convertie. Retenue ; rescannez en "
+        "couleur RVB 24 bits.",
+        "The image is in CMYK, which no scanner produces: it was converted. Held; scan again in 24-bit RGB colour.",
+        image=True,
+    ),
+    "alpha": Entry(
+        BLOCKING, "I-1", HOUSE,
+        "L’image a une couche de transparence : elle peut cacher du contenu. Retenue ; rescannez en couleur 24 bits sans transparence.",
+        "The image has a transparency layer, which can hide content. Held; scan again in 24-bit colour without transparency.",
+        image=True,
+    ),
+    "16-bit": Entry(
+        BLOCKING, "I-1", HOUSE,
+        "L’image a {measured} bits par couleur, que l’archive ne peut pas encore prouver à l’identique. Retenue ; rescannez en "
+        "couleur 24 bits (8 par couleur).",
+        "The image has {measured} bits per colour, which the archive cannot yet prove identical. Held; scan again in 24-bit "
+        "colour (8 each).",
+        image=True,
+    ),
+    "unsupported-coding": Entry(
+        BLOCKING, "I-1", HOUSE,
+        "Le codage des couleurs ({measured}) n’est pas pris en charge. Retenu ; rescannez en couleur RVB 24 bits, TIFF ou PNG.",
+        "The colour coding ({measured}) is not supported. Held; scan again in 24-bit RGB colour, TIFF or PNG.",
+        image=True,
+    ),
+    # --- contents ---
+    "blank-page": Entry(
+        INFO, "I-1", LAW,
+        "La page paraît blanche. Elle est conservée : aucune face numérisée n’est supprimée. Rien à faire.",
+        "The page looks blank. It is kept: no scanned side is ever dropped. Nothing to do.",
+    ),
+    "duplicate": Entry(
+        INFO, None, HOUSE,
+        "Ces octets sont déjà arrivés : un seul document est conservé. Rien à faire ; si c’était un autre papier, rescannez-le.",
+        "These bytes have arrived before: one document is kept. Nothing to do; if it was another paper, scan it again.",
+    ),
+    # --- the station's own troubles ---
+    "reading-failed": Entry(
+        REVIEW, None, HOUSE,
+        "Le texte n’a pas pu être lu ({measured}). L’image est scellée sans texte et rien n’est perdu ; saisissez les champs "
+        "ou relancez la lecture.",
+        "The text could not be read ({measured}). The image is sealed without text and nothing is lost; type the fields or read again.",
+    ),
+    "reading-over-budget": Entry(
+        REVIEW, None, HOUSE,
+        "La lecture a dépassé son temps ({measured} ; limite {limit}). L’image est scellée sans texte et rien n’est perdu ; "
+        "relancez la lecture.",
+        "Reading took too long ({measured}; limit {limit}). The image is sealed without text and nothing is lost; read again.",
+    ),
+    "proof-failed": Entry(
+        BLOCKING, "II-6", LAW,
+        "L’archive relue n’est pas prouvée identique au scan ({measured}). Elle n’est pas archivée ; l’original est intact. "
+        "Relancez, ou prévenez l’assistance.",
+        "The archive, read back, is not proved identical to the scan ({measured}). It is not archived; the original is intact. "
+        "Run again, or tell support.",
+    ),
+    "poison-page": Entry(
+        BLOCKING, None, HOUSE,
+        "Le traitement de cette page s’est arrêté {measured} fois ; elle est mise de côté, l’original est intact. Rescannez-la "
+        "dans un autre format.",
+        "Work on this page stopped {measured} times; it is set aside and the original is intact. Scan it again in another format.",
+    ),
+    "disk-full": Entry(
+        BLOCKING, None, HOUSE,
+        "Le disque est plein ({measured}). Le fichier reste dans le dossier du scanner, rien n’est perdu. Libérez de la place "
+        ": la reprise est automatique.",
+        "The disk is full ({measured}). The file stays in the scanner’s folder and nothing is lost. Free some space: work "
+        "resumes by itself.",
+    ),
+}  # fmt: skip
+
+
+def finding(
+    code: str, *, page: int | None = None, measured: str | None = None, limit: str | None = None, level: Level | None = None
+) -> Finding:
+    """A finding of the catalogue at its usual level, or at `level`. Raises KeyError for a code that the catalogue does not hold."""
+    entry = CATALOGUE[code]
+    return Finding(code, level or entry.level, entry.clause, entry.authority, page, measured, limit)
+
+
+def message(found: Finding, language: str = "fr") -> str:
+    """One or two sentences for a person: what is wrong and what to do on the device. French unless `language` is "en"."""
+    entry = CATALOGUE[found.code]
+    words = entry.en if language == "en" else entry.fr
+    blank = "not measured" if language == "en" else "non mesuré"
+    text = words.replace("{measured}", found.measured or blank).replace("{limit}", found.limit or blank)
+    return text[0].upper() + text[1:]
+
+
+def image_finding(found: Finding) -> bool:
+    """True where a person may go on with the paper kept: codec, resolution, colour or treatment, but never a file that cannot be read."""
+    return CATALOGUE[found.code].image
+
+
+def finding_json(found: Finding, language: str = "fr") -> dict[str, object]:
+    """One finding as `check --json` prints it."""
+    return {
+        "code": found.code,
+        "page": found.page,
+        "clause": found.clause,
+        "authority": str(found.authority),
+        "level": str(found.level),
+        "measured": found.measured,
+        "limit": found.limit,
+        "message": message(found, language),
+    }
