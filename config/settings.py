@@ -61,7 +61,7 @@ class Sealing(Section):
     @model_validator(mode="after")
     def _production_needs_a_key(self) -> "Sealing":
         if self.mode == "production" and self.certificate is None:
-            raise ValueError("mode = \"production\" needs a certificate: give the path of the seal's PKCS#12 file")
+            raise ValueError('mode = "production" needs a certificate: give the path of the seal\'s PKCS#12 file')
         return self
 
 

@@ -11,7 +11,7 @@ from station.records.ledger import append_event
 from station.records.tables import Document, Person, State
 
 CHOICES = ("treat", "rescan", "retry")
-"""treat: work it although it does not conform, the paper stays the original; rescan: set aside, a new scan is expected; retry: again as it is."""
+"""treat: work it although it does not conform, the paper stays the original; rescan: set aside until a new scan comes; retry: as it is."""
 
 
 class NotOffered(Exception):

@@ -55,6 +55,10 @@ class Children:
                 continue
         raise PoisonPage(f"{getattr(function, '__name__', function)}: {DEATHS}")
 
+    def begin(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> None:
+        """Start the work in a child and do not wait for it."""
+        self._ready().schedule(function, args=args, kwargs=kwargs)
+
     def stop(self) -> None:
         """End all children."""
         with self._lock:

@@ -5,7 +5,7 @@ and their checkpoint commit in one transaction.
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ParamSpec, TypeAlias, TypeVar, cast
@@ -48,7 +48,7 @@ class Steps:
 class Engine:
     """One executor: takes documents from the queue and runs their story."""
 
-    def __init__(self, database: Database, home: Path, executor: str, at_once: int, story: Story) -> None:
+    def __init__(self, database: Database, home: Path, executor: str, at_once: int, stories: Mapping[str, Story]) -> None:
         self._database = database
         self._executor = executor
         self._at_once = at_once
@@ -57,12 +57,7 @@ class Engine:
         DBOS(config=self._config(home, serializer))
         self._steps = SQLAlchemyDatasource.create(database.url, engine=database.writer, serializer=serializer)
         steps = Steps(self._steps)
-
-        @DBOS.workflow(name="document")
-        def document(document_id: str, attempt: int) -> str:
-            return story(steps, document_id, attempt)
-
-        self._workflow = document
+        self._workflows = {name: _workflow(name, story, steps) for name, story in stories.items()}
 
     def start(self) -> None:
         """Recover what this executor left unfinished, then take from the queue."""
@@ -73,10 +68,10 @@ class Engine:
         """Let running documents finish for a while; what does not is recovered at the next start."""
         DBOS.destroy(workflow_completion_timeout_sec=patience_seconds, destroy_registry=True)
 
-    def enqueue(self, document_id: str, attempt: int) -> None:
-        """Queue one attempt at a document; the same attempt twice is one workflow."""
-        with SetWorkflowID(f"document-{document_id}-{attempt}"):
-            DBOS.enqueue_workflow(QUEUE, self._workflow, document_id, attempt)
+    def enqueue(self, story: str, document_id: str, attempt: int) -> None:
+        """Queue one attempt of a story on a document; the same attempt twice is one workflow."""
+        with SetWorkflowID(f"{story}-{document_id}-{attempt}"):
+            DBOS.enqueue_workflow(QUEUE, self._workflows[story], document_id, attempt)
 
     def take_over(self, dead_executor: str) -> int:
         """Give the unfinished work of a dead executor to the living; returns how many documents."""
@@ -101,6 +96,14 @@ class Engine:
         else:
             config["system_database_url"] = self._database.url
         return cast(DBOSConfig, config)
+
+
+def _workflow(name: str, story: Story, steps: Steps) -> Callable[[str, int], str]:
+    @DBOS.workflow(name=name)
+    def run(document_id: str, attempt: int) -> str:
+        return story(steps, document_id, attempt)
+
+    return run
 
 
 def engine_file(home: Path) -> sa.Engine:

@@ -70,8 +70,10 @@ def due_documents(session: Session, now: datetime) -> list[Document]:
     )
 
 
-def mark_queued(session: Session, document_id: str, attempt: int) -> None:
-    session.execute(sa.update(Document).where(Document.id == document_id).values(queued=attempt))
+def mark_queued(session: Session, story: str, document_id: str, attempt: int) -> None:
+    """The engine has this attempt of the story ("document" or "reading") and will not lose it."""
+    values = {"queued": attempt} if story == "document" else {"try_at": None}
+    session.execute(sa.update(Document).where(Document.id == document_id).values(**values))
 
 
 def retry_later(document: Document, problem: str, detail: str, at: datetime, delay: timedelta) -> None:
@@ -82,6 +84,32 @@ def retry_later(document: Document, problem: str, detail: str, at: datetime, del
     document.try_at = at + delay
     document.changed_at = at
     document.revision += 1
+
+
+READING_LATE, READING_GIVEN_UP = "reading-late", "reading-given-up"
+LATE_TRIES = 3
+
+
+def note_unread(document: Document, unread: bool, at: datetime) -> None:
+    """A document sealed without all its text is read again later, beside the archive."""
+    document.problem = READING_LATE if unread else None
+    document.tries = 0
+    document.try_at = at + timedelta(minutes=1) if unread else None
+
+
+def note_late_try(document: Document, done: bool, at: datetime) -> None:
+    """After a late reading: done, tried again later, or given up after three tries."""
+    document.tries += 1
+    given_up = not done and document.tries >= LATE_TRIES
+    document.problem = None if done else READING_GIVEN_UP if given_up else READING_LATE
+    document.try_at = None if done or given_up else at + timedelta(minutes=10 * 2**document.tries)
+    document.changed_at = at
+    document.revision += 1
+
+
+def late_documents(session: Session, now: datetime) -> list[Document]:
+    """Sealed documents whose text is due to be tried again."""
+    return list(session.scalars(sa.select(Document).where(Document.problem == READING_LATE, Document.try_at <= now).limit(100)))
 
 
 def replace_findings(session: Session, document_id: str, findings: Iterable[Finding]) -> None:
@@ -234,6 +262,10 @@ def to_empty(session: Session, before: datetime) -> list[Arrival]:
             .limit(200)
         )
     )
+
+
+def note_emptied(session: Session, arrival_ids: Sequence[int], at: datetime) -> None:
+    session.execute(sa.update(Arrival).where(Arrival.id.in_(arrival_ids)).values(emptied_at=at))
 
 
 # --- workers ------------------------------------------------------------------------------------

@@ -1,7 +1,9 @@
 """What arrived, written once: arrival, document and ledger entry in one transaction."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Protocol
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -34,6 +36,17 @@ class Incoming:
     ours_to_move: bool = True
 
 
+class Seen(Protocol):
+    """What tells one file from another in a folder."""
+
+    @property
+    def inode(self) -> int: ...
+    @property
+    def mtime_ns(self) -> int: ...
+    @property
+    def size(self) -> int: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Received:
     arrival_id: int
@@ -45,7 +58,7 @@ class Received:
 
 def receive(session: Session, incoming: Incoming) -> Received:
     """Write the arrival; exactly once for the same file lying in the same folder, however often it is tried."""
-    known = _same_visit(session, incoming)
+    known = _newest_visit(session, incoming.station, incoming.name, incoming)
     if known is not None and known.moved_to is None:
         return Received(known.id, known.document_id, known.duplicate, again=True)
     document_id = session.scalar(
@@ -84,15 +97,37 @@ def unmoved(session: Session, station: str) -> list[Arrival]:
     return list(session.scalars(sa.select(Arrival).where(Arrival.station == station, Arrival.moved_to.is_(None)).order_by(Arrival.id)))
 
 
-def _same_visit(session: Session, incoming: Incoming) -> Arrival | None:
+def unmoved_arrival(session: Session, station: str, name: str, seen: Seen) -> Received | None:
+    """The arrival that this very file already is, where it could not leave its folder yet: it need not be copied again."""
+    arrival = _newest_visit(session, station, name, seen)
+    if arrival is None or arrival.moved_to is not None:
+        return None
+    return Received(arrival.id, arrival.document_id, arrival.duplicate, again=True)
+
+
+def tell_sightings(session: Session, station: str, reasons: Mapping[str, tuple[str, str]], at: datetime) -> None:
+    """Replace the list of files of a station that are not taken in: name → (reason code, detail). What is still so keeps its time."""
+    known = {s.name: s for s in session.scalars(sa.select(Sighting).where(Sighting.station == station))}
+    for name, row in known.items():
+        if name not in reasons:
+            session.delete(row)
+    for name, (reason, detail) in reasons.items():
+        told = known.get(name)
+        if told is None:
+            session.add(Sighting(station=station, name=name, reason=reason, detail=detail, since=at))
+        elif (told.reason, told.detail) != (reason, detail):
+            told.reason, told.detail, told.since = reason, detail, at
+
+
+def _newest_visit(session: Session, station: str, name: str, seen: Seen) -> Arrival | None:
     return session.scalars(
         sa.select(Arrival)
         .where(
-            Arrival.station == incoming.station,
-            Arrival.name == incoming.name,
-            Arrival.inode == str(incoming.inode),
-            Arrival.mtime_ns == incoming.mtime_ns,
-            Arrival.size == incoming.size,
+            Arrival.station == station,
+            Arrival.name == name,
+            Arrival.inode == str(seen.inode),
+            Arrival.mtime_ns == seen.mtime_ns,
+            Arrival.size == seen.size,
         )
         .order_by(Arrival.visit.desc())
         .limit(1)

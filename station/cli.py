@@ -1,0 +1,269 @@
+"""The command line. Exit codes: 0 all is well, 1 the command could not run, 2 wrong usage, 3 something is held or does not conform, 4 something failed."""
+
+import json
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any
+from uuid import uuid4
+
+import typer
+from rich.console import Console
+from rich.progress import track
+
+from config.logs import start_logs
+from config.settings import Settings, Station, Unusable, load_settings, write_example
+
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False, help="Sceau: scans in, sealed and proved PDF/A-3 out.")
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+Files = Annotated[list[Path], typer.Argument(help="Files", show_default=False)]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object per line and file.")]
+ALIVE = timedelta(seconds=8)
+
+
+
+
+@app.command()
+def serve(host: str = "", port: int = 0) -> None:
+    """Start the workstation: web pages, folder watcher and worker in one process."""
+    with _settings() as settings:
+        from station.serve import serve_station
+
+        write_example(settings.home)
+        start_logs()
+        server = settings.server.model_copy(update={k: v for k, v in (("host", host), ("port", port)) if v})
+        raise typer.Exit(serve_station(settings.model_copy(update={"server": server}), err.print))
+
+
+@app.command()
+def work() -> None:
+    """A further worker on the same database and stores; stops on Ctrl-C."""
+    with _settings() as settings:
+        from station.running import Running
+        from station.slots import hold_slot
+        from station.workstation import open_workstation
+
+        start_logs()
+        workstation = open_workstation(settings)
+        stop = threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: stop.set())
+        with hold_slot(settings.home, "work") as executor:
+            running = Running(workstation, "work", executor, watch=False)
+            running.start()
+            err.print(f"{executor}: au travail")
+            stop.wait()
+            running.stop()
+
+
+@app.command()
+def take(files: Files, station: str = "", as_json: AsJson = False) -> None:
+    """Take files in now and wait: exit 0 all archived or duplicate, 3 some held, 4 some failed."""
+    with _settings() as settings:
+        from station.take import TakeResult, take_files
+        from station.workstation import open_workstation
+
+        start_logs()
+        chosen = _station(settings, station)
+        worst = 0
+
+        def show(result: TakeResult) -> None:
+            nonlocal worst
+            worst = max(worst, {"held": 3, "failed": 4}.get(result.state, 0))
+            if as_json:
+                print(json.dumps(result.as_json(), ensure_ascii=False), flush=True)
+            else:
+                out.print(f"{result.state:9}  {result.file}  {result.sealed or result.message}", markup=False)
+
+        take_files(open_workstation(settings), chosen, files, lambda: uuid4().hex, show, _progress(len(files)))
+        raise typer.Exit(worst)
+
+
+@app.command()
+def check(files: Files, as_json: AsJson = False) -> None:
+    """Judge conformity only, without a database: exit 0 when all conform, 3 otherwise."""
+    with _settings() as settings:
+        from capture.catalogue import finding_json, message
+        from config.options import caps_of, limits_of
+        from conformity.inspect import check_scan, page_json
+
+        conform = True
+        for file in _steps(files, "check"):
+            checked = check_scan(file, caps_of(settings), limits_of(settings))
+            conform = conform and checked.verdict == "conform"
+            if as_json:
+                findings = [finding_json(f, settings.language) for f in checked.findings]
+                pages = [page_json(p) for p in checked.scan.pages]
+                print(json.dumps({"file": str(file), "verdict": checked.verdict, "pages": pages, "findings": findings}, ensure_ascii=False), flush=True)
+                continue
+            out.print(f"{checked.verdict:8}  {file}", markup=False)
+            for each in checked.findings:
+                out.print(f"          {each.level}: {message(each, settings.language)}", markup=False)
+        raise typer.Exit(0 if conform else 3)
+
+
+@app.command()
+def read(files: Files, as_json: AsJson = False) -> None:
+    """Read text and fields only, without a database: exit 0 when every file was read, 4 otherwise."""
+    with _settings() as settings:
+        from config.options import caps_of, reader_of
+        from station.read import read_file
+
+        worst = 0
+        for file in _steps(files, "read"):
+            result = read_file(file, caps_of(settings), reader_of(settings))
+            worst = max(worst, 4 if result.trouble else 0)
+            if as_json:
+                print(json.dumps(result.as_json(), ensure_ascii=False), flush=True)
+                continue
+            out.rule(str(file), align="left")
+            out.print(result.trouble or result.text, markup=False)
+            for name, value in result.fields.items():
+                if value not in (None, []):
+                    out.print(f"  {name:20} {value}", markup=False)
+        raise typer.Exit(worst)
+
+
+@app.command()
+def verify(
+    files: Annotated[list[Path] | None, typer.Argument(help="Sealed PDF files", show_default=False)] = None,
+    trust: Annotated[Path | None, typer.Option(help="PEM file of the roots to trust; default: this installation's own.")] = None,
+    ledger: Annotated[bool, typer.Option("--ledger", help="Check the ledger's chain, records, stores and witnesses.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Verify sealed files offline, or the ledger: exit 0 only when all holds."""
+    if not files and not ledger:
+        raise typer.BadParameter("name a sealed PDF, or --ledger")
+    with _settings() as settings:
+        from sealing.keys import UnusableKey, load_trust
+        from sealing.verify import verify_file
+
+        valid = True
+        pem = trust or settings.home / "keys" / "practice" / "root.pem"
+        try:
+            roots = load_trust(pem) if trust or pem.exists() else ()
+        except (OSError, UnusableKey, ValueError) as error:
+            raise typer.BadParameter(f"{pem}: {error}") from error
+        for file in _steps(files or [], "verify"):
+            verification = verify_file(file, roots)
+            valid = valid and verification.valid
+            _show_checks(str(file), verification.valid, [(c.name, c.ok, c.detail) for c in verification.checks], as_json)
+        if ledger:
+            from station.audit import audit_ledger
+            from station.workstation import open_workstation
+
+            audited = list(audit_ledger(open_workstation(settings)))
+            good = all(each.ok for each in audited)
+            valid = valid and good
+            _show_checks("ledger", good, [(a.name, a.ok, a.detail) for a in audited], as_json)
+        raise typer.Exit(0 if valid else 4)
+
+
+@app.command()
+def status(as_json: AsJson = False) -> None:
+    """Documents by state, workers, files that are not taken in, and what keeping everything costs."""
+    with _settings() as settings:
+        from station.status import status_of
+        from station.workstation import open_workstation
+
+        found = status_of(open_workstation(settings))
+        if as_json:
+            print(json.dumps(found, ensure_ascii=False))
+            return
+        for name, value in found.items():
+            out.print(f"{name:12} {_flat(value)}", markup=False)
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the database to this version."""
+    with _settings() as settings:
+        from station.records.database import migrate as bring_up
+        from station.records.database import open_database
+
+        database = open_database(settings.url)
+        bring_up(database)
+        out.print(f"{settings.url}: à jour")
+
+
+@app.command()
+def doctor(as_json: AsJson = False) -> None:
+    """What is installed, what is in force, what is missing and how to get it: exit 1 when something needed is missing."""
+    with _settings() as settings:
+        from station.doctor import diagnose
+
+        missing = False
+        for found in diagnose(settings):
+            missing = missing or (found.needed and not found.ok)
+            if as_json:
+                print(json.dumps({"name": found.name, "ok": found.ok, "needed": found.needed, "detail": found.detail, "remedy": found.remedy}, ensure_ascii=False))
+                continue
+            mark = "✓" if found.ok else "✗" if found.needed else "–"
+            out.print(f"{mark} {found.name:14} {found.detail}" + (f"\n  → {found.remedy}" if found.remedy else ""), markup=False)
+        raise typer.Exit(1 if missing else 0)
+
+
+@contextmanager
+def _settings() -> Iterator[Settings]:
+    """Settings, and words instead of a traceback for what a person can mend."""
+    from station.problems import problem_of
+
+    try:
+        yield load_settings(os.environ)
+    except Unusable as error:
+        err.print(f"Réglages inutilisables. {error}", markup=False)
+        raise typer.Exit(1) from error
+    except (OSError, KeyboardInterrupt) as error:
+        if isinstance(error, KeyboardInterrupt):
+            raise typer.Exit(130) from error
+        err.print(f"{problem_of(error).words()} ({error})", markup=False)
+        raise typer.Exit(1) from error
+
+
+def _station(settings: Settings, name: str) -> Station:
+    for station in settings.stations:
+        if not name or station.name == name:
+            return station
+    raise typer.BadParameter(f"{name}: no such station; there are {', '.join(s.name for s in settings.stations)}")
+
+
+def _steps(files: Iterable[Path], word: str) -> Iterable[Path]:
+    """Files, with a progress bar on a terminal."""
+    return track(list(files), word, console=err, transient=True, disable=not sys.stderr.isatty())
+
+
+def _progress(total: int) -> Callable[[int], None]:
+    """Tells a person on a terminal how far it is; says nothing to a program."""
+    if not sys.stderr.isatty():
+        return lambda done: None
+    status_line = err.status("")
+    status_line.start()
+
+    def tell(done: int) -> None:
+        status_line.update(f"{done}/{total}")
+        if done >= total:
+            status_line.stop()
+
+    return tell
+
+
+def _show_checks(file: str, valid: bool, checks: list[tuple[str, bool, str]], as_json: bool) -> None:
+    if as_json:
+        listed = [{"name": name, "ok": ok, "detail": detail} for name, ok, detail in checks]
+        print(json.dumps({"file": file, "valid": valid, "checks": listed}, ensure_ascii=False), flush=True)
+        return
+    out.print(f"{'✓' if valid else '✗'} {file}", markup=False)
+    for name, ok, detail in checks:
+        out.print(f"  {'✓' if ok else '✗'} {name}: {detail}", markup=False)
+
+
+def _flat(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_flat(each)}" for key, each in value.items())
+    return "; ".join(_flat(each) for each in value) if isinstance(value, list) else str(value)

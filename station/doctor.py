@@ -1,0 +1,109 @@
+"""What is installed, what is in force, what is missing and how to get it."""
+
+import importlib.metadata
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from capture.watch import notifications_work
+from config.options import reader_of
+from config.settings import FILE_NAME, Settings
+from ocr.engines import ReadingFailed, warm_engine
+from station.records.database import NetworkFileSystem, open_database
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    name: str
+    ok: bool
+    needed: bool
+    """Whether the station cannot do its main work without it."""
+    detail: str
+    remedy: str = ""
+
+
+PACKAGES = ("opencv-python", "pytesseract", "pillow", "img2pdf", "ocrmypdf", "pyhanko", "watchdog", "sqlalchemy", "pikepdf", "dbos", "rapidocr")
+
+
+def diagnose(settings: Settings) -> Iterator[Diagnosis]:
+    """One after the other, cheap ones first."""
+    yield Diagnosis("packages", True, True, ", ".join(f"{name} {importlib.metadata.version(name)}" for name in PACKAGES))
+    file = settings.home / FILE_NAME
+    yield Diagnosis("settings", True, True, f"{file}" if file.exists() else f"as shipped; {file} is written at the first start")
+    yield _policy(settings)
+    yield _database(settings)
+    yield _disk(settings)
+    for station in settings.stations:
+        yield _folder(settings, station.name)
+    yield _reader(settings)
+    yield _tesseract()
+    yield _program("verapdf", "an independent PDF/A check", "https://verapdf.org")
+    yield _program("pdfsig", "an independent look at seals", "apt install poppler-utils")
+    yield _keys(settings)
+
+
+def _policy(settings: Settings) -> Diagnosis:
+    policy = settings.conformity
+    return Diagnosis("policy", True, True, f"{policy.min_dpi:g} dpi ± {policy.dpi_tolerance_percent:g} % (your policy; the arrêté names no figure)")
+
+
+def _database(settings: Settings) -> Diagnosis:
+    try:
+        database = open_database(settings.url)
+        with database.reading() as session:
+            kind = session.get_bind().dialect.name
+        database.close()
+    except NetworkFileSystem as error:
+        return Diagnosis("database", False, True, str(error), "put SCEAU_HOME on a local disk, or use PostgreSQL (database_url)")
+    except Exception as error:
+        # Whatever a database driver raises, the doctor says it in one line.
+        return Diagnosis("database", False, True, str(error).splitlines()[0], "check database_url and the server")
+    return Diagnosis("database", True, True, kind)
+
+
+def _disk(settings: Settings) -> Diagnosis:
+    settings.home.mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(settings.home).free
+    return Diagnosis("disk", free > 2 << 30, True, f"{free >> 30} GB free", "free some space: about 30 MB per colour page")
+
+
+def _folder(settings: Settings, name: str) -> Diagnosis:
+    folder = settings.folder_of(next(s for s in settings.stations if s.name == name))
+    if not folder.is_dir():
+        return Diagnosis(f"station {name}", True, True, f"{folder}: made at the first start")
+    if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+        return Diagnosis(f"station {name}", False, True, f"{folder}: no right to read and move files", f"chmod u+rwx {folder}")
+    hints = "notifications work" if notifications_work(folder) else "notifications do not work; polling does the whole job"
+    return Diagnosis(f"station {name}", True, True, f"{folder}: {hints}")
+
+
+def _reader(settings: Settings) -> Diagnosis:
+    try:
+        return Diagnosis("reader", True, False, warm_engine(reader_of(settings)).name)
+    except ReadingFailed as error:
+        return Diagnosis("reader", False, False, str(error), "documents are sealed without text until the reader is installed")
+
+
+def _tesseract() -> Diagnosis:
+    return _program("tesseract", "the other reader", "apt install tesseract-ocr tesseract-ocr-fra", _languages)
+
+
+def _languages() -> str:
+    listed = subprocess.run(["tesseract", "--list-langs"], capture_output=True, text=True, timeout=20, check=False).stdout.split()
+    return "languages " + ", ".join(word for word in listed if len(word) == 3 and word.islower())
+
+
+def _program(name: str, purpose: str, remedy: str, more: Callable[[], str] | None = None) -> Diagnosis:
+    path = shutil.which(name)
+    if path is None:
+        return Diagnosis(name, False, False, f"not installed ({purpose})", remedy)
+    return Diagnosis(name, True, False, f"{path} {more() if more else ''}".strip())
+
+
+def _keys(settings: Settings) -> Diagnosis:
+    if settings.sealing.mode == "practice":
+        return Diagnosis("keys", True, True, "practice keys: « essai, sans valeur probante »", 'for real seals: [sealing] mode = "production" and a certificate')
+    found = settings.sealing.certificate is not None and settings.sealing.certificate.exists()
+    return Diagnosis("keys", found, True, str(settings.sealing.certificate), "the PKCS#12 file of the seal is missing")

@@ -1,0 +1,420 @@
+"""What happens to a document, in order; `Pipeline.process` tells the story, everything else is how.
+
+Its bytes are in the vault and the ledger says so before this begins. Pixels are worked in child processes; what a step finds out lies in
+files of the document's work folder, so that the engine stores identifiers only.
+"""
+
+import hashlib
+import json
+import logging
+import shutil
+import time
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from capture.catalogue import finding
+from capture.findings import Finding
+from capture.scan import Format, Page, Scan
+from conformity.checks import judge_page, verdict
+from config.options import caps_of, limits_of, reader_of
+from ocr.engines import ReadingFailed
+from ocr.fields import Field, extract
+from ocr.text import PageText
+from sealing.ledger import Event
+from sealing.pdfa import Metadata
+from station import pixels
+from station.assemble import Witnessed, capture_data, reading_note
+from station.children import Children, OverBudget, PoisonPage
+from station.jobs import Steps
+from station.problems import PROBLEMS, problem_of
+from station.records import documents
+from station.records.intake import SYSTEM
+from station.records.ledger import append_event, story_of, tree_of
+from station.records.tables import Archive, Document, FieldRow, Reading, State
+from station.stored import finding_from, page_from
+from station.workstation import Workstation
+
+log = logging.getLogger("sceau.pipeline")
+EXAMINE_SECONDS = 120.0
+PAGE_SECONDS = 120.0
+PROVE_SECONDS = 600.0
+PRELOAD = ("station.pixels",)
+
+
+class Stopping(BaseException):
+    """The station is stopping: this step is neither done nor failed, and runs again at the next start."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One attempt at one document, and where its derived files lie."""
+
+    document_id: str
+    attempt: int
+    folder: Path
+
+    @property
+    def judged(self) -> Path:
+        return self.folder / "judged.json"
+
+    @property
+    def texts(self) -> Path:
+        return self.folder / "texts.json"
+
+    @property
+    def proof(self) -> Path:
+        return self.folder / "proof.json"
+
+    @property
+    def sealed(self) -> Path:
+        return self.folder / "sealed.pdf"
+
+    def copy(self, page: int) -> Path:
+        return self.folder / f"{page:04d}.pnm"
+
+
+class Pipeline:
+    def __init__(self, workstation: Workstation) -> None:
+        settings = workstation.settings
+        self._workstation = workstation
+        self._limits = limits_of(settings)
+        self._caps = caps_of(settings)
+        self._reader_options = reader_of(settings)
+        self._keys = pixels.Keys(workstation.home / "keys" / "practice", settings.sealing.certificate, settings.sealing.policy_oid)
+        self._pixels = Children(settings.work.documents_at_once, settings.work.child_megabytes, PRELOAD)
+        self._reader = Children(settings.work.documents_at_once, settings.work.child_megabytes, PRELOAD)
+        self._stopping = False
+
+    def process(self, steps: Steps, document_id: str, attempt: int) -> str:
+        """What happens to a document: judged, read, sealed and proved, each noted in the ledger; or held, or failed, with the reason."""
+        job = Job(document_id, attempt, self._workstation.work_folder(document_id) / str(attempt))
+        stages: tuple[tuple[str, Callable[[Job], None], Callable[[Session, Job], State]], ...] = (
+            ("judge", self._judge, self._note_judged),
+            ("read", self._read, self._note_read),
+            ("prove", self._prove, self._note_proved),
+        )
+        state = State.RECEIVED
+        for name, work, note in stages:
+            trouble = steps.work(name, self._guarded, work, job)
+            if trouble is not None:
+                return str(steps.record(f"{name} trouble", lambda session, t=trouble: self._note_trouble(session, job, t)))
+            state = State(steps.record(f"{name} noted", lambda session, n=note: n(session, job)))
+            if state in (State.HELD, State.FAILED):
+                break
+        self._clear(job)
+        return state
+
+    def read_late(self, steps: Steps, document_id: str, attempt: int) -> str:
+        """Another try at reading a sealed document: the text then lives beside the archive, which stays as it is."""
+        job = Job(document_id, attempt, self._workstation.work_folder(document_id) / f"late-{attempt}")
+        trouble = steps.work("judge again", self._guarded, self._judge, job) or steps.work(
+            "read late", self._guarded, self._read_patiently, job
+        )
+        steps.record("late reading noted", lambda session: self._note_late(session, job, trouble))
+        self._clear(job)
+        return State.SEALED
+
+    def warm_up(self) -> None:
+        """Load the reader before the first document asks for it; a failure here shows again, in words, at the first document."""
+        for children, function in ((self._reader, pixels.warm_reader), (self._pixels, pixels.open_keys)):
+            argument: Any = self._reader_options if function is pixels.warm_reader else self._keys
+            with suppress(Exception):
+                children.begin(function, argument)
+
+    def stop(self) -> None:
+        self._stopping = True
+        self._pixels.stop()
+        self._reader.stop()
+
+    def _guarded(self, work: Callable[[Job], None], job: Job) -> dict[str, str] | None:
+        """Run a step; trouble is a value, for the engine would not bring an exception back as it was."""
+        try:
+            job.folder.mkdir(parents=True, exist_ok=True)
+            work(job)
+        except Exception as error:
+            if self._stopping:
+                raise Stopping from error
+            log.exception("document %s", job.document_id)
+            detail = "".join(traceback.format_exception_only(error)).strip()
+            return {"problem": problem_of(error).code, "detail": detail}
+        return None
+
+    # --- judged -----------------------------------------------------------------------------------
+
+    def _judge(self, job: Job) -> None:
+        """Examine the file, then every page's pixels once."""
+        with self._workstation.database.reading() as session:
+            sha256 = _original_of(documents.get_document(session, job.document_id))
+        original = self._workstation.originals.path(sha256)
+        try:
+            scan = self._pixels.run(pixels.examine_file, EXAMINE_SECONDS, original, self._caps)
+        except (OverBudget, PoisonPage) as error:
+            scan = Scan(Format.UNKNOWN, original.stat().st_size, (), (finding("poison-page", measured=str(error)),))
+        with ThreadPoolExecutor(self._pixels.count) as threads:
+            judged = list(threads.map(lambda page: self._judge_pixels(job, original, scan.format, page), scan.pages))
+        findings = [*scan.findings]
+        for each in judged:
+            findings += [*judge_page(each.page, self._limits), *each.findings]
+        pixels.write_json(
+            job.judged,
+            {
+                "format": scan.format,
+                "original": sha256,
+                "pages": [{"coding": asdict(each.page), "raster": each.raster, "scale": each.scale} for each in judged],
+                "findings": [asdict(f) for f in findings],
+                "verdict": verdict(findings),
+            },
+        )
+
+    def _judge_pixels(self, job: Job, original: Path, format: Format, page: Page) -> pixels.JudgedPage:
+        if page.codec == "vector":
+            return pixels.JudgedPage(page, None, (), 1.0)
+        light = self._workstation.light_image(job.document_id, page.number)
+        thumb = self._workstation.light_image(job.document_id, page.number, "thumb")
+        try:
+            return self._pixels.run(
+                pixels.judge_pixels,
+                PAGE_SECONDS,
+                original,
+                format,
+                page,
+                self._limits,
+                self._reader_options,
+                job.copy(page.number),
+                light,
+                thumb,
+            )
+        except (OverBudget, PoisonPage) as error:
+            return pixels.JudgedPage(page, None, (finding("poison-page", page=page.number, measured=str(error)),), 1.0)
+
+    def _note_judged(self, session: Session, job: Job) -> State:
+        """Findings, pages and verdict; a blocked document is held unless a person decided to work it with the paper kept."""
+        judged = _load(job.judged)
+        document = documents.get_document(session, job.document_id)
+        found = [finding_from(f) for f in judged["findings"]]
+        facts = [
+            documents.PageFact(p["coding"]["number"], judged["original"], {**p["coding"], "format": judged["format"]}, p["raster"])
+            for p in judged["pages"]
+        ]
+        documents.replace_findings(session, document.id, found)
+        documents.replace_pages(session, document.id, facts)
+        document.verdict = judged["verdict"]
+        sealable = bool(facts) and all(fact.raster for fact in facts)
+        held = not sealable or (judged["verdict"] == "blocked" and not document.paper_stays)
+        document.problem = document.problem_detail = None
+        documents.move_document(document, State.HELD if held else State.JUDGED, self._workstation.clock())
+        payload = {
+            "verdict": judged["verdict"],
+            "findings": sorted({f.code for f in found}),
+            "rasters": [fact.raster or "" for fact in facts],
+        }
+        self._enter(session, document, "held" if held else "judged", {"rasters": rasters_hash(facts)}, payload)
+        return document.state
+
+    # --- read -------------------------------------------------------------------------------------
+
+    def _read(self, job: Job) -> None:
+        self._read_within(job, self._workstation.settings.reading.page_seconds, self._workstation.settings.reading.document_seconds)
+
+    def _read_patiently(self, job: Job) -> None:
+        patience = 10.0
+        reading = self._workstation.settings.reading
+        self._read_within(job, patience * reading.page_seconds, patience * reading.document_seconds)
+
+    def _read_within(self, job: Job, page_seconds: float, document_seconds: float) -> None:
+        """Read page after page within the budget; a page that fails has no text, and the others keep theirs."""
+        deadline = time.monotonic() + document_seconds
+        texts: list[PageText] = []
+        troubles: list[Finding] = []
+        for page in _load(job.judged)["pages"]:
+            number = page["coding"]["number"]
+            left = min(page_seconds, deadline - time.monotonic())
+            try:
+                if left <= 0:
+                    raise OverBudget(f"{document_seconds:.0f} s")
+                texts.append(self._reader.run(pixels.read_copy, left, job.copy(number), page["scale"], number, self._reader_options))
+            except OverBudget as error:
+                troubles.append(finding("reading-over-budget", page=number, measured=str(error), limit=f"{page_seconds:.0f} s"))
+            except (ReadingFailed, PoisonPage) as error:
+                troubles.append(finding("reading-failed", page=number, measured=str(error)[:300]))
+        pixels.write_json(job.texts, {"pages": [t.as_json() for t in texts], "troubles": [asdict(f) for f in troubles]})
+
+    def _note_read(self, session: Session, job: Job) -> State:
+        texts, troubles = pixels.load_texts(job.texts), [finding_from(f) for f in _load(job.texts)["troubles"]]
+        document = documents.get_document(session, job.document_id)
+        fields = extract(texts)
+        for trouble in troubles:
+            documents.add_finding(session, document.id, trouble)
+        self._keep_reading(session, document, texts, fields, in_archive=True)
+        documents.move_document(document, State.READ, self._workstation.clock())
+        self._enter(session, document, "read", {}, {"engine": texts[0].engine if texts else "", "words": sum(len(t.words) for t in texts)})
+        return document.state
+
+    def _keep_reading(
+        self, session: Session, document: Document, texts: Sequence[PageText], fields: dict[str, Field], *, in_archive: bool
+    ) -> None:
+        version = documents.next_version(session, Reading, document.id)
+        path = Path("readings") / document.id / f"{version}.json"
+        pixels.write_json(self._workstation.home / path, {"pages": [t.as_json() for t in texts]})
+        session.add(
+            Reading(
+                document_id=document.id,
+                version=version,
+                engine=texts[0].engine if texts else "",
+                path=str(path),
+                words=sum(len(t.words) for t in texts),
+                in_archive=in_archive,
+                read_at=self._workstation.clock(),
+            )
+        )
+        documents.replace_fields(session, document.id, _field_rows(document.id, fields))
+
+    def _note_late(self, session: Session, job: Job, trouble: dict[str, str] | None) -> State:
+        document = documents.get_document(session, job.document_id)
+        done = trouble is None and not _load(job.texts)["troubles"]
+        if done:
+            texts = pixels.load_texts(job.texts)
+            self._keep_reading(session, document, texts, extract(texts), in_archive=False)
+            self._enter(
+                session, document, "read", {}, {"engine": texts[0].engine if texts else "", "words": sum(len(t.words) for t in texts)}
+            )
+        documents.note_late_try(document, done, self._workstation.clock())
+        return document.state
+
+    # --- proved -----------------------------------------------------------------------------------
+
+    def _prove(self, job: Job) -> None:
+        """Seal and prove in a child, then put the proved file into the archive, where it can only be written once."""
+        texts = pixels.load_texts(job.texts)
+        with self._workstation.database.reading() as session:
+            document = documents.get_document(session, job.document_id)
+            plans = [self._plan(page.sha256, page.coding) for page in document.pages]
+            troubles = [f["code"] for f in _load(job.texts)["troubles"]]
+            times = {kind: at.isoformat(timespec="milliseconds") for _, kind, at, _ in story_of(session, document.id)}
+            data = capture_data(
+                document,
+                times,
+                reading_note(texts, troubles[0] if troubles else None),
+                extract(texts),
+                Witnessed(document.entity, tree_of(session, document.entity)),
+                practice=self._workstation.settings.sealing.mode == "practice",
+            )
+            metadata = Metadata(document.title, bytes.fromhex(document.id), self._workstation.clock())
+        seconds = PROVE_SECONDS + 30 * len(plans)
+        proved = self._pixels.run(pixels.seal_and_prove, seconds, plans, job.texts, data, metadata, job.sealed, self._keys)
+        checks = [{"name": c.name, "ok": c.ok, "detail": c.detail} for c in proved.verification.checks]
+        if proved.verification.valid:
+            self._workstation.archives.keep(job.sealed, ".pdf")
+        pixels.write_json(
+            job.proof,
+            {
+                "valid": proved.verification.valid,
+                "sha256": proved.sha256,
+                "size": proved.size,
+                "attached": proved.attached,
+                "practice": proved.practice,
+                "checks": checks,
+            },
+        )
+
+    def _plan(self, sha256: str, coding: dict[str, Any]) -> pixels.LeafPlan:
+        page = page_from(coding)
+        return pixels.LeafPlan(self._workstation.originals.path(sha256), sha256, Format(coding["format"]), page, physical_dpi(page))
+
+    def _note_proved(self, session: Session, job: Job) -> State:
+        proof = _load(job.proof)
+        document = documents.get_document(session, job.document_id)
+        now = self._workstation.clock()
+        if not proof["valid"]:
+            document.problem = "proof-failed"
+            document.problem_detail = "; ".join(f"{c['name']}: {c['detail']}" for c in proof["checks"] if not c["ok"])
+            documents.move_document(document, State.FAILED, now)
+            self._enter(session, document, "failed", {}, {"problem": "proof-failed", "detail": document.problem_detail})
+            return document.state
+        session.add(
+            Archive(
+                sha256=proof["sha256"],
+                document_id=document.id,
+                version=documents.next_version(session, Archive, document.id),
+                size=proof["size"],
+                attached=proof["attached"],
+                level="B-LTA",
+                practice=proof["practice"],
+                checks=proof["checks"],
+                sealed_at=now,
+            )
+        )
+        documents.move_document(document, State.SEALED, now)
+        documents.note_unread(document, any(f.code.startswith("reading-") for f in document.findings), now)
+        facts = [documents.PageFact(p.number, p.sha256, p.coding, p.raster) for p in document.pages]
+        objects = {"archive": proof["sha256"], "rasters": rasters_hash(facts)}
+        payload = {"level": "B-LTA", "practice": proof["practice"], "size": str(proof["size"]), "paper_stays": document.paper_stays}
+        self._enter(session, document, "sealed", objects, payload)
+        return document.state
+
+    # --- trouble and order ------------------------------------------------------------------------
+
+    def _note_trouble(self, session: Session, job: Job, trouble: dict[str, str]) -> State:
+        """A passing trouble is tried again by itself, later and later; any other waits for a person, with its reason."""
+        document = documents.get_document(session, job.document_id)
+        now = self._workstation.clock()
+        retry = PROBLEMS[trouble["problem"]].retry
+        if retry is not None:
+            documents.retry_later(document, trouble["problem"], trouble["detail"], now, retry * min(2**document.tries, 64))
+            return document.state
+        document.problem, document.problem_detail = trouble["problem"], trouble["detail"]
+        documents.move_document(document, State.HELD if trouble["problem"] == "cannot-archive" else State.FAILED, now)
+        kind = "held" if document.state == State.HELD else "failed"
+        self._enter(session, document, kind, {}, {"problem": trouble["problem"], "detail": trouble["detail"][:1000]})
+        return document.state
+
+    def _enter(self, session: Session, document: Document, kind: str, objects: dict[str, str], payload: dict[str, Any]) -> None:
+        identity = {"document": document.id, "original": _original_of(document)}
+        append_event(session, Event(document.entity, kind, {**identity, **objects}, SYSTEM, self._workstation.clock(), "system", payload))
+
+    def _clear(self, job: Job) -> None:
+        """Derived files are not needed once the outcome stands in the records."""
+        shutil.rmtree(job.folder, ignore_errors=True)
+        with suppress(OSError):
+            job.folder.parent.rmdir()
+
+
+def physical_dpi(page: Page) -> tuple[float, float]:
+    """Dots per inch at which the page is laid out: its own, or what its pixels suggest where the file says nothing."""
+    return page.dpi or inferred_dpi(page)
+
+
+def _original_of(document: Document) -> str:
+    return next(arrival.sha256 for arrival in document.arrivals if not arrival.duplicate)
+
+
+def _load(path: Path) -> dict[str, Any]:
+    loaded: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return loaded
+
+
+def _field_rows(document_id: str, fields: dict[str, Field]) -> Iterator[FieldRow]:
+    for name, field in fields.items():
+        yield FieldRow(
+            document_id=document_id,
+            name=name,
+            source="read",
+            value=stored_value(field.value),
+            raw=field.raw,
+            page=field.page,
+            box=list(field.box) if field.box else None,
+            confidence=field.confidence,
+            reason=field.reason,
+        )
+
+
+def rasters_hash(facts: Sequence[documents.PageFact]) -> str:
+    """One hexadecimal SHA-256 over the canonical raster hashes of all pages, in order, a line each."""
+    return hashlib.sha256("".join(f"{fact.raster or '-'}\n" for fact in facts).encode("ascii")).hexdigest()

@@ -1,0 +1,190 @@
+"""What child processes do: each function takes paths and plain values, and can be repeated. The parent never decodes an image."""
+
+import hashlib
+import json
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from capture.catalogue import finding
+from capture.coding import Caps, examine
+from capture.decode import Undecodable, decode, upright
+from capture.findings import Finding
+from capture.raster import fingerprint
+from capture.scan import Format, Page, Scan
+from conformity.checks import inspect_raster
+from conformity.limits import Limits
+from ocr.engines import ReaderOptions, prepare_copy, warm_engine, write_copy
+from ocr.reading import read_page
+from ocr.text import PageText, from_json
+from sealing.keys import Practice, load_practice, make_practice
+from sealing.pdfa import Attachment, Leaf, Metadata, Relation, compose_pdfa
+from sealing.seal import Sealer, practice_sealer, seal_file
+from sealing.verify import Verification, verify_file
+from station.assemble import FILE_NAME, text_runs
+
+THUMB_SIDE, LIGHT_SIDE = 240, 1400
+"""Pixels of the longest side of the screens' images."""
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedPage:
+    """What one look at a page's pixels gave."""
+
+    page: Page
+    raster: str | None
+    findings: tuple[Finding, ...]
+    scale: float
+    """Pixels of the reading copy per pixel of the page."""
+
+
+def examine_file(path: Path, caps: Caps) -> Scan:
+    """`capture.coding.examine` with OpenCV kept to this one core."""
+    cv2.setNumThreads(1)
+    return examine(path, caps)
+
+
+def judge_pixels(
+    original: Path, format: Format, page: Page, limits: Limits, options: ReaderOptions, copy: Path, light: Path, thumb: Path
+) -> JudgedPage:
+    """Decode one page once: its raster's hash, what its pixels betray, the copy for reading and the small images for the screens."""
+    cv2.setNumThreads(1)
+    try:
+        raster = decode(original, page, format)
+    except Undecodable as error:
+        return JudgedPage(page, None, (finding("damaged", page=page.number, measured=str(error)),), 1.0)
+    findings = inspect_raster(raster, page, limits)
+    image = upright(raster)
+    prepared, scale = prepare_copy(image, options)
+    _write_atomically(copy, lambda draft: write_copy(prepared, draft))
+    write_light(image if image.shape[0] < prepared.shape[0] else prepared, light, thumb)
+    return JudgedPage(page, fingerprint(raster), tuple(findings), scale)
+
+
+def write_light(image: npt.NDArray[np.uint8], light: Path, thumb: Path) -> None:
+    """Two small JPEGs for the screens, marked there as working images."""
+    for path, side, quality in ((light, LIGHT_SIDE, 80), (thumb, THUMB_SIDE, 75)):
+        factor = min(1.0, side / max(image.shape[:2]))
+        small = cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA) if factor < 1 else image
+        _, coded = cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, quality])
+        _write_atomically(path, lambda draft, coded=coded: draft.write_bytes(coded.tobytes()))
+        image = small
+
+
+def read_copy(copy: Path, scale: float, number: int, options: ReaderOptions) -> PageText:
+    """Read one page from its copy with this process's warm engine."""
+    return read_page(warm_engine(options), copy, scale, number)
+
+
+def warm_reader(options: ReaderOptions) -> str:
+    """Load the engine; returns its name."""
+    return warm_engine(options).name
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """Where this process finds what it seals with."""
+
+    folder: Path
+    """Of the practice keys."""
+    certificate: Path | None
+    """PKCS#12 of a real seal; its password comes from the environment of the process."""
+    policy_oid: str
+
+
+@dataclass(frozen=True, slots=True)
+class LeafPlan:
+    """One page of the archive to be."""
+
+    original: Path
+    sha256: str
+    format: Format
+    page: Page
+    dpi: tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Proved:
+    """A sealed file that was opened again and looked at."""
+
+    sha256: str
+    size: int
+    attached: int
+    practice: bool
+    verification: Verification
+
+
+def seal_and_prove(plans: Sequence[LeafPlan], texts: Path, data: bytes, metadata: Metadata, sealed: Path, keys: Keys) -> Proved:
+    """Build the PDF/A-3b, seal it, then open what was written and prove it.
+
+    Repeating it is harmless: a sealed file that a process left behind before it could say so is proved again and taken.
+    Raises CannotArchive, CannotSeal, PdfaError; a proof that fails is a value.
+    """
+    cv2.setNumThreads(1)
+    sealer = warm_sealer(keys)
+    if not sealed.exists():
+        draft = sealed.with_suffix(".draft")
+        pages = {page.page: page for page in load_texts(texts)}
+        leaves = (_leaf(plan, pages.get(plan.page.number)) for plan in plans)
+        compose_pdfa(leaves, draft, metadata, [Attachment(FILE_NAME, data, "application/json", Relation.DATA, "Données de capture")])
+        seal_file(draft, draft, sealer)
+        draft.rename(sealed)
+    verification = verify_file(sealed, sealer.trust)
+    with sealed.open("rb") as file:
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    return Proved(sha256, sealed.stat().st_size, len(data), sealer.practice, verification)
+
+
+@lru_cache(maxsize=1)
+def warm_sealer(keys: Keys) -> Sealer:
+    """The process's sealer, its key opened once."""
+    return practice_sealer(open_practice(keys.folder), _now, keys.policy_oid)
+
+
+def open_keys(keys: Keys) -> bool:
+    """Make or open the keys before the first document asks for them; whether they are practice keys."""
+    return warm_sealer(keys).practice
+
+
+def open_practice(folder: Path) -> Practice:
+    """The practice keys of this installation, made at the first call; valid ten years."""
+    if not folder.exists():
+        begin = _now().replace(microsecond=0) - timedelta(minutes=5)
+        make_practice(folder, begin, begin + timedelta(days=3652))
+    return load_practice(folder)
+
+
+def load_texts(path: Path) -> list[PageText]:
+    """Pages as `write_json` wrote them; none where reading wrote none."""
+    return [from_json(page) for page in json.loads(path.read_text(encoding="utf-8"))["pages"]] if path.exists() else []
+
+
+def write_json(path: Path, value: object) -> None:
+    """Whole or not at all."""
+    text = json.dumps(value, ensure_ascii=False)
+    _write_atomically(path, lambda draft: draft.write_text(text, encoding="utf-8"))
+
+
+def _leaf(plan: LeafPlan, text: PageText | None) -> Leaf:
+    return Leaf(plan.original, plan.format, plan.page, plan.dpi, decode, text_runs(text) if text else (), plan.sha256)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _write_atomically(path: Path, write: Callable[[Path], object]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        write(draft)
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)

@@ -1,0 +1,51 @@
+"""`sceau read`: the text and fields of a file, without a database."""
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from capture.catalogue import message
+from capture.coding import Caps, examine
+from capture.decode import Undecodable, decode, upright
+from ocr.engines import ReaderOptions, ReadingFailed, prepare_copy, warm_engine, write_copy
+from ocr.fields import extract, fields_json
+from ocr.reading import read_page
+from ocr.text import PageText
+
+
+@dataclass(frozen=True, slots=True)
+class ReadResult:
+    file: str
+    text: str
+    fields: dict[str, Any]
+    """Under the names of EN 16931-like truth: invoice_number, issue_date, total_net…; None where not found."""
+    trouble: str | None
+
+    def as_json(self) -> dict[str, Any]:
+        """One line of `read --json`."""
+        return {"file": self.file, **self.fields, "text": self.text, "trouble": self.trouble}
+
+
+def read_file(path: Path, caps: Caps, options: ReaderOptions) -> ReadResult:
+    """Read every page; trouble is words, never an exception."""
+    if not path.is_file():
+        return ReadResult(str(path), "", fields_json(extract([])), "no such file")
+    scan = examine(path, caps)
+    if not scan.pages:
+        return ReadResult(str(path), "", fields_json(extract([])), " ".join(message(f) for f in scan.findings) or "no page")
+    pages: list[PageText] = []
+    troubles: list[str] = []
+    with tempfile.TemporaryDirectory(prefix="sceau-") as folder:
+        for page in scan.pages:
+            try:
+                image = upright(decode(path, page, scan.format), page.orientation)
+                prepared, scale = prepare_copy(image, options)
+                copy = Path(folder) / f"{page.number}.pnm"
+                write_copy(prepared, copy)
+                pages.append(read_page(warm_engine(options), copy, scale, page.number))
+                copy.unlink()
+            except (Undecodable, ReadingFailed, OSError) as error:
+                troubles.append(f"page {page.number}: {error}")
+    text = "\n\f\n".join(page.text for page in pages)
+    return ReadResult(str(path), text, fields_json(extract(pages)), "; ".join(troubles) or None)

@@ -1,0 +1,171 @@
+"""Taking in: what lies in a station's folder goes to the vault, into the records and out of the folder, in this order and never another."""
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from uuid import uuid4
+
+from capture.coding import complete
+from capture.hotfolder import CannotLook, CannotMove, Memory, Ready, Sighting, glance, move_processed, plain_name, settle
+from capture.originals import DiskFull, NotAFile, StillWriting
+from capture.watch import still_open
+from config.settings import Station
+from station.records import intake
+from station.records import tables as rows
+from station.records.intake import Incoming, Received
+from station.workstation import Workstation
+
+log = logging.getLogger("sceau.reception")
+LONG_WAIT = 5.0
+"""Seconds after which a file that is not ready yet is told on the screens."""
+
+
+class Reception:
+    """One station's folder. Nothing here is remembered that a restart could not find again."""
+
+    def __init__(self, workstation: Workstation, station: Station, new_id: Callable[[], str] = lambda: uuid4().hex) -> None:
+        self._workstation = workstation
+        self._station = station
+        self._new_id = new_id
+        self.folder = workstation.settings.folder_of(station)
+        self._memory: Memory = {}
+        self._told: dict[str, tuple[str, str]] = {}
+        self._started = False
+
+    def look(self, seconds: float) -> int:
+        """Look once and take in what is ready; `seconds` is a clock that never goes back. Returns how many files were taken in."""
+        trouble: dict[str, tuple[str, str]] = {}
+        try:
+            sightings = self._glance()
+        except CannotLook as error:
+            self._tell({"": ("cannot-look", str(error))})
+            return 0
+        if not self._started:
+            self._finish_moves(sightings)
+            self._started = True
+        intake_settings = self._workstation.settings.intake
+        look = settle(
+            self._memory, sightings, seconds, intake_settings.quiet_seconds, self._complete, patience=intake_settings.patience_seconds
+        )
+        self._memory = look.memory
+        taken = 0
+        for ready in look.ready:
+            reason = self._take(ready)
+            if reason is None:
+                taken += 1
+            else:
+                trouble[ready.sighting.name] = reason
+        for sighting in sightings:
+            seen = look.memory[sighting.name]
+            if sighting.kind != "file":
+                trouble[sighting.name] = (f"refused-{sighting.kind}", "")
+            elif sighting in look.waiting:
+                told = self._told.get(plain_name(sighting.name)[:400])
+                if seen.offers and told:
+                    trouble[sighting.name] = told
+                elif seconds - seen.since > LONG_WAIT:
+                    trouble[sighting.name] = ("still-writing", "")
+        self._tell(trouble)
+        return taken
+
+    def _glance(self) -> list[Sighting]:
+        if not self.folder.exists():
+            self.folder.mkdir(parents=True, exist_ok=True)
+        return glance(self.folder)
+
+    def _complete(self, sighting: Sighting) -> bool:
+        path = self.folder / sighting.name
+        return not still_open(path) and complete(path)
+
+    def _take(self, ready: Ready) -> tuple[str, str] | None:
+        """One file; None when it is taken in and moved, else why not."""
+        sighting = ready.sighting
+        path = self.folder / sighting.name
+        try:
+            received = self._receive(path, sighting)
+        except (StillWriting, FileNotFoundError):
+            return "still-writing", ""
+        except NotAFile as error:
+            return f"refused-{error.kind}", ""
+        except DiskFull:
+            return "disk-full", ""
+        except OSError as error:
+            return "unreadable", error.strerror or ""
+        try:
+            moved = move_processed(path, self.folder, sighting)
+        except CannotMove as error:
+            return "cannot-move", str(error.why)
+        with self._workstation.database.writing() as session:
+            intake.note_moved(session, received.arrival_id, str(moved))
+        return None
+
+    def _receive(self, path: Path, sighting: Sighting) -> Received:
+        with self._workstation.database.reading() as session:
+            known = intake.unmoved_arrival(session, self._station.name, plain_name(sighting.name), sighting)
+        if known is not None:
+            return known
+        original = self._workstation.originals.keep(path)
+        if original.size != sighting.size:
+            raise StillWriting(sighting.name)
+        incoming = incoming_file(self._workstation, self._station, sighting, original.sha256, self._new_id())
+        with self._workstation.database.writing() as session:
+            received = intake.receive(session, incoming)
+        log.info("%s %s: %s", "duplicate" if received.duplicate else "received", received.document_id, plain_name(sighting.name))
+        return received
+
+    def _finish_moves(self, sightings: list[Sighting]) -> None:
+        """After a restart: a file that left the folder unnoted is found under processed/, or was taken away by a person."""
+        here = {(s.inode, s.mtime_ns, s.size) for s in sightings}
+        with self._workstation.database.writing() as session:
+            session_rows: list[rows.Arrival] = intake.unmoved(session, self._station.name)
+            gone = [a for a in session_rows if (int(a.inode), a.mtime_ns, a.size) not in here]
+            for arrival in gone:
+                intake.note_moved(session, arrival.id, self._processed_path(int(arrival.inode)))
+
+    def _processed_path(self, inode: int) -> str:
+        processed = self.folder / "processed"
+        if not processed.is_dir():
+            return ""
+        return next((str(p) for p in processed.iterdir() if p.lstat().st_ino == inode), "")
+
+    def _tell(self, trouble: dict[str, tuple[str, str]]) -> None:
+        """Bring the screens' list of files that are not taken in up to date; writes only what changed."""
+        plain = {plain_name(name)[:400]: reason for name, reason in trouble.items()}
+        if plain == self._told:
+            return
+        with self._workstation.database.writing() as session:
+            intake.tell_sightings(session, self._station.name, plain, self._workstation.clock())
+        self._told = plain
+
+
+def incoming_file(
+    workstation: Workstation, station: Station, sighting: Sighting, sha256: str, document_id: str, *, ours: bool = True
+) -> Incoming:
+    """What the records need to know of a file whose bytes are in the vault."""
+    return Incoming(
+        entity=workstation.settings.entity,
+        station=station.name,
+        operator=station.operator,
+        document_type=station.document_type,
+        profile=station.profile,
+        name=plain_name(sighting.name),
+        inode=sighting.inode,
+        mtime_ns=sighting.mtime_ns,
+        size=sighting.size,
+        sha256=sha256,
+        at=workstation.clock(),
+        document_id=document_id,
+        ours_to_move=ours,
+    )
+
+
+def take_path(workstation: Workstation, station: Station, path: Path, document_id: str) -> Received:
+    """Take in a file that a person names; it stays where it is.
+
+    Raises NotAFile, StillWriting, DiskFull, OSError.
+    """
+    found = path.lstat()
+    original = workstation.originals.keep(path)
+    sighting = Sighting(path.name, found.st_ino, found.st_mtime_ns, original.size)
+    with workstation.database.writing() as session:
+        return intake.receive(session, incoming_file(workstation, station, sighting, original.sha256, document_id, ours=False))

@@ -1,0 +1,84 @@
+"""Who may sign in. Passwords are kept as argon2id hashes (RFC 9106); the ledger knows a person only by a random pseudonym."""
+
+import hashlib
+import secrets
+import threading
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+from sqlalchemy.orm import Session
+
+from station.records.tables import Person
+
+PRACTICE_LOGIN = "atelier"
+PRACTICE_PASSWORD = "essai"  # noqa: S105 a practice account is open by design, and closed in production
+SHORTEST_PASSWORD = 12
+"""Characters (CNIL, deliberation 2022-100, asks for 80 bits or for 12 characters with other measures)."""
+
+_HASHER = PasswordHasher()
+_ONE_AT_A_TIME = threading.Lock()
+"""argon2 takes 64 MiB per password on purpose; many sign-ins at once must not take the machine."""
+_NOBODY = "$argon2id$v=19$m=65536,t=3,p=4$c2NlYXUtc2NlYXUtc2NlYXU$KJQT0ZCBcnpxZv8C2VHnLRgkfLpEdjlzMXZxa0xXZGM"
+"""A hash that no password was made for: an unknown login takes as long to refuse as a known one."""
+
+
+class WeakPassword(Exception):
+    """The password is too short to protect an account."""
+
+
+def ensure_practice(session: Session) -> Person:
+    """The one practice account, made at the first start in practice mode."""
+    person = session.get(Person, PRACTICE_LOGIN)
+    if person is None:
+        person = _new_person(PRACTICE_LOGIN)
+        person.practice, person.password_hash = True, _HASHER.hash(PRACTICE_PASSWORD)
+        session.add(person)
+        session.flush()
+    return person
+
+
+def find(session: Session, login: str) -> Person | None:
+    return session.get(Person, login)
+
+
+def set_password(session: Session, login: str, password: str) -> Person:
+    """Make the account where there is none and give it this password; it is then no practice account. Raises WeakPassword."""
+    if len(password) < SHORTEST_PASSWORD:
+        raise WeakPassword(f"a password needs at least {SHORTEST_PASSWORD} characters")
+    person = session.get(Person, login)
+    if person is None:
+        person = _new_person(login)
+        session.add(person)
+    person.practice, person.password_hash = False, _HASHER.hash(password)
+    session.flush()
+    return person
+
+
+def check_password(session: Session, login: str, password: str, *, practice: bool) -> Person | None:
+    """The person, where login and password match; practice accounts open only with `practice`."""
+    person = session.get(Person, login)
+    known = person is not None and person.password_hash is not None and may_enter(person, practice=practice)
+    fits = _fits(person.password_hash if known and person and person.password_hash else _NOBODY, password)
+    return person if known and fits else None
+
+
+def may_enter(person: Person, *, practice: bool) -> bool:
+    """A practice account has no business on an installation that seals for good."""
+    return practice or not person.practice
+
+
+def badge_of(person: Person) -> str:
+    """Short text that changes with the password, so that sessions begun before the change end."""
+    return hashlib.sha256((person.password_hash or "").encode()).hexdigest()[:16]
+
+
+def _new_person(login: str) -> Person:
+    return Person(login=login, pseudonym=f"p-{secrets.token_hex(8)}")
+
+
+def _fits(password_hash: str, password: str) -> bool:
+    with _ONE_AT_A_TIME:
+        try:
+            return _HASHER.verify(password_hash, password)
+        except (VerificationError, InvalidHashError):
+            return False

@@ -1,0 +1,151 @@
+"""The station at work: threads that take in, hand documents to the engine, beat, take over from the dead and tidy up."""
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from pathlib import Path
+
+from capture.originals import Condition
+from capture.watch import Hint
+from station.jobs import Engine
+from station.pipeline import Pipeline
+from station.reception import Reception
+from station.records import documents
+from station.records.tables import Arrival
+from station.workstation import Workstation
+
+log = logging.getLogger("sceau.running")
+BEAT_SECONDS = 2.0
+DEAD_AFTER = timedelta(seconds=15)
+SWEEP_SECONDS = 0.3
+TIDY_SECONDS = 60.0
+
+
+class Running:
+    """One process at work: `serve` watches folders and works, `work` and `take` only work."""
+
+    def __init__(self, workstation: Workstation, kind: str, executor: str, watch: bool) -> None:
+        self._workstation = workstation
+        self._kind = kind
+        self._executor = executor
+        self._pipeline = Pipeline(workstation)
+        stories = {"document": self._pipeline.process, "reading": self._pipeline.read_late}
+        self._engine = Engine(workstation.database, workstation.home, executor, workstation.settings.work.documents_at_once, stories)
+        self._receptions = [Reception(workstation, station) for station in workstation.settings.stations] if watch else []
+        self._stopping = threading.Event()
+        self._due = threading.Event()
+        self._threads: list[threading.Thread] = []
+
+    def start(self) -> None:
+        """Start the engine, then the threads."""
+        self._beat()
+        self._engine.start()
+        self._spawn("sweep", self._sweep, SWEEP_SECONDS, self._due.wait)
+        self._spawn("beat", self._beat_and_bury, BEAT_SECONDS, self._stopping.wait)
+        self._pipeline.warm_up()
+        if self._receptions:
+            self._spawn("tidy", self._tidy, TIDY_SECONDS, self._stopping.wait)
+            for reception in self._receptions:
+                reception.folder.mkdir(parents=True, exist_ok=True)
+            self._hint = Hint([reception.folder for reception in self._receptions])
+            self._spawn("reception", self._receive, self._workstation.settings.intake.poll_seconds, self._hint.wait)
+
+    def stop(self) -> None:
+        """Stop taking in, let what runs finish for a while, say goodbye."""
+        self._stopping.set()
+        self._due.set()
+        if self._receptions:
+            self._hint.wake()
+        for thread in self._threads:
+            thread.join(timeout=10)
+        if self._receptions:
+            self._hint.close()
+        self._engine.stop()
+        self._pipeline.stop()
+        with self._workstation.database.writing() as session:
+            documents.end_worker(session, self._executor)
+
+    def _spawn(self, name: str, turn: Callable[[], None], seconds: float, wait: Callable[[float], object]) -> None:
+        def loop() -> None:
+            while not self._stopping.is_set():
+                try:
+                    turn()
+                except Exception:
+                    # Whatever one turn met, the next one comes: a watcher that died would be blind and silent.
+                    log.exception("%s: a turn failed, the next one follows", name)
+                    self._stopping.wait(1.0)
+                wait(seconds)
+
+        thread = threading.Thread(target=loop, name=f"sceau-{name}", daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def _receive(self) -> None:
+        taken = sum(reception.look(time.monotonic()) for reception in self._receptions)
+        if taken:
+            self._due.set()
+            with self._workstation.database.writing() as session:
+                documents.note_taken(session, self._executor, self._workstation.clock())
+
+    def _sweep(self) -> None:
+        self._due.clear()
+        with self._workstation.database.reading() as session:
+            now = self._workstation.clock()
+            due = [("document", d.id, d.attempt) for d in documents.due_documents(session, now)]
+            due += [("reading", d.id, d.tries) for d in documents.late_documents(session, now)]
+        for story, document_id, attempt in due:
+            # Queued first, noted second: dying between the two queues the same attempt again, which is one workflow.
+            self._engine.enqueue(story, document_id, attempt)
+            with self._workstation.database.writing() as session:
+                documents.mark_queued(session, story, document_id, attempt)
+
+    def _beat(self) -> None:
+        with self._workstation.database.writing() as session:
+            documents.beat(session, self._executor, self._kind, os.getpid(), self._workstation.clock())
+
+    def _beat_and_bury(self) -> None:
+        self._beat()
+        with self._workstation.database.reading() as session:
+            dead = [worker.executor for worker in documents.dead_workers(session, self._workstation.clock(), DEAD_AFTER)]
+        for executor in dead:
+            count = self._engine.take_over(executor)
+            log.warning("worker %s is silent; %d documents taken over", executor, count)
+            with self._workstation.database.writing() as session:
+                documents.end_worker(session, executor)
+
+    def _tidy(self) -> None:
+        """Empty processed/ of what is sealed, once original and archive were read again and found sound."""
+        delay = timedelta(days=self._workstation.settings.intake.processed_days)
+        now = self._workstation.clock()
+        with self._workstation.database.reading() as session:
+            arrivals = documents.to_empty(session, now - delay)
+        emptied = [arrival.id for arrival in arrivals if self._proved(arrival) and _removed(arrival)]
+        if emptied:
+            with self._workstation.database.writing() as session:
+                documents.note_emptied(session, emptied, now)
+
+    def _proved(self, arrival: Arrival) -> bool:
+        archives: Sequence[str] = [archive.sha256 for archive in arrival.document.archives]
+        return (
+            bool(archives)
+            and self._workstation.originals.verify(arrival.sha256) is Condition.SOUND
+            and all(self._workstation.archives.verify(sha256, ".pdf") is Condition.SOUND for sha256 in archives)
+        )
+
+
+def _removed(arrival: Arrival) -> bool:
+    """Remove the very file that was moved there; one that somebody changed since stays."""
+    path = Path(arrival.moved_to or "")
+    try:
+        found = path.lstat()
+        if (found.st_ino, found.st_mtime_ns, found.st_size) == (int(arrival.inode), arrival.mtime_ns, arrival.size):
+            path.unlink()
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        log.warning("%s stays in processed/: %s", path, error.strerror)
+        return False
+    return True

@@ -1,0 +1,83 @@
+"""`sceau serve`: web pages, folder watcher and worker in one process, until it is told to stop."""
+
+import contextlib
+import errno
+import secrets
+import socket
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import uvicorn
+
+from config.settings import Settings
+from station.records import people
+from station.running import Running
+from station.slots import SlotTaken, hold_slot
+from station.web.app import build_app
+from station.workstation import Workstation, open_workstation
+
+
+def serve_station(settings: Settings, say: Callable[[str], object]) -> int:
+    """Run until SIGINT or SIGTERM; returns the exit code. `say` prints a line for the person who started it."""
+    try:
+        listener = _listen(settings.server.host, settings.server.port)
+    except OSError as error:
+        say(_no_port(settings, error))
+        return 1
+    with contextlib.closing(listener):
+        try:
+            with hold_slot(settings.home, "serve", count=1) as executor:
+                _run(open_workstation(settings), executor, listener, say)
+        except SlotTaken:
+            say(f"Un poste Sceau tourne déjà sur {settings.home}. Arrêtez-le d'abord, ou choisissez un autre SCEAU_HOME.")
+            return 1
+    return 0
+
+
+def _run(workstation: Workstation, executor: str, listener: socket.socket, say: Callable[[str], object]) -> None:
+    settings = workstation.settings
+    started = time.monotonic()
+    if settings.sealing.mode == "practice":
+        with workstation.database.writing() as session:
+            people.ensure_practice(session)
+    web = build_app(workstation, secret=_secret(settings.home / "keys" / "session"))
+    running = Running(workstation, "serve", executor, watch=True)
+    running.start()
+    address, port = listener.getsockname()[:2]
+    say(f"Sceau est prêt en {time.monotonic() - started:.1f} s : http://{address}:{port}")
+    for station in settings.stations:
+        say(f"Station « {station.name} » : déposez un scan dans {settings.folder_of(station)}")
+    try:
+        server = uvicorn.Server(uvicorn.Config(web, log_level="warning", timeout_graceful_shutdown=5))
+        server.run(sockets=[listener])
+    finally:
+        say("Arrêt : les documents en cours finissent ou reprendront au prochain démarrage ; rien n'est perdu.")
+        running.stop()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+def _no_port(settings: Settings, error: OSError) -> str:
+    where = f"{settings.server.host}:{settings.server.port}"
+    if error.errno == errno.EADDRINUSE:
+        return f"Le port {where} est déjà pris. Changez [server] port dans {settings.home / 'sceau.toml'}, ou lancez : sceau serve --port 8081"
+    return f"Impossible d'écouter sur {where} : {error.strerror}. Corrigez [server] dans {settings.home / 'sceau.toml'}."
+
+
+def _secret(path: Path) -> bytes:
+    """The key of the session cookies, drawn once per installation."""
+    if not path.exists():
+        path.touch(mode=0o600)
+        path.write_bytes(secrets.token_bytes(32))
+    return path.read_bytes()

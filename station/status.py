@@ -1,0 +1,30 @@
+"""`sceau status`: the station in figures."""
+
+from dataclasses import asdict
+from typing import Any
+
+from station.records import documents
+from station.records.ledger import entities, tree_of
+from station.running import DEAD_AFTER
+from station.workstation import Workstation
+
+
+def status_of(workstation: Workstation) -> dict[str, Any]:
+    """Plain JSON values."""
+    with workstation.database.reading() as session:
+        living = documents.living_workers(session, workstation.clock(), DEAD_AFTER)
+        cost = documents.cost_at_rest(session)
+        return {
+            "home": str(workstation.home),
+            "stations": {s.name: str(workstation.settings.folder_of(s)) for s in workstation.settings.stations},
+            "documents": {str(state): count for state, count in documents.count_states(session).items()},
+            "workers": [f"{w.executor} (pid {w.pid})" for w in living],
+            "not_taken": [f"{s.station}: {s.name or '(folder)'}: {s.reason}" for s in documents.list_sightings(session)],
+            "bytes": {**asdict(cost), **_per_page(cost)},
+            "ledger": {e: {"size": tree_of(session, e).size, "head": tree_of(session, e).root.hex()} for e in entities(session)},
+        }
+
+
+def _per_page(cost: documents.Cost) -> dict[str, int]:
+    pages = max(1, cost.pages)
+    return {"vault_per_page": cost.vault // pages, "archive_per_page": cost.archive // pages, "attached_per_page": cost.attached // pages}

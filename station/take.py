@@ -1,0 +1,143 @@
+"""`sceau take`: files that a person names are taken in now and waited for."""
+
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from capture.catalogue import finding, finding_json, message
+from capture.findings import Finding, Level
+from capture.originals import DiskFull, NotAFile, StillWriting
+from config.settings import Station
+from station.problems import PROBLEMS
+from station.reception import take_path
+from station.records import documents
+from station.records.intake import Received
+from station.records.tables import Document, State
+from station.running import Running
+from station.slots import hold_slot
+from station.workstation import Workstation
+
+ALIVE = timedelta(seconds=8)
+POLL_SECONDS = 0.1
+OUTCOMES = {State.SEALED: "archived", State.HELD: "held", State.FAILED: "failed", State.SET_ASIDE: "held"}
+
+
+@dataclass(frozen=True, slots=True)
+class TakeResult:
+    """What became of one file."""
+
+    file: str
+    document: str | None
+    state: str
+    """archived, held, failed or duplicate."""
+    sealed: str | None
+    """Path of the sealed PDF/A-3."""
+    findings: tuple[Finding, ...]
+    message: str
+    language: str
+
+    def as_json(self) -> dict[str, Any]:
+        """One line of `take --json`."""
+        return {
+            "file": self.file,
+            "document": self.document,
+            "state": self.state,
+            "sealed": self.sealed,
+            "findings": [finding_json(f, self.language) for f in self.findings],
+            "message": self.message,
+        }
+
+
+def take_files(
+    workstation: Workstation,
+    station: Station,
+    files: Sequence[Path],
+    new_id: Callable[[], str],
+    show: Callable[[TakeResult], None],
+    progress: Callable[[int], None],
+) -> None:
+    """Take all files in, then show each as it is done, in the order given; by the worker that beats, else in this process."""
+    waiting: list[tuple[Path, Received | TakeResult]] = [(file, _receive(workstation, station, file, new_id())) for file in files]
+    if any(isinstance(received, Received) and not received.duplicate for _, received in waiting):
+        with _somebody_works(workstation):
+            _show_all(workstation, waiting, show, progress)
+    else:
+        _show_all(workstation, waiting, show, progress)
+
+
+def _show_all(
+    workstation: Workstation,
+    waiting: Iterable[tuple[Path, Received | TakeResult]],
+    show: Callable[[TakeResult], None],
+    progress: Callable[[int], None],
+) -> None:
+    for done, (file, received) in enumerate(waiting, 1):
+        result = _wait(workstation, file, received) if isinstance(received, Received) else received
+        progress(done)
+        show(result)
+
+
+def _receive(workstation: Workstation, station: Station, file: Path, document_id: str) -> Received | TakeResult:
+    try:
+        return take_path(workstation, station, file, document_id)
+    except (NotAFile, StillWriting, DiskFull, OSError) as error:
+        return refused(workstation, file, error)
+
+
+def refused(workstation: Workstation, file: Path, error: Exception) -> TakeResult:
+    """A file whose bytes could not come into the vault: nothing was taken, the file is where it was."""
+    language = workstation.settings.language
+    if isinstance(error, DiskFull):
+        found = finding("disk-full", measured=str(workstation.home))
+    else:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        found = finding("not-taken", measured=reason)
+    return TakeResult(str(file), None, "failed", None, (found,), message(found, language), language)
+
+
+@contextmanager
+def _somebody_works(workstation: Workstation) -> Iterator[None]:
+    """Leave the work to a living worker, or do it here in a slot of this process' own."""
+    with workstation.database.reading() as session:
+        living = documents.living_workers(session, workstation.clock(), ALIVE)
+    if any(worker.kind in ("serve", "work") and _is_running(worker.pid) for worker in living):
+        yield
+        return
+    with hold_slot(workstation.home, "take") as executor:
+        running = Running(workstation, "take", executor, watch=False)
+        running.start()
+        try:
+            yield
+        finally:
+            running.stop()
+
+
+def _is_running(pid: int) -> bool:
+    """A worker on this machine that died a moment ago still has a young heartbeat; one on another machine cannot be asked."""
+    return Path(f"/proc/{pid}").exists() or not Path("/proc/self").exists() or os.environ.get("SCEAU_SHARED_WORKERS") == "1"
+
+
+def _wait(workstation: Workstation, file: Path, received: Received) -> TakeResult:
+    while True:
+        with workstation.database.reading() as session:
+            document = documents.get_document(session, received.document_id)
+            if received.duplicate or document.state in OUTCOMES or document.try_at is not None:
+                return _result(workstation, file, document, received.duplicate)
+        time.sleep(POLL_SECONDS)
+
+
+def _result(workstation: Workstation, file: Path, document: Document, duplicate: bool) -> TakeResult:
+    language = workstation.settings.language
+    state = "duplicate" if duplicate else OUTCOMES.get(document.state, "failed")
+    sealed = str(workstation.archives.path(document.archives[-1].sha256, ".pdf")) if document.archives else None
+    findings = tuple(documents.finding_of(row) for row in document.findings)
+    words = [PROBLEMS[document.problem].words(language)] if document.problem in PROBLEMS else []
+    words += [message(f, language) for f in findings if f.level is not Level.INFO]
+    return TakeResult(str(file), document.id, state, sealed, findings, " ".join(words), language)
+
+
