@@ -6,7 +6,7 @@ A checksum raises confidence; it never gates a value, for a supplier may print a
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import combinations, product
+from itertools import combinations
 
 from stdnum import bic, iban
 from stdnum.eu import vat
@@ -15,10 +15,9 @@ from stdnum.fr import siren, siret, tva
 
 LA_POSTE = "356000000"
 """SIREN of La Poste, whose establishments do not follow Luhn."""
-CONFUSIONS: dict[str, str] = {"O": "0", "0": "O", "I": "1", "1": "I", "S": "5", "5": "S", "B": "8", "8": "B"}
-"""What readers of small print mistake for each other."""
-_MAX_CONFUSED = 8
-_MAX_REPAIRS = 3
+CONFUSIONS: dict[str, str] = {"O": "0", "I": "1", "S": "5", "B": "8"}
+"""Letters that readers see where small digits are printed."""
+MAX_CONFUSED = 6
 
 Check = Callable[[str], bool]
 
@@ -93,38 +92,28 @@ def fits_iban(number: str) -> bool:
     return IBAN_LENGTHS.get(number[:2]) == len(number)
 
 
-def read_identifier(raw: str, check: Check, digits_from: int = 0) -> Identifier:
-    """The identifier as printed, repaired where exactly one exchange of confused signs makes the checksum pass.
+def read_identifier(raw: str, check: Check, letters: int = 0) -> Identifier:
+    """The identifier as printed, repaired where exactly one exchange of misread letters makes the checksum pass.
 
-    From `digits_from` on only digits are expected, so that letters there are exchanged first and for certain.
+    The first `letters` signs are letters for certain (a country code) and stay as they are.
     """
     value = compact(raw)
     if check(value):
         return Identifier(value, valid=True)
-    repaired = {candidate for candidate in repairs(value, digits_from) if check(candidate)}
+    repaired = [candidate for candidate in repairs(value, letters) if check(candidate)]
     if len(repaired) == 1:
-        return Identifier(repaired.pop(), valid=True, corrected=True)
+        return Identifier(repaired[0], valid=True, corrected=True)
     return Identifier(value, valid=False)
 
 
-def repairs(value: str, digits_from: int = 0) -> set[str]:
-    """Other readings: every letter that must be a digit exchanged; then, where that is not it, up to three confused letters.
+def repairs(value: str, letters: int = 0) -> set[str]:
+    """Other readings of an identifier: some or all of its O, I, S, B taken for 0, 1, 5, 8; empty where there are too many to be a misreading.
 
-    A digit is never exchanged for a letter where only digits are expected, and a number of digits alone has no other reading.
+    Digits are never taken for letters: among the many forms that would give, one would pass modulo 97 by chance,
+    and a wrong number that the supplier really printed would be "repaired" into another wrong one.
     """
-    head, tail = value[:digits_from], value[digits_from:]
-    fixed_tail = "".join(CONFUSIONS[c] if c in "OISB" else c for c in tail)
-    if digits_from or not re.search(r"[A-Z]", value[2:]):
-        return {head + fixed_tail} - {value}
-    places = [i for i, c in enumerate(value) if c in CONFUSIONS and i >= 2][:_MAX_CONFUSED]
-    found = {value[:2] + "".join(CONFUSIONS[c] if c in "OISB" else c for c in value[2:])}
-    for count in range(1, _MAX_REPAIRS + 1):
-        for chosen in combinations(places, count):
-            found.add("".join(CONFUSIONS[c] if i in chosen else c for i, c in enumerate(value)))
-    return found - {value}
-
-
-def confused_forms(value: str) -> set[str]:
-    """Every reading of a short text under the confusions; for laws in tests and for short keys only (at most eight places)."""
-    options = [(c, CONFUSIONS[c]) if c in CONFUSIONS else (c,) for c in value]
-    return {"".join(form) for form in product(*options)} if sum(len(o) > 1 for o in options) <= _MAX_CONFUSED else {value}
+    places = [i for i, sign in enumerate(value) if sign in CONFUSIONS and i >= letters]
+    if len(places) > MAX_CONFUSED:
+        return set()
+    chosen = (c for count in range(1, len(places) + 1) for c in combinations(places, count))
+    return {"".join(CONFUSIONS[sign] if i in c else sign for i, sign in enumerate(value)) for c in chosen}
