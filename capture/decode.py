@@ -8,6 +8,7 @@ import io
 import struct
 import zlib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -31,7 +32,7 @@ Upright: TypeAlias = npt.NDArray[np.uint8]
 # A page is one thread's work: the station runs one page per process, and OpenCV's own threads would fight over the cores.
 cv2.setNumThreads(1)
 # What OpenCV would write on stderr is said in the reason of Undecodable.
-cv2.setLogLevel(0)
+cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 # Pillow's own limit is lifted because `decode` holds every page against the station's cap before a library sees it.
 Image.MAX_IMAGE_PIXELS = None
 
@@ -69,15 +70,15 @@ def decode(path: Path, page: Page, format_: Format, max_pixels: int = Caps().max
     given = (raster.width, raster.height, raster.channels, raster.bits)
     if given != promised:
         raise Undecodable(f"{given}, annoncé / announced {promised}")
-    return raster
+    return replace(raster, orientation=page.orientation)
 
 
-def upright(raster: Raster, orientation: int) -> Upright:
-    """A page as a person reads it: uint8, grey (height, width) or BGR (height, width, 3), with the page's TIFF orientation applied.
+def upright(raster: Raster) -> Upright:
+    """A page as a person reads it: uint8, grey (height, width) or BGR (height, width, 3), its TIFF orientation applied.
 
     For reading and thumbnails; never archived.
     """
-    return np.ascontiguousarray(turn(_displayed(raster), orientation))
+    return np.ascontiguousarray(turn(_displayed(raster), raster.orientation))
 
 
 _TURNS: dict[int, Callable[[Any], Any]] = {

@@ -24,6 +24,8 @@ class Raster:
     """R, G, B bytes of each entry that the file declares; empty where there is no palette."""
     icc: bytes = b""
     """The embedded ICC profile as stored; empty where there is none."""
+    orientation: int = 1
+    """TIFF orientation under which a person reads the page; kept beside the samples and never part of the fingerprint."""
 
     @property
     def width(self) -> int:
