@@ -256,6 +256,16 @@ def test_a_read_only_folder_is_said_and_the_file_stays(ordinary_user: Path) -> N
     ordinary_user.chmod(0o755)
 
 
+def test_a_move_that_fails_leaves_no_empty_file_in_processed(ordinary_user: Path) -> None:
+    path = Scanner(ordinary_user).drop("scan.tif")
+    (ordinary_user / "processed").mkdir()
+    ordinary_user.chmod(0o555)
+    with pytest.raises(CannotMove):
+        move_processed(path, ordinary_user)
+    assert list((ordinary_user / "processed").iterdir()) == []
+    ordinary_user.chmod(0o755)
+
+
 def test_a_file_we_may_not_read_is_refused(ordinary_user: Path) -> None:
     Scanner(ordinary_user).drop("scan.tif").chmod(0o000)
     assert [item.sighting.kind for item in look(ordinary_user, {}, 0.0).refused] == ["unreadable"]
@@ -318,6 +328,7 @@ def test_waking_by_hand_ends_the_wait(scanner: Scanner) -> None:
     hint = Hint([])
     threading.Timer(0.05, hint.wake).start()
     assert hint.wait(5.0)
+    assert not hint.wait(0.05)
     hint.close()
 
 

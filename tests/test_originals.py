@@ -112,6 +112,15 @@ def test_links_pipes_folders_sockets_and_devices_are_refused(vault: Vault, scan:
     assert files_in(vault) == []
 
 
+def test_a_pipe_put_in_place_of_a_file_after_the_first_look_does_not_stop_us(
+    vault: Vault, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    monkeypatch.setattr(Path, "lstat", lambda _: Path(__file__).stat())
+    with pytest.raises(NotAFile):
+        vault.keep(tmp_path / "fifo")
+
+
 def test_a_pipe_given_as_a_descriptor_is_refused(vault: Vault) -> None:
     reader, writer = os.pipe()
     with pytest.raises(NotAFile):
