@@ -160,3 +160,9 @@ def test_every_direct_dependency_is_explained_with_its_licence() -> None:
 def test_the_list_of_icons_is_in_order_and_each_is_there_once() -> None:
     icons = (HOUSE / "station" / "web" / "icons.txt").read_text(encoding="utf-8").split()
     assert icons == sorted(set(icons))
+
+
+def test_every_icon_that_a_page_names_is_on_the_list() -> None:
+    icons = (HOUSE / "station" / "web" / "icons.txt").read_text(encoding="utf-8").split()
+    pages = [path.read_text(encoding="utf-8") for ending in ("*.html", "*.py") for path in (HOUSE / "station" / "web").rglob(ending)]
+    assert {name for page in pages for name in re.findall(r"""\bicon\(["']([a-z0-9-]+)["']""", page)} <= set(icons)
