@@ -25,7 +25,7 @@ SMALLEST = 256
 
 GRID = (1 / 8, 2 / 8, 3 / 8)
 GRID_PEAK = 4.0
-"""Line height over the local median, geometric mean of both axes. Simulated scans: at most 2.7; once JPEG (quality 60 to 95): two lines above 6."""
+"""Line height over the local median, geometric mean of both axes. Simulated scans: below 3; once JPEG (60 to 95): two lines above 6."""
 ENLARGED = {"3:2": (1 / 3,), "5:4": (1 / 5, 2 / 5), "2:1": (1 / 2,)}
 """Output to input pixels and the lines that interpolation leaves."""
 ENLARGED_PEAK = 5.0
