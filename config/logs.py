@@ -12,4 +12,7 @@ def start_logs(level: int = logging.INFO) -> None:
     handler.setFormatter(formatter)
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     logging.getLogger("sceau").setLevel(level)
+    for talkative in ("pyhanko", "pyhanko_certvalidator", "ocrmypdf", "pypdfium2", "pdfminer", "fontTools", "img2pdf", "PIL"):
+        # What they have to say about a file is said by our findings and checks; their tracebacks would only frighten.
+        logging.getLogger(talkative).setLevel(logging.CRITICAL)
     logging.captureWarnings(True)

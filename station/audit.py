@@ -34,7 +34,11 @@ def audit_ledger(workstation: Workstation) -> Iterator[Audited]:
         except BrokenLedger as error:
             yield Audited("chain", False, str(error))
             return
-        yield Audited("chain", True, "; ".join(f"{name}: {tree.size} entries, head {tree.root.hex()}" for name, tree in trees.items()) or "no entry yet")
+        yield Audited(
+            "chain",
+            True,
+            "; ".join(f"{name}: {tree.size} entries, head {tree.root.hex()}" for name, tree in trees.items()) or "no entry yet",
+        )
         yield _same_archives(session)
         yield _kept("originals", [(sha, "") for sha in session.scalars(sa.select(Original.sha256))], workstation.originals.verify)
         archives = [(sha, ".pdf") for sha in session.scalars(sa.select(Archive.sha256))]

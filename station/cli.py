@@ -19,14 +19,14 @@ from rich.progress import track
 from config.logs import start_logs
 from config.settings import Settings, Station, Unusable, load_settings, write_example
 
-app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False, help="Sceau: scans in, sealed and proved PDF/A-3 out.")
+app = typer.Typer(
+    no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False, help="Sceau: scans in, sealed and proved PDF/A-3 out."
+)
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 Files = Annotated[list[Path], typer.Argument(help="Files", show_default=False)]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object per line and file.")]
 ALIVE = timedelta(seconds=8)
-
-
 
 
 @app.command()
@@ -36,7 +36,6 @@ def serve(host: str = "", port: int = 0) -> None:
         from station.serve import serve_station
 
         write_example(settings.home)
-        start_logs()
         server = settings.server.model_copy(update={k: v for k, v in (("host", host), ("port", port)) if v})
         raise typer.Exit(serve_station(settings.model_copy(update={"server": server}), err.print))
 
@@ -49,7 +48,6 @@ def work() -> None:
         from station.slots import hold_slot
         from station.workstation import open_workstation
 
-        start_logs()
         workstation = open_workstation(settings)
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -69,7 +67,6 @@ def take(files: Files, station: str = "", as_json: AsJson = False) -> None:
         from station.take import TakeResult, take_files
         from station.workstation import open_workstation
 
-        start_logs()
         chosen = _station(settings, station)
         worst = 0
 
@@ -89,18 +86,16 @@ def take(files: Files, station: str = "", as_json: AsJson = False) -> None:
 def check(files: Files, as_json: AsJson = False) -> None:
     """Judge conformity only, without a database: exit 0 when all conform, 3 otherwise."""
     with _settings() as settings:
-        from capture.catalogue import finding_json, message
+        from capture.catalogue import message
         from config.options import caps_of, limits_of
-        from conformity.inspect import check_scan, page_json
+        from conformity.inspect import check_json, check_scan
 
         conform = True
         for file in _steps(files, "check"):
             checked = check_scan(file, caps_of(settings), limits_of(settings))
             conform = conform and checked.verdict == "conform"
             if as_json:
-                findings = [finding_json(f, settings.language) for f in checked.findings]
-                pages = [page_json(p) for p in checked.scan.pages]
-                print(json.dumps({"file": str(file), "verdict": checked.verdict, "pages": pages, "findings": findings}, ensure_ascii=False), flush=True)
+                print(json.dumps(check_json(file, checked, settings.language), ensure_ascii=False), flush=True)
                 continue
             out.print(f"{checked.verdict:8}  {file}", markup=False)
             for each in checked.findings:
@@ -202,7 +197,12 @@ def doctor(as_json: AsJson = False) -> None:
         for found in diagnose(settings):
             missing = missing or (found.needed and not found.ok)
             if as_json:
-                print(json.dumps({"name": found.name, "ok": found.ok, "needed": found.needed, "detail": found.detail, "remedy": found.remedy}, ensure_ascii=False))
+                print(
+                    json.dumps(
+                        {"name": found.name, "ok": found.ok, "needed": found.needed, "detail": found.detail, "remedy": found.remedy},
+                        ensure_ascii=False,
+                    )
+                )
                 continue
             mark = "✓" if found.ok else "✗" if found.needed else "–"
             out.print(f"{mark} {found.name:14} {found.detail}" + (f"\n  → {found.remedy}" if found.remedy else ""), markup=False)
@@ -214,6 +214,7 @@ def _settings() -> Iterator[Settings]:
     """Settings, and words instead of a traceback for what a person can mend."""
     from station.problems import problem_of
 
+    start_logs()
     try:
         yield load_settings(os.environ)
     except Unusable as error:

@@ -24,7 +24,19 @@ class Diagnosis:
     remedy: str = ""
 
 
-PACKAGES = ("opencv-python", "pytesseract", "pillow", "img2pdf", "ocrmypdf", "pyhanko", "watchdog", "sqlalchemy", "pikepdf", "dbos", "rapidocr")
+PACKAGES = (
+    "opencv-python",
+    "pytesseract",
+    "pillow",
+    "img2pdf",
+    "ocrmypdf",
+    "pyhanko",
+    "watchdog",
+    "sqlalchemy",
+    "pikepdf",
+    "dbos",
+    "rapidocr",
+)
 
 
 def diagnose(settings: Settings) -> Iterator[Diagnosis]:
@@ -46,7 +58,9 @@ def diagnose(settings: Settings) -> Iterator[Diagnosis]:
 
 def _policy(settings: Settings) -> Diagnosis:
     policy = settings.conformity
-    return Diagnosis("policy", True, True, f"{policy.min_dpi:g} dpi ± {policy.dpi_tolerance_percent:g} % (your policy; the arrêté names no figure)")
+    return Diagnosis(
+        "policy", True, True, f"{policy.min_dpi:g} dpi ± {policy.dpi_tolerance_percent:g} % (your policy; the arrêté names no figure)"
+    )
 
 
 def _database(settings: Settings) -> Diagnosis:
@@ -104,6 +118,12 @@ def _program(name: str, purpose: str, remedy: str, more: Callable[[], str] | Non
 
 def _keys(settings: Settings) -> Diagnosis:
     if settings.sealing.mode == "practice":
-        return Diagnosis("keys", True, True, "practice keys: « essai, sans valeur probante »", 'for real seals: [sealing] mode = "production" and a certificate')
+        return Diagnosis(
+            "keys",
+            True,
+            True,
+            "practice keys: « essai, sans valeur probante »",
+            'for real seals: [sealing] mode = "production" and a certificate',
+        )
     found = settings.sealing.certificate is not None and settings.sealing.certificate.exists()
     return Diagnosis("keys", found, True, str(settings.sealing.certificate), "the PKCS#12 file of the seal is missing")

@@ -13,17 +13,19 @@ import traceback
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy.orm import Session
 
 from capture.catalogue import finding
-from capture.findings import Finding
+from capture.findings import Finding, Level
 from capture.scan import Format, Page, Scan
-from conformity.checks import judge_page, verdict
 from config.options import caps_of, limits_of, reader_of
+from conformity.checks import fitting_sheet, judge_page, verdict
+from conformity.limits import Limits
 from ocr.engines import ReadingFailed
 from ocr.fields import Field, extract
 from ocr.text import PageText
@@ -38,7 +40,7 @@ from station.records import documents
 from station.records.intake import SYSTEM
 from station.records.ledger import append_event, story_of, tree_of
 from station.records.tables import Archive, Document, FieldRow, Reading, State
-from station.stored import finding_from, page_from
+from station.stored import field_text, finding_from, page_from
 from station.workstation import Workstation
 
 log = logging.getLogger("sceau.pipeline")
@@ -95,7 +97,7 @@ class Pipeline:
     def process(self, steps: Steps, document_id: str, attempt: int) -> str:
         """What happens to a document: judged, read, sealed and proved, each noted in the ledger; or held, or failed, with the reason."""
         job = Job(document_id, attempt, self._workstation.work_folder(document_id) / str(attempt))
-        stages: tuple[tuple[str, Callable[[Job], None], Callable[[Session, Job], State]], ...] = (
+        stages: tuple[tuple[str, Callable[[Job], None], Callable[..., State]], ...] = (
             ("judge", self._judge, self._note_judged),
             ("read", self._read, self._note_read),
             ("prove", self._prove, self._note_proved),
@@ -104,8 +106,8 @@ class Pipeline:
         for name, work, note in stages:
             trouble = steps.work(name, self._guarded, work, job)
             if trouble is not None:
-                return str(steps.record(f"{name} trouble", lambda session, t=trouble: self._note_trouble(session, job, t)))
-            state = State(steps.record(f"{name} noted", lambda session, n=note: n(session, job)))
+                return str(steps.record(f"{name} trouble", partial(self._note_trouble, job=job, trouble=trouble)))
+            state = State(steps.record(f"{name} noted", partial(note, job=job)))
             if state in (State.HELD, State.FAILED):
                 break
         self._clear(job)
@@ -123,10 +125,8 @@ class Pipeline:
 
     def warm_up(self) -> None:
         """Load the reader before the first document asks for it; a failure here shows again, in words, at the first document."""
-        for children, function in ((self._reader, pixels.warm_reader), (self._pixels, pixels.open_keys)):
-            argument: Any = self._reader_options if function is pixels.warm_reader else self._keys
-            with suppress(Exception):
-                children.begin(function, argument)
+        self._reader.begin(pixels.warm_reader, self._reader_options)
+        self._pixels.begin(pixels.open_keys, self._keys)
 
     def stop(self) -> None:
         self._stopping = True
@@ -160,8 +160,11 @@ class Pipeline:
         with ThreadPoolExecutor(self._pixels.count) as threads:
             judged = list(threads.map(lambda page: self._judge_pixels(job, original, scan.format, page), scan.pages))
         findings = [*scan.findings]
+        spoilt = {f.page for f in findings if f.level is Level.BLOCKING}
         for each in judged:
-            findings += [*judge_page(each.page, self._limits), *each.findings]
+            # A page that cannot be decoded is said once.
+            seen = each.findings if each.raster or each.page.number not in spoilt else ()
+            findings += [*judge_page(each.page, self._limits), *seen]
         pixels.write_json(
             job.judged,
             {
@@ -296,6 +299,7 @@ class Pipeline:
         with self._workstation.database.reading() as session:
             document = documents.get_document(session, job.document_id)
             plans = [self._plan(page.sha256, page.coding) for page in document.pages]
+            rasters = [page.raster or "" for page in document.pages]
             troubles = [f["code"] for f in _load(job.texts)["troubles"]]
             times = {kind: at.isoformat(timespec="milliseconds") for _, kind, at, _ in story_of(session, document.id)}
             data = capture_data(
@@ -308,7 +312,7 @@ class Pipeline:
             )
             metadata = Metadata(document.title, bytes.fromhex(document.id), self._workstation.clock())
         seconds = PROVE_SECONDS + 30 * len(plans)
-        proved = self._pixels.run(pixels.seal_and_prove, seconds, plans, job.texts, data, metadata, job.sealed, self._keys)
+        proved = self._pixels.run(pixels.seal_and_prove, seconds, plans, rasters, job.texts, data, metadata, job.sealed, self._keys)
         checks = [{"name": c.name, "ok": c.ok, "detail": c.detail} for c in proved.verification.checks]
         if proved.verification.valid:
             self._workstation.archives.keep(job.sealed, ".pdf")
@@ -326,7 +330,9 @@ class Pipeline:
 
     def _plan(self, sha256: str, coding: dict[str, Any]) -> pixels.LeafPlan:
         page = page_from(coding)
-        return pixels.LeafPlan(self._workstation.originals.path(sha256), sha256, Format(coding["format"]), page, physical_dpi(page))
+        return pixels.LeafPlan(
+            self._workstation.originals.path(sha256), sha256, Format(coding["format"]), page, physical_dpi(page, self._limits)
+        )
 
     def _note_proved(self, session: Session, job: Job) -> State:
         proof = _load(job.proof)
@@ -386,9 +392,16 @@ class Pipeline:
             job.folder.parent.rmdir()
 
 
-def physical_dpi(page: Page) -> tuple[float, float]:
-    """Dots per inch at which the page is laid out: its own, or what its pixels suggest where the file says nothing."""
-    return page.dpi or inferred_dpi(page)
+def physical_dpi(page: Page, limits: Limits) -> tuple[float, float]:
+    """Dots per inch at which the page is laid out: its own; else those of the sheet that its pixels fit; else the policy's.
+
+    The archive needs a size; what was assumed is told by the findings in it.
+    """
+    if page.dpi is not None:
+        return page.dpi
+    fit = fitting_sheet(page, limits)
+    dpi = fit[1] if fit else limits.min_dpi
+    return dpi, dpi
 
 
 def _original_of(document: Document) -> str:
@@ -406,7 +419,7 @@ def _field_rows(document_id: str, fields: dict[str, Field]) -> Iterator[FieldRow
             document_id=document_id,
             name=name,
             source="read",
-            value=stored_value(field.value),
+            value=field_text(field.value),
             raw=field.raw,
             page=field.page,
             box=list(field.box) if field.box else None,

@@ -12,12 +12,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 import numpy.typing as npt
+import pikepdf
 
-from capture.catalogue import finding
 from capture.coding import Caps, examine
 from capture.decode import Undecodable, decode, upright
 from capture.findings import Finding
-from capture.raster import fingerprint
+from capture.raster import Raster, fingerprint
 from capture.scan import Format, Page, Scan
 from conformity.checks import inspect_raster
 from conformity.limits import Limits
@@ -27,7 +27,7 @@ from ocr.text import PageText, from_json
 from sealing.keys import Practice, load_practice, make_practice
 from sealing.pdfa import Attachment, Leaf, Metadata, Relation, compose_pdfa
 from sealing.seal import Sealer, practice_sealer, seal_file
-from sealing.verify import Verification, verify_file
+from sealing.verify import Verification, prove_file
 from station.assemble import FILE_NAME, text_runs
 
 THUMB_SIDE, LIGHT_SIDE = 240, 1400
@@ -59,7 +59,7 @@ def judge_pixels(
     try:
         raster = decode(original, page, format)
     except Undecodable as error:
-        return JudgedPage(page, None, (finding("damaged", page=page.number, measured=str(error)),), 1.0)
+        return JudgedPage(page, None, (error.finding(page.number),), 1.0)
     findings = inspect_raster(raster, page, limits)
     image = upright(raster)
     prepared, scale = prepare_copy(image, options)
@@ -71,11 +71,15 @@ def judge_pixels(
 def write_light(image: npt.NDArray[np.uint8], light: Path, thumb: Path) -> None:
     """Two small JPEGs for the screens, marked there as working images."""
     for path, side, quality in ((light, LIGHT_SIDE, 80), (thumb, THUMB_SIDE, 75)):
-        factor = min(1.0, side / max(image.shape[:2]))
-        small = cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA) if factor < 1 else image
-        _, coded = cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, quality])
-        _write_atomically(path, lambda draft, coded=coded: draft.write_bytes(coded.tobytes()))
-        image = small
+        image = _smaller(image, side)
+        coded = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()
+        write_whole(path, coded)
+
+
+def _smaller(image: npt.NDArray[np.uint8], side: int) -> npt.NDArray[np.uint8]:
+    factor = min(1.0, side / max(image.shape[:2]))
+    size = max(1, round(image.shape[1] * factor)), max(1, round(image.shape[0] * factor))
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8) if factor < 1 else image
 
 
 def read_copy(copy: Path, scale: float, number: int, options: ReaderOptions) -> PageText:
@@ -121,8 +125,10 @@ class Proved:
     verification: Verification
 
 
-def seal_and_prove(plans: Sequence[LeafPlan], texts: Path, data: bytes, metadata: Metadata, sealed: Path, keys: Keys) -> Proved:
-    """Build the PDF/A-3b, seal it, then open what was written and prove it.
+def seal_and_prove(
+    plans: Sequence[LeafPlan], rasters: Sequence[str], texts: Path, data: bytes, metadata: Metadata, sealed: Path, keys: Keys
+) -> Proved:
+    """Build the PDF/A-3b, seal it, then open what was written and prove it: its pages are those whose raster hashes were noted at judging.
 
     Repeating it is harmless: a sealed file that a process left behind before it could say so is proved again and taken.
     Raises CannotArchive, CannotSeal, PdfaError; a proof that fails is a value.
@@ -136,10 +142,10 @@ def seal_and_prove(plans: Sequence[LeafPlan], texts: Path, data: bytes, metadata
         compose_pdfa(leaves, draft, metadata, [Attachment(FILE_NAME, data, "application/json", Relation.DATA, "Données de capture")])
         seal_file(draft, draft, sealer)
         draft.rename(sealed)
-    verification = verify_file(sealed, sealer.trust)
+    verification = prove_file(sealed, rasters, sealer.trust)
     with sealed.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    return Proved(sha256, sealed.stat().st_size, len(data), sealer.practice, verification)
+    return Proved(sha256, sealed.stat().st_size, _attached_bytes(sealed), sealer.practice, verification)
 
 
 @lru_cache(maxsize=1)
@@ -168,12 +174,24 @@ def load_texts(path: Path) -> list[PageText]:
 
 def write_json(path: Path, value: object) -> None:
     """Whole or not at all."""
-    text = json.dumps(value, ensure_ascii=False)
-    _write_atomically(path, lambda draft: draft.write_text(text, encoding="utf-8"))
+    write_whole(path, json.dumps(value, ensure_ascii=False).encode("utf-8"))
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """A file that appears with all its bytes or not at all."""
+    _write_atomically(path, lambda draft: draft.write_bytes(data))
+
+
+def _attached_bytes(sealed: Path) -> int:
+    with pikepdf.open(sealed) as pdf:
+        return sum(len(spec.get_file().read_bytes()) for spec in pdf.attachments.values())
 
 
 def _leaf(plan: LeafPlan, text: PageText | None) -> Leaf:
-    return Leaf(plan.original, plan.format, plan.page, plan.dpi, decode, text_runs(text) if text else (), plan.sha256)
+    def pixels() -> Raster:
+        return decode(plan.original, plan.page, plan.format)
+
+    return Leaf(plan.original, plan.format, plan.page, plan.dpi, pixels, text_runs(text) if text else (), plan.sha256)
 
 
 def _now() -> datetime:

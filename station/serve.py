@@ -71,7 +71,9 @@ def _listen(host: str, port: int) -> socket.socket:
 def _no_port(settings: Settings, error: OSError) -> str:
     where = f"{settings.server.host}:{settings.server.port}"
     if error.errno == errno.EADDRINUSE:
-        return f"Le port {where} est déjà pris. Changez [server] port dans {settings.home / 'sceau.toml'}, ou lancez : sceau serve --port 8081"
+        return (
+            f"Le port {where} est déjà pris. Changez [server] port dans {settings.home / 'sceau.toml'}, ou lancez : sceau serve --port 8081"
+        )
     return f"Impossible d'écouter sur {where} : {error.strerror}. Corrigez [server] dans {settings.home / 'sceau.toml'}."
 
 

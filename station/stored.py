@@ -1,5 +1,8 @@
 """Values of the lower floors as they are stored in JSON, and back."""
 
+import json
+from datetime import date
+from decimal import Decimal
 from typing import Any
 
 from capture.findings import Authority, Finding, Level
@@ -16,3 +19,12 @@ def page_from(stored: dict[str, Any]) -> Page:
     values = {key: value for key, value in stored.items() if key != "format"}
     pairs = {key: tuple(values[key]) for key in ("dpi", "image") if values.get(key) is not None}
     return Page(**{**values, **pairs, "model": Model(values["model"])})
+
+
+def field_text(value: object) -> str:
+    """A field's value as canonical text: ISO date, decimal with a point, JSON for a list."""
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, (list, tuple)):
+        return json.dumps(value, default=str, ensure_ascii=False)
+    return f"{value:f}" if isinstance(value, Decimal) else str(value)

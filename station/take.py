@@ -139,5 +139,3 @@ def _result(workstation: Workstation, file: Path, document: Document, duplicate:
     words = [PROBLEMS[document.problem].words(language)] if document.problem in PROBLEMS else []
     words += [message(f, language) for f in findings if f.level is not Level.INFO]
     return TakeResult(str(file), document.id, state, sealed, findings, " ".join(words), language)
-
-

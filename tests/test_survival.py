@@ -1,0 +1,62 @@
+"""The process is ended with SIGKILL at every step; after a restart no document is lost, none is archived twice, and the ledger has no gap."""
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from station.audit import audit_ledger
+from station.records import documents
+from station.records.tables import Archive, Arrival, LedgerRow, State
+from station.workstation import open_workstation
+from tests import killed, papers
+
+PLACES = [
+    "capture.originals:Vault.keep:before:1",
+    "capture.originals:Vault.keep:after:1",
+    "station.records.intake:receive:after:1",
+    "station.reception:move_processed:before:1",
+    "station.reception:move_processed:after:1",
+    "station.records.intake:note_moved:after:1",
+    "station.jobs:Engine.enqueue:before:1",
+    "station.jobs:Engine.enqueue:after:1",
+    "station.pipeline:Pipeline._judge:before:1",
+    "station.pipeline:Pipeline._judge:after:1",
+    "station.pipeline:Pipeline._note_judged:after:1",
+    "station.pipeline:Pipeline._read:before:1",
+    "station.pipeline:Pipeline._read:after:1",
+    "station.pipeline:Pipeline._note_read:after:1",
+    "station.pipeline:Pipeline._prove:before:1",
+    "station.children:Children.run:after:4",
+    "capture.originals:Vault.keep:before:2",
+    "capture.originals:Vault.keep:after:2",
+    "station.pipeline:Pipeline._note_proved:before:1",
+    "station.pipeline:Pipeline._note_proved:after:1",
+    "station.pipeline:Pipeline._clear:before:1",
+]
+
+
+def run(home: Path, place: str) -> int:
+    return subprocess.run([sys.executable, killed.__file__, str(home), place], timeout=120, check=False, capture_output=True).returncode
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_after_a_kill_at_any_step_a_restart_archives_the_document_once(tmp_path, place):
+    folder = tmp_path / "stations" / "demo"
+    folder.mkdir(parents=True)
+    (folder / "facture.png").write_bytes(papers.png(papers.draw_invoice(seed=1)))
+    assert run(tmp_path, place) == -signal.SIGKILL, "the place was never reached"
+    assert run(tmp_path, "-") == 0
+    workstation = open_workstation(killed.quick(tmp_path))
+    with workstation.database.reading() as session:
+        (document,) = documents.list_documents(session).documents
+        entries = [json.loads(row.entry)["type"] for row in session.query(LedgerRow).order_by(LedgerRow.sequence)]
+        assert document.state == State.SEALED
+        assert session.query(Archive).count() == session.query(Arrival).count() == 1
+        assert entries == ["received", "judged", "read", "sealed"]
+    assert all(answer.ok for answer in audit_ledger(workstation))
+    assert len(list((tmp_path / "archive").rglob("*.pdf"))) == 1
+    assert [path.name for path in (folder / "processed").iterdir()] == ["facture.png"]
