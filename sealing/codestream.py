@@ -1,4 +1,4 @@
-"""How one scanned page is coded in its archive: the scanner's own codestream wherever a PDF can hold it, Flate for the rest, never a JPEG for what was not one.
+"""How one scanned page is coded in its archive: the scanner's own codestream wherever a PDF can hold it, Flate for the rest.
 
 A lossy codestream is passed through or refused. It is never decoded and stored as if it had been lossless.
 """
@@ -10,15 +10,15 @@ import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import img2pdf
 import numpy as np
 import numpy.typing as npt
 import pikepdf
 import tifffile
-from PIL import Image
 from pikepdf import Array, Dictionary, Name
+from PIL import Image
 
 from capture.raster import Raster
 from capture.scan import Format, Model, Page
@@ -173,7 +173,7 @@ def pass_image(file: bytes) -> Coding:
 
 def _pass_fax(source: Path, page: Page) -> Coding | None:
     with tifffile.TiffFile(source) as tiff:
-        sheet = tiff.pages[page.index]
+        sheet: Any = tiff.pages[page.index]
         if len(sheet.dataoffsets) != 1 or sheet.is_tiled:
             return None
         strip = _read_parts(tiff, sheet)[0]
@@ -192,7 +192,7 @@ def lone_fax(strip: bytes, width: int, height: int, photometric: int, order: int
     return struct.pack("<2sHIH", b"II", 42, 8, len(tags)) + entries + bytes(4) + strip
 
 
-def _read_parts(tiff: tifffile.TiffFile, sheet: tifffile.TiffPage) -> list[bytes]:
+def _read_parts(tiff: tifffile.TiffFile, sheet: Any) -> list[bytes]:
     handle = tiff.filehandle
     parts = []
     for offset, count in zip(sheet.dataoffsets, sheet.databytecounts, strict=True):
@@ -206,7 +206,7 @@ def _read_parts(tiff: tifffile.TiffFile, sheet: tifffile.TiffPage) -> list[bytes
 
 def _pass_jpeg(source: Path, page: Page, decode: Decode) -> Coding:
     with tifffile.TiffFile(source) as tiff:
-        sheet = tiff.pages[page.index]
+        sheet: Any = tiff.pages[page.index]
         strips = _read_parts(tiff, sheet)
         tables = bytes(sheet.jpegtables or b"")
         rows = page.height if sheet.is_tiled else int(sheet.rowsperstrip)
@@ -217,7 +217,9 @@ def _pass_jpeg(source: Path, page: Page, decode: Decode) -> Coding:
     coding = replace(pass_image(join_strips(tables, strips, page.height, rows, luma)), icc=icc)
     if len(strips) > 1 and not _same_pixels(coding, decode()):
         # Chroma is upsampled across the joint by some decoders: then the joined stream shows other pixels than its strips.
-        raise CannotArchive("les bandes JPEG de ce TIFF ne se réunissent pas sans changer de pixels", "the JPEG strips of this TIFF do not join")
+        raise CannotArchive(
+            "les bandes JPEG de ce TIFF ne se réunissent pas sans changer de pixels", "the JPEG strips of this TIFF do not join"
+        )
     return coding
 
 
@@ -229,7 +231,7 @@ def _same_pixels(coding: Coding, raster: Raster) -> bool:
 def join_strips(tables: bytes, strips: Sequence[bytes], height: int, rows: int, luma: bool) -> bytes:
     """One JPEG file from its strips: restart markers at the joints, the whole height in the frame header (ITU-T T.81, B.2).
 
-    `luma` tells YCbCr from RGB, which TIFF writes in a tag and JPEG in an Adobe marker. Raises CannotArchive where the strips do not fit together.
+    `luma` tells YCbCr from RGB, which TIFF writes in a tag and JPEG in an Adobe marker. Raises CannotArchive where the strips do not fit.
     """
     heads = [_split_stream(strip) for strip in strips]
     shared, first = _table_segments(tables), heads[0]
@@ -350,7 +352,7 @@ def read_object(image: pikepdf.Object) -> Coding | None:
     bare = replace(bare, inverted=_is_inverted(image, bare))
     if filters and not set(filters) & UNPACKED_FILTERS:
         return _keep_stream(bare, image, filters)
-    if len(filters) and set(filters) - UNPACKED_FILTERS - {"FlateDecode", "RunLengthDecode"}:
+    if filters and set(filters) - UNPACKED_FILTERS - {"FlateDecode", "RunLengthDecode"}:
         # ASCII armour around a codestream: take the armour off, keep the codestream.
         return _unwrap(bare, image, filters)
     return replace(bare, data=zlib.compress(image.read_bytes()), filters=("FlateDecode",), parameters=({},), passed=False)
@@ -370,15 +372,13 @@ def _unwrap(bare: Coding, image: pikepdf.Object, filters: tuple[str, ...]) -> Co
 
 
 def _keep_stream(bare: Coding, image: pikepdf.Object, filters: tuple[str, ...]) -> Coding:
-    given = _listed(image.get("/DecodeParms")) or [None] * len(filters)
+    given: list[Any] = _listed(image.get("/DecodeParms")) or [None] * len(filters)
     taken = [_plain_parameters(each) for each in given]
     shared = b"".join(found for found, _ in taken)
-    return replace(
-        bare, data=image.read_raw_bytes(), filters=filters, parameters=tuple(plain for _, plain in taken), globals=shared
-    )
+    return replace(bare, data=image.read_raw_bytes(), filters=filters, parameters=tuple(plain for _, plain in taken), globals=shared)
 
 
-def _plain_parameters(given: pikepdf.Object | None) -> tuple[bytes, dict[str, int | bool]]:
+def _plain_parameters(given: Any) -> tuple[bytes, dict[str, int | bool]]:
     if not isinstance(given, Dictionary):
         return b"", {}
     shared = given.get("/JBIG2Globals")
@@ -403,7 +403,7 @@ def _is_inverted(image: pikepdf.Object, bare: Coding) -> bool:
     raise CannotArchive(f"tableau /Decode {bounds}", f"/Decode array {bounds}")
 
 
-def _with_colour(bare: Coding, space: pikepdf.Object | None) -> Coding:
+def _with_colour(bare: Coding, space: Any) -> Coding:
     model, icc, calibrated = _read_space(space)
     if model is not Model.PALETTE:
         return replace(bare, model=_told(model, bare.bits), icc=icc, space=calibrated)
@@ -419,7 +419,7 @@ def _with_colour(bare: Coding, space: pikepdf.Object | None) -> Coding:
     return replace(bare, model=Model.PALETTE, palette=lookup[: 3 * entries], icc=icc)
 
 
-def _read_space(space: pikepdf.Object | None) -> tuple[Model, bytes, bytes]:
+def _read_space(space: Any) -> tuple[Model, bytes, bytes]:
     """Model, ICC profile, source of a calibrated space."""
     name = str(space[0]) if isinstance(space, Array) else str(space)
     if name in ("/DeviceRGB", "/RGB"):
@@ -501,42 +501,50 @@ def unpack_bits(data: bytes, width: int, height: int, bits: int) -> npt.NDArray[
         return rows
     planes = np.unpackbits(rows, axis=1)[:, : width * bits].reshape(height, width, bits)
     weights = (1 << np.arange(bits - 1, -1, -1)).astype(np.uint8)
-    return (planes * weights).sum(axis=2, dtype=np.uint8)
+    return np.asarray((planes * weights).sum(axis=2, dtype=np.uint8), np.uint8)
 
 
-def image_object(pdf: pikepdf.Pdf, coding: Coding) -> pikepdf.Stream:
-    """The coding as an image XObject of `pdf`."""
-    image = pdf.make_stream(coding.data)
-    image.Type, image.Subtype = Name.XObject, Name.Image
-    image.Width, image.Height, image.BitsPerComponent = coding.width, coding.height, coding.bits
-    image.ColorSpace = _colour_space(pdf, coding)
-    if coding.inverted:
-        image.Decode = Array([1, 0] * CHANNELS[coding.model])
-    parameters = [Dictionary({f"/{key}": value for key, value in given.items()}) for given in coding.parameters]
+Store: TypeAlias = Callable[[str, bytes], int]
+"""Lays a stream down, given its dictionary without /Length; returns its object number."""
+
+
+def store_image(coding: Coding, store: Store) -> int:
+    """Lay the coding down as an image XObject; returns its object number. Raises CannotArchive if its profile does not fit."""
+    entries = f"/Type /XObject /Subtype /Image /Width {coding.width} /Height {coding.height} /BitsPerComponent {coding.bits}"
+    entries += f" /ColorSpace {_colour_space(coding, store)} /Filter {_one_or_all(['/' + each for each in coding.filters])}"
+    parameters = [_dictionary(each) for each in coding.parameters]
     if coding.globals:
-        parameters[-1].JBIG2Globals = pdf.make_stream(coding.globals)
-    image.Filter = Name("/" + coding.filters[0]) if len(coding.filters) == 1 else Array([Name("/" + f) for f in coding.filters])
-    if any(len(each.keys()) for each in parameters):
-        image.DecodeParms = parameters[0] if len(parameters) == 1 else Array(parameters)
-    return image
+        parameters[-1] = f"<< {parameters[-1][2:-2]} /JBIG2Globals {store('', coding.globals)} 0 R >>"
+    if any(coding.parameters) or coding.globals:
+        entries += f" /DecodeParms {_one_or_all(parameters)}"
+    if coding.inverted:
+        entries += f" /Decode [{' '.join(['1 0'] * CHANNELS[coding.model])}]"
+    return store(entries, coding.data)
 
 
-def _colour_space(pdf: pikepdf.Pdf, coding: Coding) -> pikepdf.Object:
-    base = _base_space(pdf, coding)
+def _one_or_all(values: Sequence[str]) -> str:
+    # qpdf keeps a stream's bytes if its filter is the name /FlateDecode, and codes them anew if it is an array of that one name.
+    return values[0] if len(values) == 1 else f"[{' '.join(values)}]"
+
+
+def _dictionary(values: dict[str, int | bool]) -> str:
+    return f"<< {' '.join(f'/{key} {str(value).lower()}' for key, value in values.items())} >>"
+
+
+def _colour_space(coding: Coding, store: Store) -> str:
+    base = _base_space(coding, store)
     if coding.model is not Model.PALETTE:
         return base
-    return Array([Name.Indexed, base, len(coding.palette) // 3 - 1, pikepdf.String(coding.palette)])
+    return f"[/Indexed {base} {len(coding.palette) // 3 - 1} <{coding.palette.hex()}>]"
 
 
-def _base_space(pdf: pikepdf.Pdf, coding: Coding) -> pikepdf.Object:
+def _base_space(coding: Coding, store: Store) -> str:
     channels = 3 if coding.model in (Model.RGB, Model.PALETTE) else 1
     if coding.space:
-        return pikepdf.Object.parse(coding.space)
+        return coding.space.decode("latin-1")
     if not coding.icc:
         # Device colour is what the sRGB output intent of the document defines (ISO 19005-3, 6.2.4.3).
-        return Name.DeviceRGB if channels == 3 else Name.DeviceGray
+        return "/DeviceRGB" if channels == 3 else "/DeviceGray"
     if coding.icc[16:20] != {3: b"RGB ", 1: b"GRAY"}[channels]:
         raise CannotArchive("profil ICC d'un autre modèle que l'image", "ICC profile of another model than the image")
-    profile = pdf.make_stream(coding.icc)
-    profile.N = channels
-    return Array([Name.ICCBased, profile])
+    return f"[/ICCBased {store(f'/N {channels}', coding.icc)} 0 R]"

@@ -1,5 +1,8 @@
 """Keys: the private key and certificates behind a seal, from a PKCS#12 file or issued on the spot for practice."""
 
+# pyHanko annotates most of its interface, not all of it.
+# mypy: disable-error-code="no-untyped-call"
+
 import os
 import shutil
 import tempfile
@@ -191,9 +194,7 @@ def _new_key(elliptic: bool) -> PrivateKey:
 
 def _bundle(name: str, issued: _Issued, above: Sequence[pyca.Certificate]) -> bytes:
     # No password: it would lie beside the file. The folder's mode is what guards a practice key.
-    return pkcs12.serialize_key_and_certificates(
-        name.encode(), issued.key, issued.certificate, above, serialization.NoEncryption()
-    )
+    return pkcs12.serialize_key_and_certificates(name.encode(), issued.key, issued.certificate, above, serialization.NoEncryption())
 
 
 Extensions: TypeAlias = Iterable[tuple[pyca.ExtensionType, bool]]

@@ -1,6 +1,6 @@
 """The archive as a PDF/A-3b: the scanner's pixels untouched, invisible text over them, and the record attached.
 
-Pages are written to disk in batches and merged as streams, so that a long document is never wholly in memory.
+Images go to a draft on disk as they come and from there to the archive, so that a long document is never wholly in memory.
 """
 
 import functools
@@ -9,12 +9,12 @@ import io
 import math
 import tempfile
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
+from typing import IO
 
 import pikepdf
 import pikepdf.pdfa
@@ -23,14 +23,12 @@ from fontTools.ttLib.tables._g_l_y_f import Glyph
 from pikepdf import Array, Dictionary, Name, String
 
 from capture.scan import Format, Page
-from sealing.codestream import CannotArchive, Decode, code_page, image_object
+from sealing.codestream import CannotArchive, Decode, code_page, store_image
 from sealing.skeleton import make_skeleton, skeleton_name
 
 __all__ = ["CAPTURE_DATA", "Attachment", "CannotArchive", "Leaf", "Metadata", "Relation", "TextRun", "compose_pdfa"]
 
 CAPTURE_DATA = "capture-data.json"
-BATCH_BYTES = 48 * 2**20
-"""Coded pages held in memory before they go to disk. Small documents never reach it and are written once."""
 POINTS = 72.0
 
 ROTATION = {1: 0, 2: 0, 3: 180, 4: 180, 5: 270, 6: 90, 7: 90, 8: 270}
@@ -101,86 +99,112 @@ class Metadata:
 def compose_pdfa(leaves: Iterable[Leaf], target: Path, metadata: Metadata, attachments: Sequence[Attachment] = ()) -> pikepdf.pdfa.Report:
     """Write the archive and check it as PDF/A-3b: `target` exists afterwards only if it passed.
 
-    A page from a PNG brings its skeleton along. Batches lie beside `target` while it is made.
+    A page from a PNG brings its skeleton along. The leaves are taken one at a time; a draft lies beside `target` while it is made.
     Raises CannotArchive for a page that cannot keep its pixels, and `pikepdf.pdfa.PdfaError` if the written file does not pass.
     """
     if any(attachment.name.lower() == "factur-x.xml" for attachment in attachments):
         raise ValueError("a scan is not a Factur-X invoice, and no attachment of it may be called factur-x.xml")
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent)))
-        pdf = stack.enter_context(pikepdf.new())
-        lettering = Lettering()
-        files = [*attachments]
-        images = _gather_images(leaves, folder, pdf, stack)
-        for leaf, image, number in images:
-            _add_page(pdf, leaf, image, number, lettering)
+    lettering, sheets, files = Lettering(), [], [*attachments]
+    with tempfile.NamedTemporaryFile(prefix=f".{target.name}.", dir=target.parent) as file:
+        draft = Draft(file)
+        for number, leaf in enumerate(leaves, 1):
+            image = store_image(code_page(leaf.source, leaf.format, leaf.page, leaf.decode), draft.store)
+            sheets.append(draw_sheet(leaf, image, lettering))
             if leaf.format is Format.PNG:
                 files.append(_skeleton(leaf, number))
-        lettering.embed(pdf)
-        for attachment in sorted(files, key=lambda each: each.name):
-            _attach(pdf, attachment, metadata.created)
-        _describe(pdf, metadata)
-        return pikepdf.pdfa.save(pdf, target, "3b", repair=False, static_id=True)
+        draft.finish()
+        # As a stream, so that qpdf copies each image from file to file; mapped or copied, all of them would be in memory.
+        with pikepdf.open(Path(file.name), access_mode=pikepdf.AccessMode.stream) as pdf:
+            for sheet in sheets:
+                _add_page(pdf, sheet, lettering)
+            lettering.embed(pdf)
+            for attachment in sorted(files, key=lambda each: each.name):
+                _attach(pdf, attachment, metadata.created)
+            _describe(pdf, metadata)
+            return pikepdf.pdfa.save(pdf, target, "3b", repair=False, static_id=True)
 
 
 def _skeleton(leaf: Leaf, number: int) -> Attachment:
-    # The hash of the file is that of the page only if the file is the page: a PNG holds one.
     data = make_skeleton(leaf.source, leaf.sha256)
     return Attachment(skeleton_name(number), data, "application/json", Relation.SOURCE, f"PNG d'origine, page {number}")
 
 
-def _gather_images(
-    leaves: Iterable[Leaf], folder: Path, pdf: pikepdf.Pdf, stack: ExitStack
-) -> Iterator[tuple[Leaf, pikepdf.Object, int]]:
-    """Each page with its image as an object of `pdf`; full batches go through disk."""
-    batch: list[tuple[Leaf, pikepdf.Object, int]] = []
-    draft, held = pikepdf.new(), 0
-    for number, leaf in enumerate(leaves, 1):
-        coding = code_page(leaf.source, leaf.format, leaf.page, leaf.decode)
-        batch.append((leaf, draft.make_indirect(image_object(draft, coding)), number))
-        held += len(coding.data)
-        if held > BATCH_BYTES:
-            yield from _reopen_batch(draft, batch, folder / f"{number}.pdf", pdf, stack)
-            draft, batch, held = pikepdf.new(), [], 0
-    yield from ((leaf, pdf.copy_foreign(image), number) for leaf, image, number in batch)
-    stack.callback(draft.close)
+class Draft:
+    """A PDF of streams only, written one after the other: pages still to come, images already out of memory."""
 
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self._offsets: list[int] = []
+        self._shared: dict[bytes, int] = {}
+        file.write(b"%PDF-1.7\n")
 
-def _reopen_batch(
-    draft: pikepdf.Pdf, batch: list[tuple[Leaf, pikepdf.Object, int]], path: Path, pdf: pikepdf.Pdf, stack: ExitStack
-) -> Iterator[tuple[Leaf, pikepdf.Object, int]]:
-    draft.Root.Images = Array([image for _, image, _ in batch])
-    draft.save(path, static_id=True)
-    draft.close()
-    stored = stack.enter_context(pikepdf.open(path, access_mode=pikepdf.AccessMode.stream))
-    for (leaf, _, number), image in zip(batch, stored.Root.Images, strict=True):
-        yield leaf, pdf.copy_foreign(image), number
+    def store(self, entries: str, data: bytes) -> int:
+        """Lay a stream down once: the colour profile of two hundred pages is one object. Returns its object number."""
+        key = hashlib.sha256(entries.encode("latin-1") + data).digest() if len(data) < 2**16 else b""
+        if key in self._shared:
+            return self._shared[key]
+        number = self._open_object()
+        self._file.write(f"<< {entries} /Length {len(data)} >>\nstream\n".encode("latin-1"))
+        self._file.write(data)
+        self._file.write(b"\nendstream\nendobj\n")
+        if key:
+            self._shared[key] = number
+        return number
+
+    def finish(self) -> None:
+        """Catalogue, cross-reference table and trailer (ISO 32000-1, 7.5.4)."""
+        kept = " ".join(f"{number} 0 R" for number in range(1, len(self._offsets) + 1))
+        pages = self._open_object()
+        self._file.write(b"<< /Type /Pages /Kids [] /Count 0 >>\nendobj\n")
+        root = self._open_object()
+        self._file.write(f"<< /Type /Catalog /Pages {pages} 0 R /Kept [{kept}] >>\nendobj\n".encode("ascii"))
+        table = self._file.tell()
+        rows = "".join(f"{offset:010d} 00000 n \n" for offset in self._offsets)
+        size = len(self._offsets) + 1
+        self._file.write(f"xref\n0 {size}\n0000000000 65535 f \n{rows}trailer\n<< /Size {size} /Root {root} 0 R >>\n".encode("ascii"))
+        self._file.write(f"startxref\n{table}\n%%EOF\n".encode("ascii"))
+        self._file.flush()
+
+    def _open_object(self) -> int:
+        self._offsets.append(self._file.tell())
+        self._file.write(f"{len(self._offsets)} 0 obj\n".encode("ascii"))
+        return len(self._offsets)
 
 
 # One page: the image on its sheet, then the words.
 
 
-def _add_page(pdf: pikepdf.Pdf, leaf: Leaf, image: pikepdf.Object, number: int, lettering: "Lettering") -> None:
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """A page as it will be drawn; sizes in points, before rotation."""
+
+    width: float
+    height: float
+    rotation: int
+    image: int
+    drawing: bytes
+    lettered: bool
+
+
+def draw_sheet(leaf: Leaf, image: int, lettering: "Lettering") -> Sheet:
+    """The image over the whole sheet, turned by /Rotate and mirrored by the matrix, never by its samples; then the words."""
     width, height = leaf.page.width / leaf.dpi[0] * POINTS, leaf.page.height / leaf.dpi[1] * POINTS
-    flip = f"{-width:.4f} 0 0 {height:.4f} {width:.4f} 0" if leaf.page.orientation in MIRRORED else f"{width:.4f} 0 0 {height:.4f} 0 0"
-    drawing = f"q {flip} cm /Im0 Do Q\n"
-    rotation = ROTATION[leaf.page.orientation]
-    resources = Dictionary(XObject=Dictionary(Im0=image))
-    if leaf.text:
+    matrix = f"{-width:.4f} 0 0 {height:.4f} {width:.4f} 0" if leaf.page.orientation in MIRRORED else f"{width:.4f} 0 0 {height:.4f} 0 0"
+    drawing = f"q {matrix} cm /Im0 Do Q\n" + (write_runs(leaf, width, height, lettering) if leaf.text else "")
+    return Sheet(width, height, ROTATION[leaf.page.orientation], image, drawing.encode("ascii"), bool(leaf.text))
+
+
+def _add_page(pdf: pikepdf.Pdf, sheet: Sheet, lettering: "Lettering") -> None:
+    resources = Dictionary(XObject=Dictionary(Im0=pdf.get_object(sheet.image, 0)))
+    if sheet.lettered:
         resources.Font = Dictionary(F0=lettering.reference(pdf))
-        drawing += write_runs(leaf, width, height, lettering)
     page = Dictionary(
-        Type=Name.Page, MediaBox=Array([0, 0, _figure(width), _figure(height)]), Resources=resources,
-        Contents=pdf.make_stream(drawing.encode("ascii")),
+        Type=Name.Page, MediaBox=Array([0, 0, round(sheet.width, 4), round(sheet.height, 4)]), Resources=resources,
+        Contents=pdf.make_stream(sheet.drawing),
     )  # fmt: skip
-    if rotation:
-        page.Rotate = rotation
+    if sheet.rotation:
+        page.Rotate = sheet.rotation
     pdf.pages.append(pikepdf.Page(pdf.make_indirect(page)))
-    del number
-
-
-def _figure(points: float) -> float:
-    return round(points, 4)
 
 
 def write_runs(leaf: Leaf, width: float, height: float, lettering: "Lettering") -> str:
@@ -304,9 +328,13 @@ def _attach(pdf: pikepdf.Pdf, attachment: Attachment, moment: datetime) -> None:
     file.Params = Dictionary(Size=len(attachment.data), CheckSum=String(digest), CreationDate=date, ModDate=date)
     entry = pdf.make_indirect(
         Dictionary(
-            Type=Name.Filespec, F=String(attachment.name), UF=String(attachment.name), EF=Dictionary(F=file, UF=file),
-            AFRelationship=Name("/" + attachment.relation), Desc=String(attachment.description or attachment.name),
-        )  # fmt: skip
+            Type=Name.Filespec,
+            F=String(attachment.name),
+            UF=String(attachment.name),
+            EF=Dictionary(F=file, UF=file),
+            AFRelationship=Name("/" + attachment.relation),
+            Desc=String(attachment.description or attachment.name),
+        )
     )
     if "/Names" not in pdf.Root:
         pdf.Root.Names = Dictionary(EmbeddedFiles=pdf.make_indirect(Dictionary(Names=Array())))
@@ -320,6 +348,7 @@ def _pdf_date(moment: datetime) -> str:
 
 
 def _describe(pdf: pikepdf.Pdf, metadata: Metadata) -> None:
+    del pdf.Root.Kept
     pdf.Root.Lang = String(metadata.language)
     pdf.docinfo.Title, pdf.docinfo.Creator = String(metadata.title), String(metadata.creator)
     pdf.docinfo.CreationDate = pdf.docinfo.ModDate = String(_pdf_date(metadata.created))

@@ -1,6 +1,10 @@
 """The seal: PAdES baseline B-LTA, certifying that nothing may change, written at the end of the file without copying it through memory."""
 
+# pyHanko annotates most of its interface, not all of it.
+# mypy: disable-error-code="no-untyped-call"
+
 import asyncio
+import logging
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,13 +16,18 @@ from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.pdf_utils.misc import PdfError
 from pyhanko.sign.fields import MDPPerm, SigFieldSpec, SigSeedSubFilter
 from pyhanko.sign.general import SigningError
+from pyhanko.sign.signers import pdf_signer
 from pyhanko.sign.signers.pdf_cms import PdfCMSSignedAttributes
 from pyhanko.sign.signers.pdf_signer import DSSContentSettings, PdfSignatureMetadata, PdfSigner, TimestampDSSContentSettings
 from pyhanko.sign.timestamps import TimeStamper, TimestampRequestError
 from pyhanko_certvalidator import ValidationContext
+from pyhanko_certvalidator.errors import PathError
 
 from sealing.authority import EXAMPLE_POLICY, Clock, TimeAuthority
 from sealing.keys import CachedSigner, Practice, is_practice
+
+# That nothing is fetched while sealing is on purpose: pyHanko would say so on every document.
+logging.getLogger(pdf_signer.__name__).addFilter(lambda record: "fetching is not allowed" not in record.getMessage())
 
 SEAL_FIELD = "Sceau"
 TIME_FIELD = "Horodatage"
@@ -33,7 +42,7 @@ DSS = DSSContentSettings(
 
 
 class CannotSeal(Exception):
-    """The key, the time authority or the file did not let a seal be made. The file to be sealed is untouched unless it was sealed in place."""
+    """The key, the time authority or the file did not let a seal be made. The source is untouched, unless sealed in place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +81,7 @@ def seal_file(source: Path, target: Path, sealer: Sealer) -> None:
     try:
         with target.open("r+b") as file:
             asyncio.run(_append_seal(IncrementalPdfFileWriter(file), sealer))
-    except (SigningError, TimestampRequestError, PdfError, OSError) as error:
+    except (SigningError, TimestampRequestError, PathError, PdfError, ValueError, OSError) as error:
         if source != target:
             target.unlink(missing_ok=True)
         raise CannotSeal(str(error)) from error

@@ -1,10 +1,11 @@
-"""A skeleton is what a PNG file has besides its image data: with the archive's own image stream it gives the scanner's file back, bit for bit."""
+"""A skeleton is what a PNG file has besides its image data: with the archive's image stream it gives the scanner's file back."""
 
 import base64
 import hashlib
 import json
 import zlib
 from pathlib import Path
+from typing import Any
 
 import pikepdf
 
@@ -29,7 +30,7 @@ def make_skeleton(path: Path, sha256: str | None = None) -> bytes:
     `sha256` is that of the whole file where the caller knows it already. Raises CannotArchive if the file is cut.
     """
     png = path.read_bytes()
-    chunks: list[dict[str, object]] = []
+    chunks: list[dict[str, Any]] = []
     used = len(PNG_SIGNATURE)
     for name, data, stored in read_chunks(png):
         used += 12 + len(data)
@@ -38,7 +39,7 @@ def make_skeleton(path: Path, sha256: str | None = None) -> bytes:
         if name != "IDAT":
             chunks.append({"name": name, "data": base64.b64encode(data).decode(), **odd})
         elif chunks and chunks[-1].get("length") == len(data) and not odd and "crc" not in chunks[-1]:
-            chunks[-1]["times"] = int(str(chunks[-1]["times"])) + 1
+            chunks[-1]["times"] += 1
         else:
             chunks.append({"name": name, "length": len(data), "times": 1, **odd})
     tail = base64.b64encode(png[used:]).decode()
@@ -57,7 +58,7 @@ def rebuild_png(archive: Path, page: int) -> bytes:
     try:
         with pikepdf.open(archive) as pdf:
             return join_png(_find_skeleton(pdf, page), _image_data(pdf, page))
-    except pikepdf.PdfError as error:
+    except (pikepdf.PdfError, OSError, KeyError, TypeError, ValueError) as error:
         raise CannotRebuild(f"{archive.name}: {error}") from error
 
 
@@ -78,7 +79,7 @@ def join_png(skeleton: bytes, image: bytes) -> bytes:
     return png
 
 
-def _parse(skeleton: bytes) -> dict[str, list[dict[str, str | int]] | str | int]:
+def _parse(skeleton: bytes) -> dict[str, Any]:
     try:
         document = json.loads(skeleton)
     except ValueError as error:

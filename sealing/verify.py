@@ -1,0 +1,396 @@
+"""Verification, offline: what an archive claims, looked at again in the written file. A no is a value here, never an exception."""
+
+# pyHanko annotates most of its interface, not all of it.
+# mypy: disable-error-code="no-untyped-call"
+
+import asyncio
+import hashlib
+import io
+import json
+import mmap
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import pikepdf
+import pikepdf.pdfa
+from asn1crypto import x509
+from pyhanko.pdf_utils import generic
+from pyhanko.pdf_utils.misc import PdfError
+from pyhanko.pdf_utils.reader import PdfFileReader
+from pyhanko.sign.ades.report import AdESIndeterminate, AdESPassed
+from pyhanko.sign.fields import MDPPerm
+from pyhanko.sign.general import CMSExtractionError
+from pyhanko.sign.validation import EmbeddedPdfSignature
+from pyhanko.sign.validation.ades import AdESLTAValidationResult, ades_lta_validation
+from pyhanko.sign.validation.policy_decl import (
+    CertificateFetchingRule,
+    PdfSignatureValidationSpec,
+    RevinfoOnlineFetchingRule,
+    RevocationInfoGatheringSpec,
+    SignatureValidationSpec,
+)
+from pyhanko.sign.validation.status import SignatureCoverageLevel
+from pyhanko_certvalidator.context import CertValidationPolicySpec
+from pyhanko_certvalidator.ltv.types import ValidationTimingInfo
+from pyhanko_certvalidator.policy_decl import REQUIRE_REVINFO, CertRevTrustPolicy
+from pyhanko_certvalidator.registry import SimpleTrustManager
+
+from capture.raster import fingerprint
+from sealing.certificate import Archive, CannotDecode, open_archive, page_codestream, page_raster
+from sealing.keys import is_practice
+from sealing.pdfa import CAPTURE_DATA
+from sealing.skeleton import CannotRebuild, image_length, skeleton_name
+from sealing.syntax import BrokenSyntax, revision_ends
+
+CHECKS = ("syntax", "coverage", "seal", "time", "pdfa", "attachments", "pixels")
+"""In the order in which they are told."""
+
+SLICE = 2**24
+"""Bytes hashed at a time."""
+SEALED_BY_US = ("/AcroForm", "/Perms", "/DSS")
+"""Catalogue entries of a seal that `pikepdf.pdfa` declares out of its reach."""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One question put to the file."""
+
+    name: str
+    """One of `CHECKS`."""
+    ok: bool
+    detail: str
+    """In French."""
+    english: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """The answers; valid only if all of them are yes."""
+
+    checks: tuple[Check, ...]
+    practice: bool = False
+    """Sealed with a practice key: whatever the checks say, it proves nothing outside."""
+
+    @property
+    def valid(self) -> bool:
+        return bool(self.checks) and all(check.ok for check in self.checks)
+
+
+class _No(Exception):
+    """The answer to a check is no; never leaves this module."""
+
+    def __init__(self, detail: str, english: str) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.english = english
+
+
+Told: TypeAlias = tuple[str, str]
+
+
+def verify_file(path: Path, trust: Sequence[x509.Certificate], moment: datetime | None = None) -> Verification:
+    """Check a sealed archive against the roots one trusts, as of `moment` (with time zone; now if it is not given).
+
+    With no root the seal is still examined, and the answer says that its authority is not known.
+    """
+    return _examine(path, None, trust, moment)
+
+
+def prove_file(path: Path, expected: Sequence[str], trust: Sequence[x509.Certificate], moment: datetime | None = None) -> Verification:
+    """The release gate: `verify_file`, and the archive's pages are those whose raster fingerprints are handed in, in their order."""
+    return _examine(path, expected, trust, moment)
+
+
+def _examine(path: Path, expected: Sequence[str] | None, trust: Sequence[x509.Certificate], moment: datetime | None) -> Verification:
+    with ExitStack() as stack:
+        try:
+            file = stack.enter_context(path.open("rb"))
+            view = stack.enter_context(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+            archive = stack.enter_context(open_archive(path))
+        except (OSError, ValueError, CannotDecode) as error:
+            return Verification((Check("syntax", False, f"ce fichier n'est pas un PDF lisible : {error}", f"not a readable PDF: {error}"),))
+        ends = _Answer("syntax", lambda: _check_syntax(view))
+        signed = _Answer("coverage", lambda: _read_seal(file, view, trust, moment))
+        answers = [
+            ends.check,
+            signed.check,
+            *(_follow(signed, name, step) for name, step in (("seal", _check_seal), ("time", _check_time))),
+            _follow(ends, "pdfa", lambda found: _check_pdfa(file, found)),
+            _Answer("attachments", lambda: _check_attachments(archive)).check,
+            _Answer("pixels", lambda: _check_pixels(archive, expected)).check,
+        ]
+        return Verification(tuple(answers), bool(signed.value and signed.value.practice))
+
+
+class _Answer:
+    """A check that ran: what it found for the next ones, and what it has to say."""
+
+    def __init__(self, name: str, step: Callable[[], tuple[Any, Told]]) -> None:
+        self.value: Any = None
+        try:
+            self.value, (detail, english) = step()
+            self.check = Check(name, True, detail, english)
+        except _No as no:
+            self.check = Check(name, False, no.detail, no.english)
+        except Exception as error:  # noqa: BLE001 - a forged file may break any library; that is an answer, not a crash
+            told = f"{type(error).__name__}: {error}"
+            self.check = Check(name, False, f"examen impossible : {told}", f"could not be examined: {told}")
+
+
+def _follow(before: _Answer, name: str, step: Callable[[Any], Told]) -> Check:
+    if before.value is None:
+        told = before.check
+        return Check(name, False, f"non vérifiable ({told.name} : {told.detail})", f"not verifiable ({told.english})")
+    return _Answer(name, lambda: (True, step(before.value))).check
+
+
+# Syntax: what the seal appended.
+
+
+def _check_syntax(view: mmap.mmap) -> tuple[tuple[int, ...], Told]:
+    try:
+        ends = revision_ends(view)
+    except BrokenSyntax as broken:
+        raise _No(f"octet {broken.offset} : {broken.what}", f"byte {broken.offset}: {broken.english}") from broken
+    return ends, (f"{len(ends)} révisions, écrites selon ISO 19005-3", f"{len(ends)} revisions, written as ISO 19005-3 says")
+
+
+# Seal and time.
+
+
+class SparseReader(PdfFileReader):  # type: ignore[misc, unused-ignore]
+    """pyHanko's reader without the samples of images: to compare revisions it walks every object, and would keep them all in memory.
+
+    Nothing is lost for the comparison: an image that a later revision replaced is told by its number, not by its content.
+    """
+
+    def get_object(self, *args: Any, **kwargs: Any) -> Any:
+        return _without_samples(super().get_object(*args, **kwargs))
+
+    def cache_indirect_object(self, generation: int, idnum: int, obj: Any) -> Any:
+        return super().cache_indirect_object(generation, idnum, _without_samples(obj))
+
+
+def _without_samples(found: Any) -> Any:
+    if not isinstance(found, generic.StreamObject) or found.get("/Subtype") != "/Image" or not found.encoded_data:
+        return found
+    bare = generic.StreamObject(dict(found), encoded_data=b"")
+    bare.container_ref = found.container_ref
+    return bare
+
+
+@dataclass(frozen=True, slots=True)
+class _Signed:
+    """What pyHanko found out about the one seal and the document timestamps after it."""
+
+    seal: EmbeddedPdfSignature
+    result: AdESLTAValidationResult
+
+    @property
+    def practice(self) -> bool:
+        return is_practice(self.seal.signer_cert)
+
+
+def _read_seal(
+    file: io.BufferedReader, view: mmap.mmap, trust: Sequence[x509.Certificate], moment: datetime | None
+) -> tuple[_Signed, Told]:
+    """One seal, then document timestamps only, the last of which covers the whole file."""
+    try:
+        signatures = SparseReader(file, strict=True).embedded_signatures
+    except (PdfError, CMSExtractionError, ValueError) as error:
+        raise _No(f"signatures illisibles : {error}", f"unreadable signatures: {error}") from error
+    kinds = [str(each.sig_object_type) for each in signatures]
+    if "/Sig" not in kinds:
+        raise _No("aucun cachet", "no seal")
+    if kinds.count("/Sig") > 1:
+        raise _No(f"{kinds.count('/Sig')} cachets au lieu d'un", f"{kinds.count('/Sig')} seals instead of one")
+    if kinds[0] != "/Sig" or set(kinds[1:]) != {"/DocTimeStamp"}:
+        raise _No("le cachet n'est pas suivi d'un horodatage du document", "the seal is not followed by a document timestamp")
+    _share_digests(view, signatures)
+    result = asyncio.run(_validate(signatures[0], trust, moment))
+    if signatures[-1].evaluate_signature_coverage() is not SignatureCoverageLevel.ENTIRE_FILE:
+        raise _No("le dernier horodatage ne couvre pas tout le fichier", "the last timestamp does not cover the entire file")
+    return _Signed(signatures[0], result), ("le dernier horodatage couvre tout le fichier", "the last timestamp covers the entire file")
+
+
+def _share_digests(view: mmap.mmap, signatures: Sequence[EmbeddedPdfSignature]) -> None:
+    """Hash the file once for all its signatures: each covers the bytes of the one before and some more.
+
+    pyHanko keeps the digests it computes in `external_digests`; they are laid there beforehand. What does not fit is left to pyHanko.
+    """
+    running, at = hashlib.sha256(), 0
+    with memoryview(view) as data:
+        for each in signatures:
+            ranges = [int(x) for x in each.byte_range]
+            plain = each.external_md_algorithm == "sha256" and len(ranges) == 4 and ranges[0] == 0
+            if not plain or not at <= ranges[1] <= ranges[2] <= len(data):
+                return
+            for begin in range(at, ranges[1], SLICE):
+                running.update(data[begin : min(begin + SLICE, ranges[1])])
+                # Pages of a mapped file count as this process's memory until they are given back.
+                view.madvise(mmap.MADV_DONTNEED, begin - begin % mmap.PAGESIZE, SLICE)
+            at = ranges[1]
+            whole = running.copy()
+            whole.update(data[ranges[2] : ranges[2] + ranges[3]])
+            each.external_digests["sha256"] = whole.digest()
+
+
+async def _validate(seal: EmbeddedPdfSignature, trust: Sequence[x509.Certificate], moment: datetime | None) -> AdESLTAValidationResult:
+    """EN 319 102-1, 5.6.3, from what the file holds and nothing else."""
+    policy = CertValidationPolicySpec(
+        trust_manager=SimpleTrustManager.build(trust_roots=list(trust)), revinfo_policy=CertRevTrustPolicy(REQUIRE_REVINFO)
+    )
+    local = RevocationInfoGatheringSpec(
+        online_fetching_rule=RevinfoOnlineFetchingRule.LOCAL_ONLY, certificate_fetching_rule=CertificateFetchingRule.NEVER_FETCH
+    )
+    spec = PdfSignatureValidationSpec(SignatureValidationSpec(policy, revinfo_gathering_policy=local, ts_cert_validation_policy=policy))
+    now = moment or datetime.now(UTC)
+    timing = ValidationTimingInfo(validation_time=now, best_signature_time=now, point_in_time_validation=moment is not None)
+    return await ades_lta_validation(seal, spec, timing_info=timing)
+
+
+def _check_seal(signed: _Signed) -> Told:
+    status, verdict = signed.result.api_status, signed.result.ades_subindic
+    name = signed.seal.signer_cert.subject.native.get("common_name", "?")
+    if status is None or not (status.intact and status.valid):
+        raise _No("le contenu scellé a changé", "the sealed content has changed")
+    if signed.seal.docmdp_level is not MDPPerm.NO_CHANGES:
+        raise _No("le cachet ne défend pas les modifications", "the seal does not forbid changes")
+    if not status.docmdp_ok:
+        raise _No("le document a été modifié après le cachet", "the document was changed after the seal")
+    if verdict is AdESIndeterminate.NO_CERTIFICATE_CHAIN_FOUND:
+        raise _No(f"cachet intact, autorité non reconnue ({name})", f"seal intact, authority not known ({name})")
+    if verdict is not AdESPassed.OK:
+        reason = signed.result.failure_msg or ""
+        raise _No(f"cachet non valable : {verdict} {reason}".rstrip(), f"seal not valid: {verdict} {reason}".rstrip())
+    trial = ("essai, sans valeur probante ; ", "trial, proves nothing; ") if signed.practice else ("", "")
+    return f"{trial[0]}cachet intact et reconnu, PAdES B-LTA : {name}", f"{trial[1]}seal intact and trusted, PAdES B-LTA: {name}"
+
+
+def _check_time(signed: _Signed) -> Told:
+    stamp, archive = signed.result.signature_timestamp_status, signed.result.oldest_evidence_record_timestamp
+    if stamp is None or stamp.ades_subindic is not AdESPassed.OK or stamp.api_status is None:
+        raise _No("horodatage du cachet absent ou non reconnu", "timestamp of the seal missing or not trusted")
+    if archive is None:
+        raise _No("horodatage du document absent ou non reconnu", "timestamp of the document missing or not trusted")
+    when = stamp.api_status.timestamp.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    return f"horodaté le {when}", f"timestamped {when}"
+
+
+# PDF/A.
+
+
+class _Window(io.RawIOBase):
+    """The first bytes of an open file as a file of its own."""
+
+    def __init__(self, file: io.BufferedReader, size: int) -> None:
+        self._file = file
+        self._size = size
+        self._at = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        self._at = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]
+        return self._at
+
+    def tell(self) -> int:
+        return self._at
+
+    def readinto(self, buffer: Any) -> int:
+        room = max(0, min(len(buffer), self._size - self._at))
+        self._file.seek(self._at)
+        count = self._file.readinto(memoryview(buffer)[:room])
+        self._at += count
+        return count
+
+
+def _check_pdfa(file: io.BufferedReader, ends: tuple[int, ...]) -> Told:
+    """The bytes before the seal are a PDF/A-3b; with the seal nothing else comes up than what belongs to a seal."""
+    before = pikepdf.pdfa.validate_written(_Window(file, ends[0]), "3b")  # type: ignore[arg-type]
+    if not before.passed:
+        raise _No(f"PDF/A-3b non conforme : {before.findings[0]}", f"not PDF/A-3b: {before.findings[0]}")
+    after = pikepdf.pdfa.validate_written(_Window(file, ends[-1]), "3b")  # type: ignore[arg-type]
+    foreign = [finding for finding in after.findings if not _of_seal(finding)]
+    if foreign:
+        raise _No(f"PDF/A-3b après le cachet : {foreign[0]}", f"PDF/A-3b after the seal: {foreign[0]}")
+    return "PDF/A-3b", "PDF/A-3b"
+
+
+def _of_seal(finding: pikepdf.pdfa.Finding) -> bool:
+    known = finding.rule == "pikepdf:embedded-file" or any(key in f"{finding.where} {finding.message}" for key in SEALED_BY_US)
+    return finding.kind == "unsupported" and known
+
+
+# What is attached, and the pixels.
+
+
+def _attached(archive: Archive) -> dict[str, bytes]:
+    return {name: spec.get_file().read_bytes() for name, spec in archive.pdf.attachments.items()}
+
+
+def _check_attachments(archive: Archive) -> tuple[bool, Told]:
+    files = _attached(archive)
+    _capture_data(files)
+    for name, spec in archive.pdf.attachments.items():
+        digest = spec.get_file().md5
+        if digest and digest != hashlib.md5(files[name], usedforsecurity=False).digest():
+            raise _No(f"pièce jointe altérée : {name}", f"attachment changed: {name}")
+    for page in range(1, archive.pages + 1):
+        _check_skeleton(archive, files.get(skeleton_name(page)), page)
+    return True, (f"{len(files)} pièces jointes intactes", f"{len(files)} attachments intact")
+
+
+def _check_skeleton(archive: Archive, skeleton: bytes | None, page: int) -> None:
+    if skeleton is None:
+        return
+    (image,) = archive.pdf.pages[page - 1].images.values()
+    try:
+        wanted = image_length(skeleton)
+    except (CannotRebuild, KeyError, TypeError, ValueError) as error:
+        raise _No(f"squelette PNG illisible, page {page}", f"unreadable PNG skeleton, page {page}") from error
+    if wanted != int(image.stream_dict.Length):
+        raise _No(f"le PNG d'origine de la page {page} ne peut être reconstitué", f"the original PNG of page {page} cannot be rebuilt")
+
+
+def _capture_data(files: dict[str, bytes]) -> dict[str, Any]:
+    try:
+        data = json.loads(files[CAPTURE_DATA])
+    except KeyError as error:
+        raise _No(f"pièce jointe {CAPTURE_DATA} absente", f"no attachment {CAPTURE_DATA}") from error
+    except ValueError as error:
+        raise _No(f"{CAPTURE_DATA} illisible", f"unreadable {CAPTURE_DATA}") from error
+    if not isinstance(data, dict) or not isinstance(data.get("pages"), list):
+        raise _No(f"{CAPTURE_DATA} sans ses pages", f"{CAPTURE_DATA} without its pages")
+    return data
+
+
+def _check_pixels(archive: Archive, expected: Sequence[str] | None) -> tuple[bool, Told]:
+    """Each page decoded again: `pages[].raster`, and `pages[].codestream` where it is recorded, of `capture-data.json`."""
+    entries = _capture_data(_attached(archive))["pages"]
+    count = archive.pages
+    if len(entries) != count or (expected is not None and len(expected) != count):
+        raise _No(f"{count} pages, {len(entries)} certifiées", f"{count} pages, {len(entries)} certified")
+    for page, entry in enumerate(entries, 1):
+        wanted = {str(entry.get("raster"))} if expected is None else {str(entry.get("raster")), expected[page - 1]}
+        _compare_page(archive, page, wanted, entry.get("codestream"))
+    return True, (f"pixels de {count} page(s) identiques à ceux du scan", f"pixels of {count} page(s) identical to those of the scan")
+
+
+def _compare_page(archive: Archive, page: int, wanted: set[str], codestream: str | None) -> None:
+    try:
+        if codestream is not None and page_codestream(archive, page) != codestream:
+            raise _No(f"le flux de l'image de la page {page} n'est pas celui du scan", f"page {page} has not the codestream of the scan")
+        found = fingerprint(page_raster(archive, page))
+    except CannotDecode as error:
+        raise _No(f"image illisible : {error}", f"unreadable image: {error}") from error
+    if wanted != {found}:
+        raise _No(f"les pixels de la page {page} ne sont pas ceux du scan", f"the pixels of page {page} are not those of the scan")
