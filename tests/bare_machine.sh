@@ -62,7 +62,7 @@ wait_for() {  # wait_for SECONDS WHAT COMMAND…
     told "$what"
 }
 
-sealed() { [ -n "$(find "$root/root/sceau/var" -path '*/tmp' -prune -o -path '*/stations' -prune -o -name '*.pdf' -size +1k -print -quit)" ]; }
+sealed() { [ -n "$(find "$root/root/sceau/var/archive" -path '*/tmp' -prune -o -name '*.pdf' -print -quit 2> /dev/null)" ]; }
 
 start_station() {
     if (exec 3<> /dev/tcp/127.0.0.1/8080) 2> /dev/null; then echo "Something already listens on port 8080 of this machine."; exit 1; fi
@@ -102,7 +102,7 @@ wait_for 900 "the workstation answers" answers
 drop_scan
 told "a scan is dropped"
 wait_for 300 "the first document is sealed" sealed
-inside 'cd /root/sceau && .venv/bin/sceau verify $(find var -path "*/stations" -prune -o -path "*/tmp" -prune -o -name "*.pdf" -print)'
+inside 'cd /root/sceau && .venv/bin/sceau verify $(find var/archive -path "*/tmp" -prune -o -name "*.pdf" -print)'
 told "and verified"
 kill -- "-$station"; wait "$station" 2>/dev/null || true
 begun=$(now)
