@@ -85,7 +85,8 @@ def write_special_tiff(
     options: dict[str, Any] = {"tile": (256, 256)} if tiled else {"rowsperstrip": 64}
     photometric = "rgb" if page.ndim == 3 else "minisblack"
     with tifffile.TiffWriter(path, byteorder=">" if big_endian else "<", bigtiff=big) as file:
-        file.write(page, photometric=photometric, resolution=(300, 300), resolutionunit="INCH", metadata=None, **(options | extra))
+        options |= {"resolution": (300, 300), "resolutionunit": "INCH"} | extra
+        file.write(page, photometric=photometric, metadata=None, **options)
     return path
 
 
@@ -107,6 +108,12 @@ def write_jp2(path: Path, page: Picture, *, lossless: bool = True, dpi: float | 
     )
     data = buffer.getvalue()
     path.write_bytes(_with_resolution(data, dpi) if dpi else data)
+    return path
+
+
+def write_webp(path: Path, page: Picture, *, lossless: bool = True) -> Path:
+    """By Pillow; the file's name may be anything."""
+    Image.fromarray(page).save(path, "WEBP", lossless=lossless)
     return path
 
 
