@@ -6,6 +6,7 @@ Pillow refuses. PDF images are unpacked here, fax and JBIG2 ones by pikepdf and 
 
 import io
 import struct
+import warnings
 import zlib
 from collections.abc import Callable
 from dataclasses import replace
@@ -33,6 +34,8 @@ Upright: TypeAlias = npt.NDArray[np.uint8]
 cv2.setNumThreads(1)
 # What OpenCV would write on stderr is said in the reason of Undecodable.
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+# Likewise Pillow's remarks on odd EXIF blocks.
+warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 # Pillow's own limit is lifted because `decode` holds every page against the station's cap before a library sees it.
 Image.MAX_IMAGE_PIXELS = None
 
@@ -230,12 +233,14 @@ def _decode_tiff(path: Path, page: Page) -> Raster:
 
 
 def _deep_tiff(path: Path, page: Page) -> Samples:
-    """Pillow would read 16-bit colour as 8-bit. OpenCV returns nothing for orientations 5–8: such a page is undecodable."""
-    flags = cv2.IMREAD_ANYDEPTH | cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
+    """Pillow would read 16-bit colour as 8-bit. OpenCV returns nothing for orientations 5–8, which are then undecodable,
+    and scrambles 16-bit TIFF where asked for R, G, B (5.0): B, G, R is asked for and turned.
+    """
+    flags = cv2.IMREAD_ANYDEPTH | cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
     found, images = cv2.imreadmulti(str(path), start=page.index, count=1, flags=flags)
     if not found or page.channels != 3:
         raise Undecodable("16 bits", "unsupported-coding")
-    return np.ascontiguousarray(images[0])
+    return np.ascontiguousarray(images[0][..., ::-1])
 
 
 # --- PDF ---

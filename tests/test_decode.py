@@ -1,0 +1,239 @@
+"""A page is decoded exactly as stored, or not at all."""
+
+import io
+import struct
+import zlib
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pikepdf
+import pypdfium2 as pdfium
+import pytest
+import tifffile
+from hypothesis import given
+from hypothesis import strategies as st
+from papers import draw_page, write_jp2, write_jpeg, write_pdf, write_png, write_special_tiff, write_tiff, write_webp
+from PIL import Image, ImageOps
+
+from capture.coding import examine
+from capture.decode import Undecodable, decode, turn, unturn, upright
+from capture.raster import Raster
+from capture.scan import Model
+
+PAPER = draw_page(size=(421, 363))  # Odd sides: rows end inside a byte, tiles stick out.
+GREY = np.ascontiguousarray(PAPER[..., 1])
+
+
+def rasters(path: Path) -> list[Raster]:
+    scan = examine(path)
+    return [decode(path, page, scan.format) for page in scan.pages]
+
+
+@pytest.mark.parametrize("compression", [None, "tiff_lzw", "tiff_adobe_deflate", "packbits"])
+@pytest.mark.parametrize("page", [PAPER, GREY], ids=["colour", "grey"])
+def test_a_lossless_tiff_gives_back_every_sample(tmp_path, compression, page):
+    assert np.array_equal(rasters(write_tiff(tmp_path / "a.tif", page, compression))[0].samples, page)
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        {"big_endian": True},
+        {"big": True, "tiled": True},
+        {"tiled": True, "compression": "zlib"},
+        {"compression": "zlib", "predictor": True},
+    ],
+)
+def test_byte_order_tiles_and_predictors_change_no_sample(tmp_path, form):
+    assert np.array_equal(rasters(write_special_tiff(tmp_path / "a.tif", PAPER, **form))[0].samples, PAPER)
+
+
+def test_separate_planes_come_together(tmp_path):
+    planes = np.ascontiguousarray(PAPER.transpose(2, 0, 1))
+    assert np.array_equal(rasters(write_special_tiff(tmp_path / "a.tif", planes, planarconfig="separate"))[0].samples, PAPER)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_orientation_is_unapplied_in_the_raster_and_applied_upright(tmp_path, orientation):
+    path = write_special_tiff(tmp_path / "a.tif", PAPER, extratags=[(274, 3, 1, orientation, True)])
+    raster = rasters(path)[0]
+    assert np.array_equal(raster.samples, PAPER)
+    assert np.array_equal(upright(raster)[..., ::-1], turn(PAPER, orientation))
+
+
+def test_turning_agrees_with_pillow(tmp_path):
+    for orientation in range(1, 9):
+        exif = Image.Exif()
+        exif[274] = orientation
+        Image.fromarray(PAPER).save(tmp_path / "a.jpg", exif=exif, quality=95)
+        with Image.open(tmp_path / "a.jpg") as image:
+            assert np.array_equal(upright(rasters(tmp_path / "a.jpg")[0])[..., ::-1], np.asarray(ImageOps.exif_transpose(image)))
+
+
+@given(st.integers(1, 8), st.integers(1, 5), st.integers(1, 5))
+def test_unturning_undoes_turning(orientation, height, width):
+    samples = np.arange(height * width).reshape(height, width)
+    assert np.array_equal(unturn(turn(samples, orientation), orientation), samples)
+
+
+@pytest.mark.parametrize("page", [PAPER, GREY], ids=["colour", "grey"])
+@pytest.mark.parametrize("write", [write_png, write_jp2, write_pdf])
+def test_png_jpeg_2000_and_pdf_give_back_every_sample(tmp_path, write, page):
+    assert np.array_equal(rasters(write(tmp_path / "a", page))[0].samples, page)
+
+
+def test_webp_without_loss_gives_back_every_sample(tmp_path):
+    assert np.array_equal(rasters(write_webp(tmp_path / "a.webp", PAPER))[0].samples, PAPER)
+
+
+def test_any_page_of_a_long_tiff_can_be_read_alone(tmp_path):
+    pages = [draw_page([f"page {i}"], (200, 160)) for i in range(5)]
+    path = write_tiff(tmp_path / "a.tif", pages)
+    scan = examine(path)
+    assert np.array_equal(decode(path, scan.pages[3], scan.format).samples, pages[3])
+
+
+def test_black_is_zero_whatever_the_fax_says(tmp_path):
+    first, second = (rasters(write_tiff(tmp_path / f"{name}.tif", PAPER, name))[0] for name in ("group3", "group4"))
+    assert first.model is Model.BILEVEL
+    assert np.array_equal(first.samples, second.samples)
+    assert first.samples[:5].min() == 1  # Paper.
+
+
+def test_black_is_zero_where_a_tiff_says_white_is(tmp_path):
+    path = tmp_path / "a.tif"
+    with tifffile.TiffWriter(path) as file:
+        file.write(255 - GREY, photometric="miniswhite", metadata=None)
+    assert np.array_equal(rasters(path)[0].samples, GREY)
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4])
+def test_samples_of_few_bits_lie_unpacked_and_unscaled(tmp_path, bits):
+    wanted = (np.arange(37 * 23, dtype=np.uint8).reshape(23, 37)) % (1 << bits)
+    path = tmp_path / "a.png"
+    _write_grey_png(path, wanted, bits)
+    raster = rasters(path)[0]
+    assert (raster.bits, raster.samples.tolist()) == (bits, wanted.tolist())
+
+
+def _write_grey_png(path: Path, samples: np.ndarray, bits: int) -> None:
+    height, width = samples.shape
+    shift = 8 // bits
+    padded = np.pad(samples, ((0, 0), (0, -width % shift)))
+    packed = sum(padded[:, i::shift] << (8 - bits * (i + 1)) for i in range(shift)).astype(np.uint8)
+    rows = b"".join(b"\0" + row.tobytes() for row in packed)
+    chunks = ((b"IHDR", struct.pack(">IIBBBBB", width, height, bits, 0, 0, 0, 0)), (b"IDAT", zlib.compress(rows)), (b"IEND", b""))
+    body = b"".join(struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in chunks)
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + body)
+
+
+def test_a_palette_stays_indices_with_its_declared_entries(tmp_path):
+    image = Image.fromarray(PAPER).quantize(32)
+    image.save(tmp_path / "a.png", dpi=(300, 300))
+    raster = rasters(tmp_path / "a.png")[0]
+    assert (raster.model, raster.samples.ndim) == (Model.PALETTE, 2)
+    assert np.array_equal(upright(raster)[..., ::-1], np.asarray(image.convert("RGB")))
+
+
+def test_sixteen_bits_lose_none(tmp_path):
+    deep = (PAPER.astype(np.uint16) << 8) | np.arange(PAPER.size, dtype=np.uint16).reshape(PAPER.shape) % 251
+    cv2.imwrite(str(tmp_path / "a.png"), deep[..., ::-1])
+    assert np.array_equal(rasters(tmp_path / "a.png")[0].samples, deep)
+    assert np.array_equal(rasters(write_special_tiff(tmp_path / "a.tif", deep))[0].samples, deep)
+
+
+def test_a_png_predicted_pdf_stream_is_unpacked_like_any_other(tmp_path):
+    path = write_pdf(tmp_path / "a.pdf", PAPER)
+    with pikepdf.open(path, allow_overwriting_input=True) as pdf:
+        image = pdf.pages[0].Resources.XObject.Im0
+        png = write_png(tmp_path / "a.png", PAPER).read_bytes()
+        start = png.index(b"IDAT")
+        stream, where = b"", start - 4
+        while png[where + 4 : where + 8] == b"IDAT":
+            length = int.from_bytes(png[where : where + 4], "big")
+            stream, where = stream + png[where + 8 : where + 8 + length], where + 12 + length
+        parameters = pikepdf.Dictionary(Predictor=15, Colors=3, BitsPerComponent=8, Columns=PAPER.shape[1])
+        image.write(stream, filter=pikepdf.Name.FlateDecode, decode_parms=parameters)
+        pdf.save(path)
+    assert np.array_equal(rasters(path)[0].samples, PAPER)
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4, 8])
+def test_grey_pdf_samples_are_those_that_pdfium_shows(tmp_path, bits):
+    stride = (37 * bits + 7) // 8
+    data = bytes((i * 73) % 256 for i in range(stride * 29))
+    path = tmp_path / "a.pdf"
+    with pikepdf.new() as pdf:
+        image = pdf.make_stream(data, Type=pikepdf.Name.XObject, Subtype=pikepdf.Name.Image, Width=37, Height=29, BitsPerComponent=bits)
+        image.ColorSpace, image.Decode = pikepdf.Name.DeviceGray, pikepdf.Array([1, 0])
+        sheet = pdf.add_blank_page(page_size=(37, 29))
+        sheet.Resources = pikepdf.Dictionary(XObject=pikepdf.Dictionary(Im0=image))
+        sheet.Contents = pdf.make_stream(b"q 37 0 0 29 0 0 cm /Im0 Do Q")
+        pdf.save(path)
+    with pdfium.PdfDocument(path) as document:
+        shown = document[0].render(scale=1, grayscale=True).to_numpy()
+    assert np.array_equal(upright(rasters(path)[0]), shown.reshape(29, 37))
+
+
+def test_an_icc_profile_comes_along_as_stored(tmp_path):
+    profile = b"\0" * 128
+    Image.fromarray(PAPER).save(tmp_path / "a.png", icc_profile=profile)
+    Image.fromarray(PAPER).save(tmp_path / "a.tif", icc_profile=profile)
+    assert [rasters(tmp_path / name)[0].icc for name in ("a.png", "a.tif")] == [profile, profile]
+
+
+# --- not at all ---
+
+
+@pytest.mark.parametrize("name", ["lzw.tif", "none.tif", "a.png", "a.jpg", "a.jp2", "a.pdf"])
+def test_a_cut_page_is_refused_not_filled_with_grey(tmp_path, name):
+    path = tmp_path / name
+    write = {"lzw.tif": write_tiff, "a.png": write_png, "a.jpg": write_jpeg, "a.jp2": write_jp2, "a.pdf": write_pdf}
+    write.get(name, write_special_tiff)(path, PAPER)
+    scan = examine(path)
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) * 6 // 10])
+    with pytest.raises(Undecodable):
+        decode(path, scan.pages[0], scan.format)
+
+
+def test_a_corrupt_strip_is_refused(tmp_path):
+    path = write_tiff(tmp_path / "a.tif", PAPER)
+    scan, data = examine(path), bytearray(path.read_bytes())
+    data[len(data) // 2 : len(data) // 2 + 400] = b"\xff" * 400
+    path.write_bytes(data)
+    with pytest.raises(Undecodable) as caught:
+        decode(path, scan.pages[0], scan.format)
+    assert caught.value.finding(1).code == "damaged"
+
+
+def test_a_page_beyond_the_cap_is_refused_unopened(tmp_path):
+    path = write_png(tmp_path / "a.png", PAPER)
+    with pytest.raises(Undecodable, match="421"):
+        decode(path, examine(path).pages[0], examine(path).format, max_pixels=1000)
+
+
+def test_a_stream_that_holds_more_than_the_page_is_not_inflated_further(tmp_path):
+    path = write_pdf(tmp_path / "a.pdf", PAPER)
+    with pikepdf.open(path, allow_overwriting_input=True) as pdf:
+        pdf.pages[0].Resources.XObject.Im0.write(PAPER.tobytes() + b"\0" * 50_000_000)
+        pdf.save(path, compress_streams=True)
+    assert np.array_equal(rasters(path)[0].samples, PAPER)
+
+
+def test_a_missing_file_is_the_callers_trouble(tmp_path):
+    path = write_png(tmp_path / "a.png", PAPER)
+    scan = examine(path)
+    path.unlink()
+    with pytest.raises(FileNotFoundError):
+        decode(path, scan.pages[0], scan.format)
+
+
+def test_upright_is_grey_or_colour_of_eight_bits(tmp_path):
+    buffer = io.BytesIO()
+    Image.fromarray(PAPER).convert("CMYK").save(buffer, "TIFF")
+    (tmp_path / "cmyk.tif").write_bytes(buffer.getvalue())
+    shown = upright(rasters(tmp_path / "cmyk.tif")[0])
+    assert (shown.shape, shown.dtype) == ((*PAPER.shape[:2], 3), np.uint8)
+    assert upright(rasters(write_tiff(tmp_path / "g4.tif", PAPER, "group4"))[0]).max() == 255
