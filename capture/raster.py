@@ -13,8 +13,9 @@ from capture.scan import Model
 class Raster:
     """Stored samples, orientation unapplied.
 
-    `samples` is C-contiguous, shape (height, width) or (height, width, channels);
-    uint8 for 8 bits and fewer, uint16 for 16. Samples of 1, 2 or 4 bits lie unpacked, one per byte. Channels in the order R, G, B. Grey and bilevel: 0 is black, whatever the container says.
+    `samples` is C-contiguous, shape (height, width) or (height, width, channels); uint8 for 8 bits and fewer, uint16 for 16.
+    Samples of 1, 2 or 4 bits lie unpacked, one per byte. Channels in the order R, G, B.
+    Grey and bilevel: 0 is black, whatever the container says.
     """
 
     samples: npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
