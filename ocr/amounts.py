@@ -11,9 +11,11 @@ CURRENCIES: dict[str, str] = {"€": "EUR", "£": "GBP", "₹": "INR", "$": "USD
 """Signs to ISO 4217 codes; the dollar stands for the most usual of its currencies."""
 CODES = ("EUR", "USD", "GBP", "CHF", "CAD", "AUD", "SEK", "DKK", "NOK", "PLN", "CZK", "INR", "JPY", "MAD", "TND", "XOF", "XPF")
 
+_SIGN = r"€|£|₹|\$|EUR|USD|GBP|CHF"
 _MONEY = re.compile(
-    r"(?<![\w.,])(?P<sign>[-−–]\s?)?(?P<before>(?:€|£|₹|\$|EUR|USD|GBP|CHF|Rs\.?)\s?)?(?P<minus>[-−–]\s?)?"
-    r"(?P<whole>\d{1,3}(?:[ '’.,]\d{3}){1,5}|\d{1,12})(?P<cents>[.,]\d{2})?(?![\d%])(?![.,]\d)(?P<after>\s?(?:€|£|₹|\$|EUR\b|USD\b|GBP\b|CHF\b))?",
+    rf"(?<![\w.,])(?P<sign>[-−–]\s?)?(?P<before>(?:{_SIGN}|Rs\.?)\s?)?(?P<minus>[-−–]\s?)?"
+    rf"(?P<whole>\d{{1,3}}(?:[ '’.,]\d{{3}}){{1,5}}|\d{{1,12}})(?P<cents>[.,]\d{{2}})?(?![\d%])(?![.,]\d)"
+    rf"(?P<after>\s?(?:{_SIGN})(?![A-Za-z]))?"
 )
 _MAX_TEXT = 300
 _WORD_GAP = 0.75
@@ -31,7 +33,7 @@ class Amount:
 
 
 def find_amounts(sheet: Sheet) -> Iterator[Amount]:
-    """Every amount with two decimals, and whole numbers beside a currency. Percentages, unit prices with more decimals and dates are none."""
+    """Every amount with two decimals, and whole numbers beside a currency; no percentages, no prices with more decimals, no dates."""
     for row, column, segment in segments_of(sheet):
         text = segment.text[:_MAX_TEXT]
         position = 0

@@ -23,13 +23,30 @@ _D = "[0-9OISB]"
 _SIRET = re.compile(rf"(?<![0-9A-Z]){_D}{{3}}[ .]?{_D}{{3}}[ .]?{_D}{{3}}[ .]?{_D}{{3,5}} ?{_D}{{0,2}}(?![0-9A-Z])")
 _SIREN = re.compile(rf"(?<![0-9A-Z]){_D}{{3}}[ .]?{_D}{{3}}[ .]?{_D}{{3}}(?![0-9A-Z])")
 _VAT_FORMS: dict[str, str] = {
-    "FR": r"[0-9A-Z]{2}(?:[ .]?[0-9OISB]){9}", "DE": r"(?:[ .]?[0-9OISB]){9}", "BE": r"(?:[ .]?[0-9]){10}", "NL": r"(?:[ .]?[0-9]){9}[ .]?B[ .]?[0-9]{2}",
-    "LU": r"(?:[ .]?[0-9]){8}", "IT": r"(?:[ .]?[0-9]){11}", "ES": r"[ ]?[0-9A-Z][0-9]{7}[0-9A-Z]", "IE": r"[ ]?[0-9][0-9A-Z][0-9]{5}[A-Z]{1,2}",
-    "AT": r"[ ]?U[0-9]{8}", "GB": r"(?:[ .]?[0-9]){9}", "PT": r"(?:[ .]?[0-9]){9}", "PL": r"(?:[ .]?[0-9]){10}", "SE": r"(?:[ .]?[0-9]){12}",
-    "DK": r"(?:[ .]?[0-9]){8}", "FI": r"(?:[ .]?[0-9]){8}", "CZ": r"(?:[ .]?[0-9]){8,10}", "CHE": r"[- ]?[0-9]{3}[. ]?[0-9]{3}[. ]?[0-9]{3}",
-}  # fmt: skip
-_VAT = re.compile("(?<![0-9A-Za-z])(?:" + "|".join(f"{country} ?{form}" for country, form in _VAT_FORMS.items()) + r")(?![0-9A-Z]| [0-9]{2})")
+    "FR": r"[0-9A-Z]{2}(?:[ .]?[0-9OISB]){9}",
+    "DE": r"(?:[ .]?[0-9OISB]){9}",
+    "BE": r"(?:[ .]?[0-9]){10}",
+    "NL": r"(?:[ .]?[0-9]){9}[ .]?B[ .]?[0-9]{2}",
+    "LU": r"(?:[ .]?[0-9]){8}",
+    "IT": r"(?:[ .]?[0-9]){11}",
+    "ES": r"[ ]?[0-9A-Z][0-9]{7}[0-9A-Z]",
+    "IE": r"[ ]?[0-9][0-9A-Z][0-9]{5}[A-Z]{1,2}",
+    "AT": r"[ ]?U[0-9]{8}",
+    "GB": r"(?:[ .]?[0-9]){9}",
+    "PT": r"(?:[ .]?[0-9]){9}",
+    "PL": r"(?:[ .]?[0-9]){10}",
+    "SE": r"(?:[ .]?[0-9]){12}",
+    "DK": r"(?:[ .]?[0-9]){8}",
+    "FI": r"(?:[ .]?[0-9]){8}",
+    "CZ": r"(?:[ .]?[0-9]){8,10}",
+    "CHE": r"[- ]?[0-9]{3}[. ]?[0-9]{3}[. ]?[0-9]{3}",
+}
+_VAT = re.compile(
+    "(?<![0-9A-Za-z])(?:" + "|".join(f"{country} ?{form}" for country, form in _VAT_FORMS.items()) + r")(?![0-9A-Z]| [0-9]{2})"
+)
 _IBAN = re.compile(r"(?<![0-9A-Za-z])[A-Z]{2} ?[0-9OISB]{2}(?: ?[A-Z0-9]){10,30}")
+_POSTAL = re.compile(r"(?<![\w.,/-])(?:[A-Z]{1,3}[- ])?\d{4,6} [^\W\d_]{3,}")
+"""A postal code before its town, as in France, Germany and most of Europe."""
 _MAX_TEXT = 300
 
 
@@ -104,7 +121,9 @@ def find_ibans(sheet: Sheet) -> Iterator[Found]:
             if len(value) != IBAN_LENGTHS.get(value[:2]):
                 continue
             spot = Spot(sheet, row, column, match.start(), min(match.end(), len(segment.text)))
-            score = (1.0 if "iban" in left_of(spot)[-30:] else 0.0) + (1.0 if identifier.valid else 0.0) + (0.2 if spot.depth > 0.7 else 0.0)
+            score = (
+                (1.0 if "iban" in left_of(spot)[-30:] else 0.0) + (1.0 if identifier.valid else 0.0) + (0.2 if spot.depth > 0.7 else 0.0)
+            )
             theirs = any(label.kind == "buyer" for label in labels_in(left_of(spot), "parties"))
             yield Found("iban", identifier, spot, score - (3.0 if theirs else 0.0))
 
@@ -116,25 +135,57 @@ def supplier_iban(sheets: Sequence[Sheet]) -> Found | None:
 
 
 def find_names(sheets: Sequence[Sheet]) -> tuple[Name | None, Name | None]:
-    """The supplier's and the buyer's names, from headings, legal forms and places. The least certain of all fields."""
-    if not sheets:
+    """The supplier's and the buyer's names: the line above the street of an address. The least certain of all fields."""
+    blocks = [spot for sheet in sheets[:1] for spot in (*address_names(sheet), *_formed_names(sheet))]
+    if not blocks:
         return None, None
-    suppliers, buyers = [], []
-    sheet = sheets[0]
+    own = {found.spot for found in supplier_identifiers(sheets).values()}
+    suppliers = [Name(spot.raw, spot, _supplier_says(spot, own)) for spot in blocks]
+    supplier = max(suppliers, key=lambda name: name.score)
+    buyers = [Name(spot.raw, spot, _buyer_says(spot)) for spot in blocks if fold(spot.raw) != fold(supplier.text)]
+    buyer = max(buyers, key=lambda name: name.score, default=None)
+    return supplier if supplier.score > 0.5 else None, buyer if buyer and buyer.score > 0.5 else None
+
+
+def address_names(sheet: Sheet) -> Iterator[Spot]:
+    """For every line with a postal code, the nearest line above it in its column that looks like a name."""
+    for row, _, segment in segments_of(sheet):
+        if not _POSTAL.search(segment.text[:_MAX_TEXT]) or len(segment.text) > 60:
+            continue
+        x0 = segment.box[0]
+        for up in range(row - 1, max(-1, row - 7), -1):
+            aligned = [(c, s) for c, s in enumerate(sheet.rows[up]) if abs(s.box[0] - x0) < 3 * segment.height]
+            if aligned and _looks_a_name(aligned[0][1].text):
+                yield Spot(sheet, up, aligned[0][0], 0, len(aligned[0][1].text))
+                break
+
+
+def _formed_names(sheet: Sheet) -> Iterator[Spot]:
+    """Lines that end in a legal form: « Atelier Berthier SARL »."""
     for row, column, segment in segments_of(sheet):
         text = segment.text
-        spot = Spot(sheet, row, column, 0, len(text))
-        if not 2 < len(text) <= 60 or not _looks_a_name(text):
-            continue
-        form = 2.0 if fold(text).split()[-1] in LEGAL_FORMS else 0.0
-        side = _side(spot, rows=3)
-        top_left = 1.0 - row / 10 if row < 10 and segment.box[0] < sheet.width / 2 else 0.0
-        foot = 0.8 if spot.depth > 0.85 and form else 0.0
-        suppliers.append(Name(text, spot, form + foot + top_left + {"supplier": 2.0, "buyer": -4.0}.get(side or "", 0.0)))
-        buyers.append(Name(text, spot, form / 2 + {"buyer": 3.0, "supplier": -3.0}.get(side or "", 0.0) - 2 * (spot.depth > 0.6) - row / 100))
-    supplier = max(suppliers, key=lambda name: name.score, default=None)
-    buyer = max((name for name in buyers if supplier is None or fold(name.text) != fold(supplier.text)), key=lambda name: name.score, default=None)
-    return supplier if supplier and supplier.score > 0.5 else None, buyer if buyer and buyer.score > 2 else None
+        if _looks_a_name(text) and fold(text).split()[-1:] and fold(text).split()[-1] in LEGAL_FORMS:
+            yield Spot(sheet, row, column, 0, len(text))
+
+
+def _supplier_says(spot: Spot, own: set[Spot]) -> float:
+    near = any(abs(spot.box[0] - other.box[0]) < 6 * spot.segment.height and 0 < other.row - spot.row < 12 for other in own)
+    left = spot.box[0] < spot.sheet.width / 2
+    side = {"supplier": 2.5, "buyer": -4.0}.get(_side(spot) or "", 0.0)
+    return side + 2.0 * near + 0.6 * left + 1.0 * _has_form(spot.raw) + 0.4 * (1 - spot.depth)
+
+
+def _buyer_says(spot: Spot) -> float:
+    return (
+        {"buyer": 3.0, "supplier": -3.0}.get(_side(spot) or "", 0.0)
+        + 0.5 * _has_form(spot.raw)
+        + 0.4 * (1 - spot.depth)
+        + 0.3 * (spot.depth < 0.5)
+    )
+
+
+def _has_form(text: str) -> bool:
+    return any(word in LEGAL_FORMS for word in fold(text).split())
 
 
 def _found(kind: str, identifier: Identifier, spot: Spot) -> Found:
@@ -174,10 +225,11 @@ def _names_siren(left: str, right: str) -> bool:
 
 
 def _looks_a_name(text: str) -> bool:
-    """Mostly letters, no label of an amount, a date or a number in it."""
+    """Mostly letters; no label of a party, an amount, a date or a number in it."""
     folded = fold(text)
-    if sum(c.isalpha() for c in text) < 0.7 * len(text.replace(" ", "")) or re.search(r"\d", text) or text.rstrip().endswith((":", "@")):
+    letters = sum(c.isalpha() for c in text)
+    if not 2 < len(text) <= 60 or letters < 0.7 * len(text.replace(" ", "")) or re.search(r"[\d:@]|www|http", text):
         return False
-    if folded in {"facture", "invoice", "rechnung", "factuur", "note d honoraires", "duplicata"} or re.search(r"@|www|http", text):
-        return False
-    return not any(label.weight >= 1 for name in ("dates", "numbers", "amounts") for label in labels_in(folded, name)) and not labels_in(folded, "parties")[:1]
+    vocabularies = ("dates", "numbers", "amounts", "parties")
+    heading = any(label.end - label.start > 0.8 * len(folded) for name in vocabularies for label in labels_in(folded, name))
+    return not heading and not re.match(r"(?:facture|invoice|rechnung|factuur|note d honoraires|duplicata)", folded)

@@ -18,7 +18,9 @@ _MAX_TEXT = 300
 _ISO = re.compile(r"(?<!\d)(?P<y>20\d\d)(?P<s>[-./])(?P<m>\d{1,2})(?P=s)(?P<d>\d{1,2})(?!\d)")
 _SHORT = re.compile(r"(?<!\d)(?P<d>\d{1,2})\s?(?P<s>[-./])\s?(?P<m>\d{1,2})\s?(?P=s)\s?(?P<y>20\d\d|\d\d)(?![\d])")
 _TIGHT = re.compile(r"(?<!\d)(?P<y>20\d\d)(?P<m>0[1-9]|1[0-2])(?P<d>0[1-9]|[12]\d|3[01])(?!\d)")
-_DAY_FIRST = re.compile(r"(?<!\d)(?P<d>\d{1,2})(?:er|st|nd|rd|th)?[. ]{0,2}(?:of )?(?P<name>[^\W\d_]{3,10})[., ]{0,3}(?P<y>20\d\d)(?!\d)", re.IGNORECASE)
+_DAY_FIRST = re.compile(
+    r"(?<!\d)(?P<d>\d{1,2})(?:er|st|nd|rd|th)?[. ]{0,2}(?:of )?(?P<name>[^\W\d_]{3,10})[., ]{0,3}(?P<y>20\d\d)(?!\d)", re.IGNORECASE
+)
 _MONTH_FIRST = re.compile(r"(?P<name>[^\W\d_]{3,10})[. ]{1,2}(?P<d>\d{1,2})(?:st|nd|rd|th)? ?, ?(?P<y>20\d\d)(?!\d)", re.IGNORECASE)
 _FORMS = (_ISO, _SHORT, _DAY_FIRST, _MONTH_FIRST, _TIGHT)
 
@@ -76,7 +78,7 @@ def _date(match: re.Match[str]) -> date | None:
     if month is None:
         return None
     day = int(groups["d"])
-    if month > 12 and day <= 12:
+    if month > 12 and day <= 12 and match.re is _SHORT:  # written the American way
         day, month = month, day
     return _real(year, month, day)
 

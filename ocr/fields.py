@@ -1,11 +1,11 @@
-"""What an invoice says: candidates on the page, what speaks for each, and one joint decision. A first extraction, without memory of suppliers.
+"""What an invoice says: candidates on the page, what speaks for each, and one joint decision; without memory of suppliers yet.
 
 Every field names where on the page it was read, so that a person can check it with one look.
 """
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -22,9 +22,25 @@ from ocr.totals import Totals, VatLine, choose_totals
 Value: TypeAlias = str | Decimal | date | tuple[VatLine, ...]
 
 NAMES = (
-    "document_type_code", "invoice_number", "issue_date", "due_date", "supplier_name", "supplier_siren", "supplier_siret", "supplier_vat_id",
-    "buyer_name", "order_reference", "currency", "total_net", "total_tax", "total_gross", "amount_due", "iban", "vat_breakdown", "line_count",
-)  # fmt: skip
+    "document_type_code",
+    "invoice_number",
+    "issue_date",
+    "due_date",
+    "supplier_name",
+    "supplier_siren",
+    "supplier_siret",
+    "supplier_vat_id",
+    "buyer_name",
+    "order_reference",
+    "currency",
+    "total_net",
+    "total_tax",
+    "total_gross",
+    "amount_due",
+    "iban",
+    "vat_breakdown",
+    "line_count",
+)
 """The fields in the order in which they are shown. Stable: programs read them."""
 
 _TOKEN = re.compile(r"(?<![\w/.-])[A-Za-z0-9](?:[A-Za-z0-9/_.\-]{0,33}[A-Za-z0-9])?(?![\w/])")
@@ -80,7 +96,9 @@ def fields_json(fields: Mapping[str, Field]) -> dict[str, Any]:
 
 def best_number(sheets: Sequence[Sheet], kind: str) -> Choice | None:
     """The document's own number (`number`) or the buyer's order (`order`): one token with a digit, beside or below its label."""
-    dates = {(day.spot.sheet.page, day.spot.row, day.spot.column): day.spot for sheet in sheets for day in find_dates(sheet) if not day.tight}
+    dates = {
+        (day.spot.sheet.page, day.spot.row, day.spot.column): day.spot for sheet in sheets for day in find_dates(sheet) if not day.tight
+    }
     choices = [choice for sheet in sheets for choice in _number_choices(sheet, kind, dates)]
     seen = Counter(choice.value for choice in choices)
     return max(choices, key=lambda choice: choice.score + 0.3 * min(2, seen[choice.value] - 1), default=None)
@@ -210,7 +228,9 @@ def _currency_field(sheets: Sequence[Sheet]) -> Field | None:
     if not counts.total():
         return None
     code, times = counts.most_common(1)[0]
-    return Field("currency", code, code, 0, None, round(0.5 + 0.5 * times / counts.total(), 3), f"written {times} times of {counts.total()}")
+    return Field(
+        "currency", code, code, 0, None, round(0.5 + 0.5 * times / counts.total(), 3), f"written {times} times of {counts.total()}"
+    )
 
 
 def _date_fields(sheets: Sequence[Sheet]) -> Iterator[Field]:
@@ -280,8 +300,3 @@ def _plain(value: Value) -> Any:
 
 def _plain_line(line: VatLine) -> dict[str, float]:
     return {"rate": float(line.rate), "base": float(line.base), "tax": float(line.tax)}
-
-
-def page_fields(fields: Iterable[Field], page: int) -> list[Field]:
-    """Those read on one page, to be shown on its image."""
-    return [field for field in fields if field.page == page]

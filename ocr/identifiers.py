@@ -18,6 +18,7 @@ LA_POSTE = "356000000"
 CONFUSIONS: dict[str, str] = {"O": "0", "I": "1", "S": "5", "B": "8"}
 """Letters that readers see where small digits are printed."""
 MAX_CONFUSED = 6
+_RIB_DIGITS = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "12345678912345678923456789")
 
 Check = Callable[[str], bool]
 
@@ -63,8 +64,18 @@ def valid_vat(number: str) -> bool:
 
 
 def valid_iban(number: str) -> bool:
-    """Length and form of its country, modulo 97 (ISO 13616)."""
-    return bool(iban.is_valid(number, check_country=False)) and fits_iban(number)
+    """Length of its country, modulo 97 (ISO 13616); in France and Monaco the key of the RIB within as well."""
+    if not (bool(iban.is_valid(number, check_country=False)) and fits_iban(number)):
+        return False
+    return valid_rib(number[4:]) if number[:2] in {"FR", "MC"} else True
+
+
+def valid_rib(number: str) -> bool:
+    """French account: bank, branch, account and key of 5, 5, 11 and 2 signs; key = 97 - (89 bank + 15 branch + 3 account) mod 97."""
+    if not re.fullmatch(r"[0-9]{10}[0-9A-Z]{11}[0-9]{2}", number):
+        return False
+    bank, branch, account, key = (int(part.translate(_RIB_DIGITS)) for part in (number[:5], number[5:10], number[10:21], number[21:]))
+    return key == 97 - (89 * bank + 15 * branch + 3 * account) % 97
 
 
 def valid_bic(number: str) -> bool:
@@ -107,7 +118,7 @@ def read_identifier(raw: str, check: Check, letters: int = 0) -> Identifier:
 
 
 def repairs(value: str, letters: int = 0) -> set[str]:
-    """Other readings of an identifier: some or all of its O, I, S, B taken for 0, 1, 5, 8; empty where there are too many to be a misreading.
+    """Other readings: some or all of the O, I, S, B taken for 0, 1, 5, 8; none where there are too many to be a misreading.
 
     Digits are never taken for letters: among the many forms that would give, one would pass modulo 97 by chance,
     and a wrong number that the supplier really printed would be "repaired" into another wrong one.

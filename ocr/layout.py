@@ -2,7 +2,7 @@
 
 import unicodedata
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from ocr.reading import height_of, level_of, rows_of, slope_of
@@ -10,8 +10,16 @@ from ocr.text import Box, Line, PageText, Word, around
 
 MAX_ROWS = 400
 """Rows looked at on one page, so that a hostile page costs a bounded time; a dense A4 page has about 120."""
+MAX_LINES = 1500
+"""Of one page."""
+MAX_WORDS = 100
+"""Of one line."""
+MAX_LETTERS = 100
+"""Of one word."""
 MAX_PAGES = 20
 """Pages looked at: the first ten and the last ten, where number, dates and totals stand."""
+_SENTENCE = 60
+"""Letters: a longer text in another column is a sentence, not a label."""
 _WIDE_GAP = 1.6
 """In line heights: a wider gap separates columns."""
 
@@ -24,14 +32,9 @@ class Segment:
     level: float
     """Height of its middle on the page, the slope of the sheet taken out; pixels."""
     height: float
-
-    @property
-    def text(self) -> str:
-        return " ".join(word.text for word in self.words)
-
-    @property
-    def box(self) -> Box:
-        return around(self.words)
+    text: str
+    """Its words with a space between each two."""
+    box: Box
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +102,8 @@ def segments_of(sheet: Sheet) -> Iterator[tuple[int, int, Segment]]:
 
 
 def left_of(spot: Spot, limit: int = 90) -> str:
-    """What is printed before the value in its row, folded; its last `limit` characters."""
-    before = [segment.text for segment in spot.sheet.rows[spot.row][: spot.column]]
+    """What is printed before the value in its row, folded; its last `limit` characters. Sentences in other columns are left out."""
+    before = [segment.text for segment in spot.sheet.rows[spot.row][: spot.column] if len(segment.text) <= _SENTENCE]
     return fold(" ".join([*before, spot.segment.text[: spot.start]])[-limit:])
 
 
@@ -132,10 +135,17 @@ def fold(text: str) -> str:
 
 
 def _sheet(page: PageText) -> Sheet:
-    slope = slope_of(page.lines)
-    rows = rows_of(page.lines)[:MAX_ROWS]
+    lines = [_bounded(line) for line in page.lines[:MAX_LINES] if line.words]
+    slope = slope_of(lines)
+    rows = rows_of(lines)[:MAX_ROWS]
     laid = tuple(tuple(segment for line in row for segment in _segments(line, slope)) for row in rows)
     return Sheet(page.page, page.width, page.height, tuple(tuple(sorted(row, key=lambda s: s.box[0])) for row in laid))
+
+
+def _bounded(line: Line) -> Line:
+    return Line(
+        tuple(replace(word, text=word.text[:MAX_LETTERS]) if len(word.text) > MAX_LETTERS else word for word in line.words[:MAX_WORDS])
+    )
 
 
 def _segments(line: Line, slope: float) -> Iterator[Segment]:
@@ -152,4 +162,4 @@ def _segments(line: Line, slope: float) -> Iterator[Segment]:
 
 def _segment(words: Sequence[Word], slope: float) -> Segment:
     line = Line(tuple(words))
-    return Segment(line.words, level_of(line, slope), height_of(line))
+    return Segment(line.words, level_of(line, slope), height_of(line), line.text, line.box)

@@ -50,7 +50,7 @@ def slope_of(lines: Sequence[Line]) -> float:
     for line in lines:
         first, last = line.words[0], line.words[-1]
         run = _middle_x(last) - _middle_x(first)
-        if run > 8 * (first.y1 - first.y0):
+        if run > 8 * max(1, first.y1 - first.y0):
             slopes.append((_middle_y(last) - _middle_y(first)) / run)
             weights.append(run)
     if len(slopes) < 3:

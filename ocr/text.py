@@ -94,5 +94,7 @@ def around(words: Iterable[Word]) -> Box:
 def clean_text(text: str) -> str:
     """Composed (NFC), full-width forms as ASCII, without control characters (they would break a text layer), single spaces."""
     text = unicodedata.normalize("NFC", text.translate(_FULL_WIDTH).translate(_LOOKALIKES))
-    visible = "".join(" " if c.isspace() else c for c in text if c.isspace() or unicodedata.category(c) not in {"Cc", "Cf", "Cs", "Co", "Cn"})
+    visible = "".join(
+        " " if c.isspace() else c for c in text if c.isspace() or unicodedata.category(c) not in {"Cc", "Cf", "Cs", "Co", "Cn"}
+    )
     return " ".join(visible.split())

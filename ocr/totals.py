@@ -10,7 +10,32 @@ from ocr.amounts import Amount, find_amounts
 from ocr.labels import labels_in, nearest_label
 from ocr.layout import Segment, Sheet, Spot, above, fold, left_of, right_of
 
-RATES = tuple(map(Decimal, "0 0.9 1.05 1.75 2.1 5.5 7 8.5 9 9.2 9.6 10 13 16 17 19 19.6 20 20.6 21 22 23 25".split()))
+RATES = tuple(
+    Decimal(rate)
+    for rate in (
+        "0",
+        "0.9",
+        "1.05",
+        "1.75",
+        "2.1",
+        "5.5",
+        "7",
+        "8.5",
+        "9",
+        "9.2",
+        "9.6",
+        "10",
+        "13",
+        "16",
+        "17",
+        "19",
+        "19.6",
+        "20",
+        "20.6",
+        "21",
+        "22",
+    )
+)
 """Per cent. The closed French list (rule of the official schematron, past and overseas rates included) and the neighbours' usual rates."""
 _CENT = Decimal("0.01")
 _MAX_SHARE = Decimal("0.28")
@@ -66,11 +91,13 @@ def choose_totals(sheets: Sequence[Sheet]) -> Totals:
     best = max(choices, key=lambda choice: _score(choice, votes, lines, largest))
     net, tax, gross = best
     return Totals(
-        *(_best(votes, value, kind) for value, kind in ((net, "net"), (tax, "tax"), (gross, "gross"))),
-        _best(votes, _due(votes, gross), "due"),
-        None not in best and _adds_up(net, tax, gross),
-        _score(best, votes, lines, largest),
-        lines,
+        net=_best(votes, net, "net"),
+        tax=_best(votes, tax, "tax"),
+        gross=_best(votes, gross, "gross"),
+        due=_best(votes, _due(votes, gross), "due"),
+        agrees=_adds_up(net, tax, gross),
+        score=_score(best, votes, lines, largest),
+        vat_lines=lines,
     )
 
 
@@ -113,7 +140,9 @@ def _said(amount: Amount) -> Mapping[str, float] | None:
     said = dict.fromkeys(_KINDS, 0.0)
     text = left_of(spot)
     label = nearest_label(text, "amounts")
-    adjacent = label is not None and not re.search(r"\d", re.sub(r"\d+ ?%|\d+ \d+ ?%", "", text[label.end :])) and len(text) - label.end < 45
+    adjacent = (
+        label is not None and not re.search(r"\d", re.sub(r"\d+ ?%|\d+ \d+ ?%", "", text[label.end :])) and len(text) - label.end < 45
+    )
     if label and adjacent and label.kind == "line":
         return None
     if label and label.kind in said:
@@ -135,7 +164,7 @@ def _column_says(spot: Spot) -> Iterator[tuple[str, float]]:
         labels = labels_in(text, "amounts")
         if labels:
             if labels[-1].kind in _KINDS:
-                yield labels[-1].kind, labels[-1].weight * (1 - 0.06 * distance)
+                yield labels[-1].kind, labels[-1].weight * (1 - 0.02 * distance)
             return
         if sum(c.isalpha() for c in text) > 6:
             return
@@ -163,7 +192,12 @@ def _weight(own: Votes, kind: str) -> float:
     return own.weights[kind]
 
 
-def _score(choice: tuple[Decimal | None, Decimal | None, Decimal | None], votes: Mapping[Decimal, Votes], lines: Sequence[VatLine], largest: Decimal) -> float:
+def _score(
+    choice: tuple[Decimal | None, Decimal | None, Decimal | None],
+    votes: Mapping[Decimal, Votes],
+    lines: Sequence[VatLine],
+    largest: Decimal,
+) -> float:
     net, tax, gross = choice
     score = sum(_weight(votes[value], kind) for value, kind in zip(choice, ("net", "tax", "gross"), strict=True) if value is not None)
     if gross is not None:
@@ -192,7 +226,10 @@ def _due(votes: Mapping[Decimal, Votes], gross: Decimal | None) -> Decimal | Non
     spoken = [value for value, own in votes.items() if own.weights["due"] > 0]
     if not spoken:
         return gross if not any(paid) else None
-    return max(spoken, key=lambda value: votes[value].weights["due"] + (1.0 if gross is not None and (gross - value in paid or value == gross) else 0.0))
+    return max(
+        spoken,
+        key=lambda value: votes[value].weights["due"] + (1.0 if gross is not None and (gross - value in paid or value == gross) else 0.0),
+    )
 
 
 def _best(votes: Mapping[Decimal, Votes], value: Decimal | None, kind: str) -> Amount | None:
@@ -212,8 +249,9 @@ def _vat_line(segments: Sequence[Segment], values: Sequence[Decimal]) -> VatLine
     for rate in (Decimal(number.replace(",", ".")).normalize() for number in shown[:4]):
         if rate not in RATES or not _is_tax_row(segments, rate):
             continue
-        for i, base in enumerate(values):
-            for tax in values[i + 1 :]:
+        # The base stands next to its tax: neighbours are tried first.
+        for step in range(1, len(values)):
+            for base, tax in zip(values, values[step:], strict=False):
                 if abs(tax_of(base, rate) - tax) <= _CENT and (base or tax):
                     return VatLine(rate, base, tax)
     return None

@@ -1,0 +1,238 @@
+import json
+import time
+from datetime import date
+from decimal import Decimal
+
+import pytest
+from babel.dates import format_date
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ocr.amounts import parse_amount
+from ocr.dates import parse_date
+from ocr.fields import NAMES, extract, fields_json
+from ocr.labels import labels_in
+from ocr.layout import fold
+from ocr.text import Line, PageText, Word
+
+WIDTH, HEIGHT = 2480, 3508
+
+
+def cell(x, y, text, letter=20, height=36):
+    """A printed piece of text: words of 20-pixel letters from x, on the line whose top is y."""
+    words, at = [], x
+    for token in text.split():
+        words.append(Word(token, at, y, at + letter * len(token), y + height, 0.99))
+        at += letter * (len(token) + 1) - 6
+    return Line(tuple(words))
+
+
+def page_of(rows, number=1, top=150):
+    """Rows 60 pixels apart; each is a list of (x, text)."""
+    lines = [cell(x, top + 60 * i, text) for i, row in enumerate(rows) for x, text in row]
+    return PageText(number, WIDTH, HEIGHT, tuple(lines), "drawn")
+
+
+def read(rows):
+    return fields_json(extract([page_of(rows)]))
+
+
+INVOICE = [
+    [(150, "Atelier Dumoulin SARL"), (1300, "Facture N° :"), (1900, "FA-2026-0117")],
+    [(150, "12 rue des Tilleuls"), (1300, "Date :"), (1900, "31/01/2026")],
+    [(150, "45000 Orléans"), (1300, "Client n°"), (1900, "C-00981")],
+    [(150, "SIREN : 732 829 320"), (1300, "Adresse du client")],
+    [(150, "N° TVA : FR44 732829320"), (1300, "Mairie de Bellefont")],
+    [(1300, "3 place de la Mairie")],
+    [(1300, "41000 Blois")],
+    [(1300, "SIREN : 552 100 554")],
+    [],
+    [(150, "Désignation"), (1300, "P.U. HT"), (1700, "Qté"), (2000, "Total HT")],
+    [(150, "Maintenance"), (1300, "60,00"), (1700, "1,00"), (2000, "60,00")],
+    [(150, "Déplacement"), (1300, "40,00"), (1700, "1,00"), (2000, "40,00")],
+    [],
+    [(1300, "TOTAL HT"), (1700, "TOTAL TVA"), (2100, "TOTAL TTC")],
+    [(1320, "100,00"), (1720, "20,00"), (2110, "120,00")],
+    [(1300, "Acompte"), (2110, "20,00")],
+    [(150, "Date d'échéance :"), (700, "02/03/2026"), (1300, "NET A PAYER"), (2000, "100,00 EUR")],
+    [(150, "Tout retard engendre une pénalité, indemnité forfaitaire de recouvrement 40 €")],
+    [(150, "IBAN : FR76 3000 6000 0112 3456 7890 189")],
+]
+
+
+def test_an_ordinary_french_invoice_is_read_whole():
+    fields = read(INVOICE)
+    expected = {
+        "document_type_code": "380",
+        "invoice_number": "FA-2026-0117",
+        "issue_date": "2026-01-31",
+        "due_date": "2026-03-02",
+        "supplier_name": "Atelier Dumoulin SARL",
+        "supplier_siren": "732829320",
+        "supplier_vat_id": "FR44732829320",
+        "buyer_name": "Mairie de Bellefont",
+        "currency": "EUR",
+        "total_net": 100.0,
+        "total_tax": 20.0,
+        "total_gross": 120.0,
+        "amount_due": 100.0,
+        "iban": "FR7630006000011234567890189",
+    }
+    assert {name: fields[name] for name in expected} == expected
+
+
+def test_a_field_says_where_it_stands_and_why():
+    field = extract([page_of(INVOICE)])["total_gross"]
+    assert (field.raw, field.page, field.box[0], field.reason) == ("120,00", 1, 2110, "net + tax = gross")
+
+
+def test_what_is_not_on_the_page_is_null_and_every_name_is_there():
+    fields = read([[(150, "Bonjour")]])
+    assert tuple(fields) == NAMES
+    assert fields["total_gross"] is None
+    assert fields["iban"] is None
+
+
+def test_no_page_at_all_is_no_error():
+    assert fields_json(extract([]))["invoice_number"] is None
+
+
+def test_amounts_are_json_numbers_without_float_artefacts():
+    text = json.dumps(read(INVOICE))
+    assert '"total_net": 100.0,' in text
+    assert '"total_gross": 120.0,' in text
+
+
+def test_a_discount_between_net_and_gross_is_no_total():
+    fields = read(
+        [
+            [(1300, "Gesamtsumme netto"), (2000, "193,83 €")],
+            [(1300, "zzgl. Umsatzsteuer 7 % von 129,37"), (2100, "9,06")],
+            [(1300, "zzgl. Umsatzsteuer 19 % von 64,46"), (2100, "12,25")],
+            [(1300, "Summe Umsatzsteuer"), (2100, "21,31")],
+            [(1300, "Rechnungssumme brutto (inkl. USt.)"), (2100, "215,14")],
+            [(1300, "Bereits bezahlt"), (2100, "50,00")],
+            [(1300, "Offener Betrag"), (2100, "165,14")],
+        ]
+    )
+    assert [fields[name] for name in ("total_net", "total_tax", "total_gross", "amount_due")] == [193.83, 21.31, 215.14, 165.14]
+    assert [line["tax"] for line in fields["vat_breakdown"]] == [9.06, 12.25]
+
+
+def test_an_invoice_without_tax_has_equal_totals():
+    fields = read([[(1300, "Total HT"), (2000, "500,00")], [(1300, "TVA"), (2000, "0,00")], [(1300, "Total TTC"), (2000, "500,00")]])
+    assert (fields["total_net"], fields["total_tax"], fields["total_gross"]) == (500.0, 0.0, 500.0)
+
+
+def test_the_last_row_of_a_tax_table_is_the_total():
+    head = [(1300, "Nettobetrag"), (1600, "MwSt-Betrag"), (1900, "MwSt-%"), (2150, "Endbetrag")]
+    rows = [("321,40", "61,07", "19,0", "382,47"), ("127,59", "8,93", "7,0", "136,52"), ("448,99", "70,00", "EUR", "518,99")]
+    fields = read([head, *([(x, text) for (x, _), text in zip(head, row, strict=True)] for row in rows)])
+    assert (fields["total_net"], fields["total_tax"], fields["total_gross"]) == (448.99, 70.0, 518.99)
+
+
+def test_a_credit_note_says_so_and_keeps_its_sign():
+    fields = read([[(1300, "AVOIR N° AV-77")], [(1300, "Total HT"), (2000, "-100,00")], [(1300, "Total TTC"), (2000, "-100,00")]])
+    assert (fields["document_type_code"], fields["invoice_number"], fields["total_gross"]) == ("381", "AV-77", -100.0)
+
+
+@pytest.mark.parametrize(
+    ("sentence", "due"),
+    [
+        ("Zahlbar innerhalb 30 Tagen netto bis 04.07.2026, 3% Skonto innerhalb 10 Tagen bis 15.06.2026", "2026-07-04"),
+        ("Please remit until 2026-07-01.", "2026-07-01"),
+        ("Le montant sera prélevé le 5 juillet 2026 sur votre compte", "2026-07-05"),
+        ("Vervaldatum: 1 maart 2026", "2026-03-01"),
+    ],
+)
+def test_a_due_date_is_found_in_a_sentence(sentence, due):
+    assert read([[(150, sentence)]])["due_date"] == due
+
+
+def test_a_date_of_delivery_is_no_date_of_issue():
+    fields = read([[(150, "Date de livraison : 28/01/2026")], [(150, "Date de facture : 31/01/2026")]])
+    assert fields["issue_date"] == "2026-01-31"
+
+
+def test_the_number_of_an_earlier_invoice_is_not_this_ones():
+    rows = [
+        [(150, "N° de facture associée : F-0001")],
+        [(150, "Rechnungsnummer"), (900, "F-0002"), (1300, "Kundennummer"), (1900, "F-0003")],
+    ]
+    assert read(rows)["invoice_number"] == "F-0002"
+
+
+def test_the_buyers_account_is_not_the_one_to_pay_to():
+    rows = [[(150, "wird von Ihrem Konto mit IBAN DE21860000000086001055 eingezogen")], [(150, "IBAN DE88 2008 0000 0970 3757 00")]]
+    assert read(rows)["iban"] == "DE88200800000970375700"
+
+
+def test_an_iban_with_a_wrong_checksum_is_read_all_the_same():
+    field = extract([page_of([[(150, "IBAN: FR20 1254 2547 2569 8542 5874 698")]])])["iban"]
+    assert (field.value, field.reason) == ("FR2012542547256985425874698", "checksum does not pass")
+
+
+def test_the_longest_phrase_wins():
+    assert [label.kind for label in labels_in(fold("Net à payer TTC"), "amounts")] == ["due"]
+
+
+amounts = st.decimals(0, 9_999_999, places=2, allow_nan=False, allow_infinity=False)
+
+
+@given(amounts, st.sampled_from(["fr", "de", "en", "ch", "plain"]), st.sampled_from(["", " €", " EUR"]))
+def test_every_way_of_writing_an_amount_is_understood(amount, style, currency):
+    english = f"{abs(amount):,.2f}"
+    written = {
+        "fr": english.replace(",", " ").replace(".", ","),
+        "de": english.replace(".", "_").replace(",", ".").replace("_", ","),
+        "en": english,
+        "ch": english.replace(",", "'"),
+        "plain": f"{abs(amount):.2f}",
+    }[style]
+    assert parse_amount(written + currency) == abs(amount)
+
+
+@pytest.mark.parametrize("text", ["20,00%", "9,9000", "1,234,56", "12/05/2026", "1.2.3", "abc", "1 23,45"])
+def test_what_is_no_amount_is_refused(text):
+    assert parse_amount(text) is None
+
+
+@pytest.mark.parametrize(("gap", "net"), [(10, 2117.5), (40, 117.5)])
+def test_a_wide_gap_ends_an_amount(gap, net):
+    first, second = Word("2", 1300, 210, 1320, 246, 0.99), Word("117,50", 1320 + gap, 210, 1440 + gap, 246, 0.99)
+    page = PageText(1, WIDTH, HEIGHT, (cell(1300, 150, "Total HT"), Line((first, second))), "drawn")
+    assert fields_json(extract([page]))["total_net"] == net
+
+
+@given(
+    st.dates(date(2000, 1, 1), date(2099, 12, 31)),
+    st.sampled_from(["fr", "en", "de", "nl"]),
+    st.sampled_from(["long", "d.M.y", "y-MM-dd", "dd/MM/yyyy"]),
+)
+def test_every_date_that_babel_writes_is_understood(day, language, form):
+    assert parse_date(format_date(day, form, locale=language)) == day
+
+
+@pytest.mark.parametrize("text", ["31/02/2026", "00.00.2026", "2026-13-01", "1/1/1999", "12 foobar 2026", "20261340"])
+def test_what_is_no_date_is_refused(text):
+    assert parse_date(text) is None
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.lists(st.tuples(st.integers(0, 2400), st.text(max_size=40)), max_size=4), max_size=8))
+def test_any_text_at_all_is_read_without_an_error(rows):
+    clean = [[(x, text) for x, text in row if text.split()] for row in rows]
+    json.dumps(fields_json(extract([page_of(clean)])))
+
+
+@pytest.mark.parametrize(
+    "text", ["1 234 " * 5000, "FR76 " + "A1" * 20000, "1." * 20000, "total ht " * 5000, "12 " + "é" * 50000, "0" * 50000]
+)
+def test_a_hostile_page_costs_a_bounded_time(text):
+    started = time.process_time()
+    extract([page_of([[(10, text)]] * 40)])
+    assert time.process_time() - started < 3
+
+
+def test_amounts_are_exact_decimals():
+    assert extract([page_of(INVOICE)])["total_gross"].value == Decimal("120.00")
