@@ -142,10 +142,10 @@ def _enlarged(ratio: float, way: int) -> np.ndarray:
     return cv2.resize(small, PAPER.shape[1::-1], interpolation=way)
 
 
-def test_lines_along_one_axis_only_are_the_sensors_and_no_treatment():
+@pytest.mark.parametrize("step", [2, 3, 5, 8])
+def test_lines_along_one_axis_only_are_the_sensors_and_no_treatment(step):
     striped = PAPER.astype(np.int16)
-    striped[:, ::3] += 2
-    striped[:, ::8] += 2
+    striped[:, ::step] += 4
     assert seen(np.clip(striped, 0, 255).astype(np.uint8)) == []
 
 
