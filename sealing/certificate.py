@@ -18,12 +18,10 @@ import pypdfium2 as pdfium
 from PIL import Image
 from pypdfium2.raw import FPDF_PAGEOBJ_IMAGE
 
+from capture.pdfpages import read_all
 from capture.raster import Raster
 from capture.scan import Model
-from sealing.codestream import CHANNELS, CannotArchive, Coding, read_object, unpack_bits
-
-OPAQUE = frozenset({"JBIG2Decode"})
-"""Codestreams which one library alone decodes here: their identity is stated by the hash of their bytes."""
+from sealing.codestream import CHANNELS, CannotArchive, Coding, read_object, sole_image, unpack_bits
 
 
 class CannotDecode(Exception):
@@ -82,8 +80,7 @@ def codestream_digest(coding: Coding) -> str:
 
 def _page_coding(archive: Archive, page: int) -> Coding:
     try:
-        (image,) = archive.pdf.pages[page - 1].images.values()
-        coding = read_object(image)
+        coding = read_object(sole_image(archive.pdf, page))
     except (IndexError, ValueError, AttributeError, KeyError, pikepdf.PdfError, CannotArchive) as error:
         raise CannotDecode(f"page {page}: {error}") from error
     if coding is None:
@@ -94,13 +91,12 @@ def _page_coding(archive: Archive, page: int) -> Coding:
 def _decode_samples(archive: Archive, page: int, coding: Coding) -> npt.NDArray[np.uint8]:
     last = coding.filters[-1]
     if last == "DCTDecode":
-        return _turned(_decode_jpeg(archive, page, coding), coding)
+        return _turned(_decode_jpeg(coding.data), coding)
     if last in ("CCITTFaxDecode", "JBIG2Decode"):
         return (_view_image(archive, page) >= 128).astype(np.uint8)
     if coding.bits == 8 and coding.model is not Model.PALETTE and not (coding.icc or coding.space or coding.inverted):
         return _view_image(archive, page)
-    (image,) = archive.pdf.pages[page - 1].images.values()
-    data = image.read_bytes(pikepdf.StreamDecodeLevel.all)
+    data = read_all(sole_image(archive.pdf, page))
     if coding.bits < 8:
         return _turned(unpack_bits(data, coding.width, coding.height, coding.bits), coding)
     shape = (coding.height, coding.width, 3) if CHANNELS[coding.model] == 3 else (coding.height, coding.width)
@@ -111,11 +107,7 @@ def _turned(samples: npt.NDArray[np.uint8], coding: Coding) -> npt.NDArray[np.ui
     return (np.uint8(2**coding.bits - 1) - samples) if coding.inverted else samples
 
 
-def _decode_jpeg(archive: Archive, page: int, coding: Coding) -> npt.NDArray[np.uint8]:
-    data = coding.data
-    if len(coding.filters) > 1:
-        (image,) = archive.pdf.pages[page - 1].images.values()
-        data = image.read_bytes(pikepdf.StreamDecodeLevel.generalized)
+def _decode_jpeg(data: bytes) -> npt.NDArray[np.uint8]:
     with Image.open(io.BytesIO(data)) as jpeg:
         return np.asarray(jpeg)
 

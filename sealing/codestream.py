@@ -4,7 +4,6 @@ A lossy codestream is passed through or refused. It is never decoded and stored 
 """
 
 import io
-import itertools
 import struct
 import zlib
 from collections.abc import Callable, Iterator, Sequence
@@ -17,9 +16,10 @@ import numpy as np
 import numpy.typing as npt
 import pikepdf
 import tifffile
-from pikepdf import Array, Dictionary, Name
+from pikepdf import Array, Dictionary
 from PIL import Image
 
+from capture.pdfpages import own_bytes, read_all
 from capture.raster import Raster
 from capture.scan import Format, Model, Page
 
@@ -29,9 +29,13 @@ Decode: TypeAlias = Callable[[], Raster]
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 PNG_MODELS = {0: Model.GRAY, 2: Model.RGB, 3: Model.PALETTE}
 CHANNELS = {Model.RGB: 3, Model.GRAY: 1, Model.BILEVEL: 1, Model.PALETTE: 1}
-KEPT_FILTERS = frozenset({"FlateDecode", "RunLengthDecode", "DCTDecode", "CCITTFaxDecode", "JBIG2Decode"})
-"""Allowed in PDF/A-3 (ISO 19005-3, 6.1.7.2) and kept as they are; JPXDecode is allowed too, but nothing here can check it."""
-UNPACKED_FILTERS = frozenset({"LZWDecode", "ASCII85Decode", "ASCIIHexDecode"})
+CODESTREAMS = frozenset({"DCTDecode", "CCITTFaxDecode", "JBIG2Decode"})
+"""Allowed in PDF/A-3 (ISO 19005-3, 6.1.7.2) and kept as they are. JPXDecode is allowed too, but nothing at hand can check it."""
+BYTE_FILTERS = frozenset({"FlateDecode", "RunLengthDecode", "LZWDecode", "ASCII85Decode", "ASCIIHexDecode"})
+PARAMETERS = frozenset({"Predictor", "Colors", "BitsPerComponent", "Columns", "EarlyChange", "ColorTransform"}) | frozenset(
+    {"K", "EndOfLine", "EncodedByteAlign", "Rows", "EndOfBlock", "BlackIs1"}
+)
+"""What ISO 32000-1, 7.4 lets stand in /DecodeParms; anything else is a producer's own."""
 SAMPLE_ROWS = 256
 """Rows on which the two ways of deflating are tried."""
 
@@ -164,8 +168,7 @@ def pass_image(file: bytes) -> Coding:
     except (img2pdf.ImageOpenError, img2pdf.JpegColorspaceError, img2pdf.UnsupportedColorspaceError, ValueError, OSError) as error:
         raise CannotArchive(f"image illisible : {error}", f"unreadable image: {error}") from error
     with pikepdf.open(io.BytesIO(made)) as pdf:
-        (image,) = pdf.pages[0].images.values()
-        coding = read_object(image)
+        coding = read_object(sole_image(pdf, 1))
     if coding is None:
         raise CannotArchive("JPEG 2000 sous une étiquette JPEG", "JPEG 2000 labelled as JPEG")
     return coding
@@ -337,52 +340,44 @@ def pass_object(source: Path, page: Page) -> Coding | None:
         raise CannotArchive(f"PDF illisible : {error}", f"unreadable PDF: {error}") from error
 
 
+def sole_image(pdf: pikepdf.Pdf, page: int) -> Any:
+    """The one image of a page (from 1). Raises CannotArchive if there is not exactly one."""
+    objects = pdf.pages[page - 1].resources.get("/XObject", {})
+    images = [each for each in objects.values() if each.get("/Subtype") == "/Image"]
+    if len(images) != 1:
+        raise CannotArchive(f"page {page} : {len(images)} images au lieu d'une", f"page {page}: {len(images)} images instead of one")
+    return images[0]
+
+
 def read_object(image: pikepdf.Object) -> Coding | None:
     if "/SMask" in image or "/Mask" in image or int(image.get("/SMaskInData", 0)):
         raise CannotArchive("image avec masque", "masked image")
     filters = tuple(str(f)[1:] for f in _listed(image.get("/Filter")))
     if "JPXDecode" in filters:
         return None
-    if not set(filters) <= KEPT_FILTERS | UNPACKED_FILTERS:
+    if not set(filters) <= CODESTREAMS | BYTE_FILTERS or set(filters[:-1]) & CODESTREAMS:
         raise CannotArchive(f"filtre PDF {filters}", f"PDF filter {filters}")
     stencil = bool(image.get("/ImageMask", False))
     bits = 1 if stencil else int(image.BitsPerComponent)
     bare = Coding(b"", (), (), int(image.Width), int(image.Height), bits, Model.BILEVEL)
     bare = bare if stencil else _with_colour(bare, image.get("/ColorSpace"))
     bare = replace(bare, inverted=_is_inverted(image, bare))
-    if filters and not set(filters) & UNPACKED_FILTERS:
-        return _keep_stream(bare, image, filters)
-    if filters and set(filters) - UNPACKED_FILTERS - {"FlateDecode", "RunLengthDecode"}:
-        # ASCII armour around a codestream: take the armour off, keep the codestream.
-        return _unwrap(bare, image, filters)
-    return replace(bare, data=zlib.compress(image.read_bytes()), filters=("FlateDecode",), parameters=({},), passed=False)
-
-
-def _unwrap(bare: Coding, image: pikepdf.Object, filters: tuple[str, ...]) -> Coding:
-    last = filters[-1]
-    if set(filters[:-1]) - UNPACKED_FILTERS - {"FlateDecode", "RunLengthDecode"}:
-        raise CannotArchive(f"filtres PDF {filters}", f"PDF filters {filters}")
-    with pikepdf.new() as pdf:
-        inner = pdf.make_stream(image.read_raw_bytes())
-        inner.Filter = Array([Name("/" + f) for f in filters[:-1]])
-        data = inner.read_bytes(pikepdf.StreamDecodeLevel.generalized)
-    parameters = _listed(image.get("/DecodeParms"))
+    parameters: list[Any] = _listed(image.get("/DecodeParms"))
     shared, plain = _plain_parameters(parameters[-1] if parameters else None)
-    return replace(bare, data=data, filters=(last,), parameters=(plain,), globals=shared)
-
-
-def _keep_stream(bare: Coding, image: pikepdf.Object, filters: tuple[str, ...]) -> Coding:
-    given: list[Any] = _listed(image.get("/DecodeParms")) or [None] * len(filters)
-    taken = [_plain_parameters(each) for each in given]
-    shared = b"".join(found for found, _ in taken)
-    return replace(bare, data=image.read_raw_bytes(), filters=filters, parameters=tuple(plain for _, plain in taken), globals=shared)
+    if filters and filters[-1] in CODESTREAMS:
+        # A wrapper around a codestream comes off; the codestream stays.
+        return replace(bare, data=own_bytes(image), filters=filters[-1:], parameters=(plain,), globals=shared)
+    if filters in (("FlateDecode",), ("RunLengthDecode",)):
+        return replace(bare, data=image.read_raw_bytes(), filters=filters, parameters=(plain,))
+    return replace(bare, data=zlib.compress(read_all(image)), filters=("FlateDecode",), parameters=({},), passed=False)
 
 
 def _plain_parameters(given: Any) -> tuple[bytes, dict[str, int | bool]]:
     if not isinstance(given, Dictionary):
         return b"", {}
     shared = given.get("/JBIG2Globals")
-    plain = {key[1:]: value if isinstance(value, bool) else int(value) for key, value in given.items() if key != "/JBIG2Globals"}
+    numbers: dict[str, Any] = {key[1:]: value for key, value in given.items() if key[1:] in PARAMETERS}
+    plain = {key: value if isinstance(value, bool) else int(value) for key, value in numbers.items()}
     return (shared.read_bytes() if isinstance(shared, pikepdf.Stream) else b""), plain
 
 
@@ -466,7 +461,8 @@ def _deflate_averaged(samples: npt.NDArray[np.generic]) -> bytes:
 
 def _deflate(bands: Iterator[bytes] | list[bytes], strategy: int) -> bytes:
     compressor = zlib.compressobj(6, zlib.DEFLATED, 15, 9, strategy)
-    return b"".join(itertools.chain((compressor.compress(band) for band in bands), [compressor.flush()]))
+    parts = [compressor.compress(band) for band in bands]
+    return b"".join([*parts, compressor.flush()])
 
 
 def filter_average(samples: npt.NDArray[np.generic], above: npt.NDArray[np.generic] | None) -> bytes:

@@ -30,6 +30,8 @@ __all__ = ["CAPTURE_DATA", "Attachment", "CannotArchive", "Leaf", "Metadata", "R
 
 CAPTURE_DATA = "capture-data.json"
 POINTS = 72.0
+SHORTEST, LONGEST = 3, 14400
+"""Points; ISO 19005-3, 6.1.13."""
 
 ROTATION = {1: 0, 2: 0, 3: 180, 4: 180, 5: 270, 6: 90, 7: 90, 8: 270}
 """TIFF/EXIF orientation to /Rotate, once the mirrored ones are turned left to right."""
@@ -189,6 +191,8 @@ class Sheet:
 def draw_sheet(leaf: Leaf, image: int, lettering: "Lettering") -> Sheet:
     """The image over the whole sheet, turned by /Rotate and mirrored by the matrix, never by its samples; then the words."""
     width, height = leaf.page.width / leaf.dpi[0] * POINTS, leaf.page.height / leaf.dpi[1] * POINTS
+    if not SHORTEST <= min(width, height) <= max(width, height) <= LONGEST:
+        raise CannotArchive(f"feuille de {width:.0f} × {height:.0f} points", f"sheet of {width:.0f} × {height:.0f} points")
     matrix = f"{-width:.4f} 0 0 {height:.4f} {width:.4f} 0" if leaf.page.orientation in MIRRORED else f"{width:.4f} 0 0 {height:.4f} 0 0"
     drawing = f"q {matrix} cm /Im0 Do Q\n" + (write_runs(leaf, width, height, lettering) if leaf.text else "")
     return Sheet(width, height, ROTATION[leaf.page.orientation], image, drawing.encode("ascii"), bool(leaf.text))

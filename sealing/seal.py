@@ -14,9 +14,10 @@ from pathlib import Path
 from asn1crypto import x509
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.pdf_utils.misc import PdfError
+from pyhanko.pdf_utils.writer import BasePdfFileWriter
 from pyhanko.sign.fields import MDPPerm, SigFieldSpec, SigSeedSubFilter
 from pyhanko.sign.general import SigningError
-from pyhanko.sign.signers import pdf_signer
+from pyhanko.sign.signers import constants, pdf_signer
 from pyhanko.sign.signers.pdf_cms import PdfCMSSignedAttributes
 from pyhanko.sign.signers.pdf_signer import DSSContentSettings, PdfSignatureMetadata, PdfSigner, TimestampDSSContentSettings
 from pyhanko.sign.timestamps import TimeStamper, TimestampRequestError
@@ -43,6 +44,13 @@ DSS = DSSContentSettings(
 
 class CannotSeal(Exception):
     """The key, the time authority or the file did not let a seal be made. The source is untouched, unless sealed in place."""
+
+
+class Pdf17Signer(PdfSigner):  # type: ignore[misc, unused-ignore]
+    """For an elliptic key pyHanko announces ISO/TS 32002 and with it PDF 2.0, which PDF/A-3 forbids (ISO 19005-3, 6.1.2)."""
+
+    def register_extensions(self, pdf_out: BasePdfFileWriter, *, md_algorithm: str) -> None:  # noqa: ARG002
+        pdf_out.register_extension(constants.ESIC_EXTENSION_1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +109,7 @@ async def _append_seal(writer: IncrementalPdfFileWriter, sealer: Sealer) -> None
     await sealed.post_signature_processing(out, chunk_size=CHUNK)
 
 
-def _pdf_signer(sealer: Sealer, moment: datetime) -> PdfSigner:
+def _pdf_signer(sealer: Sealer, moment: datetime) -> Pdf17Signer:
     trial = "ESSAI, sans valeur probante : " if sealer.practice else ""
     metadata = PdfSignatureMetadata(
         field_name=SEAL_FIELD,
@@ -118,7 +126,7 @@ def _pdf_signer(sealer: Sealer, moment: datetime) -> PdfSigner:
         validation_context=_context(sealer, moment),
     )
     field = SigFieldSpec(SEAL_FIELD, box=(0, 0, 0, 0))
-    return PdfSigner(metadata, sealer.signer, timestamper=sealer.timestamper, new_field_spec=field)
+    return Pdf17Signer(metadata, sealer.signer, timestamper=sealer.timestamper, new_field_spec=field)
 
 
 def _context(sealer: Sealer, moment: datetime) -> ValidationContext:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pikepdf
 
-from sealing.codestream import PNG_SIGNATURE, read_chunks
+from sealing.codestream import PNG_SIGNATURE, read_chunks, sole_image
 
 FORM = "sceau-png-skeleton-1"
 
@@ -96,5 +96,4 @@ def _find_skeleton(pdf: pikepdf.Pdf, page: int) -> bytes:
 
 
 def _image_data(pdf: pikepdf.Pdf, page: int) -> bytes:
-    (image,) = pdf.pages[page - 1].images.values()
-    return image.read_raw_bytes()
+    return sole_image(pdf, page).read_raw_bytes()

@@ -41,6 +41,7 @@ from pyhanko_certvalidator.registry import SimpleTrustManager
 
 from capture.raster import fingerprint
 from sealing.certificate import Archive, CannotDecode, open_archive, page_codestream, page_raster
+from sealing.codestream import sole_image
 from sealing.keys import is_practice
 from sealing.pdfa import CAPTURE_DATA
 from sealing.skeleton import CannotRebuild, image_length, skeleton_name
@@ -352,12 +353,11 @@ def _check_attachments(archive: Archive) -> tuple[bool, Told]:
 def _check_skeleton(archive: Archive, skeleton: bytes | None, page: int) -> None:
     if skeleton is None:
         return
-    (image,) = archive.pdf.pages[page - 1].images.values()
     try:
         wanted = image_length(skeleton)
     except (CannotRebuild, KeyError, TypeError, ValueError) as error:
         raise _No(f"squelette PNG illisible, page {page}", f"unreadable PNG skeleton, page {page}") from error
-    if wanted != int(image.stream_dict.Length):
+    if wanted != int(sole_image(archive.pdf, page).stream_dict.Length):
         raise _No(f"le PNG d'origine de la page {page} ne peut être reconstitué", f"the original PNG of page {page} cannot be rebuilt")
 
 

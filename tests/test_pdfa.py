@@ -1,0 +1,284 @@
+"""The archive keeps the scanner's pixels, whatever they came in, and is a PDF/A-3b with findable text."""
+
+import io
+import shutil
+import subprocess
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pikepdf
+import pikepdf.pdfa
+import pypdfium2 as pdfium
+import pytest
+import tifffile
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+from PIL import Image, ImageCms, ImageOps
+from practice import METADATA, compose, noisy, png_leaf
+
+from capture.coding import examine
+from capture.decode import decode
+from capture.raster import Raster, fingerprint
+from capture.scan import Model
+from sealing.certificate import archive_raster
+from sealing.codestream import CannotArchive, deflate_raster, join_strips, lone_fax, pack_bits, pass_png, unpack_bits
+from sealing.pdfa import Attachment, Leaf, Relation, TextRun, compose_pdfa, glyphless_font
+from sealing.skeleton import CannotRebuild, join_png, make_skeleton, rebuild_png
+
+SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+
+
+def save_image(path: Path, mode: str, **options: object) -> Path:
+    rgb = Image.fromarray(noisy())
+    image = rgb.convert("L").point(lambda v: 255 * (v > 200), "1") if mode == "1" else rgb.quantize(7) if mode == "P" else rgb.convert(mode)
+    image.save(path, **options)
+    return path
+
+
+def adam7(path: Path) -> Path:
+    """An interlaced PNG of one row and one column: its one pass is the image."""
+    save_image(path, "L")
+    png = bytearray(path.read_bytes())
+    png[28] = 1
+    path.write_bytes(png)
+    return path
+
+
+FILES = {
+    "rgb.png": ("RGB", {}),
+    "grey.png": ("L", {}),
+    "bilevel.png": ("1", {}),
+    "palette.png": ("P", {"bits": 4}),
+    "profile.png": ("RGB", {"icc_profile": SRGB}),
+    "grey.jpg": ("L", {"quality": 90}),
+    "colour.jpg": ("RGB", {"quality": 90, "subsampling": 2}),
+    "progressive.jpg": ("RGB", {"progressive": True}),
+    "lzw.tif": ("RGB", {"compression": "tiff_lzw"}),
+    "packbits.tif": ("L", {"compression": "packbits"}),
+    "deflate.tif": ("P", {"compression": "tiff_deflate"}),
+    "fax4.tif": ("1", {"compression": "group4"}),
+    "fax3.tif": ("1", {"compression": "group3"}),
+    "raw.tif": ("RGB", {"icc_profile": SRGB}),
+    "jpeg.tif": ("RGB", {"compression": "jpeg", "quality": 90}),
+    "grey-jpeg.tif": ("L", {"compression": "jpeg"}),
+    "reversible.jp2": ("RGB", {"irreversible": False}),
+    "lossless.webp": ("RGB", {"lossless": True}),
+}
+
+
+def leaf_of(path: Path) -> Leaf:
+    scan = examine(path)
+    (page,) = scan.pages
+    return Leaf(path, scan.format, page, (300, 300), partial(decode, path, page, scan.format))
+
+
+def image_of(path: Path, page: int = 0) -> dict[str, object]:
+    with pikepdf.open(path) as pdf:
+        image = pdf.pages[page].Resources.XObject.Im0
+        return {"filter": str(image.Filter), "raw": image.read_raw_bytes(), "space": image.ColorSpace.unparse()}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_the_archive_decodes_to_the_pixels_of_the_scan(name: str, tmp_path: Path) -> None:
+    mode, options = FILES[name]
+    leaf = leaf_of(save_image(tmp_path / name, mode, **options))
+    archive = compose(tmp_path, [leaf])
+    assert fingerprint(archive_raster(archive, 1)) == fingerprint(leaf.decode())
+
+
+def test_the_image_data_of_a_png_are_kept_byte_for_byte(tmp_path: Path) -> None:
+    leaf = png_leaf(tmp_path, noisy())
+    coding = pass_png(leaf.source.read_bytes())
+    assert coding is not None
+    assert image_of(compose(tmp_path, [leaf]))["raw"] == coding.data
+
+
+def test_a_jpeg_file_is_kept_byte_for_byte(tmp_path: Path) -> None:
+    path = save_image(tmp_path / "scan.jpg", "RGB")
+    assert image_of(compose(tmp_path, [leaf_of(path)]))["raw"] == path.read_bytes()
+
+
+def test_a_fax_strip_is_kept_byte_for_byte(tmp_path: Path) -> None:
+    path = save_image(tmp_path / "scan.tif", "1", compression="group4")
+    with tifffile.TiffFile(path) as tiff:
+        strip = path.read_bytes()[tiff.pages[0].dataoffsets[0] :][: tiff.pages[0].databytecounts[0]]
+    assert image_of(compose(tmp_path, [leaf_of(path)])) == {"filter": "/CCITTFaxDecode", "raw": strip, "space": b"/DeviceGray"}
+
+
+def test_a_fax_of_which_white_is_one_keeps_its_pixels(tmp_path: Path) -> None:
+    source = save_image(tmp_path / "a.tif", "1", compression="group4")
+    with tifffile.TiffFile(source) as tiff:
+        strip = source.read_bytes()[tiff.pages[0].dataoffsets[0] :][: tiff.pages[0].databytecounts[0]]
+    for photometric in (0, 1):
+        path = tmp_path / f"{photometric}.tif"
+        path.write_bytes(lone_fax(strip, 30, 40, photometric, 1))
+        leaf = leaf_of(path)
+        assert fingerprint(archive_raster(compose(tmp_path, [leaf]), 1)) == fingerprint(leaf.decode())
+
+
+def test_an_interlaced_png_is_decoded_rather_than_passed_through(tmp_path: Path) -> None:
+    assert pass_png(adam7(tmp_path / "a.png").read_bytes()) is None
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "CMYK", "I;16"])
+def test_what_a_pdfa_cannot_hold_unchanged_is_refused_with_a_reason(mode: str, tmp_path: Path) -> None:
+    path = tmp_path / ("scan.tif" if mode == "CMYK" else "scan.png")
+    Image.fromarray(np.ones((9, 9), np.uint16)).save(path) if mode == "I;16" else save_image(path, mode)
+    with pytest.raises(CannotArchive) as refused:
+        compose(tmp_path, [leaf_of(path)])
+    assert refused.value.reason and refused.value.english
+
+
+def test_a_lossy_jpeg_2000_is_never_stored_as_if_it_were_lossless(tmp_path: Path) -> None:
+    path = save_image(tmp_path / "scan.jp2", "RGB", irreversible=True, quality_layers=[20])
+    with pytest.raises(CannotArchive, match="avec pertes"):
+        compose(tmp_path, [leaf_of(path)])
+
+
+def abbreviated(samples: np.ndarray, rows: int) -> tuple[list[bytes], np.ndarray]:
+    """Strips as a scanner writes them into a TIFF, and the pixels they show one by one."""
+    strips, shown = [], []
+    for top in range(0, samples.shape[0], rows):
+        out = io.BytesIO()
+        Image.fromarray(samples[top : top + rows]).save(out, "JPEG", quality=85, subsampling=0)
+        strips.append(out.getvalue())
+        shown.append(np.asarray(Image.open(out)))
+    return strips, np.concatenate(shown)
+
+
+@given(st.integers(1, 5), st.integers(1, 40), st.integers(1, 16))
+@settings(max_examples=40, deadline=None)
+def test_joined_jpeg_strips_show_what_the_strips_show(strips: int, width: int, last: int) -> None:
+    samples = noisy(16 * (strips - 1) + last, width)
+    parts, shown = abbreviated(samples, 16)
+    joined = join_strips(b"", parts, len(samples), 16, luma=True)
+    assert np.array_equal(np.asarray(Image.open(io.BytesIO(joined))), shown)
+
+
+def test_jpeg_strips_of_two_qualities_are_not_joined() -> None:
+    one, two = abbreviated(noisy(16, 16), 16)[0][0], io.BytesIO()
+    Image.fromarray(noisy(16, 16)).save(two, "JPEG", quality=20, subsampling=0)
+    with pytest.raises(CannotArchive):
+        join_strips(b"", [one, two.getvalue()], 32, 16, luma=True)
+
+
+@given(arrays.arrays(np.uint8, arrays.array_shapes(min_dims=2, max_dims=2, max_side=20)), st.sampled_from([1, 2, 4, 8]))
+def test_packed_samples_unpack_to_themselves(samples: np.ndarray, bits: int) -> None:
+    low = samples & np.uint8(2**bits - 1)
+    assert np.array_equal(unpack_bits(pack_bits(low, bits), low.shape[1], low.shape[0], bits), low)
+
+
+@given(st.integers(1, 600), st.integers(1, 9), st.sampled_from([1, 3]), st.integers(0, 9))
+@settings(max_examples=25, deadline=None)
+def test_averaged_rows_are_those_of_png(height: int, width: int, channels: int, seed: int) -> None:
+    samples = noisy(height, width, channels, seed)
+    coding = deflate_raster(Raster(samples, 8, Model.RGB if channels == 3 else Model.GRAY))
+    with pikepdf.new() as pdf:
+        stream = pdf.make_stream(coding.data, Filter=pikepdf.Name.FlateDecode)
+        stream.DecodeParms = pikepdf.Dictionary({f"/{key}": value for key, value in coding.parameters[0].items()})
+        assert stream.read_bytes() == samples.tobytes()
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_turned_page_is_shown_upright_with_its_words_in_place(orientation: int, tmp_path: Path) -> None:
+    mark = np.full((400, 300, 3), 255, np.uint8)
+    mark[20:60, 20:120] = (200, 0, 0)
+    path = tmp_path / "scan.tif"
+    exif = Image.Exif()
+    exif[274] = orientation
+    Image.fromarray(mark).save(path, compression="tiff_lzw", exif=exif)
+    shown = np.asarray(ImageOps.exif_transpose(Image.open(path)))
+    (top, left), (bottom, right) = np.argwhere(shown[..., 1] < 128).min(axis=0), np.argwhere(shown[..., 1] < 128).max(axis=0) + 1
+    leaf = replace(leaf_of(path), text=(TextRun("Montant", left, top, right, bottom),))
+    page = pdfium.PdfDocument(compose(tmp_path, [leaf]))[0]
+    seen = page.render(scale=300 / 72, rev_byteorder=True).to_numpy()[..., :3]
+    assert seen.shape == shown.shape and np.abs(seen.astype(int) - shown).max() < 60
+    text = page.get_textpage()
+    assert text.get_text_range() == "Montant"
+    # PDFium gives places on the sheet before it is turned: there the mark lies as stored, or mirrored.
+    boxes = np.array([text.get_charbox(i, loose=True) for i in range(7)]) * 300 / 72
+    across = (20, 120) if orientation in (1, 3, 6, 8) else (180, 280)
+    assert (boxes[:, 0].min(), boxes[:, 2].max()) == pytest.approx(across, abs=2)
+    assert (boxes[:, 1].min(), boxes[:, 3].max()) == pytest.approx((340, 380), abs=2)
+
+
+def test_words_are_found_where_they_were_read(tmp_path: Path) -> None:
+    leaf = png_leaf(tmp_path, noisy(400, 300), text=[TextRun("Total", 30, 50, 150, 90), TextRun("12,50 €", 160, 50, 280, 90)])
+    page = pdfium.PdfDocument(compose(tmp_path, [leaf]))[0]
+    text = page.get_textpage()
+    assert text.get_text_range() == "Total 12,50 €"
+    left, bottom, _, top = text.get_charbox(0, loose=True)
+    assert (left, page.get_height() - top, page.get_height() - bottom) == pytest.approx((30 * 0.24, 50 * 0.24, 90 * 0.24), abs=0.5)
+
+
+@given(st.text(max_size=40))
+@settings(max_examples=30, deadline=None)
+def test_no_text_can_spoil_the_archive(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
+    folder = tmp_path_factory.mktemp("text")
+    archive = compose(folder, [png_leaf(folder, noisy(16, 16), text=[TextRun(text, 0, 0, 16, 16)])])
+    assert pikepdf.pdfa.validate_written(archive, "3b").passed
+
+
+@pytest.mark.skipif(shutil.which("pdftotext") is None, reason="poppler-utils is not installed")
+def test_another_reader_finds_the_words_too(tmp_path: Path) -> None:
+    words = ["Société", "n°", "😀", "ﬁn", "œuvre"]
+    runs = [TextRun(word, 10, 40 * i, 100, 40 * i + 30) for i, word in enumerate(words)]
+    archive = compose(tmp_path, [png_leaf(tmp_path, noisy(400, 300), text=runs)])
+    told = subprocess.run(["pdftotext", archive, "-"], capture_output=True, check=True, text=True).stdout
+    assert told.split() == [word.replace("ﬁ", "fi") for word in words] or told.split() == words
+
+
+def test_equal_inputs_give_equal_bytes(tmp_path: Path) -> None:
+    leaf = png_leaf(tmp_path, noisy(), text=[TextRun("mot", 1, 1, 9, 9)])
+    assert compose(tmp_path, [leaf], "a.pdf").read_bytes() == compose(tmp_path, [leaf], "b.pdf").read_bytes()
+
+
+def test_pages_keep_their_order_and_share_one_profile(tmp_path: Path) -> None:
+    leaves = []
+    for number in range(3):
+        path = tmp_path / f"{number}.png"
+        Image.fromarray(noisy(seed=number)).save(path, icc_profile=SRGB)
+        leaves.append(leaf_of(path))
+    archive = compose(tmp_path, leaves)
+    assert [fingerprint(archive_raster(archive, n + 1)) for n in range(3)] == [fingerprint(leaf.decode()) for leaf in leaves]
+    with pikepdf.open(archive) as pdf:
+        assert len({page.Resources.XObject.Im0.ColorSpace[1].objgen for page in pdf.pages}) == 1
+
+
+def test_a_page_from_a_pdf_keeps_its_codestream(tmp_path: Path) -> None:
+    first = leaf_of(save_image(tmp_path / "scan.jpg", "RGB"))
+    again = leaf_of(compose(tmp_path, [first], "first.pdf"))
+    assert image_of(compose(tmp_path, [again]))["raw"] == first.source.read_bytes()
+
+
+def test_a_scan_never_carries_an_attachment_called_factur_x(tmp_path: Path) -> None:
+    invoice = Attachment("factur-x.xml", b"<x/>", "text/xml", Relation.DATA)
+    with pytest.raises(ValueError, match="factur-x"):
+        compose_pdfa([png_leaf(tmp_path, noisy())], tmp_path / "a.pdf", METADATA, [invoice])
+
+
+def test_the_original_png_comes_back_bit_for_bit(tmp_path: Path) -> None:
+    leaf = png_leaf(tmp_path, noisy(300, 300))
+    leaf.source.write_bytes(leaf.source.read_bytes() + b"scanner's tail")
+    assert rebuild_png(compose(tmp_path, [leaf]), 1) == leaf.source.read_bytes()
+
+
+def test_a_skeleton_is_small_and_refuses_other_image_data(tmp_path: Path) -> None:
+    leaf = png_leaf(tmp_path, noisy(300, 300))
+    skeleton = make_skeleton(leaf.source)
+    assert len(skeleton) < leaf.source.stat().st_size / 100
+    with pytest.raises(CannotRebuild):
+        join_png(skeleton, bytes(300_000))
+
+
+def test_a_page_that_is_no_png_has_no_skeleton(tmp_path: Path) -> None:
+    with pytest.raises(CannotRebuild):
+        rebuild_png(compose(tmp_path, [leaf_of(save_image(tmp_path / "scan.jpg", "RGB"))]), 1)
+
+
+def test_the_font_has_no_glyph_to_show_and_is_always_the_same() -> None:
+    assert glyphless_font() == glyphless_font.__wrapped__()
+    assert len(glyphless_font()) < 1000
