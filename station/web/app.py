@@ -1,0 +1,109 @@
+"""The web pages of one workstation, put together: desks, guard, session and error pages."""
+
+import hashlib
+import logging
+import secrets
+from urllib.parse import quote
+
+from fastapi import Depends, FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import RedirectResponse, Response
+from fastapi.staticfiles import StaticFiles
+from starlette.exceptions import HTTPException
+from starlette.middleware.sessions import SessionMiddleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+
+from station.acts import NotOffered
+from station.records import people
+from station.records.documents import Unknown, WrongMove
+from station.web import desk, documents, entrance, ledger, mailroom
+from station.web.guard import SMALL_FORM, Guard, mark_answer
+from station.workstation import Workstation
+
+log = logging.getLogger("sceau.web")
+LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+WORKDAY = 12 * 3600
+"""Seconds after which one signs in again."""
+IN_WORDS = frozenset({403, 404, 405, 409, 411, 413, 422, 500, 507})
+"""Statuses that have words of their own in the catalogue."""
+
+
+def build_app(workstation: Workstation, *, secret: bytes) -> FastAPI:
+    """The application; `secret` signs the session's cookie and must outlive restarts, else everyone signs in again.
+
+    In practice mode the practice account is made. Pages are denied unless signed in: access is on the router, not on each page.
+    """
+    if desk.is_practice(workstation):
+        with workstation.database.writing() as session:
+            people.ensure_practice(session)
+    app = FastAPI(title="Sceau", docs_url=None, redoc_url=None, openapi_url=None)
+    app.state.workstation = workstation
+    app.state.checks = ledger.Checks()
+    app.include_router(entrance.open_router)
+    for router in (mailroom.router, documents.router, ledger.router, entrance.router):
+        app.include_router(router, dependencies=[Depends(desk.signed_in, scope="function")])
+    app.mount("/static", StaticFiles(directory=desk.STATIC, check_dir=False), name="static")
+    _say_errors(app)
+    _stand_guard(app, workstation, secret)
+    return app
+
+
+def _stand_guard(app: FastAPI, workstation: Workstation, secret: bytes) -> None:
+    """Middleware; the one added last stands outermost."""
+    largest = workstation.settings.intake.max_file_megabytes * 1_000_000 + SMALL_FORM
+    app.add_middleware(Guard, upload_path=mailroom.UPLOAD_PATH, largest_upload=largest, refuse=error_page)
+    app.add_middleware(
+        SessionMiddleware,
+        # A key of its own: the same secret may serve other purposes.
+        secret_key=hashlib.sha256(b"sceau-web-session\0" + secret).hexdigest(),
+        session_cookie="sceau",
+        max_age=WORKDAY,
+        same_site="strict",
+    )
+    if desk.is_practice(workstation) and workstation.settings.server.host in LOOPBACK:
+        # The practice password is public: a foreign name that points at this machine must not reach the pages (DNS rebinding).
+        app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(LOOPBACK), www_redirect=False)
+
+
+def _say_errors(app: FastAPI) -> None:
+    """Every trouble becomes a page in words; none shows a traceback."""
+
+    @app.exception_handler(desk.NotSignedIn)
+    def to_entrance(request: Request, _error: Exception) -> Response:
+        address = "/sign-in?next=" + quote(request.url.path if request.method == "GET" else "/", safe="/")
+        if "HX-Request" in request.headers:
+            # A fragment of the sign-in page inside another page would help nobody: the whole page goes there.
+            return Response(status_code=401, headers={"HX-Redirect": "/sign-in"})
+        return RedirectResponse(address, status_code=303)
+
+    @app.exception_handler(Unknown)
+    def unknown(request: Request, _error: Exception) -> Response:
+        return error_page(request, 404)
+
+    @app.exception_handler(NotOffered)
+    @app.exception_handler(WrongMove)
+    def conflict(request: Request, error: Exception) -> Response:
+        return error_page(request, 409, detail=str(error))
+
+    @app.exception_handler(RequestValidationError)
+    def unreadable(request: Request, _error: Exception) -> Response:
+        return error_page(request, 404 if request.method == "GET" else 422)
+
+    @app.exception_handler(HTTPException)
+    def known(request: Request, error: Exception) -> Response:
+        return error_page(request, error.status_code if isinstance(error, HTTPException) else 500)
+
+    @app.exception_handler(Exception)
+    def unexpected(request: Request, error: Exception) -> Response:
+        reference = secrets.token_hex(4)
+        log.error("unexpected error %s at %s", reference, request.url.path, exc_info=error)
+        answer = error_page(request, 500, detail=reference)
+        # This answer is made outside the guard, which therefore does not mark it.
+        mark_answer(answer.headers)
+        return answer
+
+
+def error_page(request: Request, status: int, detail: str = "") -> Response:
+    """What happened, that nothing is lost, what to do next."""
+    code = status if status in IN_WORDS else (500 if status >= 500 else 404)
+    return desk.show(request, "error.html", status, code=code, detail=detail)

@@ -1,0 +1,138 @@
+"""What every desk shares: who asks, the transaction of the request, and how a page or its fragment is shown."""
+
+import hashlib
+from collections.abc import Iterator
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, TypeAlias
+
+from fastapi import Depends, Header, Request
+from fastapi.responses import RedirectResponse, Response
+from fastapi.templating import Jinja2Templates
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from markupsafe import Markup
+from sqlalchemy.orm import Session
+
+from station.records import people
+from station.records.tables import Person
+from station.web.words import Words, words_in
+from station.workstation import Workstation
+
+HERE = Path(str(resources.files("station.web")))
+STATIC = HERE / "static"
+
+
+class NotSignedIn(Exception):
+    """Nobody is signed in, or the account may no longer enter."""
+
+
+def workstation_of(request: Request) -> Workstation:
+    workstation: Workstation = request.app.state.workstation
+    return workstation
+
+
+def reading(request: Request) -> Iterator[Session]:
+    """A GET only reads: it can neither hold up a writer nor write by mistake."""
+    with workstation_of(request).database.reading() as session:
+        yield session
+
+
+def writing(request: Request) -> Iterator[Session]:
+    """One request is one transaction: it commits before the answer leaves, or not at all."""
+    with workstation_of(request).database.writing() as session:
+        yield session
+
+
+InReading: TypeAlias = Annotated[Session, Depends(reading, scope="function")]
+InWriting: TypeAlias = Annotated[Session, Depends(writing, scope="function")]
+FromHtmx: TypeAlias = Annotated[str | None, Header(alias="HX-Request")]
+
+
+def signed_in(request: Request, session: InReading) -> Person:
+    """Whoever is signed in. Raises NotSignedIn."""
+    login, badge = request.session.get("login"), request.session.get("badge")
+    person = people.find(session, str(login)) if login else None
+    practice = is_practice(workstation_of(request))
+    if person is None or badge != people.badge_of(person) or not people.may_enter(person, practice=practice):
+        raise NotSignedIn
+    request.state.person = person
+    return person
+
+
+SignedIn: TypeAlias = Annotated[Person, Depends(signed_in, scope="function")]
+
+
+def is_practice(workstation: Workstation) -> bool:
+    return workstation.settings.sealing.mode == "practice"
+
+
+def words_of(request: Request) -> Words:
+    """The language chosen with the switch, or the installation's."""
+    return words_in(str(request.session.get("language") or workstation_of(request).settings.language))
+
+
+def show(request: Request, template: str, status: int = 200, **values: Any) -> Response:
+    """Render a whole page or a fragment; everything a template may need of the request is given here."""
+    context = {
+        "t": words_of(request),
+        "person": getattr(request.state, "person", None),
+        "practice": is_practice(workstation_of(request)),
+        "here": request.url.path,
+        "flash": request.session.pop("flash", None) if "HX-Request" not in request.headers else None,
+        **values,
+    }
+    return _templates().TemplateResponse(request, template, context, status_code=status)
+
+
+def go_to(request: Request, address: str, flash: str | None = None) -> Response:
+    """After a form: look at the result by a GET, so that reloading sends nothing twice. `flash` is a key of the catalogue."""
+    if flash is not None:
+        request.session["flash"] = flash
+    return RedirectResponse(address, status_code=303)
+
+
+def fingerprint_of(*parts: object) -> str:
+    """A short text that changes with its parts; lets a page ask whether anything is new."""
+    return hashlib.sha256("\n".join(map(str, parts)).encode()).hexdigest()[:16]
+
+
+def nothing_new() -> Response:
+    """HTMX leaves the page as it is: nothing flickers, nothing loses the focus."""
+    return Response(status_code=204)
+
+
+@cache
+def icon(name: str) -> Markup:
+    """An icon of the set, drawn in the colour of its text and hidden from screen readers: a word always stands beside it."""
+    file = STATIC / "vendor" / "icons" / f"{name}.svg"
+    if not file.is_file():
+        return Markup("")
+    drawing = file.read_text(encoding="utf-8")
+    inner = drawing[drawing.index(">", drawing.index("<svg")) + 1 : drawing.rindex("</svg>")]
+    # The files are the icon set's own, copied at set-up; nothing a user wrote gets here.
+    return Markup(  # noqa: S704
+        '<svg class="icon" viewBox="0 0 24 24" fill="none" stroke="currentColor" stroke-width="2" stroke-linecap="round" '
+        f'stroke-linejoin="round" aria-hidden="true" focusable="false">{inner.strip()}</svg>'
+    )
+
+
+@cache
+def static_address(name: str) -> str:
+    """Address of a static file that changes with its content, so that a browser may keep it."""
+    file = STATIC / name
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()[:10] if file.is_file() else "0"
+    return f"/static/{name}?v={digest}"
+
+
+@cache
+def _templates() -> Jinja2Templates:
+    environment = Environment(
+        loader=FileSystemLoader(HERE / "templates"),
+        autoescape=select_autoescape(["html"]),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals.update(icon=icon, static=static_address)
+    return Jinja2Templates(env=environment)

@@ -1,0 +1,210 @@
+"""The documents: search, one document with all that is known of it, its images and files, and what a person decides about it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import pikepdf
+from fastapi import APIRouter, Form, HTTPException, Request
+from fastapi.responses import FileResponse, Response
+
+from station import acts
+from station.records import documents
+from station.records.ledger import story_of
+from station.records.tables import OPEN_STATES, Document, State
+from station.web import desk, show
+from station.web.words import Words
+from station.workstation import Workstation
+
+router = APIRouter()
+FILTERS: dict[str, tuple[State, ...]] = {
+    "": (),
+    "working": tuple(sorted(OPEN_STATES)),
+    "held": (State.HELD,),
+    "sealed": (State.SEALED,),
+    "failed": (State.FAILED,),
+    "set-aside": (State.SET_ASIDE,),
+}
+SIZE = 25
+KINDS = ("page", "thumb")
+REASONS = 3
+"""Suggested reasons per choice, `choice.<choice>.reason-1` and on in the catalogue."""
+MEDIA: tuple[tuple[bytes, str, str], ...] = (
+    (b"II*\0", "image/tiff", ".tif"),
+    (b"MM\0*", "image/tiff", ".tif"),
+    (b"II+\0", "image/tiff", ".tif"),
+    (b"MM\0+", "image/tiff", ".tif"),
+    (b"\x89PNG", "image/png", ".png"),
+    (b"\xff\xd8\xff", "image/jpeg", ".jpg"),
+    (b"\0\0\0\x0cjP", "image/jp2", ".jp2"),
+    (b"%PDF", "application/pdf", ".pdf"),
+)
+"""First bytes, media type, ending: what an original is served as says its content, never its name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One button of the decision panel."""
+
+    code: str
+    text: str
+    help: str
+
+
+@router.get("/documents")
+def list_page(
+    request: Request, session: desk.InReading, htmx: desk.FromHtmx = None, state: str = "", q: str = "", page: int = 1
+) -> Response:
+    """Search and filter; HTMX gets the list alone."""
+    workstation, t = desk.workstation_of(request), desk.words_of(request)
+    chosen = state if state in FILTERS or state == "duplicates" else ""
+    values: dict[str, Any] = {"state": chosen, "search": q[:200], "filters": (*FILTERS, "duplicates")}
+    template = "_documents.html" if htmx else "documents.html"
+    if chosen == "duplicates":
+        return desk.show(request, template, **values, duplicates=documents.recent_duplicates(session, 100), slice=None, cards=[])
+    found = documents.list_documents(session, states=FILTERS[chosen], search=q[:200], page=page, size=SIZE)
+    cards = [show.card_of(d, t, has_thumb=workstation.light_image(d.id, 1, "thumb").is_file()) for d in found.documents]
+    return desk.show(request, template, **values, duplicates=[], slice=found, cards=cards)
+
+
+@router.get("/documents/{document_id}")
+def document_page(request: Request, session: desk.InReading, document_id: str, htmx: desk.FromHtmx = None, seen: str = "") -> Response:
+    """All that is known of one document; for HTMX its live part, or 204 where nothing is new since `seen`."""
+    document = documents.get_document(session, document_id)
+    t = desk.words_of(request)
+    change = desk.fingerprint_of(document.revision, document.changed_at, len(document.arrivals), t.language)
+    if htmx and seen == change:
+        return desk.nothing_new()
+    return desk.show(
+        request,
+        "_document.html" if htmx else "document.html",
+        change=change,
+        document=document,
+        card=show.card_of(document, t, has_thumb=False, findings=100),
+        fields=show.show_fields(document.fields, t),
+        images=page_images(document, desk.workstation_of(request)),
+        archive=show.newest(document.archives),
+        checks=[] if not document.archives else show.show_checks(document.archives[-1], t),
+        steps=show.evidence_steps(show.newest(document.archives), t),
+        story=show.tell_story(story_of(session, document_id), t),
+        choices=choices_for(document, t),
+    )
+
+
+@router.get("/documents/{document_id}/pages/{number}/{kind}.jpg")
+def page_image(request: Request, session: desk.InReading, document_id: str, number: int, kind: str) -> Response:
+    """A light image for the screen, never evidence."""
+    documents.get_document(session, document_id)
+    path = desk.workstation_of(request).light_image(document_id, number, kind)
+    if kind not in KINDS or not 1 <= number <= 9999 or not path.is_file():
+        raise HTTPException(404)
+    # The address changes with each attempt (?r=), so that a list that is refreshed asks for no image twice.
+    return FileResponse(path, media_type="image/jpeg", headers={"Cache-Control": "private, max-age=3600"})
+
+
+@router.get("/documents/{document_id}/sealed.pdf")
+def sealed_file(request: Request, session: desk.InReading, document_id: str) -> Response:
+    """The newest sealed PDF/A-3, byte for byte."""
+    archive = show.newest(documents.get_document(session, document_id).archives)
+    if archive is None:
+        raise HTTPException(404)
+    return _download(desk.workstation_of(request).archives.path(archive.sha256, ".pdf"), "application/pdf", f"{archive.sha256}.pdf")
+
+
+@router.get("/documents/{document_id}/capture-data.json")
+def capture_data(request: Request, session: desk.InReading, document_id: str) -> Response:
+    """The capture record as it is attached to the newest sealed file."""
+    archive = show.newest(documents.get_document(session, document_id).archives)
+    path = None if archive is None else desk.workstation_of(request).archives.path(archive.sha256, ".pdf")
+    if archive is None or path is None or not path.is_file():
+        raise HTTPException(404)
+    with pikepdf.open(path) as pdf:
+        if "capture-data.json" not in pdf.attachments:
+            raise HTTPException(404)
+        content = pdf.attachments["capture-data.json"].get_file().read_bytes()
+    headers = {"Content-Disposition": f'attachment; filename="{archive.sha256}.json"'}
+    return Response(content, media_type="application/json", headers=headers)
+
+
+@router.get("/documents/{document_id}/originals/{sha256}")
+def original_file(request: Request, session: desk.InReading, document_id: str, sha256: str) -> Response:
+    """An original as the scanner wrote it, where it belongs to this document."""
+    document = documents.get_document(session, document_id)
+    if sha256 not in {arrival.sha256 for arrival in document.arrivals}:
+        raise HTTPException(404)
+    path = desk.workstation_of(request).originals.path(sha256)
+    media, ending = media_of(path)
+    return _download(path, media, f"{sha256}{ending}")
+
+
+@router.get("/documents/{document_id}/decision/{choice}")
+def decision_page(request: Request, session: desk.InReading, document_id: str, choice: str) -> Response:
+    """What the choice means, its reason, and the button that does it."""
+    document = documents.get_document(session, document_id)
+    return _decision(request, document, choice)
+
+
+@router.post("/documents/{document_id}/decision/{choice}")
+def decide(
+    request: Request,
+    session: desk.InWriting,
+    person: desk.SignedIn,
+    document_id: str,
+    choice: str,
+    reason: Annotated[str, Form(max_length=2000)] = "",
+    suggested: Annotated[str, Form(max_length=2000)] = "",
+) -> Response:
+    """Decide; without a reason the page comes back and keeps what was typed."""
+    words = reason.strip() or suggested.strip()
+    document = documents.get_document(session, document_id)
+    if not words:
+        return _decision(request, document, choice, status=422, missing=True)
+    acts.decide(session, document_id, choice, words, person, desk.workstation_of(request).clock())
+    return desk.go_to(request, f"/documents/{document_id}", f"flash.{choice}")
+
+
+def choices_for(document: Document, t: Words) -> tuple[Choice, ...]:
+    """What may be decided about a document as it stands, in words."""
+    return tuple(Choice(code, t(f"choice.{code}.button"), t(f"choice.{code}.help")) for code in acts.offered_choices(document))
+
+
+def page_images(document: Document, workstation: Workstation) -> list[tuple[int, str | None]]:
+    """Page number and address of its light image, None where there is none yet."""
+    numbers = [page.number for page in document.pages if not page.superseded]
+    return [(n, _image_address(document, n) if workstation.light_image(document.id, n).is_file() else None) for n in numbers]
+
+
+def media_of(path: Path) -> tuple[str, str]:
+    """Media type and ending from the first bytes; unknown bytes are just bytes. Raises HTTPException 404 where nothing is kept."""
+    if not path.is_file():
+        raise HTTPException(404)
+    with path.open("rb") as file:
+        start = file.read(8)
+    return next(((media, ending) for magic, media, ending in MEDIA if start.startswith(magic)), ("application/octet-stream", ".bin"))
+
+
+def _image_address(document: Document, number: int) -> str:
+    return f"/documents/{document.id}/pages/{number}/page.jpg?r={document.attempt}"
+
+
+def _decision(request: Request, document: Document, choice: str, *, status: int = 200, missing: bool = False) -> Response:
+    t = desk.words_of(request)
+    chosen = next((each for each in choices_for(document, t) if each.code == choice), None)
+    if chosen is None:
+        raise acts.NotOffered(f"{document.state}: {choice}")
+    return desk.show(
+        request,
+        "decision.html",
+        status,
+        document=document,
+        card=show.card_of(document, t, has_thumb=False, findings=5),
+        choice=chosen,
+        reasons=[t(f"choice.{choice}.reason-{n}") for n in range(1, REASONS + 1)],
+        missing=missing,
+    )
+
+
+def _download(path: Path, media: str, name: str) -> Response:
+    if not path.is_file():
+        raise HTTPException(404)
+    return FileResponse(path, media_type=media, filename=name)

@@ -1,0 +1,68 @@
+"""Questions that only the screens ask of the records."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from station.records import documents
+from station.records.ledger import entities, tree_of
+from station.records.tables import OPEN_STATES, Arrival, LedgerPayload, State, Worker
+
+PATIENCE = timedelta(seconds=15)
+"""A worker that has not given a heartbeat for so long is taken for dead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counter:
+    """One figure of the mailroom, and the filter of the documents' page that lists them."""
+
+    name: str
+    number: int
+    query: str
+    tone: str
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """An entity's log as it stands."""
+
+    entity: str
+    size: int
+    root: str
+    """Tree head, hexadecimal (RFC 6962 §2.1)."""
+
+
+def counters(session: Session) -> tuple[Counter, ...]:
+    """How many documents stand where; duplicates are counted as arrivals, for they are no documents."""
+    states = documents.count_states(session)
+    duplicates = session.scalar(sa.select(sa.func.count()).select_from(Arrival).where(Arrival.duplicate)) or 0
+    return (
+        Counter("received", sum(states.values()), "", "calm"),
+        Counter("working", sum(states.get(state, 0) for state in OPEN_STATES), "working", "busy"),
+        Counter("held", states.get(State.HELD, 0), "held", "watch"),
+        Counter("sealed", states.get(State.SEALED, 0), "sealed", "good"),
+        Counter("failed", states.get(State.FAILED, 0), "failed", "bad"),
+        Counter("duplicates", duplicates, "duplicates", "calm"),
+    )
+
+
+def heads(session: Session) -> tuple[Head, ...]:
+    """Size and tree head of every entity's log."""
+    trees = [(entity, tree_of(session, entity)) for entity in entities(session)]
+    return tuple(Head(entity, tree.size, tree.root.hex()) for entity, tree in trees)
+
+
+def newest_entries(session: Session, limit: int = 50) -> list[LedgerPayload]:
+    return list(session.scalars(sa.select(LedgerPayload).order_by(LedgerPayload.at.desc(), LedgerPayload.sequence.desc()).limit(limit)))
+
+
+def last_intake(session: Session) -> datetime | None:
+    """When a file was last taken in."""
+    return session.scalars(sa.select(Arrival.arrived_at).order_by(Arrival.arrived_at.desc()).limit(1)).first()
+
+
+def watching(session: Session, now: datetime) -> list[Worker]:
+    """Living processes that watch the folders."""
+    return [worker for worker in documents.living_workers(session, now, PATIENCE) if worker.kind == "serve"]

@@ -1,0 +1,311 @@
+"""Rows as the screens show them: which word, which colour, which symbol. Values in, values out; no template asks the database."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, TypeAlias
+
+from capture.catalogue import message
+from capture.findings import Authority, Finding, Level
+from station.problems import PROBLEMS
+from station.records.documents import finding_of
+from station.records.tables import OPEN_STATES, Archive, Document, FieldRow, FindingRow, State
+from station.web.words import Words
+
+Tone: TypeAlias = str
+"""good, watch, bad, busy or calm: a colour and a symbol in the style sheet, always beside a word."""
+
+STATE_LOOKS: dict[State, tuple[Tone, str]] = {
+    State.RECEIVED: ("busy", "hourglass"),
+    State.JUDGED: ("busy", "hourglass"),
+    State.READ: ("busy", "hourglass"),
+    State.SEALED: ("good", "stamp"),
+    State.HELD: ("watch", "hand"),
+    State.FAILED: ("bad", "circle-x"),
+    State.DUPLICATE: ("calm", "copy"),
+    State.SET_ASIDE: ("calm", "archive"),
+}
+VERDICT_LOOKS: dict[str, tuple[Tone, str]] = {
+    "conform": ("good", "circle-check"),
+    "review": ("watch", "triangle-alert"),
+    "blocked": ("bad", "circle-x"),
+    "none": ("calm", "clock"),
+}
+LEVEL_LOOKS: dict[Level, tuple[Tone, str]] = {
+    Level.BLOCKING: ("bad", "circle-x"),
+    Level.REVIEW: ("watch", "triangle-alert"),
+    Level.INFO: ("calm", "info"),
+}
+WEIGHT: dict[Level, int] = {Level.BLOCKING: 0, Level.REVIEW: 1, Level.INFO: 2}
+SOURCE_ORDER = ("person", "xml", "rule", "read")
+"""Whose value counts where several are known."""
+FIELD_ORDER = (
+    "supplier_name", "supplier_siren", "supplier_siret", "supplier_vat_id", "supplier_tax_number", "invoice_number", "issue_date", "due_date",
+    "total_net", "total_tax", "total_gross", "amount_due", "currency", "iban", "order_reference", "buyer_name", "document_type_code",
+)  # fmt: skip
+"""The legal and arithmetic order in which a clerk checks an invoice."""
+SURE, PLAUSIBLE = 0.9, 0.6
+"""Confidences from which a value is called clearly read, or to be checked. Our own scale: the readers' figures are not calibrated."""
+
+
+@dataclass(frozen=True, slots=True)
+class Badge:
+    """A word with its colour and symbol."""
+
+    text: str
+    tone: Tone
+    icon: str
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One rung of the evidence gauge."""
+
+    text: str
+    done: bool
+    practice: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ShownFinding:
+    badge: Badge
+    sentence: str
+    code: str
+    page: int | None
+    clause: str | None
+    authority: str
+    measured: str | None
+    limit: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ShownField:
+    name: str
+    label: str
+    value: str
+    page: int | None
+    badge: Badge
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ShownCheck:
+    text: str
+    ok: bool
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One document in a list."""
+
+    id: str
+    title: str
+    received: str
+    state: Badge
+    verdict: Badge
+    findings: tuple[ShownFinding, ...]
+    more_findings: int
+    fields: Mapping[str, str]
+    steps: tuple[Step, ...]
+    paper_stays: bool
+    problem: str | None
+    sealed: bool
+    pages: int
+    thumb: str | None
+    """Address of the first page's small image."""
+
+
+def card_of(document: Document, t: Words, *, has_thumb: bool, findings: int = 2) -> Card:
+    """A document as a list shows it, with its weightiest findings."""
+    shown = show_findings(document.findings, t)
+    return Card(
+        id=document.id,
+        title=document.title,
+        received=t.moment(document.received_at),
+        state=state_badge(document, t),
+        verdict=verdict_badge(document, t),
+        findings=shown[:findings],
+        more_findings=max(0, len(shown) - findings),
+        fields={field.name: field.value for field in show_fields(document.fields, t)},
+        steps=evidence_steps(newest(document.archives), t),
+        paper_stays=document.paper_stays,
+        problem=problem_words(document, t),
+        sealed=bool(document.archives),
+        pages=sum(1 for page in document.pages if not page.superseded),
+        thumb=f"/documents/{document.id}/pages/1/thumb.jpg?r={document.attempt}" if has_thumb else None,
+    )
+
+
+def state_badge(document: Document, t: Words) -> Badge:
+    tone, symbol = STATE_LOOKS[document.state]
+    if document.state in OPEN_STATES and document.try_at is not None:
+        return Badge(t("state.waiting"), "watch", "clock")
+    return Badge(t(f"state.{document.state.value.replace(' ', '-')}"), tone, symbol)
+
+
+def verdict_badge(document: Document, t: Words) -> Badge:
+    code = document.verdict or "none"
+    tone, symbol = VERDICT_LOOKS.get(code, VERDICT_LOOKS["none"])
+    return Badge(t.known("verdict", code), tone, symbol)
+
+
+def problem_words(document: Document, t: Words) -> str | None:
+    """What troubles a document, what is safe, what to do."""
+    if document.problem is None:
+        return None
+    return PROBLEMS.get(document.problem, PROBLEMS["unexpected"]).words(t.language)
+
+
+# --- findings -----------------------------------------------------------------------------------
+
+
+def show_findings(rows: Iterable[FindingRow], t: Words) -> tuple[ShownFinding, ...]:
+    """The weightiest first, then in the order of the pages."""
+    ordered = sorted(rows, key=lambda row: (WEIGHT[row.level], row.page or 0, row.id or 0))
+    return tuple(_shown_finding(finding_of(row), t) for row in ordered)
+
+
+def _shown_finding(found: Finding, t: Words) -> ShownFinding:
+    tone, symbol = LEVEL_LOOKS[found.level]
+    return ShownFinding(
+        badge=Badge(t(f"level.{found.level.value}"), tone, symbol),
+        sentence=_sentence(found, t),
+        code=found.code,
+        page=found.page,
+        clause=found.clause,
+        authority=t(f"authority.{Authority(found.authority).name.lower()}"),
+        measured=found.measured,
+        limit=found.limit,
+    )
+
+
+def _sentence(found: Finding, t: Words) -> str:
+    try:
+        return message(found, t.language)
+    except KeyError:
+        # Written by a newer version: the code is better than an error page.
+        return found.code
+
+
+# --- fields -------------------------------------------------------------------------------------
+
+
+def show_fields(rows: Iterable[FieldRow], t: Words) -> tuple[ShownField, ...]:
+    """One value per name, the most trusted source first; in the order in which a clerk checks."""
+    best: dict[str, FieldRow] = {}
+    for row in rows:
+        if row.value and (row.name not in best or _rank(row) < _rank(best[row.name])):
+            best[row.name] = row
+    currency = best["currency"].value if "currency" in best else None
+    known = [best[name] for name in FIELD_ORDER if name in best]
+    others = [best[name] for name in sorted(best) if name not in FIELD_ORDER]
+    return tuple(_shown_field(row, currency, t) for row in known + others)
+
+
+def _rank(row: FieldRow) -> int:
+    return SOURCE_ORDER.index(row.source) if row.source in SOURCE_ORDER else len(SOURCE_ORDER)
+
+
+def _shown_field(row: FieldRow, currency: str | None, t: Words) -> ShownField:
+    return ShownField(
+        row.name,
+        t.known("field", row.name),
+        show_value(row.name, row.value or "", currency, t),
+        row.page,
+        confidence_badge(row, t),
+        row.reason,
+    )
+
+
+def show_value(name: str, value: str, currency: str | None, t: Words) -> str:
+    """Canonical text as people write it: dates JJ/MM/AAAA, amounts with their sign, an IBAN in groups of four."""
+    if name.startswith("total_") or name in {"amount_due", "prepaid_amount"}:
+        return t.amount(value, currency)
+    if name.endswith("_date"):
+        return _day(value, t)
+    if name == "iban":
+        return " ".join(re.findall(".{1,4}", value.replace(" ", "")))
+    return value
+
+
+def _day(value: str, t: Words) -> str:
+    try:
+        return t.day(date.fromisoformat(value))
+    except ValueError:
+        return value
+
+
+def confidence_badge(row: FieldRow, t: Words) -> Badge:
+    """How far a value may be trusted, in a word: who gave it, or how clearly it was read."""
+    if row.source != "read":
+        return Badge(t.known("source", row.source), "good", "check")
+    if row.confidence is None:
+        return Badge(t("confidence.unknown"), "calm", "circle-help")
+    if row.confidence >= SURE:
+        return Badge(t("confidence.sure"), "good", "check")
+    return (
+        Badge(t("confidence.check"), "watch", "eye")
+        if row.confidence >= PLAUSIBLE
+        else Badge(t("confidence.doubtful"), "bad", "circle-help")
+    )
+
+
+# --- evidence -----------------------------------------------------------------------------------
+
+
+def newest(archives: Sequence[Archive]) -> Archive | None:
+    return max(archives, key=lambda archive: archive.version, default=None)
+
+
+def evidence_steps(archive: Archive | None, t: Words) -> tuple[Step, ...]:
+    """How far the evidence of a document goes, by what is written in its archive and never by what is hoped for."""
+    level = "" if archive is None else archive.level.removeprefix("PAdES-")
+    practice = archive is not None and archive.practice
+    return (
+        Step(t("evidence.fingerprint"), True),
+        Step(t("evidence.seal-practice" if practice else "evidence.seal"), archive is not None, practice),
+        Step(t("evidence.time"), level in {"B-T", "B-LT", "B-LTA"}, practice),
+        Step(t("evidence.long"), level == "B-LTA", practice),
+    )
+
+
+def show_checks(archive: Archive, t: Words) -> tuple[ShownCheck, ...]:
+    return tuple(
+        ShownCheck(t.known("check", str(c.get("name", "?"))), bool(c.get("ok")), str(c.get("detail") or "")) for c in archive.checks
+    )
+
+
+# --- the ledger's story ---------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Chapter:
+    """One entry of a document's story."""
+
+    sequence: int
+    text: str
+    at: str
+    detail: str
+
+
+def tell_story(story: Iterable[tuple[int, str, datetime, Mapping[str, Any]]], t: Words) -> tuple[Chapter, ...]:
+    return tuple(Chapter(sequence, t.known("event", kind), t.moment(at), _detail(body, t)) for sequence, kind, at, body in story)
+
+
+def _detail(body: Mapping[str, Any], t: Words) -> str:
+    """The few facts of an entry that a person looks for."""
+    parts = []
+    if "choice" in body:
+        parts.append(t.known("choice", f"{body['choice']}.name"))
+    if body.get("reason"):
+        parts.append(f"« {body['reason']} »")
+    if body.get("verdict"):
+        parts.append(t.known("verdict", str(body["verdict"])))
+    if body.get("name"):
+        parts.append(str(body["name"]))
+    if body.get("problem"):
+        code = str(body["problem"])
+        parts.append((PROBLEMS[code].happened_en if t.language == "en" else PROBLEMS[code].happened) if code in PROBLEMS else code)
+    return " · ".join(parts)
