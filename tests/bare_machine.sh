@@ -16,9 +16,17 @@ station=
 begun=
 
 leave() {
-    [ -z "$station" ] || kill -- "-$station" 2>/dev/null || true
+    stop_station
     for mount in dev/shm proc; do mountpoint -q "$root/$mount" && umount "$root/$mount"; done
     [ -n "$keep" ] || rm -rf --one-file-system "$root"
+}
+stop_station() {
+    [ -n "$station" ] || return 0
+    kill -- "-$station" 2> /dev/null || true
+    wait "$station" 2> /dev/null || true
+    # What it leaves behind in memory goes a moment later.
+    for _ in $(seq 50); do kill -0 -- "-$station" 2> /dev/null || break; sleep 0.2; done
+    station=
 }
 now() { date +%s.%N; }
 told() { awk -v a="$begun" -v b="$(now)" -v what="$*" 'BEGIN { printf "%7.1f s  %s\n", b - a, what }'; }
@@ -56,7 +64,7 @@ wait_for() {  # wait_for SECONDS WHAT COMMAND…
     local seconds=$1 what=$2 end; shift 2
     end=$((SECONDS + seconds))
     until "$@"; do
-        [ $SECONDS -lt $end ] && kill -0 "$station" 2>/dev/null || { tail -n 40 "$bare/run.log"; echo "FAILED: $what"; exit 1; }
+        [ $SECONDS -lt $end ] && kill -0 "$station" 2>/dev/null || { tail -n 40 "$bare/run.log"; inside 'cd /root/sceau && .venv/bin/sceau status' || true; echo "FAILED: $what"; exit 1; }
         sleep 0.2
     done
     told "$what"
@@ -71,18 +79,9 @@ start_station() {
 }
 
 drop_scan() {
-    inside 'cd /root/sceau && .venv/bin/python -P - ' << 'PAGE'
-from pathlib import Path
-from PIL import Image, ImageDraw, ImageFont
-
-page = Image.effect_noise((2480, 3508), 6).convert("RGB").point(lambda value: min(255, value + 110))
-lines = ["ATELIER DUPONT SARL", "FACTURE F-2026-0042", "Date : 12/03/2026", "Total HT 100,00", "TVA 20 % 20,00", "Total TTC 120,00 EUR"]
-for row, line in enumerate(lines):
-    ImageDraw.Draw(page).text((300, 300 + 160 * row), line, "black", ImageFont.load_default(64))
-folder = Path("var/stations/demo")
-page.save("/tmp/scan.tif", dpi=(300, 300), compression="tiff_lzw")
-(folder / "scan.tif").write_bytes(Path("/tmp/scan.tif").read_bytes())
-PAGE
+    inside "cd /root/sceau && PYTHONPATH=tests .venv/bin/python -P -c 'from pathlib import Path
+from papers import draw_invoice, write_tiff
+write_tiff(Path(\"/tmp/scan.tif\"), draw_invoice((2480, 3508)))' && cp /tmp/scan.tif var/stations/demo/"
 }
 
 trap leave EXIT
@@ -101,10 +100,10 @@ start_station
 wait_for 900 "the workstation answers" answers
 drop_scan
 told "a scan is dropped"
-wait_for 300 "the first document is sealed" sealed
+wait_for 120 "the first document is sealed" sealed
 inside 'cd /root/sceau && .venv/bin/sceau verify $(find var/archive -path "*/tmp" -prune -o -name "*.pdf" -print)'
 told "and verified"
-kill -- "-$station"; wait "$station" 2>/dev/null || true
+stop_station
 begun=$(now)
 start_station
 wait_for 60 "second start: the workstation answers" answers
