@@ -179,6 +179,7 @@ def test_the_longest_phrase_wins():
 amounts = st.decimals(0, 9_999_999, places=2, allow_nan=False, allow_infinity=False)
 
 
+@settings(deadline=None)
 @given(amounts, st.sampled_from(["fr", "de", "en", "ch", "plain"]), st.sampled_from(["", " €", " EUR"]))
 def test_every_way_of_writing_an_amount_is_understood(amount, style, currency):
     english = f"{abs(amount):,.2f}"
@@ -204,6 +205,7 @@ def test_a_wide_gap_ends_an_amount(gap, net):
     assert fields_json(extract([page]))["total_net"] == net
 
 
+@settings(deadline=None)
 @given(
     st.dates(date(2000, 1, 1), date(2099, 12, 31)),
     st.sampled_from(["fr", "en", "de", "nl"]),

@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from stdnum import luhn
 
@@ -76,6 +76,7 @@ def test_two_ways_that_both_pass_correct_nothing():
     assert (read.value, read.corrected) == ("IO", False)
 
 
+@settings(deadline=None)
 @given(sirens, st.data())
 def test_every_siren_with_one_misread_digit_comes_back(siren, data):
     misread = {digit: letter for letter, digit in CONFUSIONS.items()}
@@ -87,11 +88,13 @@ def test_every_siren_with_one_misread_digit_comes_back(siren, data):
     assert (read.value, read.corrected) == (siren, True)
 
 
+@settings(deadline=None)
 @given(st.text("0123456789", max_size=30))
 def test_digits_are_never_taken_for_letters(digits):
     assert repairs(digits) == set()
 
 
+@settings(deadline=None)
 @given(st.text("OISB0158", min_size=MAX_CONFUSED + 1, max_size=40))
 def test_the_work_of_repairing_is_bounded(text):
     assert len(repairs(text)) < 2**MAX_CONFUSED
