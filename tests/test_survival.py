@@ -1,18 +1,20 @@
 """The process is ended with SIGKILL at every step; after a restart no document is lost, none is archived twice, and the ledger has no gap."""
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
+import killed
+import papers
 import pytest
 
 from station.audit import audit_ledger
 from station.records import documents
 from station.records.tables import Archive, Arrival, LedgerRow, State
 from station.workstation import open_workstation
-from tests import killed, papers
 
 PLACES = [
     "capture.originals:Vault.keep:before:1",
@@ -44,10 +46,11 @@ def run(home: Path, place: str) -> int:
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_after_a_kill_at_any_step_a_restart_archives_the_document_once(tmp_path, place):
+def test_after_a_kill_at_any_step_a_restart_archives_the_document_once(tmp_path, practice_keys, place):
+    shutil.copytree(practice_keys, tmp_path / "keys" / "practice")
     folder = tmp_path / "stations" / "demo"
     folder.mkdir(parents=True)
-    (folder / "facture.png").write_bytes(papers.png(papers.draw_invoice(seed=1)))
+    papers.write_png(folder / "facture.png", papers.draw_invoice(seed=1))
     assert run(tmp_path, place) == -signal.SIGKILL, "the place was never reached"
     assert run(tmp_path, "-") == 0
     workstation = open_workstation(killed.quick(tmp_path))
