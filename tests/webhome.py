@@ -2,6 +2,7 @@
 
 import io
 import os
+import tempfile
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -55,8 +56,22 @@ PAPERS = (
 def open_home(folder: Path, mode: str = "practice", **settings: object) -> Workstation:
     """A home with its database and vaults, its clock stopped at NOON."""
     sealing = {"mode": mode, **({"certificate": folder / "seal.p12"} if mode == "production" else {})}
+    folder.mkdir(parents=True, exist_ok=True)
+    if not (folder / "sceau.db").exists():
+        (folder / "sceau.db").write_bytes(_blank_database())
     opened = open_workstation(Settings.model_validate({"home": folder, "sealing": sealing, **settings}))
     return Workstation(opened.settings, opened.database, opened.originals, opened.archives, clock=lambda: NOON)
+
+
+@cache
+def _blank_database() -> bytes:
+    """Tables and practice account, made once: migrating and argon2 are slow on purpose, and tested elsewhere."""
+    with tempfile.TemporaryDirectory() as folder:
+        opened = open_workstation(Settings(home=Path(folder)))
+        with opened.database.writing() as session:
+            people.ensure_practice(session)
+        opened.database.close()
+        return (Path(folder) / "sceau.db").read_bytes()
 
 
 def fill(workstation: Workstation) -> dict[str, str]:
@@ -86,9 +101,9 @@ def lossy() -> Finding:
 
 def received(workstation: Workstation, name: str, paper: Paper, hours: int, at: datetime | None = None) -> str:
     """Taken in, with the light images that the first look makes."""
-    image = draw_page(paper)
+    image = Image.open(io.BytesIO(_png(paper))).convert("RGB")
     at = at or NOON - timedelta(hours=hours)
-    document_id = _receive(workstation, name, _png(image), at)
+    document_id = _receive(workstation, name, _png(paper), at)
     for kind, width in (("page", 900), ("thumb", 160)):
         path = workstation.light_image(document_id, 1, kind)
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -101,7 +116,7 @@ def received(workstation: Workstation, name: str, paper: Paper, hours: int, at: 
 
 def again(workstation: Workstation, name: str, paper: Paper) -> str:
     """The same bytes under another name: a duplicate."""
-    return _receive(workstation, name, _png(draw_page(paper)), NOON)
+    return _receive(workstation, name, _png(paper), NOON)
 
 
 def held(workstation: Workstation, name: str, paper: Paper, hours: int = 0) -> str:
@@ -213,9 +228,10 @@ def _keep(vault: object, content: bytes, home: Path, suffix: str = "") -> str:
     return str(kept.sha256)
 
 
-def _png(image: Image.Image) -> bytes:
+@cache
+def _png(paper: Paper) -> bytes:
     buffer = io.BytesIO()
-    image.convert("P", colors=16).save(buffer, "PNG", compress_level=1)
+    draw_page(paper).convert("P", colors=16).save(buffer, "PNG", compress_level=1)
     return buffer.getvalue()
 
 

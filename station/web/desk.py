@@ -56,6 +56,8 @@ def signed_in(request: Request, session: InReading) -> Person:
     practice = is_practice(workstation_of(request))
     if person is None or badge != people.badge_of(person) or not people.may_enter(person, practice=practice):
         raise NotSignedIn
+    # Its values stay readable when the request fails and its session is rolled back: the error page has a header, too.
+    session.expunge(person)
     request.state.person = person
     return person
 

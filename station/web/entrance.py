@@ -14,7 +14,7 @@ router = APIRouter()
 
 
 @open_router.get("/sign-in")
-def sign_in_page(request: Request, language: str = "", next: str = "/") -> Response:  # noqa: A002 the address says it so
+def sign_in_page(request: Request, language: str = "", next: str = "/") -> Response:
     """Who are you? The language may be chosen before signing in."""
     if language in LANGUAGES:
         request.session["language"] = language
@@ -27,7 +27,7 @@ def sign_in(
     session: desk.InReading,
     login: Annotated[str, Form(max_length=80)] = "",
     password: Annotated[str, Form(max_length=1024)] = "",
-    next: Annotated[str, Form(max_length=500)] = "/",  # noqa: A002
+    next: Annotated[str, Form(max_length=500)] = "/",
 ) -> Response:
     """Begin a session; reads only, for nothing is written about who fails."""
     practice = desk.is_practice(desk.workstation_of(request))

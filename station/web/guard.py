@@ -1,4 +1,4 @@
-"""What holds for every request before any desk sees it: where a form may come from, how large it may be, what a browser may do with the answer."""
+"""What holds for every request before a desk sees it: where a form may come from, how large it may be, what a browser may do."""
 
 from collections.abc import Callable, Mapping
 from urllib.parse import urlsplit

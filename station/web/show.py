@@ -41,8 +41,9 @@ WEIGHT: dict[Level, int] = {Level.BLOCKING: 0, Level.REVIEW: 1, Level.INFO: 2}
 SOURCE_ORDER = ("person", "xml", "rule", "read")
 """Whose value counts where several are known."""
 FIELD_ORDER = (
-    "supplier_name", "supplier_siren", "supplier_siret", "supplier_vat_id", "supplier_tax_number", "invoice_number", "issue_date", "due_date",
-    "total_net", "total_tax", "total_gross", "amount_due", "currency", "iban", "order_reference", "buyer_name", "document_type_code",
+    "supplier_name", "supplier_siren", "supplier_siret", "supplier_vat_id", "supplier_tax_number", "invoice_number", "issue_date",
+    "due_date", "total_net", "total_tax", "total_gross", "amount_due", "currency", "iban", "order_reference",
+    "buyer_name", "document_type_code",
 )  # fmt: skip
 """The legal and arithmetic order in which a clerk checks an invoice."""
 SURE, PLAUSIBLE = 0.9, 0.6

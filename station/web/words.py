@@ -61,7 +61,7 @@ class Words:
             number = Decimal(text)
         except InvalidOperation:
             return text
-        if not number.is_finite():
+        if not number.is_finite() or abs(number.adjusted()) > 15:
             return text
         sign = "" if currency is None else NARROW + _SIGNS.get(currency, currency)
         return _narrow(format_decimal(number, "#,##0.00##", locale=self.language)) + sign

@@ -1,0 +1,142 @@
+"""The pages in a real Chromium: what a person does with eyes, keyboard and mouse. Loopback only."""
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import webhome
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+from screenshots import CHROMIUM, serving, sign_in
+
+from station.web.desk import STATIC
+from station.workstation import Workstation
+
+AXE = Path(__file__).parent.parent / "node_modules" / "axe-core" / "axe.min.js"
+LATER = webhome.NOON.replace(year=2027)
+WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+pytestmark = pytest.mark.skipif(
+    not (Path(CHROMIUM).exists() and (STATIC / "vendor" / "htmx.min.js").exists()),
+    reason="needs Debian's chromium and the front-end packages: `make test` installs both",
+)
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        # Root has no sandbox of its own; every address that is opened is ours.
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"] if os.geteuid() == 0 else [])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def station(tmp_path_factory) -> Iterator[tuple[str, Workstation, dict[str, str]]]:
+    workstation = webhome.open_home(tmp_path_factory.mktemp("seen"))
+    ids = webhome.fill(workstation)
+    with serving(workstation) as address:
+        yield address, workstation, ids
+
+
+@pytest.fixture
+def page(chromium, station) -> Iterator[Page]:
+    """A signed-in page; whatever it complains about in its console fails the test."""
+    page = chromium.new_page(viewport={"width": 1366, "height": 768}, locale="fr-FR")
+    complaints: list[str] = []
+    page.on("console", lambda line: complaints.append(line.text) if line.type in {"error", "warning"} else None)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    sign_in(page, station[0])
+    yield page
+    page.close()
+    assert complaints == []
+
+
+def addresses(ids: dict[str, str]) -> list[str]:
+    one = [f"/documents/{ids[kind]}" for kind in ("conform", "held", "failed", "paper")]
+    return ["/", "/documents", "/ledger", "/help", *one, f"/documents/{ids['held']}/decision/treat"]
+
+
+def test_a_scan_that_arrives_appears_without_reloading_and_the_focus_stays(page, station):
+    page.evaluate("window.sameLoad = true")
+    page.focus("#all-documents")
+    webhome.received(station[1], "arrivé-pendant-ce-temps.tif", replace(webhome.PAPERS[5], number="TV-1"), 0, at=LATER)
+    expect(page.get_by_role("link", name="arrivé-pendant-ce-temps.tif")).to_be_visible(timeout=8000)
+    expect(page.locator("#announce")).to_contain_text("Reçus")
+    assert page.evaluate("window.sameLoad && document.activeElement.id") == "all-documents"
+
+
+def test_a_person_decides_with_the_keyboard_alone(page, station):
+    held = webhome.held(station[1], "au-clavier.jpg", replace(webhome.PAPERS[2], number="BT-1"))
+    page.goto(f"{station[0]}/documents/{held}")
+    page.focus("#choose-treat")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/decision/treat")
+    page.focus("input[type=radio]")
+    page.keyboard.press("Space")
+    page.keyboard.press("Tab")
+    page.keyboard.type("Le fournisseur attend son paiement")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"**/documents/{held}")
+    expect(page.get_by_text("Décision inscrite")).to_be_visible()
+    expect(page.get_by_text("« Le fournisseur attend son paiement »")).to_be_visible()
+
+
+def test_the_copy_button_says_that_it_copied(page, station):
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"], origin=station[0])
+    page.get_by_role("button", name="Copier").first.click()
+    expect(page.locator("button.copy").first).to_contain_text("Copié")
+    assert page.evaluate("navigator.clipboard.readText()") == str(station[1].home / "stations" / "demo")
+
+
+def test_the_ledger_is_checked_in_place(page, station):
+    page.goto(f"{station[0]}/ledger")
+    page.evaluate("window.sameLoad = true")
+    page.click("#check-now")
+    expect(page.get_by_role("heading", name="La chaîne est intacte")).to_be_visible()
+    assert page.evaluate("window.sameLoad") is True
+
+
+def test_a_file_sent_from_the_browser_lies_in_the_folder(page, station):
+    page.set_input_files("#files", {"name": "envoi.png", "mimeType": "image/png", "buffer": b"\x89PNG" + bytes(100)})
+    page.get_by_role("button", name="Envoyer au poste").click()
+    expect(page.get_by_text("Déposé.")).to_be_visible()
+    assert (station[1].home / "stations" / "demo" / "envoi.png").exists()
+
+
+@pytest.mark.parametrize("width", [360, 683, 1366])
+def test_no_page_scrolls_sideways(page, station, width):
+    """683 px is 1366 px at 200 % zoom."""
+    page.set_viewport_size({"width": width, "height": 768})
+    for address in addresses(station[2]):
+        page.goto(station[0] + address)
+        assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0, address
+
+
+@pytest.mark.skipif(not AXE.exists(), reason="axe-core is not installed (package.json, devDependencies)")
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_no_barrier(page, station, scheme):
+    """WCAG 2.2 AA as far as a machine can tell; the script goes in beside the pages' own policy."""
+    page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+    for address in addresses(station[2]):
+        page.goto(station[0] + address)
+        page.evaluate(AXE.read_text(encoding="utf-8"))
+        found = page.evaluate(f"axe.run(document, {json.dumps({'runOnly': WCAG})})")
+        barriers = [(v["id"], n["target"], n.get("failureSummary", "")) for v in found["violations"] for n in v["nodes"]]
+        assert barriers == [], address
+
+
+def test_without_script_every_page_still_works(chromium, station):
+    context = chromium.new_context(java_script_enabled=False)
+    page = context.new_page()
+    sign_in(page, station[0])
+    page.goto(f"{station[0]}/documents?state=held")
+    page.get_by_role("link", name="copieur-rdc-00017.jpg").first.click()
+    page.click("#choose-rescan")
+    expect(page.get_by_role("heading", name="Confirmer la décision")).to_be_visible()
+    page.goto(f"{station[0]}/ledger")
+    page.click("#check-now")
+    expect(page.get_by_role("heading", name="La chaîne est intacte")).to_be_visible()
+    context.close()
