@@ -56,6 +56,9 @@ def main() -> int:
     engine = warm_engine(options)
     right, asked, extra, whole, costs = Counter(), Counter(), Counter(), 0, []
     truths = sorted(Path(samples).glob("*.json"))
+    if not truths:
+        print(f"Not measured: no JSON with true fields in {samples}.")
+        return 0
     for path in truths:
         truth = with_supplier_id(json.loads(path.read_text()))
         pages = []
@@ -73,7 +76,8 @@ def main() -> int:
         if chosen.misses:
             for name in set(wrong) & set(EIGHT):
                 print(f"{path.stem[:60]}: {name}: true {truth[name]!r}, read {found[name]!r}")
-    print(print(f"eight fields {100 * eight:.1f} %; all eight right in {whole} of {len(truths)}"))
+    print(f"{engine.name}; {len(truths)} invoices, {len(costs)} pages, seed {chosen.seed}")
+    print(f"CPU s per page: median {statistics.median(costs):.2f}, mean {statistics.fmean(costs):.2f}")
     for name in (*EIGHT, *MORE):
         print(f"{name:20s} {right[name]:3d} of {asked[name]:3d}   not on the page, yet read: {extra[name]}")
     eight = sum(right[name] for name in EIGHT) / sum(asked[name] for name in EIGHT)
