@@ -342,7 +342,7 @@ def pass_object(source: Path, page: Page) -> Coding | None:
 
 def sole_image(pdf: pikepdf.Pdf, page: int) -> Any:
     """The one image of a page (from 1). Raises CannotArchive if there is not exactly one."""
-    objects = pdf.pages[page - 1].resources.get("/XObject", {})
+    objects: Any = pdf.pages[page - 1].resources.get("/XObject", {})
     images = [each for each in objects.values() if each.get("/Subtype") == "/Image"]
     if len(images) != 1:
         raise CannotArchive(f"page {page} : {len(images)} images au lieu d'une", f"page {page}: {len(images)} images instead of one")

@@ -121,17 +121,18 @@ def load_trust(path: Path) -> tuple[x509.Certificate, ...]:
     return found
 
 
-def make_practice(folder: Path, begin: datetime, end: datetime, elliptic: bool = False) -> Practice:
+def make_practice(folder: Path, begin: datetime, end: datetime, elliptic: bool = False, seal_end: datetime | None = None) -> Practice:
     """The practice folder, issued if it is not there yet: root, issuing authority, seal, time authority and revocation lists.
 
     It appears whole or not at all: it is written beside and renamed, and who comes second uses what the first one made.
-    The folder is 0700 and its files 0600. Certificates and lists hold from `begin` to `end`; both carry a time zone.
+    The folder is 0700 and its files 0600. Certificates and lists hold from `begin` to `end`, the seal's own until `seal_end` where it is
+    given; all carry a time zone.
     """
     if not folder.exists():
         folder.parent.mkdir(parents=True, exist_ok=True)
         draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))  # mkdtemp gives 0700
         try:
-            for name, data in _issue_all(begin, end, elliptic).items():
+            for name, data in _issue_all(begin, end, elliptic, seal_end or end).items():
                 _write_private(draft / name, data)
             _settle(draft, folder)
         finally:
@@ -171,12 +172,12 @@ class _Issued:
     certificate: pyca.Certificate
 
 
-def _issue_all(begin: datetime, end: datetime, elliptic: bool) -> dict[str, bytes]:
+def _issue_all(begin: datetime, end: datetime, elliptic: bool, seal_end: datetime) -> dict[str, bytes]:
     """File name to content."""
     keys = [_new_key(elliptic) for _ in range(4)]
     root = _issue("Racine", keys[0], None, begin, end, _authority_extensions(1))
     issuing = _issue("AC émettrice", keys[1], root, begin, end, _authority_extensions(0))
-    seal = _issue("Cachet", keys[2], issuing, begin, end, _leaf_extensions(DOCUMENT_SIGNING, commits=True))
+    seal = _issue("Cachet", keys[2], issuing, begin, seal_end, _leaf_extensions(DOCUMENT_SIGNING, commits=True))
     time = _issue("Horodatage", keys[3], issuing, begin, end, _leaf_extensions(ExtendedKeyUsageOID.TIME_STAMPING, commits=False))
     above = [issuing.certificate, root.certificate]
     return {

@@ -19,6 +19,7 @@ from typing import IO
 import pikepdf
 import pikepdf.pdfa
 from fontTools.fontBuilder import FontBuilder
+from fontTools.pens.ttGlyphPen import TTGlyphPen
 from fontTools.ttLib.tables._g_l_y_f import Glyph
 from pikepdf import Array, Dictionary, Name, String
 
@@ -120,9 +121,9 @@ def compose_pdfa(leaves: Iterable[Leaf], target: Path, metadata: Metadata, attac
             for sheet in sheets:
                 _add_page(pdf, sheet, lettering)
             lettering.embed(pdf)
-            for attachment in sorted(files, key=lambda each: each.name):
-                _attach(pdf, attachment, metadata.created)
-            _describe(pdf, metadata)
+            del pdf.Root.Kept
+            attach_files(pdf, files, metadata.created)
+            describe_archive(pdf, metadata)
             return pikepdf.pdfa.save(pdf, target, "3b", repair=False, static_id=True)
 
 
@@ -291,7 +292,12 @@ def glyphless_font() -> bytes:
     builder = FontBuilder(1000, isTTF=True)
     builder.setupGlyphOrder([".notdef", "blank"])
     builder.setupCharacterMap({0x20: "blank"})
-    builder.setupGlyf({".notdef": Glyph(), "blank": Glyph()})
+    # A line without area, from corner to corner: invisible, yet the glyph has a box. PDFium skips turned text whose box has no width.
+    pen = TTGlyphPen(None)
+    pen.moveTo((0, -200))
+    pen.lineTo((500, 800))
+    pen.closePath()
+    builder.setupGlyf({".notdef": Glyph(), "blank": pen.glyph()})
     builder.setupHorizontalMetrics({".notdef": (500, 0), "blank": (500, 0)})
     builder.setupHorizontalHeader(ascent=800, descent=-200)
     builder.setupHead(unitsPerEm=1000, created=FONT_BIRTH, modified=FONT_BIRTH)
@@ -321,8 +327,16 @@ def _unicode_map(codes: dict[str, int]) -> bytes:
 # What is attached, and what the document says of itself.
 
 
+def attach_files(pdf: pikepdf.Pdf, files: Sequence[Attachment], moment: datetime) -> None:
+    """Put files into a PDF that has none yet, in the order of their names, as ISO 19005-3, 6.8 wants it.
+
+    Each has its MIME type and relationship, and a place in the catalogue's /AF.
+    """
+    for attachment in sorted(files, key=lambda each: each.name):
+        _attach(pdf, attachment, moment)
+
+
 def _attach(pdf: pikepdf.Pdf, attachment: Attachment, moment: datetime) -> None:
-    """ISO 19005-3, 6.8: MIME type, relationship, and a place in the catalogue's /AF."""
     # Whole originals are compressed already: storing them costs a tenth of deflating them again.
     file = pdf.make_stream(zlib.compress(attachment.data, 0 if len(attachment.data) > 2**20 else 6))
     file.Filter = Name.FlateDecode
@@ -351,8 +365,8 @@ def _pdf_date(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("D:%Y%m%d%H%M%SZ")
 
 
-def _describe(pdf: pikepdf.Pdf, metadata: Metadata) -> None:
-    del pdf.Root.Kept
+def describe_archive(pdf: pikepdf.Pdf, metadata: Metadata) -> None:
+    """Title, dates, language and identifier, then everything `pikepdf.pdfa.prepare` adds; nothing in it but what was handed in."""
     pdf.Root.Lang = String(metadata.language)
     pdf.docinfo.Title, pdf.docinfo.Creator = String(metadata.title), String(metadata.creator)
     pdf.docinfo.CreationDate = pdf.docinfo.ModDate = String(_pdf_date(metadata.created))

@@ -96,4 +96,4 @@ def _find_skeleton(pdf: pikepdf.Pdf, page: int) -> bytes:
 
 
 def _image_data(pdf: pikepdf.Pdf, page: int) -> bytes:
-    return sole_image(pdf, page).read_raw_bytes()
+    return bytes(sole_image(pdf, page).read_raw_bytes())

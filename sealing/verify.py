@@ -7,6 +7,7 @@ import asyncio
 import hashlib
 import io
 import json
+import logging
 import mmap
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -46,6 +47,10 @@ from sealing.keys import is_practice
 from sealing.pdfa import CAPTURE_DATA
 from sealing.skeleton import CannotRebuild, image_length, skeleton_name
 from sealing.syntax import BrokenSyntax, revision_ends
+
+# What pyHanko would write to the log, tracebacks included, is what the checks say in words.
+for _name in ("pyhanko", "pyhanko_certvalidator"):
+    logging.getLogger(_name).setLevel(logging.CRITICAL)
 
 CHECKS = ("syntax", "coverage", "seal", "time", "pdfa", "attachments", "pixels")
 """In the order in which they are told."""
@@ -95,6 +100,9 @@ Told: TypeAlias = tuple[str, str]
 
 def verify_file(path: Path, trust: Sequence[x509.Certificate], moment: datetime | None = None) -> Verification:
     """Check a sealed archive against the roots one trusts, as of `moment` (with time zone; now if it is not given).
+
+    `moment` is the time for which certificates are judged. A seal dated after the machine's own clock never holds: pyHanko takes from
+    that clock since when a signature is known to exist.
 
     With no root the seal is still examined, and the answer says that its authority is not known.
     """
@@ -190,10 +198,7 @@ class _Signed:
 
     seal: EmbeddedPdfSignature
     result: AdESLTAValidationResult
-
-    @property
-    def practice(self) -> bool:
-        return is_practice(self.seal.signer_cert)
+    practice: bool
 
 
 def _read_seal(
@@ -215,7 +220,11 @@ def _read_seal(
     result = asyncio.run(_validate(signatures[0], trust, moment))
     if signatures[-1].evaluate_signature_coverage() is not SignatureCoverageLevel.ENTIRE_FILE:
         raise _No("le dernier horodatage ne couvre pas tout le fichier", "the last timestamp does not cover the entire file")
-    return _Signed(signatures[0], result), ("le dernier horodatage couvre tout le fichier", "the last timestamp covers the entire file")
+    practice = is_practice(signatures[0].signer_cert)
+    return _Signed(signatures[0], result, practice), (
+        "le dernier horodatage couvre tout le fichier",
+        "the last timestamp covers the entire file",
+    )
 
 
 def _share_digests(view: mmap.mmap, signatures: Sequence[EmbeddedPdfSignature]) -> None:
@@ -250,7 +259,7 @@ async def _validate(seal: EmbeddedPdfSignature, trust: Sequence[x509.Certificate
     )
     spec = PdfSignatureValidationSpec(SignatureValidationSpec(policy, revinfo_gathering_policy=local, ts_cert_validation_policy=policy))
     now = moment or datetime.now(UTC)
-    timing = ValidationTimingInfo(validation_time=now, best_signature_time=now, point_in_time_validation=moment is not None)
+    timing = ValidationTimingInfo(validation_time=now, best_signature_time=now, point_in_time_validation=False)
     return await ades_lta_validation(seal, spec, timing_info=timing)
 
 

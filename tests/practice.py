@@ -17,19 +17,24 @@ from sealing.keys import Practice, make_practice
 from sealing.pdfa import CAPTURE_DATA, Attachment, Leaf, Metadata, Relation, TextRun, compose_pdfa
 from sealing.seal import Sealer, practice_sealer, seal_file
 
-NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+NOON = datetime(2026, 11, 2, 12, 0, tzinfo=UTC)
 METADATA = Metadata("Facture 2026-117", bytes(range(16)), NOON)
 
 
+def practice_keys(days: int = 3650, seal_days: int = 3650) -> Practice:
+    """Elliptic, because they are issued in milliseconds; valid from the day before NOON, for so many days after it."""
+    return _issued(days, min(days, seal_days))
+
+
 @functools.cache
-def practice_keys(years: int = 10) -> Practice:
-    """Elliptic, because they are issued in milliseconds; valid from the day before NOON."""
+def _issued(days: int, seal_days: int) -> Practice:
+    begin, end, seal_end = (NOON + timedelta(days=n) for n in (-1, days, seal_days))
     with tempfile.TemporaryDirectory() as folder:
-        return make_practice(Path(folder) / "keys", NOON - timedelta(days=1), NOON + timedelta(days=365 * years), elliptic=True)
+        return make_practice(Path(folder) / "keys", begin, end, True, seal_end)
 
 
-def sealer(at: datetime = NOON, years: int = 10) -> Sealer:
-    return practice_sealer(practice_keys(years), lambda: at)
+def sealer(at: datetime = NOON, keys: Practice | None = None) -> Sealer:
+    return practice_sealer(keys or practice_keys(), lambda: at)
 
 
 def noisy(height: int = 40, width: int = 30, channels: int = 3, seed: int = 1) -> npt.NDArray[np.uint8]:
@@ -57,8 +62,8 @@ def compose(folder: Path, leaves: Sequence[Leaf], name: str = "archive.pdf") -> 
     return target
 
 
-def sealed(folder: Path, pages: int = 1, at: datetime = NOON, years: int = 10) -> Path:
+def sealed(folder: Path, pages: int = 1, keys: Practice | None = None) -> Path:
     """A sealed archive of so many noisy PNG pages."""
     path = compose(folder, [png_leaf(folder, noisy(seed=number), number) for number in range(1, pages + 1)])
-    seal_file(path, path, sealer(at, years))
+    seal_file(path, path, sealer(keys=keys))
     return path
