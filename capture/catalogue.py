@@ -292,6 +292,12 @@ CATALOGUE: dict[str, Entry] = {
         "The disk is full ({measured}). The file stays in the scanner’s folder and nothing is lost. Free some space: work "
         "resumes by itself.",
     ),
+    "not-taken": Entry(
+        BLOCKING, None, HOUSE,
+        "Ce fichier n’a pas pu être pris ({measured}). Rien n’a été modifié : il est là où il était. Donnez un fichier ordinaire et lisible.",
+        "This file could not be taken in ({measured}). Nothing was changed: it is where it was. Give an ordinary, readable file.",
+    ),
+    "work-stopped": Entry(BLOCKING, None, HOUSE, "{measured}", "{measured}"),
 }  # fmt: skip
 
 

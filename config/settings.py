@@ -32,6 +32,8 @@ class Station(Section):
 class Intake(Section):
     poll_seconds: Annotated[float, Field(gt=0, le=60)] = 0.5
     quiet_seconds: Annotated[float, Field(ge=0, le=600)] = 1.0
+    growing_seconds: Annotated[float, Field(ge=0, le=600)] = 5.0
+    """Quiet time for formats that a device may write page by page (TIFF, PDF)."""
     patience_seconds: Annotated[float, Field(gt=0)] = 60.0
     processed_days: Annotated[float, Field(ge=0)] = 7.0
     max_file_megabytes: Annotated[int, Field(gt=0)] = 4096

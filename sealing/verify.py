@@ -384,7 +384,11 @@ def _capture_data(files: dict[str, bytes]) -> dict[str, Any]:
 
 def _check_pixels(archive: Archive, expected: Sequence[str] | None) -> tuple[bool, Told]:
     """Each page decoded again: `pages[].raster`, and `pages[].codestream` where it is recorded, of `capture-data.json`."""
-    entries = _capture_data(_attached(archive))["pages"]
+    files = _attached(archive)
+    data = _capture_data(files)
+    if "view" in data:
+        return True, _compare_native(files, data)
+    entries = data["pages"]
     count = archive.pages
     if len(entries) != count or (expected is not None and len(expected) != count):
         raise _No(f"{count} pages, {len(entries)} certifiées", f"{count} pages, {len(entries)} certified")
@@ -392,6 +396,22 @@ def _check_pixels(archive: Archive, expected: Sequence[str] | None) -> tuple[boo
         wanted = {str(entry.get("raster"))} if expected is None else {str(entry.get("raster")), expected[page - 1]}
         _compare_page(archive, page, wanted, entry.get("codestream"))
     return True, (f"pixels de {count} page(s) identiques à ceux du scan", f"pixels of {count} page(s) identical to those of the scan")
+
+
+def _compare_native(files: dict[str, bytes], data: dict[str, Any]) -> Told:
+    """A view proves the native file that it carries: its bytes are those that came in, and every page says so."""
+    try:
+        name, wanted = str(data["view"]["name"]), str(data["view"]["sha256"])
+        originals = {str(entry["original"]) for entry in data["pages"]}
+    except (KeyError, TypeError) as error:
+        raise _No("la vue ne dit pas ce qu'elle montre", "the view does not say what it shows") from error
+    found = hashlib.sha256(files.get(name, b"")).hexdigest()
+    if name not in files or found != wanted or originals != {wanted}:
+        raise _No("le fichier natif joint n'est pas celui qui est arrivé", "the native file inside is not the one that came in")
+    return (
+        f"vue ; le fichier natif joint est celui qui est arrivé ({name})",
+        f"view; the native file inside is the one that came in ({name})",
+    )
 
 
 def _compare_page(archive: Archive, page: int, wanted: set[str], codestream: str | None) -> None:

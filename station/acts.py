@@ -4,6 +4,7 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
+from capture.catalogue import CATALOGUE
 from capture.findings import Level
 from sealing.ledger import Actor, ActorKind, Event
 from station.records import documents
@@ -21,11 +22,21 @@ class NotOffered(Exception):
 def offered_choices(document: Document) -> tuple[str, ...]:
     """What may be decided about a document as it stands."""
     if document.state == State.HELD:
-        workable = bool(document.pages) and all(page.raster for page in document.pages)
-        return ("rescan", "treat") if workable and document.problem != "cannot-archive" else ("rescan", "retry")
+        return ("rescan", "treat") if can_treat(document) else ("rescan", "retry")
     if document.state in (State.FAILED, State.SET_ASIDE):
         return ("retry", "rescan") if document.state == State.FAILED else ("retry",)
     return ()
+
+
+def can_treat(document: Document) -> bool:
+    """Whether what holds the document is about its image (or that it is no scan), so that it may be worked with its original kept."""
+    blocking = [row for row in document.findings if row.level == Level.BLOCKING]
+    return bool(document.pages) and document.problem is None and all(may_go_on(row.code) for row in blocking)
+
+
+def may_go_on(code: str) -> bool:
+    """Findings after which a person may decide to go on with the original kept."""
+    return CATALOGUE[code].image or code in ("electronic-document", "mixed-page")
 
 
 def decide(session: Session, document_id: str, choice: str, reason: str, person: Person, at: datetime) -> Document:

@@ -33,7 +33,7 @@ def capture_data(
     witnessed: Witnessed,
     practice: bool,
 ) -> bytes:
-    """The capture record as canonical-looking JSON (sorted keys, UTF-8): context, verdict, findings, rasters, values read and the ledger's head.
+    """The capture record (JSON, sorted keys, UTF-8): context, verdict, findings, rasters, values read and the ledger's head.
 
     Clauses I, II and III-1 are judged in here; what is true only after sealing stands in the ledger.
     """

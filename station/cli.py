@@ -1,4 +1,7 @@
-"""The command line. Exit codes: 0 all is well, 1 the command could not run, 2 wrong usage, 3 something is held or does not conform, 4 something failed."""
+"""The command line.
+
+Exit codes: 0 all is well, 1 the command could not run, 2 wrong usage, 3 something is held or does not conform, 4 something failed.
+"""
 
 import json
 import os
@@ -242,7 +245,7 @@ def _steps(files: Iterable[Path], word: str) -> Iterable[Path]:
 def _progress(total: int) -> Callable[[int], None]:
     """Tells a person on a terminal how far it is; says nothing to a program."""
     if not sys.stderr.isatty():
-        return lambda done: None
+        return lambda _done: None
     status_line = err.status("")
     status_line.start()
 

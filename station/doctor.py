@@ -7,6 +7,8 @@ import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from capture.watch import notifications_work
 from config.options import reader_of
 from config.settings import FILE_NAME, Settings
@@ -71,8 +73,7 @@ def _database(settings: Settings) -> Diagnosis:
         database.close()
     except NetworkFileSystem as error:
         return Diagnosis("database", False, True, str(error), "put SCEAU_HOME on a local disk, or use PostgreSQL (database_url)")
-    except Exception as error:
-        # Whatever a database driver raises, the doctor says it in one line.
+    except SQLAlchemyError as error:
         return Diagnosis("database", False, True, str(error).splitlines()[0], "check database_url and the server")
     return Diagnosis("database", True, True, kind)
 

@@ -75,6 +75,10 @@ class Job:
         return self.folder / "proof.json"
 
     @property
+    def data(self) -> Path:
+        return self.folder / "capture-data.json"
+
+    @property
     def sealed(self) -> Path:
         return self.folder / "sealed.pdf"
 
@@ -170,15 +174,15 @@ class Pipeline:
             {
                 "format": scan.format,
                 "original": sha256,
-                "pages": [{"coding": asdict(each.page), "raster": each.raster, "scale": each.scale} for each in judged],
+                "pages": [
+                    {"coding": asdict(each.page), "raster": each.raster, "scale": each.scale, "shown": each.shown} for each in judged
+                ],
                 "findings": [asdict(f) for f in findings],
                 "verdict": verdict(findings),
             },
         )
 
     def _judge_pixels(self, job: Job, original: Path, format: Format, page: Page) -> pixels.JudgedPage:
-        if page.codec == "vector":
-            return pixels.JudgedPage(page, None, (), 1.0)
         light = self._workstation.light_image(job.document_id, page.number)
         thumb = self._workstation.light_image(job.document_id, page.number, "thumb")
         try:
@@ -195,7 +199,7 @@ class Pipeline:
                 thumb,
             )
         except (OverBudget, PoisonPage) as error:
-            return pixels.JudgedPage(page, None, (finding("poison-page", page=page.number, measured=str(error)),), 1.0)
+            return pixels.JudgedPage(page, None, (finding("poison-page", page=page.number, measured=str(error)),), 1.0, False)
 
     def _note_judged(self, session: Session, job: Job) -> State:
         """Findings, pages and verdict; a blocked document is held unless a person decided to work it with the paper kept."""
@@ -209,7 +213,7 @@ class Pipeline:
         documents.replace_findings(session, document.id, found)
         documents.replace_pages(session, document.id, facts)
         document.verdict = judged["verdict"]
-        sealable = bool(facts) and all(fact.raster for fact in facts)
+        sealable = bool(facts) and all(page["shown"] for page in judged["pages"])
         held = not sealable or (judged["verdict"] == "blocked" and not document.paper_stays)
         document.problem = document.problem_detail = None
         documents.move_document(document, State.HELD if held else State.JUDGED, self._workstation.clock())
@@ -298,8 +302,8 @@ class Pipeline:
         texts = pixels.load_texts(job.texts)
         with self._workstation.database.reading() as session:
             document = documents.get_document(session, job.document_id)
-            plans = [self._plan(page.sha256, page.coding) for page in document.pages]
-            rasters = [page.raster or "" for page in document.pages]
+            leaves = tuple(self._leaf(page.sha256, page.coding) for page in document.pages)
+            rasters = tuple(page.raster or "" for page in document.pages)
             troubles = [f["code"] for f in _load(job.texts)["troubles"]]
             times = {kind: at.isoformat(timespec="milliseconds") for _, kind, at, _ in story_of(session, document.id)}
             data = capture_data(
@@ -311,8 +315,9 @@ class Pipeline:
                 practice=self._workstation.settings.sealing.mode == "practice",
             )
             metadata = Metadata(document.title, bytes.fromhex(document.id), self._workstation.clock())
-        seconds = PROVE_SECONDS + 30 * len(plans)
-        proved = self._pixels.run(pixels.seal_and_prove, seconds, plans, rasters, job.texts, data, metadata, job.sealed, self._keys)
+            pixels.write_whole(job.data, data)
+            plan = pixels.Plan(leaves, rasters, job.texts, job.data, metadata, document.paper_stays)
+        proved = self._pixels.run(pixels.seal_and_prove, PROVE_SECONDS + 30 * len(leaves), plan, job.sealed, self._keys)
         checks = [{"name": c.name, "ok": c.ok, "detail": c.detail} for c in proved.verification.checks]
         if proved.verification.valid:
             self._workstation.archives.keep(job.sealed, ".pdf")
@@ -328,7 +333,7 @@ class Pipeline:
             },
         )
 
-    def _plan(self, sha256: str, coding: dict[str, Any]) -> pixels.LeafPlan:
+    def _leaf(self, sha256: str, coding: dict[str, Any]) -> pixels.LeafPlan:
         page = page_from(coding)
         return pixels.LeafPlan(
             self._workstation.originals.path(sha256), sha256, Format(coding["format"]), page, physical_dpi(page, self._limits)

@@ -3,16 +3,21 @@
 import hashlib
 import json
 import secrets
-from collections.abc import Callable, Sequence
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
+from typing import TypeAlias
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 import pikepdf
+import pypdfium2 as pdfium
+from PIL import Image
 
 from capture.coding import Caps, examine
 from capture.decode import Undecodable, decode, upright
@@ -24,12 +29,16 @@ from conformity.limits import Limits
 from ocr.engines import ReaderOptions, prepare_copy, warm_engine, write_copy
 from ocr.reading import read_page
 from ocr.text import PageText, from_json
+from sealing.codestream import CannotArchive
+from sealing.foreign import convert_pdf, native_file
 from sealing.keys import Practice, load_practice, make_practice
 from sealing.pdfa import Attachment, Leaf, Metadata, Relation, compose_pdfa
 from sealing.seal import Sealer, practice_sealer, seal_file
-from sealing.verify import Verification, prove_file
+from sealing.verify import Verification, prove_file, verify_file
 from station.assemble import FILE_NAME, text_runs
 
+Pixels: TypeAlias = npt.NDArray[np.uint8]
+RENDER_DPI, MAX_RENDERED_SIDE = 300, 10_000
 THUMB_SIDE, LIGHT_SIDE = 240, 1400
 """Pixels of the longest side of the screens' images."""
 
@@ -43,6 +52,8 @@ class JudgedPage:
     findings: tuple[Finding, ...]
     scale: float
     """Pixels of the reading copy per pixel of the page."""
+    shown: bool
+    """Whether the page could be shown at all: decoded, or drawn by the renderer."""
 
 
 def examine_file(path: Path, caps: Caps) -> Scan:
@@ -59,16 +70,34 @@ def judge_pixels(
     try:
         raster = decode(original, page, format)
     except Undecodable as error:
-        return JudgedPage(page, None, (error.finding(page.number),), 1.0)
+        drawn = render_page(original, page.index) if format is Format.PDF else None
+        scale = make_copies(drawn, options, copy, light, thumb) if drawn is not None else 1.0
+        return JudgedPage(page, None, (error.finding(page.number),), scale, drawn is not None)
     findings = inspect_raster(raster, page, limits)
-    image = upright(raster)
+    scale = make_copies(upright(raster), options, copy, light, thumb)
+    return JudgedPage(page, fingerprint(raster), tuple(findings), scale, True)
+
+
+def make_copies(image: Pixels, options: ReaderOptions, copy: Path, light: Path, thumb: Path) -> float:
+    """The copy for reading and the small images for the screens; returns the copy's scale."""
     prepared, scale = prepare_copy(image, options)
     _write_atomically(copy, lambda draft: write_copy(prepared, draft))
-    write_light(image if image.shape[0] < prepared.shape[0] else prepared, light, thumb)
-    return JudgedPage(page, fingerprint(raster), tuple(findings), scale)
+    write_light(prepared, light, thumb)
+    return scale
 
 
-def write_light(image: npt.NDArray[np.uint8], light: Path, thumb: Path) -> None:
+def render_page(original: Path, index: int) -> Pixels | None:
+    """A drawn PDF page as PDFium shows it at 300 dpi, BGR; None where it cannot. Never evidence of a scan."""
+    try:
+        with pdfium.PdfDocument(original) as pdf:
+            bitmap = pdf[index].render(scale=min(RENDER_DPI / 72, MAX_RENDERED_SIDE / max(pdf[index].get_size())))
+            shown = bitmap.to_numpy()
+            return np.ascontiguousarray(shown[:, :, :3] if shown.ndim == 3 else shown.squeeze())
+    except (pdfium.PdfiumError, ValueError, IndexError):
+        return None
+
+
+def write_light(image: Pixels, light: Path, thumb: Path) -> None:
     """Two small JPEGs for the screens, marked there as working images."""
     for path, side, quality in ((light, LIGHT_SIDE, 80), (thumb, THUMB_SIDE, 75)):
         image = _smaller(image, side)
@@ -76,7 +105,7 @@ def write_light(image: npt.NDArray[np.uint8], light: Path, thumb: Path) -> None:
         write_whole(path, coded)
 
 
-def _smaller(image: npt.NDArray[np.uint8], side: int) -> npt.NDArray[np.uint8]:
+def _smaller(image: Pixels, side: int) -> Pixels:
     factor = min(1.0, side / max(image.shape[:2]))
     size = max(1, round(image.shape[1] * factor)), max(1, round(image.shape[0] * factor))
     return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8) if factor < 1 else image
@@ -125,9 +154,22 @@ class Proved:
     verification: Verification
 
 
-def seal_and_prove(
-    plans: Sequence[LeafPlan], rasters: Sequence[str], texts: Path, data: bytes, metadata: Metadata, sealed: Path, keys: Keys
-) -> Proved:
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What one archive is made of."""
+
+    leaves: tuple[LeafPlan, ...]
+    rasters: tuple[str, ...]
+    """As noted at judging; empty strings where there are none."""
+    texts: Path
+    data: Path
+    """capture-data.json, ready."""
+    metadata: Metadata
+    view_allowed: bool
+    """A person decided to go on with the original kept: where the pixels cannot enter a PDF/A, a view may, with the native file inside."""
+
+
+def seal_and_prove(plan: Plan, sealed: Path, keys: Keys) -> Proved:
     """Build the PDF/A-3b, seal it, then open what was written and prove it: its pages are those whose raster hashes were noted at judging.
 
     Repeating it is harmless: a sealed file that a process left behind before it could say so is proved again and taken.
@@ -137,15 +179,77 @@ def seal_and_prove(
     sealer = warm_sealer(keys)
     if not sealed.exists():
         draft = sealed.with_suffix(".draft")
-        pages = {page.page: page for page in load_texts(texts)}
-        leaves = (_leaf(plan, pages.get(plan.page.number)) for plan in plans)
-        compose_pdfa(leaves, draft, metadata, [Attachment(FILE_NAME, data, "application/json", Relation.DATA, "Données de capture")])
+        _compose(plan, draft)
         seal_file(draft, draft, sealer)
         draft.rename(sealed)
-    verification = prove_file(sealed, rasters, sealer.trust)
+    with pikepdf.open(sealed) as pdf:
+        attached = sum(len(spec.get_file().read_bytes()) for spec in pdf.attachments.values())
+        is_view = "view" in json.loads(pdf.attachments[FILE_NAME].get_file().read_bytes())
+    verification = verify_file(sealed, sealer.trust) if is_view else prove_file(sealed, plan.rasters, sealer.trust)
     with sealed.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    return Proved(sha256, sealed.stat().st_size, _attached_bytes(sealed), sealer.practice, verification)
+    return Proved(sha256, sealed.stat().st_size, attached, sealer.practice, verification)
+
+
+def _compose(plan: Plan, draft: Path) -> None:
+    data = plan.data.read_bytes()
+    try:
+        if not all(plan.rasters):
+            raise CannotArchive("page dessinée, non scannée", "drawn page, not scanned")
+        compose_pdfa(_leaves(plan), draft, plan.metadata, [_capture(data)])
+    except CannotArchive:
+        if not plan.view_allowed:
+            raise
+        _compose_view(plan, draft, data)
+
+
+def _compose_view(plan: Plan, draft: Path, data: bytes) -> None:
+    """A PDF/A that shows the document, with the native file inside: what is proved is that file, byte for byte."""
+    first = plan.leaves[0]
+    native = native_file(first.original, first.format)
+    told = {**json.loads(data), "view": {"name": native.name, "sha256": hashlib.sha256(native.data).hexdigest()}}
+    attachments = [_capture(json.dumps(told, ensure_ascii=False, sort_keys=True, indent=1).encode("utf-8")), native]
+    if first.format is Format.PDF:
+        with suppress(CannotArchive):
+            convert_pdf(first.original, draft, plan.metadata, attachments)
+            return
+    with tempfile.TemporaryDirectory(dir=draft.parent) as folder:
+        compose_pdfa(_shown_leaves(plan, Path(folder)), draft, plan.metadata, attachments)
+
+
+def _leaves(plan: Plan) -> Iterator[Leaf]:
+    texts = _texts_by_page(plan)
+    for leaf in plan.leaves:
+        yield _leaf(leaf, texts.get(leaf.page.number))
+
+
+def _shown_leaves(plan: Plan, folder: Path) -> Iterator[Leaf]:
+    """Each page as a person sees it, as lossless RGB of its own."""
+    texts = _texts_by_page(plan)
+    for leaf in plan.leaves:
+        shown = render_page(leaf.original, leaf.page.index) if leaf.format is Format.PDF else _shown(leaf)
+        if shown is None:
+            raise CannotArchive(f"page {leaf.page.number} impossible à afficher", f"page {leaf.page.number} cannot be shown")
+        path = folder / f"{leaf.page.number}.tif"
+        dpi = (float(RENDER_DPI),) * 2 if leaf.format is Format.PDF else leaf.dpi
+        Image.fromarray(cv2.cvtColor(shown, cv2.COLOR_GRAY2RGB if shown.ndim == 2 else cv2.COLOR_BGR2RGB)).save(path, "TIFF", dpi=dpi)
+        (page,) = examine(path).pages
+        yield _leaf(LeafPlan(path, "", Format.TIFF, page, dpi), texts.get(leaf.page.number))
+
+
+def _shown(leaf: LeafPlan) -> Pixels | None:
+    try:
+        return upright(decode(leaf.original, leaf.page, leaf.format))
+    except Undecodable:
+        return None
+
+
+def _texts_by_page(plan: Plan) -> dict[int, PageText]:
+    return {text.page: text for text in load_texts(plan.texts)}
+
+
+def _capture(data: bytes) -> Attachment:
+    return Attachment(FILE_NAME, data, "application/json", Relation.DATA, "Données de capture")
 
 
 @lru_cache(maxsize=1)
@@ -180,11 +284,6 @@ def write_json(path: Path, value: object) -> None:
 def write_whole(path: Path, data: bytes) -> None:
     """A file that appears with all its bytes or not at all."""
     _write_atomically(path, lambda draft: draft.write_bytes(data))
-
-
-def _attached_bytes(sealed: Path) -> int:
-    with pikepdf.open(sealed) as pdf:
-        return sum(len(spec.get_file().read_bytes()) for spec in pdf.attachments.values())
 
 
 def _leaf(plan: LeafPlan, text: PageText | None) -> Leaf:

@@ -2,12 +2,14 @@
 
 import logging
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
-from capture.coding import complete
+from capture.coding import complete, tell_format
 from capture.hotfolder import CannotLook, CannotMove, Memory, Ready, Sighting, glance, move_processed, plain_name, settle
-from capture.originals import DiskFull, NotAFile, StillWriting
+from capture.originals import DiskFull, NotAFile, StillWriting, TooLarge
+from capture.scan import Format
 from capture.watch import still_open
 from config.settings import Station
 from station.records import intake
@@ -31,6 +33,7 @@ class Reception:
         self._memory: Memory = {}
         self._told: dict[str, tuple[str, str]] = {}
         self._started = False
+        self._largest = workstation.settings.intake.max_file_megabytes << 20
 
     def look(self, seconds: float) -> int:
         """Look once and take in what is ready; `seconds` is a clock that never goes back. Returns how many files were taken in."""
@@ -45,7 +48,12 @@ class Reception:
             self._started = True
         intake_settings = self._workstation.settings.intake
         look = settle(
-            self._memory, sightings, seconds, intake_settings.quiet_seconds, self._complete, patience=intake_settings.patience_seconds
+            self._memory,
+            sightings,
+            seconds,
+            intake_settings.quiet_seconds,
+            partial(self._complete, seconds),
+            patience=intake_settings.patience_seconds,
         )
         self._memory = look.memory
         taken = 0
@@ -69,12 +77,15 @@ class Reception:
         return taken
 
     def _glance(self) -> list[Sighting]:
-        if not self.folder.exists():
-            self.folder.mkdir(parents=True, exist_ok=True)
         return glance(self.folder)
 
-    def _complete(self, sighting: Sighting) -> bool:
+    def _complete(self, seconds: float, sighting: Sighting) -> bool:
+        """Whole, closed by its writer, and quiet for longer where the format grows page by page: such a file is whole after each page."""
         path = self.folder / sighting.name
+        known = self._memory.get(sighting.name)
+        quiet = seconds - known.since if known is not None and known.sighting == sighting else 0.0
+        if quiet < self._workstation.settings.intake.growing_seconds and may_grow(path):
+            return False
         return not still_open(path) and complete(path)
 
     def _take(self, ready: Ready) -> tuple[str, str] | None:
@@ -83,18 +94,9 @@ class Reception:
         path = self.folder / sighting.name
         try:
             received = self._receive(path, sighting)
-        except (StillWriting, FileNotFoundError):
-            return "still-writing", ""
-        except NotAFile as error:
-            return f"refused-{error.kind}", ""
-        except DiskFull:
-            return "disk-full", ""
-        except OSError as error:
-            return "unreadable", error.strerror or ""
-        try:
             moved = move_processed(path, self.folder, sighting)
-        except CannotMove as error:
-            return "cannot-move", str(error.why)
+        except (StillWriting, NotAFile, TooLarge, DiskFull, CannotMove, OSError) as error:
+            return why_not(error)
         with self._workstation.database.writing() as session:
             intake.note_moved(session, received.arrival_id, str(moved))
         return None
@@ -104,7 +106,7 @@ class Reception:
             known = intake.unmoved_arrival(session, self._station.name, plain_name(sighting.name), sighting)
         if known is not None:
             return known
-        original = self._workstation.originals.keep(path)
+        original = self._workstation.originals.keep(path, largest=self._largest)
         if original.size != sighting.size:
             raise StillWriting(sighting.name)
         incoming = incoming_file(self._workstation, self._station, sighting, original.sha256, self._new_id())
@@ -138,6 +140,34 @@ class Reception:
         self._told = plain
 
 
+def why_not(error: Exception) -> tuple[str, str]:
+    """Reason code and detail of a file that was not taken in, or that could not be moved afterwards."""
+    match error:
+        case StillWriting() | FileNotFoundError():
+            return "still-writing", ""
+        case NotAFile():
+            return f"refused-{error.kind}", ""
+        case TooLarge():
+            return "too-large", str(error)
+        case DiskFull():
+            return "disk-full", ""
+        case CannotMove():
+            return "cannot-move", str(error.why)
+        case OSError():
+            return "unreadable", error.strerror or ""
+        case _:
+            raise error
+
+
+def may_grow(path: Path) -> bool:
+    """TIFF and PDF hold several pages, and some devices close the file for seconds between two of them."""
+    try:
+        with path.open("rb") as file:
+            return tell_format(file.read(64)) in (Format.TIFF, Format.PDF)
+    except OSError:
+        return False
+
+
 def incoming_file(
     workstation: Workstation, station: Station, sighting: Sighting, sha256: str, document_id: str, *, ours: bool = True
 ) -> Incoming:
@@ -162,10 +192,10 @@ def incoming_file(
 def take_path(workstation: Workstation, station: Station, path: Path, document_id: str) -> Received:
     """Take in a file that a person names; it stays where it is.
 
-    Raises NotAFile, StillWriting, DiskFull, OSError.
+    Raises NotAFile, TooLarge, StillWriting, DiskFull, OSError.
     """
     found = path.lstat()
-    original = workstation.originals.keep(path)
+    original = workstation.originals.keep(path, largest=workstation.settings.intake.max_file_megabytes << 20)
     sighting = Sighting(path.name, found.st_ino, found.st_mtime_ns, original.size)
     with workstation.database.writing() as session:
         return intake.receive(session, incoming_file(workstation, station, sighting, original.sha256, document_id, ours=False))

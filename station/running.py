@@ -1,5 +1,6 @@
 """The station at work: threads that take in, hand documents to the engine, beat, take over from the dead and tidy up."""
 
+import hashlib
 import logging
 import os
 import threading
@@ -49,7 +50,9 @@ class Running:
         if self._receptions:
             self._spawn("tidy", self._tidy, TIDY_SECONDS, self._stopping.wait)
             for reception in self._receptions:
-                reception.folder.mkdir(parents=True, exist_ok=True)
+                if reception.folder.is_relative_to(self._workstation.home):
+                    # Only our own: a share that is not mounted must not look like an empty folder.
+                    reception.folder.mkdir(parents=True, exist_ok=True)
             self._hint = Hint([reception.folder for reception in self._receptions])
             self._spawn("reception", self._receive, self._workstation.settings.intake.poll_seconds, self._hint.wait)
 
@@ -137,11 +140,12 @@ class Running:
 
 
 def _removed(arrival: Arrival) -> bool:
-    """Remove the very file that was moved there; one that somebody changed since stays."""
+    """Remove the file if its bytes are those in the vault; one that was changed since stays, and is not looked at again."""
     path = Path(arrival.moved_to or "")
     try:
-        found = path.lstat()
-        if (found.st_ino, found.st_mtime_ns, found.st_size) == (int(arrival.inode), arrival.mtime_ns, arrival.size):
+        with path.open("rb") as file:
+            same = hashlib.file_digest(file, "sha256").hexdigest() == arrival.sha256
+        if same and not path.is_symlink():
             path.unlink()
     except FileNotFoundError:
         pass

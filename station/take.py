@@ -11,7 +11,7 @@ from typing import Any
 
 from capture.catalogue import finding, finding_json, message
 from capture.findings import Finding, Level
-from capture.originals import DiskFull, NotAFile, StillWriting
+from capture.originals import DiskFull, NotAFile, StillWriting, TooLarge
 from config.settings import Station
 from station.problems import PROBLEMS
 from station.reception import take_path
@@ -49,7 +49,6 @@ class TakeResult:
             "state": self.state,
             "sealed": self.sealed,
             "findings": [finding_json(f, self.language) for f in self.findings],
-            "message": self.message,
         }
 
 
@@ -85,7 +84,7 @@ def _show_all(
 def _receive(workstation: Workstation, station: Station, file: Path, document_id: str) -> Received | TakeResult:
     try:
         return take_path(workstation, station, file, document_id)
-    except (NotAFile, StillWriting, DiskFull, OSError) as error:
+    except (NotAFile, TooLarge, StillWriting, DiskFull, OSError) as error:
         return refused(workstation, file, error)
 
 
@@ -136,6 +135,7 @@ def _result(workstation: Workstation, file: Path, document: Document, duplicate:
     state = "duplicate" if duplicate else OUTCOMES.get(document.state, "failed")
     sealed = str(workstation.archives.path(document.archives[-1].sha256, ".pdf")) if document.archives else None
     findings = tuple(documents.finding_of(row) for row in document.findings)
-    words = [PROBLEMS[document.problem].words(language)] if document.problem in PROBLEMS else []
-    words += [message(f, language) for f in findings if f.level is not Level.INFO]
-    return TakeResult(str(file), document.id, state, sealed, findings, " ".join(words), language)
+    if document.problem in PROBLEMS:
+        findings = (finding("work-stopped", measured=PROBLEMS[document.problem].words(language)), *findings)
+    words = " ".join(message(f, language) for f in findings if f.level is not Level.INFO)
+    return TakeResult(str(file), document.id, state, sealed, findings, words, language)

@@ -44,7 +44,7 @@ def arm(place: str) -> None:
 def quick(home: Path) -> Settings:
     return Settings(
         home=home,
-        intake=Intake(poll_seconds=0.05, quiet_seconds=0.1),
+        intake=Intake(poll_seconds=0.05, quiet_seconds=0.1, growing_seconds=0.1),
         reading=Reading(engine="tesseract", languages="eng"),
     )
 

@@ -20,7 +20,6 @@ from station.records.tables import (
     FindingRow,
     Original,
     PageRow,
-    Person,
     Reading,
     Sighting,
     State,
@@ -299,10 +298,6 @@ def dead_workers(session: Session, now: datetime, patience: timedelta) -> list[W
 
 
 # --- people and decisions -----------------------------------------------------------------------
-
-
-def find_person(session: Session, login: str) -> Person | None:
-    return session.get(Person, login)
 
 
 def add_decision(session: Session, document: Document, choice: str, reason: str, actor: str, at: datetime) -> None:

@@ -1,0 +1,248 @@
+"""The benchmark: pairs measured in one run, medians of ratios; writes docs/measurements.md (its own section) and var/bench.json.
+
+CPU seconds are those of this process and its children; wall time only where a person waits. Not a test: nothing here passes or fails.
+"""
+
+import json
+import os
+import platform
+import resource
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import papers
+import psutil
+import tifffile
+
+from capture.coding import Caps, examine
+from capture.decode import decode
+from capture.originals import Vault
+from config.settings import Intake, Reading, Settings
+from conformity.checks import judge_page
+from conformity.limits import Limits
+from ocr.engines import Reader, ReaderOptions
+from sealing.pdfa import Metadata
+from station import pixels
+from station.reception import Reception
+from station.workstation import open_workstation
+
+ROOT = Path(__file__).parents[1]
+REPORT = ROOT / "docs" / "measurements.md"
+BEGIN, END = "<!-- bench -->", "<!-- /bench -->"
+ROUNDS = int(os.environ.get("ROUNDS", "7"))
+LONG_PAGES = int(os.environ.get("LONG_PAGES", "200"))
+
+
+def cpu(work: Callable[[], object]) -> float:
+    """CPU seconds of `work`, of this process and of the children that it waits for."""
+    before = _spent()
+    work()
+    return _spent() - before
+
+
+def _spent() -> float:
+    return sum(u.ru_utime + u.ru_stime for u in (resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)))
+
+
+class Chain:
+    """Everything the station does to one page but reading, in this process, so that its CPU can be counted."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.keys = pixels.Keys(folder / "keys", None, "2.25.1")
+        pixels.warm_sealer(self.keys)
+
+    def run(self, scan: Path, options: ReaderOptions, *, read: bool) -> None:
+        with tempfile.TemporaryDirectory(dir=self.folder) as name:
+            work = Path(name)
+            vault, archive = Vault(work / "vault"), Vault(work / "archive")
+            kept = vault.keep(scan)
+            original = vault.path(kept.sha256)
+            found = examine(original, Caps())
+            (page,) = found.pages
+            judge_page(page, Limits())
+            judged = pixels.judge_pixels(original, found.format, page, Limits(), options, work / "copy.pnm", work / "l.jpg", work / "t.jpg")
+            texts = []
+            if read:
+                texts = [pixels.read_copy(work / "copy.pnm", judged.scale, 1, options).as_json()]
+            pixels.write_json(work / "texts.json", {"pages": texts})
+            data = json.dumps({"pages": [{"number": 1, "original": kept.sha256, "coding": {}, "raster": judged.raster}]}).encode()
+            plan = pixels.LeafPlan(original, kept.sha256, found.format, page, page.dpi or (300.0, 300.0))
+            metadata = Metadata("bench", bytes(16), datetime.now(UTC))
+            sealed = work / "sealed.pdf"
+            proved = pixels.seal_and_prove([plan], [judged.raster or ""], work / "texts.json", data, metadata, sealed, self.keys)
+            if not proved.verification.valid:
+                raise SystemExit(f"the proof failed: {[c for c in proved.verification.checks if not c.ok]}")
+            archive.keep(sealed, ".pdf")
+
+
+def decode_once(scan: Path) -> None:
+    found = examine(scan, Caps())
+    decode(scan, found.pages[0], found.format)
+
+
+def chain_ratio(chain: Chain, scan: Path) -> dict[str, float]:
+    """The chain without reading against one decode of the same page, paired."""
+    options = ReaderOptions()
+    chain.run(scan, options, read=False)
+    pairs = [(cpu(lambda: decode_once(scan)), cpu(lambda: chain.run(scan, options, read=False))) for _ in range(ROUNDS)]
+    return {
+        "decode_cpu_ms": 1000 * statistics.median(d for d, _ in pairs),
+        "chain_cpu_ms": 1000 * statistics.median(c for _, c in pairs),
+        "ratio": statistics.median(c / d for d, c in pairs),
+    }
+
+
+def against_ocrmypdf(chain: Chain, scan: Path, options: ReaderOptions) -> dict[str, float]:
+    """The whole chain with a warm reader against the ocrmypdf command line with its defaults, paired."""
+    chain.run(scan, options, read=True)
+    command = [str(Path(sys.executable).parent / "ocrmypdf"), "-q", str(scan)]
+
+    def theirs() -> None:
+        with tempfile.TemporaryDirectory(dir=chain.folder) as name:
+            subprocess.run([*command, str(Path(name) / "out.pdf")], check=True, capture_output=True)
+
+    rounds = max(3, ROUNDS // 2)
+    pairs = [(cpu(theirs), cpu(lambda: chain.run(scan, options, read=True))) for _ in range(rounds)]
+    return {
+        "ocrmypdf_cpu_s": statistics.median(t for t, _ in pairs),
+        "chain_cpu_s": statistics.median(c for _, c in pairs),
+        "ratio": statistics.median(t / c for t, c in pairs),
+    }
+
+
+def intake_seconds(folder: Path, scan: Path) -> dict[str, float]:
+    """Wall time from a settled file to fingerprint, vault and ledger, the file moved."""
+    settings = Settings(home=folder / "home", intake=Intake(quiet_seconds=0, growing_seconds=0))
+    workstation = open_workstation(settings)
+    reception = Reception(workstation, settings.stations[0])
+    reception.look(0.0)
+    walls = []
+    for number in range(ROUNDS):
+        target = reception.folder / f"{number}.png"
+        shutil.copyfile(scan, target)
+        with target.open("ab") as file:
+            file.write(bytes([number]))  # after IEND: other bytes, the same picture
+        began = time.monotonic()
+        if reception.look(10.0 * number) != 1:
+            raise SystemExit("the file was not taken in")
+        walls.append(time.monotonic() - began)
+    workstation.database.close()
+    return {"median_s": statistics.median(walls), "worst_s": max(walls)}
+
+
+def long_document(folder: Path) -> dict[str, float]:
+    """Peak private memory while `sceau take` works a long TIFF; reader processes are counted apart."""
+    scan = folder / "long.tif"
+    page = papers.draw_page(size=papers.A4, noise=1.2)
+    with tifffile.TiffWriter(scan, bigtiff=True) as tiff:
+        for number in range(LONG_PAGES):
+            sheet = page.copy()
+            sheet[100:140, 100 : 140 + number] = 90
+            tiff.write(sheet, photometric="rgb", compression="zlib", predictor=True, resolution=(300, 300), resolutionunit=2, metadata=None)
+    home = folder / "long"
+    home.mkdir()
+    # Reading 200 pages takes minutes and is another process: a budget of some seconds leaves the rest of the chain to be measured.
+    (home / "sceau.toml").write_text("[reading]\ndocument_seconds = 20.0\n", encoding="utf-8")
+    command = [str(Path(sys.executable).parent / "sceau"), "take", "--json", str(scan)]
+    began, size = time.monotonic(), scan.stat().st_size
+    process = subprocess.Popen(command, env={**os.environ, "SCEAU_HOME": str(home)}, stdout=subprocess.PIPE, text=True)
+    peaks: dict[str, int] = {"largest": 0, "together": 0, "reader": 0}
+    done = threading.Event()
+    watcher = threading.Thread(target=_watch, args=(process.pid, peaks, done))
+    watcher.start()
+    out, _ = process.communicate()
+    done.set()
+    watcher.join()
+    result = json.loads(out)
+    if result["state"] != "archived":
+        raise SystemExit(f"the long document was not archived: {result}")
+    return {
+        "pages": LONG_PAGES,
+        "file_mb": size / 1e6,
+        "sealed_mb": Path(result["sealed"]).stat().st_size / 1e6,
+        "wall_s": time.monotonic() - began,
+        "largest_process_mb": peaks["largest"] / 1e6,
+        "all_but_reader_mb": peaks["together"] / 1e6,
+        "reader_mb": peaks["reader"] / 1e6,
+    }
+
+
+def _watch(pid: int, peaks: dict[str, int], done: threading.Event) -> None:
+    while not done.wait(0.2):
+        together = 0
+        try:
+            family = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
+        except psutil.NoSuchProcess:
+            return
+        for each in family:
+            try:
+                private = _private_bytes(each.pid)
+                reads = "openvino" in Path(f"/proc/{each.pid}/maps").read_text(encoding="utf-8") or each.name() == "tesseract"
+            except (OSError, psutil.NoSuchProcess):
+                continue
+            if reads:
+                peaks["reader"] = max(peaks["reader"], private)
+            else:
+                together += private
+                peaks["largest"] = max(peaks["largest"], private)
+        peaks["together"] = max(peaks["together"], together)
+
+
+def _private_bytes(pid: int) -> int:
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="utf-8").splitlines()
+    return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Private_"))
+
+
+def bench(folder: Path) -> dict[str, dict[str, float]]:
+    """All measurements, by name."""
+    page = papers.draw_page(size=papers.A4, noise=3.0)
+    png = papers.write_png(folder / "a4.png", page)
+    tiff = papers.write_tiff(folder / "a4.tif", [page], "lzw")
+    chain = Chain(folder)
+    english = ReaderOptions(reader=Reader.TESSERACT, languages=("eng",))
+    return {
+        "chain without reading, PNG": chain_ratio(chain, png),
+        "chain without reading, TIFF LZW": chain_ratio(chain, tiff),
+        "Tesseract (eng, as ocrmypdf's default) against ocrmypdf": against_ocrmypdf(chain, png, english),
+        "default reader against ocrmypdf": against_ocrmypdf(chain, png, ReaderOptions()),
+        "settled file to ledger": intake_seconds(folder, png),
+        f"TIFF of {LONG_PAGES} pages": long_document(folder),
+    }
+
+
+def machine() -> str:
+    model = next((x.split(":")[1].strip() for x in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines() if x.startswith("model name")), "?")
+    return f"{os.cpu_count()} × {model}, Python {platform.python_version()}"
+
+
+def as_markdown(results: dict[str, dict[str, float]], when: datetime) -> str:
+    lines = [BEGIN, f"Measured on {when:%Y-%m-%d}, {machine()}; a drawn A4 page, 300 dpi, 24-bit; medians of {ROUNDS} pairs.", "", "| what | figures |", "|---|---|"]
+    for name, figures in results.items():
+        lines.append(f"| {name} | " + ", ".join(f"{key.replace('_', ' ')} **{value:.4g}**" for key, value in figures.items()) + " |")
+    return "\n".join([*lines, END])
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory(prefix="sceau-bench-") as name:
+        results = bench(Path(name))
+    when = datetime.now(UTC)
+    (ROOT / "var").mkdir(exist_ok=True)
+    (ROOT / "var" / "bench.json").write_text(json.dumps({"at": when.isoformat(), "machine": machine(), "results": results}, indent=1), encoding="utf-8")
+    section = as_markdown(results, when)
+    text = REPORT.read_text(encoding="utf-8") if REPORT.exists() else f"# Measurements\n\n{BEGIN}\n{END}\n"
+    before, _, rest = text.partition(BEGIN)
+    REPORT.write_text(before + section + rest.partition(END)[2], encoding="utf-8")
+    print(section)
+
+
+if __name__ == "__main__":
+    main()
