@@ -254,6 +254,22 @@ def test_a_page_from_a_pdf_keeps_its_codestream(tmp_path: Path) -> None:
     assert image_of(compose(tmp_path, [again]))["raw"] == first.source.read_bytes()
 
 
+@pytest.mark.parametrize("bits", [1, 8])
+def test_a_pdf_image_that_counts_from_white_keeps_its_pixels(bits: int, tmp_path: Path) -> None:
+    samples = noisy(40, 30, 1) >> (8 - bits)
+    with pikepdf.new() as pdf:
+        image = pdf.make_stream(pack_bits(samples, bits), Type=pikepdf.Name.XObject, Subtype=pikepdf.Name.Image, Width=30, Height=40)
+        image.BitsPerComponent, image.ColorSpace, image.Decode = bits, pikepdf.Name.DeviceGray, pikepdf.Array([1, 0])
+        page = pdf.add_blank_page(page_size=(7.2, 9.6))
+        page.Resources = pikepdf.Dictionary(XObject=pikepdf.Dictionary(Im0=image))
+        page.Contents = pdf.make_stream(b"q 7.2 0 0 9.6 0 0 cm /Im0 Do Q")
+        pdf.save(tmp_path / "scan.pdf")
+    leaf = leaf_of(tmp_path / "scan.pdf")
+    found = archive_raster(compose(tmp_path, [leaf]), 1)
+    assert fingerprint(found) == fingerprint(leaf.decode())
+    assert np.array_equal(found.samples, (2**bits - 1) - samples)
+
+
 def test_a_scan_never_carries_an_attachment_called_factur_x(tmp_path: Path) -> None:
     invoice = Attachment("factur-x.xml", b"<x/>", "text/xml", Relation.DATA)
     with pytest.raises(ValueError, match="factur-x"):

@@ -11,6 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from practice import METADATA, NOON, capture_data, compose, noisy, png_leaf, practice_keys, sealed, sealer
+from pyhanko.pdf_utils import generic
+from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
+from pyhanko.sign.signers import PdfSignatureMetadata, PdfSigner, PdfTimeStamper
 
 from capture.raster import Raster, fingerprint
 from capture.scan import Model
@@ -104,9 +107,6 @@ def test_junk_after_the_end_is_noticed(changed: Callable[[Tamper], Path]) -> Non
 
 
 def test_a_revision_appended_by_another_program_is_noticed(archive: Path, tmp_path: Path) -> None:
-    from pyhanko.pdf_utils import generic
-    from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
-
     path = tmp_path / "changed.pdf"
     path.write_bytes(archive.read_bytes())
     with path.open("r+b") as file:
@@ -117,10 +117,27 @@ def test_a_revision_appended_by_another_program_is_noticed(archive: Path, tmp_pa
     assert {"coverage", "seal"} <= failed(verify(path))
 
 
-def test_a_second_seal_is_noticed(archive: Path, tmp_path: Path) -> None:
-    from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
-    from pyhanko.sign.signers import PdfSignatureMetadata, PdfSigner
+def test_a_change_dressed_up_with_a_new_timestamp_is_noticed(archive: Path, tmp_path: Path) -> None:
+    path = tmp_path / "changed.pdf"
+    path.write_bytes(archive.read_bytes())
+    with path.open("r+b") as file:
+        writer = IncrementalPdfFileWriter(file)
+        writer.root["/Lang"] = generic.pdf_string("xx")
+        writer.update_root()
+        PdfTimeStamper(sealer().timestamper).timestamp_pdf(writer, "sha256", in_place=True)
+    answers = {check.name: check for check in verify(path).checks}
+    assert answers["coverage"].ok and answers["seal"].detail == "le document a été modifié après le cachet"
 
+
+def test_a_renewed_timestamp_alone_is_no_change(archive: Path, tmp_path: Path) -> None:
+    path = tmp_path / "renewed.pdf"
+    path.write_bytes(archive.read_bytes())
+    with path.open("r+b") as file:
+        PdfTimeStamper(sealer().timestamper).timestamp_pdf(IncrementalPdfFileWriter(file), "sha256", in_place=True)
+    assert verify(path).valid
+
+
+def test_a_second_seal_is_noticed(archive: Path, tmp_path: Path) -> None:
     class Careless(PdfSigner):
         def _enforce_certification_constraints(self, reader: object) -> None:
             pass
@@ -206,6 +223,20 @@ def test_appended_bytes_are_written_as_pdfa_wants_them(archive: Path, what: byte
     begin = revision_ends(pdf)[0]
     with pytest.raises(BrokenSyntax):
         revision_ends(pdf[:begin] + re.sub(what, into, pdf[begin:], count=1))
+
+
+def test_an_object_that_the_table_does_not_name_is_noticed(archive: Path) -> None:
+    pdf = archive.read_bytes()
+    begin = revision_ends(pdf)[0]
+    renamed = re.sub(rb"^\d(?= 0 obj)", lambda found: b"9" if found[0] != b"9" else b"8", pdf[begin:], count=1)
+    with pytest.raises(BrokenSyntax, match="table"):
+        revision_ends(pdf[:begin] + renamed)
+
+
+def test_junk_under_a_repeated_end_is_noticed(archive: Path) -> None:
+    pdf = archive.read_bytes()
+    with pytest.raises(BrokenSyntax):
+        revision_ends(pdf + b"junk\n" + pdf[pdf.rindex(b"startxref") :])
 
 
 def test_the_file_is_the_same_after_it_was_verified(archive: Path) -> None:
