@@ -2,6 +2,7 @@
 
 import io
 import shutil
+import struct
 import subprocess
 from dataclasses import replace
 from functools import partial
@@ -138,15 +139,51 @@ def test_a_lossy_jpeg_2000_is_never_stored_as_if_it_were_lossless(tmp_path: Path
         compose(tmp_path, [leaf_of(path)])
 
 
-def abbreviated(samples: np.ndarray, rows: int) -> tuple[list[bytes], np.ndarray]:
-    """Strips as a scanner writes them into a TIFF, and the pixels they show one by one."""
-    strips, shown = [], []
+def striped_tiff(strips: list[bytes], width: int, height: int, rows: int, subsampling: int) -> bytes:
+    """TIFF 6.0 with one JPEG stream per strip (Technical Note 2), as scanners write it."""
+    at = 8
+    starts = [at := at + len(strip) for strip in [b"", *strips[:-1]]]
+    body = b"".join(strips)
+    tags = [(256, 3, [width]), (257, 3, [height]), (258, 3, [8, 8, 8]), (259, 3, [7]), (262, 3, [6]), (273, 4, starts), (277, 3, [3])]
+    tags += [(278, 3, [rows]), (279, 4, [len(strip) for strip in strips]), (530, 3, [subsampling, subsampling])]
+    beyond, entries, end = b"", b"", 8 + len(body) + 2 + 12 * len(tags) + 4
+    for tag, kind, values in tags:
+        packed = struct.pack(f"<{len(values)}{'H' if kind == 3 else 'I'}", *values)
+        inline = packed.ljust(4, b"\0") if len(packed) <= 4 else struct.pack("<I", end + len(beyond))
+        beyond += packed if len(packed) > 4 else b""
+        entries += struct.pack("<HHI", tag, kind, len(values)) + inline
+    return struct.pack("<2sHI", b"II", 42, 8 + len(body)) + body + struct.pack("<H", len(tags)) + entries + bytes(4) + beyond
+
+
+def jpeg_strips(samples: np.ndarray, rows: int, subsampling: int) -> list[bytes]:
+    strips = []
     for top in range(0, samples.shape[0], rows):
         out = io.BytesIO()
-        Image.fromarray(samples[top : top + rows]).save(out, "JPEG", quality=85, subsampling=0)
+        Image.fromarray(samples[top : top + rows]).save(out, "JPEG", quality=85, subsampling=subsampling)
         strips.append(out.getvalue())
-        shown.append(np.asarray(Image.open(out)))
-    return strips, np.concatenate(shown)
+    return strips
+
+
+def test_the_jpeg_strips_of_a_tiff_become_one_codestream(tmp_path: Path) -> None:
+    path = tmp_path / "scan.tif"
+    path.write_bytes(striped_tiff(jpeg_strips(noisy(40, 32), 16, 0), 32, 40, 16, 1))
+    leaf = leaf_of(path)
+    archive = compose(tmp_path, [leaf])
+    assert image_of(archive)["filter"] == "/DCTDecode"
+    assert fingerprint(archive_raster(archive, 1)) == fingerprint(leaf.decode())
+
+
+def test_jpeg_strips_that_show_other_pixels_when_joined_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "scan.tif"
+    path.write_bytes(striped_tiff(jpeg_strips(noisy(48, 32), 16, 2), 32, 48, 16, 2))
+    with pytest.raises(CannotArchive, match="sans changer de pixels"):
+        compose(tmp_path, [leaf_of(path)])
+
+
+def abbreviated(samples: np.ndarray, rows: int) -> tuple[list[bytes], np.ndarray]:
+    """Strips as a scanner writes them into a TIFF, and the pixels they show one by one."""
+    strips = jpeg_strips(samples, rows, 0)
+    return strips, np.concatenate([np.asarray(Image.open(io.BytesIO(strip))) for strip in strips])
 
 
 @given(st.integers(1, 5), st.integers(1, 40), st.integers(1, 16))

@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pikepdf
 import pytest
@@ -13,13 +14,14 @@ from hypothesis import strategies as st
 from practice import METADATA, NOON, capture_data, compose, noisy, png_leaf, practice_keys, sealed, sealer
 from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
+from pyhanko.sign.fields import MDPPerm
 from pyhanko.sign.signers import PdfSignatureMetadata, PdfSigner, PdfTimeStamper
 
 from capture.raster import Raster, fingerprint
 from capture.scan import Model
 from sealing.keys import make_practice
 from sealing.pdfa import compose_pdfa
-from sealing.seal import seal_file
+from sealing.seal import Pdf17Signer, seal_file
 from sealing.syntax import BrokenSyntax, revision_ends
 from sealing.verify import CHECKS, Verification, prove_file, verify_file
 
@@ -146,7 +148,48 @@ def test_a_second_seal_is_noticed(archive: Path, tmp_path: Path) -> None:
     path.write_bytes(archive.read_bytes())
     with path.open("r+b") as file:
         Careless(PdfSignatureMetadata("Autre"), sealer().signer).sign_pdf(IncrementalPdfFileWriter(file), in_place=True)
-    assert "coverage" in failed(verify(path))
+    assert "2 cachets au lieu d'un" in {check.detail for check in verify(path).checks}
+
+
+def spoilt(folder: Path, spoil: Callable[[pikepdf.Pdf], None]) -> Path:
+    """An archive that was changed before it was sealed, properly."""
+    draft, path = compose(folder, [png_leaf(folder, noisy())]), folder / "spoilt.pdf"
+    with pikepdf.open(draft) as pdf:
+        spoil(pdf)
+        pdf.save(path, object_stream_mode=pikepdf.ObjectStreamMode.generate)
+    seal_file(path, path, sealer())
+    return path
+
+
+def test_a_sealed_file_that_was_no_pdfa_is_noticed(tmp_path: Path) -> None:
+    def spoil(pdf: pikepdf.Pdf) -> None:
+        del pdf.Root.OutputIntents
+
+    assert failed(verify(spoilt(tmp_path, spoil))) == {"pdfa"}
+
+
+def test_an_attachment_that_is_not_what_its_checksum_says_is_noticed(tmp_path: Path) -> None:
+    def spoil(pdf: pikepdf.Pdf) -> None:
+        pdf.attachments["capture-data.json"].get_file().obj.Params.CheckSum = pikepdf.String(bytes(16))
+
+    assert failed(verify(spoilt(tmp_path, spoil))) == {"attachments"}
+
+
+def test_an_archive_without_its_record_is_noticed(tmp_path: Path) -> None:
+    def spoil(pdf: pikepdf.Pdf) -> None:
+        del pdf.attachments["capture-data.json"]
+
+    assert {"attachments", "pixels"} <= failed(verify(spoilt(tmp_path, spoil)))
+
+
+def test_a_seal_that_leaves_pdfa_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Pdf17Signer, "register_extensions", PdfSigner.register_extensions)
+    assert failed(verify(sealed(tmp_path))) == {"pdfa"}
+
+
+def test_a_seal_that_allows_changes_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sealing.seal.MDPPerm", SimpleNamespace(NO_CHANGES=MDPPerm.FILL_FORMS))
+    assert failed(verify(sealed(tmp_path))) == {"seal"}
 
 
 def test_a_stripped_seal_is_noticed(archive: Path, changed: Callable[[Tamper], Path]) -> None:
