@@ -290,6 +290,19 @@ def test_the_gauge_goes_as_far_as_the_archive_says_and_no_further(level, done):
     assert [int(step.done) for step in steps] == done
 
 
+def test_why_a_value_was_chosen_is_told_in_the_reader_s_language():
+    told = show.why_words("checksum passes, misread letters corrected", words_in("fr"))
+    assert told == "clé de contrôle juste, caractères mal lus corrigés"
+    assert show.why_words("« total ttc »", words_in("en")) == "« total ttc »"
+    assert show.why_words("written 5 times of 5", words_in("fr")) is None
+
+
+def test_vat_is_told_rate_by_rate():
+    lines = json.dumps([{"rate": "20.00", "base": "100", "tax": "20"}])
+    assert show.show_value("vat_breakdown", lines, "EUR", words_in("fr")) == f"20,00{NARROW}%\u00a0: 20,00{NARROW}€"
+    assert show.show_value("vat_breakdown", "[1]", "EUR", words_in("fr")) == "[1]"
+
+
 def test_without_an_archive_only_the_fingerprint_stands():
     assert [step.done for step in show.evidence_steps(None, words_in("fr"))] == [True, False, False, False]
 

@@ -161,10 +161,13 @@ def sealed(
                 level="B-LTA",
                 practice=True,
                 checks=[
-                    {"name": "raster", "ok": True, "detail": "1 page, sceau-raster-1"},
+                    {"name": "syntax", "ok": True, "detail": "3 révisions"},
+                    {"name": "coverage", "ok": True, "detail": "2 431 877 octets"},
+                    {"name": "seal", "ok": True, "detail": "PAdES B-LTA, certificat d'essai"},
+                    {"name": "time", "ok": True, "detail": "20/11/2026"},
                     {"name": "pdfa", "ok": True, "detail": "PDF/A-3b"},
-                    {"name": "seal", "ok": True, "detail": "B-LTA"},
-                    {"name": "timestamp", "ok": True, "detail": ""},
+                    {"name": "attachments", "ok": True, "detail": "capture-data.json"},
+                    {"name": "pixels", "ok": True, "detail": "1 page, sceau-raster-1"},
                 ],
                 sealed_at=document.received_at + timedelta(seconds=9),
             )

@@ -1,5 +1,6 @@
 """Rows as the screens show them: which word, which colour, which symbol. Values in, values out; no template asks the database."""
 
+import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from capture.findings import Authority, Finding, Level
 from station.problems import PROBLEMS
 from station.records.documents import finding_of
 from station.records.tables import OPEN_STATES, Archive, Document, FieldRow, FindingRow, State
-from station.web.words import Words
+from station.web.words import NARROW, Words
 
 Tone: TypeAlias = str
 """good, watch, bad, busy or calm: a colour and a symbol in the style sheet, always beside a word."""
@@ -46,6 +47,17 @@ FIELD_ORDER = (
     "buyer_name", "document_type_code",
 )  # fmt: skip
 """The legal and arithmetic order in which a clerk checks an invoice."""
+WHYS = {
+    "net + tax = gross": "sum",
+    "its label": "label",
+    "its place on the page": "place",
+    "checksum passes": "checksum",
+    "checksum does not pass": "no-checksum",
+    "misread letters corrected": "corrected",
+    "the heading says credit note": "credit",
+    "nothing says that it is not an invoice": "invoice",
+}
+"""The reader's own words for why it chose a value, to `why.…` of the catalogue; a label that it quotes is shown as quoted."""
 SURE, PLAUSIBLE = 0.9, 0.6
 """Confidences from which a value is called clearly read, or to be checked. Our own scale: the readers' figures are not calibrated."""
 
@@ -216,8 +228,16 @@ def _shown_field(row: FieldRow, currency: str | None, t: Words) -> ShownField:
         show_value(row.name, row.value or "", currency, t),
         row.page,
         confidence_badge(row, t),
-        row.reason,
+        why_words(row.reason, t),
     )
+
+
+def why_words(reason: str | None, t: Words) -> str | None:
+    """Why this value and no other; words that the catalogue does not know are left out."""
+    parts = [
+        t(f"why.{WHYS[part]}") if part in WHYS else part for part in (reason or "").split(", ") if part in WHYS or part.startswith("«")
+    ]
+    return ", ".join(parts) or None
 
 
 def show_value(name: str, value: str, currency: str | None, t: Words) -> str:
@@ -226,9 +246,20 @@ def show_value(name: str, value: str, currency: str | None, t: Words) -> str:
         return t.amount(value, currency)
     if name.endswith("_date"):
         return _day(value, t)
+    if name == "vat_breakdown":
+        return _vat_lines(value, currency, t)
     if name == "iban":
         return " ".join(re.findall(".{1,4}", value.replace(" ", "")))
     return value
+
+
+def _vat_lines(value: str, currency: str | None, t: Words) -> str:
+    """`20 % : 205,76 €` for each rate; text that is not such a list is shown as it is."""
+    try:
+        lines = [(f"{t.amount(str(line['rate']))}{NARROW}%", t.amount(str(line["tax"]), currency)) for line in json.loads(value)]
+    except (ValueError, TypeError, KeyError):
+        return value
+    return " · ".join(f"{rate}\u00a0: {tax}" for rate, tax in lines)
 
 
 def _day(value: str, t: Words) -> str:
@@ -273,9 +304,12 @@ def evidence_steps(archive: Archive | None, t: Words) -> tuple[Step, ...]:
 
 
 def show_checks(archive: Archive, t: Words) -> tuple[ShownCheck, ...]:
-    return tuple(
-        ShownCheck(t.known("check", str(c.get("name", "?"))), bool(c.get("ok")), str(c.get("detail") or "")) for c in archive.checks
-    )
+    return tuple(ShownCheck(t.known("check", str(c.get("name", "?"))), bool(c.get("ok")), _check_detail(c, t)) for c in archive.checks)
+
+
+def _check_detail(check: Mapping[str, Any], t: Words) -> str:
+    """What a check measured; an archive may hold it in French only."""
+    return str((check.get("english") if t.language == "en" else None) or check.get("detail") or "")
 
 
 # --- the ledger's story ---------------------------------------------------------------------------
