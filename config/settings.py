@@ -1,4 +1,4 @@
-"""What differs between two installations: one commented TOML file; secrets come only from the environment."""
+"""What differs between two installations: one commented TOML file. There are no secrets in it."""
 
 import os
 import tomllib
@@ -7,7 +7,10 @@ from importlib import resources
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+EXAMPLE_POLICY = "1.3.6.1.4.1.32473.3161.1"
+"""Policy of the internal time authority: the arc that RFC 5612 reserves for examples, until a company sets its own."""
 
 
 class Unusable(Exception):
@@ -55,16 +58,9 @@ class Reading(Section):
 
 
 class Sealing(Section):
-    mode: Literal["practice", "production"] = "practice"
-    certificate: Path | None = None
-    """PKCS#12 file with the seal's key and certificates; its password is SCEAU_SEAL_PASSWORD."""
-    policy_oid: Annotated[str, Field(pattern=r"^[0-2](\.\d+)+$")] = "2.25.311470598730926163420310526473011268371"
-
-    @model_validator(mode="after")
-    def _production_needs_a_key(self) -> "Sealing":
-        if self.mode == "production" and self.certificate is None:
-            raise ValueError('mode = "production" needs a certificate: give the path of the seal\'s PKCS#12 file')
-        return self
+    mode: Literal["practice"] = "practice"
+    """Practice keys only, so far: a seal that proves something needs a certificate of the company's own."""
+    policy_oid: Annotated[str, Field(pattern=r"^[0-2](\.\d+)+$")] = EXAMPLE_POLICY
 
 
 class Work(Section):
@@ -92,7 +88,6 @@ class Settings(Section):
     sealing: Sealing = Sealing()
     work: Work = Work()
     stations: tuple[Station, ...] = Field(default=(Station(name="demo"),), alias="station")
-    seal_password: SecretStr | None = None
 
     @field_validator("stations")
     @classmethod
@@ -133,9 +128,8 @@ def load_settings(environment: Mapping[str, str] = os.environ) -> Settings:
     home = data_home(environment)
     file = home / FILE_NAME
     text = file.read_text(encoding="utf-8") if file.exists() else example_text()
-    secrets = {"seal_password": environment["SCEAU_SEAL_PASSWORD"]} if environment.get("SCEAU_SEAL_PASSWORD") else {}
     try:
-        return Settings.model_validate({**tomllib.loads(text), "home": home, **secrets})
+        return Settings.model_validate({**tomllib.loads(text), "home": home})
     except tomllib.TOMLDecodeError as error:
         raise Unusable(f"{file}: {error}") from error
     except ValidationError as error:

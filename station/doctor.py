@@ -118,13 +118,6 @@ def _program(name: str, purpose: str, remedy: str, more: Callable[[], str] | Non
 
 
 def _keys(settings: Settings) -> Diagnosis:
-    if settings.sealing.mode == "practice":
-        return Diagnosis(
-            "keys",
-            True,
-            True,
-            "practice keys: « essai, sans valeur probante »",
-            'for real seals: [sealing] mode = "production" and a certificate',
-        )
-    found = settings.sealing.certificate is not None and settings.sealing.certificate.exists()
-    return Diagnosis("keys", found, True, str(settings.sealing.certificate), "the PKCS#12 file of the seal is missing")
+    folder = settings.home / "keys" / "practice"
+    where = str(folder) if folder.exists() else f"{folder}: made at the first start"
+    return Diagnosis("keys", True, True, f"{where}; practice keys: « essai, sans valeur probante »")

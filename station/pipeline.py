@@ -93,7 +93,7 @@ class Pipeline:
         self._limits = limits_of(settings)
         self._caps = caps_of(settings)
         self._reader_options = reader_of(settings)
-        self._keys = pixels.Keys(workstation.home / "keys" / "practice", settings.sealing.certificate, settings.sealing.policy_oid)
+        self._keys = pixels.Keys(workstation.home / "keys" / "practice", settings.sealing.policy_oid)
         self._pixels = Children(settings.work.documents_at_once, settings.work.child_megabytes, PRELOAD)
         self._reader = Children(settings.work.documents_at_once, settings.work.child_megabytes, PRELOAD)
         self._stopping = False

@@ -29,7 +29,8 @@ from conformity.limits import Limits
 from ocr.engines import ReaderOptions, prepare_copy, warm_engine, write_copy
 from ocr.reading import read_page
 from ocr.text import PageText, from_json
-from sealing.codestream import CannotArchive
+from sealing.certificate import codestream_digest
+from sealing.codestream import CannotArchive, code_page
 from sealing.foreign import convert_pdf, native_file
 from sealing.keys import Practice, load_practice, make_practice
 from sealing.pdfa import Attachment, Leaf, Metadata, Relation, compose_pdfa
@@ -127,8 +128,6 @@ class Keys:
 
     folder: Path
     """Of the practice keys."""
-    certificate: Path | None
-    """PKCS#12 of a real seal; its password comes from the environment of the process."""
     policy_oid: str
 
 
@@ -196,11 +195,25 @@ def _compose(plan: Plan, draft: Path) -> None:
     try:
         if not all(plan.rasters):
             raise CannotArchive("page dessinée, non scannée", "drawn page, not scanned")
-        compose_pdfa(_leaves(plan), draft, plan.metadata, [_capture(data)])
+        compose_pdfa(_leaves(plan), draft, plan.metadata, [_capture(_with_codestreams(plan, data))])
     except CannotArchive:
         if not plan.view_allowed:
             raise
         _compose_view(plan, draft, data)
+
+
+def _with_codestreams(plan: Plan, data: bytes) -> bytes:
+    """For a coding that no second library decodes (JBIG2), the record also holds the hash of the codestream, taken over unchanged."""
+    symbols = {leaf.page.number: leaf for leaf in plan.leaves if leaf.page.codec.startswith("jbig2")}
+    if not symbols:
+        return data
+    told = json.loads(data)
+    for entry in told["pages"]:
+        leaf = symbols.get(entry["number"])
+        if leaf is not None:
+            source = _leaf(leaf, None)
+            entry["codestream"] = codestream_digest(code_page(source.source, source.format, source.page, source.decode))
+    return json.dumps(told, ensure_ascii=False, sort_keys=True, indent=1).encode("utf-8")
 
 
 def _compose_view(plan: Plan, draft: Path, data: bytes) -> None:

@@ -1,6 +1,7 @@
 """Values of the lower floors as they are stored in JSON, and back."""
 
 import json
+from dataclasses import asdict
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -22,9 +23,9 @@ def page_from(stored: dict[str, Any]) -> Page:
 
 
 def field_text(value: object) -> str:
-    """A field's value as canonical text: ISO date, decimal with a point, JSON for a list."""
+    """A field's value as canonical text: ISO date, decimal with a point, JSON for a list of records."""
     if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, (list, tuple)):
-        return json.dumps(value, default=str, ensure_ascii=False)
+        return json.dumps([asdict(each) for each in value], default=str, ensure_ascii=False)
     return f"{value:f}" if isinstance(value, Decimal) else str(value)

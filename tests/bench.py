@@ -25,7 +25,7 @@ import tifffile
 from capture.coding import Caps, examine
 from capture.decode import decode
 from capture.originals import Vault
-from config.settings import Intake, Reading, Settings
+from config.settings import Intake, Settings
 from conformity.checks import judge_page
 from conformity.limits import Limits
 from ocr.engines import Reader, ReaderOptions
@@ -57,7 +57,7 @@ class Chain:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.keys = pixels.Keys(folder / "keys", None, "2.25.1")
+        self.keys = pixels.Keys(folder / "keys", "1.3.6.1.4.1.32473.3161.1")
         pixels.warm_sealer(self.keys)
 
     def run(self, scan: Path, options: ReaderOptions, *, read: bool) -> None:
@@ -75,10 +75,12 @@ class Chain:
                 texts = [pixels.read_copy(work / "copy.pnm", judged.scale, 1, options).as_json()]
             pixels.write_json(work / "texts.json", {"pages": texts})
             data = json.dumps({"pages": [{"number": 1, "original": kept.sha256, "coding": {}, "raster": judged.raster}]}).encode()
-            plan = pixels.LeafPlan(original, kept.sha256, found.format, page, page.dpi or (300.0, 300.0))
+            (work / "data.json").write_bytes(data)
+            leaf = pixels.LeafPlan(original, kept.sha256, found.format, page, page.dpi or (300.0, 300.0))
             metadata = Metadata("bench", bytes(16), datetime.now(UTC))
             sealed = work / "sealed.pdf"
-            proved = pixels.seal_and_prove([plan], [judged.raster or ""], work / "texts.json", data, metadata, sealed, self.keys)
+            plan = pixels.Plan((leaf,), (judged.raster or "",), work / "texts.json", work / "data.json", metadata, view_allowed=False)
+            proved = pixels.seal_and_prove(plan, sealed, self.keys)
             if not proved.verification.valid:
                 raise SystemExit(f"the proof failed: {[c for c in proved.verification.checks if not c.ok]}")
             archive.keep(sealed, ".pdf")
@@ -220,12 +222,14 @@ def bench(folder: Path) -> dict[str, dict[str, float]]:
 
 
 def machine() -> str:
-    model = next((x.split(":")[1].strip() for x in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines() if x.startswith("model name")), "?")
+    lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    model = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), "?")
     return f"{os.cpu_count()} × {model}, Python {platform.python_version()}"
 
 
 def as_markdown(results: dict[str, dict[str, float]], when: datetime) -> str:
-    lines = [BEGIN, f"Measured on {when:%Y-%m-%d}, {machine()}; a drawn A4 page, 300 dpi, 24-bit; medians of {ROUNDS} pairs.", "", "| what | figures |", "|---|---|"]
+    told = f"Measured on {when:%Y-%m-%d}, {machine()}; a drawn A4 page, 300 dpi, 24-bit; medians of {ROUNDS} pairs."
+    lines = [BEGIN, told, "", "| what | figures |", "|---|---|"]
     for name, figures in results.items():
         lines.append(f"| {name} | " + ", ".join(f"{key.replace('_', ' ')} **{value:.4g}**" for key, value in figures.items()) + " |")
     return "\n".join([*lines, END])
@@ -236,7 +240,8 @@ def main() -> None:
         results = bench(Path(name))
     when = datetime.now(UTC)
     (ROOT / "var").mkdir(exist_ok=True)
-    (ROOT / "var" / "bench.json").write_text(json.dumps({"at": when.isoformat(), "machine": machine(), "results": results}, indent=1), encoding="utf-8")
+    record = {"at": when.isoformat(), "machine": machine(), "results": results}
+    (ROOT / "var" / "bench.json").write_text(json.dumps(record, indent=1), encoding="utf-8")
     section = as_markdown(results, when)
     text = REPORT.read_text(encoding="utf-8") if REPORT.exists() else f"# Measurements\n\n{BEGIN}\n{END}\n"
     before, _, rest = text.partition(BEGIN)

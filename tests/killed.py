@@ -1,6 +1,6 @@
-"""Runs the station's intake and worker on one folder and ends itself with SIGKILL at a named place; a program of its own, for the survival tests.
+"""Runs the station's intake and worker on one folder and ends itself with SIGKILL at a named place, for the survival tests.
 
-    killed.py HOME PLACE     PLACE: module:function:before|after:N, or "-" to run until every document has its outcome
+killed.py HOME PLACE     PLACE: module:function:before|after:N, or "-" to run until every document has its outcome
 """
 
 import importlib

@@ -1,4 +1,4 @@
-"""The process is ended with SIGKILL at every step; after a restart no document is lost, none is archived twice, and the ledger has no gap."""
+"""The process is killed at every step; after a restart no document is lost, none is archived twice, the ledger has no gap."""
 
 import json
 import shutil

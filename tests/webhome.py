@@ -55,12 +55,15 @@ PAPERS = (
 
 def open_home(folder: Path, mode: str = "practice", **settings: object) -> Workstation:
     """A home with its database and vaults, its clock stopped at NOON."""
-    sealing = {"mode": mode, **({"certificate": folder / "seal.p12"} if mode == "production" else {})}
     folder.mkdir(parents=True, exist_ok=True)
     if not (folder / "sceau.db").exists():
         (folder / "sceau.db").write_bytes(_blank_database())
-    opened = open_workstation(Settings.model_validate({"home": folder, "sealing": sealing, **settings}))
-    return Workstation(opened.settings, opened.database, opened.originals, opened.archives, clock=lambda: NOON)
+    opened = open_workstation(Settings.model_validate({"home": folder, **settings}))
+    # Production cannot be set yet; what must hold there is tested all the same.
+    sealing = opened.settings.sealing.model_copy(update={"mode": mode})
+    return Workstation(
+        opened.settings.model_copy(update={"sealing": sealing}), opened.database, opened.originals, opened.archives, clock=lambda: NOON
+    )
 
 
 @cache
@@ -234,7 +237,7 @@ def _keep(vault: object, content: bytes, home: Path, suffix: str = "") -> str:
 @cache
 def _png(paper: Paper) -> bytes:
     buffer = io.BytesIO()
-    draw_page(paper).convert("P", colors=16).save(buffer, "PNG", compress_level=1)
+    draw_page(paper).quantize(32, dither=Image.Dither.NONE).save(buffer, "PNG", compress_level=1)
     return buffer.getvalue()
 
 
