@@ -53,17 +53,14 @@ PAPERS = (
 )
 
 
-def open_home(folder: Path, mode: str = "practice", **settings: object) -> Workstation:
-    """A home with its database and vaults, its clock stopped at NOON."""
+def open_home(folder: Path, mode: str = "practice") -> Workstation:
+    """A home with its database and vaults, its clock stopped at NOON. Modes that cannot be set yet are tried all the same."""
     folder.mkdir(parents=True, exist_ok=True)
     if not (folder / "sceau.db").exists():
         (folder / "sceau.db").write_bytes(_blank_database())
-    opened = open_workstation(Settings.model_validate({"home": folder, **settings}))
-    # Production cannot be set yet; what must hold there is tested all the same.
-    sealing = opened.settings.sealing.model_copy(update={"mode": mode})
-    return Workstation(
-        opened.settings.model_copy(update={"sealing": sealing}), opened.database, opened.originals, opened.archives, clock=lambda: NOON
-    )
+    settings = Settings(home=folder)
+    opened = open_workstation(settings.model_copy(update={"sealing": settings.sealing.model_copy(update={"mode": mode})}))
+    return Workstation(opened.settings, opened.database, opened.originals, opened.archives, clock=lambda: NOON)
 
 
 @cache
