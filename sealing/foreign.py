@@ -8,9 +8,7 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-import ocrmypdf
 import pikepdf
-from ocrmypdf.exceptions import ExitCodeException
 
 from capture.scan import Format
 from sealing.codestream import CannotArchive
@@ -34,6 +32,10 @@ def convert_pdf(source: Path, target: Path, metadata: Metadata, attachments: Seq
     Pinned to OCRmyPDF's internal PDF/A writer at -O0, without reading: images keep their bytes, and Ghostscript, which may
     re-compress them, is never called. Raises CannotArchive where the file cannot become PDF/A so.
     """
+    # Loaded only here: it costs every process of the station 40 MB and a second, and few documents come this way.
+    import ocrmypdf
+    from ocrmypdf.exceptions import ExitCodeException
+
     draft = target.with_suffix(".view.pdf")
     logging.getLogger("ocrmypdf").setLevel(logging.CRITICAL)
     try:
