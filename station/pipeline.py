@@ -318,7 +318,7 @@ class Pipeline:
             pixels.write_whole(job.data, data)
             plan = pixels.Plan(leaves, rasters, job.texts, job.data, metadata, document.paper_stays)
         proved = self._pixels.run(pixels.seal_and_prove, PROVE_SECONDS + 30 * len(leaves), plan, job.sealed, self._keys)
-        checks = [{"name": c.name, "ok": c.ok, "detail": c.detail} for c in proved.verification.checks]
+        checks = [{"name": c.name, "ok": c.ok, "detail": c.detail, "english": c.english} for c in proved.verification.checks]
         if proved.verification.valid:
             self._workstation.archives.keep(job.sealed, ".pdf")
         pixels.write_json(

@@ -1,21 +1,20 @@
 """The station at work: threads that take in, hand documents to the engine, beat, take over from the dead and tidy up."""
 
-import hashlib
 import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import timedelta
-from pathlib import Path
+from functools import partial
 
-from capture.originals import Condition
 from capture.watch import Hint
 from station.jobs import Engine
 from station.pipeline import Pipeline
+from station.problems import problem_of
 from station.reception import Reception
 from station.records import documents
-from station.records.tables import Arrival
+from station.tidy import empty_processed
 from station.workstation import Workstation
 
 log = logging.getLogger("sceau.running")
@@ -39,6 +38,7 @@ class Running:
         self._stopping = threading.Event()
         self._due = threading.Event()
         self._threads: list[threading.Thread] = []
+        self._told_look = float("-inf")
 
     def start(self) -> None:
         """Start the engine, then the threads."""
@@ -48,7 +48,7 @@ class Running:
         self._spawn("beat", self._beat_and_bury, BEAT_SECONDS, self._stopping.wait)
         self._pipeline.warm_up()
         if self._receptions:
-            self._spawn("tidy", self._tidy, TIDY_SECONDS, self._stopping.wait)
+            self._spawn("tidy", partial(empty_processed, self._workstation), TIDY_SECONDS, self._stopping.wait)
             for reception in self._receptions:
                 if reception.folder.is_relative_to(self._workstation.home):
                     # Only our own: a share that is not mounted must not look like an empty folder.
@@ -71,14 +71,18 @@ class Running:
         with self._workstation.database.writing() as session:
             documents.end_worker(session, self._executor)
 
-    def _spawn(self, name: str, turn: Callable[[], None], seconds: float, wait: Callable[[float], object]) -> None:
+    def _spawn(self, name: str, turn: Callable[[], object], seconds: float, wait: Callable[[float], object]) -> None:
         def loop() -> None:
             while not self._stopping.is_set():
                 try:
                     turn()
-                except Exception:
+                except Exception as error:
                     # Whatever one turn met, the next one comes: a watcher that died would be blind and silent.
-                    log.exception("%s: a turn failed, the next one follows", name)
+                    problem = problem_of(error)
+                    if problem.code == "unexpected":
+                        log.exception("%s: a turn failed, the next one follows", name)
+                    else:
+                        log.warning("%s: %s", name, problem.words())
                     self._stopping.wait(1.0)
                 wait(seconds)
 
@@ -90,8 +94,10 @@ class Running:
         taken = sum(reception.look(time.monotonic()) for reception in self._receptions)
         if taken:
             self._due.set()
+        if taken or time.monotonic() - self._told_look > BEAT_SECONDS:
+            self._told_look = time.monotonic()
             with self._workstation.database.writing() as session:
-                documents.note_taken(session, self._executor, self._workstation.clock())
+                documents.note_look(session, self._executor, self._workstation.clock(), taken=bool(taken))
 
     def _sweep(self) -> None:
         self._due.clear()
@@ -118,38 +124,3 @@ class Running:
             log.warning("worker %s is silent; %d documents taken over", executor, count)
             with self._workstation.database.writing() as session:
                 documents.end_worker(session, executor)
-
-    def _tidy(self) -> None:
-        """Empty processed/ of what is sealed, once original and archive were read again and found sound."""
-        delay = timedelta(days=self._workstation.settings.intake.processed_days)
-        now = self._workstation.clock()
-        with self._workstation.database.reading() as session:
-            arrivals = documents.to_empty(session, now - delay)
-        emptied = [arrival.id for arrival in arrivals if self._proved(arrival) and _removed(arrival)]
-        if emptied:
-            with self._workstation.database.writing() as session:
-                documents.note_emptied(session, emptied, now)
-
-    def _proved(self, arrival: Arrival) -> bool:
-        archives: Sequence[str] = [archive.sha256 for archive in arrival.document.archives]
-        return (
-            bool(archives)
-            and self._workstation.originals.verify(arrival.sha256) is Condition.SOUND
-            and all(self._workstation.archives.verify(sha256, ".pdf") is Condition.SOUND for sha256 in archives)
-        )
-
-
-def _removed(arrival: Arrival) -> bool:
-    """Remove the file if its bytes are those in the vault; one that was changed since stays, and is not looked at again."""
-    path = Path(arrival.moved_to or "")
-    try:
-        with path.open("rb") as file:
-            same = hashlib.file_digest(file, "sha256").hexdigest() == arrival.sha256
-        if same and not path.is_symlink():
-            path.unlink()
-    except FileNotFoundError:
-        pass
-    except OSError as error:
-        log.warning("%s stays in processed/: %s", path, error.strerror)
-        return False
-    return True

@@ -91,6 +91,8 @@ def fill(workstation: Workstation) -> dict[str, str]:
         told = {"facture.part.tif": ("still-writing", ""), "raccourci vers scans": ("refused-symlink", "")}
         intake.tell_sightings(session, "demo", told, NOON - timedelta(minutes=3))
         documents.beat(session, "serve-1", "serve", 1, NOON)
+        session.flush()
+        documents.note_look(session, "serve-1", NOON, taken=False)
     workstation.settings.folder_of(workstation.settings.stations[0]).mkdir(parents=True, exist_ok=True)
     return ids
 

@@ -281,8 +281,10 @@ def beat(session: Session, executor: str, kind: str, pid: int, at: datetime) -> 
     worker.kind, worker.beat_at = kind, at
 
 
-def note_taken(session: Session, executor: str, at: datetime) -> None:
-    session.execute(sa.update(Worker).where(Worker.executor == executor).values(taken_at=at))
+def note_look(session: Session, executor: str, at: datetime, *, taken: bool) -> None:
+    """All folders were looked into; `taken` if a file was taken in."""
+    values = {"looked_at": at, "taken_at": at} if taken else {"looked_at": at}
+    session.execute(sa.update(Worker).where(Worker.executor == executor).values(**values))
 
 
 def end_worker(session: Session, executor: str) -> None:

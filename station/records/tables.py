@@ -158,7 +158,7 @@ class Arrival(Base):
     """The same bytes had arrived before: `document_id` is the document they already were."""
     arrived_at: Mapped[datetime] = mapped_column(index=True)
     moved_to: Mapped[str | None] = mapped_column(sa.Text)
-    """Absolute path under processed/; None until moved, empty where the file was not ours to move."""
+    """Absolute path under processed/ (see `station.stored.stored_path`); None until moved, empty where the file was not ours to move."""
     emptied_at: Mapped[datetime | None]
     document: Mapped[Document] = relationship(back_populates="arrivals")
 
@@ -324,5 +324,7 @@ class Worker(Base):
     pid: Mapped[int]
     started_at: Mapped[datetime]
     beat_at: Mapped[datetime]
+    looked_at: Mapped[datetime | None]
+    """Last time every folder was looked into; a watcher that beats but no longer looks is blind."""
     taken_at: Mapped[datetime | None]
     """Last successful intake."""

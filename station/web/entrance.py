@@ -46,7 +46,7 @@ def health(request: Request, session: desk.InReading) -> Response:
     now = desk.workstation_of(request).clock()
     workers = documents.living_workers(session, now, figures.PATIENCE)
     last = figures.last_intake(session)
-    well = any(worker.kind == "serve" for worker in workers)
+    well = bool(figures.watching(session, now))
     return JSONResponse(
         {
             "status": "ok" if well else "no-worker",

@@ -64,5 +64,6 @@ def last_intake(session: Session) -> datetime | None:
 
 
 def watching(session: Session, now: datetime) -> list[Worker]:
-    """Living processes that watch the folders."""
-    return [worker for worker in documents.living_workers(session, now, PATIENCE) if worker.kind == "serve"]
+    """Living processes that look into the folders, and not only say that they live."""
+    living = documents.living_workers(session, now, PATIENCE)
+    return [worker for worker in living if worker.looked_at is not None and worker.looked_at >= now - PATIENCE]
