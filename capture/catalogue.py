@@ -294,7 +294,7 @@ CATALOGUE: dict[str, Entry] = {
     ),
     "not-taken": Entry(
         BLOCKING, None, HOUSE,
-        "Ce fichier n’a pas pu être pris ({measured}). Rien n’a été modifié : il est là où il était. Donnez un fichier ordinaire et lisible.",
+        "Ce fichier n’a pas pu être pris ({measured}). Rien n’a changé : il est là où il était. Donnez un fichier ordinaire et lisible.",
         "This file could not be taken in ({measured}). Nothing was changed: it is where it was. Give an ordinary, readable file.",
     ),
     "work-stopped": Entry(BLOCKING, None, HOUSE, "{measured}", "{measured}"),

@@ -228,7 +228,8 @@ def _currency_field(sheets: Sequence[Sheet]) -> Field | None:
     if not counts.total():
         return None
     code, times = counts.most_common(1)[0]
-    return Field("currency", code, code, 0, None, round(0.5 + 0.5 * times / counts.total(), 3), f"written {times} times of {counts.total()}")
+    confidence = round(0.5 + 0.5 * times / counts.total(), 3)
+    return Field("currency", code, code, 0, None, confidence, f"written {times} times of {counts.total()}")
 
 
 def _date_fields(sheets: Sequence[Sheet]) -> Iterator[Field]:
