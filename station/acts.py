@@ -28,6 +28,11 @@ def offered_choices(document: Document) -> tuple[str, ...]:
     return ()
 
 
+def is_electronic(document: Document) -> bool:
+    """Whether its original is a file and no paper: then it is the native file that must be kept (L. 102 B LPF)."""
+    return any(row.code == "electronic-document" for row in document.findings)
+
+
 def can_treat(document: Document) -> bool:
     """Whether what holds the document is about its image (or that it is no scan), so that it may be worked with its original kept."""
     blocking = [row for row in document.findings if row.level == Level.BLOCKING]

@@ -165,7 +165,13 @@ def decide(
 
 def choices_for(document: Document, t: Words) -> tuple[Choice, ...]:
     """What may be decided about a document as it stands, in words."""
-    return tuple(Choice(code, t(f"choice.{code}.button"), t(f"choice.{code}.help")) for code in acts.offered_choices(document))
+    keys = {code: _words_key(document, code) for code in acts.offered_choices(document)}
+    return tuple(Choice(code, t(f"{key}.button"), t(f"{key}.help")) for code, key in keys.items())
+
+
+def _words_key(document: Document, choice: str) -> str:
+    """Where the words of a choice stand in the catalogue: what is kept differs where there never was a paper."""
+    return "choice.treat-native" if choice == "treat" and acts.is_electronic(document) else f"choice.{choice}"
 
 
 def page_images(document: Document, workstation: Workstation) -> list[tuple[int, str | None]]:
@@ -199,7 +205,7 @@ def _decision(request: Request, document: Document, choice: str, *, status: int 
         document=document,
         card=show.card_of(document, t, has_thumb=False, findings=5),
         choice=chosen,
-        reasons=[t(f"choice.{choice}.reason-{n}") for n in range(1, REASONS + 1)],
+        reasons=[t(f"{_words_key(document, choice)}.reason-{n}") for n in range(1, REASONS + 1)],
         missing=missing,
     )
 

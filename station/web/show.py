@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 
 from capture.catalogue import message
 from capture.findings import Authority, Finding, Level
+from station import acts
 from station.problems import PROBLEMS
 from station.records.documents import finding_of
 from station.records.tables import OPEN_STATES, Archive, Document, FieldRow, FindingRow, State
@@ -122,7 +123,8 @@ class Card:
     more_findings: int
     fields: Mapping[str, str]
     steps: tuple[Step, ...]
-    paper_stays: bool
+    stays: str | None
+    """What remains the original where the document does not conform, in words; None where the archive takes its place."""
     problem: str | None
     sealed: bool
     pages: int
@@ -143,7 +145,7 @@ def card_of(document: Document, t: Words, *, has_thumb: bool, findings: int = 2)
         more_findings=max(0, len(shown) - findings),
         fields={field.name: field.value for field in show_fields(document.fields, t)},
         steps=evidence_steps(newest(document.archives), t),
-        paper_stays=document.paper_stays,
+        stays=stays_words(document, t),
         problem=problem_words(document, t),
         sealed=bool(document.archives),
         pages=sum(1 for page in document.pages if not page.superseded),
@@ -162,6 +164,13 @@ def verdict_badge(document: Document, t: Words) -> Badge:
     code = document.verdict or "none"
     tone, symbol = VERDICT_LOOKS.get(code, VERDICT_LOOKS["none"])
     return Badge(t.known("verdict", code), tone, symbol)
+
+
+def stays_words(document: Document, t: Words) -> str | None:
+    """« Non conforme : le papier reste l'original », or the native file where there never was a paper."""
+    if not document.paper_stays:
+        return None
+    return t("documents.native-stays" if acts.is_electronic(document) else "documents.paper-stays")
 
 
 def problem_words(document: Document, t: Words) -> str | None:
