@@ -4,6 +4,8 @@ import errno
 from dataclasses import dataclass
 from datetime import timedelta
 
+from sqlalchemy.exc import DBAPIError
+
 SAFE_FR = "Rien n'est perdu : l'original est au coffre."
 SAFE_EN = "Nothing is lost: the original is in the vault."
 
@@ -101,6 +103,25 @@ PROBLEMS: dict[str, Problem] = {
             safe=False,
         ),
         _problem(
+            "reading-late",
+            (
+                "Une partie du texte n'a pas pu être lue à temps ; le document est scellé.",
+                "Rien à faire : la lecture sera réessayée toute seule.",
+            ),
+            (
+                "Part of the text could not be read in time; the document is sealed.",
+                "Nothing to do: reading will be tried again by itself.",
+            ),
+        ),
+        _problem(
+            "reading-given-up",
+            (
+                "Une partie du texte reste illisible après plusieurs essais ; le document est scellé.",
+                "Saisissez les valeurs d'après l'image.",
+            ),
+            ("Part of the text stays unreadable after several tries; the document is sealed.", "Type the values from the image."),
+        ),
+        _problem(
             "unexpected",
             ("Une erreur imprévue a arrêté le traitement.", "Réessayez ; le détail technique est au journal du poste."),
             ("An unexpected error stopped the work.", "Retry; the technical details are in the station's log."),
@@ -112,9 +133,18 @@ PROBLEMS: dict[str, Problem] = {
 def problem_of(error: BaseException) -> Problem:
     """Words for any trouble; what has none of its own is `unexpected`."""
     name = type(error).__name__
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+    if _no_room(error):
         return PROBLEMS["disk-full"]
     return PROBLEMS[_BY_NAME.get(name, "unexpected")]
+
+
+def _no_room(error: BaseException) -> bool:
+    """A full disk, as the system says it and as SQLite and PostgreSQL (class 53100) do."""
+    if isinstance(error, OSError):
+        return error.errno in (errno.ENOSPC, errno.EDQUOT)
+    if isinstance(error, DBAPIError):
+        return "disk is full" in str(error.orig) or getattr(error.orig, "sqlstate", "") == "53100"
+    return False
 
 
 _BY_NAME = {

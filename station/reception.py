@@ -8,13 +8,15 @@ from uuid import uuid4
 
 from capture.coding import complete, tell_format
 from capture.hotfolder import CannotLook, CannotMove, Memory, Ready, Sighting, glance, move_processed, plain_name, settle
-from capture.originals import DiskFull, NotAFile, StillWriting, TooLarge
+from capture.originals import NotAFile, StillWriting, TooLarge
 from capture.scan import Format
 from capture.watch import still_open
 from config.settings import Station
+from station.problems import problem_of
 from station.records import intake
 from station.records import tables as rows
 from station.records.intake import Incoming, Received
+from station.stored import stored_path
 from station.workstation import Workstation
 
 log = logging.getLogger("sceau.reception")
@@ -95,10 +97,14 @@ class Reception:
         try:
             received = self._receive(path, sighting)
             moved = move_processed(path, self.folder, sighting)
-        except (StillWriting, NotAFile, TooLarge, DiskFull, CannotMove, OSError) as error:
-            return why_not(error)
-        with self._workstation.database.writing() as session:
-            intake.note_moved(session, received.arrival_id, str(moved))
+            with self._workstation.database.writing() as session:
+                intake.note_moved(session, received.arrival_id, stored_path(moved))
+        except Exception as error:
+            # Whatever this file met, the next one is looked at.
+            reason = why_not(error)
+            if reason[0] == "unexpected":
+                log.exception("not taken: %s", plain_name(sighting.name))
+            return reason
         return None
 
     def _receive(self, path: Path, sighting: Sighting) -> Received:
@@ -128,7 +134,7 @@ class Reception:
         processed = self.folder / "processed"
         if not processed.is_dir():
             return ""
-        return next((str(p) for p in processed.iterdir() if p.lstat().st_ino == inode), "")
+        return next((stored_path(p) for p in processed.iterdir() if p.lstat().st_ino == inode), "")
 
     def _tell(self, trouble: dict[str, tuple[str, str]]) -> None:
         """Bring the screens' list of files that are not taken in up to date; writes only what changed."""
@@ -149,14 +155,12 @@ def why_not(error: Exception) -> tuple[str, str]:
             return f"refused-{error.kind}", ""
         case TooLarge():
             return "too-large", str(error)
-        case DiskFull():
-            return "disk-full", ""
         case CannotMove():
             return "cannot-move", str(error.why)
         case OSError():
             return "unreadable", error.strerror or ""
         case _:
-            raise error
+            return problem_of(error).code, ""
 
 
 def may_grow(path: Path) -> bool:
@@ -192,7 +196,7 @@ def incoming_file(
 def take_path(workstation: Workstation, station: Station, path: Path, document_id: str) -> Received:
     """Take in a file that a person names; it stays where it is.
 
-    Raises NotAFile, TooLarge, StillWriting, DiskFull, OSError.
+    Raises NotAFile, TooLarge, StillWriting, capture.originals.DiskFull, OSError.
     """
     found = path.lstat()
     original = workstation.originals.keep(path, largest=workstation.settings.intake.max_file_megabytes << 20)

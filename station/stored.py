@@ -1,10 +1,13 @@
 """Values of the lower floors as they are stored in JSON, and back."""
 
 import json
+import os
 from dataclasses import asdict
 from datetime import date
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
+from urllib.parse import unquote_to_bytes
 
 from capture.findings import Authority, Finding, Level
 from capture.scan import Model, Page
@@ -29,3 +32,17 @@ def field_text(value: object) -> str:
     if isinstance(value, (list, tuple)):
         return json.dumps([asdict(each) for each in value], default=str, ensure_ascii=False)
     return f"{value:f}" if isinstance(value, Decimal) else str(value)
+
+
+def stored_path(path: Path) -> str:
+    """An absolute path as text; one whose bytes are no UTF-8 becomes a file address (RFC 8089), for a database takes only text."""
+    try:
+        str(path).encode("utf-8")
+    except UnicodeEncodeError:
+        return path.as_uri()
+    return str(path)
+
+
+def path_from(stored: str) -> Path:
+    """The inverse of `stored_path`."""
+    return Path(os.fsdecode(unquote_to_bytes(stored.removeprefix("file://")))) if stored.startswith("file://") else Path(stored)

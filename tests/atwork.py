@@ -1,0 +1,160 @@
+"""A small workstation for tests: tables made once, practice keys copied, and the pipeline's story told without its engine."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from killed import quick
+from sqlalchemy.orm import Session
+
+from config.settings import Intake, Reading, Settings
+from station.pipeline import Pipeline
+from station.reception import Reception, take_path
+from station.records import documents, people
+from station.records.tables import Document, LedgerPayload, Person, Sighting, State
+from station.workstation import Workstation, open_workstation
+
+PATIENT = Intake(poll_seconds=0.1, quiet_seconds=1, growing_seconds=5, patience_seconds=60)
+"""For tests that hand in the seconds themselves."""
+ENGLISH = Reading(engine="tesseract", languages="eng")
+
+
+@cache
+def _blank_tables() -> bytes:
+    """Tables and the practice account: migrating and argon2 are slow on purpose."""
+    with tempfile.TemporaryDirectory() as folder:
+        workstation = open_workstation(Settings(home=Path(folder)))
+        with workstation.database.writing() as session:
+            people.ensure_practice(session)
+        workstation.database.close()
+        return (Path(folder) / "sceau.db").read_bytes()
+
+
+def open_home(home: Path, keys: Path | None = None, **changes: Any) -> Workstation:
+    """A workstation at `home` that reads English with Tesseract; with `keys`, it seals with these."""
+    home.mkdir(parents=True, exist_ok=True)
+    if not (home / "sceau.db").exists():
+        (home / "sceau.db").write_bytes(_blank_tables())
+    if keys is not None and not (home / "keys" / "practice").exists():
+        shutil.copytree(keys, home / "keys" / "practice")
+    return open_workstation(quick(home).model_copy(update=changes))
+
+
+def folder_of(workstation: Workstation) -> Path:
+    """The one station's folder, made if needed."""
+    folder = workstation.settings.folder_of(workstation.settings.stations[0])
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def reception_of(workstation: Workstation) -> Reception:
+    """A fresh one, as after a restart."""
+    folder_of(workstation)
+    return Reception(workstation, workstation.settings.stations[0])
+
+
+def take_in(workstation: Workstation, path: Path) -> str:
+    """Take a named file in; returns its document's identifier."""
+    return take_path(workstation, workstation.settings.stations[0], path, uuid4().hex).document_id
+
+
+# --- the story without its engine ---
+
+
+class PlainSteps:
+    """The two kinds of step, each done at once and once: nothing is remembered."""
+
+    def __init__(self, workstation: Workstation) -> None:
+        self._workstation = workstation
+
+    def work(self, _name: str, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        return function(*args, **kwargs)
+
+    def record(self, _name: str, function: Callable[[Session], Any]) -> Any:
+        with self._workstation.database.writing() as session:
+            return function(session)
+
+
+@contextmanager
+def pipeline_of(workstation: Workstation) -> Iterator[Callable[[str], Document]]:
+    """A function that works one document, given by its identifier, to its outcome and returns it."""
+    pipeline, steps = Pipeline(workstation), PlainSteps(workstation)
+
+    def work(document_id: str) -> Document:
+        with workstation.database.reading() as session:
+            attempt = documents.get_document(session, document_id).attempt
+        pipeline.process(steps, document_id, attempt)
+        return document_of(workstation, document_id)
+
+    def read_late(document_id: str) -> Document:
+        pipeline.read_late(steps, document_id, 1)
+        return document_of(workstation, document_id)
+
+    work.read_late = read_late
+    try:
+        yield work
+    finally:
+        pipeline.stop()
+
+
+# --- what became of it ---
+
+
+def document_of(workstation: Workstation, document_id: str) -> Document:
+    """The document with everything that hangs on it loaded."""
+    with workstation.database.reading() as session:
+        document = documents.get_document(session, document_id)
+        for name in ("arrivals", "pages", "findings", "fields", "archives", "readings", "decisions"):
+            getattr(document, name)
+        return document
+
+
+def all_documents(workstation: Workstation) -> list[Document]:
+    """Oldest first."""
+    with workstation.database.reading() as session:
+        return list(reversed(documents.list_documents(session, size=1000).documents))
+
+
+def codes(document: Document) -> set[str]:
+    return {finding.code for finding in document.findings}
+
+
+def ledger_types(workstation: Workstation) -> list[str]:
+    with workstation.database.reading() as session:
+        return [row.type for row in session.query(LedgerPayload).order_by(LedgerPayload.sequence)]
+
+
+def not_taken(workstation: Workstation) -> dict[str, str]:
+    """Files that lie in the folder: name → reason code."""
+    with workstation.database.reading() as session:
+        return {row.name: row.reason for row in session.query(Sighting)}
+
+
+def archive_path(workstation: Workstation, document: Document) -> Path:
+    assert document.state == State.SEALED, (document.state, document.problem, document.problem_detail)
+    return workstation.archives.path(document.archives[-1].sha256, ".pdf")
+
+
+def somebody(session: Session) -> Person:
+    """A person who decides."""
+    return people.ensure_practice(session)
+
+
+@contextmanager
+def ordinary_user() -> Iterator[Path]:
+    """A folder of an ordinary user, whom we are meanwhile: root may read and write everywhere."""
+    with tempfile.TemporaryDirectory() as name:
+        before = os.geteuid()
+        if before == 0:
+            os.chown(name, 65534, -1)
+            os.seteuid(65534)
+        try:
+            yield Path(name)
+        finally:
+            os.seteuid(before)
