@@ -205,13 +205,14 @@ def test_every_table_of_the_records_is_named():
     assert set(Base.metadata.tables) <= quoted(section(ARCHITECTURE, "## Tables"))
 
 
-def test_decisions_and_pages_are_called_as_on_the_screens():
-    words = tomllib.loads((HOUSE / "station" / "web" / "words" / "fr.toml").read_text(encoding="utf-8"))
+def test_what_the_readme_quotes_from_the_screens_stands_there():
+    text = (HOUSE / "station" / "web" / "words" / "fr.toml").read_text(encoding="utf-8")
+    words = tomllib.loads(text)
     held = section(README, "### Held documents, and « traiter, papier conservé »")
     assert {words["choice"][name]["button"] for name in CHOICES} == set(re.findall(r"^\* \*\*(.+?)\*\*", held, re.M))
-    screens = {cells[0] for cells in rows(section(README, "## The screens"))}
-    assert {words["nav"][name] for name in ("mailroom", "documents", "ledger", "help")} <= screens
-    assert words["ledger"]["check"] in README
+    screens = section(README, "## The screens")
+    assert {words["nav"][name] for name in ("mailroom", "documents", "ledger", "help")} <= {cells[0] for cells in rows(screens)}
+    assert [quote for quote in re.findall(r"« (.+?) »", screens) if quote.lower() not in text.lower()] == []
 
 
 def test_the_login_that_the_readme_gives_opens_the_practice_station():
