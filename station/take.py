@@ -135,7 +135,7 @@ def _result(workstation: Workstation, file: Path, document: Document, duplicate:
     state = "duplicate" if duplicate else OUTCOMES.get(document.state, "failed")
     sealed = str(workstation.archives.path(document.archives[-1].sha256, ".pdf")) if document.archives else None
     findings = tuple(documents.finding_of(row) for row in document.findings)
-    if document.problem in PROBLEMS:
+    if document.problem in PROBLEMS and document.state is not State.SEALED:
         findings = (finding("work-stopped", measured=PROBLEMS[document.problem].words(language)), *findings)
     words = " ".join(message(f, language) for f in findings if f.level is not Level.INFO)
     return TakeResult(str(file), document.id, state, sealed, findings, words, language)

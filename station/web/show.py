@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any, TypeAlias
 
@@ -86,7 +86,8 @@ class ShownFinding:
     badge: Badge
     sentence: str
     code: str
-    page: int | None
+    pages: str
+    """« Page 3 », « Pages 1 à 4 »; empty where the finding is about the whole file."""
     clause: str | None
     authority: str
     measured: str | None
@@ -184,23 +185,40 @@ def problem_words(document: Document, t: Words) -> str | None:
 
 
 def show_findings(rows: Iterable[FindingRow], t: Words) -> tuple[ShownFinding, ...]:
-    """The weightiest first, then in the order of the pages."""
+    """The weightiest first, then in the order of the pages; the same finding on several pages is said once."""
     ordered = sorted(rows, key=lambda row: (WEIGHT[row.level], row.page or 0, row.id or 0))
-    return tuple(_shown_finding(finding_of(row), t) for row in ordered)
+    pages: dict[Finding, list[int]] = {}
+    for row in ordered:
+        found = finding_of(row)
+        pages.setdefault(replace(found, page=None), []).extend([found.page] if found.page else [])
+    return tuple(_shown_finding(found, sorted(numbers), t) for found, numbers in pages.items())
 
 
-def _shown_finding(found: Finding, t: Words) -> ShownFinding:
+def _shown_finding(found: Finding, pages: Sequence[int], t: Words) -> ShownFinding:
     tone, symbol = LEVEL_LOOKS[found.level]
     return ShownFinding(
         badge=Badge(t(f"level.{found.level.value}"), tone, symbol),
         sentence=_sentence(found, t),
         code=found.code,
-        page=found.page,
+        pages=_pages_words(pages, t),
         clause=found.clause,
         authority=t(f"authority.{Authority(found.authority).name.lower()}"),
         measured=found.measured,
         limit=found.limit,
     )
+
+
+def _pages_words(pages: Sequence[int], t: Words) -> str:
+    if len(pages) < 2:
+        return t("document.page", n=pages[0]) if pages else ""
+    runs: list[list[int]] = []
+    for number in pages:
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    told = ", ".join(f"{run[0]}–{run[-1]}" if len(run) > 1 else str(run[0]) for run in runs)
+    return t("document.pages-run", n=told)
 
 
 def _sentence(found: Finding, t: Words) -> str:
