@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import papers
 import practice
@@ -31,7 +32,7 @@ README = (HOUSE / "README.md").read_text(encoding="utf-8")
 ARCHITECTURE = (HOUSE / "docs" / "architecture.md").read_text(encoding="utf-8")
 DECISIONS = sorted((HOUSE / "docs" / "decisions").glob("*.md"))
 DOCUMENTS = [HOUSE / "README.md", HOUSE / "CHANGELOG.md", *sorted((HOUSE / "docs").rglob("*.md"))]
-COMMANDS = typer.main.get_command(app).commands
+COMMANDS: dict[str, Any] = vars(typer.main.get_command(app))["commands"]
 RUN = CliRunner()
 
 CANNOT_BE_SAID = ("tamper-proof", "tamperproof", "inviolable", "infalsifiable", "unforgeable", "agréé par", "certified by", "100 %")
@@ -69,12 +70,12 @@ def command_rows() -> dict[str, list[str]]:
     return {cells[0].split()[1].strip("`"): cells for cells in listed if "`sceau " in cells[0]}
 
 
-def test_the_readme_lists_every_command_and_no_other():
+def test_the_readme_lists_every_command_and_no_other() -> None:
     assert set(command_rows()) == set(COMMANDS)
 
 
 @pytest.mark.parametrize("name", sorted(COMMANDS))
-def test_a_commands_row_has_its_options_and_its_exit_codes(name):
+def test_a_commands_row_has_its_options_and_its_exit_codes(name: str) -> None:
     signature, _, codes = command_rows()[name]
     options = {option for param in COMMANDS[name].params for option in param.opts if option.startswith("--")} - {"--help"}
     assert set(re.findall(r"--[a-z]+", signature)) == options
@@ -82,7 +83,7 @@ def test_a_commands_row_has_its_options_and_its_exit_codes(name):
     assert set(re.findall(r"\b\d\b", promised[1] if promised else "")) <= set(re.findall(r"\b\d\b", codes))
 
 
-def test_the_exit_codes_of_the_command_line_are_all_told():
+def test_the_exit_codes_of_the_command_line_are_all_told() -> None:
     from station import cli
 
     told = section(README, "## The command line").split("### JSON")[0]
@@ -96,12 +97,13 @@ def json_row(name: str) -> set[str]:
     return next(quoted(cells[1]) for cells in rows(section(README, "### JSON")) if quoted(cells[0]) == {name} or cells[0].endswith(name))
 
 
-def first_object(monkeypatch, home, *words: str) -> dict:
+def first_object(monkeypatch: pytest.MonkeyPatch, home: Path, *words: str) -> dict[str, Any]:
     monkeypatch.setenv("SCEAU_HOME", str(home))
-    return json.loads(RUN.invoke(app, list(words)).stdout.splitlines()[0])
+    told: dict[str, Any] = json.loads(RUN.invoke(app, list(words)).stdout.splitlines()[0])
+    return told
 
 
-def test_check_prints_the_names_that_the_readme_gives(monkeypatch, tmp_path):
+def test_check_prints_the_names_that_the_readme_gives(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     scan = papers.write_jpeg(tmp_path / "scan.jpg", papers.draw_page())
     told = first_object(monkeypatch, tmp_path, "check", "--json", str(scan))
     assert set(told) | {"conform", "review", "blocked"} == json_row("check")
@@ -109,29 +111,29 @@ def test_check_prints_the_names_that_the_readme_gives(monkeypatch, tmp_path):
     assert set(told["findings"][0]) | set(Level) == json_row("a finding")
 
 
-def test_take_prints_the_names_that_the_readme_gives(monkeypatch, tmp_path):
+def test_take_prints_the_names_that_the_readme_gives(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     told = first_object(monkeypatch, tmp_path, "take", "--json", str(tmp_path / "absent.png"))
     assert set(told) | {"archived", "held", "failed", "duplicate"} == json_row("take")
 
 
-def test_verify_prints_the_names_that_the_readme_gives(monkeypatch, tmp_path):
+def test_verify_prints_the_names_that_the_readme_gives(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "no.pdf").write_bytes(b"no PDF")
     told = first_object(monkeypatch, tmp_path, "verify", "--json", str(tmp_path / "no.pdf"))
     assert set(told) | set(told["checks"][0]) == json_row("verify")
 
 
-def test_verify_names_its_checks_as_the_documents_do(monkeypatch, tmp_path):
+def test_verify_names_its_checks_as_the_documents_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     told = first_object(monkeypatch, tmp_path, "verify", "--ledger", "--json")
     for name in {*CHECKS, *(check["name"] for check in told["checks"])}:
         assert f"`{name}`" in README
         assert f"`{name}`" in ARCHITECTURE
 
 
-def test_status_prints_the_names_that_the_readme_gives(monkeypatch, tmp_path):
+def test_status_prints_the_names_that_the_readme_gives(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert set(first_object(monkeypatch, tmp_path, "status", "--json")) == json_row("status")
 
 
-def test_read_prints_the_names_that_the_readme_gives(monkeypatch, tmp_path):
+def test_read_prints_the_names_that_the_readme_gives(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "no.png").write_bytes(b"")
     told = first_object(monkeypatch, tmp_path, "read", "--json", str(tmp_path / "no.png"))
     assert set(NAMES) <= set(told)
@@ -161,19 +163,19 @@ def explained() -> dict[str, str]:
     return {key.strip("`"): value.strip("`") for key, value in told.items()}
 
 
-def test_every_setting_is_explained_with_its_default_and_no_other():
+def test_every_setting_is_explained_with_its_default_and_no_other() -> None:
     defaults = {key: str(value) for key, value in settings().items()} | {"database_url": "none", "station.folder": "stations/<name>"}
     assert explained() == defaults
 
 
-def test_the_example_file_sets_what_would_hold_without_it():
+def test_the_example_file_sets_what_would_hold_without_it() -> None:
     shipped = tomllib.loads(example_text())
     shipped["station"] = shipped["station"][0] | {"folder": None}
     flat = {f"{name}.{key}": value for name, part in shipped.items() if isinstance(part, dict) for key, value in part.items()}
     assert {**settings(), **flat, **{name: value for name, value in shipped.items() if not isinstance(value, dict)}} == settings()
 
 
-def test_every_variable_of_the_environment_is_told():
+def test_every_variable_of_the_environment_is_told() -> None:
     code = "".join(path.read_text(encoding="utf-8") for room in ("config", "station") for path in (HOUSE / room).rglob("*.py"))
     assert set(re.findall(r"\"(SCEAU_[A-Z_]+)\"", code)) == set(re.findall(r"`(SCEAU_[A-Z_]+)(?:=\d)?`", README))
 
@@ -181,7 +183,7 @@ def test_every_variable_of_the_environment_is_told():
 # --- findings, tables, words ---
 
 
-def test_the_table_of_findings_is_that_of_the_catalogue():
+def test_the_table_of_findings_is_that_of_the_catalogue() -> None:
     table = rows((HOUSE / "docs" / "findings.md").read_text(encoding="utf-8"))[1:]
     told = {cells[0].strip("`"): tuple(cells[1:5]) for cells in table}
     known = {
@@ -196,16 +198,16 @@ def test_the_table_of_findings_is_that_of_the_catalogue():
     assert told == known
 
 
-def test_every_clause_that_a_finding_cites_is_quoted_in_the_readme():
+def test_every_clause_that_a_finding_cites_is_quoted_in_the_readme() -> None:
     quotes = {cells[0] for cells in rows(section(README, "### The clauses"))}
     assert {entry.clause for entry in CATALOGUE.values() if entry.clause} <= quotes
 
 
-def test_every_table_of_the_records_is_named():
+def test_every_table_of_the_records_is_named() -> None:
     assert set(Base.metadata.tables) <= quoted(section(ARCHITECTURE, "## Tables"))
 
 
-def test_what_the_readme_quotes_from_the_screens_stands_there():
+def test_what_the_readme_quotes_from_the_screens_stands_there() -> None:
     text = (HOUSE / "station" / "web" / "words" / "fr.toml").read_text(encoding="utf-8")
     words = tomllib.loads(text)
     held = section(README, "### Held documents, and « traiter, papier conservé »")
@@ -215,11 +217,11 @@ def test_what_the_readme_quotes_from_the_screens_stands_there():
     assert [quote for quote in re.findall(r"« (.+?) »", screens) if quote.lower() not in text.lower()] == []
 
 
-def test_the_login_that_the_readme_gives_opens_the_practice_station():
+def test_the_login_that_the_readme_gives_opens_the_practice_station() -> None:
     assert f"login `{PRACTICE_LOGIN}`, password `{PRACTICE_PASSWORD}`" in README
 
 
-def test_the_number_of_kills_is_the_one_told():
+def test_the_number_of_kills_is_the_one_told() -> None:
     told = re.findall(r"each of (\d+) places|at (\d+) such places", README + ARCHITECTURE)
     assert {int(one or other) for one, other in told} == {len(test_survival.PLACES)}
 
@@ -228,7 +230,7 @@ def test_the_number_of_kills_is_the_one_told():
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
-def test_every_link_leads_somewhere(document):
+def test_every_link_leads_somewhere(document: Path) -> None:
     for target in re.findall(r"\]\(([^)\s]+)\)", document.read_text(encoding="utf-8")):
         if target.startswith("https://"):
             continue
@@ -239,13 +241,13 @@ def test_every_link_leads_somewhere(document):
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
-def test_every_file_of_ours_that_is_named_exists(document):
+def test_every_file_of_ours_that_is_named_exists(document: Path) -> None:
     rooms = "capture|conformity|ocr|sealing|workflow|config|station|tests|docs"
     for name in re.findall(rf"`((?:{rooms})/[\w./-]+)`", document.read_text(encoding="utf-8")):
         assert (HOUSE / name).exists(), name
 
 
-def test_every_picture_is_shown_and_can_be_seen():
+def test_every_picture_is_shown_and_can_be_seen() -> None:
     shown = {HOUSE / name for name in re.findall(r"!\[[^\]]+\]\(([^)]+)\)", README)}
     assert shown == set((HOUSE / "docs" / "pictures").glob("*"))
     for path in shown:
@@ -253,13 +255,18 @@ def test_every_picture_is_shown_and_can_be_seen():
             assert min(picture.size) > 300
 
 
-def test_every_make_target_that_is_told_exists_and_the_main_ones_are_told():
+def test_every_make_target_that_is_told_exists_and_the_main_ones_are_told() -> None:
     targets = set(re.findall(r"^([a-z-]+):", (HOUSE / "Makefile").read_text(encoding="utf-8"), re.M))
     told = set(re.findall(r"\bmake ([a-z-]+)", section(README, "## Tests") + section(README, "## Start")))
     assert {"run", "test", "check", "long", "soak", "bench"} <= told <= targets
 
 
-def test_every_decision_is_listed_and_says_why():
+def test_long_runs_are_told_as_they_are() -> None:
+    marked = any(re.search(r"\.mark\.long\b", path.read_text(encoding="utf-8")) for path in (HOUSE / "tests").glob("test_*.py"))
+    assert ("none yet" in section(README, "## Tests")) is not marked
+
+
+def test_every_decision_is_listed_and_says_why() -> None:
     assert [path.name[:4] for path in DECISIONS] == [f"{number:04d}" for number in range(1, len(DECISIONS) + 1)]
     for path in DECISIONS:
         text = path.read_text(encoding="utf-8")
@@ -268,7 +275,7 @@ def test_every_decision_is_listed_and_says_why():
         assert f"[{title}](decisions/{path.name})" in ARCHITECTURE
 
 
-def test_the_changelog_tells_of_this_version():
+def test_the_changelog_tells_of_this_version() -> None:
     version = tomllib.loads((HOUSE / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
     assert f"\n## {version}" in (HOUSE / "CHANGELOG.md").read_text(encoding="utf-8")
 
@@ -277,13 +284,13 @@ def test_the_changelog_tells_of_this_version():
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
-def test_no_document_claims_more_than_is_so(document):
+def test_no_document_claims_more_than_is_so(document: Path) -> None:
     text = document.read_text(encoding="utf-8").lower()
     assert [words for words in CANNOT_BE_SAID if words in text] == []
     assert text.count("valeur probante") == text.count("sans valeur probante")
 
 
-def test_the_pixel_proof_that_the_readme_gives_works_and_can_fail(tmp_path):
+def test_the_pixel_proof_that_the_readme_gives_works_and_can_fail(tmp_path: Path) -> None:
     (code,) = re.findall(r"```python\n(.+?)```", README, re.S)
     archive = practice.sealed(tmp_path)
     other = papers.write_png(tmp_path / "other.png", practice.noisy(seed=9))
@@ -292,7 +299,7 @@ def test_the_pixel_proof_that_the_readme_gives_works_and_can_fail(tmp_path):
         assert ran.stdout.strip() == answer
 
 
-def test_the_paper_that_the_readme_draws_conforms(monkeypatch, tmp_path):
+def test_the_paper_that_the_readme_draws_conforms(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (code,) = re.findall(r'PYTHONPATH=tests \.venv/bin/python -c "(.+)"', README)
     folder = tmp_path / "var" / "stations" / "demo"
     folder.mkdir(parents=True)
