@@ -12,6 +12,7 @@ from typing import Any, ParamSpec, TypeAlias, TypeVar, cast
 
 import sqlalchemy as sa
 from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetWorkflowID, SQLAlchemyDatasource
+from dbos._error import DBOSException
 from sqlalchemy.orm import Session
 
 from station.records.database import Database, prepare_sqlite
@@ -20,6 +21,8 @@ P = ParamSpec("P")
 R = TypeVar("R")
 Story: TypeAlias = Callable[["Steps", str, int], str]
 """(steps, document id, attempt) → the state in which it ends."""
+Rescue: TypeAlias = Callable[["Steps", str, int, Exception], str]
+"""What is done when a story breaks off: the document must not be left in a state in which nobody works it."""
 QUEUE = "documents"
 APPLICATION_VERSION = "sceau-1"
 """Pinned: a workflow begun by an older build is finished by a newer one."""
@@ -48,7 +51,7 @@ class Steps:
 class Engine:
     """One executor: takes documents from the queue and runs their story."""
 
-    def __init__(self, database: Database, home: Path, executor: str, at_once: int, stories: Mapping[str, Story]) -> None:
+    def __init__(self, database: Database, home: Path, executor: str, at_once: int, stories: Mapping[str, Story], rescue: Rescue) -> None:
         self._database = database
         self._executor = executor
         self._at_once = at_once
@@ -57,7 +60,7 @@ class Engine:
         DBOS(config=self._config(home, serializer))
         self._steps = SQLAlchemyDatasource.create(database.url, engine=database.writer, serializer=serializer)
         steps = Steps(self._steps)
-        self._workflows = {name: _workflow(name, story, steps) for name, story in stories.items()}
+        self._workflows = {name: _workflow(name, story, rescue, steps) for name, story in stories.items()}
 
     def start(self) -> None:
         """Recover what this executor left unfinished, then take from the queue."""
@@ -98,10 +101,16 @@ class Engine:
         return cast(DBOSConfig, config)
 
 
-def _workflow(name: str, story: Story, steps: Steps) -> Callable[[str, int], str]:
+def _workflow(name: str, story: Story, rescue: Rescue, steps: Steps) -> Callable[[str, int], str]:
     @DBOS.workflow(name=name)
     def run(document_id: str, attempt: int) -> str:
-        return story(steps, document_id, attempt)
+        try:
+            return story(steps, document_id, attempt)
+        except DBOSException:
+            # The engine's own signals: another process owns this workflow, or it was cancelled.
+            raise
+        except Exception as error:  # noqa: BLE001 handed on to the rescue, which logs it and tells it on the document
+            return rescue(steps, document_id, attempt, error)
 
     return run
 

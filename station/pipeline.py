@@ -21,6 +21,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from capture.catalogue import finding
+from capture.decode import Undecodable
 from capture.findings import Finding, Level
 from capture.scan import Format, Page, Scan
 from config.options import caps_of, limits_of, reader_of
@@ -47,6 +48,8 @@ log = logging.getLogger("sceau.pipeline")
 EXAMINE_SECONDS = 120.0
 PAGE_SECONDS = 120.0
 PROVE_SECONDS = 600.0
+COPIES_AHEAD = 16
+"""Reading copies are made while a page is decoded anyway, 8 MB each; of a long document the rest are made when their turn comes."""
 PRELOAD = ("station.pixels",)
 
 
@@ -59,7 +62,6 @@ class Job:
     """One attempt at one document, and where its derived files lie."""
 
     document_id: str
-    attempt: int
     folder: Path
 
     @property
@@ -100,7 +102,7 @@ class Pipeline:
 
     def process(self, steps: Steps, document_id: str, attempt: int) -> str:
         """What happens to a document: judged, read, sealed and proved, each noted in the ledger; or held, or failed, with the reason."""
-        job = Job(document_id, attempt, self._workstation.work_folder(document_id) / str(attempt))
+        job = self._job(document_id, str(attempt))
         stages: tuple[tuple[str, Callable[[Job], None], Callable[..., State]], ...] = (
             ("judge", self._judge, self._note_judged),
             ("read", self._read, self._note_read),
@@ -119,13 +121,25 @@ class Pipeline:
 
     def read_late(self, steps: Steps, document_id: str, attempt: int) -> str:
         """Another try at reading a sealed document: the text then lives beside the archive, which stays as it is."""
-        job = Job(document_id, attempt, self._workstation.work_folder(document_id) / f"late-{attempt}")
+        job = self._job(document_id, f"late-{attempt}")
         trouble = steps.work("judge again", self._guarded, self._judge, job) or steps.work(
             "read late", self._guarded, self._read_patiently, job
         )
         steps.record("late reading noted", lambda session: self._note_late(session, job, trouble))
         self._clear(job)
         return State.SEALED
+
+    def rescue(self, steps: Steps, document_id: str, attempt: int, error: Exception) -> str:
+        """A story broke off between its steps: say so on the document, so that a person sees it and may retry."""
+        if self._stopping:
+            raise Stopping from error
+        log.error("document %s: the story broke off", document_id, exc_info=error)
+        job = self._job(document_id, str(attempt))
+        trouble = {"problem": problem_of(error).code, "detail": repr(error)}
+        return str(steps.record("broken off", partial(self._note_trouble, job=job, trouble=trouble)))
+
+    def _job(self, document_id: str, name: str) -> Job:
+        return Job(document_id, self._workstation.work_folder(document_id) / name)
 
     def warm_up(self) -> None:
         """Load the reader before the first document asks for it; a failure here shows again, in words, at the first document."""
@@ -194,7 +208,7 @@ class Pipeline:
                 page,
                 self._limits,
                 self._reader_options,
-                job.copy(page.number),
+                job.copy(page.number) if page.number <= COPIES_AHEAD else None,
                 light,
                 thumb,
             )
@@ -236,22 +250,35 @@ class Pipeline:
         self._read_within(job, patience * reading.page_seconds, patience * reading.document_seconds)
 
     def _read_within(self, job: Job, page_seconds: float, document_seconds: float) -> None:
-        """Read page after page within the budget; a page that fails has no text, and the others keep theirs."""
+        """Read the pages within the budget; a page that fails has no text, and the others keep theirs."""
+        judged = _load(job.judged)
         deadline = time.monotonic() + document_seconds
-        texts: list[PageText] = []
-        troubles: list[Finding] = []
-        for page in _load(job.judged)["pages"]:
-            number = page["coding"]["number"]
+
+        def read(page: dict[str, Any]) -> PageText | Finding:
             left = min(page_seconds, deadline - time.monotonic())
-            try:
-                if left <= 0:
-                    raise OverBudget(f"{document_seconds:.0f} s")
-                texts.append(self._reader.run(pixels.read_copy, left, job.copy(number), page["scale"], number, self._reader_options))
-            except OverBudget as error:
-                troubles.append(finding("reading-over-budget", page=number, measured=str(error), limit=f"{page_seconds:.0f} s"))
-            except (ReadingFailed, PoisonPage) as error:
-                troubles.append(finding("reading-failed", page=number, measured=str(error)[:300]))
-        pixels.write_json(job.texts, {"pages": [t.as_json() for t in texts], "troubles": [asdict(f) for f in troubles]})
+            return self._read_page(job, judged, page, left, f"{page_seconds:g} s")
+
+        with ThreadPoolExecutor(self._reader.count) as threads:
+            results = list(threads.map(read, judged["pages"]))
+        texts = [each.as_json() for each in results if isinstance(each, PageText)]
+        pixels.write_json(job.texts, {"pages": texts, "troubles": [asdict(each) for each in results if isinstance(each, Finding)]})
+
+    def _read_page(self, job: Job, judged: dict[str, Any], page: dict[str, Any], seconds: float, limit: str) -> PageText | Finding:
+        number, copy = page["coding"]["number"], job.copy(page["coding"]["number"])
+        try:
+            if seconds <= 0:
+                raise OverBudget(limit)
+            if not copy.exists():
+                original = self._workstation.originals.path(judged["original"])
+                arguments = (original, Format(judged["format"]), page_from(page["coding"]), self._reader_options, copy)
+                self._pixels.run(pixels.copy_page, PAGE_SECONDS, *arguments)
+            text = self._reader.run(pixels.read_copy, seconds, copy, page["scale"], number, self._reader_options)
+        except OverBudget:
+            return finding("reading-over-budget", page=number, measured=f"> {max(seconds, 0):.0f} s", limit=limit)
+        except (ReadingFailed, PoisonPage, Undecodable) as error:
+            return finding("reading-failed", page=number, measured=str(error)[:300])
+        copy.unlink()
+        return text
 
     def _note_read(self, session: Session, job: Job) -> State:
         texts, troubles = pixels.load_texts(job.texts), [finding_from(f) for f in _load(job.texts)["troubles"]]

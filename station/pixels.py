@@ -64,7 +64,7 @@ def examine_file(path: Path, caps: Caps) -> Scan:
 
 
 def judge_pixels(
-    original: Path, format: Format, page: Page, limits: Limits, options: ReaderOptions, copy: Path, light: Path, thumb: Path
+    original: Path, format: Format, page: Page, limits: Limits, options: ReaderOptions, copy: Path | None, light: Path, thumb: Path
 ) -> JudgedPage:
     """Decode one page once: its raster's hash, what its pixels betray, the copy for reading and the small images for the screens."""
     cv2.setNumThreads(1)
@@ -79,12 +79,29 @@ def judge_pixels(
     return JudgedPage(page, fingerprint(raster), tuple(findings), scale, True)
 
 
-def make_copies(image: Pixels, options: ReaderOptions, copy: Path, light: Path, thumb: Path) -> float:
-    """The copy for reading and the small images for the screens; returns the copy's scale."""
+def make_copies(image: Pixels, options: ReaderOptions, copy: Path | None, light: Path, thumb: Path) -> float:
+    """The copy for reading, where one is wanted now, and the small images for the screens; returns the copy's scale."""
     prepared, scale = prepare_copy(image, options)
-    _write_atomically(copy, lambda draft: write_copy(prepared, draft))
+    if copy is not None:
+        _write_atomically(copy, lambda draft: write_copy(prepared, draft))
     write_light(prepared, light, thumb)
     return scale
+
+
+def copy_page(original: Path, format: Format, page: Page, options: ReaderOptions, copy: Path) -> None:
+    """The copy for reading alone, of a page whose turn has come. Raises Undecodable."""
+    image = _shown(original, format, page)
+    if image is None:
+        raise Undecodable("page impossible à afficher / page that cannot be shown")
+    _write_atomically(copy, lambda draft: write_copy(prepare_copy(image, options)[0], draft))
+
+
+def _shown(original: Path, format: Format, page: Page) -> Pixels | None:
+    """The page upright: decoded, or, where a PDF page is no single image, drawn; None where neither succeeds."""
+    try:
+        return upright(decode(original, page, format))
+    except Undecodable:
+        return render_page(original, page.index) if format is Format.PDF else None
 
 
 def render_page(original: Path, index: int) -> Pixels | None:
@@ -240,7 +257,7 @@ def _shown_leaves(plan: Plan, folder: Path) -> Iterator[Leaf]:
     """Each page as a person sees it, as lossless RGB of its own."""
     texts = _texts_by_page(plan)
     for leaf in plan.leaves:
-        shown = render_page(leaf.original, leaf.page.index) if leaf.format is Format.PDF else _shown(leaf)
+        shown = render_page(leaf.original, leaf.page.index) if leaf.format is Format.PDF else _shown(leaf.original, leaf.format, leaf.page)
         if shown is None:
             raise CannotArchive(f"page {leaf.page.number} impossible à afficher", f"page {leaf.page.number} cannot be shown")
         path = folder / f"{leaf.page.number}.tif"
@@ -248,13 +265,6 @@ def _shown_leaves(plan: Plan, folder: Path) -> Iterator[Leaf]:
         Image.fromarray(cv2.cvtColor(shown, cv2.COLOR_GRAY2RGB if shown.ndim == 2 else cv2.COLOR_BGR2RGB)).save(path, "TIFF", dpi=dpi)
         (page,) = examine(path).pages
         yield _leaf(LeafPlan(path, "", Format.TIFF, page, dpi), texts.get(leaf.page.number))
-
-
-def _shown(leaf: LeafPlan) -> Pixels | None:
-    try:
-        return upright(decode(leaf.original, leaf.page, leaf.format))
-    except Undecodable:
-        return None
 
 
 def _texts_by_page(plan: Plan) -> dict[int, PageText]:

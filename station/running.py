@@ -33,7 +33,9 @@ class Running:
         self._executor = executor
         self._pipeline = Pipeline(workstation)
         stories = {"document": self._pipeline.process, "reading": self._pipeline.read_late}
-        self._engine = Engine(workstation.database, workstation.home, executor, workstation.settings.work.documents_at_once, stories)
+        self._engine = Engine(
+            workstation.database, workstation.home, executor, workstation.settings.work.documents_at_once, stories, self._pipeline.rescue
+        )
         self._receptions = [Reception(workstation, station) for station in workstation.settings.stations] if watch else []
         self._stopping = threading.Event()
         self._due = threading.Event()

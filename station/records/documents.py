@@ -77,12 +77,11 @@ def mark_queued(session: Session, story: str, document_id: str, attempt: int) ->
 
 def retry_later(document: Document, problem: str, detail: str, at: datetime, delay: timedelta) -> None:
     """A passing trouble: the document is tried again by itself, for ever, and the screens say so."""
+    move_document(document, State.RECEIVED, at)
     document.problem, document.problem_detail = problem, detail
     document.tries += 1
     document.attempt += 1
     document.try_at = at + delay
-    document.changed_at = at
-    document.revision += 1
 
 
 READING_LATE, READING_GIVEN_UP = "reading-late", "reading-given-up"

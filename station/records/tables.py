@@ -44,15 +44,15 @@ class State(StrEnum):
 
 MOVES: dict[State, frozenset[State]] = {
     State.RECEIVED: frozenset({State.JUDGED, State.HELD, State.FAILED, State.DUPLICATE}),
-    State.JUDGED: frozenset({State.READ, State.HELD, State.FAILED}),
+    State.JUDGED: frozenset({State.READ, State.HELD, State.FAILED, State.RECEIVED}),
     State.HELD: frozenset({State.RECEIVED, State.SET_ASIDE}),
-    State.READ: frozenset({State.SEALED, State.HELD, State.FAILED}),
+    State.READ: frozenset({State.SEALED, State.HELD, State.FAILED, State.RECEIVED}),
     State.FAILED: frozenset({State.RECEIVED, State.SET_ASIDE}),
     State.SEALED: frozenset(),
     State.DUPLICATE: frozenset(),
     State.SET_ASIDE: frozenset({State.RECEIVED}),
 }
-"""A decision sends a held or failed document back to `received`: it is worked again from the start, with the decision in hand."""
+"""A decision sends a held or failed document back to `received`, and so does a passing trouble: it is worked again from the start."""
 
 OPEN_STATES = frozenset({State.RECEIVED, State.JUDGED, State.READ})
 """States in which a worker has something to do."""
