@@ -48,6 +48,10 @@ class CannotArchive(Exception):
         self.reason = reason
         self.english = english
 
+    def __reduce__(self) -> tuple[type["CannotArchive"], tuple[str, str]]:
+        """It comes back whole from the child process that met it."""
+        return type(self), (self.reason, self.english)
+
 
 @dataclass(frozen=True, slots=True)
 class Coding:

@@ -8,6 +8,7 @@ import signal
 import threading
 from collections.abc import Callable
 from concurrent.futures import TimeoutError as FutureTimeout
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from typing import ParamSpec, TypeVar
 
@@ -53,7 +54,7 @@ class Children:
                 return result
             except (FutureTimeout, TimeoutError) as error:
                 raise OverBudget(f"{getattr(function, '__name__', function)}: {seconds:.0f} s") from error
-            except (ProcessExpired, MemoryError):
+            except (ProcessExpired, BrokenProcessPool, MemoryError):
                 continue
         raise PoisonPage(f"{getattr(function, '__name__', function)}: {DEATHS}")
 

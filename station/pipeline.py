@@ -23,6 +23,7 @@ from sqlalchemy.orm import Session
 from capture.catalogue import finding
 from capture.decode import Undecodable
 from capture.findings import Finding, Level
+from capture.originals import Condition
 from capture.scan import Format, Page, Scan
 from config.options import caps_of, limits_of, reader_of
 from conformity.checks import fitting_sheet, judge_page, verdict
@@ -55,6 +56,10 @@ PRELOAD = ("station.pixels",)
 
 class Stopping(BaseException):
     """The station is stopping: this step is neither done nor failed, and runs again at the next start."""
+
+
+class DamagedOriginal(Exception):
+    """The bytes in the vault are not those that came in, or are no longer there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,9 +164,10 @@ class Pipeline:
         except Exception as error:
             if self._stopping:
                 raise Stopping from error
-            log.exception("document %s", job.document_id)
-            detail = "".join(traceback.format_exception_only(error)).strip()
-            return {"problem": problem_of(error).code, "detail": detail}
+            problem, detail = problem_of(error).code, "".join(traceback.format_exception_only(error)).strip()
+            # A traceback only where the mistake is ours.
+            log.warning("document %s: %s: %s", job.document_id, problem, detail, exc_info=problem == "unexpected")
+            return {"problem": problem, "detail": detail}
         return None
 
     # --- judged -----------------------------------------------------------------------------------
@@ -171,6 +177,8 @@ class Pipeline:
         with self._workstation.database.reading() as session:
             sha256 = _original_of(documents.get_document(session, job.document_id))
         original = self._workstation.originals.path(sha256)
+        if self._workstation.originals.verify(sha256) is not Condition.SOUND:
+            raise DamagedOriginal(sha256)
         try:
             scan = self._pixels.run(pixels.examine_file, EXAMINE_SECONDS, original, self._caps)
         except (OverBudget, PoisonPage) as error:
@@ -286,6 +294,9 @@ class Pipeline:
         fields = extract(texts)
         for trouble in troubles:
             documents.add_finding(session, document.id, trouble)
+        for earlier in document.readings:
+            # Of an attempt that was never sealed.
+            earlier.in_archive = False
         self._keep_reading(session, document, texts, fields, in_archive=True)
         documents.move_document(document, State.READ, self._workstation.clock())
         self._enter(session, document, "read", {}, {"engine": texts[0].engine if texts else "", "words": sum(len(t.words) for t in texts)})
@@ -403,6 +414,9 @@ class Pipeline:
         """A passing trouble is tried again by itself, later and later; any other waits for a person, with its reason."""
         document = documents.get_document(session, job.document_id)
         now = self._workstation.clock()
+        if document.state == State.SEALED:
+            documents.note_late_try(document, False, now)
+            return document.state
         retry = PROBLEMS[trouble["problem"]].retry
         if retry is not None:
             documents.retry_later(document, trouble["problem"], trouble["detail"], now, retry * min(2**document.tries, 64))

@@ -53,6 +53,11 @@ PROBLEMS: dict[str, Problem] = {
             ("The sealing key cannot be opened.", "Check the certificate and its password (sceau doctor), then retry."),
         ),
         _problem(
+            "cannot-seal",
+            ("Le document n'a pas pu être scellé.", "Réessayez ; si cela se répète, lancez sceau doctor et joignez le détail technique."),
+            ("The document could not be sealed.", "Retry; if it happens again, run sceau doctor and add the technical details."),
+        ),
+        _problem(
             "proof-failed",
             (
                 "La relecture du fichier scellé ne prouve pas que l'image est identique ; il n'a pas été archivé.",
@@ -150,7 +155,8 @@ def _no_room(error: BaseException) -> bool:
 _BY_NAME = {
     "DiskFull": "disk-full",
     "TimestampUnavailable": "timestamp-unavailable",
-    "KeyUnusable": "key-unusable",
+    "UnusableKey": "key-unusable",
+    "CannotSeal": "cannot-seal",
     "CannotArchive": "cannot-archive",
     "PoisonPage": "poison-page",
     "OverBudget": "over-budget",

@@ -14,6 +14,7 @@ from killed import quick
 from sqlalchemy.orm import Session
 
 from config.settings import Intake, Reading, Settings
+from station.jobs import Story
 from station.pipeline import Pipeline
 from station.reception import Reception, take_path
 from station.records import documents, people
@@ -81,26 +82,36 @@ class PlainSteps:
             return function(session)
 
 
+class Work:
+    """Called with a document's identifier, it works the document to its outcome and returns it."""
+
+    def __init__(self, workstation: Workstation) -> None:
+        self._workstation = workstation
+        self._steps = PlainSteps(workstation)
+        self.pipeline = Pipeline(workstation)
+
+    def __call__(self, document_id: str) -> Document:
+        return self._tell(self.pipeline.process, document_id, document_of(self._workstation, document_id).attempt)
+
+    def read_late(self, document_id: str) -> Document:
+        return self._tell(self.pipeline.read_late, document_id, document_of(self._workstation, document_id).tries)
+
+    def _tell(self, story: Story, document_id: str, attempt: int) -> Document:
+        try:
+            story(self._steps, document_id, attempt)
+        except Exception as error:  # noqa: BLE001 as the engine does
+            self.pipeline.rescue(self._steps, document_id, attempt, error)
+        return document_of(self._workstation, document_id)
+
+
 @contextmanager
-def pipeline_of(workstation: Workstation) -> Iterator[Callable[[str], Document]]:
-    """A function that works one document, given by its identifier, to its outcome and returns it."""
-    pipeline, steps = Pipeline(workstation), PlainSteps(workstation)
-
-    def work(document_id: str) -> Document:
-        with workstation.database.reading() as session:
-            attempt = documents.get_document(session, document_id).attempt
-        pipeline.process(steps, document_id, attempt)
-        return document_of(workstation, document_id)
-
-    def read_late(document_id: str) -> Document:
-        pipeline.read_late(steps, document_id, 1)
-        return document_of(workstation, document_id)
-
-    work.read_late = read_late
+def pipeline_of(workstation: Workstation) -> Iterator[Work]:
+    """A pipeline whose children end with the block."""
+    work = Work(workstation)
     try:
         yield work
     finally:
-        pipeline.stop()
+        work.pipeline.stop()
 
 
 # --- what became of it ---
