@@ -183,8 +183,9 @@ class Pipeline:
             scan = self._pixels.run(pixels.examine_file, EXAMINE_SECONDS, original, self._caps)
         except (OverBudget, PoisonPage) as error:
             scan = Scan(Format.UNKNOWN, original.stat().st_size, (), (finding("poison-page", measured=str(error)),))
+        mixed = {f.page for f in scan.findings if f.code == "mixed-page"}
         with ThreadPoolExecutor(self._pixels.count) as threads:
-            judged = list(threads.map(lambda page: self._judge_pixels(job, original, scan.format, page), scan.pages))
+            judged = list(threads.map(lambda page: self._judge_pixels(job, original, scan.format, page, page.number in mixed), scan.pages))
         findings = [*scan.findings]
         spoilt = {f.page for f in findings if f.level is Level.BLOCKING}
         for each in judged:
@@ -204,7 +205,7 @@ class Pipeline:
             },
         )
 
-    def _judge_pixels(self, job: Job, original: Path, format: Format, page: Page) -> pixels.JudgedPage:
+    def _judge_pixels(self, job: Job, original: Path, format: Format, page: Page, mixed: bool) -> pixels.JudgedPage:
         light = self._workstation.light_image(job.document_id, page.number)
         thumb = self._workstation.light_image(job.document_id, page.number, "thumb")
         try:
@@ -214,6 +215,7 @@ class Pipeline:
                 original,
                 format,
                 page,
+                mixed,
                 self._limits,
                 self._reader_options,
                 job.copy(page.number) if page.number <= COPIES_AHEAD else None,
@@ -278,7 +280,14 @@ class Pipeline:
                 raise OverBudget(limit)
             if not copy.exists():
                 original = self._workstation.originals.path(judged["original"])
-                arguments = (original, Format(judged["format"]), page_from(page["coding"]), self._reader_options, copy)
+                arguments = (
+                    original,
+                    Format(judged["format"]),
+                    page_from(page["coding"]),
+                    page["raster"] is None,
+                    self._reader_options,
+                    copy,
+                )
                 self._pixels.run(pixels.copy_page, PAGE_SECONDS, *arguments)
             text = self._reader.run(pixels.read_copy, seconds, copy, page["scale"], number, self._reader_options)
         except OverBudget:

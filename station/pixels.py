@@ -64,16 +64,30 @@ def examine_file(path: Path, caps: Caps) -> Scan:
 
 
 def judge_pixels(
-    original: Path, format: Format, page: Page, limits: Limits, options: ReaderOptions, copy: Path | None, light: Path, thumb: Path
+    original: Path,
+    format: Format,
+    page: Page,
+    mixed: bool,
+    limits: Limits,
+    options: ReaderOptions,
+    copy: Path | None,
+    light: Path,
+    thumb: Path,
 ) -> JudgedPage:
-    """Decode one page once: its raster's hash, what its pixels betray, the copy for reading and the small images for the screens."""
+    """Decode one page once: its raster's hash, what its pixels betray, the copy for reading and the small images for the screens.
+
+    A `mixed` page shows more than its one image, so that image's raster would not be the page's: it has none, and is drawn.
+    """
     cv2.setNumThreads(1)
+    trouble: tuple[Finding, ...] = ()
     try:
-        raster = decode(original, page, format)
+        raster = None if mixed else decode(original, page, format)
     except Undecodable as error:
+        raster, trouble = None, (error.finding(page.number),)
+    if raster is None:
         drawn = render_page(original, page.index) if format is Format.PDF else None
         scale = make_copies(drawn, options, copy, light, thumb) if drawn is not None else 1.0
-        return JudgedPage(page, None, (error.finding(page.number),), scale, drawn is not None)
+        return JudgedPage(page, None, trouble, scale, drawn is not None)
     findings = inspect_raster(raster, page, limits)
     scale = make_copies(upright(raster), options, copy, light, thumb)
     return JudgedPage(page, fingerprint(raster), tuple(findings), scale, True)
@@ -88,20 +102,20 @@ def make_copies(image: Pixels, options: ReaderOptions, copy: Path | None, light:
     return scale
 
 
-def copy_page(original: Path, format: Format, page: Page, options: ReaderOptions, copy: Path) -> None:
-    """The copy for reading alone, of a page whose turn has come. Raises Undecodable."""
-    image = _shown(original, format, page)
+def copy_page(original: Path, format: Format, page: Page, drawn: bool, options: ReaderOptions, copy: Path) -> None:
+    """The copy for reading alone, of a page whose turn has come; `drawn` where no raster stands for it. Raises Undecodable."""
+    image = render_page(original, page.index) if drawn and format is Format.PDF else _shown(original, format, page)
     if image is None:
         raise Undecodable("page impossible à afficher / page that cannot be shown")
     _write_atomically(copy, lambda draft: write_copy(prepare_copy(image, options)[0], draft))
 
 
 def _shown(original: Path, format: Format, page: Page) -> Pixels | None:
-    """The page upright: decoded, or, where a PDF page is no single image, drawn; None where neither succeeds."""
+    """The page upright; None where it does not decode."""
     try:
         return upright(decode(original, page, format))
     except Undecodable:
-        return render_page(original, page.index) if format is Format.PDF else None
+        return None
 
 
 def render_page(original: Path, index: int) -> Pixels | None:
