@@ -48,8 +48,11 @@ _NAMES = {
 _STRANGERS = {b"GIF8": "gif", b"BM": "bmp", b"PK\x03\x04": "zip", b"<?xml": "xml", b"{\\rtf": "rtf", b"%!PS": "postscript", b"<!": "html"}
 
 
-def examine(path: Path, caps: Caps | None = None) -> Scan:
-    """One file as a scanner wrote it. Bad content is a finding in the scan; raises OSError only where the file itself cannot be opened."""
+def examine(path: Path, caps: Caps | None = None, name: str | None = None) -> Scan:
+    """One file as a scanner wrote it, under `name` where it is not kept under its own.
+
+    Bad content is a finding in the scan; raises OSError only where the file itself cannot be opened.
+    """
     caps = caps or Caps()
     with path.open("rb") as file:
         size = os.fstat(file.fileno()).st_size
@@ -63,7 +66,7 @@ def examine(path: Path, caps: Caps | None = None) -> Scan:
             pages, findings = [], [finding(error.code, measured=str(error))]
         except Exception as error:  # noqa: BLE001 Hostile bytes reach several parsers; whatever one raises is a fact about the file.
             pages, findings = [], [finding("damaged", measured=f"{type(error).__name__}")]
-    findings += _odd_name(path, format_)
+    findings += _odd_name(Path(name) if name else path, format_)
     if not pages and not findings:
         findings.append(finding("damaged", measured="0 page"))
     sound = [page for page in pages if page.codec == "vector" or (page.width > 0 and page.height > 0)]

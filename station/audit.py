@@ -1,7 +1,7 @@
 """Does everything still say the same thing? Ledger, records, stores and the sealed files' own witness are held against one another."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,8 +56,8 @@ def _same_archives(session: Session) -> Audited:
     return Audited("records", False, f"without entry: {sorted(kept - told)}; without archive: {sorted(t for t in told - kept if t)}")
 
 
-def _kept(name: str, files: list[tuple[str, str]], verify: object) -> Audited:
-    bad = [(sha, condition) for sha, suffix in files if (condition := verify(sha, suffix)) is not Condition.SOUND]  # type: ignore[operator]
+def _kept(name: str, files: list[tuple[str, str]], verify: Callable[[str, str], Condition]) -> Audited:
+    bad = [(sha, condition) for sha, suffix in files if (condition := verify(sha, suffix)) is not Condition.SOUND]
     if not bad:
         return Audited(name, True, f"{len(files)} files read again, each has its fingerprint")
     return Audited(name, False, "; ".join(f"{sha}: {condition}" for sha, condition in bad[:20]))
@@ -67,14 +67,21 @@ def _witnesses(session: Session, workstation: Workstation, trees: dict[str, Tree
     """Each sealed, timestamped file carries the head of the log at its time: a log rewritten since does not match it."""
     rows = session.execute(sa.select(Archive.sha256, Document.entity).join(Document)).all()
     for sha256, entity in rows:
-        size, root = _carried_head(workstation.archives.path(sha256, ".pdf"))
+        carried = _carried_head(workstation.archives.path(sha256, ".pdf"))
+        if carried is None:
+            return Audited("witnesses", False, f"{sha256} cannot be read, so the head that it carries is not known")
+        size, root = carried
         head = head_at(session, entity, size) if size else Tree().root
         if size > trees.get(entity, Tree()).size or head is None or head.hex() != root:
             return Audited("witnesses", False, f"{sha256} carries a head at size {size} that the log does not have")
     return Audited("witnesses", True, f"the heads inside {len(rows)} sealed files are those of the log")
 
 
-def _carried_head(path: Path) -> tuple[int, str]:
-    with pikepdf.open(path) as pdf:
-        head = json.loads(pdf.attachments[FILE_NAME].get_file().read_bytes())["ledger"]
-    return int(head["size"]), str(head["root"])
+def _carried_head(path: Path) -> tuple[int, str] | None:
+    """Size and root of the log as the file has seen it; None where it can no longer be read."""
+    try:
+        with pikepdf.open(path) as pdf:
+            head = json.loads(pdf.attachments[FILE_NAME].get_file().read_bytes())["ledger"]
+        return int(head["size"]), str(head["root"])
+    except (OSError, pikepdf.PdfError, KeyError, ValueError):
+        return None

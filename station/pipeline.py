@@ -175,12 +175,13 @@ class Pipeline:
     def _judge(self, job: Job) -> None:
         """Examine the file, then every page's pixels once."""
         with self._workstation.database.reading() as session:
-            sha256 = _original_of(documents.get_document(session, job.document_id))
+            document = documents.get_document(session, job.document_id)
+            sha256, name = _original_of(document), document.title
         original = self._workstation.originals.path(sha256)
         if self._workstation.originals.verify(sha256) is not Condition.SOUND:
             raise DamagedOriginal(sha256)
         try:
-            scan = self._pixels.run(pixels.examine_file, EXAMINE_SECONDS, original, self._caps)
+            scan = self._pixels.run(pixels.examine_file, EXAMINE_SECONDS, original, self._caps, name)
         except (OverBudget, PoisonPage) as error:
             scan = Scan(Format.UNKNOWN, original.stat().st_size, (), (finding("poison-page", measured=str(error)),))
         mixed = {f.page for f in scan.findings if f.code == "mixed-page"}

@@ -57,10 +57,10 @@ class JudgedPage:
     """Whether the page could be shown at all: decoded, or drawn by the renderer."""
 
 
-def examine_file(path: Path, caps: Caps) -> Scan:
+def examine_file(path: Path, caps: Caps, name: str) -> Scan:
     """`capture.coding.examine` with OpenCV kept to this one core."""
     cv2.setNumThreads(1)
-    return examine(path, caps)
+    return examine(path, caps, name)
 
 
 def judge_pixels(

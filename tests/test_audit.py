@@ -1,0 +1,171 @@
+"""Whatever is changed behind the station's back, the audit names it: entries, records, stores, and a log written anew."""
+
+import shutil
+import sqlite3
+from pathlib import Path
+
+import atwork
+import papers
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.exc import DatabaseError
+
+from station.audit import audit_ledger
+from station.records.ledger import append_event, verify_ledger, written_entries
+from station.records.tables import LedgerPayload, LedgerRow
+from station.workstation import Workstation
+
+
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory, practice_keys) -> Path:
+    """A home with two sealed documents, closed."""
+    home, scans = tmp_path_factory.mktemp("home"), tmp_path_factory.mktemp("scans")
+    station = atwork.open_home(home, practice_keys)
+    with atwork.pipeline_of(station) as work:
+        for seed in (1, 2):
+            path = papers.write_png(scans / f"{seed}.png", papers.draw_page(["Facture"], size=(500, 300), seed=seed))
+            atwork.archive_path(station, work(atwork.take_in(station, path)))
+    station.database.close()
+    return home
+
+
+@pytest.fixture
+def home(sound, tmp_path) -> Path:
+    return shutil.copytree(sound, tmp_path / "home")
+
+
+def answers(home: Path) -> dict[str, bool]:
+    station = atwork.open_home(home)
+    try:
+        return {each.name: each.ok for each in audit_ledger(station)}
+    finally:
+        station.database.close()
+
+
+def behind_the_back(home: Path, *statements: str) -> None:
+    """By somebody who owns the file: the triggers go first."""
+    with sqlite3.connect(home / "sceau.db") as database:
+        for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+            database.execute(f'DROP TRIGGER "{name}"')
+        for statement in statements:
+            assert database.execute(statement).rowcount, statement
+    database.close()
+
+
+def a_file(home: Path, store: str) -> Path:
+    path = sorted(path for path in (home / store).rglob("*") if path.is_file())[0]
+    path.chmod(0o600)
+    return path
+
+
+ALL = ("chain", "records", "originals", "archives", "witnesses")
+
+
+def test_what_nobody_touched_holds_in_every_respect(home):
+    assert answers(home) == dict.fromkeys(ALL, True)
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        "UPDATE ledger SET root = zeroblob(32) WHERE sequence = 1",
+        "DELETE FROM ledger WHERE sequence = 7",
+        "UPDATE ledger_payload SET type = 'read' WHERE sequence = 1",
+    ],
+)
+def test_the_database_itself_refuses_to_change_the_ledger(home, act):
+    station = atwork.open_home(home)
+    with pytest.raises(DatabaseError, match="append-only"), station.database.writing() as session:
+        session.execute(sa.text(act))
+    assert answers(home) == dict.fromkeys(ALL, True)
+
+
+def test_a_payload_may_be_erased_with_its_salt_and_the_chain_still_holds(home):
+    station = atwork.open_home(home)
+    with station.database.writing() as session:
+        session.execute(sa.text("DELETE FROM ledger_payload WHERE sequence = 7"))
+    assert answers(home) == dict.fromkeys(ALL, True)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE ledger SET entry = replace(entry, 'judged', 'jugged') WHERE sequence = 1",
+        'UPDATE ledger_payload SET body = \'{"verdict":"conform"}\' WHERE sequence = 1',
+        "UPDATE ledger SET root = zeroblob(32) WHERE sequence = 3",
+        "DELETE FROM ledger WHERE sequence = 2",
+    ],
+    ids=["entry", "payload", "root", "gap"],
+)
+def test_an_entry_altered_or_taken_out_breaks_the_chain(home, statement):
+    behind_the_back(home, statement)
+    assert answers(home) == {"chain": False}
+
+
+def test_a_tail_that_is_cut_off_is_missed_by_records_and_witnesses(home):
+    behind_the_back(home, "DELETE FROM ledger_payload WHERE sequence > 5", "DELETE FROM ledger WHERE sequence > 5")
+    assert answers(home) == dict.fromkeys(ALL, True) | {"records": False, "witnesses": False}
+
+
+@pytest.mark.parametrize(("store", "name"), [("archive", "archives"), ("originals", "originals")])
+def test_a_changed_file_and_a_missing_one_are_named(home, store, name):
+    path = a_file(home, store)
+    path.write_bytes(path.read_bytes() + b"\n")
+    assert answers(home)[name] is False
+    path.unlink()
+    assert answers(home)[name] is False
+
+
+def test_an_archive_smuggled_into_the_records_has_no_entry(home):
+    behind_the_back(
+        home,
+        "INSERT INTO archive SELECT replace(sha256, substr(sha256, 1, 4), 'beef'), document_id, 2, size, attached, level, practice, checks,"
+        " sealed_at FROM archive LIMIT 1",
+    )
+    assert answers(home)["records"] is False
+
+
+def test_a_log_that_was_written_anew_is_contradicted_by_the_heads_in_the_sealed_files(home):
+    """Every entry again, each with a fresh salt: a chain without a flaw, and yet not the one that the archives have seen."""
+    station = atwork.open_home(home)
+    with station.database.reading() as session:
+        old = [(row.entry, payload) for row, payload in zip(written_entries(session, "essai"), _payloads(station), strict=True)]
+    behind_the_back(home, "DELETE FROM ledger_payload", "DELETE FROM ledger")
+    with station.database.writing() as session:
+        for entry, payload in old:
+            append_event(session, _event(entry, payload))
+    with station.database.reading() as session:
+        assert verify_ledger(session)["essai"].size == len(old)
+    assert answers(home) == dict.fromkeys(ALL, True) | {"witnesses": False}
+
+
+def _payloads(station: Workstation) -> list[LedgerPayload]:
+    with station.database.reading() as session:
+        return session.query(LedgerPayload).order_by(LedgerPayload.sequence).all()
+
+
+def _event(entry: bytes, payload: LedgerPayload):
+    import json
+
+    from sealing.ledger import Actor, ActorKind, Event
+
+    told = json.loads(entry)
+    actor = Actor("system", ActorKind.SYSTEM)
+    return Event(payload.entity, payload.type, told["objects"], actor, payload.at, "system", json.loads(payload.body))
+
+
+def test_an_archive_that_is_no_pdf_any_more_is_an_answer_and_no_traceback(home):
+    a_file(home, "archive").write_bytes(b"not a PDF")
+    found = answers(home)
+    assert (found["archives"], found["witnesses"]) == (False, False)
+
+
+def test_an_empty_installation_holds(tmp_path):
+    assert all(answers(tmp_path).values())
+
+
+def test_ledger_rows_are_read_back_as_they_were_written(sound):
+    station = atwork.open_home(sound)
+    with station.database.reading() as session:
+        rows = session.query(LedgerRow).order_by(LedgerRow.sequence).all()
+    assert [row.sequence for row in rows] == list(range(8))
