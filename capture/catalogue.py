@@ -297,7 +297,11 @@ CATALOGUE: dict[str, Entry] = {
         "Ce fichier n’a pas pu être pris ({measured}). Rien n’a changé : il est là où il était. Donnez un fichier ordinaire et lisible.",
         "This file could not be taken in ({measured}). Nothing was changed: it is where it was. Give an ordinary, readable file.",
     ),
-    "work-stopped": Entry(BLOCKING, None, HOUSE, "{measured}", "{measured}"),
+    "work-stopped": Entry(
+        BLOCKING, None, HOUSE,
+        "Le document est au coffre, mais le travail s’est arrêté : {measured}",
+        "The document is in the vault, but the work on it stopped: {measured}",
+    ),
 }  # fmt: skip
 
 

@@ -5,7 +5,6 @@ import os
 import threading
 import time
 from collections.abc import Callable
-from datetime import timedelta
 from functools import partial
 
 from capture.watch import Hint
@@ -14,12 +13,12 @@ from station.pipeline import Pipeline
 from station.problems import problem_of
 from station.reception import Reception
 from station.records import documents
+from station.records.documents import DEAD_AFTER
 from station.tidy import empty_processed
 from station.workstation import Workstation
 
 log = logging.getLogger("sceau.running")
 BEAT_SECONDS = 2.0
-DEAD_AFTER = timedelta(seconds=15)
 SWEEP_SECONDS = 0.3
 TIDY_SECONDS = 60.0
 

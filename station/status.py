@@ -4,8 +4,8 @@ from dataclasses import asdict
 from typing import Any
 
 from station.records import documents
+from station.records.documents import DEAD_AFTER
 from station.records.ledger import entities, tree_of
-from station.running import DEAD_AFTER
 from station.workstation import Workstation
 
 

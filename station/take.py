@@ -18,7 +18,6 @@ from station.reception import take_path
 from station.records import documents
 from station.records.intake import Received
 from station.records.tables import Document, State
-from station.running import Running
 from station.slots import hold_slot
 from station.workstation import Workstation
 
@@ -107,6 +106,9 @@ def _somebody_works(workstation: Workstation) -> Iterator[None]:
     if any(worker.kind in ("serve", "work") and _is_running(worker.pid) for worker in living):
         yield
         return
+    # Half a second of imports that a running worker or a duplicate does not need.
+    from station.running import Running
+
     with hold_slot(workstation.home, "take") as executor:
         running = Running(workstation, "take", executor, watch=False)
         running.start()

@@ -268,6 +268,9 @@ def note_emptied(session: Session, arrival_ids: Sequence[int], at: datetime) -> 
 
 # --- workers ------------------------------------------------------------------------------------
 
+DEAD_AFTER = timedelta(seconds=15)
+"""Without a heartbeat for so long, a worker's documents are given to the living."""
+
 
 def beat(session: Session, executor: str, kind: str, pid: int, at: datetime) -> None:
     """One heartbeat."""
