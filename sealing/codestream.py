@@ -453,11 +453,12 @@ def deflate_raster(raster: Raster) -> Coding:
 
 
 def _deflate_averaged(samples: npt.NDArray[np.generic]) -> bytes:
-    # Run lengths are ten times cheaper than matching and no larger on scanner noise; on clean, repetitive pages matching wins.
+    # Letters alone (Huffman) or run lengths are ten times cheaper than matching and smaller on scanner noise; on clean pages matching wins.
     middle = max(0, samples.shape[0] // 2 - SAMPLE_ROWS // 2)
     trial = filter_average(samples[middle : middle + SAMPLE_ROWS], None)
-    sizes = {strategy: len(_deflate([trial], strategy)) for strategy in (zlib.Z_RLE, zlib.Z_DEFAULT_STRATEGY)}
-    best = zlib.Z_DEFAULT_STRATEGY if sizes[zlib.Z_DEFAULT_STRATEGY] < 0.9 * sizes[zlib.Z_RLE] else zlib.Z_RLE
+    sizes = {each: len(_deflate([trial], each)) for each in (zlib.Z_HUFFMAN_ONLY, zlib.Z_RLE, zlib.Z_DEFAULT_STRATEGY)}
+    cheap = min((zlib.Z_HUFFMAN_ONLY, zlib.Z_RLE), key=sizes.__getitem__)
+    best = zlib.Z_DEFAULT_STRATEGY if sizes[zlib.Z_DEFAULT_STRATEGY] < 0.9 * sizes[cheap] else cheap
     starts = range(0, samples.shape[0], SAMPLE_ROWS)
     bands = (filter_average(samples[y : y + SAMPLE_ROWS], samples[y - 1] if y else None) for y in starts)
     return _deflate(bands, best)
