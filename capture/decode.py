@@ -20,7 +20,7 @@ import pikepdf
 import pypdfium2 as pdfium
 from PIL import Image
 
-from capture import markers, pdfpages
+from capture import ifd, markers, pdfpages
 from capture.catalogue import finding
 from capture.coding import Caps
 from capture.findings import Finding
@@ -224,10 +224,14 @@ def _declared_palette(image: Image.Image, page: Page) -> bytes:
 
 
 def _decode_tiff(path: Path, page: Page) -> Raster:
-    """Pillow seeks to the directory and reads its strips only. It applies the orientation, which is taken back."""
+    """Pillow, on the page alone where the file has others. It applies the orientation, which is taken back."""
     if page.bits == 16 and page.channels > 1:
         return Raster(_deep_tiff(path, page), 16, page.model)
-    raster = _pillow(path, page, page.index)
+    if page.index and page.bits <= 8:
+        with path.open("rb") as file:
+            raster = _pillow(io.BytesIO(ifd.lone_page(file, path.stat().st_size, page.index)), page)
+    else:
+        raster = _pillow(path, page, page.index)
     samples = np.ascontiguousarray(unturn(raster.samples, page.orientation))
     return Raster(samples, raster.bits, raster.model, raster.palette, raster.icc)
 

@@ -6,6 +6,7 @@ One walk serves judging and the folder watcher: it reads directories only, stops
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import BinaryIO
 
 MAX_ENTRIES = 4096
@@ -72,6 +73,58 @@ def walk_directories(file: BinaryIO, size: int, base: int = 0) -> Iterator[Direc
         yield Directory(tags, number)
     if not seen:
         raise BrokenDirectory("truncated", "IFD 0: absent")
+
+
+_SHORTS = frozenset({254, 258, 259, 262, 266, 274, 277, 284, 296, 317, 320, 338, 339, 530, 531})
+_LONGS = frozenset({256, 257, 278, 292, 293, 322, 323})
+_RATIOS = frozenset({282, 283, 529, 532})
+_BLOBS = frozenset({347, 34675})
+_PIXELS = ((273, 279), (324, 325))
+"""Where strips or tiles are, and how long they are."""
+
+
+def lone_page(file: BinaryIO, size: int, index: int) -> bytes:
+    """One page of up to 8 bits per sample as a TIFF file of its own: the same coded bytes, and only the tags that decoding needs.
+
+    libtiff maps the file and looks at every directory before the one it is asked for: in a long file each page would touch more of it.
+    Raises BrokenDirectory.
+    """
+    directory = next((each for each in walk_directories(file, size) if each.number == index), None)
+    if directory is None:
+        raise BrokenDirectory("truncated", f"IFD {index}: absent")
+    form = _open_header(file, size, 0)[0]
+    entries: list[tuple[int, int, int, bytes]] = []
+    pixels: list[bytes] = []
+    for tag, values in sorted(directory.tags.items()):
+        if tag in _BLOBS and isinstance(values, bytes):
+            entries.append((tag, 7, len(values), values))
+        elif tag in _SHORTS | _LONGS:
+            letter, kind = ("H", 3) if tag in _SHORTS else ("I", 4)
+            entries.append((tag, kind, len(values), struct.pack(f"<{len(values)}{letter}", *map(int, values))))
+        elif tag in _RATIOS:
+            entries.append((tag, 5, len(values) // 2, struct.pack(f"<{len(values)}I", *map(int, values))))
+    for where, length in _PIXELS:
+        starts, lengths = directory.many(where), directory.many(length)
+        if starts:
+            pixels = [_take(file, form, start, count) for start, count in zip(starts, lengths, strict=False)]
+            counts = [len(part) for part in pixels]
+            entries += [(where, 4, len(counts), b""), (length, 4, len(counts), struct.pack(f"<{len(counts)}I", *counts))]
+    return _write_page(sorted(entries), pixels)
+
+
+def _write_page(entries: list[tuple[int, int, int, bytes]], pixels: list[bytes]) -> bytes:
+    """A little-endian TIFF of one directory: header, directory, values, pixels. An entry without bytes is to hold the pixels' offsets."""
+    values_at = 8 + 2 + 12 * len(entries) + 4
+    sizes = [4 * count if not data else len(data) for _, _, count, data in entries]
+    pixels_at = values_at + sum(size + size % 2 for size in sizes if size > 4)
+    offsets = list(accumulate(map(len, pixels), initial=pixels_at))[:-1]
+    directory, values = [struct.pack("<H", len(entries))], b""
+    for (tag, kind, count, data), size in zip(entries, sizes, strict=True):
+        raw = data or struct.pack(f"<{count}I", *offsets)
+        inline = raw.ljust(4, b"\0") if size <= 4 else struct.pack("<I", values_at + len(values))
+        directory.append(struct.pack("<HHI", tag, kind, count) + inline)
+        values += raw + b"\0" * (size % 2) if size > 4 else b""
+    return b"".join([b"II*\0", struct.pack("<I", 8), *directory, b"\0" * 4, values, *pixels])
 
 
 def _open_header(file: BinaryIO, size: int, base: int) -> tuple[_Form, int]:

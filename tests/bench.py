@@ -207,7 +207,7 @@ def bench(folder: Path) -> dict[str, dict[str, float]]:
     """All measurements, by name."""
     page = papers.draw_page(size=papers.A4, noise=3.0)
     png = papers.write_png(folder / "a4.png", page)
-    tiff = papers.write_tiff(folder / "a4.tif", [page], "lzw")
+    tiff = papers.write_tiff(folder / "a4.tif", page)
     chain = Chain(folder)
     english = ReaderOptions(reader=Reader.TESSERACT, languages=("eng",))
     return {

@@ -18,7 +18,7 @@ from PIL import Image, ImageOps
 
 from capture.coding import examine
 from capture.decode import Undecodable, decode, turn, unturn, upright
-from capture.raster import Raster
+from capture.raster import Raster, fingerprint
 from capture.scan import Model
 
 PAPER = draw_page(size=(421, 363))  # Odd sides: rows end inside a byte, tiles stick out.
@@ -237,3 +237,21 @@ def test_upright_is_grey_or_colour_of_eight_bits(tmp_path):
     shown = upright(rasters(tmp_path / "cmyk.tif")[0])
     assert (shown.shape, shown.dtype) == ((*PAPER.shape[:2], 3), np.uint8)
     assert upright(rasters(write_tiff(tmp_path / "g4.tif", PAPER, "group4"))[0]).max() == 255
+
+
+@pytest.mark.parametrize("compression", [None, "tiff_lzw", "tiff_adobe_deflate", "packbits", "jpeg", "group3", "group4"])
+def test_a_page_of_a_long_tiff_is_decoded_alone_as_it_would_be_first(tmp_path, compression):
+    other = np.ascontiguousarray(PAPER[::-1])
+    alone = rasters(write_tiff(tmp_path / "one.tif", other, compression))[0]
+    among = rasters(write_tiff(tmp_path / "many.tif", [PAPER, PAPER, other], compression))[2]
+    assert fingerprint(among) == fingerprint(alone)
+
+
+@pytest.mark.parametrize("form", [{"big_endian": True}, {"big": True, "tiled": True}, {"compression": "zlib", "predictor": True}])
+def test_a_later_page_keeps_its_samples_in_any_form_of_tiff(tmp_path, form):
+    path = write_special_tiff(tmp_path / "a.tif", PAPER, **form)
+    with tifffile.TiffWriter(path, append=True, bigtiff=form.get("big", False)) as file:
+        options = {"tile": (256, 256)} if form.get("tiled") else {"rowsperstrip": 64}
+        extra = {key: form[key] for key in ("compression", "predictor") if key in form}
+        file.write(PAPER[::-1], photometric="rgb", metadata=None, resolution=(300, 300), **options, **extra)
+    assert np.array_equal(rasters(path)[1].samples, PAPER[::-1])
