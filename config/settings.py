@@ -127,10 +127,10 @@ def load_settings(environment: Mapping[str, str] = os.environ) -> Settings:
     """
     home = data_home(environment)
     file = home / FILE_NAME
-    text = file.read_text(encoding="utf-8") if file.exists() else example_text()
     try:
+        text = file.read_text(encoding="utf-8") if file.exists() else example_text()
         return Settings.model_validate({**tomllib.loads(text), "home": home})
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise Unusable(f"{file}: {error}") from error
     except ValidationError as error:
         first = error.errors()[0]

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from capture.catalogue import finding_json
+from capture.catalogue import finding, finding_json
 from capture.coding import Caps, examine
 from capture.decode import Undecodable, decode
 from capture.findings import Finding, Level
-from capture.scan import Page, Scan
+from capture.scan import Format, Page, Scan
 from conformity.checks import inspect_raster, judge_page, verdict
 from conformity.limits import Limits
 
@@ -33,6 +33,12 @@ def check_scan(path: Path, caps: Caps | None = None, limits: Limits | None = Non
         findings += judge_page(page, limits)
         findings += _look_at_pixels(path, scan, page, caps, limits, known=page.number in spoilt)
     return Check(scan, tuple(findings), verdict(findings))
+
+
+def not_checked(reason: str) -> Check:
+    """The answer for what cannot be opened as a file."""
+    found = finding("not-taken", measured=reason)
+    return Check(Scan(Format.UNKNOWN, 0, ()), (found,), verdict([found]))
 
 
 def _look_at_pixels(path: Path, scan: Scan, page: Page, caps: Caps, limits: Limits, *, known: bool) -> tuple[Finding, ...]:

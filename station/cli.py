@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,7 +19,9 @@ from uuid import uuid4
 import typer
 from rich.console import Console
 from rich.progress import track
+from rich.text import Text
 
+from capture.hotfolder import plain_name
 from config.logs import start_logs
 from config.settings import Settings, Station, Unusable, load_settings, write_example
 
@@ -77,9 +80,9 @@ def take(files: Files, station: str = "", as_json: AsJson = False) -> None:
             nonlocal worst
             worst = max(worst, {"held": 3, "failed": 4}.get(result.state, 0))
             if as_json:
-                print(json.dumps(result.as_json(), ensure_ascii=False), flush=True)
+                _print_json(result.as_json())
             else:
-                out.print(f"{result.state:9}  {result.file}  {result.sealed or result.message}", markup=False)
+                out.print(f"{result.state:9}  {plain_name(result.file)}  {result.sealed or result.message}", markup=False)
 
         take_files(open_workstation(settings), chosen, files, lambda: uuid4().hex, show, _progress(len(files)))
         raise typer.Exit(worst)
@@ -91,16 +94,17 @@ def check(files: Files, as_json: AsJson = False) -> None:
     with _settings() as settings:
         from capture.catalogue import message
         from config.options import caps_of, limits_of
-        from conformity.inspect import check_json, check_scan
+        from conformity.inspect import check_json, check_scan, not_checked
 
         conform = True
         for file in _steps(files, "check"):
-            checked = check_scan(file, caps_of(settings), limits_of(settings))
+            reason = _no_file(file)
+            checked = check_scan(file, caps_of(settings), limits_of(settings)) if reason is None else not_checked(reason)
             conform = conform and checked.verdict == "conform"
             if as_json:
-                print(json.dumps(check_json(file, checked, settings.language), ensure_ascii=False), flush=True)
+                _print_json(check_json(file, checked, settings.language))
                 continue
-            out.print(f"{checked.verdict:8}  {file}", markup=False)
+            out.print(f"{checked.verdict:8}  {plain_name(str(file))}", markup=False)
             for each in checked.findings:
                 out.print(f"          {each.level}: {message(each, settings.language)}", markup=False)
         raise typer.Exit(0 if conform else 3)
@@ -118,9 +122,9 @@ def read(files: Files, as_json: AsJson = False) -> None:
             result = read_file(file, caps_of(settings), reader_of(settings))
             worst = max(worst, 4 if result.trouble else 0)
             if as_json:
-                print(json.dumps(result.as_json(), ensure_ascii=False), flush=True)
+                _print_json(result.as_json())
                 continue
-            out.rule(str(file), align="left")
+            out.rule(Text(plain_name(str(file))), align="left")
             out.print(result.trouble or result.text, markup=False)
             for name, value in result.fields.items():
                 if value not in (None, []):
@@ -149,9 +153,11 @@ def verify(
         except (OSError, UnusableKey, ValueError) as error:
             raise typer.BadParameter(f"{pem}: {error}") from error
         for file in _steps(files or [], "verify"):
-            verification = verify_file(file, roots)
-            valid = valid and verification.valid
-            _show_checks(str(file), verification.valid, [(c.name, c.ok, c.detail) for c in verification.checks], as_json)
+            reason = _no_file(file)
+            checks = [("file", False, reason)] if reason else [(c.name, c.ok, c.detail) for c in verify_file(file, roots).checks]
+            holds = all(ok for _, ok, _ in checks)
+            valid = valid and holds
+            _show_checks(str(file), holds, checks, as_json)
         if ledger:
             from station.audit import audit_ledger
             from station.workstation import open_workstation
@@ -172,7 +178,7 @@ def status(as_json: AsJson = False) -> None:
 
         found = status_of(open_workstation(settings))
         if as_json:
-            print(json.dumps(found, ensure_ascii=False))
+            _print_json(found)
             return
         for name, value in found.items():
             out.print(f"{name:12} {_flat(value)}", markup=False)
@@ -200,12 +206,7 @@ def doctor(as_json: AsJson = False) -> None:
         for found in diagnose(settings):
             missing = missing or (found.needed and not found.ok)
             if as_json:
-                print(
-                    json.dumps(
-                        {"name": found.name, "ok": found.ok, "needed": found.needed, "detail": found.detail, "remedy": found.remedy},
-                        ensure_ascii=False,
-                    )
-                )
+                _print_json(asdict(found))
                 continue
             mark = "✓" if found.ok else "✗" if found.needed else "–"
             out.print(f"{mark} {found.name:14} {found.detail}" + (f"\n  → {found.remedy}" if found.remedy else ""), markup=False)
@@ -215,13 +216,19 @@ def doctor(as_json: AsJson = False) -> None:
 @contextmanager
 def _settings() -> Iterator[Settings]:
     """Settings, and words instead of a traceback for what a person can mend."""
+    from sqlalchemy.exc import DBAPIError
+
     from station.problems import problem_of
+    from station.records.database import NetworkFileSystem
 
     start_logs()
     try:
         yield load_settings(os.environ)
     except Unusable as error:
         err.print(f"Réglages inutilisables. {error}", markup=False)
+        raise typer.Exit(1) from error
+    except (DBAPIError, NetworkFileSystem) as error:
+        err.print(f"La base de données ne peut pas servir : {str(error).splitlines()[0]}. Lancez : sceau doctor", markup=False)
         raise typer.Exit(1) from error
     except (OSError, KeyboardInterrupt) as error:
         if isinstance(error, KeyboardInterrupt):
@@ -260,11 +267,28 @@ def _progress(total: int) -> Callable[[int], None]:
 def _show_checks(file: str, valid: bool, checks: list[tuple[str, bool, str]], as_json: bool) -> None:
     if as_json:
         listed = [{"name": name, "ok": ok, "detail": detail} for name, ok, detail in checks]
-        print(json.dumps({"file": file, "valid": valid, "checks": listed}, ensure_ascii=False), flush=True)
+        _print_json({"file": file, "valid": valid, "checks": listed})
         return
-    out.print(f"{'✓' if valid else '✗'} {file}", markup=False)
+    out.print(f"{'✓' if valid else '✗'} {plain_name(file)}", markup=False)
     for name, ok, detail in checks:
         out.print(f"  {'✓' if ok else '✗'} {name}: {detail}", markup=False)
+
+
+def _print_json(value: dict[str, Any]) -> None:
+    """One object on one line; a file name that is no UTF-8 is written with JSON's own escapes."""
+    text = json.dumps(value, ensure_ascii=False)
+    print(text if text.isascii() or _is_unicode(text) else json.dumps(value), flush=True)
+
+
+def _is_unicode(text: str) -> bool:
+    return not any("\ud800" <= letter <= "\udfff" for letter in text)
+
+
+def _no_file(file: Path) -> str | None:
+    """Why there is nothing to open; a pipe would be waited for without end."""
+    if file.is_file():
+        return None
+    return "not a regular file" if file.exists() else "no such file"
 
 
 def _flat(value: Any) -> str:

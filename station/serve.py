@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import secrets
+import signal
 import socket
 import time
 from collections.abc import Callable
@@ -50,6 +51,9 @@ def _run(workstation: Workstation, executor: str, listener: socket.socket, say: 
         say(f"Station « {station.name} » : déposez un scan dans {settings.folder_of(station)}")
     try:
         server = uvicorn.Server(uvicorn.Config(web, log_level="warning", timeout_graceful_shutdown=5))
+        for number in (signal.SIGTERM, signal.SIGINT):
+            # uvicorn ends by raising again the signal that ended it; that must not end us before the worker has stopped.
+            signal.signal(number, lambda *_: None)
         server.run(sockets=[listener])
     finally:
         say("Arrêt : les documents en cours finissent ou reprendront au prochain démarrage ; rien n'est perdu.")
