@@ -99,7 +99,8 @@ def check(files: Files, as_json: AsJson = False) -> None:
         conform = True
         for file in _steps(files, "check"):
             reason = _no_file(file)
-            checked = check_scan(file, caps_of(settings), limits_of(settings)) if reason is None else not_checked(reason)
+            with _openable(file) as path:
+                checked = check_scan(path, caps_of(settings), limits_of(settings)) if reason is None else not_checked(reason)
             conform = conform and checked.verdict == "conform"
             if as_json:
                 _print_json(check_json(file, checked, settings.language))
@@ -154,7 +155,8 @@ def verify(
             raise typer.BadParameter(f"{pem}: {error}") from error
         for file in _steps(files or [], "verify"):
             reason = _no_file(file)
-            checks = [("file", False, reason)] if reason else [(c.name, c.ok, c.detail) for c in verify_file(file, roots).checks]
+            with _openable(file) as path:
+                checks = [("file", False, reason)] if reason else [(c.name, c.ok, c.detail) for c in verify_file(path, roots).checks]
             holds = all(ok for _, ok, _ in checks)
             valid = valid and holds
             _show_checks(str(file), holds, checks, as_json)
@@ -289,6 +291,16 @@ def _no_file(file: Path) -> str | None:
     if file.is_file():
         return None
     return "not a regular file" if file.exists() else "no such file"
+
+
+@contextmanager
+def _openable(file: Path) -> Iterator[Path]:
+    """A path to the file that every library can open: some take no name that is not UTF-8."""
+    if _is_unicode(str(file)):
+        yield file
+        return
+    with file.open("rb") as opened:
+        yield Path(f"/proc/self/fd/{opened.fileno()}")
 
 
 def _flat(value: Any) -> str:

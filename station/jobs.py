@@ -5,6 +5,7 @@ and their checkpoint commit in one transaction.
 """
 
 import logging
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,7 +70,14 @@ class Engine:
 
     def stop(self, patience_seconds: int = 20) -> None:
         """Let running documents finish for a while; what does not is recovered at the next start."""
-        DBOS.destroy(workflow_completion_timeout_sec=patience_seconds, destroy_registry=True)
+        deadline = time.monotonic() + 0.5
+        while (busy := self._is_busy()) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        # DBOS itself looks only once a second, the first time after a second.
+        DBOS.destroy(workflow_completion_timeout_sec=patience_seconds if busy else 0, destroy_registry=True)
+
+    def _is_busy(self) -> bool:
+        return bool(DBOS.list_workflows(executor_id=self._executor, status="PENDING", limit=1, load_input=False, load_output=False))
 
     def enqueue(self, story: str, document_id: str, attempt: int) -> None:
         """Queue one attempt of a story on a document; the same attempt twice is one workflow."""
