@@ -1,0 +1,143 @@
+"""What differs between two installations is one file that says everything, and everything that may go wrong has words."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+from pydantic import BaseModel
+
+from capture.catalogue import CATALOGUE
+from config.options import caps_of, limits_of, reader_of
+from config.settings import Settings, Station, Unusable, data_home, example_text, load_settings, write_example
+from ocr.engines import Reader
+from station import problems
+from station.problems import PROBLEMS, problem_of
+
+NOT_WRITTEN = {"home", "database_url"}
+"""Comes from the environment; stands in the example as a comment."""
+
+
+def keys_of(model: type[BaseModel], before: str = "") -> set[str]:
+    keys: set[str] = set()
+    for name, field in model.model_fields.items():
+        kind = field.annotation
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            keys |= keys_of(kind, f"{before}{name}.")
+        elif name == "stations":
+            keys |= keys_of(Station, "station.")
+        else:
+            keys.add(before + name)
+    return keys
+
+
+def written_keys(table: dict[str, object], before: str = "") -> set[str]:
+    keys: set[str] = set()
+    for name, value in table.items():
+        inner = value[0] if isinstance(value, list) else value
+        keys |= written_keys(inner, f"{before}{name}.") if isinstance(inner, dict) else {before + name}
+    return keys
+
+
+def test_every_setting_stands_in_the_example_and_nothing_else_does():
+    assert written_keys(tomllib.loads(example_text())) == keys_of(Settings) - NOT_WRITTEN
+    assert "database_url" in example_text()
+
+
+def test_every_line_of_the_example_is_its_default(tmp_path):
+    told = Settings.model_validate({**tomllib.loads(example_text()), "home": tmp_path})
+    bare = Settings(home=tmp_path)
+    assert told.model_copy(update={"stations": ()}) == bare.model_copy(update={"stations": ()})
+    (demo,), (default,) = told.stations, bare.stations
+    assert (told.folder_of(demo), demo.model_copy(update={"folder": None})) == (bare.folder_of(default), default)
+
+
+def test_the_example_is_written_once_and_then_belongs_to_its_owner(tmp_path):
+    file = write_example(tmp_path)
+    file.write_text('language = "en"\n', encoding="utf-8")
+    assert write_example(tmp_path).read_text(encoding="utf-8") == 'language = "en"\n'
+    assert load_settings({"SCEAU_HOME": str(tmp_path)}).language == "en"
+
+
+def test_without_a_file_the_shipped_settings_are_in_force(tmp_path):
+    assert load_settings({"SCEAU_HOME": str(tmp_path)}).reading.engine == "rapidocr"
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("environment", [{}, {"SCEAU_HOME": ""}])
+def test_home_is_var_where_nothing_is_said(environment, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert data_home(environment) == tmp_path / "var"
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("[reading]\nengin = 'tesseract'", "reading.engin"),
+        ("[conformity]\nmin_dpi = -1", "conformity.min_dpi"),
+        ("[sealing]\nmode = 'real'", "sealing.mode"),
+        ("entity = 'a b'", "entity"),
+        ("[[station]]\nname = '../up'", "station.0.name"),
+        ("a = = 1", "line 1"),
+    ],
+)
+def test_a_wrong_setting_is_refused_with_file_and_key(tmp_path, text, named):
+    (tmp_path / "sceau.toml").write_text(text, encoding="utf-8")
+    with pytest.raises(Unusable, match=re.escape(named)) as caught:
+        load_settings({"SCEAU_HOME": str(tmp_path)})
+    assert str(tmp_path / "sceau.toml") in str(caught.value)
+
+
+def test_each_step_gets_its_own_options(tmp_path):
+    text = "[intake]\nmax_megapixels = 2\n[conformity]\nmin_dpi = 200\n[reading]\nengine = 'tesseract'\nlanguages = 'eng+fra'"
+    (tmp_path / "sceau.toml").write_text(text, encoding="utf-8")
+    settings = load_settings({"SCEAU_HOME": str(tmp_path)})
+    assert (caps_of(settings).max_pixels, limits_of(settings).min_dpi) == (2_000_000, 200)
+    assert (reader_of(settings).reader, reader_of(settings).languages) == (Reader.TESSERACT, ("eng", "fra"))
+
+
+def test_a_station_s_folder_is_its_own_or_lies_under_home(tmp_path):
+    settings = Settings(home=tmp_path)
+    assert settings.folder_of(Station(name="a")) == tmp_path / "stations" / "a"
+    assert settings.folder_of(Station(name="a", folder=Path("/srv/scans"))) == Path("/srv/scans")
+
+
+# --- words ---
+
+
+@pytest.mark.parametrize("code", CATALOGUE)
+def test_every_finding_has_words_in_both_languages(code):
+    entry = CATALOGUE[code]
+    assert entry.fr
+    assert entry.en
+    assert set(re.findall(r"{\w+}", entry.fr)) == set(re.findall(r"{\w+}", entry.en)) <= {"{measured}", "{limit}"}
+
+
+@pytest.mark.parametrize("code", PROBLEMS)
+def test_every_problem_says_what_happened_that_nothing_is_lost_and_what_to_do(code):
+    problem = PROBLEMS[code]
+    assert all((problem.happened, problem.todo, problem.happened_en, problem.todo_en))
+    assert problem.safe or code == "vault-damaged"
+    assert problem.words("fr") != problem.words("en")
+
+
+def test_every_trouble_that_has_a_name_has_its_problem():
+    assert set(problems._BY_NAME.values()) <= set(PROBLEMS)
+
+
+def test_a_full_disk_is_known_whoever_says_it():
+    import errno
+    import sqlite3
+
+    from sqlalchemy.exc import OperationalError
+
+    from capture.originals import DiskFull
+
+    full = (
+        OSError(errno.ENOSPC, "x"),
+        OSError(errno.EDQUOT, "x"),
+        DiskFull("x"),
+        OperationalError("x", {}, sqlite3.OperationalError("database or disk is full")),
+    )
+    assert {problem_of(error).code for error in full} == {"disk-full"}
+    assert problem_of(OSError(errno.EIO, "x")).code == "unexpected"
