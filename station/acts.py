@@ -36,7 +36,7 @@ def is_electronic(document: Document) -> bool:
 def can_treat(document: Document) -> bool:
     """Whether what holds the document is about its image (or that it is no scan), so that it may be worked with its original kept."""
     blocking = [row for row in document.findings if row.level == Level.BLOCKING]
-    return bool(document.pages) and document.problem is None and all(may_go_on(row.code) for row in blocking)
+    return bool(document.pages) and document.problem in (None, "cannot-archive") and all(may_go_on(row.code) for row in blocking)
 
 
 def may_go_on(code: str) -> bool:

@@ -3,16 +3,18 @@
 import ctypes
 import multiprocessing
 import os
+import pickle
 import resource
 import signal
 import threading
 from collections.abc import Callable
+from concurrent.futures import CancelledError
 from concurrent.futures import TimeoutError as FutureTimeout
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
-from pebble import ProcessExpired, ProcessPool
+from pebble import ProcessExpired, ProcessFuture, ProcessPool
 
 from config.logs import start_logs
 
@@ -31,6 +33,10 @@ class PoisonPage(Exception):
     """The same work ended its process several times."""
 
 
+class Stopped(Exception):
+    """The children were told to end while this work waited for one."""
+
+
 @dataclass(slots=True)
 class Children:
     """A few processes of one kind, started when first needed and kept warm."""
@@ -41,42 +47,71 @@ class Children:
     preload: tuple[str, ...] = ()
     """Modules that the forkserver imports once for all children."""
     _pool: ProcessPool | None = None
+    _waited_for: set[ProcessFuture] = field(default_factory=set)
+    _stopped: bool = False
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def run(self, function: Callable[P, R], seconds: float, *args: P.args, **kwargs: P.kwargs) -> R:
         """The function's result, worked in a child within `seconds` of its start there.
 
-        Raises OverBudget, PoisonPage, or what the function raised.
+        Raises OverBudget, PoisonPage, Stopped, or what the function raised.
         """
         for _ in range(DEATHS):
+            future = self._schedule(function, args, kwargs, seconds)
             try:
-                result: R = self._ready().schedule(function, args=args, kwargs=kwargs, timeout=seconds).result()
+                result: R = future.result()
                 return result
+            except CancelledError as error:
+                raise Stopped from error
             except (FutureTimeout, TimeoutError) as error:
                 raise OverBudget(f"{getattr(function, '__name__', function)}: {seconds:.0f} s") from error
             except (ProcessExpired, BrokenProcessPool, MemoryError):
                 continue
+            finally:
+                self._waited_for.discard(future)
         raise PoisonPage(f"{getattr(function, '__name__', function)}: {DEATHS}")
 
     def begin(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> None:
         """Start the work in a child and do not wait for it."""
-        self._ready().schedule(function, args=args, kwargs=kwargs)
+        self._waited_for.discard(self._schedule(function, args, kwargs, None))
 
     def stop(self) -> None:
-        """End all children."""
+        """End all children, for good; whoever waits for one is told so."""
         with self._lock:
+            self._stopped = True
+            # Pebble resolves none of the futures of a pool that is stopped: their waiters would wait for ever.
+            for future in list(self._waited_for):
+                future.cancel()
             if self._pool is not None:
                 self._pool.stop()
                 self._pool.join()
                 self._pool = None
 
-    def _ready(self) -> ProcessPool:
+    def _schedule(
+        self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], seconds: float | None
+    ) -> ProcessFuture:
         with self._lock:
+            if self._stopped:
+                raise Stopped
             if self._pool is None or not self._pool.active:
                 context = multiprocessing.get_context("forkserver")
                 context.set_forkserver_preload(list(self.preload))
                 self._pool = ProcessPool(max_workers=self.count, initializer=_settle_child, initargs=(self.megabytes,), context=context)
-            return self._pool
+            future = self._pool.schedule(_run_portably, args=(function, args, kwargs), timeout=seconds)
+            self._waited_for.add(future)
+            return future
+
+
+def _run_portably(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """In the child: an exception that the parent could not unpickle would break the pool, and the work of others with it."""
+    try:
+        return function(*args, **kwargs)
+    except Exception as error:
+        try:
+            pickle.loads(pickle.dumps(error))  # noqa: S301 our own, made a line above
+        except Exception:  # noqa: BLE001 unpickling may raise anything
+            raise RuntimeError(repr(error)) from None
+        raise
 
 
 def _settle_child(megabytes: int) -> None:

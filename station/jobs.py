@@ -6,7 +6,7 @@ and their checkpoint commit in one transaction.
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ParamSpec, TypeAlias, TypeVar, cast
@@ -68,20 +68,21 @@ class Engine:
         DBOS.launch()
         DBOS.register_queue(QUEUE, worker_concurrency=self._at_once, polling_interval_sec=0.1)
 
-    def stop(self, patience_seconds: int = 20) -> None:
-        """Let running documents finish for a while; what does not is recovered at the next start."""
-        deadline = time.monotonic() + 0.5
-        while (busy := self._is_busy()) and time.monotonic() < deadline:
-            time.sleep(0.02)
+    def stop(self, patience_seconds: int = 20) -> bool:
+        """Let running documents finish for a while; False where some did not, which a living worker or the next start takes up."""
+        deadline = time.monotonic() + patience_seconds
         # DBOS itself looks only once a second, the first time after a second.
-        DBOS.destroy(workflow_completion_timeout_sec=patience_seconds if busy else 0, destroy_registry=True)
+        while (busy := self._is_busy()) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        DBOS.destroy(workflow_completion_timeout_sec=0, destroy_registry=True)
+        return not busy
 
     def _is_busy(self) -> bool:
         return bool(DBOS.list_workflows(executor_id=self._executor, status="PENDING", limit=1, load_input=False, load_output=False))
 
     def enqueue(self, story: str, document_id: str, attempt: int) -> None:
         """Queue one attempt of a story on a document; the same attempt twice is one workflow."""
-        with SetWorkflowID(f"{story}-{document_id}-{attempt}"):
+        with SetWorkflowID(_name(story, document_id, attempt)):
             DBOS.enqueue_workflow(QUEUE, self._workflows[story], document_id, attempt)
 
     def take_over(self, dead_executor: str) -> int:
@@ -90,6 +91,18 @@ class Engine:
         for workflow in pending:
             DBOS.resume_workflow(workflow.workflow_id, queue_name=QUEUE)
         return len(pending)
+
+    def executors_at_work(self) -> set[str]:
+        """Everyone who has unfinished work, living or dead."""
+        pending = DBOS.list_workflows(status="PENDING", load_input=False, load_output=False)
+        return {workflow.executor_id for workflow in pending if workflow.executor_id}
+
+    def forgotten(self, story: str, attempts: Sequence[tuple[str, int]]) -> list[tuple[str, int]]:
+        """Of these (document, attempt), those that neither wait nor run: they broke off, or the engine's file was lost or restored."""
+        names = {_name(story, document_id, attempt): (document_id, attempt) for document_id, attempt in attempts}
+        found = DBOS.list_workflows(workflow_ids=list(names), load_input=False, load_output=False) if names else []
+        alive = {workflow.workflow_id for workflow in found if workflow.status in ("ENQUEUED", "PENDING", "DELAYED")}
+        return [pair for name, pair in names.items() if name not in alive]
 
     def _config(self, home: Path, serializer: DBOSPortableJSONSerializer) -> DBOSConfig:
         config: dict[str, Any] = {
@@ -101,12 +114,16 @@ class Engine:
             "use_listen_notify": False,
         }
         if self._database.url.startswith("sqlite"):
-            # A file of its own: it holds nothing that could not be queued again, and its polling never waits for the records.
+            # A file of its own, whose polling never waits for the records. It may be lost: what it forgot is queued again.
             config["system_database_url"] = f"sqlite:///{home / 'engine.db'}"
             config["system_database_engine"] = engine_file(home)
         else:
             config["system_database_url"] = self._database.url
         return cast(DBOSConfig, config)
+
+
+def _name(story: str, document_id: str, attempt: int) -> str:
+    return f"{story}-{document_id}-{attempt}"
 
 
 def _workflow(name: str, story: Story, rescue: Rescue, steps: Steps) -> Callable[[str, int], str]:

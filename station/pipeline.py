@@ -12,7 +12,6 @@ import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -117,7 +116,8 @@ class Pipeline:
         for name, work, note in stages:
             trouble = steps.work(name, self._guarded, work, job)
             if trouble is not None:
-                return str(steps.record(f"{name} trouble", partial(self._note_trouble, job=job, trouble=trouble)))
+                state = State(steps.record(f"{name} trouble", partial(self._note_trouble, job=job, trouble=trouble)))
+                break
             state = State(steps.record(f"{name} noted", partial(note, job=job)))
             if state in (State.HELD, State.FAILED):
                 break
@@ -295,7 +295,7 @@ class Pipeline:
             return finding("reading-over-budget", page=number, measured=f"> {max(seconds, 0):.0f} s", limit=limit)
         except (ReadingFailed, PoisonPage, Undecodable) as error:
             return finding("reading-failed", page=number, measured=str(error)[:300])
-        copy.unlink()
+        copy.unlink(missing_ok=True)
         return text
 
     def _note_read(self, session: Session, job: Job) -> State:
@@ -442,10 +442,8 @@ class Pipeline:
         append_event(session, Event(document.entity, kind, {**identity, **objects}, SYSTEM, self._workstation.clock(), "system", payload))
 
     def _clear(self, job: Job) -> None:
-        """Derived files are not needed once the outcome stands in the records."""
-        shutil.rmtree(job.folder, ignore_errors=True)
-        with suppress(OSError):
-            job.folder.parent.rmdir()
+        """Derived files, of this attempt and of those before it, are not needed once the outcome stands in the records."""
+        shutil.rmtree(job.folder.parent, ignore_errors=True)
 
 
 def physical_dpi(page: Page, limits: Limits) -> tuple[float, float]:

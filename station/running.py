@@ -14,6 +14,7 @@ from station.problems import problem_of
 from station.reception import Reception
 from station.records import documents
 from station.records.documents import DEAD_AFTER
+from station.slots import is_held
 from station.tidy import empty_processed
 from station.workstation import Workstation
 
@@ -21,6 +22,7 @@ log = logging.getLogger("sceau.running")
 BEAT_SECONDS = 2.0
 SWEEP_SECONDS = 0.3
 TIDY_SECONDS = 60.0
+RECALL_SECONDS = 20.0
 
 
 class Running:
@@ -46,6 +48,7 @@ class Running:
         self._beat()
         self._engine.start()
         self._spawn("sweep", self._sweep, SWEEP_SECONDS, self._due.wait)
+        self._spawn("recall", self._recall, RECALL_SECONDS, self._stopping.wait)
         self._spawn("beat", self._beat_and_bury, BEAT_SECONDS, self._stopping.wait)
         self._pipeline.warm_up()
         if self._receptions:
@@ -67,10 +70,12 @@ class Running:
             thread.join(timeout=10)
         if self._receptions:
             self._hint.close()
-        self._engine.stop()
+        finished = self._engine.stop()
         self._pipeline.stop()
-        with self._workstation.database.writing() as session:
-            documents.end_worker(session, self._executor)
+        if finished:
+            with self._workstation.database.writing() as session:
+                documents.end_worker(session, self._executor)
+        # Otherwise the row stays: silent, it tells the living whose work to take over.
 
     def _spawn(self, name: str, turn: Callable[[], object], seconds: float, wait: Callable[[float], object]) -> None:
         def loop() -> None:
@@ -83,7 +88,7 @@ class Running:
                     if problem.code == "unexpected":
                         log.exception("%s: a turn failed, the next one follows", name)
                     else:
-                        log.warning("%s: %s", name, problem.words())
+                        log.warning("%s: %s %s", name, problem.happened, problem.todo)
                     self._stopping.wait(1.0)
                 wait(seconds)
 
@@ -119,9 +124,22 @@ class Running:
     def _beat_and_bury(self) -> None:
         self._beat()
         with self._workstation.database.reading() as session:
-            dead = [worker.executor for worker in documents.dead_workers(session, self._workstation.clock(), DEAD_AFTER)]
-        for executor in dead:
+            known = {worker.executor for worker in documents.all_workers(session)}
+            silent = {worker.executor for worker in documents.dead_workers(session, self._workstation.clock(), DEAD_AFTER)}
+        # A worker without a row left work behind when its row was removed, or comes from a restored engine file.
+        for executor in silent | (self._engine.executors_at_work() - known - {self._executor}):
+            if is_held(self._workstation.home, executor):
+                continue  # Silent but living, as the kernel knows: it was suspended, or the clock was set.
             count = self._engine.take_over(executor)
             log.warning("worker %s is silent; %d documents taken over", executor, count)
             with self._workstation.database.writing() as session:
                 documents.end_worker(session, executor)
+
+    def _recall(self) -> None:
+        """Start over what the engine has forgotten: a story that broke off on a full disk, a lost engine file, a renamed step."""
+        with self._workstation.database.reading() as session:
+            queued = [(d.id, d.attempt) for d in documents.queued_documents(session)]
+        for document_id, attempt in self._engine.forgotten("document", queued):
+            with self._workstation.database.writing() as session:
+                if documents.start_over(session, document_id, attempt, self._workstation.clock()):
+                    log.warning("document %s: started over", document_id)

@@ -24,3 +24,15 @@ def hold_slot(home: Path, kind: str, count: int = 16) -> Iterator[str]:
             yield f"{kind}-{number}"
             return
     raise SlotTaken(kind)
+
+
+def is_held(home: Path, executor: str) -> bool | None:
+    """Whether a living process of this machine holds the slot, as the kernel knows; None where there is no such slot here."""
+    try:
+        with (home / "slots" / executor).open("r+") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return None
+    except BlockingIOError:
+        return True
+    return False

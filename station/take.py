@@ -1,9 +1,8 @@
 """`sceau take`: files that a person names are taken in now and waited for."""
 
-import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -18,11 +17,12 @@ from station.reception import take_path
 from station.records import documents
 from station.records.intake import Received
 from station.records.tables import Document, State
-from station.slots import hold_slot
+from station.slots import hold_slot, is_held
 from station.workstation import Workstation
 
 ALIVE = timedelta(seconds=8)
 POLL_SECONDS = 0.1
+ASK_SECONDS = 2.0
 OUTCOMES = {State.SEALED: "archived", State.HELD: "held", State.FAILED: "failed", State.SET_ASIDE: "held"}
 
 
@@ -61,23 +61,12 @@ def take_files(
 ) -> None:
     """Take all files in, then show each as it is done, in the order given; by the worker that beats, else in this process."""
     waiting: list[tuple[Path, Received | TakeResult]] = [(file, _receive(workstation, station, file, new_id())) for file in files]
-    if any(isinstance(received, Received) and not received.duplicate for _, received in waiting):
-        with _somebody_works(workstation):
-            _show_all(workstation, waiting, show, progress)
-    else:
-        _show_all(workstation, waiting, show, progress)
-
-
-def _show_all(
-    workstation: Workstation,
-    waiting: Iterable[tuple[Path, Received | TakeResult]],
-    show: Callable[[TakeResult], None],
-    progress: Callable[[int], None],
-) -> None:
-    for done, (file, received) in enumerate(waiting, 1):
-        result = _wait(workstation, file, received) if isinstance(received, Received) else received
-        progress(done)
-        show(result)
+    with ExitStack() as stack:
+        hands = Hands(workstation, stack)
+        for done, (file, received) in enumerate(waiting, 1):
+            result = _wait(workstation, file, received, hands) if isinstance(received, Received) else received
+            progress(done)
+            show(result)
 
 
 def _receive(workstation: Workstation, station: Station, file: Path, document_id: str) -> Received | TakeResult:
@@ -98,37 +87,41 @@ def refused(workstation: Workstation, file: Path, error: Exception) -> TakeResul
     return TakeResult(str(file), None, "failed", None, (found,), message(found, language), language)
 
 
-@contextmanager
-def _somebody_works(workstation: Workstation) -> Iterator[None]:
-    """Leave the work to a living worker, or do it here in a slot of this process' own."""
-    with workstation.database.reading() as session:
-        living = documents.living_workers(session, workstation.clock(), ALIVE)
-    if any(worker.kind in ("serve", "work") and _is_running(worker.pid) for worker in living):
-        yield
-        return
-    # Half a second of imports that a running worker or a duplicate does not need.
-    from station.running import Running
+class Hands:
+    """Whose hands the work is in: a living worker's, or, where there is none or it dies meanwhile, this process' own."""
 
-    with hold_slot(workstation.home, "take") as executor:
-        running = Running(workstation, "take", executor, watch=False)
+    def __init__(self, workstation: Workstation, stack: ExitStack) -> None:
+        self._workstation = workstation
+        self._stack = stack
+        self._own = False
+        self._asked = float("-inf")
+
+    def ensure(self) -> None:
+        """Ask, at most every two seconds, whether somebody works; else begin to."""
+        if self._own or time.monotonic() - self._asked < ASK_SECONDS:
+            return
+        self._asked = time.monotonic()
+        with self._workstation.database.reading() as session:
+            living = documents.living_workers(session, self._workstation.clock(), ALIVE)
+        # A worker of this machine that died a moment ago still has a young heartbeat; the kernel knows better.
+        if any(worker.kind in ("serve", "work") and is_held(self._workstation.home, worker.executor) is not False for worker in living):
+            return
+        # Half a second of imports that a running worker or a duplicate does not need.
+        from station.running import Running
+
+        running = Running(self._workstation, "take", self._stack.enter_context(hold_slot(self._workstation.home, "take")), watch=False)
         running.start()
-        try:
-            yield
-        finally:
-            running.stop()
+        self._stack.callback(running.stop)
+        self._own = True
 
 
-def _is_running(pid: int) -> bool:
-    """A worker on this machine that died a moment ago still has a young heartbeat; one on another machine cannot be asked."""
-    return Path(f"/proc/{pid}").exists() or not Path("/proc/self").exists() or os.environ.get("SCEAU_SHARED_WORKERS") == "1"
-
-
-def _wait(workstation: Workstation, file: Path, received: Received) -> TakeResult:
+def _wait(workstation: Workstation, file: Path, received: Received, hands: Hands) -> TakeResult:
     while True:
         with workstation.database.reading() as session:
             document = documents.get_document(session, received.document_id)
             if received.duplicate or document.state in OUTCOMES or document.try_at is not None:
                 return _result(workstation, file, document, received.duplicate)
+        hands.ensure()
         time.sleep(POLL_SECONDS)
 
 

@@ -2,7 +2,6 @@
 
 import hashlib
 import logging
-from collections.abc import Sequence
 from datetime import timedelta
 
 from capture.hotfolder import plain_name
@@ -21,20 +20,25 @@ def empty_processed(workstation: Workstation) -> int:
     now = workstation.clock()
     with workstation.database.reading() as session:
         arrivals = documents.to_empty(session, now - delay)
-    emptied = [arrival.id for arrival in arrivals if _proved(workstation, arrival) and _removed(arrival)]
+    damage = {arrival.id: _damage(workstation, arrival) for arrival in arrivals}
+    emptied = [arrival.id for arrival in arrivals if not damage[arrival.id] and _removed(arrival)]
+    for arrival in arrivals:
+        if damage[arrival.id]:
+            log.error("document %s: %s", arrival.document_id, damage[arrival.id])
+            with workstation.database.writing() as session:
+                documents.note_damaged(session, arrival.document_id, damage[arrival.id], now)
     if emptied:
         with workstation.database.writing() as session:
             documents.note_emptied(session, emptied, now)
     return len(emptied)
 
 
-def _proved(workstation: Workstation, arrival: Arrival) -> bool:
-    archives: Sequence[str] = [archive.sha256 for archive in arrival.document.archives]
-    return (
-        bool(archives)
-        and workstation.originals.verify(arrival.sha256) is Condition.SOUND
-        and all(workstation.archives.verify(sha256, ".pdf") is Condition.SOUND for sha256 in archives)
-    )
+def _damage(workstation: Workstation, arrival: Arrival) -> str:
+    """What is wrong with the kept bytes, read again; empty where nothing is."""
+    kept = [(workstation.originals, arrival.sha256, "")]
+    kept += [(workstation.archives, archive.sha256, ".pdf") for archive in arrival.document.archives]
+    conditions = {f"{sha256}{suffix}": vault.verify(sha256, suffix) for vault, sha256, suffix in kept}
+    return ", ".join(f"{name}: {found}" for name, found in conditions.items() if found is not Condition.SOUND)
 
 
 def _removed(arrival: Arrival) -> bool:

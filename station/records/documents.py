@@ -71,8 +71,28 @@ def due_documents(session: Session, now: datetime) -> list[Document]:
 
 def mark_queued(session: Session, story: str, document_id: str, attempt: int) -> None:
     """The engine has this attempt of the story ("document" or "reading") and will not lose it."""
-    values = {"queued": attempt} if story == "document" else {"try_at": None}
-    session.execute(sa.update(Document).where(Document.id == document_id).values(**values))
+    if story == "document":
+        session.execute(sa.update(Document).where(Document.id == document_id).values(queued=attempt))
+    else:
+        # Only this try: a quick one may have noted the next meanwhile.
+        session.execute(sa.update(Document).where(Document.id == document_id, Document.tries == attempt).values(try_at=None))
+
+
+def queued_documents(session: Session) -> list[Document]:
+    """Documents that the engine should be working on."""
+    return list(
+        session.scalars(sa.select(Document).where(Document.state.in_(OPEN_STATES), Document.queued >= Document.attempt).limit(1000))
+    )
+
+
+def start_over(session: Session, document_id: str, attempt: int, at: datetime) -> bool:
+    """A further attempt at a document whose last one the engine has forgotten; False where it moved on meanwhile."""
+    document = get_document(session, document_id)
+    if document.state not in OPEN_STATES or document.attempt != attempt or document.queued < attempt:
+        return False
+    move_document(document, State.RECEIVED, at)
+    document.attempt += 1
+    return True
 
 
 def retry_later(document: Document, problem: str, detail: str, at: datetime, delay: timedelta) -> None:
@@ -255,11 +275,24 @@ def to_empty(session: Session, before: datetime) -> list[Arrival]:
                 Arrival.moved_to.is_not(None),
                 Arrival.moved_to != "",
                 Arrival.emptied_at.is_(None),
+                sa.or_(Document.problem.is_(None), Document.problem != DAMAGED),
             )
             .options(selectinload(Arrival.document).selectinload(Document.archives))
+            .order_by(Arrival.arrived_at)
             .limit(200)
         )
     )
+
+
+DAMAGED = "vault-damaged"
+
+
+def note_damaged(session: Session, document_id: str, detail: str, at: datetime) -> None:
+    """What is kept no longer has its fingerprint: said on the document, whose file stays in processed/."""
+    document = get_document(session, document_id)
+    document.problem, document.problem_detail = DAMAGED, detail
+    document.changed_at = at
+    document.revision += 1
 
 
 def note_emptied(session: Session, arrival_ids: Sequence[int], at: datetime) -> None:
@@ -295,6 +328,10 @@ def end_worker(session: Session, executor: str) -> None:
 
 def living_workers(session: Session, now: datetime, patience: timedelta) -> list[Worker]:
     return list(session.scalars(sa.select(Worker).where(Worker.beat_at >= now - patience)))
+
+
+def all_workers(session: Session) -> list[Worker]:
+    return list(session.scalars(sa.select(Worker)))
 
 
 def dead_workers(session: Session, now: datetime, patience: timedelta) -> list[Worker]:
