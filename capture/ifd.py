@@ -1,11 +1,14 @@
 """TIFF directories, read from the file without its pixels (TIFF 6.0 §2, BigTIFF design of 2007); EXIF blocks too.
 
-One walk serves judging and the folder watcher: it reads directories only, stops at every cap and never trusts a count.
+One walk serves judging and the folder watcher: it reads directories only, and of these the tags that somebody asks for. It stops at
+every cap and never trusts a count.
 """
 
 import struct
-from collections.abc import Iterator
-from dataclasses import dataclass
+import sys
+from array import array
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import BinaryIO
 
@@ -13,9 +16,22 @@ MAX_ENTRIES = 4096
 """Tags per directory. Scanners write about twenty; BigTIFF would allow 2^64."""
 MAX_VALUES = 4_000_000
 """Values of one tag: a 300-megapixel page in one-row strips of one-pixel tiles stays far below."""
+MAX_TOLD = 32_000_000
+"""Values of all tags of a file: 2000 pages of A4 at 600 dpi in one-row strips have 28 million. Never more than the file has bytes, for an
+honest one keeps each value in a place of its own; a hostile one lets a thousand tags and directories point at the same place."""
+
+_SHORTS = frozenset({254, 258, 259, 262, 266, 274, 277, 284, 296, 317, 320, 338, 339, 530, 531})
+_LONGS = frozenset({256, 257, 278, 292, 293, 322, 323})
+_RATIOS = frozenset({282, 283, 529, 532})
+_BLOBS = frozenset({347, 34675})
+"""JPEG tables and the ICC profile: only their place is noted."""
+_PIXELS = ((273, 279), (324, 325))
+"""Where strips or tiles are, and how long they are."""
+_ASKED = _SHORTS | _LONGS | _RATIOS | {tag for pair in _PIXELS for tag in pair}
 
 _TYPES = {1: "B", 2: "c", 3: "H", 4: "I", 5: "II", 6: "b", 7: "B", 8: "h", 9: "i", 10: "ii", 11: "f", 12: "d", 13: "I", 16: "Q", 17: "q", 18: "Q"}  # fmt: skip  # noqa: E501
-"""Field types by number: struct letters; a rational has two."""
+"""Field types by number: letters of `struct` and `array`; a rational has two."""
+_NATIVE = "<" if sys.byteorder == "little" else ">"
 
 
 class BrokenDirectory(ValueError):
@@ -28,19 +44,25 @@ class BrokenDirectory(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Directory:
-    """One image file directory: tag number to values; a rational is two values in a row."""
+    """One image file directory: the tags that say how a page is coded, by number; a rational is two values in a row."""
 
-    tags: dict[int, tuple[float, ...] | bytes]
+    tags: dict[int, Sequence[float]]
+    """Packed as in the file: as Python numbers, four million offsets would take ten times the room."""
     number: int
+    blobs: dict[int, tuple[int, int]] = field(default_factory=dict)
+    """Where a tag's bytes lie in the file, and how many they are."""
 
     def whole(self, tag: int, default: int) -> int:
         """The first value as an integer."""
         values = self.tags.get(tag)
         return int(values[0]) if values else default
 
-    def many(self, tag: int) -> tuple[int, ...]:
+    def many(self, tag: int) -> Sequence[int]:
+        """All values; those of a tag that should hold integers and does not are cut to integers."""
         values = self.tags.get(tag, ())
-        return tuple(int(value) for value in values)
+        if isinstance(values, array) and values.typecode in "fd":
+            return tuple(int(value) for value in values)
+        return values  # type: ignore[return-value]
 
     def ratio(self, tag: int) -> float | None:
         """A rational that is finite and above zero, else None."""
@@ -60,27 +82,32 @@ class _Form:
     size: int
 
 
+@dataclass(slots=True)
+class _Budget:
+    """How many values a walk may still unpack."""
+
+    left: int
+
+    def spend(self, values: int) -> None:
+        self.left -= values
+        if self.left < 0:
+            raise BrokenDirectory("damaged", "IFD: valeurs partagées sans fin / values shared without end")
+
+
 def walk_directories(file: BinaryIO, size: int, base: int = 0) -> Iterator[Directory]:
     """Directories in the order of the chain. Raises BrokenDirectory; offsets count from `base`, `size` is the end of the file or block."""
     form, offset = _open_header(file, size, base)
+    budget = _Budget(min(MAX_TOLD, size))
     seen: set[int] = set()
     while offset:
         if offset in seen:
             raise BrokenDirectory("damaged", f"IFD {len(seen)}: boucle / loop")
         number = len(seen)
         seen.add(offset)
-        tags, offset = _read_directory(file, form, offset)
-        yield Directory(tags, number)
+        directory, offset = _read_directory(file, form, offset, number, budget)
+        yield directory
     if not seen:
         raise BrokenDirectory("truncated", "IFD 0: absent")
-
-
-_SHORTS = frozenset({254, 258, 259, 262, 266, 274, 277, 284, 296, 317, 320, 338, 339, 530, 531})
-_LONGS = frozenset({256, 257, 278, 292, 293, 322, 323})
-_RATIOS = frozenset({282, 283, 529, 532})
-_BLOBS = frozenset({347, 34675})
-_PIXELS = ((273, 279), (324, 325))
-"""Where strips or tiles are, and how long they are."""
 
 
 def lone_page(file: BinaryIO, size: int, index: int) -> bytes:
@@ -95,10 +122,9 @@ def lone_page(file: BinaryIO, size: int, index: int) -> bytes:
     form = _open_header(file, size, 0)[0]
     entries: list[tuple[int, int, int, bytes]] = []
     pixels: list[bytes] = []
-    for tag, values in sorted(directory.tags.items()):
-        if tag in _BLOBS and isinstance(values, bytes):
-            entries.append((tag, 7, len(values), values))
-        elif tag in _SHORTS | _LONGS:
+    entries += [(tag, 7, length, _take(file, form, where, length)) for tag, (where, length) in directory.blobs.items()]
+    for tag, values in directory.tags.items():
+        if tag in _SHORTS | _LONGS:
             letter, kind = ("H", 3) if tag in _SHORTS else ("I", 4)
             entries.append((tag, kind, len(values), struct.pack(f"<{len(values)}{letter}", *map(int, values))))
         elif tag in _RATIOS:
@@ -140,46 +166,68 @@ def _open_header(file: BinaryIO, size: int, base: int) -> tuple[_Form, int]:
     return _Form(order, big, base, size), offset
 
 
-def _read_directory(file: BinaryIO, form: _Form, offset: int) -> tuple[dict[int, tuple[float, ...] | bytes], int]:
+def _read_directory(file: BinaryIO, form: _Form, offset: int, number: int, budget: _Budget) -> tuple[Directory, int]:
+    """The directory, and the offset of the next one. Every tag must lie inside the file; only those that are asked for are read."""
     count_form, entry_size, next_form = ("Q", 20, "Q") if form.big else ("H", 12, "I")
     count = _unpack(file, form, form.base + offset, form.order + count_form)[0]
     if count > MAX_ENTRIES:
         raise BrokenDirectory("damaged", f"IFD: {count} tags")
+    budget.spend(1 + count)
     start = form.base + offset + struct.calcsize(form.order + count_form)
     body = _take(file, form, start, count * entry_size)
-    tags: dict[int, tuple[float, ...] | bytes] = {}
+    directory = Directory({}, number)
     for i in range(count):
-        entry = body[i * entry_size : (i + 1) * entry_size]
-        tag, kind = struct.unpack(form.order + "HH", entry[:4])
-        values = _read_values(file, form, entry, kind)
-        if values is not None:
-            tags[tag] = values
+        entry = _read_entry(form, body[i * entry_size : (i + 1) * entry_size], start + i * entry_size)
+        if entry is None:
+            continue
+        if entry.tag in _BLOBS and entry.letters in "Bc":
+            directory.blobs[entry.tag] = (entry.where, entry.length)
+        elif entry.tag in _ASKED:
+            budget.spend(entry.count)
+            directory.tags[entry.tag] = _read_values(file, form, entry)
     following = _unpack(file, form, start + count * entry_size, form.order + next_form)[0]
-    return tags, following
+    return directory, following
 
 
-def _read_values(file: BinaryIO, form: _Form, entry: bytes, kind: int) -> tuple[float, ...] | bytes | None:
-    """None for a type that TIFF does not know: readers must skip it (TIFF 6.0 §2)."""
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """A tag, and where its values lie."""
+
+    tag: int
+    letters: str
+    count: int
+    """A rational counts twice."""
+    where: int
+    length: int
+
+
+def _read_entry(form: _Form, entry: bytes, at: int) -> _Entry | None:
+    """None for a type that TIFF does not know: readers must skip it (TIFF 6.0 §2). `at` is the entry's own place."""
+    tag, kind = struct.unpack(form.order + "HH", entry[:4])
     letters = _TYPES.get(kind)
     if letters is None:
         return None
     width = 8 if form.big else 4
-    count = struct.unpack(form.order + ("Q" if form.big else "I"), entry[4 : 4 + width])[0]
-    length = count * struct.calcsize(form.order + letters)
+    number = form.order + ("Q" if form.big else "I")
+    count = struct.unpack(number, entry[4 : 4 + width])[0]
     if count > MAX_VALUES:
-        if kind in (1, 2, 7):
+        if letters in "Bc":
             return None  # A large private blob says nothing about how the page is coded.
         raise BrokenDirectory("damaged", f"tag: {count} values")
-    inline = entry[4 + width :]
-    if length <= width:
-        raw = inline[:length]
-    else:
-        where = struct.unpack(form.order + ("Q" if form.big else "I"), inline)[0]
-        raw = _take(file, form, form.base + where, length)
-    if kind in (1, 2, 7):
+    length = count * struct.calcsize(form.order + letters)
+    where = at + 4 + width if length <= width else form.base + struct.unpack(number, entry[4 + width :])[0]
+    _demand_inside(form, where, length)
+    return _Entry(tag, letters, count * len(letters), where, length)
+
+
+def _read_values(file: BinaryIO, form: _Form, entry: _Entry) -> Sequence[float]:
+    raw = _take(file, form, entry.where, entry.length)
+    if entry.letters in "Bc":
         return raw
-    numbers: tuple[float, ...] = struct.unpack(f"{form.order}{count * len(letters)}{letters[0]}", raw)
-    return numbers
+    values: array[float] = array(entry.letters[0], raw)
+    if form.order != _NATIVE:
+        values.byteswap()
+    return values
 
 
 def _unpack(file: BinaryIO, form: _Form, where: int, layout: str) -> tuple[int, ...]:
@@ -188,10 +236,14 @@ def _unpack(file: BinaryIO, form: _Form, where: int, layout: str) -> tuple[int, 
 
 
 def _take(file: BinaryIO, form: _Form, where: int, length: int) -> bytes:
-    if where + length > form.size:
-        raise BrokenDirectory("truncated", f"{where + length} > {form.size} bytes")
+    _demand_inside(form, where, length)
     file.seek(where)
     data = file.read(length)
     if len(data) < length:
         raise BrokenDirectory("truncated", f"{where + length} > {form.size} bytes")
     return data
+
+
+def _demand_inside(form: _Form, where: int, length: int) -> None:
+    if where + length > form.size:
+        raise BrokenDirectory("truncated", f"{where + length} > {form.size} bytes")

@@ -1,7 +1,9 @@
 """Format, codec, size and resolution come from the bytes; what is wrong with a file is a finding, never an exception."""
 
+import io
 import random
 import struct
+import tracemalloc
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +17,8 @@ from capture.catalogue import CATALOGUE, finding, image_finding, message
 from capture.coding import Caps, complete, examine
 from capture.decode import Undecodable, decode
 from capture.findings import Authority, Level
-from capture.markers import jbig2_codec
+from capture.ifd import BrokenDirectory, walk_directories
+from capture.markers import jbig2_codec, read_exif
 from capture.scan import Format, Model
 
 PAPER = draw_page(size=(420, 360))
@@ -243,6 +246,56 @@ def test_a_changed_byte_of_a_png_fails_its_checksum(tmp_path):
     assert codes(tmp_path / "a.png") == ["bad-checksum"]
 
 
+def crowded_tiff(tags: list[int], values: int, kind: int = 4) -> bytes:
+    """One directory whose tags all point at the same values."""
+    start = 8 + 2 + 12 * len(tags) + 4
+    entries = b"".join(struct.pack("<HHII", tag, kind, values, start) for tag in tags)
+    return struct.pack("<2sHIH", b"II", 42, 8, len(tags)) + entries + bytes(4) + bytes(4 * values)
+
+
+class CountedFile(io.BytesIO):
+    """Adds up what is read."""
+
+    taken = 0
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        data = super().read(size)
+        self.taken += len(data)
+        return data
+
+
+def test_values_that_nobody_asks_for_stay_in_the_file():
+    data = crowded_tiff(list(range(30_000, 30_500)), 20_000)
+    file = CountedFile(data)
+    (directory,) = walk_directories(file, len(data))
+    assert not directory.tags
+    assert file.taken < 7000
+
+
+def test_a_walk_reads_no_more_values_than_the_file_has_bytes():
+    data = crowded_tiff([273] * 500, 20_000)
+    file = CountedFile(data)
+    with pytest.raises(BrokenDirectory, match="shared without end"):
+        list(walk_directories(file, len(data)))
+    assert file.taken < 5 * len(data)
+
+
+def test_offsets_take_no_more_room_than_in_the_file():
+    data = crowded_tiff([273], 200_000)
+    tracemalloc.start()
+    (directory,) = walk_directories(io.BytesIO(data), len(data))
+    kept, _peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(directory.many(273)) == 200_000
+    assert kept < 2 * len(data)
+
+
+def test_an_exif_block_that_repeats_itself_is_left_aside():
+    block = crowded_tiff([282] * 4000, 1000)
+    assert read_exif(block[:65_000]) is None
+    assert read_exif(crowded_tiff([282], 2)) is not None
+
+
 def test_a_tiff_whose_directories_loop_ends(tmp_path):
     data = bytearray(write_special_tiff(tmp_path / "a.tif", PAPER).read_bytes())
     first = struct.unpack("<I", data[4:8])[0]
@@ -283,7 +336,7 @@ def test_no_damage_raises_anything_but_undecodable(tmp_path, name):
     """Seeded: cut anywhere, bytes flipped, runs overwritten. A page comes whole, or is said to be damaged."""
     path = WRITERS[name](tmp_path / name)
     whole = path.read_bytes()
-    chance = random.Random(name)  # noqa: S311
+    chance = random.Random(name)
     for _ in range(25):
         path.write_bytes(_damaged(whole, chance))
         scan = examine(path, Caps(max_pixels=4_000_000))
