@@ -137,7 +137,9 @@ def test_front_end_packages_are_locked_by_content_without_addresses() -> None:
 
 
 def front_end() -> list[str]:
-    return list(json.loads((HOUSE / "package.json").read_text(encoding="utf-8"))["dependencies"])
+    """What the pages use, and what their tests use."""
+    package = json.loads((HOUSE / "package.json").read_text(encoding="utf-8"))
+    return [*package["dependencies"], *package["devDependencies"]]
 
 
 def debian() -> list[str]:
@@ -152,6 +154,16 @@ def test_every_direct_dependency_is_explained_with_its_licence() -> None:
     wanted = runtime() | named(groups) | {plain(name) for name in front_end() + debian()}
     assert explained == wanted
     assert all(reason.strip() and licence.strip() for _, reason, licence in rows)
+
+
+def test_what_playwright_s_node_is_linked_to_is_on_the_list_of_system_packages() -> None:
+    """A machine that has more than Debian's base hides what is missing."""
+    of_every_system = {"libc6", "libdl2", "libgcc-s1", "libm6", "libpthread0", "libstdc++6"}
+    node = Path(str(metadata.distribution("playwright").locate_file("playwright"))) / "driver" / "node"
+    linked = subprocess.run(["/usr/bin/ldd", node], capture_output=True, text=True, check=True).stdout
+    # Debian names a library's package after it: libatomic.so.1 comes with libatomic1.
+    wanted = {f"{name.replace('_', '-')}{number}" for name, number in re.findall(r"^\s*(lib\S+)\.so\.(\d+)", linked, re.M)}
+    assert wanted <= of_every_system | set(debian())
 
 
 # --- what the pages need ---
