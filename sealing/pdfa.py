@@ -103,7 +103,7 @@ def compose_pdfa(leaves: Iterable[Leaf], target: Path, metadata: Metadata, attac
     """Write the archive and check it as PDF/A-3b: `target` exists afterwards only if it passed.
 
     A page from a PNG brings its skeleton along. The leaves are taken one at a time; a draft lies beside `target` while it is made.
-    Raises CannotArchive for a page that cannot keep its pixels, and `pikepdf.pdfa.PdfaError` if the written file does not pass.
+    Raises CannotArchive for a page that cannot keep its pixels, and for a file that does not pass, as with a profile of ICC version 5.
     """
     if any(attachment.name.lower() == "factur-x.xml" for attachment in attachments):
         raise ValueError("a scan is not a Factur-X invoice, and no attachment of it may be called factur-x.xml")
@@ -124,7 +124,17 @@ def compose_pdfa(leaves: Iterable[Leaf], target: Path, metadata: Metadata, attac
             del pdf.Root.Kept
             attach_files(pdf, files, metadata.created)
             describe_archive(pdf, metadata)
-            return pikepdf.pdfa.save(pdf, target, "3b", repair=False, static_id=True)
+            return _save_checked(pdf, target)
+
+
+def _save_checked(pdf: pikepdf.Pdf, target: Path) -> pikepdf.pdfa.Report:
+    try:
+        return pikepdf.pdfa.save(pdf, target, "3b", repair=False, static_id=True)
+    except pikepdf.pdfa.PdfaError as error:
+        found = str(next(iter(error.report.findings), error))
+        raise CannotArchive(
+            f"le fichier composé n'est pas un PDF/A-3b : {found}", f"the file made of it is not PDF/A-3b: {found}"
+        ) from error
 
 
 def _skeleton(leaf: Leaf, number: int) -> Attachment:

@@ -1,6 +1,7 @@
 """The archive keeps the scanner's pixels, whatever they came in, and is a PDF/A-3b with findable text."""
 
 import io
+import pickle
 import shutil
 import struct
 import subprocess
@@ -131,6 +132,16 @@ def test_what_a_pdfa_cannot_hold_unchanged_is_refused_with_a_reason(mode: str, t
     with pytest.raises(CannotArchive) as refused:
         compose(tmp_path, [leaf_of(path)])
     assert refused.value.reason and refused.value.english
+
+
+@pytest.mark.parametrize(("at", "value"), [(8, b"\5"), (12, b"link")], ids=["version 5", "device link"])
+def test_a_colour_profile_that_pdfa_forbids_is_refused_with_a_reason(at: int, value: bytes, tmp_path: Path) -> None:
+    profile = SRGB[:at] + value + SRGB[at + len(value) :]
+    path = save_image(tmp_path / "a.png", "RGB", icc_profile=profile)
+    with pytest.raises(CannotArchive, match="n'est pas un PDF/A-3b : .*ICC.* / ") as refused:
+        compose(tmp_path, [leaf_of(path)])
+    assert pickle.loads(pickle.dumps(refused.value)).reason == refused.value.reason
+    assert [each.name for each in tmp_path.iterdir()] == ["a.png"]
 
 
 def test_a_lossy_jpeg_2000_is_never_stored_as_if_it_were_lossless(tmp_path: Path) -> None:
