@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from uuid import uuid4
 
 from killed import quick
@@ -23,6 +23,8 @@ from station.workstation import Workstation, open_workstation
 
 PATIENT = Intake(poll_seconds=0.1, quiet_seconds=1, growing_seconds=5, patience_seconds=60)
 """For tests that hand in the seconds themselves."""
+T = TypeVar("T")
+NOBODY = 65534
 ENGLISH = Reading(engine="tesseract", languages="eng")
 
 
@@ -158,14 +160,19 @@ def somebody(session: Session) -> Person:
 
 
 @contextmanager
-def ordinary_user() -> Iterator[Path]:
-    """A folder of an ordinary user, whom we are meanwhile: root may read and write everywhere."""
+def ordinary_user(prepare: Callable[[Path], T]) -> Iterator[T]:
+    """What `prepare` makes in a folder, as an ordinary user finds it, whom we are meanwhile: root may read and write everywhere.
+
+    What is read from the checkout (migrations, modules) is read before: it may lie where an ordinary user may not look.
+    """
     with tempfile.TemporaryDirectory() as name:
+        made = prepare(Path(name))
         before = os.geteuid()
         if before == 0:
-            os.chown(name, 65534, -1)
-            os.seteuid(65534)
+            for path in (Path(name), *Path(name).rglob("*")):
+                os.chown(path, NOBODY, -1)
+            os.seteuid(NOBODY)
         try:
-            yield Path(name)
+            yield made
         finally:
             os.seteuid(before)

@@ -2,13 +2,13 @@
 
 import os
 import socket
-import tempfile
 import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import atwork
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -234,16 +234,9 @@ def test_processed_may_not_lead_elsewhere(scanner: Scanner, tmp_path_factory: py
 
 @pytest.fixture
 def ordinary_user() -> Iterator[Path]:
-    """A folder of an ordinary user, whom we are until the end of the test: root may read and write everywhere."""
-    with tempfile.TemporaryDirectory() as name:
-        before = os.geteuid()
-        if before == 0:
-            os.chown(name, 65534, -1)
-            os.seteuid(65534)
-        try:
-            yield Path(name)
-        finally:
-            os.seteuid(before)
+    """A folder of an ordinary user, whom we are until the end of the test."""
+    with atwork.ordinary_user(lambda folder: folder) as folder:
+        yield folder
 
 
 def test_a_read_only_folder_is_said_and_the_file_stays(ordinary_user: Path) -> None:

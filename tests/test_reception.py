@@ -269,8 +269,7 @@ def test_a_file_too_large_is_said_and_the_next_one_is_taken(tmp_path):
 
 
 def test_a_file_we_may_not_read_is_said_and_taken_once_we_may():
-    with atwork.ordinary_user() as home:
-        station = atwork.open_home(home, intake=atwork.PATIENT)
+    with atwork.ordinary_user(lambda home: atwork.open_home(home, intake=atwork.PATIENT)) as station:
         scanner, reception = Scanner(atwork.folder_of(station)), atwork.reception_of(station)
         path = scanner.drop("a.png", png())
         path.chmod(0)
@@ -283,8 +282,7 @@ def test_a_file_we_may_not_read_is_said_and_taken_once_we_may():
 
 
 def test_from_a_read_only_folder_a_scan_is_taken_once_said_and_moved_when_it_can_be():
-    with atwork.ordinary_user() as home:
-        station = atwork.open_home(home, intake=atwork.PATIENT)
+    with atwork.ordinary_user(lambda home: atwork.open_home(home, intake=atwork.PATIENT)) as station:
         scanner, reception = Scanner(atwork.folder_of(station)), atwork.reception_of(station)
         scanner.drop("a.png", png())
         scanner.folder.chmod(0o555)
