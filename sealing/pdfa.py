@@ -131,7 +131,7 @@ def _save_checked(pdf: pikepdf.Pdf, target: Path) -> pikepdf.pdfa.Report:
     try:
         return pikepdf.pdfa.save(pdf, target, "3b", repair=False, static_id=True)
     except pikepdf.pdfa.PdfaError as error:
-        found = str(next(iter(error.report.findings), error))
+        found = next(iter(error.report.findings), error)
         raise CannotArchive(
             f"le fichier composé n'est pas un PDF/A-3b : {found}", f"the file made of it is not PDF/A-3b: {found}"
         ) from error
