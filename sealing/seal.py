@@ -82,16 +82,24 @@ def seal_file(source: Path, target: Path, sealer: Sealer) -> None:
     """Seal a PDF/A: `target` is `source` with the seal, its revocation data and the document timestamp appended.
 
     Where both are the same path the file is sealed in place and a failure leaves it spoilt: seal a draft, then rename it.
-    Otherwise `target` does not survive a failure. Raises CannotSeal.
+    Otherwise `target` does not survive a failure. Raises CannotSeal, and OSError where the disk does not take it.
     """
-    if source != target:
-        shutil.copyfile(source, target)
     try:
-        with target.open("r+b") as file:
-            asyncio.run(_append_seal(IncrementalPdfFileWriter(file), sealer))
-    except (SigningError, TimestampRequestError, PathError, PdfError, ValueError, OSError) as error:
+        if source != target:
+            shutil.copyfile(source, target)
+        _seal_in_place(target, sealer)
+    except BaseException:
         if source != target:
             target.unlink(missing_ok=True)
+        raise
+
+
+def _seal_in_place(path: Path, sealer: Sealer) -> None:
+    """An OSError stays what it is: a full disk passes, and nobody has to look at the document for it."""
+    try:
+        with path.open("r+b") as file:
+            asyncio.run(_append_seal(IncrementalPdfFileWriter(file), sealer))
+    except (SigningError, TimestampRequestError, PathError, PdfError, ValueError) as error:
         raise CannotSeal(str(error)) from error
 
 

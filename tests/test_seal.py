@@ -1,11 +1,13 @@
 """The seal is a PAdES B-LTA certification, with keys that are issued once and a time authority that never runs backwards."""
 
+import errno
 import os
 import shutil
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from asn1crypto import algos, tsp
@@ -19,6 +21,7 @@ from pyhanko.pdf_utils.reader import PdfFileReader
 from sealing.authority import EXAMPLE_POLICY, TimeAuthority
 from sealing.keys import PRACTICE, UnusableKey, is_practice, load_pkcs12, load_trust, make_practice
 from sealing.seal import CannotSeal, seal_file
+from station.problems import problem_of
 
 
 def ask(imprint: bytes = bytes(32), algorithm: str = "sha256", **more: object) -> tsp.TimeStampReq:
@@ -62,6 +65,17 @@ def test_nothing_is_left_behind_when_no_seal_can_be_made(tmp_path: Path) -> None
     with pytest.raises(CannotSeal):
         seal_file(archive, tmp_path / "sealed.pdf", sealer(NOON - timedelta(days=9)))
     assert not (tmp_path / "sealed.pdf").exists()
+
+
+def test_a_disk_that_is_full_while_sealing_is_told_as_such(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    archive = compose(tmp_path, [png_leaf(tmp_path, noisy())])
+    full = Mock(side_effect=OSError(errno.ENOSPC, "No space left on device"))
+    for step in ("shutil.copyfile", "IncrementalPdfFileWriter"):
+        with monkeypatch.context() as patch, pytest.raises(OSError, match="No space left") as told:
+            patch.setattr(f"sealing.seal.{step}", full)
+            seal_file(archive, tmp_path / "sealed.pdf", sealer())
+        assert problem_of(told.value).code == "disk-full"
+        assert not (tmp_path / "sealed.pdf").exists()
 
 
 def test_a_sealed_file_is_not_sealed_again(tmp_path: Path) -> None:
