@@ -63,3 +63,19 @@ def test_after_a_kill_at_any_step_a_restart_archives_the_document_once(tmp_path,
     assert all(answer.ok for answer in audit_ledger(workstation))
     assert len(list((tmp_path / "archive").rglob("*.pdf"))) == 1
     assert [path.name for path in (folder / "processed").iterdir()] == ["facture.png"]
+
+
+def test_a_document_that_the_engine_has_forgotten_is_started_over(tmp_path, practice_keys):
+    shutil.copytree(practice_keys, tmp_path / "keys" / "practice")
+    folder = tmp_path / "stations" / "demo"
+    folder.mkdir(parents=True)
+    papers.write_png(folder / "facture.png", papers.draw_invoice(seed=1))
+    assert run(tmp_path, "station.pipeline:Pipeline._read:before:1") == -signal.SIGKILL
+    for file in tmp_path.glob("engine.db*"):
+        file.unlink()
+    assert run(tmp_path, "-") == 0
+    workstation = open_workstation(killed.quick(tmp_path))
+    with workstation.database.reading() as session:
+        (document,) = documents.list_documents(session).documents
+        assert (document.state, document.attempt, session.query(Archive).count()) == (State.SEALED, 2, 1)
+    assert all(answer.ok for answer in audit_ledger(workstation))

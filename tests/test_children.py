@@ -1,0 +1,65 @@
+"""A child may die, hang or raise what it likes: its work is answered for, and the work of others goes on."""
+
+import threading
+import time
+
+import pytest
+
+from station.children import Children, Stopped
+
+
+class Awkward(Exception):
+    """Pickles, and does not unpickle."""
+
+    def __init__(self, one, two):
+        super().__init__(one)
+
+
+def raise_awkward():
+    raise Awkward("one", "two")
+
+
+def nap(seconds):
+    time.sleep(seconds)
+    return "rested"
+
+
+@pytest.fixture
+def children():
+    pool = Children(2, 4096)
+    yield pool
+    pool.stop()
+
+
+def in_a_thread(work):
+    answers = []
+
+    def run():
+        try:
+            answers.append(work())
+        except Exception as error:
+            answers.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    return thread, answers
+
+
+def test_stopping_frees_whoever_waits_and_nothing_begins_afterwards(children):
+    thread, answers = in_a_thread(lambda: children.run(nap, 60, 30))
+    time.sleep(0.5)
+    children.stop()
+    thread.join(timeout=5)
+    assert not thread.is_alive()
+    assert isinstance(answers[0], Stopped)
+    with pytest.raises(Stopped):
+        children.run(nap, 60, 0)
+
+
+def test_an_exception_that_cannot_come_back_is_told_and_spares_the_work_of_others(children):
+    thread, answers = in_a_thread(lambda: children.run(nap, 60, 1.5))
+    time.sleep(0.5)
+    with pytest.raises(RuntimeError, match="Awkward"):
+        children.run(raise_awkward, 60)
+    thread.join(timeout=10)
+    assert answers == ["rested"]
