@@ -46,6 +46,10 @@ class CannotSeal(Exception):
     """The key, the time authority or the file did not let a seal be made. The source is untouched, unless sealed in place."""
 
 
+class TimestampUnavailable(CannotSeal):
+    """The time authority gave no timestamp: it did not answer, or its clock went back. Another try may do."""
+
+
 class Pdf17Signer(PdfSigner):  # type: ignore[misc, unused-ignore]
     """For an elliptic key pyHanko announces ISO/TS 32002 and with it PDF 2.0, which PDF/A-3 forbids (ISO 19005-3, 6.1.2)."""
 
@@ -82,7 +86,8 @@ def seal_file(source: Path, target: Path, sealer: Sealer) -> None:
     """Seal a PDF/A: `target` is `source` with the seal, its revocation data and the document timestamp appended.
 
     Where both are the same path the file is sealed in place and a failure leaves it spoilt: seal a draft, then rename it.
-    Otherwise `target` does not survive a failure. Raises CannotSeal, and OSError where the disk does not take it.
+    Otherwise `target` does not survive a failure. Raises CannotSeal, TimestampUnavailable where only time was lacking,
+    and OSError where the disk does not take it.
     """
     try:
         if source != target:
@@ -99,7 +104,9 @@ def _seal_in_place(path: Path, sealer: Sealer) -> None:
     try:
         with path.open("r+b") as file:
             asyncio.run(_append_seal(IncrementalPdfFileWriter(file), sealer))
-    except (SigningError, TimestampRequestError, PathError, PdfError, ValueError) as error:
+    except TimestampRequestError as error:
+        raise TimestampUnavailable(str(error)) from error
+    except (SigningError, PathError, PdfError, ValueError) as error:
         raise CannotSeal(str(error)) from error
 
 

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import pickle
 import shutil
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
@@ -20,7 +21,7 @@ from pyhanko.pdf_utils.reader import PdfFileReader
 
 from sealing.authority import EXAMPLE_POLICY, TimeAuthority
 from sealing.keys import PRACTICE, UnusableKey, is_practice, load_pkcs12, load_trust, make_practice
-from sealing.seal import CannotSeal, seal_file
+from sealing.seal import CannotSeal, TimestampUnavailable, practice_sealer, seal_file
 from station.problems import problem_of
 
 
@@ -76,6 +77,20 @@ def test_a_disk_that_is_full_while_sealing_is_told_as_such(tmp_path: Path, monke
             seal_file(archive, tmp_path / "sealed.pdf", sealer())
         assert problem_of(told.value).code == "disk-full"
         assert not (tmp_path / "sealed.pdf").exists()
+
+
+def test_time_that_cannot_be_had_is_waited_for(tmp_path: Path) -> None:
+    archive = compose(tmp_path, [png_leaf(tmp_path, noisy())])
+    moments = [NOON]
+    backwards = practice_sealer(practice_keys(), lambda: moments[-1])
+    backwards.timestamper.answer(ask())
+    moments.append(NOON - timedelta(hours=1))
+    with pytest.raises(TimestampUnavailable) as told:
+        seal_file(archive, tmp_path / "sealed.pdf", backwards)
+    assert repr(pickle.loads(pickle.dumps(told.value))) == repr(told.value)  # noqa: S301
+    assert problem_of(told.value).code == "timestamp-unavailable"
+    assert problem_of(told.value).retry is not None
+    assert not (tmp_path / "sealed.pdf").exists()
 
 
 def test_a_sealed_file_is_not_sealed_again(tmp_path: Path) -> None:
