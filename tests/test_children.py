@@ -12,7 +12,7 @@ class Awkward(Exception):
     """Pickles, and does not unpickle."""
 
     def __init__(self, one, two):
-        super().__init__(one)
+        super().__init__(f"{one} {two}")
 
 
 def raise_awkward():
@@ -37,7 +37,7 @@ def in_a_thread(work):
     def run():
         try:
             answers.append(work())
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 the test looks at it
             answers.append(error)
 
     thread = threading.Thread(target=run)
