@@ -39,21 +39,39 @@ def audit_ledger(workstation: Workstation) -> Iterator[Audited]:
             True,
             "; ".join(f"{name}: {tree.size} entries, head {tree.root.hex()}" for name, tree in trees.items()) or "no entry yet",
         )
-        yield _same_archives(session)
+        yield _same_records(session)
         yield _kept("originals", [(sha, "") for sha in session.scalars(sa.select(Original.sha256))], workstation.originals.verify)
         archives = [(sha, ".pdf") for sha in session.scalars(sa.select(Archive.sha256))]
         yield _kept("archives", archives, workstation.archives.verify)
         yield _witnesses(session, workstation, trees)
 
 
-def _same_archives(session: Session) -> Audited:
-    """Every archive has its `sealed` entry and every such entry its archive."""
-    entries = (json.loads(entry) for entry in session.scalars(sa.select(LedgerRow.entry).order_by(LedgerRow.entity, LedgerRow.sequence)))
-    told = {entry["objects"].get("archive") for entry in entries if entry["type"] == "sealed"}
-    kept = set(session.scalars(sa.select(Archive.sha256)))
-    if told == kept:
-        return Audited("records", True, f"{len(kept)} archives, each with its entry")
-    return Audited("records", False, f"without entry: {sorted(kept - told)}; without archive: {sorted(t for t in told - kept if t)}")
+def _same_records(session: Session) -> Audited:
+    """Each document, original and archive has the entry of its coming, and each such entry what it tells of."""
+    told: dict[str, set[str]] = {"document": set(), "original": set(), "archive": set()}
+    for stored in session.scalars(sa.select(LedgerRow.entry).order_by(LedgerRow.entity, LedgerRow.sequence)):
+        entry = json.loads(stored)
+        for kind in _TELLS.get(entry["type"], ()):
+            told[kind].add(_with_document(entry["objects"]) if kind == "archive" else entry["objects"].get(kind, ""))
+    kept = {
+        "document": set(session.scalars(sa.select(Document.id))),
+        "original": set(session.scalars(sa.select(Original.sha256))),
+        "archive": {f"{row.sha256} of {row.document_id}" for row in session.execute(sa.select(Archive.sha256, Archive.document_id))},
+    }
+    wrong = [f"{kind} without entry: {name}" for kind in kept for name in sorted(kept[kind] - told[kind])]
+    wrong += [f"entry without {kind}: {name}" for kind in kept for name in sorted(told[kind] - kept[kind])]
+    if wrong:
+        return Audited("records", False, "; ".join(wrong[:20]))
+    return Audited("records", True, ", ".join(f"{len(names)} {kind}s" for kind, names in kept.items()) + ", each with its entry")
+
+
+_TELLS = {"received": ("document", "original"), "sealed": ("archive",)}
+"""Type of entry → what comes into being with it."""
+
+
+def _with_document(objects: dict[str, str]) -> str:
+    """An archive and whose it is, for it must not become another document's."""
+    return f"{objects.get('archive')} of {objects.get('document')}"
 
 
 def _kept(name: str, files: list[tuple[str, str]], verify: Callable[[str, str], Condition]) -> Audited:

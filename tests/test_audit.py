@@ -102,6 +102,27 @@ def test_an_entry_altered_or_taken_out_breaks_the_chain(home, statement):
     assert answers(home) == {"chain": False}
 
 
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE ledger_payload SET at = '2025-01-01 09:00:00.000000' WHERE sequence = 0",
+        "UPDATE ledger_payload SET type = 'judged' WHERE sequence = 0",
+        "UPDATE ledger_payload SET document_id = (SELECT max(id) FROM document) WHERE document_id = (SELECT min(id) FROM document)",
+        "UPDATE ledger_payload SET document_id = NULL WHERE sequence = 0",
+        "INSERT INTO ledger_payload SELECT entity, 99, document_id, type, at, salt, body FROM ledger_payload WHERE sequence = 0",
+        "INSERT INTO ledger_payload SELECT 'other', sequence, document_id, type, at, salt, body FROM ledger_payload",
+        "UPDATE ledger_payload SET body = 'no JSON' WHERE sequence = 1",
+        "UPDATE ledger_payload SET body = '[1]' WHERE sequence = 1",
+        "UPDATE ledger_payload SET at = 'never' WHERE sequence = 1",
+        "UPDATE ledger SET entry = x'5B5D' WHERE sequence = 1",
+    ],
+    ids=["time", "type", "document", "no document", "no entry", "no log", "no JSON", "no object", "no time", "no entry form"],
+)
+def test_what_the_story_tells_is_what_the_entry_says(home, statement):
+    behind_the_back(home, statement)
+    assert answers(home) == {"chain": False}
+
+
 def test_a_tail_that_is_cut_off_is_missed_by_records_and_witnesses(home):
     behind_the_back(home, "DELETE FROM ledger_payload WHERE sequence > 5", "DELETE FROM ledger WHERE sequence > 5")
     assert answers(home) == dict.fromkeys(ALL, True) | {"records": False, "witnesses": False}
@@ -123,6 +144,32 @@ def test_an_archive_smuggled_into_the_records_has_no_entry(home):
         " sealed_at FROM archive LIMIT 1",
     )
     assert answers(home)["records"] is False
+
+
+@pytest.mark.parametrize(
+    "statements",
+    [
+        ["DELETE FROM original"],
+        ["DELETE FROM original WHERE sha256 = (SELECT max(sha256) FROM original)"],
+        ["INSERT INTO original SELECT replace(sha256, substr(sha256, 1, 4), 'beef'), size, kept_at FROM original LIMIT 1"],
+        ["DELETE FROM document"],
+        ["DELETE FROM archive", "DELETE FROM original", "DELETE FROM arrival", "DELETE FROM document"],
+        ["UPDATE archive SET document_id = (SELECT max(id) FROM document), version = 2 WHERE document_id = (SELECT min(id) FROM document)"],
+    ],
+    ids=["no original", "an original less", "an original more", "no document", "nothing", "another document's archive"],
+)
+def test_records_that_were_taken_away_added_or_exchanged_contradict_the_ledger(home, statements):
+    behind_the_back(home, *statements)
+    assert answers(home)["records"] is False
+
+
+def test_the_same_bytes_twice_are_one_original_and_hold(home, tmp_path):
+    station = atwork.open_home(home)
+    path = papers.write_png(tmp_path / "again.png", papers.draw_page(["Facture"], size=(500, 300), seed=1))
+    atwork.take_in(station, path)
+    assert atwork.ledger_types(station)[-1] == "duplicate"
+    station.database.close()
+    assert answers(home) == dict.fromkeys(ALL, True)
 
 
 def test_a_log_that_was_written_anew_is_contradicted_by_the_heads_in_the_sealed_files(home):

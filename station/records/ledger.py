@@ -4,13 +4,13 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from datetime import datetime
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import rfc8785
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from sealing.ledger import Event, Tree, Written, entry_bytes, leaf_hash, verify_log
+from sealing.ledger import BrokenLedger, Event, Tree, Written, entry_bytes, leaf_hash, verify_log
 from station.records.tables import LedgerPayload, LedgerRow
 
 Salts: TypeAlias = Callable[[int], bytes]
@@ -62,7 +62,11 @@ def entities(session: Session) -> list[str]:
 
 
 def written_entries(session: Session, entity: str) -> Iterator[Written]:
-    """The log in order, payloads beside their entries; streams."""
+    """The log in order, payloads beside their entries; streams.
+
+    What the payload's row repeats of its entry (type, time, document) is shown to people, so it must be what the entry says.
+    Raises BrokenLedger where it is not, or where a row cannot be read.
+    """
     query = (
         sa.select(LedgerRow, LedgerPayload)
         .join_from(
@@ -75,14 +79,60 @@ def written_entries(session: Session, entity: str) -> Iterator[Written]:
         .order_by(LedgerRow.sequence)
         .execution_options(yield_per=500)
     )
-    for row, payload in session.execute(query):
-        body = None if payload is None else json.loads(payload.body)
-        yield Written(row.sequence, row.entry, row.root, body, None if payload is None else payload.salt)
+    sequence = 0
+    try:
+        for row, payload in session.execute(query):
+            sequence = row.sequence
+            entry = _canonical(row.entry)
+            yield _written(row, payload)
+            # Only now: whoever checks has found by itself whether the entry is the one that was written.
+            if payload is not None and _beside(payload) != (
+                entry["type"],
+                datetime.fromisoformat(entry["at"]),
+                entry["objects"].get("document"),
+            ):
+                raise BrokenLedger(entity, sequence, "type, time or document beside the entry are not those of the entry")
+    except (ValueError, TypeError, KeyError) as error:
+        raise BrokenLedger(entity, sequence, f"this row or a later one cannot be read: {error}") from error
+
+
+def _written(row: LedgerRow, payload: LedgerPayload | None) -> Written:
+    if payload is None:
+        return Written(row.sequence, row.entry, row.root, None, None)
+    return Written(row.sequence, row.entry, row.root, _canonical(payload.body), bytes(payload.salt))
+
+
+def _canonical(stored: bytes) -> dict[str, Any]:
+    """The JSON object of these bytes. Raises ValueError where they are none, or not in canonical form (RFC 8785)."""
+    value = json.loads(stored)
+    if not isinstance(value, dict) or rfc8785.dumps(value) != stored:
+        raise ValueError("not a JSON object in canonical form")
+    return value
+
+
+def _beside(payload: LedgerPayload) -> tuple[str, datetime, str | None]:
+    """What the payload's row repeats of its entry; an entry's time goes to the millisecond."""
+    return payload.type, payload.at.replace(microsecond=payload.at.microsecond // 1000 * 1000), payload.document_id
 
 
 def verify_ledger(session: Session) -> dict[str, Tree]:
     """Every entity's log walked from its first entry; raises sealing.ledger.BrokenLedger."""
-    return {entity: verify_log(entity, written_entries(session, entity)) for entity in entities(session)}
+    trees = {entity: verify_log(entity, written_entries(session, entity)) for entity in entities(session)}
+    _no_strays(session)
+    return trees
+
+
+def _no_strays(session: Session) -> None:
+    """A payload without an entry would be told in a document's story, and nothing would vouch for it."""
+    beside = sa.and_(LedgerRow.entity == LedgerPayload.entity, LedgerRow.sequence == LedgerPayload.sequence)
+    stray = session.execute(
+        sa.select(LedgerPayload.entity, LedgerPayload.sequence)
+        .join_from(LedgerPayload, LedgerRow, beside, isouter=True)
+        .where(LedgerRow.sequence.is_(None))
+        .limit(1)
+    ).first()
+    if stray is not None:
+        raise BrokenLedger(stray.entity, stray.sequence, "a payload without an entry")
 
 
 def head_at(session: Session, entity: str, size: int) -> bytes | None:
