@@ -61,7 +61,9 @@ class Engine:
         DBOS(config=self._config(home, serializer))
         self._steps = SQLAlchemyDatasource.create(database.url, engine=database.writer, serializer=serializer)
         steps = Steps(self._steps)
-        self._workflows = {name: _workflow(name, story, rescue, steps) for name, story in stories.items()}
+        self._running: set[str] = set()
+        self._idle: set[str] = set()
+        self._workflows = {name: _workflow(name, story, rescue, steps, self._running) for name, story in stories.items()}
 
     def start(self) -> None:
         """Recover what this executor left unfinished, then take from the queue."""
@@ -102,7 +104,19 @@ class Engine:
         names = {_name(story, document_id, attempt): (document_id, attempt) for document_id, attempt in attempts}
         found = DBOS.list_workflows(workflow_ids=list(names), load_input=False, load_output=False) if names else []
         alive = {workflow.workflow_id for workflow in found if workflow.status in ("ENQUEUED", "PENDING", "DELAYED")}
+        alive -= self._given_up({w.workflow_id for w in found if w.status == "PENDING" and w.executor_id == self._executor})
         return [pair for name, pair in names.items() if name not in alive]
+
+    def _given_up(self, ours: set[str]) -> set[str]:
+        """Of our own, those which the engine believes to run and which do not: on a full disk it could not note that they broke off.
+
+        Cancelled, so that a further attempt is alone. Seen twice, for one that was just taken from the queue does not run yet.
+        """
+        idle = ours - self._running
+        lost, self._idle = idle & self._idle, idle
+        for name in lost:
+            DBOS.cancel_workflow(name)
+        return lost
 
     def _config(self, home: Path, serializer: DBOSPortableJSONSerializer) -> DBOSConfig:
         config: dict[str, Any] = {
@@ -126,9 +140,10 @@ def _name(story: str, document_id: str, attempt: int) -> str:
     return f"{story}-{document_id}-{attempt}"
 
 
-def _workflow(name: str, story: Story, rescue: Rescue, steps: Steps) -> Callable[[str, int], str]:
+def _workflow(name: str, story: Story, rescue: Rescue, steps: Steps, running: set[str]) -> Callable[[str, int], str]:
     @DBOS.workflow(name=name)
     def run(document_id: str, attempt: int) -> str:
+        running.add(_name(name, document_id, attempt))
         try:
             return story(steps, document_id, attempt)
         except DBOSException:
@@ -136,6 +151,8 @@ def _workflow(name: str, story: Story, rescue: Rescue, steps: Steps) -> Callable
             raise
         except Exception as error:  # noqa: BLE001 handed on to the rescue, which logs it and tells it on the document
             return rescue(steps, document_id, attempt, error)
+        finally:
+            running.discard(_name(name, document_id, attempt))
 
     return run
 
