@@ -5,8 +5,11 @@ import json
 import re
 import string
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from datetime import timedelta
+from itertools import islice
 from pathlib import Path
+from threading import Event
 
 import pikepdf
 import pytest
@@ -110,6 +113,24 @@ def test_a_wrong_password_is_refused_in_words(home):
     answer = visitor(home).post("/sign-in", data={"login": "atelier", "password": "Essai"})
     assert answer.status_code == 401
     assert "Identifiant ou mot de passe inconnu" in answer.text
+
+
+def test_a_crowd_at_the_entrance_is_asked_to_come_again_and_keeps_nobody_else_waiting(home, monkeypatch):
+    done = Event()
+    monkeypatch.setattr(people, "_fits", lambda *_: done.wait(5) and False)
+    with visitor(home) as browser, ThreadPoolExecutor(60) as crowd:
+        try:
+            knocks = [crowd.submit(browser.post, "/sign-in", data={"login": "atelier", "password": "x"}) for _ in range(60)]
+            turned_away = [knock.result() for knock in islice(as_completed(knocks, timeout=4), 60 - people.WAITING)]
+            assert {answer.status_code for answer in turned_away} == {429}
+            assert "Trop de connexions à la fois" in turned_away[0].text
+            assert browser.get("/sign-in").status_code == 200
+            assert home.database.reader.pool.checkedout() == 0
+        finally:
+            done.set()
+        assert sorted(knock.result().status_code for knock in knocks) == [401] * people.WAITING + [429] * (60 - people.WAITING)
+    monkeypatch.undo()
+    enter(home)
 
 
 def test_the_practice_password_is_shown_in_practice_mode_only(home, tmp_path):

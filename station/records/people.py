@@ -18,12 +18,19 @@ SHORTEST_PASSWORD = 12
 _HASHER = PasswordHasher()
 _ONE_AT_A_TIME = threading.Lock()
 """argon2 takes 64 MiB per password on purpose; many sign-ins at once must not take the machine."""
+WAITING = 4
+"""Passwords that may be checked or wait for it. Each takes a thread: whoever comes on top is asked to try again."""
+_PLACES = threading.BoundedSemaphore(WAITING)
 _NOBODY = "$argon2id$v=19$m=65536,t=3,p=4$c2NlYXUtc2NlYXUtc2NlYXU$KJQT0ZCBcnpxZv8C2VHnLRgkfLpEdjlzMXZxa0xXZGM"
 """A hash that no password was made for: an unknown login takes as long to refuse as a known one."""
 
 
 class WeakPassword(Exception):
     """The password is too short to protect an account."""
+
+
+class TooMany(Exception):
+    """Enough passwords wait for their check; this one was not looked at."""
 
 
 def ensure_practice(session: Session) -> Person:
@@ -55,11 +62,29 @@ def set_password(session: Session, login: str, password: str) -> Person:
 
 
 def check_password(session: Session, login: str, password: str, *, practice: bool) -> Person | None:
-    """The person, where login and password match; practice accounts open only with `practice`."""
+    """The person, where login and password match; practice accounts open only with `practice`. Raises TooMany."""
+    person = find_entrant(session, login, practice=practice)
+    return person if fits(person, password) else None
+
+
+def find_entrant(session: Session, login: str, *, practice: bool) -> Person | None:
+    """The person who may enter under this login, if the password fits; readable after the session has ended."""
     person = session.get(Person, login)
-    known = person is not None and person.password_hash is not None and may_enter(person, practice=practice)
-    fits = _fits(person.password_hash if known and person and person.password_hash else _NOBODY, password)
-    return person if known and fits else None
+    if person is None or person.password_hash is None or not may_enter(person, practice=practice):
+        return None
+    session.expunge(person)
+    return person
+
+
+def fits(person: Person | None, password: str) -> bool:
+    """Whether the password is this person's; nobody's takes as long to refuse. Slow on purpose: hold no transaction. Raises TooMany."""
+    if not _PLACES.acquire(blocking=False):
+        raise TooMany
+    try:
+        right = _fits((person and person.password_hash) or _NOBODY, password)
+    finally:
+        _PLACES.release()
+    return person is not None and right
 
 
 def may_enter(person: Person, *, practice: bool) -> bool:

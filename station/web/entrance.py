@@ -24,16 +24,21 @@ def sign_in_page(request: Request, language: str = "", next: str = "/") -> Respo
 @open_router.post("/sign-in")
 def sign_in(
     request: Request,
-    session: desk.InReading,
     login: Annotated[str, Form(max_length=80)] = "",
     password: Annotated[str, Form(max_length=1024)] = "",
     next: Annotated[str, Form(max_length=500)] = "/",
 ) -> Response:
     """Begin a session; reads only, for nothing is written about who fails."""
-    practice = desk.is_practice(desk.workstation_of(request))
-    person = people.check_password(session, login.strip(), password, practice=practice)
-    if person is None:
-        return _sign_in(request, local_address(next), status=401, wrong=True, login=login.strip())
+    workstation = desk.workstation_of(request)
+    # The transaction ends here: the check below is slow on purpose, and anyone may ask for it.
+    with workstation.database.reading() as session:
+        person = people.find_entrant(session, login.strip(), practice=desk.is_practice(workstation))
+    try:
+        right = people.fits(person, password)
+    except people.TooMany:
+        return _sign_in(request, local_address(next), status=429, trouble="busy", login=login.strip())
+    if person is None or not right:
+        return _sign_in(request, local_address(next), status=401, trouble="wrong", login=login.strip())
     language = request.session.get("language")
     request.session.clear()
     request.session.update(login=person.login, badge=people.badge_of(person), **({"language": language} if language else {}))
@@ -89,14 +94,14 @@ def local_address(address: str) -> str:
     return address if plain else "/"
 
 
-def _sign_in(request: Request, next_address: str, *, status: int = 200, wrong: bool = False, login: str = "") -> Response:
+def _sign_in(request: Request, next_address: str, *, status: int = 200, trouble: str = "", login: str = "") -> Response:
     practice = desk.is_practice(desk.workstation_of(request))
     return desk.show(
         request,
         "sign_in.html",
         status,
         next=next_address,
-        wrong=wrong,
+        trouble=trouble,
         login=login,
         practice_login=people.PRACTICE_LOGIN if practice else None,
         practice_password=people.PRACTICE_PASSWORD if practice else None,
