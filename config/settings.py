@@ -7,7 +7,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 EXAMPLE_POLICY = "1.3.6.1.4.1.32473.3161.1"
 """Policy of the internal time authority: the arc that RFC 5612 reserves for examples, until a company sets its own."""
@@ -97,14 +97,32 @@ class Settings(Section):
             raise ValueError("two stations have the same name")
         return stations
 
+    @field_validator("stations")
+    @classmethod
+    def _folders_differ(cls, stations: tuple[Station, ...], info: ValidationInfo) -> tuple[Station, ...]:
+        """Two stations in one folder would take each other's files; links and `..` do not hide that it is one."""
+        owners: dict[Path, str] = {}
+        for station in stations if "home" in info.data else ():
+            folder = _folder(info.data["home"], station).resolve()
+            if (other := owners.setdefault(folder, station.name)) != station.name:
+                raise ValueError(
+                    f"« {other} » et « {station.name} » ont le même dossier, {folder} : donnez à chaque poste le sien "
+                    f"/ stations {other} and {station.name} share one folder: give each its own"
+                )
+        return stations
+
     def folder_of(self, station: Station) -> Path:
         """Absolute path of the folder in which the station's scanner writes."""
-        return (self.home / (station.folder or Path("stations") / station.name)).absolute()
+        return _folder(self.home, station)
 
     @property
     def url(self) -> str:
         """SQLAlchemy URL of the database."""
         return self.database_url or f"sqlite:///{self.home / 'sceau.db'}"
+
+
+def _folder(home: Path, station: Station) -> Path:
+    return (home / (station.folder or Path("stations") / station.name)).absolute()
 
 
 FILE_NAME = "sceau.toml"

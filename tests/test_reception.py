@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from scanner import Scanner
 
 from capture.originals import DiskFull, Vault
+from config.settings import Unusable, load_settings
 from station import reception as room
 from station.reception import Reception
 from station.records import documents, intake
@@ -306,6 +307,17 @@ def test_a_file_that_cannot_be_moved_is_not_copied_again_and_again(station, scan
     look(reception, *range(3, 300, 3))
     assert atwork.not_taken(station) == {"a.png": "cannot-move", "b.png": "cannot-move"}
     assert atwork.ledger_types(station) == ["received", "received"]
+
+
+@pytest.mark.parametrize("other", ["{home}/stations/a", "stations/b/../a", "{home}/link", "stations/a/"])
+def test_two_stations_may_not_share_a_folder_however_it_is_written(tmp_path, other):
+    (tmp_path / "link").symlink_to("stations/a")
+    text = f'[[station]]\nname = "a"\n[[station]]\nname = "b"\nfolder = "{other.format(home=tmp_path)}"\n'
+    (tmp_path / "sceau.toml").write_text(text, encoding="utf-8")
+    with pytest.raises(Unusable, match="« a » et « b » ont le même dossier"):
+        load_settings({"SCEAU_HOME": str(tmp_path)})
+    (tmp_path / "sceau.toml").write_text(text.replace("folder", "operator"), encoding="utf-8")
+    assert len(load_settings({"SCEAU_HOME": str(tmp_path)}).stations) == 2
 
 
 def test_a_folder_that_is_gone_is_said_and_looked_into_when_it_is_back(station, scanner):
