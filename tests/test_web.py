@@ -2,8 +2,10 @@
 
 import io
 import json
+import os
 import re
 import string
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from datetime import timedelta
@@ -419,6 +421,14 @@ def test_a_file_of_the_same_name_replaces_nothing(tmp_path):
     first, second = (drop_file(tmp_path, "a.tif", io.BytesIO(content)) for content in (b"one", b"two"))
     assert (first.read_bytes(), second.read_bytes()) == (b"one", b"two")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a-2.tif", "a.tif"]
+
+
+def test_a_draft_that_a_crash_left_is_swept_away_after_a_day_and_nothing_else_is(tmp_path):
+    for name, hours in ((".sceau-old.part", 25), (".sceau-new.part", 23), (".other.part", 99), ("scan.part", 99)):
+        (tmp_path / name).write_bytes(b"half")
+        os.utime(tmp_path / name, (time.time() - hours * 3600,) * 2)
+    drop_file(tmp_path, "a.tif", io.BytesIO(b"x"))
+    assert {path.name for path in tmp_path.iterdir()} == {"a.tif", ".sceau-new.part", ".other.part", "scan.part"}
 
 
 @given(st.one_of(st.text(max_size=300), st.sampled_from(["../..", ".", "a.tmp", "processed", "x.part", "a\\b\\c.tif", "\0", "é" * 200])))

@@ -13,12 +13,14 @@ from capture.hotfolder import PROCESSED, UNFINISHED
 
 LONGEST = 180
 """Bytes of a name as UTF-8: below every file system's limit, with room for a number."""
+ABANDONED = 24 * 3600
+"""Seconds without a byte written after which a draft is taken for a crash's leavings."""
 
 
 def drop_file(folder: Path, name: str, source: BinaryIO) -> Path:
     """Copy `source` into `folder`; the intake never sees it half written, and no file that lies there is replaced.
 
-    Returns where it is. Raises OSError.
+    Drafts that a crash left behind are swept away. Returns where it is. Raises OSError.
     """
     folder.mkdir(parents=True, exist_ok=True)
     draft = folder / f".sceau-{secrets.token_hex(8)}.part"
@@ -27,10 +29,20 @@ def drop_file(folder: Path, name: str, source: BinaryIO) -> Path:
             shutil.copyfileobj(source, file, 1024 * 1024)
             file.flush()
             os.fsync(file.fileno())
+        _sweep_drafts(folder, draft.stat().st_mtime)
         return _give_name(draft, folder, safe_name(name))
     finally:
         with suppress(FileNotFoundError):
             draft.unlink()
+
+
+def _sweep_drafts(folder: Path, now: float) -> None:
+    """Remove drafts that nobody has written to for a day; `now` in seconds of the folder's own clock, which may be another machine's."""
+    for draft in folder.glob(".sceau-*.part"):
+        # One that is gone meanwhile, or is not ours to remove, stops no upload.
+        with suppress(OSError):
+            if now - draft.lstat().st_mtime > ABANDONED:
+                draft.unlink()
 
 
 def safe_name(name: str) -> str:
