@@ -15,6 +15,8 @@ PROCESSED = "processed"
 """Where files go once they are taken in."""
 UNFINISHED = (".part", ".partial", ".filepart", ".crdownload", ".tmp")
 """Endings that say of themselves that a file is not there yet; compared in lower case."""
+CLUTTER = frozenset({"thumbs.db", "ehthumbs.db", "desktop.ini", ".ds_store", "$recycle.bin", "system volume information"})
+"""What Windows and macOS leave in every folder that someone opens; compared in lower case. Never scans, so never taken in nor told."""
 LONGEST_NAME = 255
 """Bytes of a file name, on every file system we know."""
 
@@ -102,7 +104,7 @@ class Look:
 
 
 def glance(folder: Path) -> list[Sighting]:
-    """What lies in the folder, by name; hidden files, unfinished ones by name, and `processed` left out. Links are never followed.
+    """What lies in the folder, by name; hidden files, unfinished ones by name, clutter and `processed` left out. Links are never followed.
 
     Raises CannotLook.
     """
@@ -178,7 +180,8 @@ def plain_name(name: str) -> str:
 
 
 def _ours(name: str) -> bool:
-    return not name.startswith(".") and name != PROCESSED and not name.lower().endswith(UNFINISHED)
+    plain = name.lower()
+    return not name.startswith(".") and name != PROCESSED and plain not in CLUTTER and not plain.endswith(UNFINISHED)
 
 
 def _sighting(entry: os.DirEntry[str]) -> Sighting | None:

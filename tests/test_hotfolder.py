@@ -160,6 +160,13 @@ def test_hidden_unfinished_and_processed_files_are_left_alone(scanner: Scanner) 
     assert glance(scanner.folder) == []
 
 
+@pytest.mark.parametrize("name", ["Thumbs.db", "THUMBS.DB", "desktop.ini", "Desktop.ini", ".DS_Store"])
+def test_what_a_file_browser_leaves_behind_is_never_taken_in(scanner: Scanner, name: str) -> None:
+    scanner.drop(name)
+    scan = scanner.drop("thumbs.tif")
+    assert [seen.name for seen in glance(scanner.folder)] == [scan.name]
+
+
 @pytest.mark.parametrize("name", [b"two\nlines.tif", b"latin-\xe9.tif", b"-rf", b"x" * 251 + b".tif", b"\x1b[2J.tif", "…é.tif".encode()])
 def test_hostile_names_are_seen_moved_and_shown_on_one_line(scanner: Scanner, name: bytes) -> None:
     path = scanner.drop(name)
