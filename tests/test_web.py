@@ -22,10 +22,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from capture.hotfolder import UNFINISHED
+from capture.scan import Format
 from station.records import documents, people
 from station.records.tables import Archive, FieldRow, State
-from station.web import desk, show
+from station.web import desk, figures, show
 from station.web.app import build_app
+from station.web.documents import MEDIA, media_of
 from station.web.dropping import LONGEST, drop_file, safe_name
 from station.web.entrance import local_address
 from station.web.words import LANGUAGES, NARROW, words_in
@@ -511,6 +513,38 @@ def test_the_original_comes_back_bit_for_bit_under_the_name_of_its_hash(browser,
     assert answer.content == filled[0].originals.path(sha256).read_bytes()
     assert answer.headers["content-type"] == "image/png"
     assert answer.headers["content-disposition"] == f'attachment; filename="{sha256}.png"'
+
+
+@pytest.mark.parametrize(
+    ("head", "media", "ending"),
+    [
+        (b"MM\0+", "image/tiff", ".tif"),
+        (b"\x89PNG\r\n\x1a\n", "image/png", ".png"),
+        (b"\xff\xd8\xff", "image/jpeg", ".jpg"),
+        (b"\0\0\0\x0cjP  \r\n\x87\n", "image/jp2", ".jp2"),
+        (b"\xff\x4f\xff\x51", "image/j2c", ".j2c"),
+        (b"RIFF\0\0\0\0WEBP", "image/webp", ".webp"),
+        (b"\n" * 900 + b"%PDF-1.7", "application/pdf", ".pdf"),
+        (b"<script>", "application/octet-stream", ".bin"),
+        (b"", "application/octet-stream", ".bin"),
+    ],
+)
+def test_an_original_is_served_as_what_its_bytes_are(tmp_path, head, media, ending):
+    (tmp_path / "original").write_bytes(head)
+    assert media_of(tmp_path / "original") == (media, ending)
+
+
+def test_every_format_that_the_intake_tells_has_its_media_type():
+    assert set(MEDIA) == set(Format)
+
+
+def test_the_screens_take_a_worker_for_dead_when_the_station_does(home):
+    with home.database.writing() as session:
+        documents.beat(session, "serve-0", "serve", 1, webhome.NOON)
+        documents.note_look(session, "serve-0", webhome.NOON, taken=False)
+    with home.database.reading() as session:
+        assert figures.watching(session, webhome.NOON + documents.DEAD_AFTER - timedelta(seconds=1))
+        assert not figures.watching(session, webhome.NOON + documents.DEAD_AFTER + timedelta(seconds=1))
 
 
 def test_an_original_of_another_document_is_not_given(browser, ids, filled):

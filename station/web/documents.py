@@ -8,6 +8,8 @@ import pikepdf
 from fastapi import APIRouter, Form, HTTPException, Request
 from fastapi.responses import FileResponse, Response
 
+from capture.coding import tell_format
+from capture.scan import Format
 from station import acts
 from station.records import documents
 from station.records.ledger import story_of
@@ -29,17 +31,16 @@ SIZE = 25
 KINDS = ("page", "thumb")
 REASONS = 3
 """Suggested reasons per choice, `choice.<choice>.reason-1` and on in the catalogue."""
-MEDIA: tuple[tuple[bytes, str, str], ...] = (
-    (b"II*\0", "image/tiff", ".tif"),
-    (b"MM\0*", "image/tiff", ".tif"),
-    (b"II+\0", "image/tiff", ".tif"),
-    (b"MM\0+", "image/tiff", ".tif"),
-    (b"\x89PNG", "image/png", ".png"),
-    (b"\xff\xd8\xff", "image/jpeg", ".jpg"),
-    (b"\0\0\0\x0cjP", "image/jp2", ".jp2"),
-    (b"%PDF", "application/pdf", ".pdf"),
-)
-"""First bytes, media type, ending: what an original is served as says its content, never its name."""
+MEDIA: dict[Format, tuple[str, str]] = {
+    Format.TIFF: ("image/tiff", ".tif"),
+    Format.PNG: ("image/png", ".png"),
+    Format.JPEG: ("image/jpeg", ".jpg"),
+    Format.JP2: ("image/jp2", ".jp2"),
+    Format.WEBP: ("image/webp", ".webp"),
+    Format.PDF: ("application/pdf", ".pdf"),
+    Format.UNKNOWN: ("application/octet-stream", ".bin"),
+}
+"""Media type and ending: what an original is served as says its content, never its name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,8 +186,9 @@ def media_of(path: Path) -> tuple[str, str]:
     if not path.is_file():
         raise HTTPException(404)
     with path.open("rb") as file:
-        start = file.read(8)
-    return next(((media, ending) for magic, media, ending in MEDIA if start.startswith(magic)), ("application/octet-stream", ".bin"))
+        head = file.read(1024)
+    # A JPEG 2000 codestream without its box file has a type of its own.
+    return ("image/j2c", ".j2c") if head.startswith(b"\xff\x4f\xff") else MEDIA[tell_format(head)]
 
 
 def _image_address(document: Document, number: int) -> str:

@@ -49,7 +49,7 @@ def sign_in(
 def health(request: Request, session: desk.InReading) -> Response:
     """For supervisors: 200 where a living process watches the folders, else 503. Tells nothing about documents."""
     now = desk.workstation_of(request).clock()
-    workers = documents.living_workers(session, now, figures.PATIENCE)
+    workers = documents.living_workers(session, now, documents.DEAD_AFTER)
     last = figures.last_intake(session)
     well = bool(figures.watching(session, now))
     return JSONResponse(

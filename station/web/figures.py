@@ -1,7 +1,7 @@
 """Questions that only the screens ask of the records."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -9,9 +9,6 @@ from sqlalchemy.orm import Session
 from station.records import documents
 from station.records.ledger import entities, tree_of
 from station.records.tables import OPEN_STATES, Arrival, LedgerPayload, State, Worker
-
-PATIENCE = timedelta(seconds=15)
-"""A worker that has not given a heartbeat for so long is taken for dead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,5 +62,5 @@ def last_intake(session: Session) -> datetime | None:
 
 def watching(session: Session, now: datetime) -> list[Worker]:
     """Living processes that look into the folders, and not only say that they live."""
-    living = documents.living_workers(session, now, PATIENCE)
-    return [worker for worker in living if worker.looked_at is not None and worker.looked_at >= now - PATIENCE]
+    living = documents.living_workers(session, now, documents.DEAD_AFTER)
+    return [worker for worker in living if worker.looked_at is not None and worker.looked_at >= now - documents.DEAD_AFTER]
