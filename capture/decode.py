@@ -22,7 +22,6 @@ from PIL import Image
 
 from capture import ifd, markers, pdfpages
 from capture.catalogue import finding
-from capture.coding import Caps
 from capture.findings import Finding
 from capture.raster import Raster
 from capture.scan import Format, Model, Page
@@ -52,7 +51,7 @@ class Undecodable(Exception):
         return finding(self.code, page=page, measured=self.reason)
 
 
-def decode(path: Path, page: Page, format_: Format, max_pixels: int = Caps().max_pixels) -> Raster:
+def decode(path: Path, page: Page, format_: Format, max_pixels: int) -> Raster:
     """The whole page or Undecodable, for damaged, truncated and drawn pages and for those beyond `max_pixels`.
 
     Reads one page: of a long TIFF or PDF the others stay on disk. Raises OSError where the file cannot be opened.

@@ -4,7 +4,6 @@ Its bytes are in the vault and the ledger says so before this begins. Pixels are
 files of the document's work folder, so that the engine stores identifiers only.
 """
 
-import hashlib
 import json
 import logging
 import shutil
@@ -41,7 +40,7 @@ from station.records import documents
 from station.records.intake import SYSTEM
 from station.records.ledger import append_event, story_of, tree_of
 from station.records.tables import Archive, Document, FieldRow, Reading, State
-from station.stored import field_text, finding_from, page_from
+from station.stored import field_text, fields_hash, finding_from, page_from, rasters_hash
 from station.workstation import Workstation
 
 log = logging.getLogger("sceau.pipeline")
@@ -50,6 +49,8 @@ PAGE_SECONDS = 120.0
 PROVE_SECONDS = 600.0
 COPIES_AHEAD = 16
 """Reading copies are made while a page is decoded anyway, 8 MB each; of a long document the rest are made when their turn comes."""
+READER_PAGES = 50
+"""The reader's process is replaced after so many pages: OpenVINO keeps memory for every new shape of image, 20 MB each."""
 PRELOAD = ("station.pixels",)
 
 
@@ -101,7 +102,8 @@ class Pipeline:
         self._reader_options = reader_of(settings)
         self._keys = pixels.Keys(workstation.home / "keys" / "practice", settings.sealing.policy_oid)
         self._pixels = Children(settings.work.documents_at_once, settings.work.child_megabytes, PRELOAD)
-        self._reader = Children(settings.work.documents_at_once, settings.work.child_megabytes, PRELOAD)
+        self._reader = Children(settings.work.documents_at_once, settings.work.child_megabytes, PRELOAD, READER_PAGES)
+        self._fresh_reader = Children(1, settings.work.child_megabytes, PRELOAD, tasks=1)
         self._stopping = False
 
     def process(self, steps: Steps, document_id: str, attempt: int) -> str:
@@ -155,6 +157,7 @@ class Pipeline:
         self._stopping = True
         self._pixels.stop()
         self._reader.stop()
+        self._fresh_reader.stop()
 
     def _guarded(self, work: Callable[[Job], None], job: Job) -> dict[str, str] | None:
         """Run a step; trouble is a value, for the engine would not bring an exception back as it was."""
@@ -213,15 +216,11 @@ class Pipeline:
             return self._pixels.run(
                 pixels.judge_pixels,
                 PAGE_SECONDS,
-                original,
-                format,
-                page,
+                pixels.PageSource(original, format, page, self._caps.max_pixels),
                 mixed,
                 self._limits,
                 self._reader_options,
-                job.copy(page.number) if page.number <= COPIES_AHEAD else None,
-                light,
-                thumb,
+                pixels.Copies(job.copy(page.number) if page.number <= COPIES_AHEAD else None, light, thumb),
             )
         except (OverBudget, PoisonPage) as error:
             return pixels.JudgedPage(page, None, (finding("poison-page", page=page.number, measured=str(error)),), 1.0, False)
@@ -247,7 +246,7 @@ class Pipeline:
             "findings": sorted({f.code for f in found}),
             "rasters": [fact.raster or "" for fact in facts],
         }
-        self._enter(session, document, "held" if held else "judged", {"rasters": rasters_hash(facts)}, payload)
+        self._enter(session, document, "held" if held else "judged", {"rasters": rasters_hash([fact.raster for fact in facts])}, payload)
         return document.state
 
     # --- read -------------------------------------------------------------------------------------
@@ -281,16 +280,15 @@ class Pipeline:
                 raise OverBudget(limit)
             if not copy.exists():
                 original = self._workstation.originals.path(judged["original"])
-                arguments = (
-                    original,
-                    Format(judged["format"]),
-                    page_from(page["coding"]),
-                    page["raster"] is None,
-                    self._reader_options,
-                    copy,
-                )
-                self._pixels.run(pixels.copy_page, PAGE_SECONDS, *arguments)
-            text = self._reader.run(pixels.read_copy, seconds, copy, page["scale"], number, self._reader_options)
+                source = pixels.PageSource(original, Format(judged["format"]), page_from(page["coding"]), self._caps.max_pixels)
+                self._pixels.run(pixels.copy_page, PAGE_SECONDS, source, page["raster"] is None, self._reader_options, copy)
+            arguments = (copy, page["scale"], number, self._reader_options)
+            try:
+                text = self._reader.run(pixels.read_copy, seconds, *arguments)
+            except ReadingFailed as error:
+                # A reader that ran out of memory fails oddly; a fresh process tells whether it is the page.
+                log.warning("document %s, page %d: %s; read again in a fresh process", job.document_id, number, error)
+                text = self._fresh_reader.run(pixels.read_copy, seconds, *arguments)
         except OverBudget:
             return finding("reading-over-budget", page=number, measured=f"> {max(seconds, 0):.0f} s", limit=limit)
         except (ReadingFailed, PoisonPage, Undecodable) as error:
@@ -309,7 +307,7 @@ class Pipeline:
             earlier.in_archive = False
         self._keep_reading(session, document, texts, fields, in_archive=True)
         documents.move_document(document, State.READ, self._workstation.clock())
-        self._enter(session, document, "read", {}, {"engine": texts[0].engine if texts else "", "words": sum(len(t.words) for t in texts)})
+        self._enter_reading(session, document, texts, fields)
         return document.state
 
     def _keep_reading(
@@ -331,15 +329,21 @@ class Pipeline:
         )
         documents.replace_fields(session, document.id, _field_rows(document.id, fields))
 
+    def _enter_reading(self, session: Session, document: Document, texts: Sequence[PageText], fields: dict[str, Field]) -> None:
+        """The values that were read are committed to by their hash, so that one changed later in the records shows."""
+        told = {name: field_text(field.value) for name, field in fields.items()}
+        payload = {"engine": texts[0].engine if texts else "", "words": sum(len(text.words) for text in texts)}
+        self._enter(session, document, "read", {"fields": fields_hash(told)}, payload)
+
     def _note_late(self, session: Session, job: Job, trouble: dict[str, str] | None) -> State:
         document = documents.get_document(session, job.document_id)
         done = trouble is None and not _load(job.texts)["troubles"]
         if done:
             texts = pixels.load_texts(job.texts)
-            self._keep_reading(session, document, texts, extract(texts), in_archive=False)
-            self._enter(
-                session, document, "read", {}, {"engine": texts[0].engine if texts else "", "words": sum(len(t.words) for t in texts)}
-            )
+            fields = extract(texts)
+            self._keep_reading(session, document, texts, fields, in_archive=False)
+            documents.drop_findings(session, document.id, ("reading-failed", "reading-over-budget"))
+            self._enter_reading(session, document, texts, fields)
         documents.note_late_try(document, done, self._workstation.clock())
         return document.state
 
@@ -383,9 +387,8 @@ class Pipeline:
 
     def _leaf(self, sha256: str, coding: dict[str, Any]) -> pixels.LeafPlan:
         page = page_from(coding)
-        return pixels.LeafPlan(
-            self._workstation.originals.path(sha256), sha256, Format(coding["format"]), page, physical_dpi(page, self._limits)
-        )
+        source = pixels.PageSource(self._workstation.originals.path(sha256), Format(coding["format"]), page, self._caps.max_pixels)
+        return pixels.LeafPlan(source, sha256, physical_dpi(page, self._limits))
 
     def _note_proved(self, session: Session, job: Job) -> State:
         proof = _load(job.proof)
@@ -413,7 +416,7 @@ class Pipeline:
         documents.move_document(document, State.SEALED, now)
         documents.note_unread(document, any(f.code.startswith("reading-") for f in document.findings), now)
         facts = [documents.PageFact(p.number, p.sha256, p.coding, p.raster) for p in document.pages]
-        objects = {"archive": proof["sha256"], "rasters": rasters_hash(facts)}
+        objects = {"archive": proof["sha256"], "rasters": rasters_hash([fact.raster for fact in facts])}
         payload = {"level": "B-LTA", "practice": proof["practice"], "size": str(proof["size"]), "paper_stays": document.paper_stays}
         self._enter(session, document, "sealed", objects, payload)
         return document.state
@@ -480,8 +483,3 @@ def _field_rows(document_id: str, fields: dict[str, Field]) -> Iterator[FieldRow
             confidence=field.confidence,
             reason=field.reason,
         )
-
-
-def rasters_hash(facts: Sequence[documents.PageFact]) -> str:
-    """One hexadecimal SHA-256 over the canonical raster hashes of all pages, in order, a line each."""
-    return hashlib.sha256("".join(f"{fact.raster or '-'}\n" for fact in facts).encode("ascii")).hexdigest()

@@ -45,6 +45,31 @@ THUMB_SIDE, LIGHT_SIDE = 240, 1400
 
 
 @dataclass(frozen=True, slots=True)
+class PageSource:
+    """A page as it arrived: the file in which it lies, and how it is coded there."""
+
+    original: Path
+    format: Format
+    page: Page
+    max_pixels: int
+    """What this station decodes at most."""
+
+    def decode(self) -> Raster:
+        """Raises Undecodable."""
+        return decode(self.original, self.page, self.format, self.max_pixels)
+
+
+@dataclass(frozen=True, slots=True)
+class Copies:
+    """Where the images that are made of a page are to lie."""
+
+    reading: Path | None
+    """None where the copy for reading is not wanted yet."""
+    light: Path
+    thumb: Path
+
+
+@dataclass(frozen=True, slots=True)
 class JudgedPage:
     """What one look at a page's pixels gave."""
 
@@ -63,57 +88,48 @@ def examine_file(path: Path, caps: Caps, name: str) -> Scan:
     return examine(path, caps, name)
 
 
-def judge_pixels(
-    original: Path,
-    format: Format,
-    page: Page,
-    mixed: bool,
-    limits: Limits,
-    options: ReaderOptions,
-    copy: Path | None,
-    light: Path,
-    thumb: Path,
-) -> JudgedPage:
+def judge_pixels(source: PageSource, mixed: bool, limits: Limits, options: ReaderOptions, copies: Copies) -> JudgedPage:
     """Decode one page once: its raster's hash, what its pixels betray, the copy for reading and the small images for the screens.
 
     A `mixed` page shows more than its one image, so that image's raster would not be the page's: it has none, and is drawn.
     """
     cv2.setNumThreads(1)
+    page = source.page
     trouble: tuple[Finding, ...] = ()
     try:
-        raster = None if mixed else decode(original, page, format)
+        raster = None if mixed else source.decode()
     except Undecodable as error:
         raster, trouble = None, (error.finding(page.number),)
     if raster is None:
-        drawn = render_page(original, page.index) if format is Format.PDF else None
-        scale = make_copies(drawn, options, copy, light, thumb) if drawn is not None else 1.0
+        drawn = render_page(source.original, page.index) if source.format is Format.PDF else None
+        scale = make_copies(drawn, options, copies) if drawn is not None else 1.0
         return JudgedPage(page, None, trouble, scale, drawn is not None)
     findings = inspect_raster(raster, page, limits)
-    scale = make_copies(upright(raster), options, copy, light, thumb)
+    scale = make_copies(upright(raster), options, copies)
     return JudgedPage(page, fingerprint(raster), tuple(findings), scale, True)
 
 
-def make_copies(image: Pixels, options: ReaderOptions, copy: Path | None, light: Path, thumb: Path) -> float:
+def make_copies(image: Pixels, options: ReaderOptions, copies: Copies) -> float:
     """The copy for reading, where one is wanted now, and the small images for the screens; returns the copy's scale."""
     prepared, scale = prepare_copy(image, options)
-    if copy is not None:
-        _write_atomically(copy, lambda draft: write_copy(prepared, draft))
-    write_light(prepared, light, thumb)
+    if copies.reading is not None:
+        _write_atomically(copies.reading, lambda draft: write_copy(prepared, draft))
+    write_light(prepared, copies.light, copies.thumb)
     return scale
 
 
-def copy_page(original: Path, format: Format, page: Page, drawn: bool, options: ReaderOptions, copy: Path) -> None:
+def copy_page(source: PageSource, drawn: bool, options: ReaderOptions, copy: Path) -> None:
     """The copy for reading alone, of a page whose turn has come; `drawn` where no raster stands for it. Raises Undecodable."""
-    image = render_page(original, page.index) if drawn and format is Format.PDF else _shown(original, format, page)
+    image = render_page(source.original, source.page.index) if drawn and source.format is Format.PDF else _shown(source)
     if image is None:
         raise Undecodable("page impossible à afficher / page that cannot be shown")
     _write_atomically(copy, lambda draft: write_copy(prepare_copy(image, options)[0], draft))
 
 
-def _shown(original: Path, format: Format, page: Page) -> Pixels | None:
+def _shown(source: PageSource) -> Pixels | None:
     """The page upright; None where it does not decode."""
     try:
-        return upright(decode(original, page, format))
+        return upright(source.decode())
     except Undecodable:
         return None
 
@@ -166,10 +182,8 @@ class Keys:
 class LeafPlan:
     """One page of the archive to be."""
 
-    original: Path
+    source: PageSource
     sha256: str
-    format: Format
-    page: Page
     dpi: tuple[float, float]
 
 
@@ -203,7 +217,7 @@ def seal_and_prove(plan: Plan, sealed: Path, keys: Keys) -> Proved:
     """Build the PDF/A-3b, seal it, then open what was written and prove it: its pages are those whose raster hashes were noted at judging.
 
     Repeating it is harmless: a sealed file that a process left behind before it could say so is proved again and taken.
-    Raises CannotArchive, CannotSeal, PdfaError; a proof that fails is a value.
+    Raises CannotArchive, CannotSeal, TimestampUnavailable; a proof that fails is a value.
     """
     cv2.setNumThreads(1)
     sealer = warm_sealer(keys)
@@ -235,21 +249,21 @@ def _compose(plan: Plan, draft: Path) -> None:
 
 def _with_codestreams(plan: Plan, data: bytes) -> bytes:
     """For a coding that no second library decodes (JBIG2), the record also holds the hash of the codestream, taken over unchanged."""
-    symbols = {leaf.page.number: leaf for leaf in plan.leaves if leaf.page.codec.startswith("jbig2")}
+    symbols = {leaf.source.page.number: leaf for leaf in plan.leaves if leaf.source.page.codec.startswith("jbig2")}
     if not symbols:
         return data
     told = json.loads(data)
     for entry in told["pages"]:
         leaf = symbols.get(entry["number"])
         if leaf is not None:
-            source = _leaf(leaf, None)
-            entry["codestream"] = codestream_digest(code_page(source.source, source.format, source.page, source.decode))
+            source = leaf.source
+            entry["codestream"] = codestream_digest(code_page(source.original, source.format, source.page, source.decode))
     return json.dumps(told, ensure_ascii=False, sort_keys=True, indent=1).encode("utf-8")
 
 
 def _compose_view(plan: Plan, draft: Path, data: bytes) -> None:
     """A PDF/A that shows the document, with the native file inside: what is proved is that file, byte for byte."""
-    first = plan.leaves[0]
+    first = plan.leaves[0].source
     native = native_file(first.original, first.format)
     told = {**json.loads(data), "view": {"name": native.name, "sha256": hashlib.sha256(native.data).hexdigest()}}
     attachments = [_capture(json.dumps(told, ensure_ascii=False, sort_keys=True, indent=1).encode("utf-8")), native]
@@ -264,21 +278,24 @@ def _compose_view(plan: Plan, draft: Path, data: bytes) -> None:
 def _leaves(plan: Plan) -> Iterator[Leaf]:
     texts = _texts_by_page(plan)
     for leaf in plan.leaves:
-        yield _leaf(leaf, texts.get(leaf.page.number))
+        yield _leaf(leaf, texts.get(leaf.source.page.number))
 
 
 def _shown_leaves(plan: Plan, folder: Path) -> Iterator[Leaf]:
     """Each page as a person sees it, as lossless RGB of its own."""
     texts = _texts_by_page(plan)
     for leaf in plan.leaves:
-        shown = render_page(leaf.original, leaf.page.index) if leaf.format is Format.PDF else _shown(leaf.original, leaf.format, leaf.page)
+        source, number = leaf.source, leaf.source.page.number
+        shown = render_page(source.original, source.page.index) if source.format is Format.PDF else _shown(source)
         if shown is None:
-            raise CannotArchive(f"page {leaf.page.number} impossible à afficher", f"page {leaf.page.number} cannot be shown")
-        path = folder / f"{leaf.page.number}.tif"
-        dpi = (float(RENDER_DPI),) * 2 if leaf.format is Format.PDF else leaf.dpi
+            raise CannotArchive(f"page {number} impossible à afficher", f"page {number} cannot be shown")
+        path = folder / f"{number}.tif"
+        dpi = (float(RENDER_DPI),) * 2 if source.format is Format.PDF else leaf.dpi
         Image.fromarray(cv2.cvtColor(shown, cv2.COLOR_GRAY2RGB if shown.ndim == 2 else cv2.COLOR_BGR2RGB)).save(path, "TIFF", dpi=dpi)
         (page,) = examine(path).pages
-        yield _leaf(LeafPlan(path, "", Format.TIFF, page, dpi), texts.get(leaf.page.number))
+        # Drawn by us, whatever the station takes in.
+        own = PageSource(path, Format.TIFF, page, page.width * page.height)
+        yield _leaf(LeafPlan(own, "", dpi), texts.get(number))
 
 
 def _texts_by_page(plan: Plan) -> dict[int, PageText]:
@@ -324,10 +341,8 @@ def write_whole(path: Path, data: bytes) -> None:
 
 
 def _leaf(plan: LeafPlan, text: PageText | None) -> Leaf:
-    def pixels() -> Raster:
-        return decode(plan.original, plan.page, plan.format)
-
-    return Leaf(plan.original, plan.format, plan.page, plan.dpi, pixels, text_runs(text) if text else (), plan.sha256)
+    source = plan.source
+    return Leaf(source.original, source.format, source.page, plan.dpi, source.decode, text_runs(text) if text else (), plan.sha256)
 
 
 def _now() -> datetime:

@@ -39,7 +39,7 @@ def read_file(path: Path, caps: Caps, options: ReaderOptions) -> ReadResult:
     with tempfile.TemporaryDirectory(prefix="sceau-") as folder:
         for page in scan.pages:
             try:
-                image = upright(decode(path, page, scan.format))
+                image = upright(decode(path, page, scan.format, caps.max_pixels))
                 prepared, scale = prepare_copy(image, options)
                 copy = Path(folder) / f"{page.number}.pnm"
                 write_copy(prepared, copy)

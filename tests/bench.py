@@ -69,14 +69,16 @@ class Chain:
             found = examine(original, Caps())
             (page,) = found.pages
             judge_page(page, Limits())
-            judged = pixels.judge_pixels(original, found.format, page, Limits(), options, work / "copy.pnm", work / "l.jpg", work / "t.jpg")
+            source = pixels.PageSource(original, found.format, page, Caps().max_pixels)
+            copies = pixels.Copies(work / "copy.pnm", work / "l.jpg", work / "t.jpg")
+            judged = pixels.judge_pixels(source, False, Limits(), options, copies)
             texts = []
             if read:
                 texts = [pixels.read_copy(work / "copy.pnm", judged.scale, 1, options).as_json()]
             pixels.write_json(work / "texts.json", {"pages": texts})
             data = json.dumps({"pages": [{"number": 1, "original": kept.sha256, "coding": {}, "raster": judged.raster}]}).encode()
             (work / "data.json").write_bytes(data)
-            leaf = pixels.LeafPlan(original, kept.sha256, found.format, page, page.dpi or (300.0, 300.0))
+            leaf = pixels.LeafPlan(source, kept.sha256, page.dpi or (300.0, 300.0))
             metadata = Metadata("bench", bytes(16), datetime.now(UTC))
             sealed = work / "sealed.pdf"
             plan = pixels.Plan((leaf,), (judged.raster or "",), work / "texts.json", work / "data.json", metadata, view_allowed=False)
@@ -88,7 +90,7 @@ class Chain:
 
 def decode_once(scan: Path) -> None:
     found = examine(scan, Caps())
-    decode(scan, found.pages[0], found.format)
+    decode(scan, found.pages[0], found.format, Caps().max_pixels)
 
 
 def chain_ratio(chain: Chain, scan: Path) -> dict[str, float]:

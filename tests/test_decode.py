@@ -16,18 +16,19 @@ from hypothesis import strategies as st
 from papers import draw_page, write_jp2, write_jpeg, write_pdf, write_png, write_special_tiff, write_tiff, write_webp
 from PIL import Image, ImageOps
 
-from capture.coding import examine
+from capture.coding import Caps, examine
 from capture.decode import Undecodable, decode, turn, unturn, upright
 from capture.raster import Raster, fingerprint
 from capture.scan import Model
 
 PAPER = draw_page(size=(421, 363))  # Odd sides: rows end inside a byte, tiles stick out.
+CAP = Caps().max_pixels
 GREY = np.ascontiguousarray(PAPER[..., 1])
 
 
 def rasters(path: Path) -> list[Raster]:
     scan = examine(path)
-    return [decode(path, page, scan.format) for page in scan.pages]
+    return [decode(path, page, scan.format, CAP) for page in scan.pages]
 
 
 @pytest.mark.parametrize("compression", [None, "tiff_lzw", "tiff_adobe_deflate", "packbits"])
@@ -91,7 +92,7 @@ def test_any_page_of_a_long_tiff_can_be_read_alone(tmp_path):
     pages = [draw_page([f"page {i}"], (200, 160)) for i in range(5)]
     path = write_tiff(tmp_path / "a.tif", pages)
     scan = examine(path)
-    assert np.array_equal(decode(path, scan.pages[3], scan.format).samples, pages[3])
+    assert np.array_equal(decode(path, scan.pages[3], scan.format, CAP).samples, pages[3])
 
 
 def test_black_is_zero_whatever_the_fax_says(tmp_path):
@@ -195,7 +196,7 @@ def test_a_cut_page_is_refused_not_filled_with_grey(tmp_path, name):
     data = path.read_bytes()
     path.write_bytes(data[: len(data) * 6 // 10])
     with pytest.raises(Undecodable):
-        decode(path, scan.pages[0], scan.format)
+        decode(path, scan.pages[0], scan.format, CAP)
 
 
 def test_a_corrupt_strip_is_refused(tmp_path):
@@ -204,7 +205,7 @@ def test_a_corrupt_strip_is_refused(tmp_path):
     data[len(data) // 2 : len(data) // 2 + 400] = b"\xff" * 400
     path.write_bytes(data)
     with pytest.raises(Undecodable) as caught:
-        decode(path, scan.pages[0], scan.format)
+        decode(path, scan.pages[0], scan.format, CAP)
     assert caught.value.finding(1).code == "damaged"
 
 
@@ -227,7 +228,7 @@ def test_a_missing_file_is_the_callers_trouble(tmp_path):
     scan = examine(path)
     path.unlink()
     with pytest.raises(FileNotFoundError):
-        decode(path, scan.pages[0], scan.format)
+        decode(path, scan.pages[0], scan.format, CAP)
 
 
 def test_upright_is_grey_or_colour_of_eight_bits(tmp_path):

@@ -21,7 +21,7 @@ from hypothesis.extra import numpy as arrays
 from PIL import Image, ImageCms, ImageOps
 from practice import METADATA, compose, noisy, png_leaf
 
-from capture.coding import examine
+from capture.coding import Caps, examine
 from capture.decode import decode
 from capture.raster import Raster, fingerprint
 from capture.scan import Model
@@ -74,7 +74,7 @@ FILES = {
 def leaf_of(path: Path) -> Leaf:
     scan = examine(path)
     (page,) = scan.pages
-    return Leaf(path, scan.format, page, (300, 300), partial(decode, path, page, scan.format))
+    return Leaf(path, scan.format, page, (300, 300), partial(decode, path, page, scan.format, Caps().max_pixels))
 
 
 def image_of(path: Path, page: int = 0) -> dict[str, object]:

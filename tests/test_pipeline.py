@@ -20,9 +20,12 @@ import pypdfium2 as pdfium
 import pytest
 from PIL import Image
 
+from capture.coding import Caps, examine
+from capture.decode import Undecodable
 from capture.originals import DiskFull
-from config.settings import Reading
-from ocr.engines import ReadingFailed
+from capture.scan import Format
+from config.settings import Intake, Reading
+from ocr.engines import ReaderOptions, ReadingFailed
 from sealing.codestream import CannotArchive
 from sealing.keys import UnusableKey, load_trust
 from sealing.seal import CannotSeal
@@ -30,6 +33,7 @@ from sealing.verify import verify_file
 from station import acts, pixels
 from station.children import OverBudget, PoisonPage
 from station.pipeline import DamagedOriginal, Pipeline
+from station.read import read_file
 from station.records import documents
 from station.records.ledger import story_of
 from station.records.tables import Document, State
@@ -345,6 +349,28 @@ def test_late_reading_is_given_up_after_three_tries(station, unread, monkeypatch
     with atwork.pipeline_of(station) as work:
         problems = [work.read_late(document.id).problem for _ in range(3)]
     assert problems == ["reading-late", "reading-late", "reading-given-up"]
+
+
+# --- a page beyond the station's cap ---
+
+
+def test_a_page_beyond_the_stations_cap_is_never_decoded(station, tmp_path):
+    small = replace(station, settings=station.settings.model_copy(update={"intake": Intake(max_megapixels=1)}))
+    document_id = atwork.take_in(small, papers.write_png(tmp_path / "a.png", papers.draw_page(LINES, size=(1200, 900), seed=60)))
+    with atwork.pipeline_of(small) as work:
+        document = work(document_id)
+    assert (document.state, atwork.codes(document) & {"image-bomb"}) == (State.HELD, {"image-bomb"})
+    assert document.pages[0].raster is None
+    assert not small.light_image(document_id, 1).exists()
+
+
+def test_a_page_beyond_the_cap_is_neither_copied_nor_read(tmp_path):
+    path = papers.write_png(tmp_path / "a.png", OTHER)
+    (page,) = examine(path).pages
+    with pytest.raises(Undecodable):
+        pixels.copy_page(pixels.PageSource(path, Format.PNG, page, 1000), False, ReaderOptions(), tmp_path / "copy.pnm")
+    told = read_file(path, Caps(max_pixels=1000), ReaderOptions())
+    assert (told.text, told.trouble) == ("", "page 1: 500 × 300")
 
 
 # --- proof that fails, and what can be mended ---
