@@ -111,6 +111,16 @@ def test_what_is_sealed_stays_sealed_and_every_open_state_leads_on():
     assert all(MOVES[state] for state in OPEN_STATES)
 
 
+def test_the_same_arrival_written_by_two_hands_is_one_arrival_until_it_is_moved(station):
+    incoming = Incoming("essai", "demo", "atelier", "invoice", "a102-b2", "a.png", 1, 1, 10, "0" * 64, NOON, "0" * 32)
+    with station.database.writing() as session:
+        first, second = (intake.receive(session, incoming) for _ in range(2))
+        assert (second.again, second.arrival_id, second.duplicate) == (True, first.arrival_id, False)
+        intake.note_moved(session, first.arrival_id, "/processed/a.png")
+        third = intake.receive(session, incoming)
+    assert (third.again, third.duplicate, third.document_id) == (False, True, first.document_id)
+
+
 # --- questions ---
 
 
