@@ -262,15 +262,15 @@ CATALOGUE: dict[str, Entry] = {
     # --- the station's own troubles ---
     "reading-failed": Entry(
         REVIEW, None, HOUSE,
-        "Le texte n’a pas pu être lu ({measured}). L’image est scellée sans texte et rien n’est perdu ; saisissez les champs "
-        "ou relancez la lecture.",
-        "The text could not be read ({measured}). The image is sealed without text and nothing is lost; type the fields or read again.",
+        "Le texte n’a pas pu être lu ({measured}). L’image est scellée sans ce texte et rien n’est perdu ; la "
+        "lecture sera réessayée d’elle-même.",
+        "The text could not be read ({measured}). The image is sealed without this text and nothing is lost; it is read again by itself.",
     ),
     "reading-over-budget": Entry(
         REVIEW, None, HOUSE,
-        "La lecture a dépassé son temps ({measured} ; limite {limit}). L’image est scellée sans texte et rien n’est perdu ; "
-        "relancez la lecture.",
-        "Reading took too long ({measured}; limit {limit}). The image is sealed without text and nothing is lost; read again.",
+        "La lecture a dépassé son temps ({measured} ; limite {limit}). L’image est scellée sans ce texte et rien n’est perdu ; "
+        "la lecture sera réessayée d’elle-même.",
+        "Reading took too long ({measured}; limit {limit}). The image is sealed without this text; nothing is lost, and it is read again.",
     ),
     "proof-failed": Entry(
         BLOCKING, "II-6", LAW,

@@ -178,7 +178,7 @@ class RapidEngine:
         try:
             found = self._reader(image)
         except Exception as error:
-            raise ReadingFailed(f"{self.name}: {error}") from error
+            raise ReadingFailed(f"rapidocr: {_first_line(error)}") from error
         if found.txts is None:
             return ()
         return tuple(filter(None, map(_rapid_line, found.txts, found.scores, found.boxes, found.word_results)))
@@ -218,8 +218,14 @@ class TesseractEngine:
         except RuntimeError as error:  # TesseractError is one, and so is the time-out
             if "timeout" in str(error).lower():
                 raise OverBudget(f"Tesseract took longer than {self._timeout:g} s") from error
-            raise ReadingFailed(f"Tesseract: {error}") from error
+            raise ReadingFailed(f"Tesseract: {_first_line(error)}") from error
         return _tesseract_lines(table)
+
+
+def _first_line(error: Exception) -> str:
+    """What a person may read, and what may be sealed into a record: no traceback and no path of this machine."""
+    words = str(error).strip().splitlines()
+    return f"{type(error).__name__} {words[0][:120] if words and '/' not in words[0] else ''}".strip()
 
 
 def _load(module: str, remedy: str) -> Any:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pikepdf
 import sqlalchemy as sa
@@ -13,7 +14,8 @@ from capture.originals import Condition
 from sealing.ledger import BrokenLedger, Tree
 from station.assemble import FILE_NAME
 from station.records.ledger import head_at, verify_ledger
-from station.records.tables import Archive, Document, LedgerRow, Original
+from station.records.tables import Archive, Document, LedgerPayload, LedgerRow, Original
+from station.stored import fields_hash, rasters_hash
 from station.workstation import Workstation
 
 
@@ -40,6 +42,7 @@ def audit_ledger(workstation: Workstation) -> Iterator[Audited]:
             "; ".join(f"{name}: {tree.size} entries, head {tree.root.hex()}" for name, tree in trees.items()) or "no entry yet",
         )
         yield _same_records(session)
+        yield _same_facts(session)
         yield _kept("originals", [(sha, "") for sha in session.scalars(sa.select(Original.sha256))], workstation.originals.verify)
         archives = [(sha, ".pdf") for sha in session.scalars(sa.select(Archive.sha256))]
         yield _kept("archives", archives, workstation.archives.verify)
@@ -63,6 +66,42 @@ def _same_records(session: Session) -> Audited:
     if wrong:
         return Audited("records", False, "; ".join(wrong[:20]))
     return Audited("records", True, ", ".join(f"{len(names)} {kind}s" for kind, names in kept.items()) + ", each with its entry")
+
+
+def _same_facts(session: Session) -> Audited:
+    """What the records say of each document (verdict, pages, marks, decisions, values read) against its newest entries."""
+    told: dict[str, dict[str, Any]] = {}
+    query = sa.select(LedgerRow.entry, LedgerPayload.body).join_from(
+        LedgerRow,
+        LedgerPayload,
+        sa.and_(LedgerRow.entity == LedgerPayload.entity, LedgerRow.sequence == LedgerPayload.sequence),
+        isouter=True,
+    )
+    for stored, body in session.execute(query.order_by(LedgerRow.entity, LedgerRow.sequence).execution_options(yield_per=500)):
+        entry, payload = json.loads(stored), {} if body is None else json.loads(body)
+        facts = told.setdefault(entry["objects"].get("document", ""), {"decisions": []})
+        facts |= {name: entry["objects"][name] for name in ("rasters", "fields") if name in entry["objects"]}
+        facts |= {name: payload[name] for name in ("verdict", "paper_stays") if name in payload}
+        if entry["type"] == "decided":
+            facts["decisions"].append((payload.get("choice"), payload.get("reason")))
+    documents = session.scalars(sa.select(Document).execution_options(yield_per=200))
+    wrong = [f"{document.id}: {name}" for document in documents for name in _differing(document, told.get(document.id, {}))]
+    return Audited(
+        "facts", not wrong, "; ".join(wrong[:20]) or "verdicts, pages, marks, decisions and read values are those of the entries"
+    )
+
+
+def _differing(document: Document, told: dict[str, Any]) -> Iterator[str]:
+    """Names of what a document's rows say otherwise than its entries; what no entry tells is not compared."""
+    read = {row.name: row.value for row in document.fields if row.source == "read"}
+    now = {
+        "verdict": document.verdict,
+        "rasters": rasters_hash([page.raster for page in document.pages if not page.superseded]),
+        "paper_stays": document.paper_stays,
+        "fields": fields_hash(read),
+        "decisions": [(decision.choice, decision.reason) for decision in document.decisions],
+    }
+    yield from (name for name, value in now.items() if name in told and told[name] != value)
 
 
 _TELLS = {"received": ("document", "original"), "sealed": ("archive",)}

@@ -46,6 +46,8 @@ class Children:
     """Limit of private memory of each child (RLIMIT_DATA)."""
     preload: tuple[str, ...] = ()
     """Modules that the forkserver imports once for all children."""
+    tasks: int = 0
+    """A child is replaced after so many pieces of work; 0: never."""
     _pool: ProcessPool | None = None
     _waited_for: set[ProcessFuture] = field(default_factory=set)
     _stopped: bool = False
@@ -96,7 +98,7 @@ class Children:
             if self._pool is None or not self._pool.active:
                 context = multiprocessing.get_context("forkserver")
                 context.set_forkserver_preload(list(self.preload))
-                self._pool = ProcessPool(max_workers=self.count, initializer=_settle_child, initargs=(self.megabytes,), context=context)
+                self._pool = ProcessPool(self.count, self.tasks, _settle_child, (self.megabytes,), context)
             future = self._pool.schedule(_run_portably, args=(function, args, kwargs), timeout=seconds)
             self._waited_for.add(future)
             return future

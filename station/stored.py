@@ -1,13 +1,17 @@
 """Values of the lower floors as they are stored in JSON, and back."""
 
+import hashlib
 import json
 import os
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote_to_bytes
+
+import rfc8785
 
 from capture.findings import Authority, Finding, Level
 from capture.scan import Model, Page
@@ -32,6 +36,16 @@ def field_text(value: object) -> str:
     if isinstance(value, (list, tuple)):
         return json.dumps([asdict(each) for each in value], default=str, ensure_ascii=False)
     return f"{value:f}" if isinstance(value, Decimal) else str(value)
+
+
+def fields_hash(values: Mapping[str, str | None]) -> str:
+    """Hexadecimal SHA-256 over the canonical JSON (RFC 8785) of field names and their stored values."""
+    return hashlib.sha256(rfc8785.dumps(dict(values))).hexdigest()
+
+
+def rasters_hash(rasters: Iterable[str | None]) -> str:
+    """One hexadecimal SHA-256 over the canonical raster hashes of all pages, in order, a line each."""
+    return hashlib.sha256("".join(f"{raster or '-'}\n" for raster in rasters).encode("ascii")).hexdigest()
 
 
 def stored_path(path: Path) -> str:

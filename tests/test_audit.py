@@ -58,11 +58,27 @@ def a_file(home: Path, store: str) -> Path:
     return path
 
 
-ALL = ("chain", "records", "originals", "archives", "witnesses")
+ALL = ("chain", "records", "facts", "originals", "archives", "witnesses")
 
 
 def test_what_nobody_touched_holds_in_every_respect(home):
     assert answers(home) == dict.fromkeys(ALL, True)
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        "UPDATE document SET verdict = 'blocked'",
+        "UPDATE document SET paper_stays = 1",
+        "UPDATE page SET raster = '00'",
+        "DELETE FROM page",
+        "UPDATE field SET value = '999999' WHERE name = 'document_type_code'",
+        "DELETE FROM field",
+    ],
+)
+def test_a_fact_changed_in_the_records_is_not_that_of_its_entry(home, act):
+    behind_the_back(home, act)
+    assert answers(home) == {**dict.fromkeys(ALL, True), "facts": False}
 
 
 @pytest.mark.parametrize(

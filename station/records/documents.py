@@ -135,6 +135,11 @@ def replace_findings(session: Session, document_id: str, findings: Iterable[Find
     session.add_all(FindingRow(document_id=document_id, **asdict(finding)) for finding in findings)
 
 
+def drop_findings(session: Session, document_id: str, codes: Sequence[str]) -> None:
+    """Findings that are no longer so; the ledger keeps what was found when."""
+    session.execute(sa.delete(FindingRow).where(FindingRow.document_id == document_id, FindingRow.code.in_(codes)))
+
+
 def add_finding(session: Session, document_id: str, finding: Finding) -> None:
     session.add(FindingRow(document_id=document_id, **asdict(finding)))
 
@@ -248,18 +253,36 @@ class Cost:
     """Of the archive: what lies in attachments."""
     waiting: int
     """Still lying in processed/, to be emptied."""
+    archived_pages: int = 0
+    """Pages of sealed documents: a held page lies in the vault only."""
+
+    @property
+    def vault_per_page(self) -> int | None:
+        return self.vault // self.pages if self.pages else None
+
+    @property
+    def archive_per_page(self) -> int | None:
+        return self.archive // self.archived_pages if self.archived_pages else None
+
+    @property
+    def attached_per_page(self) -> int | None:
+        return self.attached // self.archived_pages if self.archived_pages else None
 
 
 def cost_at_rest(session: Session) -> Cost:
     def total(column: Any, *where: Any) -> int:
         return int(session.scalar(sa.select(sa.func.coalesce(sa.func.sum(column), 0)).where(*where)) or 0)
 
+    def count_pages(*where: Any) -> int:
+        return session.scalar(sa.select(sa.func.count(PageRow.id)).where(PageRow.superseded == 0, *where)) or 0
+
     return Cost(
-        pages=session.scalar(sa.select(sa.func.count(PageRow.id)).where(PageRow.superseded == 0)) or 0,
+        pages=count_pages(),
         vault=total(Original.size),
         archive=total(Archive.size),
         attached=total(Archive.attached),
         waiting=total(Arrival.size, Arrival.moved_to.is_not(None), Arrival.moved_to != "", Arrival.emptied_at.is_(None)),
+        archived_pages=count_pages(PageRow.document_id.in_(sa.select(Archive.document_id))),
     )
 
 
