@@ -67,6 +67,14 @@ def test_a_transaction_that_fails_leaves_nothing(station):
         assert people.find(session, "anna") is None
 
 
+@pytest.mark.parametrize("table", ["ledger", "ledger_payload"])
+@pytest.mark.parametrize("act", ["INSERT OR REPLACE INTO {0} SELECT * FROM {0}", "REPLACE INTO {0} SELECT * FROM {0} WHERE sequence = 0"])
+def test_no_entry_of_the_ledger_can_be_replaced(station, table, act):
+    received(station, 1)
+    with pytest.raises(sa.exc.IntegrityError, match="append-only"), station.database.writing() as session:
+        session.execute(sa.text(act.format(table)))
+
+
 def test_a_network_file_system_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(room, "_file_system", lambda _path: "nfs4")
     with pytest.raises(NetworkFileSystem, match="nfs4"):
