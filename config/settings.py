@@ -66,7 +66,8 @@ class Sealing(Section):
 class Work(Section):
     documents_at_once: Annotated[int, Field(ge=1, le=64)] = 2
     child_megabytes: Annotated[int, Field(ge=256)] = 4096
-    """Address space is not limited; a child above this resident memory is ended and its page tried again."""
+    """Private memory that the kernel grants each child (RLIMIT_DATA: heap and private writable mappings, touched or not); shared libraries
+    and mapped files do not count. A child that asks for more gets none, and its page is tried again."""
 
 
 class Server(Section):
@@ -153,7 +154,7 @@ def load_settings(environment: Mapping[str, str] = os.environ) -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
-        raise Unusable(f"{file}: {key}: {first['msg']}") from error
+        raise Unusable(f"{file}: {key}: {first['msg'].removeprefix('Value error, ')}") from error
 
 
 def write_example(home: Path) -> Path:

@@ -314,7 +314,7 @@ def test_two_stations_may_not_share_a_folder_however_it_is_written(tmp_path, oth
     (tmp_path / "link").symlink_to("stations/a")
     text = f'[[station]]\nname = "a"\n[[station]]\nname = "b"\nfolder = "{other.format(home=tmp_path)}"\n'
     (tmp_path / "sceau.toml").write_text(text, encoding="utf-8")
-    with pytest.raises(Unusable, match="« a » et « b » ont le même dossier"):
+    with pytest.raises(Unusable, match="station: « a » et « b » ont le même dossier"):
         load_settings({"SCEAU_HOME": str(tmp_path)})
     (tmp_path / "sceau.toml").write_text(text.replace("folder", "operator"), encoding="utf-8")
     assert len(load_settings({"SCEAU_HOME": str(tmp_path)}).stations) == 2
