@@ -11,7 +11,6 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
-from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
 from uuid import uuid4
@@ -32,7 +31,6 @@ out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 Files = Annotated[list[Path], typer.Argument(help="Files", show_default=False)]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object per line and file.")]
-ALIVE = timedelta(seconds=8)
 
 
 @app.command()
