@@ -24,6 +24,7 @@ class Diagnosis:
     """Whether the station cannot do its main work without it."""
     detail: str
     remedy: str = ""
+    """How to mend it; empty where nothing is to be mended."""
 
 
 PACKAGES = (
@@ -81,7 +82,10 @@ def _database(settings: Settings) -> Diagnosis:
 def _disk(settings: Settings) -> Diagnosis:
     settings.home.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(settings.home).free
-    return Diagnosis("disk", free > 2 << 30, True, f"{free >> 30} GB free", "free some space: about 30 MB per colour page")
+    room = f"{free >> 30} GB free"
+    if free > 2 << 30:
+        return Diagnosis("disk", True, True, room)
+    return Diagnosis("disk", False, True, room, "free some space: about 30 MB per colour page")
 
 
 def _folder(settings: Settings, name: str) -> Diagnosis:

@@ -164,7 +164,7 @@ def test_doctor_says_what_is_in_force_and_how_to_get_what_is_missing(sceau):
     result = sceau("doctor", "--json")
     told = {each["name"]: each for each in lines(result)}
     assert {"packages", "settings", "policy", "database", "disk", "station demo", "reader", "keys"} <= set(told)
-    assert all(each["remedy"] for each in told.values() if not each["ok"])
+    assert all(bool(each["remedy"]) is not each["ok"] for each in told.values())
     assert result.exit_code == (1 if any(each["needed"] and not each["ok"] for each in told.values()) else 0)
 
 
