@@ -26,5 +26,10 @@ def status_of(workstation: Workstation) -> dict[str, Any]:
 
 
 def _per_page(cost: documents.Cost) -> dict[str, int]:
-    pages = max(1, cost.pages)
-    return {"vault_per_page": cost.vault // pages, "archive_per_page": cost.archive // pages, "attached_per_page": cost.attached // pages}
+    """Left out where there are no pages to divide by: what is held lies in the vault and in no archive."""
+    known = {
+        "vault_per_page": cost.vault_per_page,
+        "archive_per_page": cost.archive_per_page,
+        "attached_per_page": cost.attached_per_page,
+    }
+    return {name: size for name, size in known.items() if size is not None}

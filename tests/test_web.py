@@ -25,6 +25,7 @@ from capture.hotfolder import UNFINISHED
 from capture.scan import Format
 from station.records import documents, people
 from station.records.tables import Archive, FieldRow, State
+from station.status import status_of
 from station.web import desk, figures, show
 from station.web.app import build_app
 from station.web.documents import MEDIA, media_of
@@ -389,6 +390,23 @@ def test_a_hostile_file_name_is_only_text(home):
     page = enter(home).get("/").text
     assert "<img src=x" not in page
     assert "&lt;img src=x" in page
+
+
+def test_a_page_costs_what_it_takes_where_it_lies(home):
+    webhome.held(home, "retenu.jpg", webhome.PAPERS[1])
+    with home.database.reading() as session:
+        only_held = documents.cost_at_rest(session)
+    assert (only_held.vault_per_page, only_held.archive_per_page) == (only_held.vault, None)
+    webhome.sealed(home, "facture.tif", webhome.PAPERS[0])
+    with home.database.reading() as session:
+        cost = documents.cost_at_rest(session)
+    assert (cost.vault_per_page, cost.archive_per_page) == (cost.vault // 2, cost.archive)
+    page = text_of(enter(home).get("/").text)
+    assert f"{words_in('fr').size(cost.vault // 2 + cost.archive)} par page scellée" in page
+
+
+def test_where_nothing_is_kept_nothing_is_divided(home):
+    assert [name for name in status_of(home)["bytes"] if "per_page" in name] == []
 
 
 def test_an_empty_station_invites_the_first_scan(home):
