@@ -1,5 +1,6 @@
 """The pages: who may see them, what they say, what a form does."""
 
+import hashlib
 import io
 import json
 import os
@@ -21,8 +22,10 @@ from fastapi.testclient import TestClient
 from hypothesis import given
 from hypothesis import strategies as st
 
+from capture.catalogue import finding
 from capture.hotfolder import UNFINISHED
 from capture.scan import Format
+from sealing.verify import _compare_native
 from station.records import documents, people
 from station.records.tables import Archive, FieldRow, State
 from station.status import status_of
@@ -478,6 +481,36 @@ def test_a_document_s_page_tells_verdict_fields_proof_and_story(browser, ids):
         "Arrivé de nouveau",
     ):
         assert words in page, words
+
+
+def sealed_view(home: Workstation) -> str:
+    """An electronic PDF that a person had sealed as a view; its checks say what `sealing.verify` says of one."""
+    native = b"%PDF-1.7 native"
+    digest = hashlib.sha256(native).hexdigest()
+    told = _compare_native({"facture.pdf": native}, {"view": {"name": "facture.pdf", "sha256": digest}, "pages": [{"original": digest}]})
+    document_id = webhome.sealed(home, "facture.pdf", webhome.PAPERS[0], [finding("electronic-document")], paper_stays=True)
+    with home.database.writing() as session:
+        (archive,) = documents.get_document(session, document_id).archives
+        archive.checks = [*archive.checks[:-1], {"name": "pixels", "ok": True, "detail": told[0], "english": told[1]}]
+    return document_id
+
+
+def test_of_a_view_the_page_claims_the_native_file_and_no_pixel(home):
+    page = text_of(enter(home).get(f"/documents/{sealed_view(home)}").text)
+    assert "Le fichier natif joint est celui qui est arrivé, octet pour octet" in page
+    assert "la preuve est le fichier natif joint" in page
+    assert "pixel" not in page
+
+
+def test_the_story_of_an_electronic_document_keeps_the_native_file_and_no_paper(home):
+    page = text_of(enter(home).get(f"/documents/{sealed_view(home)}").text)
+    assert "traiter, fichier natif conservé" in page
+    assert "papier conservé" not in page
+
+
+def test_before_the_seal_no_proof_in_a_sealed_file_is_promised(browser, ids):
+    assert "au pixel près" not in browser.get(f"/documents/{ids['held']}").text
+    assert "au pixel près" in browser.get(f"/documents/{ids['conform']}").text
 
 
 def test_a_finding_shows_its_clause_its_authority_and_what_was_measured(browser, ids):

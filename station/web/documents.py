@@ -84,10 +84,11 @@ def document_page(request: Request, session: desk.InReading, document_id: str, h
         card=show.card_of(document, t, has_thumb=False, findings=100),
         fields=show.show_fields(document.fields, t),
         images=page_images(document, desk.workstation_of(request)),
+        image_words=show.image_words(show.newest(document.archives), t),
         archive=show.newest(document.archives),
         checks=[] if not document.archives else show.show_checks(document.archives[-1], t),
         steps=show.evidence_steps(show.newest(document.archives), t),
-        story=show.tell_story(story_of(session, document_id), t),
+        story=show.tell_story(story_of(session, document_id), document, t),
         choices=choices_for(document, t),
     )
 
@@ -161,18 +162,13 @@ def decide(
     if not words:
         return _decision(request, document, choice, status=422, missing=True)
     acts.decide(session, document_id, choice, words, person, desk.workstation_of(request).clock())
-    return desk.go_to(request, f"/documents/{document_id}", f"flash.{choice}")
+    return desk.go_to(request, f"/documents/{document_id}", f"flash.{show.choice_key(document, choice)}")
 
 
 def choices_for(document: Document, t: Words) -> tuple[Choice, ...]:
     """What may be decided about a document as it stands, in words."""
-    keys = {code: _words_key(document, code) for code in acts.offered_choices(document)}
+    keys = {code: f"choice.{show.choice_key(document, code)}" for code in acts.offered_choices(document)}
     return tuple(Choice(code, t(f"{key}.button"), t(f"{key}.help")) for code, key in keys.items())
-
-
-def _words_key(document: Document, choice: str) -> str:
-    """Where the words of a choice stand in the catalogue: what is kept differs where there never was a paper."""
-    return "choice.treat-native" if choice == "treat" and acts.is_electronic(document) else f"choice.{choice}"
 
 
 def page_images(document: Document, workstation: Workstation) -> list[tuple[int, str | None]]:
@@ -207,7 +203,7 @@ def _decision(request: Request, document: Document, choice: str, *, status: int 
         document=document,
         card=show.card_of(document, t, has_thumb=False, findings=5),
         choice=chosen,
-        reasons=[t(f"{_words_key(document, choice)}.reason-{n}") for n in range(1, REASONS + 1)],
+        reasons=[t(f"choice.{show.choice_key(document, choice)}.reason-{n}") for n in range(1, REASONS + 1)],
         missing=missing,
     )
 

@@ -330,8 +330,26 @@ def evidence_steps(archive: Archive | None, t: Words) -> tuple[Step, ...]:
     )
 
 
+def is_view(archive: Archive) -> bool:
+    """Whether it holds a view with the native file inside: then the check of the pixels compared that file's bytes, and says so."""
+    return any(check.get("name") == "pixels" and str(check.get("detail")).startswith("vue ;") for check in archive.checks)
+
+
+def image_words(archive: Archive | None, t: Words) -> str:
+    """What the image on the screen is, and where the proof lies: in the pixels of a scan, in the native file of a view."""
+    if archive is None:
+        return t("document.working-image-unsealed")
+    return t("document.working-image-view" if is_view(archive) else "document.working-image-why")
+
+
 def show_checks(archive: Archive, t: Words) -> tuple[ShownCheck, ...]:
-    return tuple(ShownCheck(t.known("check", str(c.get("name", "?"))), bool(c.get("ok")), _check_detail(c, t)) for c in archive.checks)
+    """Each check in the words of what it proved."""
+    proved = {"pixels": "native"} if is_view(archive) else {}
+    names = [str(check.get("name", "?")) for check in archive.checks]
+    return tuple(
+        ShownCheck(t.known("check", proved.get(name, name)), bool(check.get("ok")), _check_detail(check, t))
+        for name, check in zip(names, archive.checks, strict=True)
+    )
 
 
 def _check_detail(check: Mapping[str, Any], t: Words) -> str:
@@ -352,15 +370,20 @@ class Chapter:
     detail: str
 
 
-def tell_story(story: Iterable[tuple[int, str, datetime, Mapping[str, Any]]], t: Words) -> tuple[Chapter, ...]:
-    return tuple(Chapter(sequence, t.known("event", kind), t.moment(at), _detail(body, t)) for sequence, kind, at, body in story)
+def tell_story(story: Iterable[tuple[int, str, datetime, Mapping[str, Any]]], document: Document, t: Words) -> tuple[Chapter, ...]:
+    return tuple(Chapter(sequence, t.known("event", kind), t.moment(at), _detail(body, document, t)) for sequence, kind, at, body in story)
 
 
-def _detail(body: Mapping[str, Any], t: Words) -> str:
+def choice_key(document: Document, choice: str) -> str:
+    """Under which name a choice stands among the words: what is kept differs where there never was a paper."""
+    return "treat-native" if choice == "treat" and acts.is_electronic(document) else choice
+
+
+def _detail(body: Mapping[str, Any], document: Document, t: Words) -> str:
     """The few facts of an entry that a person looks for."""
     parts = []
     if "choice" in body:
-        parts.append(t.known("choice", f"{body['choice']}.name"))
+        parts.append(t.known("choice", f"{choice_key(document, str(body['choice']))}.name"))
     if body.get("reason"):
         parts.append(f"« {body['reason']} »")
     if body.get("verdict"):
