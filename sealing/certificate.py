@@ -73,6 +73,11 @@ def page_codestream(archive: Archive, page: int) -> str:
     return codestream_digest(_page_coding(archive, page))
 
 
+def holds_jpeg(archive: Archive, page: int) -> bool:
+    """Whether the page's image is a JPEG codestream, whose samples hang on who decodes it. Raises CannotDecode."""
+    return _page_coding(archive, page).filters[-1:] == ("DCTDecode",)
+
+
 def codestream_digest(coding: Coding) -> str:
     """What `page_codestream` finds again in the archive."""
     return hashlib.sha256(coding.globals + coding.data).hexdigest()

@@ -248,17 +248,20 @@ def _compose(plan: Plan, draft: Path) -> None:
 
 
 def _with_codestreams(plan: Plan, data: bytes) -> bytes:
-    """For a coding that no second library decodes (JBIG2), the record also holds the hash of the codestream, taken over unchanged."""
-    symbols = {leaf.source.page.number: leaf for leaf in plan.leaves if leaf.source.page.codec.startswith("jbig2")}
-    if not symbols:
+    """The record also holds the hash of a codestream whose pixels hang on its decoder: JBIG2 has no second one, those of JPEG change."""
+    kept = {leaf.source.page.number: leaf.source for leaf in plan.leaves if _by_decoder(leaf.source.page.codec)}
+    if not kept:
         return data
     told = json.loads(data)
     for entry in told["pages"]:
-        leaf = symbols.get(entry["number"])
-        if leaf is not None:
-            source = leaf.source
+        source = kept.get(entry["number"])
+        if source is not None:
             entry["codestream"] = codestream_digest(code_page(source.original, source.format, source.page, source.decode))
     return json.dumps(told, ensure_ascii=False, sort_keys=True, indent=1).encode("utf-8")
+
+
+def _by_decoder(codec: str) -> bool:
+    return codec.startswith("jbig2") or codec in ("jpeg", "dct")
 
 
 def _compose_view(plan: Plan, draft: Path, data: bytes) -> None:

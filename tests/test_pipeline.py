@@ -351,6 +351,12 @@ def test_late_reading_is_given_up_after_three_tries(station, unread, monkeypatch
     assert problems == ["reading-late", "reading-late", "reading-given-up"]
 
 
+def test_a_lossy_page_is_recorded_by_its_codestream_too(station, treated, files):
+    photo, half = (capture_of(atwork.archive_path(station, treated[name]))["pages"] for name in ("photo.jpg", "half.tif"))
+    assert photo[0]["codestream"] == hashlib.sha256(files["photo.jpg"].read_bytes()).hexdigest()
+    assert ["codestream" in page for page in half] == [False, True]
+
+
 # --- a page beyond the station's cap ---
 
 

@@ -1,9 +1,12 @@
 """Verification finds every change to an archive and says no without ever failing."""
 
 import hashlib
+import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,16 +14,21 @@ import pikepdf
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from papers import write_jpeg
 from practice import METADATA, NOON, capture_data, compose, noisy, png_leaf, practice_keys, sealed, sealer
 from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.sign.fields import MDPPerm
 from pyhanko.sign.signers import PdfSignatureMetadata, PdfSigner, PdfTimeStamper
 
+from capture.coding import examine
+from capture.decode import decode
 from capture.raster import Raster, fingerprint
-from capture.scan import Model
+from capture.scan import Format, Model
+from sealing.certificate import codestream_digest
+from sealing.codestream import code_page
 from sealing.keys import make_practice
-from sealing.pdfa import compose_pdfa
+from sealing.pdfa import Leaf, compose_pdfa
 from sealing.seal import Pdf17Signer, seal_file
 from sealing.syntax import BrokenSyntax, revision_ends
 from sealing.verify import CHECKS, Verification, prove_file, verify_file
@@ -210,6 +218,46 @@ def test_a_raster_that_is_not_that_of_the_scan_is_noticed(tmp_path: Path) -> Non
     path = tmp_path / "archive.pdf"
     compose_pdfa([leaf], path, METADATA, [capture_data([other])])
     seal_file(path, path, sealer())
+    assert failed(verify(path)) == {"pixels"}
+
+
+def decoded_otherwise(folder: Path, leaf: Leaf, **told: object) -> Path:
+    """Sealed with the raster of other pixels, as if decoders had changed since; `told` is what the record says of the page besides."""
+    other = Raster(noisy(seed=2), 8, Model.RGB)
+    data = json.dumps({"pages": [{"number": 1, "raster": fingerprint(other), **told}]}).encode()
+    path = folder / "archive.pdf"
+    compose_pdfa([leaf], path, METADATA, [replace(capture_data([other]), data=data)])
+    seal_file(path, path, sealer())
+    return path
+
+
+def jpeg_leaf(folder: Path) -> Leaf:
+    path = write_jpeg(folder / "a.jpg", noisy())
+    (page,) = examine(path).pages
+    return Leaf(path, Format.JPEG, page, (300, 300), partial(decode, path, page, Format.JPEG, 10_000))
+
+
+def test_a_jpeg_that_is_decoded_otherwise_later_is_proved_by_its_codestream(tmp_path: Path) -> None:
+    leaf = jpeg_leaf(tmp_path)
+    kept = hashlib.sha256(leaf.source.read_bytes()).hexdigest()
+    path = decoded_otherwise(tmp_path, leaf, codestream=kept, coding={"lossless": False})
+    answer = verify(path)
+    assert answer.valid
+    assert "flux JPEG identique ; décodé autrement par ce logiciel" in answer.checks[-1].detail
+    at_the_gate = [fingerprint(leaf.decode())]
+    assert failed(prove_file(path, at_the_gate, practice_keys().trust, NOON)) == {"pixels"}
+
+
+@pytest.mark.parametrize("told", [{}, {"coding": {"lossless": False}}, {"codestream": "0" * 64, "coding": {"lossless": False}}])
+def test_a_jpeg_whose_codestream_is_not_recorded_or_another_is_proved_by_its_pixels_alone(told: dict[str, object], tmp_path: Path) -> None:
+    assert failed(verify(decoded_otherwise(tmp_path, jpeg_leaf(tmp_path), **told))) == {"pixels"}
+
+
+@pytest.mark.parametrize("lossless", [True, False])
+def test_the_pixels_of_a_lossless_codestream_decide_whatever_the_record_says(lossless: bool, tmp_path: Path) -> None:
+    leaf = png_leaf(tmp_path, noisy())
+    kept = codestream_digest(code_page(leaf.source, leaf.format, leaf.page, leaf.decode))
+    path = decoded_otherwise(tmp_path, leaf, codestream=kept, coding={"lossless": lossless})
     assert failed(verify(path)) == {"pixels"}
 
 
