@@ -302,6 +302,20 @@ def test_none_is_singular_in_french_and_plural_in_english():
 # --- values as they are shown -------------------------------------------------------------------
 
 
+def test_the_time_of_a_seal_is_told_by_the_clock_of_the_screens():
+    checks = [
+        {"name": "time", "ok": True, "detail": "horodaté le 2026-10-31 23:39:32 UTC"},
+        {"name": "seal", "detail": "2026-02-31 25:00:00 UTC"},
+    ]
+    told = show.show_checks(Archive(checks=checks), words_in("fr"))
+    assert [check.detail for check in told] == ["horodaté le 01/11/2026 00:39:32", "2026-02-31 25:00:00 UTC"]
+
+
+def test_every_page_names_the_zone_of_its_times(browser, ids):
+    for path in ("/", "/documents", f"/documents/{ids['conform']}", "/ledger"):
+        assert "Toutes les heures sont celles de Paris." in text_of(browser.get(path).text), path
+
+
 def test_a_value_typed_by_a_person_goes_before_what_was_read():
     rows = [
         FieldRow(name="total_gross", source="read", value="12.00", confidence=0.99),

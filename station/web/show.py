@@ -59,6 +59,8 @@ WHYS = {
     "nothing says that it is not an invoice": "invoice",
 }
 """The reader's own words for why it chose a value, to `why.…` of the catalogue; a label that it quotes is shown as quoted."""
+UTC_TIME = re.compile(r"\b(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) UTC\b", re.ASCII)
+"""As `sealing.verify` writes a time."""
 SURE, PLAUSIBLE = 0.9, 0.6
 """Confidences from which a value is called clearly read, or to be checked. Our own scale: the readers' figures are not calibrated."""
 
@@ -353,8 +355,16 @@ def show_checks(archive: Archive, t: Words) -> tuple[ShownCheck, ...]:
 
 
 def _check_detail(check: Mapping[str, Any], t: Words) -> str:
-    """What a check measured; an archive may hold it in French only."""
-    return str((check.get("english") if t.language == "en" else None) or check.get("detail") or "")
+    """What a check measured, its time by the clock of the screens; an archive may hold it in French only."""
+    told = str((check.get("english") if t.language == "en" else None) or check.get("detail") or "")
+    return UTC_TIME.sub(lambda found: _by_our_clock(found, t), told)
+
+
+def _by_our_clock(found: re.Match[str], t: Words) -> str:
+    try:
+        return t.moment(datetime.fromisoformat(f"{found[1]}+00:00"))
+    except (ValueError, OverflowError):
+        return found[0]
 
 
 # --- the ledger's story ---------------------------------------------------------------------------
