@@ -430,7 +430,7 @@ def _compare_page(archive: Archive, page: int, wanted: set[str], entry: dict[str
         if codestream is not None and page_codestream(archive, page) != codestream:
             raise _No(f"le flux de l'image de la page {page} n'est pas celui du scan", f"page {page} has not the codestream of the scan")
         found = fingerprint(page_raster(archive, page))
-        # T.81 leaves the rounding of the inverse DCT to the decoder. At the gate both sides are decoded by today's: there the raster decides.
+        # T.81 leaves the rounding of the inverse DCT to the decoder. At the gate both are decoded today: there the raster decides.
         excused = not gate and codestream is not None and _is_lossy(entry) and holds_jpeg(archive, page)
     except CannotDecode as error:
         raise _No(f"image illisible : {error}", f"unreadable image: {error}") from error
