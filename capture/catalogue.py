@@ -89,6 +89,18 @@ CATALOGUE: dict[str, Entry] = {
         "Une somme de contrôle du fichier est fausse ({measured}) : des octets ont changé depuis le scanner. Rescannez.",
         "A checksum inside the file is wrong ({measured}): bytes have changed since the scanner. Scan again.",
     ),
+    "surplus-data": Entry(
+        BLOCKING, "I-1", HOUSE,
+        "Derrière la dernière ligne de l’image, les données continuent ({measured}) : aucun lecteur ne les montre, et l’archive "
+        "les garderait. Rescannez ; si cela revient, changez de format sur l’appareil (TIFF).",
+        "The data go on behind the last row of the image ({measured}): no viewer shows them, and the archive would keep them. "
+        "Scan again; if it happens again, choose another format on the device (TIFF).",
+    ),
+    "trailing-data": Entry(
+        INFO, None, HOUSE,
+        "Des octets suivent la fin de l’image ({measured}) : ils restent dans l’original, l’archive ne les prend pas. Rien à faire.",
+        "Bytes follow the end of the image ({measured}): they stay in the original, the archive does not take them. Nothing to do.",
+    ),
     "active-content": Entry(
         BLOCKING, None, HOUSE,
         "Le PDF contient un programme ({measured}) : ce n’est pas un simple scan. Rescannez le papier, ou demandez un PDF sans script.",

@@ -7,7 +7,6 @@ Pillow refuses. PDF images are unpacked here, fax and JBIG2 ones by pikepdf and 
 import io
 import struct
 import warnings
-import zlib
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +22,7 @@ from PIL import Image
 from capture import ifd, markers, pdfpages
 from capture.catalogue import finding
 from capture.findings import Finding
+from capture.inflate import LINE_ENDS, Shortage, Surplus, checked_png, filtered_size, image_data, inflate_pieces, png_header
 from capture.raster import Raster
 from capture.scan import Format, Model, Page
 
@@ -66,6 +66,10 @@ def decode(path: Path, page: Page, format_: Format, max_pixels: int) -> Raster:
         raster = _DECODERS[format_](path, page)
     except Undecodable:
         raise
+    except Surplus as error:
+        raise Undecodable(str(error), "surplus-data") from error
+    except Shortage as error:
+        raise Undecodable(str(error), "truncated") from error
     except Exception as error:  # Hostile bytes reach five decoders; whatever one raises means that the page is not whole.
         raise Undecodable(f"{type(error).__name__}: {str(error)[:100]}") from error
     promised = (page.width, page.height, page.channels, page.bits)
@@ -128,10 +132,14 @@ def _displayed(raster: Raster) -> Upright:
 
 
 def _decode_png(path: Path, page: Page) -> Raster:
+    png = path.read_bytes()
+    header = png_header(png)
     if page.model in (Model.RGB, Model.GRAY) and page.bits >= 8 and page.channels != 2:
-        with Image.open(path) as header:  # Chunks before the pixels only: Pillow is lazy.
-            icc = header.info.get("icc_profile") or b""
-        return Raster(_opencv(path.read_bytes(), page), page.bits, page.model, icc=icc)
+        with Image.open(path) as opened:  # Chunks before the pixels only: Pillow is lazy.
+            icc = opened.info.get("icc_profile") or b""
+        return Raster(_opencv(checked_png(header, image_data(png)), page), page.bits, page.model, icc=icc)
+    for _piece in inflate_pieces(image_data(png), filtered_size(header)):
+        pass  # Looked at for its length alone.
     return _pillow(path, page)
 
 
@@ -171,7 +179,7 @@ def _refuse_cut(header: markers.Header) -> None:
         raise Undecodable(header.trouble[1], header.trouble[0])
 
 
-def _opencv(data: bytes, page: Page) -> Samples:
+def _opencv(data: bytes | bytearray, page: Page) -> Samples:
     """Grey, RGB or RGBA of 8 or 16 bits, orientation unapplied."""
     colour = cv2.IMREAD_GRAYSCALE if page.channels == 1 else cv2.IMREAD_COLOR_RGB
     flags = cv2.IMREAD_UNCHANGED if page.channels == 4 else colour | (cv2.IMREAD_ANYDEPTH if page.bits == 16 else 0)
@@ -310,24 +318,16 @@ def _pdf_bytes(image: Any, page: Page) -> bytes | Samples:
     if names == ["/FlateDecode"]:
         predictor = int(own.get("/Predictor", 1))
         if predictor == 1:
-            return _inflated(image.read_raw_bytes(), _stride(page) * page.height)
+            return b"".join(inflate_pieces([image.read_raw_bytes()], _stride(page) * page.height))
         wide = int(own.get("/Columns", 1)) == page.width and int(own.get("/Colors", 1)) == page.channels
         if predictor >= 10 and wide and page.bits == 8 and int(own.get("/BitsPerComponent", 8)) == 8 and page.channels in (1, 3):
             return _opencv(_as_png(image.read_raw_bytes(), page), page)
     return pdfpages.read_all(image)
 
 
-def _inflated(raw: bytes, needed: int) -> bytes:
-    return zlib.decompressobj().decompress(raw, needed + 1024)
-
-
-def _as_png(stream: bytes, page: Page) -> bytes:
+def _as_png(stream: bytes, page: Page) -> bytearray:
     """PDF predictors 10…15 are PNG's row filters (ISO 32000-1 §7.4.4.4), so that the stream is the IDAT of a PNG as it stands."""
-    header = struct.pack(">IIBBBBB", page.width, page.height, 8, 2 if page.channels == 3 else 0, 0, 0, 0)
-    chunks = ((b"IHDR", header), (b"IDAT", stream), (b"IEND", b""))
-    return markers.PNG_SIGNATURE + b"".join(
-        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(body, zlib.crc32(kind))) for kind, body in chunks
-    )
+    return checked_png(struct.pack(">IIBBBBB", page.width, page.height, 8, 2 if page.channels == 3 else 0, 0, 0, 0), [stream])
 
 
 def _stride(page: Page) -> int:
@@ -340,7 +340,9 @@ def _unpacked(data: bytes | Samples, page: Page) -> Samples:
         return data
     stride = _stride(page)
     if len(data) < stride * page.height:
-        raise Undecodable(f"{len(data)} < {stride * page.height} octets", "truncated")
+        raise Shortage(f"{len(data)} < {stride * page.height} octets")
+    if data[stride * page.height :] not in LINE_ENDS:
+        raise Surplus(f"{len(data)} > {stride * page.height} octets")
     rows = np.frombuffer(data, np.uint8, stride * page.height).reshape(page.height, stride)
     across = page.width * page.channels
     flat: Any

@@ -59,20 +59,21 @@ class Header:
 def read_png(file: BinaryIO, size: int) -> Header:
     """Every chunk's CRC is checked; IHDR, IDAT and IEND must be there (§5.6)."""
     seen: dict[bytes, bytes] = {}
-    stored = 0
+    stored = after = 0
     trouble: tuple[str, str] | None = None
     try:
         for kind, start, length in _png_chunks(file, size):
             seen[kind] = _checked_body(file, kind, start, length)
             stored += length if kind == b"IDAT" else 0
             if kind == b"IEND":
+                after = size - start - length - 4
                 break
     except BrokenHeader as error:
         trouble = (error.code, str(error))
     if len(seen.get(b"IHDR", b"")) != 13:
         raise BrokenHeader(*(trouble or ("truncated" if size < 33 else "damaged", "IHDR")))
     header = _png_header(seen[b"IHDR"], _phys(seen.get(b"pHYs", b"")), b"tRNS" in seen)
-    return replace(header, trouble=trouble or _png_trouble(header, seen, stored))
+    return replace(header, trouble=trouble or _png_trouble(header, seen, stored) or _trailing(after))
 
 
 def _png_trouble(header: Header, seen: dict[bytes, bytes], stored: int) -> tuple[str, str] | None:
@@ -82,6 +83,10 @@ def _png_trouble(header: Header, seen: dict[bytes, bytes], stored: int) -> tuple
     if needed > 1040 * stored + 1024:  # Deflate cannot expand by more than 1032 (RFC 1951).
         return "truncated", f"IDAT {stored} octets"
     return None
+
+
+def _trailing(after: int) -> tuple[str, str] | None:
+    return ("trailing-data", f"{after} octets") if after else None
 
 
 def _png_chunks(file: BinaryIO, size: int) -> Iterator[tuple[bytes, int, int]]:

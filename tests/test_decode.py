@@ -18,6 +18,7 @@ from PIL import Image, ImageOps
 
 from capture.coding import Caps, examine
 from capture.decode import Undecodable, decode, turn, unturn, upright
+from capture.inflate import ADAM7, Surplus, filtered_size, inflate_pieces
 from capture.raster import Raster, fingerprint
 from capture.scan import Model
 
@@ -215,12 +216,14 @@ def test_a_page_beyond_the_cap_is_refused_unopened(tmp_path):
         decode(path, examine(path).pages[0], examine(path).format, max_pixels=1000)
 
 
-def test_a_stream_that_holds_more_than_the_page_is_not_inflated_further(tmp_path):
+def test_a_stream_that_holds_more_than_the_page_is_refused_without_being_inflated_further(tmp_path):
     path = write_pdf(tmp_path / "a.pdf", PAPER)
     with pikepdf.open(path, allow_overwriting_input=True) as pdf:
         pdf.pages[0].Resources.XObject.Im0.write(PAPER.tobytes() + b"\0" * 50_000_000)
         pdf.save(path, compress_streams=True)
-    assert np.array_equal(rasters(path)[0].samples, PAPER)
+    with pytest.raises(Undecodable) as refused:
+        rasters(path)
+    assert (refused.value.code, refused.value.reason) == ("surplus-data", f"> {PAPER.size} octets")
 
 
 def test_a_missing_file_is_the_callers_trouble(tmp_path):
@@ -256,3 +259,82 @@ def test_a_later_page_keeps_its_samples_in_any_form_of_tiff(tmp_path, form):
         extra = {key: form[key] for key in ("compression", "predictor") if key in form}
         file.write(PAPER[::-1], photometric="rgb", metadata=None, resolution=(300, 300), **options, **extra)
     assert np.array_equal(rasters(path)[1].samples, PAPER[::-1])
+
+
+# --- surplus data ---
+
+
+def flate_png(path: Path, stream: bytes, page=GREY, after: bytes = b"") -> Path:
+    header = struct.pack(">IIBBBBB", page.shape[1], page.shape[0], 8, 0 if page.ndim == 2 else 2, 0, 0, 0)
+    chunks = ((b"IHDR", header), (b"IDAT", stream[:700]), (b"IDAT", stream[700:]), (b"IEND", b""))
+    parts = [struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body)) for kind, body in chunks]
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(parts) + after)
+    return path
+
+
+def rows_of(page) -> bytes:
+    return b"".join(b"\0" + row.tobytes() for row in page)
+
+
+@pytest.mark.parametrize("surplus", [b"!", b"HIDDEN" * 1000, bytes(50_000_000)], ids=["byte", "text", "bomb"])
+@pytest.mark.parametrize("page", [PAPER, GREY], ids=["colour", "grey"])
+def test_data_behind_the_last_row_of_a_png_are_refused(tmp_path, page, surplus):
+    with pytest.raises(Undecodable) as refused:
+        rasters(flate_png(tmp_path / "a.png", zlib.compress(rows_of(page) + surplus, 1), page))
+    assert refused.value.code == "surplus-data"
+
+
+def test_data_behind_the_flate_stream_of_a_png_are_refused(tmp_path):
+    with pytest.raises(Undecodable) as refused:
+        rasters(flate_png(tmp_path / "a.png", zlib.compress(rows_of(GREY)) + b"TRAILING"))
+    assert refused.value.code == "surplus-data"
+
+
+def test_bytes_after_the_end_of_a_png_are_told_and_change_nothing(tmp_path):
+    path = flate_png(tmp_path / "a.png", zlib.compress(rows_of(GREY)), after=b"PK and more")
+    assert [(f.code, f.level, f.measured) for f in examine(path).findings] == [("trailing-data", "info", "11 octets")]
+    assert np.array_equal(rasters(path)[0].samples, GREY)
+
+
+@pytest.mark.parametrize("predictor", [1, 15])
+@pytest.mark.parametrize("surplus", [b"", b"HIDDEN"])
+def test_data_behind_the_last_row_of_a_pdf_image_are_refused(tmp_path, predictor, surplus):
+    rows = rows_of(PAPER) if predictor == 15 else PAPER.tobytes()
+    height, width = PAPER.shape[:2]
+    pdf = pikepdf.new()
+    image = pdf.make_stream(
+        zlib.compress(rows + surplus), Type=pikepdf.Name.XObject, Subtype=pikepdf.Name.Image, Width=width, Height=height,
+        BitsPerComponent=8, ColorSpace=pikepdf.Name.DeviceRGB, Filter=pikepdf.Name.FlateDecode,
+        DecodeParms=pikepdf.Dictionary(Predictor=predictor, Colors=3, BitsPerComponent=8, Columns=width),
+    )  # fmt: skip
+    pdf.add_blank_page(page_size=(72, 72))
+    pdf.pages[0].Resources = pikepdf.Dictionary(XObject=pikepdf.Dictionary(Im=image))
+    pdf.pages[0].Contents = pdf.make_stream(b"72 0 0 72 0 0 cm /Im Do")
+    pdf.save(tmp_path / "a.pdf")
+    if not surplus:
+        assert np.array_equal(rasters(tmp_path / "a.pdf")[0].samples, PAPER)
+        return
+    with pytest.raises(Undecodable) as refused:
+        rasters(tmp_path / "a.pdf")
+    assert refused.value.code == "surplus-data"
+
+
+@given(st.integers(1, 20), st.integers(1, 20), st.sampled_from([(0, 1), (0, 4), (2, 8), (3, 2), (6, 16)]), st.integers(0, 1))
+def test_the_rows_of_a_header_take_what_a_row_takes_pixel_by_pixel(width, height, coding, interlaced):
+    colour, bits = coding
+    deep = bits * {0: 1, 2: 3, 3: 1, 6: 4}[colour]
+    passes = ADAM7 if interlaced else ((0, 1, 0, 1),)
+    counted = 0
+    for x, across, y, down in passes:
+        columns, rows = len(range(x, width, across)), len(range(y, height, down))
+        counted += rows * (1 + -(-columns * deep // 8)) if columns else 0
+    assert filtered_size(struct.pack(">IIBBBBB", width, height, bits, colour, 0, 0, interlaced)) == counted
+
+
+@given(st.binary(max_size=3000), st.integers(1, 400), st.integers(0, 9))
+def test_a_stream_inflates_the_same_however_it_is_cut(data, step, level):
+    stream = zlib.compress(data, level)
+    parts = [stream[i : i + step] for i in range(0, len(stream), step)]
+    assert b"".join(inflate_pieces(parts, len(data))) == data
+    with pytest.raises(Surplus):
+        list(inflate_pieces([*parts, b"!"], len(data)))
