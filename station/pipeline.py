@@ -26,6 +26,7 @@ from capture.scan import Format, Page, Scan
 from config.options import caps_of, limits_of, reader_of
 from conformity.checks import fitting_sheet, judge_page, verdict
 from conformity.limits import Limits
+from ocr import engines
 from ocr.engines import ReadingFailed
 from ocr.fields import Field, extract
 from ocr.text import PageText
@@ -285,11 +286,13 @@ class Pipeline:
             arguments = (copy, page["scale"], number, self._reader_options)
             try:
                 text = self._reader.run(pixels.read_copy, seconds, *arguments)
+            except engines.OverBudget:
+                raise
             except ReadingFailed as error:
                 # A reader that ran out of memory fails oddly; a fresh process tells whether it is the page.
                 log.warning("document %s, page %d: %s; read again in a fresh process", job.document_id, number, error)
                 text = self._fresh_reader.run(pixels.read_copy, seconds, *arguments)
-        except OverBudget:
+        except (OverBudget, engines.OverBudget):
             return finding("reading-over-budget", page=number, measured=f"> {max(seconds, 0):.0f} s", limit=limit)
         except (ReadingFailed, PoisonPage, Undecodable) as error:
             return finding("reading-failed", page=number, measured=str(error)[:300])

@@ -158,6 +158,7 @@ _BY_NAME = {
     "UnusableKey": "key-unusable",
     "CannotSeal": "cannot-seal",
     "CannotArchive": "cannot-archive",
+    "Undecodable": "cannot-archive",
     "PoisonPage": "poison-page",
     "OverBudget": "over-budget",
     "DamagedOriginal": "vault-damaged",
