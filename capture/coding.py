@@ -8,6 +8,7 @@ import os
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
+from operator import add
 from pathlib import Path
 from typing import BinaryIO, TypeAlias
 
@@ -238,10 +239,10 @@ def _strips_trouble(tags: Directory, size: int, page: Page) -> Finding | None:
         return finding("damaged", page=page.number, measured="StripOffsets")
     if counts and len(counts) != len(offsets):
         return finding("damaged", page=page.number, measured=f"{len(offsets)} strips, {len(counts)} counts")
-    ends = [offset + count for offset, count in zip(offsets, counts or (0,) * len(offsets), strict=True)]
+    end = max(map(add, offsets, counts)) if counts else max(offsets)
     needed = page.height * ((page.width * page.channels * page.bits + 7) // 8)
-    if max(ends) > size or (page.codec == "none" and counts and sum(counts) < needed):
-        return finding("truncated", page=page.number, measured=f"{max(needed, *ends)} > {size} octets")
+    if end > size or (page.codec == "none" and counts and sum(counts) < needed):
+        return finding("truncated", page=page.number, measured=f"{max(needed, end)} > {size} octets")
     return None
 
 
