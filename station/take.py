@@ -132,5 +132,7 @@ def _result(workstation: Workstation, file: Path, document: Document, duplicate:
     findings = tuple(documents.finding_of(row) for row in document.findings)
     if document.problem in PROBLEMS and document.state is not State.SEALED:
         findings = (finding("work-stopped", measured=PROBLEMS[document.problem].words(language)), *findings)
+    if duplicate:
+        findings = (finding("duplicate"), *findings)
     words = " ".join(message(f, language) for f in findings if f.level is not Level.INFO)
     return TakeResult(str(file), document.id, state, sealed, findings, words, language)

@@ -105,6 +105,20 @@ def test_a_duplicate_is_told_without_starting_an_engine(sceau, scans, monkeypatc
     assert sceau("take", scans / "good.png").exit_code == 0
 
 
+def test_a_duplicate_of_a_document_that_is_held_tells_what_holds_it(sceau, scans):
+    sceau("take", scans / "photo.jpg")
+    (again,) = lines(sceau("take", "--json", scans / "photo.jpg"))
+    assert (again["state"], again["sealed"]) == ("duplicate", None)
+    assert {"duplicate", "lossy-compression"} <= {finding["code"] for finding in again["findings"]}
+
+
+def test_a_duplicate_of_an_archive_says_only_that_and_where_it_is(sceau, scans):
+    sceau("take", scans / "good.png")
+    (again,) = lines(sceau("take", "--json", scans / "good.png"))
+    assert again["findings"][0]["code"] == "duplicate"
+    assert Path(again["sealed"]).is_file()
+
+
 def test_a_held_document_makes_the_exit_code_3(home, scans):
     photo = papers.write_jpeg(scans / "other.jpg", PAGE, quality=60)
     ran = run_apart(home, "take", photo)
@@ -154,7 +168,7 @@ def test_verify_ledger_prints_the_same_kind_of_object(sceau):
 def test_status_tells_states_workers_costs_and_the_ledger(sceau, scans):
     sceau("take", scans / "good.png")
     (told,) = lines(sceau("status", "--json"))
-    assert set(told) == {"home", "stations", "documents", "workers", "not_taken", "bytes", "ledger"}
+    assert set(told) == {"home", "stations", "documents", "workers", "not_taken", "disk", "bytes", "ledger"}
     assert told["documents"]["sealed"] >= 1
     assert {"vault_per_page", "archive_per_page", "attached_per_page"} <= set(told["bytes"])
     assert told["workers"] == []
