@@ -6,6 +6,7 @@ import stat
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from itertools import islice
 from pathlib import Path
 from typing import TypeAlias
 
@@ -103,14 +104,14 @@ class Look:
     refused: tuple[Refused, ...]
 
 
-def glance(folder: Path) -> list[Sighting]:
+def glance(folder: Path, at_most: int | None = None) -> list[Sighting]:
     """What lies in the folder, by name; hidden files, unfinished ones by name, clutter and `processed` left out. Links are never followed.
 
-    Raises CannotLook.
+    `at_most` looks at no more than so many entries, whichever come first. Raises CannotLook.
     """
     try:
         with os.scandir(folder) as entries:
-            sightings = [_sighting(entry) for entry in entries if _ours(entry.name)]
+            sightings = [_sighting(entry) for entry in islice((entry for entry in entries if _ours(entry.name)), at_most)]
     except OSError as error:
         raise CannotLook(f"{folder}: {error.strerror}") from error
     return sorted((sighting for sighting in sightings if sighting), key=lambda sighting: sighting.name)

@@ -8,6 +8,9 @@ from sqlalchemy.exc import DBAPIError
 
 SAFE_FR = "Rien n'est perdu : l'original est au coffre."
 SAFE_EN = "Nothing is lost: the original is in the vault."
+KEPT_FR = "Rien n'est perdu : l'original est au coffre, ou encore là d'où il vient."
+KEPT_EN = "Nothing is lost: the original is in the vault, or still where it came from."
+"""Where the trouble may come before the vault."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +38,14 @@ def _problem(code: str, fr: tuple[str, str], en: tuple[str, str], retry: timedel
 PROBLEMS: dict[str, Problem] = {
     p.code: p
     for p in (
-        _problem(
+        Problem(
             "disk-full",
-            ("Le disque est plein.", "Libérez de la place : le document sera repris tout seul."),
-            ("The disk is full.", "Free some space: the document will be resumed by itself."),
+            "Le disque est plein.",
+            KEPT_FR,
+            "Libérez de la place : le travail reprendra tout seul.",
+            "The disk is full.",
+            KEPT_EN,
+            "Free some space: the work will go on by itself.",
             timedelta(seconds=30),
         ),
         _problem(

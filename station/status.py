@@ -3,6 +3,7 @@
 from dataclasses import asdict
 from typing import Any
 
+from station.disk import look_at_disk
 from station.records import documents
 from station.records.documents import DEAD_AFTER
 from station.records.ledger import entities, tree_of
@@ -11,6 +12,7 @@ from station.workstation import Workstation
 
 def status_of(workstation: Workstation) -> dict[str, Any]:
     """Plain JSON values."""
+    disk = look_at_disk(workstation.home)
     with workstation.database.reading() as session:
         living = documents.living_workers(session, workstation.clock(), DEAD_AFTER)
         cost = documents.cost_at_rest(session)
@@ -20,6 +22,7 @@ def status_of(workstation: Workstation) -> dict[str, Any]:
             "documents": {str(state): count for state, count in documents.count_states(session).items()},
             "workers": [f"{w.executor} (pid {w.pid})" for w in living],
             "not_taken": [f"{s.station}: {s.name or '(folder)'}: {s.reason}" for s in documents.list_sightings(session)],
+            "disk": {"room": str(disk.room), "free": disk.free, "total": disk.total},
             "bytes": {**asdict(cost), **_per_page(cost)},
             "ledger": {e: {"size": tree_of(session, e).size, "head": tree_of(session, e).root.hex()} for e in entities(session)},
         }

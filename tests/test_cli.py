@@ -13,6 +13,7 @@ from typing import Any
 
 import atwork
 import papers
+import pikepdf
 import psutil
 import pytest
 from typer.testing import CliRunner, Result
@@ -147,6 +148,18 @@ def test_read_prints_the_field_names_of_an_invoice(sceau, scans):
     (read,) = lines(result)
     assert {"file", "invoice_number", "issue_date", "supplier_vat_id", "total_net", "total_tax", "total_gross", "iban"} <= set(read)
     assert (read["invoice_number"], read["issue_date"], result.exit_code) == ("F-2026-0118", "2026-10-14", 0)
+
+
+def test_read_reads_a_drawn_page_as_the_station_does(sceau, tmp_path):
+    lines_of_text = [f"BT /F 24 Tf 60 {700 - 40 * i} Td ({line}) Tj ET" for i, line in enumerate(("FACTURE", "Total TTC 732,00 EUR"))]
+    pdf = pikepdf.new()
+    page = pdf.add_blank_page(page_size=(595, 842))
+    font = pikepdf.Dictionary(Type=pikepdf.Name.Font, Subtype=pikepdf.Name.Type1, BaseFont=pikepdf.Name.Helvetica)
+    page.Resources = pikepdf.Dictionary(Font=pikepdf.Dictionary(F=font))
+    page.Contents = pdf.make_stream("\n".join(lines_of_text).encode())
+    pdf.save(tmp_path / "drawn.pdf")
+    (read,) = lines(result := sceau("read", "--json", tmp_path / "drawn.pdf"))
+    assert ("732,00" in read["text"], read["trouble"], result.exit_code) == (True, None, 0)
 
 
 def test_verify_prints_checks_and_exits_0_only_when_all_hold(sceau, scans, tmp_path):

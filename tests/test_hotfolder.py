@@ -178,6 +178,13 @@ def test_hostile_names_are_seen_moved_and_shown_on_one_line(scanner: Scanner, na
     assert shown.encode("utf-8")
 
 
+def test_one_may_look_at_the_first_files_only(scanner: Scanner) -> None:
+    for name in ("a.tif", "b.tif", ".hidden", "c.tif"):
+        scanner.drop(name)
+    assert len(glance(scanner.folder, 2)) == 2
+    assert len(glance(scanner.folder)) == 3
+
+
 def test_a_folder_that_is_gone_is_said() -> None:
     with pytest.raises(CannotLook):
         glance(Path("/no/such/folder"))

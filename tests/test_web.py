@@ -1,5 +1,6 @@
 """The pages: who may see them, what they say, what a form does."""
 
+import errno
 import hashlib
 import io
 import json
@@ -9,10 +10,12 @@ import string
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import replace
 from datetime import timedelta
 from itertools import islice
 from pathlib import Path
 from threading import Event
+from types import SimpleNamespace
 
 import pikepdf
 import pytest
@@ -26,8 +29,10 @@ from capture.catalogue import finding
 from capture.hotfolder import UNFINISHED
 from capture.scan import Format
 from sealing.verify import _compare_native
+from station.problems import problem_of
 from station.records import documents, people
 from station.records.tables import Archive, FieldRow, State
+from station.slots import hold_slot
 from station.status import status_of
 from station.web import desk, figures, show
 from station.web.app import build_app
@@ -424,6 +429,53 @@ def test_a_page_costs_what_it_takes_where_it_lies(home):
 
 def test_where_nothing_is_kept_nothing_is_divided(home):
     assert [name for name in status_of(home)["bytes"] if "per_page" in name] == []
+
+
+def leave_free(monkeypatch: pytest.MonkeyPatch, free: int) -> None:
+    monkeypatch.setattr("station.disk.shutil.disk_usage", lambda _folder: SimpleNamespace(free=free, total=10**12))
+
+
+@pytest.mark.parametrize(("free", "told"), [(10**10, ""), (499_999_999, "Disque presque plein"), (0, "Disque plein")])
+def test_a_disk_that_fills_is_told_before_and_when_it_is_full(home, monkeypatch, free, told):
+    leave_free(monkeypatch, free)
+    page = text_of(enter(home).get("/").text)
+    assert ("Disque" in page) is bool(told)
+    assert told in page
+    assert status_of(home)["disk"]["free"] == free
+
+
+def test_on_a_full_disk_the_page_finds_by_itself_what_lies_in_the_folder_and_does_not_ask_to_start_what_runs(home, monkeypatch):
+    leave_free(monkeypatch, 0)
+    webhome.fill(home)
+    folder = home.settings.folder_of(home.settings.stations[0])
+    (folder / "facture <1>.tif").write_bytes(b"II*")
+    with home.database.writing() as session:
+        documents.beat(session, "serve-0", "serve", 1, webhome.NOON)
+    later = replace(home, clock=lambda: webhome.NOON + timedelta(minutes=5))
+    with hold_slot(home.home, "serve"):
+        page = text_of(enter(later).get("/").text)
+        answer = visitor(later).get("/health")
+    assert "facture &lt;1&gt;.tif" in page
+    assert "Le poste tourne, mais n’inscrit plus rien" in page
+    assert "make run" not in page
+    assert "raccourci vers scans" in page
+    assert (answer.status_code, answer.json()["status"], answer.json()["disk"]) == (503, "disk-full", "none")
+
+
+def test_while_nobody_watches_a_file_that_comes_is_shown_at_once(home):
+    browser = enter(home)
+    folder = home.settings.folder_of(home.settings.stations[0])
+    folder.mkdir(parents=True)
+    change = re.search(r'hx-get="/\?seen=(\w+)"', browser.get("/").text)[1]
+    (folder / "facture.tif").write_bytes(b"II*")
+    page = text_of(browser.get(f"/?seen={change}", headers=HTMX).text)
+    assert "facture.tif" in page
+    assert "make run" in page
+    assert "Rien n’attend" not in page
+
+
+def test_no_words_say_of_a_file_kept_out_by_a_full_disk_that_it_is_in_the_vault():
+    assert "au coffre, ou encore là d'où il vient" in problem_of(OSError(errno.ENOSPC, "")).words()
 
 
 def test_an_empty_station_invites_the_first_scan(home):

@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import JSONResponse, Response
 
+from station.disk import Room, look_at_disk
 from station.records import documents, people
 from station.web import desk, figures
 from station.web.words import LANGUAGES
@@ -48,13 +49,15 @@ def sign_in(
 @open_router.get("/health")
 def health(request: Request, session: desk.InReading) -> Response:
     """For supervisors: 200 where a living process watches the folders, else 503. Tells nothing about documents."""
+    room = look_at_disk(desk.workstation_of(request).home).room
     now = desk.workstation_of(request).clock()
     workers = documents.living_workers(session, now, documents.DEAD_AFTER)
     last = figures.last_intake(session)
     well = bool(figures.watching(session, now))
     return JSONResponse(
         {
-            "status": "ok" if well else "no-worker",
+            "status": "ok" if well else "disk-full" if room is Room.NONE else "no-worker",
+            "disk": str(room),
             "workers": [{"kind": worker.kind, "beat": worker.beat_at.isoformat()} for worker in workers],
             "last_intake": None if last is None else last.isoformat(),
         },

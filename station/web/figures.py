@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -9,6 +10,7 @@ from sqlalchemy.orm import Session
 from station.records import documents
 from station.records.ledger import entities, tree_of
 from station.records.tables import OPEN_STATES, Arrival, LedgerPayload, State, Worker
+from station.slots import is_held
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,3 +66,11 @@ def watching(session: Session, now: datetime) -> list[Worker]:
     """Living processes that look into the folders, and not only say that they live."""
     living = documents.living_workers(session, now, documents.DEAD_AFTER)
     return [worker for worker in living if worker.looked_at is not None and worker.looked_at >= now - documents.DEAD_AFTER]
+
+
+def running_here(session: Session, home: Path) -> bool:
+    """Whether a watching process holds its slot on this machine, whatever its heartbeat says: on a full disk it cannot beat."""
+    try:
+        return any(is_held(home, worker.executor) for worker in documents.all_workers(session) if worker.kind == "serve")
+    except OSError:
+        return False

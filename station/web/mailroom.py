@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -9,7 +10,9 @@ from fastapi import APIRouter, File, Form, HTTPException, Request, UploadFile
 from fastapi.responses import Response
 from sqlalchemy.orm import Session
 
+from capture import hotfolder
 from config.settings import Station
+from station.disk import Room, look_at_disk
 from station.records import documents
 from station.records.tables import Sighting
 from station.web import desk, figures
@@ -21,6 +24,8 @@ from station.workstation import Workstation
 router = APIRouter()
 UPLOAD_PATH = "/upload"
 NEWEST = 12
+LOOKED_AT = 20
+"""Files of a folder that the page looks up by itself; the folder may hold thousands, and be a share."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +52,11 @@ class ShownStation:
 def mailroom(request: Request, session: desk.InReading, htmx: desk.FromHtmx = None, seen: str = "") -> Response:
     """The whole page; for HTMX its live part, or 204 where nothing is new since `seen`."""
     workstation = desk.workstation_of(request)
-    alive = bool(figures.watching(session, workstation.clock()))
-    change = desk.fingerprint_of(documents.last_change(session), alive, desk.words_of(request).language)
+    disk = look_at_disk(workstation.home)
+    watch = how_it_watches(session, workstation)
+    lying = {} if watch == "alive" else {s.name: lying_in(workstation.settings.folder_of(s)) for s in workstation.settings.stations}
+    little = disk.free // 10_000_000 if disk.room is not Room.ENOUGH else ""
+    change = desk.fingerprint_of(documents.last_change(session), watch, disk.room, little, lying, desk.words_of(request).language)
     if htmx and seen == change:
         return desk.nothing_new()
     t = desk.words_of(request)
@@ -59,8 +67,9 @@ def mailroom(request: Request, session: desk.InReading, htmx: desk.FromHtmx = No
         "_mailroom.html" if htmx else "mailroom.html",
         change=change,
         live=bool(htmx),
-        alive=alive,
-        stations=[show_station(station, workstation, sightings, t) for station in stations],
+        watch=watch,
+        disk=disk,
+        stations=[show_station(station, workstation, sightings, lying.get(station.name, []), disk.room, t) for station in stations],
         station_names=[station.name for station in stations],
         counters=figures.counters(session),
         cards=newest_cards(session, workstation, t),
@@ -96,15 +105,43 @@ def newest_cards(session: Session, workstation: Workstation, t: Words) -> list[C
     ]
 
 
-def show_station(station: Station, workstation: Workstation, sightings: list[Sighting], t: Words) -> ShownStation:
-    """A station's folder; a reason without a file name is about the folder itself."""
+def how_it_watches(session: Session, workstation: Workstation) -> str:
+    """alive; stalled: it runs, but what it sees is no longer written; not-alive."""
+    if figures.watching(session, workstation.clock()):
+        return "alive"
+    return "stalled" if figures.running_here(session, workstation.home) else "not-alive"
+
+
+def lying_in(folder: Path) -> list[hotfolder.Sighting]:
+    """The first files of a folder by our own look, where nobody writes down what lies there."""
+    try:
+        return hotfolder.glance(folder, LOOKED_AT)
+    except hotfolder.CannotLook:
+        return []
+
+
+def show_station(
+    station: Station, workstation: Workstation, sightings: list[Sighting], lying: list[hotfolder.Sighting], room: Room, t: Words
+) -> ShownStation:
+    """A station's folder; a reason without a file name is about the folder itself. `lying` adds what no row tells of."""
     folder: Path = workstation.settings.folder_of(station)
     ours = [sighting for sighting in sightings if sighting.station == station.name]
+    told = {sighting.name for sighting in ours}
+    untold = [seen for seen in lying if hotfolder.plain_name(seen.name)[:400] not in told]
     return ShownStation(
         name=station.name,
         folder=str(folder),
         usable=folder.is_dir() and os.access(folder, os.W_OK | os.X_OK) and all(sighting.name for sighting in ours),
         waiting=tuple(
             Waiting(s.name or t("mailroom.folder-itself"), t.known("sighting", s.reason), s.detail or "", t.moment(s.since)) for s in ours
-        ),
+        )
+        + tuple(_untold(seen, room, t) for seen in untold),
     )
+
+
+def _untold(seen: hotfolder.Sighting, room: Room, t: Words) -> Waiting:
+    name = hotfolder.plain_name(seen.name)
+    if seen.kind != "file":
+        return Waiting(name, t.known("sighting", f"refused-{seen.kind}"), "", "")
+    since = t.moment(datetime.fromtimestamp(seen.mtime_ns / 1e9, UTC))
+    return Waiting(name, t("sighting.disk-full" if room is Room.NONE else "sighting.not-watched"), "", since)
