@@ -120,10 +120,18 @@ def make_copies(image: Pixels, options: ReaderOptions, copies: Copies) -> float:
 
 def copy_page(source: PageSource, drawn: bool, options: ReaderOptions, copy: Path) -> None:
     """The copy for reading alone, of a page whose turn has come; `drawn` where no raster stands for it. Raises Undecodable."""
-    image = render_page(source.original, source.page.index) if drawn and source.format is Format.PDF else _shown(source)
+    image = page_image(source, drawn)
+    _write_atomically(copy, lambda draft: write_copy(prepare_copy(image, options)[0], draft))
+
+
+def page_image(source: PageSource, drawn: bool) -> Pixels:
+    """The page as a person reads it: its raster upright, or, of a PDF page that is `drawn`, what PDFium shows. Raises Undecodable."""
+    if not (drawn and source.format is Format.PDF):
+        return upright(source.decode())
+    image = render_page(source.original, source.page.index)
     if image is None:
         raise Undecodable("page impossible à afficher / page that cannot be shown")
-    _write_atomically(copy, lambda draft: write_copy(prepare_copy(image, options)[0], draft))
+    return image
 
 
 def _shown(source: PageSource) -> Pixels | None:

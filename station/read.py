@@ -7,11 +7,12 @@ from typing import Any
 
 from capture.catalogue import message
 from capture.coding import Caps, examine
-from capture.decode import Undecodable, decode, upright
+from capture.decode import Undecodable
 from ocr.engines import ReaderOptions, ReadingFailed, prepare_copy, warm_engine, write_copy
 from ocr.fields import extract, fields_json
 from ocr.reading import read_page
 from ocr.text import PageText
+from station.pixels import PageSource, page_image
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +37,11 @@ def read_file(path: Path, caps: Caps, options: ReaderOptions) -> ReadResult:
         return ReadResult(str(path), "", fields_json(extract([])), " ".join(message(f) for f in scan.findings) or "no page")
     pages: list[PageText] = []
     troubles: list[str] = []
+    mixed = {found.page for found in scan.findings if found.code == "mixed-page"}
     with tempfile.TemporaryDirectory(prefix="sceau-") as folder:
         for page in scan.pages:
             try:
-                image = upright(decode(path, page, scan.format, caps.max_pixels))
+                image = page_image(PageSource(path, scan.format, page, caps.max_pixels), page.codec == "vector" or page.number in mixed)
                 prepared, scale = prepare_copy(image, options)
                 copy = Path(folder) / f"{page.number}.pnm"
                 write_copy(prepared, copy)
