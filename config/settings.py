@@ -1,5 +1,6 @@
 """What differs between two installations: one commented TOML file. There are no secrets in it."""
 
+import errno
 import os
 import tomllib
 from collections.abc import Mapping
@@ -157,9 +158,22 @@ def load_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         raise Unusable(f"{file}: {key}: {first['msg'].removeprefix('Value error, ')}") from error
 
 
+def make_folder(folder: Path) -> None:
+    """A folder under SCEAU_HOME, for this account alone. Raises Unusable where it cannot be; a full disk stays an OSError."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise Unusable(
+            f"SCEAU_HOME : {folder} ne peut pas servir ({error.strerror}). Donnez un dossier où ce compte peut écrire. / "
+            "Give a folder that this account can write to."
+        ) from error
+
+
 def write_example(home: Path) -> Path:
     """Put the commented settings file into `home` where there is none; returns its path."""
-    home.mkdir(parents=True, exist_ok=True)
+    make_folder(home)
     file = home / FILE_NAME
     if not file.exists():
         file.write_text(example_text(), encoding="utf-8")

@@ -22,7 +22,7 @@ from rich.text import Text
 
 from capture.hotfolder import plain_name
 from config.logs import start_logs
-from config.settings import Settings, Station, Unusable, load_settings, write_example
+from config.settings import Settings, Station, Unusable, load_settings, make_folder, write_example
 
 app = typer.Typer(
     no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False, help="Sceau: scans in, sealed and proved PDF/A-3 out."
@@ -191,6 +191,7 @@ def migrate() -> None:
         from station.records.database import migrate as bring_up
         from station.records.database import open_database
 
+        make_folder(settings.home)
         database = open_database(settings.url)
         bring_up(database)
         out.print(f"{settings.url}: à jour")

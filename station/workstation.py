@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from capture.originals import Vault
-from config.settings import Settings
+from config.settings import Settings, make_folder
 from station.records.database import Database, migrate, open_database
 
 
@@ -39,10 +39,10 @@ class Workstation:
 
 
 def open_workstation(settings: Settings) -> Workstation:
-    """Open stores and database under SCEAU_HOME, bringing the tables to this version."""
+    """Open stores and database under SCEAU_HOME, bringing the tables to this version. Raises Unusable where that folder cannot be."""
     home = settings.home
     for folder in ("originals", "archive", "readings", "work", "light", "keys"):
-        (home / folder).mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_folder(home / folder)
     database = open_database(settings.url)
     migrate(database)
     return Workstation(settings, database, Vault(home / "originals"), Vault(home / "archive"))

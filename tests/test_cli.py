@@ -202,6 +202,15 @@ def test_migrate_may_be_repeated(sceau):
 # --- words instead of tracebacks ---
 
 
+@pytest.mark.parametrize("command", [("status",), ("take", "a.png"), ("serve",), ("migrate",)])
+def test_a_home_that_cannot_be_is_told_as_such_and_no_document_is_spoken_of(sceau, monkeypatch, command):
+    monkeypatch.setenv("SCEAU_HOME", "/proc/nowhere")
+    result = sceau(*command)
+    assert result.exit_code == 1
+    assert "SCEAU_HOME" in result.stderr
+    assert "coffre" not in result.stderr
+
+
 WRONG_USAGE = [("take",), ("check",), ("verify",), ("nonsense",), ("take", "--station", "nobody", "a.png"), ("serve", "--port", "many")]
 
 
