@@ -26,6 +26,8 @@ class Audited:
     name: str
     ok: bool
     detail: str
+    """In French; the same in English beside it."""
+    english: str
 
 
 def audit_ledger(workstation: Workstation) -> Iterator[Audited]:
@@ -34,11 +36,14 @@ def audit_ledger(workstation: Workstation) -> Iterator[Audited]:
         try:
             trees = verify_ledger(session)
         except BrokenLedger as error:
-            yield Audited("chain", False, str(error))
+            french = f"{error.entity}, écriture {error.sequence} : elle n'est plus ce qui fut inscrit, ou plus à sa place ({error.reason})"
+            yield Audited("chain", False, french, str(error))
             return
         yield Audited(
             "chain",
             True,
+            " ; ".join(f"{name} : {tree.size} écritures, tête {tree.root.hex()}" for name, tree in trees.items())
+            or "encore aucune écriture",
             "; ".join(f"{name}: {tree.size} entries, head {tree.root.hex()}" for name, tree in trees.items()) or "no entry yet",
         )
         yield _same_records(session)
@@ -61,11 +66,14 @@ def _same_records(session: Session) -> Audited:
         "original": set(session.scalars(sa.select(Original.sha256))),
         "archive": {f"{row.sha256} of {row.document_id}" for row in session.execute(sa.select(Archive.sha256, Archive.document_id))},
     }
-    wrong = [f"{kind} without entry: {name}" for kind in kept for name in sorted(kept[kind] - told[kind])]
-    wrong += [f"entry without {kind}: {name}" for kind in kept for name in sorted(told[kind] - kept[kind])]
-    if wrong:
-        return Audited("records", False, "; ".join(wrong[:20]))
-    return Audited("records", True, ", ".join(f"{len(names)} {kind}s" for kind, names in kept.items()) + ", each with its entry")
+    alone = [(kind, name) for kind in kept for name in sorted(kept[kind] - told[kind])]
+    empty = [(kind, name) for kind in kept for name in sorted(told[kind] - kept[kind])]
+    if alone or empty:
+        french = [f"{kind} sans écriture : {name}" for kind, name in alone] + [f"écriture sans {kind} : {name}" for kind, name in empty]
+        english = [f"{kind} without entry: {name}" for kind, name in alone] + [f"entry without {kind}: {name}" for kind, name in empty]
+        return Audited("records", False, " ; ".join(french[:20]), "; ".join(english[:20]))
+    counts = ", ".join(f"{len(names)} {kind}s" for kind, names in kept.items())
+    return Audited("records", True, f"{counts}, chacun avec son écriture", f"{counts}, each with its entry")
 
 
 def _same_facts(session: Session) -> Audited:
@@ -86,8 +94,12 @@ def _same_facts(session: Session) -> Audited:
             facts["decisions"].append((payload.get("choice"), payload.get("reason")))
     documents = session.scalars(sa.select(Document).execution_options(yield_per=200))
     wrong = [f"{document.id}: {name}" for document in documents for name in _differing(document, told.get(document.id, {}))]
+    differ = "; ".join(wrong[:20])
     return Audited(
-        "facts", not wrong, "; ".join(wrong[:20]) or "verdicts, pages, marks, decisions and read values are those of the entries"
+        "facts",
+        not wrong,
+        differ or "verdicts, pages, marques, décisions et valeurs lues sont ceux des écritures",
+        differ or "verdicts, pages, marks, decisions and read values are those of the entries",
     )
 
 
@@ -104,6 +116,7 @@ def _differing(document: Document, told: dict[str, Any]) -> Iterator[str]:
     yield from (name for name, value in now.items() if name in told and told[name] != value)
 
 
+_CONDITIONS = {Condition.DAMAGED: "abîmé", Condition.MISSING: "absent"}
 _TELLS = {"received": ("document", "original"), "sealed": ("archive",)}
 """Type of entry → what comes into being with it."""
 
@@ -116,8 +129,10 @@ def _with_document(objects: dict[str, str]) -> str:
 def _kept(name: str, files: list[tuple[str, str]], verify: Callable[[str, str], Condition]) -> Audited:
     bad = [(sha, condition) for sha, suffix in files if (condition := verify(sha, suffix)) is not Condition.SOUND]
     if not bad:
-        return Audited(name, True, f"{len(files)} files read again, each has its fingerprint")
-    return Audited(name, False, "; ".join(f"{sha}: {condition}" for sha, condition in bad[:20]))
+        french = f"{len(files)} fichiers relus, chacun a son empreinte"
+        return Audited(name, True, french, f"{len(files)} files read again, each has its fingerprint")
+    french = " ; ".join(f"{sha} : {_CONDITIONS[condition]}" for sha, condition in bad[:20])
+    return Audited(name, False, french, "; ".join(f"{sha}: {condition}" for sha, condition in bad[:20]))
 
 
 def _witnesses(session: Session, workstation: Workstation, trees: dict[str, Tree]) -> Audited:
@@ -126,12 +141,15 @@ def _witnesses(session: Session, workstation: Workstation, trees: dict[str, Tree
     for sha256, entity in rows:
         carried = _carried_head(workstation.archives.path(sha256, ".pdf"))
         if carried is None:
-            return Audited("witnesses", False, f"{sha256} cannot be read, so the head that it carries is not known")
+            french = f"{sha256} ne se lit pas : la tête qu'il porte est inconnue"
+            return Audited("witnesses", False, french, f"{sha256} cannot be read, so the head that it carries is not known")
         size, root = carried
         head = head_at(session, entity, size) if size else Tree().root
         if size > trees.get(entity, Tree()).size or head is None or head.hex() != root:
-            return Audited("witnesses", False, f"{sha256} carries a head at size {size} that the log does not have")
-    return Audited("witnesses", True, f"the heads inside {len(rows)} sealed files are those of the log")
+            french = f"{sha256} porte, à la taille {size}, une tête que le journal n'a pas"
+            return Audited("witnesses", False, french, f"{sha256} carries a head at size {size} that the log does not have")
+    french = f"les têtes que portent {len(rows)} fichiers scellés sont celles du journal"
+    return Audited("witnesses", True, french, f"the heads inside {len(rows)} sealed files are those of the log")
 
 
 def _carried_head(path: Path) -> tuple[int, str] | None:

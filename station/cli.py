@@ -162,10 +162,11 @@ def verify(
             from station.audit import audit_ledger
             from station.workstation import open_workstation
 
+            english = settings.language == "en"
             audited = list(audit_ledger(open_workstation(settings)))
             good = all(each.ok for each in audited)
             valid = valid and good
-            _show_checks("ledger", good, [(a.name, a.ok, a.detail) for a in audited], as_json)
+            _show_checks("ledger", good, [(a.name, a.ok, a.english if english else a.detail) for a in audited], as_json)
         raise typer.Exit(0 if valid else 4)
 
 

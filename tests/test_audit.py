@@ -227,6 +227,18 @@ def test_an_empty_installation_holds(tmp_path):
     assert all(answers(tmp_path).values())
 
 
+def test_the_audit_speaks_french_and_english(home):
+    a_file(home, "archive").unlink()
+    station = atwork.open_home(home)
+    told = {each.name: (each.detail, each.english) for each in audit_ledger(station)}
+    station.database.close()
+    french, english = told["archives"]
+    assert french.endswith(" : absent")
+    assert english.endswith(": missing")
+    assert "écritures, tête" in told["chain"][0]
+    assert "entries, head" in told["chain"][1]
+
+
 def test_ledger_rows_are_read_back_as_they_were_written(sound):
     station = atwork.open_home(sound)
     with station.database.reading() as session:
