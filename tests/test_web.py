@@ -26,7 +26,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from capture.catalogue import finding
-from capture.hotfolder import UNFINISHED
+from capture.hotfolder import CLUTTER, UNFINISHED
 from capture.scan import Format
 from sealing.verify import _compare_native
 from station.problems import problem_of
@@ -520,14 +520,18 @@ def test_a_draft_that_a_crash_left_is_swept_away_after_a_day_and_nothing_else_is
     assert {path.name for path in tmp_path.iterdir()} == {"a.tif", ".sceau-new.part", ".other.part", "scan.part"}
 
 
-@given(st.one_of(st.text(max_size=300), st.sampled_from(["../..", ".", "a.tmp", "processed", "x.part", "a\\b\\c.tif", "\0", "é" * 200])))
+@given(
+    st.one_of(
+        st.text(max_size=300), st.sampled_from(["../..", ".", "a.tmp", "processed", "Thumbs.db", "x.part", "a\\b\\c.tif", "\0", "é" * 200])
+    )
+)
 def test_whatever_it_is_called_a_file_gets_one_plain_visible_name(name):
     safe = safe_name(name)
     assert safe == Path(safe).name
     assert not safe.startswith(".")
     assert not safe.lower().endswith(UNFINISHED)
     assert 0 < len(safe.encode()) <= LONGEST
-    assert safe.lower() != "processed"
+    assert safe.lower() not in {"processed", *CLUTTER}
 
 
 # --- one document -------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from capture.hotfolder import PROCESSED, UNFINISHED
+from capture.hotfolder import CLUTTER, PROCESSED, UNFINISHED
 
 LONGEST = 180
 """Bytes of a name as UTF-8: below every file system's limit, with room for a number."""
@@ -56,7 +56,8 @@ def safe_name(name: str) -> str:
         stem, suffix = plain, ""
     end = f".{suffix}" if suffix else ""
     stem = stem.encode()[: LONGEST - len(end.encode())].decode(errors="ignore").strip() or "scan"
-    return f"{stem}{end}" if f"{stem}{end}".lower() != PROCESSED else f"{stem}-1"
+    # A name that the intake leaves alone gets a number: what a person sent is never passed over in silence.
+    return f"{stem}{end}" if f"{stem}{end}".lower() not in {PROCESSED, *CLUTTER} else f"{stem}-1{end}"
 
 
 def _give_name(draft: Path, folder: Path, name: str) -> Path:
