@@ -29,7 +29,9 @@ _PIXELS = ((273, 279), (324, 325))
 """Where strips or tiles are, and how long they are."""
 _ASKED = _SHORTS | _LONGS | _RATIOS | {tag for pair in _PIXELS for tag in pair}
 
-_TYPES = {1: "B", 2: "c", 3: "H", 4: "I", 5: "II", 6: "b", 7: "B", 8: "h", 9: "i", 10: "ii", 11: "f", 12: "d", 13: "I", 16: "Q", 17: "q", 18: "Q"}  # fmt: skip  # noqa: E501
+_TYPES = {
+    1: "B", 2: "c", 3: "H", 4: "I", 5: "II", 6: "b", 7: "B", 8: "h", 9: "i", 10: "ii", 11: "f", 12: "d", 13: "I", 16: "Q", 17: "q", 18: "Q",
+}  # fmt: skip
 """Field types by number: letters of `struct` and `array`; a rational has two."""
 _NATIVE = "<" if sys.byteorder == "little" else ">"
 
@@ -62,7 +64,7 @@ class Directory:
         values = self.tags.get(tag, ())
         if isinstance(values, array) and values.typecode in "fd":
             return tuple(int(value) for value in values)
-        return values  # type: ignore[return-value]
+        return values  # type: ignore[return-value] # an array of whole numbers, as every asked tag of this kind holds
 
     def ratio(self, tag: int) -> float | None:
         """A rational that is finite and above zero, else None."""

@@ -239,7 +239,7 @@ def _best_back_end(wanted: BackEnd) -> BackEnd:
     """OpenVINO reports each import to its maker by default; a null module takes it to its own documented stub instead."""
     if wanted is BackEnd.ONNXRUNTIME:
         return wanted
-    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type] # None is how Python is told that a module is not to be had
     try:
         importlib.import_module("openvino").Core()
     except (ImportError, RuntimeError, OSError) as error:

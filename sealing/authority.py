@@ -41,7 +41,7 @@ class Serials:
             return (self.last << 64) | self.tail
 
 
-class TimeAuthority(TimeStamper):  # type: ignore[misc, unused-ignore]
+class TimeAuthority(TimeStamper):  # type: ignore[misc, unused-ignore] # pyHanko's base may be Any to mypy
     """RFC 3161 answers: own policy, accuracy of one second, ESSCertIDv2 (RFC 5816), rising serials.
 
     Time never runs backwards: a request that finds the clock before the last answer is refused as `time_not_available`.

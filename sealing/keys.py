@@ -60,7 +60,7 @@ class Practice:
     """DER, one per issuer."""
 
 
-class CachedSigner(Signer):  # type: ignore[misc, unused-ignore]
+class CachedSigner(Signer):  # type: ignore[misc, unused-ignore] # pyHanko's base may be Any to mypy
     """pyHanko's `Signer` around a key that is loaded once: loading one checks the RSA numbers and costs five seals."""
 
     def __init__(self, identity: Identity) -> None:
@@ -69,7 +69,7 @@ class CachedSigner(Signer):  # type: ignore[misc, unused-ignore]
         super().__init__(cert_registry=registry, signing_cert=identity.certificate, embed_roots=True)
         self._key = identity.key
 
-    async def async_sign_raw(self, data: bytes, digest_algorithm: str, dry_run: bool = False) -> bytes:  # noqa: ARG002
+    async def async_sign_raw(self, data: bytes, digest_algorithm: str, dry_run: bool = False) -> bytes:  # noqa: ARG002 pyHanko's interface
         return sign_bytes(self._key, data, digest_algorithm)
 
 

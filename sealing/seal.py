@@ -50,10 +50,10 @@ class TimestampUnavailable(CannotSeal):
     """The time authority gave no timestamp: it did not answer, or its clock went back. Another try may do."""
 
 
-class Pdf17Signer(PdfSigner):  # type: ignore[misc, unused-ignore]
+class Pdf17Signer(PdfSigner):  # type: ignore[misc, unused-ignore] # pyHanko's base may be Any to mypy
     """For an elliptic key pyHanko announces ISO/TS 32002 and with it PDF 2.0, which PDF/A-3 forbids (ISO 19005-3, 6.1.2)."""
 
-    def register_extensions(self, pdf_out: BasePdfFileWriter, *, md_algorithm: str) -> None:  # noqa: ARG002
+    def register_extensions(self, pdf_out: BasePdfFileWriter, *, md_algorithm: str) -> None:  # noqa: ARG002 pyHanko's interface
         pdf_out.register_extension(constants.ESIC_EXTENSION_1)
 
 

@@ -171,7 +171,7 @@ def _check_syntax(view: mmap.mmap) -> tuple[tuple[int, ...], Told]:
 # Seal and time.
 
 
-class SparseReader(PdfFileReader):  # type: ignore[misc, unused-ignore]
+class SparseReader(PdfFileReader):  # type: ignore[misc, unused-ignore] # pyHanko's base may be Any to mypy
     """pyHanko's reader without the samples of images: to compare revisions it walks every object, and would keep them all in memory.
 
     Nothing is lost for the comparison: an image that a later revision replaced is told by its number, not by its content.
@@ -325,10 +325,10 @@ class _Window(io.RawIOBase):
 
 def _check_pdfa(file: io.BufferedReader, ends: tuple[int, ...]) -> Told:
     """The bytes before the seal are a PDF/A-3b; with the seal nothing else comes up than what belongs to a seal."""
-    before = pikepdf.pdfa.validate_written(_Window(file, ends[0]), "3b")  # type: ignore[arg-type]
+    before = pikepdf.pdfa.validate_written(_Window(file, ends[0]), "3b")  # type: ignore[arg-type] # any seekable file will do
     if not before.passed:
         raise _No(f"PDF/A-3b non conforme : {before.findings[0]}", f"not PDF/A-3b: {before.findings[0]}")
-    after = pikepdf.pdfa.validate_written(_Window(file, ends[-1]), "3b")  # type: ignore[arg-type]
+    after = pikepdf.pdfa.validate_written(_Window(file, ends[-1]), "3b")  # type: ignore[arg-type] # any seekable file will do
     foreign = [finding for finding in after.findings if not _of_seal(finding)]
     if foreign:
         raise _No(f"PDF/A-3b après le cachet : {foreign[0]}", f"PDF/A-3b after the seal: {foreign[0]}")

@@ -279,7 +279,7 @@ def refuse_changes(dialect: str) -> None:
         # INSERT OR REPLACE removes the old row without firing a delete trigger, unless recursive_triggers is on.
         for table in ("ledger", "ledger_payload"):
             op.execute(
-                f"CREATE TRIGGER refuse_replace_{table} BEFORE INSERT ON {table} "  # noqa: S608
+                f"CREATE TRIGGER refuse_replace_{table} BEFORE INSERT ON {table} "  # noqa: S608 names of our own tables
                 f"WHEN EXISTS (SELECT 1 FROM {table} WHERE entity = NEW.entity AND sequence = NEW.sequence) "
                 f"BEGIN SELECT RAISE(ABORT, 'the ledger is append-only: REPLACE on {table} is refused'); END"
             )
