@@ -114,8 +114,9 @@ def test_a_document_moves_only_where_the_table_says(here, there):
             documents.move_document(document, there, NOON)
 
 
-def test_what_is_sealed_stays_sealed_and_every_open_state_leads_on():
-    assert MOVES[State.SEALED] == frozenset()
+def test_a_sealed_document_leaves_its_state_only_by_a_persons_act_and_every_open_state_leads_on():
+    assert MOVES[State.SEALED] == {State.RECEIVED, State.REPLACED, State.SET_ASIDE}
+    assert MOVES[State.ERASED] == MOVES[State.REPLACED] == frozenset()
     assert all(MOVES[state] for state in OPEN_STATES)
 
 

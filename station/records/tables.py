@@ -40,19 +40,29 @@ class State(StrEnum):
     FAILED = "failed"
     DUPLICATE = "duplicate"
     SET_ASIDE = "set aside"
+    WAITING = "waiting"
+    """Judged; its batch is open, so that it is not yet known which document its pages belong to."""
+    REPLACED = "replaced"
+    """Its pages went to other documents; what was sealed of it stays."""
+    ERASED = "erased"
+    """Without retention duty, erased by two people; the certificate stays."""
 
 
 MOVES: dict[State, frozenset[State]] = {
-    State.RECEIVED: frozenset({State.JUDGED, State.HELD, State.FAILED, State.DUPLICATE}),
+    State.RECEIVED: frozenset({State.JUDGED, State.HELD, State.FAILED, State.DUPLICATE, State.WAITING, State.REPLACED, State.SET_ASIDE}),
+    State.WAITING: frozenset({State.RECEIVED, State.HELD, State.REPLACED, State.SET_ASIDE}),
     State.JUDGED: frozenset({State.READ, State.HELD, State.FAILED, State.RECEIVED}),
-    State.HELD: frozenset({State.RECEIVED, State.SET_ASIDE}),
+    State.HELD: frozenset({State.RECEIVED, State.SET_ASIDE, State.REPLACED}),
     State.READ: frozenset({State.SEALED, State.HELD, State.FAILED, State.RECEIVED}),
-    State.FAILED: frozenset({State.RECEIVED, State.SET_ASIDE}),
-    State.SEALED: frozenset(),
+    State.FAILED: frozenset({State.RECEIVED, State.SET_ASIDE, State.SEALED}),
+    State.SEALED: frozenset({State.RECEIVED, State.REPLACED, State.SET_ASIDE}),
     State.DUPLICATE: frozenset(),
-    State.SET_ASIDE: frozenset({State.RECEIVED}),
+    State.REPLACED: frozenset(),
+    State.SET_ASIDE: frozenset({State.RECEIVED, State.ERASED}),
+    State.ERASED: frozenset(),
 }
-"""A decision sends a held or failed document back to `received`, and so does a passing trouble: it is worked again from the start."""
+"""A decision sends a held or failed document back to `received`, and so does a passing trouble: it is worked again from the start.
+A correction sends a sealed one there for a further version."""
 
 OPEN_STATES = frozenset({State.RECEIVED, State.JUDGED, State.READ})
 """States in which a worker has something to do."""
@@ -97,8 +107,27 @@ class Batch(Base):
     __tablename__ = "batch"
     id: Mapped[str] = mapped_column(sa.String(32), primary_key=True)
     station: Mapped[str] = mapped_column(sa.String(40))
+    kind: Mapped[str] = mapped_column(sa.String(10), default="file")
+    """file (of one, closed at once), folder (closes after a set delay), desk (closes when a person says so)."""
+    opened_by: Mapped[str | None] = mapped_column(sa.String(32))
+    """Pseudonym of who opened it at the desk."""
     opened_at: Mapped[datetime]
+    touched_at: Mapped[datetime | None]
+    """Newest arrival."""
+    ended_at: Mapped[datetime | None]
+    """Nothing joins it any more; it closes once all its files are judged."""
     closed_at: Mapped[datetime | None]
+    """Its documents are formed."""
+    expected_sheets: Mapped[int | None]
+    """As counted on paper: from the batch slip or typed at the desk."""
+    arrival_date: Mapped[str | None] = mapped_column(sa.String(10))
+    """Day on which the mail came (ISO), from the slip or the desk."""
+    box: Mapped[str | None] = mapped_column(sa.String(40))
+    """Label of the box in which the paper lies."""
+    recipe: Mapped[dict[str, Any] | None]
+    """How its sheets are separated into documents (`capture.separate.Recipe` as JSON); None: as the station is set."""
+    plans: Mapped[list[Any] | None]
+    """Plans made by hand, newest last (`capture.separate.Plan` as JSON); undo takes the last away."""
 
 
 class Document(Base):
@@ -128,6 +157,10 @@ class Document(Base):
     problem: Mapped[str | None] = mapped_column(sa.String(40))
     """Code of the trouble a person should know of."""
     problem_detail: Mapped[str | None] = mapped_column(sa.Text)
+    formed: Mapped[bool] = mapped_column(default=False)
+    """Its pages were judged when they came in as part of a file or batch, and need not be judged from their file again."""
+    confidential: Mapped[bool] = mapped_column(default=False)
+    """Pli confidentiel: taken out of all queues, its images and values shown to nobody in the mailroom."""
 
     arrivals: Mapped[list["Arrival"]] = relationship(back_populates="document", order_by="Arrival.id")
     pages: Mapped[list["PageRow"]] = relationship(back_populates="document", order_by="PageRow.number")
@@ -177,7 +210,39 @@ class PageRow(Base):
     """The page's `capture.scan.Page` as JSON."""
     raster: Mapped[str | None] = mapped_column(sa.String(64))
     """Canonical raster v1, hexadecimal SHA-256; None where the page does not decode."""
+    seen: Mapped[dict[str, Any] | None]
+    """What one look at its pixels gave beside the findings (`station.pixels.Seen` as JSON): codes, blankness, likeness, signature of the scanner."""
     document: Mapped[Document] = relationship(back_populates="pages")
+
+
+class Link(Base):
+    """Which document came out of which: nothing that was taken in or sealed disappears without a trace."""
+
+    __tablename__ = "link"
+    __table_args__ = (sa.UniqueConstraint("older_id", "newer_id", "kind"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    older_id: Mapped[str] = mapped_column(sa.ForeignKey("document.id"), index=True)
+    newer_id: Mapped[str] = mapped_column(sa.ForeignKey("document.id"), index=True)
+    kind: Mapped[str] = mapped_column(sa.String(20))
+    """formed (a stack and a document out of it), rescan (a new scan and the document that took its page), corrected (sealed versions)."""
+    made_at: Mapped[datetime]
+
+
+class Redo(Base):
+    """A person asked for one page to be scanned anew; the next file of the station takes its place."""
+
+    __tablename__ = "redo"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    station: Mapped[str] = mapped_column(sa.String(40), index=True)
+    document_id: Mapped[str] = mapped_column(sa.ForeignKey("document.id"), index=True)
+    page: Mapped[int]
+    reason: Mapped[str] = mapped_column(sa.Text)
+    actor: Mapped[str] = mapped_column(sa.String(32))
+    asked_at: Mapped[datetime]
+    carrier_id: Mapped[str | None] = mapped_column(sa.ForeignKey("document.id"), index=True)
+    """The document that the new scan came in as."""
+    done_at: Mapped[datetime | None]
+    """Carried out, or taken back."""
 
 
 class FindingRow(Base):
@@ -258,7 +323,8 @@ class Decision(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     document_id: Mapped[str] = mapped_column(sa.ForeignKey("document.id"), index=True)
     choice: Mapped[str] = mapped_column(sa.String(20))
-    """treat (worked, the paper stays the original), rescan (set aside, a new scan is expected), retry."""
+    """treat (worked, the paper stays the original), rescan (set aside, a new scan is expected), retry, redo (one page scanned anew), correct,
+    confidential, not-invoice…"""
     reason: Mapped[str] = mapped_column(sa.Text)
     actor: Mapped[str] = mapped_column(sa.String(32))
     decided_at: Mapped[datetime]

@@ -27,6 +27,9 @@ STATE_LOOKS: dict[State, tuple[Tone, str]] = {
     State.FAILED: ("bad", "circle-x"),
     State.DUPLICATE: ("calm", "copy"),
     State.SET_ASIDE: ("calm", "archive"),
+    State.WAITING: ("calm", "layers"),
+    State.REPLACED: ("calm", "link"),
+    State.ERASED: ("calm", "circle-x"),
 }
 VERDICT_LOOKS: dict[str, tuple[Tone, str]] = {
     "conform": ("good", "circle-check"),
@@ -159,7 +162,7 @@ def card_of(document: Document, t: Words, *, has_thumb: bool, findings: int = 2)
 def state_badge(document: Document, t: Words) -> Badge:
     tone, symbol = STATE_LOOKS[document.state]
     if document.state in OPEN_STATES and document.try_at is not None:
-        return Badge(t("state.waiting"), "watch", "clock")
+        return Badge(t("state.retrying"), "watch", "clock")
     return Badge(t(f"state.{document.state.value.replace(' ', '-')}"), tone, symbol)
 
 

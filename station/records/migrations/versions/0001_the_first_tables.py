@@ -18,8 +18,17 @@ def upgrade() -> None:
         "batch",
         sa.Column("id", sa.String(length=32), nullable=False),
         sa.Column("station", sa.String(length=40), nullable=False),
+        sa.Column("kind", sa.String(length=10), nullable=False),
+        sa.Column("opened_by", sa.String(length=32), nullable=True),
         sa.Column("opened_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("touched_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("closed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("expected_sheets", sa.Integer(), nullable=True),
+        sa.Column("arrival_date", sa.String(length=10), nullable=True),
+        sa.Column("box", sa.String(length=40), nullable=True),
+        sa.Column("recipe", sa.JSON(), nullable=True),
+        sa.Column("plans", sa.JSON(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_batch")),
     )
     op.create_table(
@@ -101,6 +110,9 @@ def upgrade() -> None:
                 "failed",
                 "duplicate",
                 "set aside",
+                "waiting",
+                "replaced",
+                "erased",
                 name="state",
                 native_enum=False,
                 length=20,
@@ -118,6 +130,8 @@ def upgrade() -> None:
         sa.Column("try_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("problem", sa.String(length=40), nullable=True),
         sa.Column("problem_detail", sa.Text(), nullable=True),
+        sa.Column("formed", sa.Boolean(), nullable=False),
+        sa.Column("confidential", sa.Boolean(), nullable=False),
         sa.ForeignKeyConstraint(["batch_id"], ["batch.id"], name=op.f("fk_document_batch_id_batch")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_document")),
     )
@@ -231,6 +245,7 @@ def upgrade() -> None:
         sa.Column("sha256", sa.String(length=64), nullable=False),
         sa.Column("coding", sa.JSON(), nullable=False),
         sa.Column("raster", sa.String(length=64), nullable=True),
+        sa.Column("seen", sa.JSON(), nullable=True),
         sa.ForeignKeyConstraint(["document_id"], ["document.id"], name=op.f("fk_page_document_id_document")),
         sa.ForeignKeyConstraint(["sha256"], ["original.sha256"], name=op.f("fk_page_sha256_original")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_page")),
@@ -255,6 +270,42 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("reading", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_reading_document_id"), ["document_id"], unique=False)
+
+    op.create_table(
+        "link",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("older_id", sa.String(length=32), nullable=False),
+        sa.Column("newer_id", sa.String(length=32), nullable=False),
+        sa.Column("kind", sa.String(length=20), nullable=False),
+        sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["newer_id"], ["document.id"], name=op.f("fk_link_newer_id_document")),
+        sa.ForeignKeyConstraint(["older_id"], ["document.id"], name=op.f("fk_link_older_id_document")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_link")),
+        sa.UniqueConstraint("older_id", "newer_id", "kind", name=op.f("uq_link_older_id")),
+    )
+    with op.batch_alter_table("link", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_link_newer_id"), ["newer_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_link_older_id"), ["older_id"], unique=False)
+
+    op.create_table(
+        "redo",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("station", sa.String(length=40), nullable=False),
+        sa.Column("document_id", sa.String(length=32), nullable=False),
+        sa.Column("page", sa.Integer(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("actor", sa.String(length=32), nullable=False),
+        sa.Column("asked_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("carrier_id", sa.String(length=32), nullable=True),
+        sa.Column("done_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(["carrier_id"], ["document.id"], name=op.f("fk_redo_carrier_id_document")),
+        sa.ForeignKeyConstraint(["document_id"], ["document.id"], name=op.f("fk_redo_document_id_document")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_redo")),
+    )
+    with op.batch_alter_table("redo", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_redo_carrier_id"), ["carrier_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_redo_document_id"), ["document_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_redo_station"), ["station"], unique=False)
 
     refuse_changes(op.get_bind().dialect.name)
 
@@ -286,6 +337,8 @@ def refuse_changes(dialect: str) -> None:
 
 
 def downgrade() -> None:
+    op.drop_table("redo")
+    op.drop_table("link")
     with op.batch_alter_table("reading", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_reading_document_id"))
 
