@@ -34,6 +34,9 @@ class Incoming:
     """Identifier for a new document; unused where the bytes were here before."""
     clock: str = "system"
     ours_to_move: bool = True
+    source: str = "paper"
+    """Nature of what was captured, as the station is set (`conformity.sources.Source`)."""
+    supplier: str | None = None
 
 
 class Seen(Protocol):
@@ -149,6 +152,8 @@ def _new_document(session: Session, incoming: Incoming) -> str:
             operator=incoming.operator,
             document_type=incoming.document_type,
             title=incoming.name,
+            source=incoming.source,
+            supplier=incoming.supplier,
             state=State.RECEIVED,
             received_at=incoming.at,
             changed_at=incoming.at,
@@ -171,6 +176,7 @@ def _received_event(incoming: Incoming, document_id: str, duplicate: bool) -> Ev
             "operator": incoming.operator,
             "profile": incoming.profile,
             "document_type": incoming.document_type,
+            "source": incoming.source,
             "name": incoming.name,
             "size": str(incoming.size),
         },

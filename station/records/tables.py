@@ -140,6 +140,14 @@ class Document(Base):
     document_type: Mapped[str] = mapped_column(sa.String(20))
     title: Mapped[str] = mapped_column(sa.Text)
     """The file's name as a person may read it."""
+    source: Mapped[str] = mapped_column(sa.String(12), default="paper")
+    """Nature of what was captured: paper, print (of an electronic invoice), electronic; unknown until a person says (`conformity.sources.Source`)."""
+    supplier: Mapped[str | None] = mapped_column(sa.String(80))
+    """As a slip or a person named it: judging comes before reading."""
+    policy: Mapped[dict[str, Any] | None]
+    """Name, version and hash of the policy by which it was judged."""
+    tolerance_id: Mapped[int | None] = mapped_column(sa.ForeignKey("tolerance.id"))
+    """The decision by which its missing colours are accepted."""
     state: Mapped[State] = mapped_column(index=True)
     verdict: Mapped[str | None] = mapped_column(sa.String(10))
     """conform, review or blocked; None until judged."""
@@ -169,6 +177,7 @@ class Document(Base):
     archives: Mapped[list["Archive"]] = relationship(back_populates="document", order_by="Archive.version")
     readings: Mapped[list["Reading"]] = relationship(back_populates="document", order_by="Reading.version")
     decisions: Mapped[list["Decision"]] = relationship(back_populates="document", order_by="Decision.id")
+    tolerance: Mapped["Tolerance | None"] = relationship()
 
 
 class Arrival(Base):
@@ -329,6 +338,28 @@ class Decision(Base):
     actor: Mapped[str] = mapped_column(sa.String(32))
     decided_at: Mapped[datetime]
     document: Mapped[Document] = relationship(back_populates="decisions")
+
+
+class Tolerance(Base):
+    """A person's decision that colours carry no meaning on certain documents (BOI-CF-COM-10-10-30-10, § 100 and 105); revoked, never erased."""
+
+    __tablename__ = "tolerance"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    entity: Mapped[str] = mapped_column(sa.String(60))
+    scope: Mapped[str] = mapped_column(sa.String(10))
+    """batch, supplier or station."""
+    value: Mapped[str] = mapped_column(sa.String(80))
+    """Which one: identifier of the batch, the supplier as it is named on documents, name of the station."""
+    reason: Mapped[str] = mapped_column(sa.Text)
+    actor: Mapped[str] = mapped_column(sa.String(32))
+    starts: Mapped[str] = mapped_column(sa.String(10))
+    """First day (ISO, UTC) of arrival on which documents are covered."""
+    ends: Mapped[str | None] = mapped_column(sa.String(10))
+    """Last such day; None: until revoked."""
+    decided_at: Mapped[datetime]
+    revoked_at: Mapped[datetime | None]
+    revoked_by: Mapped[str | None] = mapped_column(sa.String(32))
+    revoked_reason: Mapped[str | None] = mapped_column(sa.Text)
 
 
 class Person(Base):

@@ -91,6 +91,22 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("executor", name=op.f("pk_worker")),
     )
     op.create_table(
+        "tolerance",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("entity", sa.String(length=60), nullable=False),
+        sa.Column("scope", sa.String(length=10), nullable=False),
+        sa.Column("value", sa.String(length=80), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("actor", sa.String(length=32), nullable=False),
+        sa.Column("starts", sa.String(length=10), nullable=False),
+        sa.Column("ends", sa.String(length=10), nullable=True),
+        sa.Column("decided_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("revoked_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("revoked_by", sa.String(length=32), nullable=True),
+        sa.Column("revoked_reason", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_tolerance")),
+    )
+    op.create_table(
         "document",
         sa.Column("id", sa.String(length=32), nullable=False),
         sa.Column("entity", sa.String(length=60), nullable=False),
@@ -99,6 +115,10 @@ def upgrade() -> None:
         sa.Column("operator", sa.String(length=80), nullable=False),
         sa.Column("document_type", sa.String(length=20), nullable=False),
         sa.Column("title", sa.Text(), nullable=False),
+        sa.Column("source", sa.String(length=12), nullable=False),
+        sa.Column("supplier", sa.String(length=80), nullable=True),
+        sa.Column("policy", sa.JSON(), nullable=True),
+        sa.Column("tolerance_id", sa.Integer(), nullable=True),
         sa.Column(
             "state",
             sa.Enum(
@@ -133,6 +153,7 @@ def upgrade() -> None:
         sa.Column("formed", sa.Boolean(), nullable=False),
         sa.Column("confidential", sa.Boolean(), nullable=False),
         sa.ForeignKeyConstraint(["batch_id"], ["batch.id"], name=op.f("fk_document_batch_id_batch")),
+        sa.ForeignKeyConstraint(["tolerance_id"], ["tolerance.id"], name=op.f("fk_document_tolerance_id_tolerance")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_document")),
     )
     with op.batch_alter_table("document", schema=None) as batch_op:
@@ -374,6 +395,7 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_document_changed_at"))
 
     op.drop_table("document")
+    op.drop_table("tolerance")
     op.drop_table("worker")
     op.drop_table("sighting")
     op.drop_table("person")
