@@ -6,9 +6,10 @@ resolution, sheet sizes and safety caps are the house policy of the installation
 
 from dataclasses import dataclass
 
-from capture.findings import Authority, Finding, Level
+from capture.findings import Authority, Certainty, Finding, Level
 
 INFO, REVIEW, BLOCKING = Level.INFO, Level.REVIEW, Level.BLOCKING
+STRONG, INDICATOR = Certainty.STRONG, Certainty.INDICATOR
 LAW, DOCTRINE, STANDARD, HOUSE = Authority.LAW, Authority.DOCTRINE, Authority.STANDARD, Authority.HOUSE
 
 
@@ -24,6 +25,7 @@ class Entry:
     en: str
     image: bool = False
     """About codec, resolution, colour or treatment: a person may decide to go on with the paper kept as the original."""
+    certainty: Certainty = Certainty.FACT
 
 
 CATALOGUE: dict[str, Entry] = {
@@ -332,6 +334,11 @@ def message(found: Finding, language: str = "fr") -> str:
     blank = "not measured" if language == "en" else "non mesuré"
     text = words.replace("{measured}", found.measured or blank).replace("{limit}", found.limit or blank)
     return text[0].upper() + text[1:]
+
+
+def certainty_of(found: Finding) -> Certainty:
+    """Whether it is a fact, a strong trace, or an indicator for compliance alone."""
+    return CATALOGUE[found.code].certainty
 
 
 def image_finding(found: Finding) -> bool:

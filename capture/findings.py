@@ -12,6 +12,17 @@ class Level(StrEnum):
     BLOCKING = "blocking"
 
 
+class Certainty(StrEnum):
+    """How sure a finding is. Facts and strong traces act by themselves, at their level; indicators are for compliance alone."""
+
+    FACT = "fact"
+    """Read from the bytes or counted in the pixels."""
+    STRONG = "strong"
+    """A trace that nothing but the treatment is known to leave."""
+    INDICATOR = "indicator"
+    """Not as usual: told to compliance, never shown to the operator, never blocking."""
+
+
 class Authority(StrEnum):
     """Who says so."""
 

@@ -4,6 +4,7 @@ Art. A102 B-2 LPF asks for an identical copy, colours, no treatment, no loss; fi
 """
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
@@ -13,6 +14,7 @@ from capture.findings import Finding, Level
 from capture.raster import Raster
 from capture.scan import Model, Page
 from conformity import forensics
+from conformity.baseline import Baseline, Signature, indicators, measure
 from conformity.limits import SHEETS, USUAL_DPI, Limits
 
 Check: TypeAlias = Callable[[Page, Limits], Finding | None]
@@ -127,10 +129,20 @@ def fitting_sheet(page: Page, limits: Limits) -> tuple[str, float] | None:
 # --- from the pixels ---
 
 
-def inspect_raster(raster: Raster, page: Page, _limits: Limits) -> tuple[Finding, ...]:
-    """What the pixels say beyond the coding, for 8-bit grey and colour. Measured: 20 ms of CPU for an A4 page at 300 dpi."""
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """What one look at a page's pixels gave."""
+
+    findings: tuple[Finding, ...]
+    """Facts and strong traces first, then indicators (`capture.catalogue.certainty_of`)."""
+    signature: Signature | None
+    """To learn the scanner's baseline from, once the page is accepted; None where the page cannot teach anything."""
+
+
+def inspect_raster(raster: Raster, page: Page, _limits: Limits, baseline: Baseline | None = None) -> Inspection:
+    """What the pixels say beyond the coding, for 8-bit grey and colour; without `baseline` the scanner counts as unknown."""
     if raster.bits != 8 or raster.model not in (Model.RGB, Model.GRAY) or raster.channels not in (1, 3):
-        return ()
+        return Inspection((), None)
     samples = raster.samples
     grey = (samples if samples.ndim == 2 else samples[..., 1]).view(np.uint8)
     found: list[Finding] = []
@@ -142,7 +154,10 @@ def inspect_raster(raster: Raster, page: Page, _limits: Limits) -> tuple[Finding
         found.append(finding("grey-in-colour", page=page.number))
     if page.lossless is not False:  # A page that is lossy already is held for that.
         found += _past_treatment(grey, page)
-    return tuple(found)
+    signature = measure(raster)
+    if signature is not None:
+        found += indicators(signature, baseline or Baseline(), page.number)
+    return Inspection(tuple(found), signature)
 
 
 def _past_treatment(grey: forensics.Levels, page: Page) -> list[Finding]:

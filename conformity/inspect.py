@@ -49,7 +49,7 @@ def _look_at_pixels(path: Path, scan: Scan, page: Page, caps: Caps, limits: Limi
         raster = decode(path, page, scan.format, caps.max_pixels)
     except Undecodable as error:
         return () if known else (error.finding(page.number),)
-    return inspect_raster(raster, page, limits)
+    return inspect_raster(raster, page, limits).findings
 
 
 def page_json(page: Page) -> dict[str, object]:

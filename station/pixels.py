@@ -104,7 +104,7 @@ def judge_pixels(source: PageSource, mixed: bool, limits: Limits, options: Reade
         drawn = render_page(source.original, page.index) if source.format is Format.PDF else None
         scale = make_copies(drawn, options, copies) if drawn is not None else 1.0
         return JudgedPage(page, None, trouble, scale, drawn is not None)
-    findings = inspect_raster(raster, page, limits)
+    findings = inspect_raster(raster, page, limits).findings
     scale = make_copies(upright(raster), options, copies)
     return JudgedPage(page, fingerprint(raster), tuple(findings), scale, True)
 

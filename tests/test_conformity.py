@@ -32,7 +32,7 @@ def codes(page: Page) -> list[str]:
 def seen(samples: np.ndarray) -> list[str]:
     height, width = samples.shape[:2]
     page = replace(SHEET, width=width, height=height)
-    return [found.code for found in inspect_raster(Raster(np.ascontiguousarray(samples), 8, Model.RGB), page, LIMITS)]
+    return [found.code for found in inspect_raster(Raster(np.ascontiguousarray(samples), 8, Model.RGB), page, LIMITS).findings]
 
 
 # --- coding ---
@@ -133,7 +133,7 @@ def test_an_enlarged_page_is_held(ratio, way):
 
 def test_a_doubled_page_is_for_review_because_sensors_may_look_alike():
     samples = _enlarged(0.5, cv2.INTER_CUBIC)
-    found = inspect_raster(Raster(samples, 8, Model.RGB), replace(SHEET, width=samples.shape[1], height=samples.shape[0]), LIMITS)
+    found = inspect_raster(Raster(samples, 8, Model.RGB), replace(SHEET, width=samples.shape[1], height=samples.shape[0]), LIMITS).findings
     assert [(each.code, each.level) for each in found] == [("upsampled", Level.REVIEW)]
 
 
