@@ -198,16 +198,38 @@ CATALOGUE: dict[str, Entry] = {
         "Set the scan itself to 24-bit colour, not only the file format.",
         image=True,
     ),
+    "colour-tolerated": Entry(
+        INFO, "I-2", DOCTRINE,
+        "Page sans couleur, admise par {limit} (« {measured} »). Ce qui aurait eu un sens en couleur (montant en rouge, tampon, signature, "
+        "note) ne se voit plus ici : au moindre doute, comparez au papier ou rescannez en couleur.",
+        "A page without colour, accepted by {limit} (“{measured}”). What would have had a meaning in colour (an amount in red, a stamp, "
+        "a signature, a note) can no longer be seen here: in doubt compare with the paper, or scan again in colour.",
+    ),
+    # --- nature of the source ---
+    "print-of-electronic": Entry(
+        BLOCKING, "I-1", LAW,
+        "Ce papier est l’impression d’une facture électronique : sa numérisation ne peut pas être une copie conforme, c’est le fichier natif "
+        "qui se conserve (L. 102 B LPF). Demandez-le à l’émetteur et déposez-le tel quel.",
+        "This paper is the print of an electronic invoice: its scan can be no true copy, it is the native file that is kept "
+        "(L. 102 B LPF). Ask the issuer for it and put it in as it is.",
+    ),
+    "source-unknown": Entry(
+        BLOCKING, "I-1", HOUSE,
+        "Nul n’a dit si ce papier est un original ou l’impression d’une facture électronique. Dites-le sur la page du document : "
+        "il est contrôlé de nouveau aussitôt.",
+        "Nobody has said whether this paper is an original or the print of an electronic invoice. Say so on the document’s page: "
+        "it is judged again at once.",
+    ),
     # --- resolution ---
     "too-coarse": Entry(
-        BLOCKING, "I-1", HOUSE,
+        BLOCKING, None, HOUSE,
         "Résolution mesurée : {measured} ppp ; votre politique demande {limit} ppp (la loi ne fixe pas de chiffre). Réglez "
         "l’appareil sur 300 ppp.",
         "Measured resolution: {measured} dpi; your policy asks for {limit} dpi (the law gives no figure). Set the device to 300 dpi.",
         image=True,
     ),
     "resolution-unknown": Entry(
-        BLOCKING, "I-1", HOUSE,
+        BLOCKING, None, HOUSE,
         "Le fichier ne dit pas sa résolution et {measured} pixels ne correspondent à aucune feuille à {limit} ppp, selon votre politique. "
         "Choisissez TIFF ou PNG avec la résolution, puis rescannez à 300 ppp.",
         "The file does not give its resolution, and {measured} pixels fit no known sheet at {limit} dpi, by your policy. "
@@ -215,7 +237,7 @@ CATALOGUE: dict[str, Entry] = {
         image=True,
     ),
     "resolution-inferred": Entry(
-        REVIEW, "I-1", HOUSE,
+        REVIEW, None, HOUSE,
         "Le fichier ne dit pas sa résolution ; d’après ses pixels ce serait {measured}. Confirmez le format du papier, "
         "et faites écrire la résolution par l’appareil.",
         "The file does not give its resolution; from its pixels it would be {measured}. Confirm the paper size, "

@@ -41,7 +41,7 @@ def can_treat(document: Document) -> bool:
 
 def may_go_on(code: str) -> bool:
     """Findings after which a person may decide to go on with the original kept."""
-    return CATALOGUE[code].image or code in ("electronic-document", "mixed-page")
+    return CATALOGUE[code].image or code in ("electronic-document", "mixed-page", "print-of-electronic")
 
 
 def decide(session: Session, document_id: str, choice: str, reason: str, person: Person, at: datetime) -> Document:
