@@ -208,8 +208,8 @@ CATALOGUE: dict[str, Entry] = {
     # --- nature of the source ---
     "print-of-electronic": Entry(
         BLOCKING, "I-1", LAW,
-        "Ce papier est l’impression d’une facture électronique : sa numérisation ne peut pas être une copie conforme, c’est le fichier natif "
-        "qui se conserve (L. 102 B LPF). Demandez-le à l’émetteur et déposez-le tel quel.",
+        "Ce papier est l’impression d’une facture électronique : sa numérisation ne peut pas être une copie conforme, c’est le fichier "
+        "natif qui se conserve (L. 102 B LPF). Demandez-le à l’émetteur et déposez-le tel quel.",
         "This paper is the print of an electronic invoice: its scan can be no true copy, it is the native file that is kept "
         "(L. 102 B LPF). Ask the issuer for it and put it in as it is.",
     ),

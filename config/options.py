@@ -1,8 +1,12 @@
 """Each step's own options, composed from the settings; no step reads a setting itself."""
 
+from datetime import date
+
 from capture.coding import Caps
-from config.settings import Settings
+from capture.separate import Kind, Recipe
+from config.settings import Settings, Station
 from conformity.limits import Limits
+from conformity.policy import Policy, policy_on
 from ocr.engines import Reader, ReaderOptions
 
 
@@ -12,12 +16,39 @@ def caps_of(settings: Settings) -> Caps:
     return Caps(intake.max_megapixels * 1_000_000, intake.max_pages, intake.max_file_megabytes << 20)
 
 
+def policies_of(settings: Settings) -> tuple[Policy, ...]:
+    """Every version of every policy."""
+    return tuple(
+        Policy(
+            name=each.name,
+            version=each.version,
+            valid_from=each.valid_from,
+            limits=Limits(min_dpi=each.min_dpi, dpi_tolerance=each.dpi_tolerance_percent / 100),
+            grey=each.grey,
+            grey_reason=each.grey_reason,
+        )
+        for each in settings.policies
+    )
+
+
+def policy_of(settings: Settings, station: str, day: date) -> Policy:
+    """The policy against which what came in at a station on a day is judged; the first station's where the settings know it no longer."""
+    profiles = {each.name: each.profile for each in settings.stations}
+    return policy_on(policies_of(settings), profiles.get(station, settings.stations[0].profile), day)
+
+
 def limits_of(settings: Settings) -> Limits:
-    """The policy against which images are judged."""
-    return Limits(min_dpi=settings.conformity.min_dpi, dpi_tolerance=settings.conformity.dpi_tolerance_percent / 100)
+    """The limits of the first station's newest policy."""
+    return policy_of(settings, "", date.max).limits
 
 
 def reader_of(settings: Settings) -> ReaderOptions:
     """How pages are read."""
     reading = settings.reading
     return ReaderOptions(reader=Reader(reading.engine), languages=tuple(reading.languages.split("+")), timeout=reading.page_seconds)
+
+
+def recipe_of(station: Station) -> Recipe:
+    """How the station's stacks become documents."""
+    separation = station.separation
+    return Recipe(Kind(separation.kind), separation.pattern, separation.sticker, separation.pages)

@@ -4,11 +4,12 @@ import errno
 import os
 import tomllib
 from collections.abc import Mapping
+from datetime import date
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 EXAMPLE_POLICY = "1.3.6.1.4.1.32473.3161.1"
 """Policy of the internal time authority: the arc that RFC 5612 reserves for examples, until a company sets its own."""
@@ -22,6 +23,69 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class Separation(Section):
+    """How a station's stacks are cut into documents: `capture.separate.Recipe`."""
+
+    kind: Literal["none", "file", "code", "value-change", "patch", "blank", "pages"] = "file"
+    pattern: Annotated[str, Field(min_length=1, max_length=200)] = "*"
+    sticker: bool = True
+    pages: Annotated[int, Field(ge=1)] = 1
+
+
+class Policy(Section):
+    """One version of what the house asks of images, beyond the arrêté: `conformity.policy.Policy`."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")] = "a102-b2"
+    version: Annotated[str, Field(pattern=r"^[0-9A-Za-z.-]{1,20}$")] = "1"
+    valid_from: date = date(2026, 1, 1)
+    """First day (UTC) of arrival on which documents are judged by this version."""
+    min_dpi: Annotated[float, Field(gt=0)] = 300.0
+    dpi_tolerance_percent: Annotated[float, Field(ge=0, le=10)] = 1.0
+    grey: Literal["ask", "accept"] = "ask"
+    grey_reason: Annotated[str, Field(max_length=500)] = ""
+
+    @model_validator(mode="after")
+    def _grey_is_explained(self) -> Self:
+        """BOI-CF-COM-10-10-30-10, § 105: the use of the tolerance must be explained to the administration."""
+        if self.grey == "accept" and not self.grey_reason.strip():
+            raise ValueError(
+                "grey = \"accept\" : dites dans grey_reason pourquoi la couleur n'a pas de sens, l'administration peut le demander "
+                "/ say in grey_reason why colours carry no meaning"
+            )
+        return self
+
+
+class Organisation(Section):
+    """What the company says of its own organisation (clause II): `conformity.clauses.Organisation`. Empty: nothing is said."""
+
+    dossier: str = ""
+    """Reference of the written procedure, as the company files it."""
+    dossier_version: str = ""
+    dossier_date: Annotated[str, Field(pattern=r"^(\d{4}-\d\d-\d\d)?$")] = ""
+    control_plan: str = ""
+    """Reference of the plan of internal controls."""
+    control_months: Annotated[int, Field(ge=0, le=120)] = 0
+    """A control at least every so many months; 0: no period is set."""
+    third_party: str = ""
+    """Who archives on the company's behalf; empty: the company itself."""
+    mandate: str = ""
+    """Reference of the mandate given to the third party."""
+    retention_years: Annotated[int, Field(ge=6, le=99)] = 6
+    """L. 102 B LPF asks for six."""
+    storage: str = ""
+    """Where the archive lies, in words: site and country."""
+
+    @model_validator(mode="after")
+    def _third_party_has_a_mandate(self) -> Self:
+        """A102 B-2, II: « un tiers mandaté à cet effet »."""
+        if self.third_party and not self.mandate:
+            raise ValueError(
+                "third_party : un tiers n'archive que mandaté ; donnez la référence du mandat (mandate) "
+                "/ a third party needs a mandate: give its reference"
+            )
+        return self
+
+
 class Station(Section):
     """One scanner's folder."""
 
@@ -30,7 +94,13 @@ class Station(Section):
     """Where the scanner writes; default: stations/<name> under SCEAU_HOME."""
     operator: str = "atelier"
     profile: str = "a102-b2"
+    """Name of the policy by which its documents are judged."""
+    source: Literal["paper", "electronic", "ask"] = "paper"
+    """Nature of what comes in; ask: each document is held until a person says."""
     document_type: Literal["invoice", "order", "delivery", "contract", "other"] = "invoice"
+    batch_seconds: Annotated[float, Field(ge=0, le=86400)] = 0.0
+    """Files that follow one another within so many seconds are one batch; 0: each file stands alone."""
+    separation: Separation = Separation()
 
 
 class Intake(Section):
@@ -43,11 +113,6 @@ class Intake(Section):
     max_file_megabytes: Annotated[int, Field(gt=0)] = 4096
     max_pages: Annotated[int, Field(gt=0)] = 2000
     max_megapixels: Annotated[int, Field(gt=0)] = 300
-
-
-class Conformity(Section):
-    min_dpi: Annotated[float, Field(gt=0)] = 300.0
-    dpi_tolerance_percent: Annotated[float, Field(ge=0, le=10)] = 1.0
 
 
 class Reading(Section):
@@ -85,11 +150,32 @@ class Settings(Section):
     database_url: str | None = None
     server: Server = Server()
     intake: Intake = Intake()
-    conformity: Conformity = Conformity()
+    organisation: Organisation = Organisation()
     reading: Reading = Reading()
     sealing: Sealing = Sealing()
     work: Work = Work()
-    stations: tuple[Station, ...] = Field(default=(Station(name="demo"),), alias="station")
+    policies: tuple[Policy, ...] = Field(default=(Policy(),), alias="policy", min_length=1)
+    stations: tuple[Station, ...] = Field(default=(Station(name="demo"),), alias="station", validate_default=True)
+
+    @field_validator("policies")
+    @classmethod
+    def _versions_differ(cls, policies: tuple[Policy, ...]) -> tuple[Policy, ...]:
+        for same in ([(p.name, p.version) for p in policies], [(p.name, p.valid_from) for p in policies]):
+            if len(set(same)) < len(same):
+                raise ValueError("deux versions d'une politique ont le même numéro ou la même date / two versions of a policy are the same")
+        return policies
+
+    @field_validator("stations")
+    @classmethod
+    def _profiles_exist(cls, stations: tuple[Station, ...], info: ValidationInfo) -> tuple[Station, ...]:
+        names = [policy.name for policy in info.data.get("policies", ())]
+        for station in stations:
+            if names and station.profile not in names:
+                raise ValueError(
+                    f"« {station.profile} », profil de « {station.name} », n'est le nom d'aucune [[policy]] : {', '.join(names)} "
+                    f"/ no policy has the name {station.profile}"
+                )
+        return stations
 
     @field_validator("stations")
     @classmethod

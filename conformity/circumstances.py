@@ -70,7 +70,7 @@ def apply_source(findings: Iterable[Finding], source: Source) -> tuple[Finding, 
 
 
 def apply_tolerance(findings: Iterable[Finding], acceptance: Acceptance | None) -> tuple[Finding, ...]:
-    """Missing colours that are accepted are told and no longer hold; each names what accepted it, and one finding says what cannot be known.
+    """Missing colours that are accepted are told and no longer hold; each names what accepted it, and one says what cannot be known.
 
     BOI-CF-COM-10-10-30-10, § 100 and 105: only where colours carry no meaning, and the taxpayer must be able to explain it.
     """

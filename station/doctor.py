@@ -60,10 +60,8 @@ def diagnose(settings: Settings) -> Iterator[Diagnosis]:
 
 
 def _policy(settings: Settings) -> Diagnosis:
-    policy = settings.conformity
-    return Diagnosis(
-        "policy", True, True, f"{policy.min_dpi:g} dpi ± {policy.dpi_tolerance_percent:g} % (your policy; the arrêté names no figure)"
-    )
+    told = "; ".join(f"{p.name} {p.version}: {p.min_dpi:g} dpi ± {p.dpi_tolerance_percent:g} %" for p in settings.policies)
+    return Diagnosis("policy", True, True, f"{told} (your policy; the arrêté names no figure)")
 
 
 def _database(settings: Settings) -> Diagnosis:

@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 
 from capture.catalogue import CATALOGUE
 from capture.findings import Level
-from config.settings import Settings, Station, example_text
+from config.settings import Policy, Settings, Station, example_text
 from ocr.fields import NAMES
 from sealing.verify import CHECKS
 from station.acts import CHOICES, may_go_on
@@ -151,6 +151,8 @@ def settings() -> dict[str, object]:
             found |= {f"{name}.{key}": value for key, value in field.default.model_dump().items()}
         elif name == "stations":
             found |= {f"station.{key}": value for key, value in Station(name="demo").model_dump().items()}
+        elif name == "policies":
+            found |= {f"policy.{key}": value for key, value in Policy().model_dump().items()}
         elif name != "home":
             found[name] = field.default
     return found
@@ -164,13 +166,14 @@ def explained() -> dict[str, str]:
 
 
 def test_every_setting_is_explained_with_its_default_and_no_other() -> None:
-    defaults = {key: str(value) for key, value in settings().items()} | {"database_url": "none", "station.folder": "stations/<name>"}
+    defaults = {key: str(value) or "none" for key, value in settings().items()} | {"database_url": "none", "station.folder": "stations/<name>"}
     assert explained() == defaults
 
 
 def test_the_example_file_sets_what_would_hold_without_it() -> None:
     shipped = tomllib.loads(example_text())
     shipped["station"] = shipped["station"][0] | {"folder": None}
+    shipped["policy"] = shipped["policy"][0]
     flat = {f"{name}.{key}": value for name, part in shipped.items() if isinstance(part, dict) for key, value in part.items()}
     assert {**settings(), **flat, **{name: value for name, value in shipped.items() if not isinstance(value, dict)}} == settings()
 

@@ -9,11 +9,12 @@ from pydantic import BaseModel
 
 from capture.catalogue import CATALOGUE
 from config.options import caps_of, limits_of, reader_of
-from config.settings import Settings, Station, Unusable, data_home, example_text, load_settings, write_example
+from config.settings import Policy, Settings, Station, Unusable, data_home, example_text, load_settings, write_example
 from ocr.engines import Reader
 from station import problems
 from station.problems import PROBLEMS, problem_of
 
+LISTS: dict[str, tuple[str, type[BaseModel]]] = {"stations": ("station", Station), "policies": ("policy", Policy)}
 NOT_WRITTEN = {"home", "database_url"}
 """Comes from the environment; stands in the example as a comment."""
 
@@ -24,8 +25,9 @@ def keys_of(model: type[BaseModel], before: str = "") -> set[str]:
         kind = field.annotation
         if isinstance(kind, type) and issubclass(kind, BaseModel):
             keys |= keys_of(kind, f"{before}{name}.")
-        elif name == "stations":
-            keys |= keys_of(Station, "station.")
+        elif name in LISTS:
+            singular, kind = LISTS[name]
+            keys |= keys_of(kind, f"{singular}.")
         else:
             keys.add(before + name)
     return keys
@@ -74,7 +76,12 @@ def test_home_is_var_where_nothing_is_said(environment, tmp_path, monkeypatch):
     ("text", "named"),
     [
         ("[reading]\nengin = 'tesseract'", "reading.engin"),
-        ("[conformity]\nmin_dpi = -1", "conformity.min_dpi"),
+        ("[[policy]]\nmin_dpi = -1", "policy.0.min_dpi"),
+        ("[[policy]]\ngrey = 'accept'", "policy.0"),
+        ("[[policy]]\nname = 'strict'", "stations"),
+        ("[[policy]]\n[[policy]]\nversion = '2'", "policy"),
+        ("[organisation]\nthird_party = 'Archives SA'", "organisation"),
+        ("[organisation]\nretention_years = 5", "organisation.retention_years"),
         ("[sealing]\nmode = 'real'", "sealing.mode"),
         ("entity = 'a b'", "entity"),
         ("[[station]]\nname = '../up'", "station.0.name"),
@@ -89,7 +96,7 @@ def test_a_wrong_setting_is_refused_with_file_and_key(tmp_path, text, named):
 
 
 def test_each_step_gets_its_own_options(tmp_path):
-    text = "[intake]\nmax_megapixels = 2\n[conformity]\nmin_dpi = 200\n[reading]\nengine = 'tesseract'\nlanguages = 'eng+fra'"
+    text = "[intake]\nmax_megapixels = 2\n[[policy]]\nmin_dpi = 200\n[reading]\nengine = 'tesseract'\nlanguages = 'eng+fra'"
     (tmp_path / "sceau.toml").write_text(text, encoding="utf-8")
     settings = load_settings({"SCEAU_HOME": str(tmp_path)})
     assert (caps_of(settings).max_pixels, limits_of(settings).min_dpi) == (2_000_000, 200)
