@@ -11,6 +11,8 @@ SAFE_EN = "Nothing is lost: the original is in the vault."
 KEPT_FR = "Rien n'est perdu : l'original est au coffre, ou encore là d'où il vient."
 KEPT_EN = "Nothing is lost: the original is in the vault, or still where it came from."
 """Where the trouble may come before the vault."""
+SCANNED_FR = "Rien n'est perdu : chaque page prise est déjà sur le disque."
+SCANNED_EN = "Nothing is lost: each page taken is on the disk already."
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +134,146 @@ PROBLEMS: dict[str, Problem] = {
                 "Saisissez les valeurs d'après l'image.",
             ),
             ("Part of the text stays unreadable after several tries; the document is sealed.", "Type the values from the image."),
+        ),
+        *(
+            Problem(f"scan-{code}", fr[0], SCANNED_FR, fr[1], en[0], SCANNED_EN, en[1])
+            for code, fr, en in (
+                (
+                    "no-paper",
+                    ("Le chargeur est vide.", "Posez les feuilles, puis « Continuer »."),
+                    ("The feeder is empty.", "Put the sheets in, then “Continue”."),
+                ),
+                (
+                    "jam",
+                    ("Bourrage. Dernière page bonne : {good}.", "Dégagez le papier, remettez la feuille {next}, puis « Continuer »."),
+                    ("Paper jam. Last good page: {good}.", "Clear the paper, put sheet {next} back, then “Continue”."),
+                ),
+                (
+                    "cover-open",
+                    ("Le capot est ouvert. Dernière page bonne : {good}.", "Fermez-le, remettez la feuille {next}, puis « Continuer »."),
+                    ("The cover is open. Last good page: {good}.", "Close it, put sheet {next} back, then “Continue”."),
+                ),
+                (
+                    "busy",
+                    ("Un autre programme se sert du scanner.", "Attendez qu'il ait fini, ou fermez-le, puis « Continuer »."),
+                    ("Another program uses the scanner.", "Wait until it is done, or close it, then “Continue”."),
+                ),
+                (
+                    "denied",
+                    (
+                        "Le poste n'a pas le droit de se servir du scanner.",
+                        "Ajoutez le compte de Sceau au groupe « scanner », puis relancez.",
+                    ),
+                    ("This account may not use the scanner.", "Add the account of Sceau to the group “scanner”, then start again."),
+                ),
+                (
+                    "device-lost",
+                    (
+                        "Le scanner ne répond plus. Dernière page bonne : {good}.",
+                        "Vérifiez qu'il est allumé et relié, remettez la feuille {next}, puis « Continuer ».",
+                    ),
+                    (
+                        "The scanner does not answer any more. Last good page: {good}.",
+                        "See that it is switched on and connected, put sheet {next} back, then “Continue”.",
+                    ),
+                ),
+                (
+                    "failed",
+                    (
+                        "Le scanner s'est arrêté sans dire pourquoi. Dernière page bonne : {good}.",
+                        "Remettez la feuille {next}, puis « Continuer » ; si cela se répète, éteignez et rallumez le scanner.",
+                    ),
+                    (
+                        "The scanner stopped without saying why. Last good page: {good}.",
+                        "Put sheet {next} back, then “Continue”; if it happens again, switch the scanner off and on.",
+                    ),
+                ),
+                (
+                    "next-sheet",
+                    ("La page {good} est prise.", "Posez la feuille suivante, puis « Continuer » ; ou « Terminer »."),
+                    ("Page {good} is taken.", "Put the next sheet down, then “Continue”; or “Finish”."),
+                ),
+                (
+                    "disk-full",
+                    ("Le disque est plein : le scanner attend. Dernière page bonne : {good}.", "Libérez de la place, puis « Continuer »."),
+                    ("The disk is full: the scanner waits. Last good page: {good}.", "Free some space, then “Continue”."),
+                ),
+                (
+                    "no-folder",
+                    (
+                        "Le dossier de la station ne peut pas recevoir de page.",
+                        "Vérifiez qu'il existe et que Sceau peut y écrire, puis relancez.",
+                    ),
+                    ("The station's folder cannot take a page.", "See that it exists and that Sceau may write to it, then start again."),
+                ),
+                (
+                    "no-program",
+                    (
+                        "Le programme qui parle aux scanners n'est pas installé.",
+                        "Faites installer sane-utils et sane-airscan (sceau doctor dit comment) ; les dossiers marchent sans lui.",
+                    ),
+                    (
+                        "The program that speaks to scanners is not installed.",
+                        "Have sane-utils and sane-airscan installed (sceau doctor says how); folders work without it.",
+                    ),
+                ),
+                (
+                    "not-found",
+                    ("Ce scanner n'est pas là.", "Vérifiez qu'il est allumé et relié, puis choisissez-le dans la liste (sceau scanners)."),
+                    (
+                        "This scanner is not there.",
+                        "See that it is switched on and connected, then choose it from the list (sceau scanners).",
+                    ),
+                ),
+                (
+                    "no-colour",
+                    ("Ce scanner n'offre pas la couleur.", "Prenez un autre appareil : une copie fidèle garde les couleurs."),
+                    ("This scanner offers no colour.", "Take another device: a faithful copy keeps the colours."),
+                ),
+                (
+                    "too-coarse",
+                    (
+                        "Ce scanner n'atteint pas la résolution de votre politique.",
+                        "Prenez un autre appareil, ou changez la politique de la maison.",
+                    ),
+                    (
+                        "This scanner does not reach the resolution of your policy.",
+                        "Take another device, or change the policy of the house.",
+                    ),
+                ),
+                (
+                    "no-lossless",
+                    (
+                        "Ce scanner n'envoie que des images comprimées avec perte.",
+                        "Prenez un autre appareil, ou faites-le écrire du TIFF sans compression dans le dossier.",
+                    ),
+                    (
+                        "This scanner only sends images compressed with loss.",
+                        "Take another device, or have it write plain TIFF into the folder.",
+                    ),
+                ),
+                (
+                    "only-jpeg",
+                    (
+                        "Par le réseau, ce scanner n'envoie que du JPEG, qui perd de l'image.",
+                        "Reliez-le par USB, ou faites-le écrire du TIFF ou du PNG dans le dossier de la station.",
+                    ),
+                    (
+                        "Over the network this scanner only sends JPEG, which loses some of the image.",
+                        "Connect it by USB, or have it write TIFF or PNG into the station's folder.",
+                    ),
+                ),
+                (
+                    "no-source",
+                    ("Ce scanner n'a pas cette entrée.", "Choisissez une de celles qu'il offre (sceau scanners)."),
+                    ("This scanner has no such source.", "Choose one that it offers (sceau scanners)."),
+                ),
+                (
+                    "no-8-bit",
+                    ("Ce scanner n'offre pas 8 bits par couleur.", "Prenez un autre appareil."),
+                    ("This scanner does not offer 8 bits per colour.", "Take another device."),
+                ),
+            )
         ),
         _problem(
             "unexpected",
