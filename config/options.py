@@ -5,6 +5,7 @@ from datetime import date
 from capture.coding import Caps
 from capture.separate import Kind, Recipe
 from config.settings import Settings, Station
+from conformity.clauses import Organisation
 from conformity.limits import Limits
 from conformity.policy import Policy, policy_on
 from ocr.engines import Reader, ReaderOptions
@@ -35,6 +36,11 @@ def policy_of(settings: Settings, station: str, day: date) -> Policy:
     """The policy against which what came in at a station on a day is judged; the first station's where the settings know it no longer."""
     profiles = {each.name: each.profile for each in settings.stations}
     return policy_on(policies_of(settings), profiles.get(station, settings.stations[0].profile), day)
+
+
+def organisation_of(settings: Settings) -> Organisation:
+    """What the company says of its organisation."""
+    return Organisation(**settings.organisation.model_dump())
 
 
 def limits_of(settings: Settings) -> Limits:
