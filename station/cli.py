@@ -8,11 +8,12 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 from uuid import uuid4
 
 import typer
@@ -23,6 +24,9 @@ from rich.text import Text
 from capture.hotfolder import plain_name
 from config.logs import start_logs
 from config.settings import Settings, Station, Unusable, load_settings, make_folder, write_example
+
+if TYPE_CHECKING:
+    from station.scanning import Scanning
 
 app = typer.Typer(
     no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False, help="Sceau: scans in, sealed and proved PDF/A-3 out."
@@ -171,6 +175,45 @@ def verify(
 
 
 @app.command()
+def scanners(as_json: AsJson = False) -> None:
+    """Scanners that SANE finds, and whether each can scan as the house asks: exit 0 when one can, 3 otherwise."""
+    with _settings() as settings:
+        from station.scanning import CannotScan, describe_scanners, scan_words
+
+        usable = False
+        try:
+            for told in describe_scanners(settings):
+                usable = usable or bool(told["usable"])
+                if as_json:
+                    _print_json(told)
+                else:
+                    out.print(f"{'✓' if told['usable'] else '✗'} {told['name']}  {told['identity']}\n  {told['message']}", markup=False)
+        except CannotScan as error:
+            err.print(scan_words(error, settings.language), markup=False)
+            raise typer.Exit(1) from error
+        raise typer.Exit(0 if usable else 3)
+
+
+@app.command()
+def scan(station: str = "", device: str = "", source: str = "", as_json: AsJson = False) -> None:
+    """Scan a stack into a station's folder, page by page; on a terminal a jam is waited for: exit 0 all taken, 3 stopped early."""
+    with _settings() as settings:
+        from station.scanning import CannotScan, Scanning, resolve_scanner, scan_words, source_of, wish_of
+        from station.workstation import open_workstation
+
+        chosen = _station(settings, station)
+        scanning = Scanning(open_workstation(settings))
+        try:
+            job_id = scanning.start(chosen, resolve_scanner(device), wish_of(settings, source_of(source)), chosen.operator)
+            raise typer.Exit(_follow_scan(scanning, job_id, settings.language, as_json))
+        except CannotScan as error:
+            err.print(scan_words(error, settings.language), markup=False)
+            raise typer.Exit(1) from error
+        finally:
+            scanning.close()
+
+
+@app.command()
 def status(as_json: AsJson = False) -> None:
     """Documents by state, workers, files that are not taken in, and what keeping everything costs."""
     with _settings() as settings:
@@ -244,6 +287,30 @@ def _station(settings: Settings, name: str) -> Station:
         if not name or station.name == name:
             return station
     raise typer.BadParameter(f"{name}: no such station; there are {', '.join(s.name for s in settings.stations)}")
+
+
+def _follow_scan(scanning: "Scanning", job_id: str, language: str, as_json: bool) -> int:
+    """Tell each page and each wait; a person at a terminal answers, else a wait ends the run. Returns the exit code."""
+    from station.scanning import State, job_json
+
+    told = None
+    while (job := scanning.state(job_id)) is not None:
+        if job != told:
+            told = job
+            if as_json:
+                _print_json(job_json(job, language))
+            else:
+                out.print(job.words(language), markup=False)
+        if not job.living:
+            return 0 if job.state is State.DONE else 3
+        if job.state is State.PAUSED:
+            if not sys.stdin.isatty():
+                scanning.finish(job_id)
+                return 3
+            answer = input("[Entrée] continuer, [q] terminer : " if language == "fr" else "[Enter] go on, [q] finish: ")
+            scanning.finish(job_id) if answer.strip().lower().startswith("q") else scanning.resume(job_id)
+        time.sleep(0.05)
+    return 3
 
 
 def _steps(files: Iterable[Path], word: str) -> Iterable[Path]:

@@ -54,6 +54,7 @@ def diagnose(settings: Settings) -> Iterator[Diagnosis]:
         yield _folder(settings, station.name)
     yield _reader(settings)
     yield _tesseract()
+    yield _program("scanimage", "feeding scanners from here; folders work without", "apt install sane-utils sane-airscan")
     yield _program("verapdf", "an independent PDF/A check", "https://verapdf.org")
     yield _program("pdfsig", "an independent look at seals", "apt install poppler-utils")
     yield _keys(settings)

@@ -1,0 +1,36 @@
+"""SANE's own `test` device for the tests: a real driver and the real `scanimage`, with papers that never end or jams at a chosen page."""
+
+import sys
+from pathlib import Path
+
+DEVICES = ("test:0", "test:1")
+
+
+def configure(folder: Path) -> Path:
+    """A SANE configuration that knows the test device alone."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "dll.conf").write_text("test\n")
+    (folder / "test.conf").write_text("number_of_devices 2\nmode Gray\ndepth 8\nresolution 50\ngeometry_max 200\nbr_x 80\nbr_y 100\n")
+    return folder
+
+
+def program(folder: Path, *, first: str = "", then: str = "") -> Path:
+    """A `scanimage` that draws colours; with `first` and `then` further options for its first scan and for each later one.
+
+    The driver keeps no state between two runs, so what a jam leaves behind is told here.
+    """
+    path = folder / "scanimage"
+    path.write_text(
+        f"""#!{sys.executable}
+import os, sys
+arguments = sys.argv[1:]
+if any(word.startswith("--batch=") for word in arguments):
+    flag = {str(folder / "ran")!r}
+    more = {then!r} if os.path.exists(flag) else {first!r}
+    open(flag, "a").close()
+    arguments = arguments[:2] + ["--test-picture=Color pattern"] + arguments[2:] + more.split()
+os.execv("/usr/bin/scanimage", ["scanimage", *arguments])
+"""
+    )
+    path.chmod(0o755)
+    return path
