@@ -103,6 +103,13 @@ CATALOGUE: dict[str, Entry] = {
         "Des octets suivent la fin de l’image ({measured}) : ils restent dans l’original, l’archive ne les prend pas. Rien à faire.",
         "Bytes follow the end of the image ({measured}): they stay in the original, the archive does not take them. Nothing to do.",
     ),
+    "attached-files": Entry(
+        INFO, None, HOUSE,
+        "Des fichiers sont joints dans le PDF ({measured}). Ils restent dans l’original ; l’archive d’un scan ne montre que ses pages. "
+        "Rien à faire, sauf si c’est une facture électronique : conservez alors le fichier d’origine.",
+        "Files are attached inside the PDF ({measured}). They stay in the original; the archive of a scan shows its pages only. "
+        "Nothing to do, unless it is an electronic invoice: then keep the native file.",
+    ),
     "active-content": Entry(
         BLOCKING, None, HOUSE,
         "Le PDF contient un programme ({measured}) : ce n’est pas un simple scan. Rescannez le papier, ou demandez un PDF sans script.",
@@ -139,7 +146,7 @@ CATALOGUE: dict[str, Entry] = {
         "Désactivez JPEG dans l’appareil et son pilote ; choisissez TIFF sans compression ou LZW.",
         "The image is stored without loss, but its pixels carry the 8 × 8 grid of an earlier JPEG ({measured}). "
         "Switch JPEG off in the device and its driver; choose TIFF uncompressed or LZW.",
-        image=True,
+        image=True, certainty=STRONG,
     ),
     "symbol-compression": Entry(
         BLOCKING, "I-4", LAW,
@@ -249,12 +256,54 @@ CATALOGUE: dict[str, Entry] = {
         "Choisissez une résolution optique de 300 ppp, sans interpolation.",
         "The image was enlarged after scanning ({measured}): the stated resolution is not real. "
         "Choose an optical resolution of 300 dpi, without interpolation.",
-        image=True,
+        image=True, certainty=STRONG,
     ),
     "odd-sheet": Entry(
         INFO, None, HOUSE,
         "Format inhabituel : {measured}. Si la feuille est plus grande, désactivez le recadrage automatique ; un ticket est normal.",
         "Unusual sheet: {measured}. If the sheet is larger, switch automatic cropping off; a receipt is normal.",
+        certainty=INDICATOR,
+    ),
+    "stretched-tones": Entry(
+        REVIEW, "I-3", LAW,
+        "Une courbe de contraste ou de gamma a été appliquée après la numérisation : {measured} niveaux manquent ou comptent double. "
+        "Désactivez contraste automatique, gamma et correction du fond dans l’appareil et son pilote, puis rescannez.",
+        "A contrast or gamma curve was applied after scanning: {measured} levels are missing or count twice. "
+        "Switch automatic contrast, gamma and background correction off in the device and its driver, then scan again.",
+        image=True, certainty=STRONG,
+    ),
+    # --- not as usual on this scanner: for compliance alone ---
+    "smoothed-noise": Entry(
+        INFO, "I-3", LAW,
+        "Le grain du papier est plus lisse que sur les autres pages de cet appareil ({measured} ; limite {limit}) : redressement, débruitage "
+        "ou flou possibles. À vérifier dans le profil de l’appareil : redressement et réduction du bruit désactivés.",
+        "The paper’s grain is smoother than on this scanner’s other pages ({measured}; limit {limit}): it may have been straightened, denoised "
+        "or blurred. To be checked in the device’s profile: deskew and noise reduction off.",
+        certainty=INDICATOR,
+    ),
+    "sharpened-noise": Entry(
+        INFO, "I-3", LAW,
+        "Le grain du papier est plus fort que sur les autres pages de cet appareil ({measured} ; limite {limit}) : renforcement de la "
+        "netteté ou du contraste possible. À vérifier dans le profil de l’appareil : netteté et contraste automatiques désactivés.",
+        "The paper’s grain is stronger than on this scanner’s other pages ({measured}; limit {limit}): it may have been sharpened or its "
+        "contrast raised. To be checked in the device’s profile: automatic sharpness and contrast off.",
+        certainty=INDICATOR,
+    ),
+    "clipped-white": Entry(
+        INFO, "I-3", LAW,
+        "{measured} de la page est d’un blanc absolu, sans grain (limite {limit}) : le fond a pu être blanchi. À vérifier dans le profil de "
+        "l’appareil : suppression du fond désactivée.",
+        "{measured} of the page is pure white without grain (limit {limit}): the background may have been whitened. To be checked in the "
+        "device’s profile: background removal off.",
+        certainty=INDICATOR,
+    ),
+    "flat-border": Entry(
+        INFO, "I-3", LAW,
+        "{measured} du bord de la page est d’une seule couleur exacte (limite {limit}) : redressement, recadrage ou effacement des bords "
+        "possibles. À vérifier dans le profil de l’appareil : redressement, recadrage et effacement des bords désactivés.",
+        "{measured} of the page’s rim has one exact colour (limit {limit}): it may have been straightened, cropped or its edges erased. "
+        "To be checked in the device’s profile: deskew, cropping and edge erasing off.",
+        certainty=INDICATOR,
     ),
     # --- codings that are held ---
     "cmyk": Entry(

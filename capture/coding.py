@@ -46,7 +46,11 @@ _NAMES = {
     ".j2k": Format.JP2, ".jpf": Format.JP2, ".jpx": Format.JP2, ".j2c": Format.JP2, ".jpc": Format.JP2, ".pdf": Format.PDF,
     ".webp": Format.WEBP,
 }  # fmt: skip
-_STRANGERS = {b"GIF8": "gif", b"BM": "bmp", b"PK\x03\x04": "zip", b"<?xml": "xml", b"{\\rtf": "rtf", b"%!PS": "postscript", b"<!": "html"}
+_STRANGERS = {
+    b"GIF8": "gif", b"BM": "bmp", b"PK\x03\x04": "zip", b"<?xml": "xml", b"{\\rtf": "rtf", b"%!PS": "postscript", b"<!": "html",
+    b"AT&TFORM": "djvu", b"\xff\x0a": "jpeg xl", b"\0\0\0\x0cJXL ": "jpeg xl", b"8BPS": "psd", b"\xd0\xcf\x11\xe0": "office",
+    b"\x1f\x8b": "gzip", b"7z\xbc\xaf": "7z",
+}  # fmt: skip
 
 
 def examine(path: Path, caps: Caps | None = None, name: str | None = None) -> Scan:
@@ -109,7 +113,7 @@ def complete(path: Path) -> bool:
 def _single(read: Callable[[BinaryIO, int], Header]) -> Reader:
     def pages(file: BinaryIO, size: int, _caps: Caps) -> Read:
         header = read(file, size)
-        findings = [finding(header.trouble[0], page=1, measured=header.trouble[1])] if header.trouble else []
+        findings = [finding(header.trouble[0], page=1, measured=header.trouble[1], limit=header.limit)] if header.trouble else []
         return [page_of(header, 1)], findings
 
     return pages
@@ -151,20 +155,32 @@ def _read_jp2(file: BinaryIO, size: int) -> Header:
 _TIFF_CODECS: dict[int, tuple[str, bool | None]] = {
     1: ("none", True), 2: ("ccitt_rle", True), 3: ("ccitt_g3", True), 4: ("ccitt_g4", True), 5: ("lzw", True), 6: ("jpeg", False),
     7: ("jpeg", False), 8: ("deflate", True), 32946: ("deflate", True), 32773: ("packbits", True), 34925: ("lzma", True),
-    50000: ("zstd", True), 34661: ("jbig2_symbols", None), 34712: ("jpeg2000_9_7", False), 34892: ("jpeg", False),
-    50001: ("webp_lossy", None),
+    50000: ("zstd", True), 9: ("jbig", True), 10: ("jbig", True), 34661: ("jbig", True), 34712: ("jpeg2000", None),
+    33003: ("jpeg2000", None), 33005: ("jpeg2000", None), 34892: ("jpeg", False), 50001: ("webp", None), 32771: ("ccitt_rle", True),
+    34887: ("lerc", None), 50002: ("jpeg_xl", None), 52546: ("jpeg_xl", None),
 }  # fmt: skip
+"""By the Compression tag (TIFF 6.0, TIFF-FX, libtiff's registry). JBIG (T.82, T.85) never loses; LERC and JPEG XL may, and what they say
+of it is not read here."""
+_INNER: dict[int, Callable[[BinaryIO, int], Header]] = {
+    7: markers.read_jpeg, 34892: markers.read_jpeg, 50001: markers.read_webp,
+    **dict.fromkeys((34712, 33003, 33005), lambda file, size: markers.read_codestream(file, 0, size)),
+}  # fmt: skip
+"""Codecs whose own headers decide, by the Compression tag."""
 
 
 def _read_tiff(file: BinaryIO, size: int, caps: Caps) -> Read:
-    """Thumbnails (NewSubfileType bit 0) are no sheet sides and are passed over; a mask (bit 2) makes its file a mixed one."""
+    """A thumbnail (NewSubfileType bit 0, and smaller than the page before it) is no sheet side and is passed over; one that claims to be
+    a thumbnail and is not, or comes before any page, makes its file a mixed one, and so does a mask (bit 2).
+    """
     pages: list[Page] = []
     findings: list[Finding] = []
     try:
         for tags in walk_directories(file, size):
             kind = tags.whole(254, 0)
-            if kind & 1 and pages:
+            if kind & 1 and pages and _smaller(tags, pages[-1]):
                 continue
+            if kind & 1:
+                findings.append(finding("mixed-page", page=len(pages) + 1, measured="TIFF, vignette / thumbnail"))
             if kind & 4:
                 findings.append(finding("mixed-page", page=max(len(pages), 1), measured="TIFF, masque / mask"))
                 continue
@@ -180,10 +196,15 @@ def _read_tiff(file: BinaryIO, size: int, caps: Caps) -> Read:
     return pages, findings
 
 
+def _smaller(tags: Directory, page: Page) -> bool:
+    return tags.whole(256, 0) * tags.whole(257, 0) < page.width * page.height
+
+
 def _tiff_page(file: BinaryIO, tags: Directory, number: int) -> Page:
     codec, lossless = _tiff_codec(file, tags)
     photometric, channels = tags.whole(262, 1), tags.whole(277, 1)
-    bits = max(tags.many(258) or (1,))
+    depths = tags.many(258) or (1,)
+    bits = max(depths)
     colours = {0: 1, 1: 1, 2: 3, 3: 1, 5: 4, 6: 3, 8: 3}.get(photometric, channels)
     extra = tags.many(338)
     return Page(
@@ -194,7 +215,7 @@ def _tiff_page(file: BinaryIO, tags: Directory, number: int) -> Page:
         tags.whole(257, 0),
         bits,
         channels,
-        _tiff_model(tags, photometric, bits, codec),
+        _tiff_model(tags, photometric, bits, codec) if min(depths) == bits else Model.OTHER,
         markers.tagged_dpi(tags),
         markers.valid_orientation(tags.whole(274, 1)),
         bool(extra) or channels > colours,
@@ -213,9 +234,9 @@ def _tiff_model(tags: Directory, photometric: int, bits: int, codec: str) -> Mod
 
 
 def _tiff_codec(file: BinaryIO, tags: Directory) -> tuple[str, bool | None]:
-    """By the Compression tag; for JPEG and JPEG 2000 by the first strip or tile as well."""
+    """By the Compression tag; for JPEG, JPEG 2000 and WebP by the first strip or tile as well."""
     number = tags.whole(259, 1)
-    if number not in (7, 34712, 33003, 33005):
+    if number not in _INNER:
         return _TIFF_CODECS.get(number, (f"tiff_{number}", None))
     offsets, counts = tags.many(273) or tags.many(324), tags.many(279) or tags.many(325)
     if not offsets or not counts:
@@ -223,10 +244,7 @@ def _tiff_codec(file: BinaryIO, tags: Directory) -> tuple[str, bool | None]:
     file.seek(offsets[0])
     data = file.read(min(counts[0], 1 << 20))
     try:
-        if number == 7:
-            header = markers.read_jpeg(io.BytesIO(data + b"\xff\xd9"), len(data) + 2)
-        else:
-            header = markers.read_codestream(io.BytesIO(data + b"\xff\xd9"), 0, len(data) + 2)
+        header = _INNER[number](io.BytesIO(data + b"\xff\xd9"), len(data) + 2)
     except (BrokenHeader, struct.error):
         return _TIFF_CODECS.get(number, (f"tiff_{number}", None))
     return header.codec, header.lossless

@@ -39,6 +39,11 @@ warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 Image.MAX_IMAGE_PIXELS = None
 
 
+_NO_DECODER = frozenset({"jpeg_lossless", "jpeg_ls", "jbig", "lerc", "jpeg_xl"})
+"""Codecs for which no decoder at hand is known to give the stored samples: the page is said to be unsupported, not damaged."""
+_NONE_IN_TIFF = frozenset({"webp", "webp_lossless", "webp_lossy", "jpeg2000", "jpeg2000_5_3", "jpeg2000_9_7"})
+
+
 class Undecodable(Exception):
     """The page cannot be decoded in full. `code` is that of the finding, `reason` a few words of what went wrong."""
 
@@ -60,6 +65,8 @@ def decode(path: Path, page: Page, format_: Format, max_pixels: int) -> Raster:
         raise Undecodable("page dessinée / drawn page", "electronic-document")
     if not 0 < page.width * page.height <= max_pixels:
         raise Undecodable(f"{page.width} × {page.height}", "image-bomb")
+    if page.codec in _NO_DECODER or (format_ is Format.TIFF and page.codec in _NONE_IN_TIFF):
+        raise Undecodable(page.codec, "unsupported-coding")
     with path.open("rb"):
         pass  # A missing or forbidden file is the caller's trouble, not the page's.
     try:
@@ -234,11 +241,10 @@ def _decode_tiff(path: Path, page: Page) -> Raster:
     """Pillow, on the page alone where the file has others. It applies the orientation, which is taken back."""
     if page.bits == 16 and page.channels > 1:
         return Raster(_deep_tiff(path, page), 16, page.model)
-    if page.index and page.bits <= 8:
-        with path.open("rb") as file:
-            raster = _pillow(io.BytesIO(ifd.lone_page(file, path.stat().st_size, page.index)), page)
-    else:
-        raster = _pillow(path, page, page.index)
+    with path.open("rb") as file:
+        big = file.read(4)[2:] in (b"+\0", b"\0+")  # BigTIFF; Pillow does not know the big-endian one.
+        alone = ifd.lone_page(file, path.stat().st_size, page.index) if page.bits <= 8 and (page.index or big) else None
+    raster = _pillow(path, page, page.index) if alone is None else _pillow(io.BytesIO(alone), page)
     samples = np.ascontiguousarray(unturn(raster.samples, page.orientation))
     return Raster(samples, raster.bits, raster.model, raster.palette, raster.icc)
 

@@ -50,7 +50,9 @@ class Header:
     colours: str = ""
     """gray, rgb, cmyk or other."""
     trouble: tuple[str, str] | None = None
-    """Code and detail of a finding where the header can be read but the file is not whole."""
+    """Code and detail of a finding where the header can be read but the file is not whole, or not one page of full colours."""
+    limit: str | None = None
+    """What the detail is held against, where there is such a thing."""
 
 
 # --- PNG (third edition, W3C 2025) ---
@@ -73,7 +75,8 @@ def read_png(file: BinaryIO, size: int) -> Header:
     if len(seen.get(b"IHDR", b"")) != 13:
         raise BrokenHeader(*(trouble or ("truncated" if size < 33 else "damaged", "IHDR")))
     header = _png_header(seen[b"IHDR"], _phys(seen.get(b"pHYs", b"")), b"tRNS" in seen)
-    return replace(header, trouble=trouble or _png_trouble(header, seen, stored) or _trailing(after))
+    trouble = trouble or _png_trouble(header, seen, stored) or _png_told(header, seen) or _trailing(after)
+    return replace(header, trouble=trouble, limit="8" if trouble and trouble[0] == "few-bits" else None)
 
 
 def _png_trouble(header: Header, seen: dict[bytes, bytes], stored: int) -> tuple[str, str] | None:
@@ -83,6 +86,16 @@ def _png_trouble(header: Header, seen: dict[bytes, bytes], stored: int) -> tuple
     if needed > 1040 * stored + 1024:  # Deflate cannot expand by more than 1032 (RFC 1951).
         return "truncated", f"IDAT {stored} octets"
     return None
+
+
+def _png_told(header: Header, seen: dict[bytes, bytes]) -> tuple[str, str] | None:
+    """What the file itself says against being one whole page: more images (acTL, §11.3.6.1), or fewer bits than it stores (sBIT)."""
+    frames = seen.get(b"acTL", b"")
+    if len(frames) >= 8 and struct.unpack(">I", frames[:4])[0] > 1:
+        return "mixed-page", f"APNG, {struct.unpack('>I', frames[:4])[0]} images"
+    colours = {"rgb": 3, "gray": 1}[header.colours]
+    least = min(seen.get(b"sBIT", b"")[:colours], default=header.bits)
+    return ("few-bits", str(least)) if least < min(header.bits, 8) and not header.palette else None
 
 
 def _trailing(after: int) -> tuple[str, str] | None:

@@ -9,7 +9,7 @@ import itertools
 import math
 import zlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, BinaryIO, TypeAlias
 
 import pikepdf
@@ -34,10 +34,12 @@ COVERING = 0.98
 settings.set_qpdf_limits(flate_max_memory=1 << 30, run_length_max_memory=1 << 30, max_stream_filters=8)
 
 Matrix: TypeAlias = tuple[float, float, float, float, float, float]
+Veil: TypeAlias = frozenset[str]
 _IDENTITY: Matrix = (1.0, 0.0, 0.0, 1.0, 0.0, 0.0)
 _PAINT = frozenset({"f", "F", "f*", "B", "B*", "b", "b*", "S", "s", "sh"})
+_SETTING = frozenset({"cm", "Tr", "gs"})
 _WRITE = frozenset({"Tj", "TJ", "'", '"'})
-_OPERATORS = "q Q cm Do Tr Tj TJ ' \" f F f* B B* b b* S s sh BI ID EI"
+_OPERATORS = "q Q cm gs Do Tr Tj TJ ' \" f F f* B B* b b* S s sh BI ID EI BMC BDC EMC"
 _SHORT = {"/Fl": "/FlateDecode", "/LZW": "/LZWDecode", "/RL": "/RunLengthDecode", "/CCF": "/CCITTFaxDecode", "/DCT": "/DCTDecode",
           "/A85": "/ASCII85Decode", "/AHx": "/ASCIIHexDecode"}  # fmt: skip
 _WRAPPERS = ("/ASCII85Decode", "/ASCIIHexDecode")
@@ -59,6 +61,8 @@ class Placed:
     image: Any
     matrix: Matrix
     inline: bool = False
+    veiled: bool = False
+    """Drawn through a soft mask, half transparent, blended, or on a layer that can be hidden."""
 
     @property
     def area(self) -> float:
@@ -78,7 +82,7 @@ class Drawing:
 
     def place(self, placed: Placed) -> None:
         self.images.append(placed)
-        if placed.area >= COVERING * self.page_area and _opaque(placed):
+        if placed.area >= COVERING * self.page_area and _opaque(placed) and not placed.veiled:
             self.marks = 0
 
 
@@ -98,6 +102,8 @@ def _read_open(pdf: pikepdf.Pdf, max_pages: int) -> tuple[list[Page], list[Findi
     findings: list[Finding] = []
     if warnings := pdf.get_warnings():
         findings.append(finding("repaired", measured=_short_reason(warnings[0])))
+    if names := _attached_names(pdf):
+        findings.append(finding("attached-files", measured=", ".join(names)[:120]))
     if script := _script_place(pdf):
         findings.append(finding("active-content", measured=script))
     if len(pdf.pages) > max_pages:
@@ -112,6 +118,13 @@ def _read_open(pdf: pikepdf.Pdf, max_pages: int) -> tuple[list[Page], list[Findi
         if read is not None:
             pages.append(read)
     return pages, findings
+
+
+def _attached_names(pdf: pikepdf.Pdf) -> list[str]:
+    try:
+        return list(itertools.islice(pdf.attachments, 20))
+    except _BROKEN:
+        return []  # What cannot be listed cannot be attached again either; the pages are judged all the same.
 
 
 def _short_reason(error: object) -> str:
@@ -133,8 +146,8 @@ def _read_page(pdf: pikepdf.Pdf, page: pikepdf.Page, index: int) -> tuple[Page |
         return _drawn_page(number, index), [finding("electronic-document", page=number, measured=what)]
     read = _image_page(largest, number, index, _rotation(page), _unit(page))
     findings = [finding("mixed-page", page=number, measured=", ".join(reasons))] if (reasons := _mixture(page, drawing)) else []
-    if (shape := _codestream(largest)) is not None and shape.trouble:
-        findings.append(finding(shape.trouble[0], page=number, measured=shape.trouble[1]))
+    if trouble := _codestream_trouble(largest):
+        findings.append(finding(trouble[0], page=number, measured=trouble[1]))
     return read, findings
 
 
@@ -147,6 +160,8 @@ def _mixture(page: pikepdf.Page, drawing: Drawing) -> list[str]:
     reasons = []
     if len(drawing.images) > 1:
         reasons.append(f"{len(drawing.images)} images")
+    if any(placed.veiled for placed in drawing.images):
+        reasons.append("transparence, calque / transparency, layer")
     if any(not _opaque(placed) and not _stencil(placed) for placed in drawing.images):
         reasons.append("masque / mask")
     if drawing.marks:
@@ -207,51 +222,88 @@ def walk_page(pdf: pikepdf.Pdf, page: pikepdf.Page) -> Drawing:
         drawing.marks = len(data)
         return drawing
     resources = _inherited(page, "/Resources") or pikepdf.Dictionary()
-    _walk(pdf, data, resources, _IDENTITY, drawing, 0)
+    _walk(pdf, data, resources, Pen(), drawing, 0)
     return drawing
 
 
-def _walk(pdf: pikepdf.Pdf, data: bytes, resources: Any, start: Matrix, drawing: Drawing, depth: int) -> None:
-    matrix, mode = start, 0
-    stack: list[tuple[Matrix, int]] = []
-    stream = pdf.make_stream(data)
-    for instruction in pikepdf.parse_content_stream(stream, _OPERATORS):
-        operands, operator = instruction.operands, instruction.operator
+@dataclass(frozen=True, slots=True)
+class Pen:
+    """What `q` keeps and `Q` gives back, as far as it matters here."""
+
+    matrix: Matrix = _IDENTITY
+    mode: int = 0
+    """Text render mode; 3 and 7 show nothing."""
+    veil: Veil = frozenset()
+    """What lets an image be seen other than it is."""
+
+
+def _walk(pdf: pikepdf.Pdf, data: bytes, resources: Any, pen: Pen, drawing: Drawing, depth: int) -> None:
+    kept: list[Pen] = []
+    layers: list[bool] = []
+    for instruction in pikepdf.parse_content_stream(pdf.make_stream(data), _OPERATORS):
+        operands, name = instruction.operands, str(instruction.operator)
         drawing.steps += 1
         if drawing.steps > MAX_STEPS:
             drawing.marks += 1
             return
-        name = str(operator)
-        if name == "q" and len(stack) < 1000:
-            stack.append((matrix, mode))
-        elif name == "Q" and stack:
-            matrix, mode = stack.pop()
-        elif name == "cm":
-            matrix = multiply(_matrix(operands), matrix)
-        elif name == "Tr":
-            mode = int(operands[0])
-        elif name in _WRITE:
-            drawing.marks += mode not in (3, 7)
-        elif name in _PAINT:
-            drawing.marks += 1
-        elif name == "INLINE IMAGE":
-            drawing.place(Placed(operands[0], matrix, inline=True))
-        elif name == "Do":
-            _draw_object(pdf, operands, resources, matrix, drawing, depth)
+        if name == "q" and len(kept) < 1000:
+            kept.append(pen)
+        elif name == "Q" and kept:
+            pen = kept.pop()
+        elif name in ("BMC", "BDC"):
+            layers.append(str(operands[0]) == "/OC")
+        elif name == "EMC":
+            layers = layers[:-1]
+        elif name in _SETTING:
+            pen = _set_pen(pen, name, operands, resources)
+        else:
+            shown = replace(pen, veil=pen.veil | {"/OC"}) if any(layers) else pen
+            _draw(pdf, name, operands, resources, shown, drawing, depth)
 
 
-def _draw_object(pdf: pikepdf.Pdf, operands: Any, resources: Any, matrix: Matrix, drawing: Drawing, depth: int) -> None:
-    thing = resources.get("/XObject", pikepdf.Dictionary()).get(str(operands[0]))
-    if not isinstance(thing, pikepdf.Stream):
-        return
+def _set_pen(pen: Pen, name: str, operands: Any, resources: Any) -> Pen:
+    if name == "cm":
+        return replace(pen, matrix=multiply(_matrix(operands), pen.matrix))
+    if name == "Tr":
+        return replace(pen, mode=int(operands[0]))
+    return replace(pen, veil=_veiled_by(resources.get("/ExtGState", {}).get(str(operands[0])), pen.veil))
+
+
+def _veiled_by(state: Any, before: Veil) -> Veil:
+    """What of a graphics state lets an image be seen other than it is (ISO 32000-1 §11.6): its soft mask, alpha and blend mode."""
+    if not isinstance(state, pikepdf.Dictionary):
+        return before
+    harmless = {
+        "/SMask": not isinstance(state.get("/SMask"), pikepdf.Dictionary),
+        "/ca": float(state.get("/ca", 1)) >= 1,
+        "/BM": str(state.get("/BM")) in ("/Normal", "/Compatible"),
+    }
+    named = {key for key in harmless if key in state}
+    return before - named | {key for key in named if not harmless[key]}
+
+
+def _draw(pdf: pikepdf.Pdf, name: str, operands: Any, resources: Any, pen: Pen, drawing: Drawing, depth: int) -> None:
+    if name in _WRITE:
+        drawing.marks += pen.mode not in (3, 7)
+    elif name in _PAINT:
+        drawing.marks += 1
+    elif name == "INLINE IMAGE":
+        drawing.place(Placed(operands[0], pen.matrix, inline=True, veiled=bool(pen.veil)))
+    elif name == "Do":
+        thing = resources.get("/XObject", pikepdf.Dictionary()).get(str(operands[0]))
+        if isinstance(thing, pikepdf.Stream):
+            _draw_object(pdf, thing, resources, replace(pen, veil=pen.veil | {"/OC"}) if "/OC" in thing else pen, drawing, depth)
+
+
+def _draw_object(pdf: pikepdf.Pdf, thing: Any, resources: Any, pen: Pen, drawing: Drawing, depth: int) -> None:
     if thing.get("/Subtype") == "/Image":
-        drawing.place(Placed(thing, matrix))
+        drawing.place(Placed(thing, pen.matrix, veiled=bool(pen.veil)))
     elif thing.get("/Subtype") == "/Form":
         data = _bounded(thing)
         if depth >= MAX_DEPTH or len(data) > MAX_CONTENT:
             drawing.marks += 1
             return
-        inner = multiply(_matrix(thing.get("/Matrix", _IDENTITY)), matrix)
+        inner = replace(pen, matrix=multiply(_matrix(thing.get("/Matrix", _IDENTITY)), pen.matrix), mode=0)
         _walk(pdf, data, thing.get("/Resources", resources), inner, drawing, depth + 1)
 
 
@@ -394,17 +446,32 @@ def image_codec(placed: Placed) -> tuple[str, bool | None]:
 
 def _codestream(placed: Placed) -> markers.Header | None:
     """The header of an embedded JPEG or JPEG 2000; None for other filters or where it cannot be read."""
-    last = (filter_names(placed.image) or [""])[-1]
-    if last not in ("/JPXDecode", "/DCTDecode"):
-        return None
-    data = _own_bytes(placed)
-    file = io.BytesIO(data)
     try:
-        if last == "/DCTDecode":
-            return markers.read_jpeg(file, len(data))
-        return markers.read_codestream(file, 0, len(data)) if data[:2] == b"\xff\x4f" else markers.read_jp2(file, len(data))
+        return _open_codestream(placed)
     except (markers.BrokenHeader, *_BROKEN):
         return None
+
+
+def _open_codestream(placed: Placed) -> markers.Header | None:
+    last = (filter_names(placed.image) or [""])[-1]
+    if placed.inline or last not in ("/JPXDecode", "/DCTDecode"):
+        return None
+    data = own_bytes(placed.image)
+    file = io.BytesIO(data)
+    if last == "/DCTDecode":
+        return markers.read_jpeg(file, len(data))
+    return markers.read_codestream(file, 0, len(data)) if data[:2] == b"\xff\x4f" else markers.read_jp2(file, len(data))
+
+
+def _codestream_trouble(placed: Placed) -> tuple[str, str] | None:
+    """Code and detail where an embedded JPEG or JPEG 2000 is not whole."""
+    try:
+        shape = _open_codestream(placed)
+    except markers.BrokenHeader as error:
+        return error.code, str(error)
+    except _BROKEN as error:
+        return "damaged", _short_reason(error)
+    return shape.trouble if shape is not None else None
 
 
 def _own_bytes(placed: Placed) -> bytes:
