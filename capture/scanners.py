@@ -115,10 +115,9 @@ def _named(device: str, vendor: str, model: str, kind: str) -> Scanner:
 def _own_name(device: str, vendor: str, model: str) -> tuple[str, bool]:
     serial = parse_qs(urlsplit(device).query).get("serial", [""])[0]
     # fujitsu, canon_dr and others write the model and its serial number; pixma writes vendor and product, then the serial number.
-    if not serial and (
-        found := re.fullmatch(r"(?:fujitsu|canon_dr|epjitsu|kodakaio|pixma):(?:.+[:_])?([A-Za-z0-9]*\d{4,}[A-Za-z0-9]*)", device)
-    ):
-        serial = "" if usb_place(device) else found[1]
+    told = re.fullmatch(r"(?:fujitsu|canon_dr|kodakaio):.+:(\w*\d{4,}\w*)|pixma:[0-9A-F]{8}_(\w{4,})", device)
+    if told and usb_place(device) is None:
+        serial = serial or told[1] or told[2]
     if serial:
         return f"serial:{serial}", True
     if address := url_of(device):

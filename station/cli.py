@@ -204,7 +204,8 @@ def scan(station: str = "", device: str = "", source: str = "", as_json: AsJson 
         chosen = _station(settings, station)
         scanning = Scanning(open_workstation(settings))
         try:
-            job_id = scanning.start(chosen, resolve_scanner(device), wish_of(settings, source_of(source)), chosen.operator)
+            wish = wish_of(settings, source_of(source))
+            job_id = scanning.start(chosen, resolve_scanner(device), wish, chosen.operator)
             raise typer.Exit(_follow_scan(scanning, job_id, settings.language, as_json))
         except CannotScan as error:
             err.print(scan_words(error, settings.language), markup=False)

@@ -226,6 +226,11 @@ PROBLEMS: dict[str, Problem] = {
                     ),
                 ),
                 (
+                    "choose",
+                    ("Il y a plusieurs scanners.", "Choisissez-en un (sceau scanners les montre, --device le nomme)."),
+                    ("There are several scanners.", "Choose one (sceau scanners shows them, --device names it)."),
+                ),
+                (
                     "no-colour",
                     ("Ce scanner n'offre pas la couleur.", "Prenez un autre appareil : une copie fidèle garde les couleurs."),
                     ("This scanner offers no colour.", "Take another device: a faithful copy keeps the colours."),

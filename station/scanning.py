@@ -164,7 +164,10 @@ def resolve_scanner(wanted: str, program: str = "scanimage") -> Scanner:
     if re.match(r"(escl|airscan):.*https?://", wanted):
         given = scanners.parse_devices(f"{wanted}\t\t\tnetwork")[0]
         return _known(given, {}, _DEVICES, _fetch)
-    found = scanners.find_scanner(wanted, list_scanners(program))
+    listed = list_scanners(program)
+    found = scanners.find_scanner(wanted, listed)
+    if found is None and not wanted and listed:
+        raise CannotScan("scan-choose", ", ".join(scanner.identity for scanner in listed))
     if found is None:
         raise CannotScan("scan-not-found", wanted)
     return found
@@ -181,7 +184,7 @@ def abilities_of(scanner: Scanner, wish: Wish, program: str = "scanimage") -> Ab
     first = scanners.abilities_of(scanner, options, wish)
     if first.plan is None:
         return first
-    chosen = [word for word in first.plan.arguments if word.startswith(("--source=", "--mode="))]
+    chosen = [word for word in first.plan.arguments if word.startswith(("--source=", "--mode=", "--page-"))]
     with suppress(CannotScan):
         return scanners.abilities_of(scanner, ask_options(scanner.device, chosen, program), wish)
     return first

@@ -34,3 +34,28 @@ os.execv("/usr/bin/scanimage", ["scanimage", *arguments])
     )
     path.chmod(0o755)
     return path
+
+
+def jamming(folder: Path, after: int, then: str = "") -> Path:
+    """A `scanimage` that scans `after` pages, then says what the driver says of a jam; what is scanned later has the options `then`."""
+    path = folder / "scanimage"
+    path.write_text(
+        f"""#!{sys.executable}
+import os, subprocess, sys
+arguments = sys.argv[1:]
+if any(word.startswith("--batch=") for word in arguments):
+    flag = {str(folder / "ran")!r}
+    arguments = arguments[:2] + ["--test-picture=Color pattern"] + arguments[2:]
+    if not os.path.exists(flag):
+        open(flag, "a").close()
+        subprocess.run(["/usr/bin/scanimage", *arguments, "--batch-count={after}"], check=True)
+        sys.stdin.readline()
+        arguments += ["--read-return-value=SANE_STATUS_JAMMED", "--batch-start={after + 1}"]
+        arguments.remove("--batch-prompt")
+    else:
+        arguments += {then!r}.split()
+os.execv("/usr/bin/scanimage", ["scanimage", *arguments])
+"""
+    )
+    path.chmod(0o755)
+    return path
