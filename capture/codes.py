@@ -1,9 +1,9 @@
 """The codes printed on a page: QR, Code 128 and Code 39, read by zxing-cpp, and the bars of a Patch T sheet.
 
 Codes are missed on good pages where one reader looks once. So each page is read at full and at half size, QR codes also after small
-repairs, and what looks like bars but was not read is turned upright, smeared along its bars and read again. About 45 ms for an A4
-page at 300 dpi without codes. Where two readings of one code disagree the majority counts, and without one the code is left out: a missed code
-is caught by counts and page numbers, a misread one by nothing.
+repairs, and what looks like bars but was not read is turned upright, smeared along its bars and read again. About 45 ms for an A4 page
+at 300 dpi without codes. Where two readings of one code disagree the majority counts, and without one the code is left out: a missed
+code is caught by counts and page numbers, a misread one by nothing.
 """
 
 import math

@@ -5,10 +5,10 @@ only: what stands on one document says nothing of the next.
 """
 
 import fnmatch
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from itertools import takewhile
 from typing import Any
 
 from capture import codes, slips
@@ -158,36 +158,280 @@ class Plan:
 
 
 def separate(stack: Sequence[Sheet], recipe: Recipe) -> Plan:
-    """The stack cut by the recipe. Raises ValueError where two sheets have one key."""
-    raise NotImplementedError
+    """The stack cut by the recipe. Files bound documents under `file` only: many devices write one file a page.
+
+    Raises ValueError where two sheets have one key.
+    """
+    apart = _set_aside(stack, recipe)
+    documents: list[Part] = []
+    opening, closed = Part(()), True
+    for sheet in stack:
+        if sheet.key in apart:
+            opening, closed = _opened_by(apart[sheet.key], opening), True
+        elif closed or _begins(documents[-1].sheets, sheet, recipe):
+            documents.append(replace(opening, sheets=(sheet,)))
+            opening, closed = Part(()), False
+        else:
+            documents[-1] = replace(documents[-1], sheets=(*documents[-1].sheets, sheet))
+    return Plan(tuple(documents), tuple(apart.values()), tuple(_notes(stack, apart, recipe)))
+
+
+# --- corrections ---
 
 
 def split_before(plan: Plan, key: str) -> Plan:
-    """A new document begins with this page; type, company and the separator's codes stay with the first half. Raises ValueError
-    where the page is in no document or is the first of one."""
-    raise NotImplementedError
+    """A new document begins with this page; type, company and the separator's codes stay with the first half.
+
+    Raises ValueError where the page is in no document, or is the first of one.
+    """
+    index, place = _where(plan, key)
+    if place == 0:
+        raise ValueError(f"{key} is the first page of its document already")
+    part = plan.documents[index]
+    halves = replace(part, sheets=part.sheets[:place]), Part(part.sheets[place:])
+    return replace(plan, documents=(*plan.documents[:index], *halves, *plan.documents[index + 1 :]))
 
 
 def merge_with_previous(plan: Plan, index: int) -> Plan:
-    """Document `index`, from 0, goes on the one before it. Raises ValueError where there is none before it."""
-    raise NotImplementedError
+    """Document `index`, from 0, goes on the one before it. Raises ValueError where there is none, or none before it."""
+    if not 0 < index < len(plan.documents):
+        raise ValueError(f"document {index} has none before it")
+    first, second = plan.documents[index - 1 : index + 1]
+    whole = Part(
+        first.sheets + second.sheets,
+        first.document_type or second.document_type,
+        first.company or second.company,
+        first.heading + second.heading,
+    )
+    return replace(plan, documents=(*plan.documents[: index - 1], whole, *plan.documents[index + 1 :]))
 
 
 def move_page(plan: Plan, key: str, to_document: int, position: int) -> Plan:
-    """The page goes to `position`, from 0, among the other pages of a document of `plan`; a sheet set apart comes back so. A document
-    left empty disappears. Raises ValueError where key, document or position is none of the plan's."""
-    raise NotImplementedError
+    """The page goes to `position`, from 0, among the other pages of document `to_document` of `plan`; a sheet set apart comes back so.
+
+    A document left empty disappears. Raises ValueError where key, document or position is none of the plan's.
+    """
+    sheet, rest = _taken_out(plan, key)
+    if not 0 <= to_document < len(rest.documents):
+        raise ValueError(f"there is no document {to_document}")
+    part = rest.documents[to_document]
+    if not 0 <= position <= len(part.sheets):
+        raise ValueError(f"document {to_document} has no place {position}")
+    longer = replace(part, sheets=(*part.sheets[:position], sheet, *part.sheets[position:]))
+    return _without_empty(replace(rest, documents=(*rest.documents[:to_document], longer, *rest.documents[to_document + 1 :])))
 
 
 def set_apart(plan: Plan, key: str) -> Plan:
-    """A person says that this page belongs to no document. Raises ValueError where it is in none, or is the last page of all."""
-    raise NotImplementedError
+    """A person says that this page belongs to no document; it is kept as evidence. Raises ValueError where it is in none."""
+    _where(plan, key)
+    sheet, rest = _taken_out(plan, key)
+    return _without_empty(replace(rest, apart=(*rest.apart, Apart(sheet, Reason.PERSON))))
+
+
+def _where(plan: Plan, key: str) -> tuple[int, int]:
+    """Document and place, both from 0."""
+    for index, part in enumerate(plan.documents):
+        if key in part.keys:
+            return index, part.keys.index(key)
+    raise ValueError(f"{key} is in no document of this plan")
+
+
+def _taken_out(plan: Plan, key: str) -> tuple[Sheet, Plan]:
+    """The sheet, and the plan without it, in which a document may be empty."""
+    away = next((apart for apart in plan.apart if apart.key == key), None)
+    if away:
+        return away.sheet, replace(plan, apart=tuple(apart for apart in plan.apart if apart is not away))
+    index, place = _where(plan, key)
+    part = plan.documents[index]
+    shorter = replace(part, sheets=part.sheets[:place] + part.sheets[place + 1 :])
+    return part.sheets[place], replace(plan, documents=(*plan.documents[:index], shorter, *plan.documents[index + 1 :]))
+
+
+def _without_empty(plan: Plan) -> Plan:
+    return replace(plan, documents=tuple(part for part in plan.documents if part.sheets))
+
+
+# --- where a sheet belongs ---
+
+
+def _set_aside(stack: Sequence[Sheet], recipe: Recipe) -> dict[str, Apart]:
+    """Sheets that belong to no document, by key, in their order."""
+    if len({sheet.key for sheet in stack}) < len(stack):
+        raise ValueError("two sheets have one key")
+    found: dict[str, Apart] = {}
+    before: Sheet | None = None
+    for sheet in stack:
+        slip = _slip_on(sheet)
+        reason = _reason(slip) or _own_sheet(sheet, recipe)
+        if not reason and sheet.blank and _is_back_of(sheet, before, found):
+            reason = Reason.BACK
+        if reason:
+            found[sheet.key] = Apart(sheet, reason, slip)
+        before = sheet
+    return found
+
+
+def _slip_on(sheet: Sheet) -> Slip | None:
+    return next((slip for code in sheet.codes if (slip := slips.parse_slip(code.text))), None)
+
+
+def _reason(slip: Slip | None) -> Reason | None:
+    match slip:
+        case BatchSlip():
+            return Reason.BATCH_SLIP
+        case BoxLabel():
+            return Reason.BOX_LABEL
+        case Separator():
+            return Reason.SEPARATOR
+        case TargetMark():
+            return Reason.TARGET
+    return None
+
+
+def _own_sheet(sheet: Sheet, recipe: Recipe) -> Reason | None:
+    """A separator of the recipe's own."""
+    if recipe.kind is Kind.PATCH and sheet.patch:
+        return Reason.PATCH
+    if recipe.kind is Kind.CODE and not recipe.sticker and _asked(sheet, recipe):
+        return Reason.CODE
+    return None
+
+
+def _is_back_of(sheet: Sheet, before: Sheet | None, apart: Mapping[str, Apart]) -> bool:
+    """The other side of a sheet set apart, where the device tells sides."""
+    return sheet.side is Side.BACK and before is not None and before.side is Side.FRONT and before.key in apart
+
+
+def _opens(apart: Apart) -> bool:
+    return apart.reason in (Reason.SEPARATOR, Reason.CODE)
+
+
+def _opened_by(apart: Apart, opening: Part) -> Part:
+    """What is known of the next document after this sheet: a slip begins afresh, other sheets change nothing."""
+    if isinstance(apart.slip, Separator):
+        return Part((), apart.slip.document_type, apart.slip.company, apart.sheet.codes)
+    if apart.reason is Reason.CODE:
+        return Part((), heading=apart.sheet.codes)
+    return Part(()) if apart.reason is Reason.BATCH_SLIP else opening
+
+
+def _begins(document: Sequence[Sheet], sheet: Sheet, recipe: Recipe) -> bool:
+    """The sheet is the first of a new document, and not the next of this one."""
+    match recipe.kind:
+        case Kind.FILE:
+            return sheet.file != document[-1].file
+        case Kind.CODE:
+            return bool(_asked(sheet, recipe))
+        case Kind.VALUE_CHANGE:
+            new = _asked(sheet, recipe)
+            return bool(new) and not any(new & _asked(page, recipe) for page in document)
+        case Kind.BLANK:
+            return not sheet.blank and sheet.side is not Side.BACK and _ends_blank(document)
+        case Kind.PAGES:
+            return len(document) >= recipe.pages
+    return False
+
+
+def _ends_blank(document: Sequence[Sheet]) -> bool:
+    """Its last sheet is blank on both sides, and something stands before it."""
+    trailing = list(takewhile(lambda page: page.blank, reversed(document)))
+    return len(trailing) < len(document) and any(page.side is not Side.BACK for page in trailing)
+
+
+def _asked(sheet: Sheet, recipe: Recipe) -> set[str]:
+    """Texts of the codes that the recipe asks for."""
+    if recipe.kind not in (Kind.CODE, Kind.VALUE_CHANGE):
+        return set()
+    return {code.text for code in sheet.codes if _matches(code.text, recipe.pattern) and not slips.parse_slip(code.text)}
+
+
+def _matches(text: str, pattern: str) -> bool:
+    wild = pattern if "*" in pattern or "?" in pattern else pattern + "*"
+    return fnmatch.fnmatchcase(text, wild.replace("[", "[[]"))
+
+
+def _notes(stack: Sequence[Sheet], apart: Mapping[str, Apart], recipe: Recipe) -> Iterator[Note]:
+    slip: Slip | None = None
+    waiting: str | None = None
+    before: Sheet | None = None
+    for sheet in stack:
+        aside = apart.get(sheet.key)
+        if aside and isinstance(aside.slip, BatchSlip):
+            if slip not in (None, aside.slip):
+                yield Note(sheet.key, Remark.SECOND_SLIP, slips.slip_text(aside.slip))
+            slip = aside.slip
+        if waiting and aside and _opens(aside):
+            yield Note(waiting, Remark.EMPTY_SEPARATOR)
+        if not aside:
+            asked = _asked(sheet, recipe)
+            yield from (Note(sheet.key, Remark.UNKNOWN_CODE, code.text) for code in sheet.codes if code.text not in asked)
+            if _is_back_of(sheet, before, apart):
+                yield Note(sheet.key, Remark.PRINTED_BACK)
+        waiting = (sheet.key if _opens(aside) else waiting) if aside else None
+        before = sheet
+    if waiting:
+        yield Note(waiting, Remark.EMPTY_SEPARATOR)
+
+
+# --- as JSON ---
 
 
 def plan_json(plan: Plan) -> dict[str, Any]:
-    raise NotImplementedError
+    """Plain values, to be kept and shown."""
+    return {
+        "documents": [
+            {
+                "sheets": [_sheet_json(sheet) for sheet in part.sheets],
+                "document_type": part.document_type,
+                "company": part.company,
+                "heading": [code.as_json() for code in part.heading],
+            }
+            for part in plan.documents
+        ],
+        "apart": [
+            {
+                "sheet": _sheet_json(apart.sheet),
+                "reason": str(apart.reason),
+                "slip": slips.slip_text(apart.slip) if apart.slip else None,
+            }
+            for apart in plan.apart
+        ],
+        "notes": [[note.key, str(note.remark), note.text] for note in plan.notes],
+    }
 
 
 def plan_from_json(value: dict[str, Any]) -> Plan:
     """The inverse of `plan_json`. Raises KeyError, TypeError or ValueError where the value was not made by it."""
-    raise NotImplementedError
+    return Plan(
+        tuple(
+            Part(
+                tuple(_sheet_from(sheet) for sheet in part["sheets"]),
+                part["document_type"],
+                part["company"],
+                tuple(codes.from_json(code) for code in part["heading"]),
+            )
+            for part in value["documents"]
+        ),
+        tuple(
+            Apart(_sheet_from(apart["sheet"]), Reason(apart["reason"]), slips.parse_slip(apart["slip"] or "")) for apart in value["apart"]
+        ),
+        tuple(Note(key, Remark(remark), text) for key, remark, text in value["notes"]),
+    )
+
+
+def _sheet_json(sheet: Sheet) -> dict[str, Any]:
+    return {
+        "key": sheet.key,
+        "file": sheet.file,
+        "number": sheet.number,
+        "blank": sheet.blank,
+        "codes": [code.as_json() for code in sheet.codes],
+        "patch": sheet.patch,
+        "side": sheet.side and str(sheet.side),
+    }
+
+
+def _sheet_from(value: dict[str, Any]) -> Sheet:
+    side = Side(value["side"]) if value["side"] else None
+    read = tuple(codes.from_json(code) for code in value["codes"])
+    return Sheet(value["key"], value["file"], int(value["number"]), bool(value["blank"]), read, value["patch"], side)
