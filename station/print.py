@@ -49,7 +49,7 @@ _HONEST: Text = (
 _RULER: Text = ("150 mm exactement", "exactly 150 mm")
 
 
-class Sheet(FPDF):
+class Sheet(FPDF):  # type: ignore[misc]  # fpdf2 is not followed by mypy
     """A4 in millimetres with our font; every shape is filled, without outline."""
 
     def __init__(self) -> None:
