@@ -6,6 +6,7 @@ from sqlalchemy.orm import Session
 
 from capture.catalogue import CATALOGUE
 from capture.findings import Level
+from conformity.circumstances import Source
 from sealing.ledger import Actor, ActorKind, Event
 from station.records import documents
 from station.records.ledger import append_event
@@ -30,7 +31,7 @@ def offered_choices(document: Document) -> tuple[str, ...]:
 
 def is_electronic(document: Document) -> bool:
     """Whether its original is a file and no paper: then it is the native file that must be kept (L. 102 B LPF)."""
-    return any(row.code == "electronic-document" for row in document.findings)
+    return document.source == Source.ELECTRONIC or any(row.code == "electronic-document" for row in document.findings)
 
 
 def can_treat(document: Document) -> bool:

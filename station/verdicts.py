@@ -1,0 +1,122 @@
+"""The verdict of one document, clause by clause, from what the records hold: for the page, for programs, for the inside of the file."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from config.options import organisation_of, policies_of, policy_of
+from config.settings import Settings
+from conformity.circumstances import Source
+from conformity.clauses import ClauseFacts, ClauseRow, Counted, Sealed, judge_clauses, judge_policy, row_json, text_on
+from conformity.policy import Policy
+from station.records.documents import finding_of
+from station.records.ledger import story_of
+from station.records.tables import Document, PageRow, Tolerance
+from station.stored import page_from
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The rows of the article, and the row of the house."""
+
+    rows: tuple[ClauseRow, ...]
+    house: ClauseRow
+
+
+def verdict_of(session: Session, document: Document, settings: Settings, *, sealing: bool = False) -> Verdict:
+    """Of the document as it stands; `sealing`: for the inside of its file, before what only the seal makes true."""
+    findings = [finding_of(row) for row in document.findings]
+    facts = facts_of(session, document, settings, sealing=sealing)
+    return Verdict(judge_clauses(findings, facts), judge_policy(findings, facts))
+
+
+def facts_of(session: Session, document: Document, settings: Settings, *, sealing: bool = False) -> ClauseFacts:
+    """What the rows rest on, beside the findings."""
+    pages = document.current_pages
+    return ClauseFacts(
+        pages=tuple(page_from(page.coding) for page in pages),
+        decoded=sum(1 for page in pages if page.raster),
+        policy=policy_in_force(document, settings),
+        day=document.received_at.date(),
+        organisation=organisation_of(settings),
+        document_type=document.document_type,
+        source=Source(document.source),
+        counted=counted_of(session, document),
+        tolerance=accepted_by(document),
+        sealing=sealing,
+        sealed=None if sealing else sealed_of(session, document),
+    )
+
+
+def policy_in_force(document: Document, settings: Settings) -> Policy:
+    """The very version that judged it; where the settings hold it no longer, or it is not judged yet, that of its day of arrival."""
+    told = document.policy or {}
+    kept = (policy for policy in policies_of(settings) if policy.as_json() == told)
+    return next(kept, policy_of(settings, document.station, document.received_at.date()))
+
+
+def accepted_by(document: Document) -> str | None:
+    """What accepted its missing colours."""
+    return next((row.limit for row in document.findings if row.code == "colour-tolerated"), None)
+
+
+def counted_of(session: Session, document: Document) -> Counted | None:
+    """Sheets of its batch as counted on paper, and pages as they came in; None where nobody counted."""
+    sheets = document.batch.expected_sheets
+    if sheets is None:
+        return None
+    pages = session.scalar(
+        sa.select(sa.func.count(PageRow.id))
+        .join(Document, Document.id == PageRow.document_id)
+        .where(Document.batch_id == document.batch_id, Document.formed.is_(False), PageRow.superseded == 0)
+    )
+    return Counted(sheets, pages or 0)
+
+
+def sealed_of(session: Session, document: Document) -> Sealed | None:
+    """What was proved of the newest sealed file when it was read back."""
+    newest = max(document.archives, key=lambda archive: archive.version, default=None)
+    if newest is None:
+        return None
+    failed = tuple(str(check.get("name")) for check in newest.checks if not check.get("ok"))
+    return Sealed(newest.level, newest.practice, failed, len(story_of(session, document.id)))
+
+
+def verdict_json(verdict: Verdict) -> dict[str, Any]:
+    """The rows as JSON: `clauses`, in the article's order, and `house`."""
+    return {"clauses": [row_json(row) for row in verdict.rows], "house": row_json(verdict.house)}
+
+
+def verdict_note(session: Session, document: Document, settings: Settings) -> dict[str, Any]:
+    """What the sealed file holds of its verdict: the wording, the policy, the source, the tolerance, the organisation, and the rows.
+
+    Clauses I, II and III-1 are judged in here; II-6, III-2 and III-3 are said to come, since nothing can say of itself that it is sealed.
+    """
+    text = text_on(document.received_at.date())
+    return {
+        **verdict_json(verdict_of(session, document, settings, sealing=True)),
+        "law": {"article": text.article, "source": text.source, "in_force": text.in_force.isoformat()},
+        "policy": document.policy,
+        "source": document.source,
+        "supplier_named": document.supplier,
+        "tolerance": tolerance_note(document.tolerance),
+        "organisation": asdict(organisation_of(settings)),
+    }
+
+
+def tolerance_note(tolerance: Tolerance | None) -> dict[str, Any] | None:
+    """The decision by which missing colours are accepted, as the sealed file names it."""
+    if tolerance is None:
+        return None
+    return {
+        "number": tolerance.id,
+        "scope": tolerance.scope,
+        "value": tolerance.value,
+        "reason": tolerance.reason,
+        "actor": tolerance.actor,
+        "starts": tolerance.starts,
+        "ends": tolerance.ends,
+        "decided_at": tolerance.decided_at.isoformat(timespec="milliseconds"),
+    }
