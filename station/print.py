@@ -16,11 +16,14 @@ from fpdf import FPDF
 from fpdf.enums import XPos, YPos
 
 from capture import targets
+from capture.codes import patch_bars
 from capture.slips import BatchSlip, BoxLabel, Separator, Slip, slip_text
 from capture.targets import BLACK, Box, Colour, Point
 
 FONT = "noto"
 GREY: Colour = (90, 90, 90)
+MARGIN = 12.0
+"""Millimetres at the sides."""
 _UNDATED = datetime(2026, 1, 1, tzinfo=UTC)
 """A print is no record: without a date the same sheet is the same bytes."""
 
@@ -73,8 +76,11 @@ class Sheet(FPDF):  # type: ignore[misc]  # fpdf2 is not followed by mypy
         self.circle(x=middle[0], y=middle[1], radius=diameter / 2, style="F")
 
     def write_at(self, x: float, y: float, text: str, size: float, colour: Colour = BLACK) -> None:
-        """One line of text whose box begins at (x, y); `size` in points."""
+        """One line of text whose box begins at (x, y); `size` in points, less where the sheet would end before the line."""
         self.set_font(FONT, size=size)
+        room = targets.SHEET[0] - x - MARGIN
+        if (width := self.get_string_width(text)) > room:
+            self.set_font(FONT, size=size * room / width)
         self.set_text_color(*colour)
         self.set_xy(x, y)
         self.cell(text=text, new_x=XPos.LEFT, new_y=YPos.NEXT)
@@ -203,13 +209,32 @@ def _slip_words(slip: Slip, language: str) -> tuple[str, list[str]]:
             )
             return ("Bordereau de lot" if french else "Batch slip"), words
         case BoxLabel():
-            return ("Boîte " if french else "Box ") + slip.box, ["Le papier de ces lots est ici." if french else "The paper lies here."]
+            told = "Le papier numérisé est dans cette boîte." if french else "The scanned paper lies in this box."
+            return ("Boîte " if french else "Box ") + slip.box, [told]
         case Separator():
             told = [slip.document_type, *([slip.company] if slip.company else [])]
             turn = "La feuille suivante ouvre un document." if french else "The next sheet opens a document."
             return ("Séparateur" if french else "Separator"), [*told, turn]
         case _:
             raise ValueError("a target has its own sheet")
+
+
+def patch_pdf(language: str = "fr") -> bytes:
+    """A sheet with the bars of Patch T, which many scanners know by themselves (Kodak A-61599); bars lie across the leading edge."""
+    sheet = Sheet()
+    sheet.add_page()
+    y = 10.0
+    for i, hundredths in enumerate(patch_bars("T")):
+        height = hundredths * 0.254
+        if i % 2 == 0:
+            sheet.fill_box(Box(20, y, 170, height), BLACK)
+        y += height
+    title, text = ("Séparateur Patch T", "Ce bord d’abord. La feuille suivante ouvre un document.")
+    if language != "fr":
+        title, text = ("Patch T separator", "This edge first. The next sheet opens a document.")
+    sheet.write_at(20, 60, title, 34)
+    sheet.write_at(20, 80, text, 14, GREY)
+    return sheet.as_bytes()
 
 
 # --- shared ---
