@@ -265,21 +265,34 @@ def _deep_tiff(path: Path, page: Page) -> Samples:
 
 def _decode_pdf(path: Path, page: Page) -> Raster:
     with pikepdf.open(path) as pdf:
+        if page.bands:
+            return _joined_bands(pdf, page)
         if page.image is None:
             return _inline_raster(pdf, page)
         image: Any = pdf.get_object(page.image)
-        last = (pdfpages.filter_names(image) or [""])[-1]
-        if last == "/JBIG2Decode":
+        if pdfpages.filter_names(image)[-1:] == ["/JBIG2Decode"]:
             return _pdfium_raster(path, page)
-        if last == "/CCITTFaxDecode":
-            picture = pikepdf.PdfImage(image).as_pil_image(apply_mask=False)
-            return Raster(_pillow_samples(picture, page), page.bits, page.model, icc=_pdf_icc(image))
-        if last == "/DCTDecode":
-            return _recoloured(_jpeg_raster(pdfpages.own_bytes(image), page), image)
-        if last == "/JPXDecode":
-            return _recoloured(_jp2_raster(pdfpages.own_bytes(image), page), image)
-        samples = _oriented_greys(_unpacked(_pdf_bytes(image, page), page), image.get("/Decode"), page)
-        return Raster(samples, page.bits, page.model, _pdf_palette(image), _pdf_icc(image))
+        return _image_raster(image, page)
+
+
+def _joined_bands(pdf: pikepdf.Pdf, page: Page) -> Raster:
+    """The bands one under the other, as the page shows them; they share one coding and one colour space."""
+    images: list[Any] = [pdf.get_object(band) for band in page.bands]
+    rasters = [_image_raster(image, replace(page, height=int(image.Height))) for image in images]
+    return replace(rasters[0], samples=np.concatenate([raster.samples for raster in rasters]))
+
+
+def _image_raster(image: Any, page: Page) -> Raster:
+    last = (pdfpages.filter_names(image) or [""])[-1]
+    if last == "/CCITTFaxDecode":
+        picture = pikepdf.PdfImage(image).as_pil_image(apply_mask=False)
+        return Raster(_pillow_samples(picture, page), page.bits, page.model, icc=_pdf_icc(image))
+    if last == "/DCTDecode":
+        return _recoloured(_jpeg_raster(pdfpages.own_bytes(image), page), image)
+    if last == "/JPXDecode":
+        return _recoloured(_jp2_raster(pdfpages.own_bytes(image), page), image)
+    samples = _oriented_greys(_unpacked(_pdf_bytes(image, page), page), image.get("/Decode"), page)
+    return Raster(samples, page.bits, page.model, _pdf_palette(image), _pdf_icc(image))
 
 
 def _recoloured(raster: Raster, image: Any) -> Raster:

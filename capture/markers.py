@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import BinaryIO
 
 from capture.ifd import BrokenDirectory, Directory, walk_directories
+from capture.packets import all_planes
 
 PIECE = 1 << 20
 MAX_PARTS = 400_000
@@ -354,7 +355,9 @@ def _has_alpha(body: bytes) -> bool:
 
 
 def read_codestream(file: BinaryIO, start: int, end: int) -> Header:
-    """SIZ gives the size, COD and COC the wavelet of the image and of every tile (Annex A.5, A.6): 5-3 is reversible, 9-7 is not."""
+    """SIZ gives the size, COD and COC the wavelet of the image and of every tile (Annex A.5, A.6): 9-7 is not reversible; 5-3 is, and
+    loses nothing where all its bit-planes were kept.
+    """
     if _read_at(file, start, 2) != b"\xff\x4f":
         raise BrokenHeader("damaged", "SOC")
     siz = b""
@@ -373,10 +376,12 @@ def read_codestream(file: BinaryIO, start: int, end: int) -> Header:
     tail = _read_at(file, max(start, end - 64), min(64, end - start))
     reversible = wavelets == {1}
     header = _siz_header(siz, "jpeg2000_5_3" if reversible else "jpeg2000_9_7", reversible)
-    return header if b"\xff\xd9" in tail else replace(header, trouble=("truncated", "EOC"))
+    if b"\xff\xd9" not in tail:
+        return replace(header, trouble=("truncated", "EOC"))
+    return replace(header, lossless=all_planes(_read_at(file, start, end - start))) if reversible else header
 
 
-def _siz_header(siz: bytes, codec: str, lossless: bool) -> Header:
+def _siz_header(siz: bytes, codec: str, lossless: bool | None) -> Header:
     right, bottom, left, top = struct.unpack(">IIII", siz[2:18])
     channels = struct.unpack(">H", siz[34:36])[0]
     parts = [siz[36 + 3 * i : 39 + 3 * i] for i in range(min(channels, (len(siz) - 36) // 3))]

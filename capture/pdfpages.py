@@ -25,6 +25,7 @@ MAX_CONTENT = 2 << 20
 MAX_STEPS = 60_000
 """Drawing commands of one page, those of its forms included: nested forms may otherwise multiply without end."""
 MAX_DEPTH = 8
+MAX_BANDS = 2000
 LARGE = 0.5
 """Share of the page that an image must cover for the page to be a scan at all."""
 COVERING = 0.98
@@ -138,6 +139,8 @@ def _short_reason(error: object) -> str:
 def _read_page(pdf: pikepdf.Pdf, page: pikepdf.Page, index: int) -> tuple[Page | None, list[Finding]]:
     drawing = walk_page(pdf, page)
     number = index + 1
+    if joined := _joined_page(page, drawing, number, index):
+        return joined, _mixed(_mixture(page, drawing)[1:], number)
     largest = max(drawing.images, key=lambda placed: placed.area, default=None)
     share = largest.area / drawing.page_area if largest and drawing.page_area else 0.0
     # A text drawn around small pictures is an electronic document; a lone small image may be a receipt on a large page.
@@ -145,10 +148,52 @@ def _read_page(pdf: pikepdf.Pdf, page: pikepdf.Page, index: int) -> tuple[Page |
         what = f"{len(drawing.images)} image(s), {drawing.marks} tracé(s) / mark(s)"
         return _drawn_page(number, index), [finding("electronic-document", page=number, measured=what)]
     read = _image_page(largest, number, index, _rotation(page), _unit(page))
-    findings = [finding("mixed-page", page=number, measured=", ".join(reasons))] if (reasons := _mixture(page, drawing)) else []
+    findings = _mixed(_mixture(page, drawing), number)
     if trouble := _codestream_trouble(largest):
         findings.append(finding(trouble[0], page=number, measured=trouble[1]))
     return read, findings
+
+
+def _mixed(reasons: list[str], number: int) -> list[Finding]:
+    return [finding("mixed-page", page=number, measured=", ".join(reasons))] if reasons else []
+
+
+def _joined_page(page: pikepdf.Page, drawing: Drawing, number: int, index: int) -> Page | None:
+    """One scan that its device cut into bands: lossless images of one coding and one width that lie exactly one under the other.
+
+    Bands of JPEG, or of JBIG2, are not joined: their page stays a mixed one.
+    """
+    ordered = sorted(drawing.images, key=lambda placed: -placed.matrix[5])
+    if not 1 < len(ordered) <= MAX_BANDS or not all(map(_plain_band, ordered)):
+        return None
+    parts = [_image_page(placed, number, index, _rotation(page), _unit(page)) for placed in ordered]
+    alike = {(part.codec, part.lossless, part.width, part.bits, part.channels, part.model, part.orientation) for part in parts}
+    spaces = {(_source_text(placed.image, "/ColorSpace"), _source_text(placed.image, "/Decode")) for placed in ordered}
+    first = parts[0]
+    if len(alike) != 1 or len(spaces) != 1 or not first.lossless or first.codec.startswith("jbig2"):
+        return None
+    if not all(_touching(one, other) for one, other in itertools.pairwise(ordered)):
+        return None
+    bands = tuple(part.image for part in parts if part.image is not None)
+    return replace(first, height=sum(part.height for part in parts), image=None, bands=bands)
+
+
+def _plain_band(placed: Placed) -> bool:
+    a, b, c, d, _e, _f = placed.matrix
+    return not placed.inline and not placed.veiled and _opaque(placed) and a > 0 and d > 0 and b == c == 0
+
+
+def _source_text(image: Any, key: str) -> bytes:
+    return bytes(image[key].unparse()) if key in image else b""
+
+
+def _touching(upper: Placed, lower: Placed) -> bool:
+    """One right under the other at the same scale, to a quarter of a pixel."""
+    pixel = upper.matrix[3] / max(1, _size(upper)[1])
+    top = lower.matrix[5] + lower.matrix[3]
+    same_scale = abs(lower.matrix[3] / max(1, _size(lower)[1]) / pixel - 1) < 0.002
+    sides = (upper.matrix[0] - lower.matrix[0], upper.matrix[4] - lower.matrix[4], upper.matrix[5] - top)
+    return same_scale and all(abs(miss) < pixel / 4 for miss in sides)
 
 
 def _drawn_page(number: int, index: int) -> Page:

@@ -57,6 +57,8 @@ class Page:
     """Where the page is in its file: IFD number, or page number of a PDF, from 0."""
     image: tuple[int, int] | None = None
     """PDF only: object and generation number of the page's one image."""
+    bands: tuple[tuple[int, int], ...] = ()
+    """PDF only: instead of `image`, the images of one scan that its device cut into bands, from the top of the stored raster."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,9 +16,11 @@ from capture.scan import Model, Page
 from conformity import forensics
 from conformity.baseline import Baseline, Signature, indicators, measure
 from conformity.limits import SHEETS, USUAL_DPI, Limits
+from conformity.paper import PlainPaper, count_levels, find_plain
 
 Check: TypeAlias = Callable[[Page, Limits], Finding | None]
 CODEC_NAMES = {"dct": "JPEG", "jpeg": "JPEG", "jpeg2000_9_7": "JPEG 2000 (9-7)", "jpx_9_7": "JPEG 2000 (9-7)", "webp_lossy": "WebP"}
+CODEC_NAMES |= dict.fromkeys(("jpeg2000_5_3", "jpx_5_3"), "JPEG 2000 (5-3, plans de bits manquants / bit-planes left out)")
 
 
 # --- from the coding alone ---
@@ -144,8 +146,9 @@ def inspect_raster(raster: Raster, page: Page, _limits: Limits, baseline: Baseli
     if raster.bits != 8 or raster.model not in (Model.RGB, Model.GRAY) or raster.channels not in (1, 3):
         return Inspection((), None)
     samples = raster.samples
-    grey = (samples if samples.ndim == 2 else samples[..., 1]).view(np.uint8)
+    grey = np.ascontiguousarray(samples if samples.ndim == 2 else samples[..., 1]).view(np.uint8)
     found: list[Finding] = []
+    signature = None
     if forensics.nearly_blank(grey):
         found.append(finding("blank-page", page=page.number))
     if levels := forensics.few_levels(grey):
@@ -153,19 +156,27 @@ def inspect_raster(raster: Raster, page: Page, _limits: Limits, baseline: Baseli
     elif raster.model is Model.RGB and forensics.colourless(samples.view(np.uint8)):
         found.append(finding("grey-in-colour", page=page.number))
     if page.lossless is not False:  # A page that is lossy already is held for that.
-        found += _past_treatment(grey, page)
-    signature = measure(raster)
-    if signature is not None:
-        found += indicators(signature, baseline or Baseline(), page.number)
+        paper = find_plain(grey)
+        found += _past_treatment(grey, paper, page)
+        # What has no noise at all was drawn, and its histogram is the drawing program's.
+        stretched = None if paper.drawn else forensics.stretched_tones(count_levels(samples.view(np.uint8)))
+        if stretched:
+            found.append(finding("stretched-tones", page=page.number, measured=str(stretched), limit=str(forensics.STRETCHED)))
+        signature = measure(raster, paper)
+        # What a fact explains needs no indicator: a JPEG or an enlargement smooths, a curve makes louder.
+        if signature is not None and all(each.code == "blank-page" for each in found):
+            found += indicators(signature, baseline or Baseline(), page.number)
     return Inspection(tuple(found), signature)
 
 
-def _past_treatment(grey: forensics.Levels, page: Page) -> list[Finding]:
+def _past_treatment(grey: forensics.Levels, paper: PlainPaper, page: Page) -> list[Finding]:
     """Odd and even sensor elements differ, and so may half steps of the feed: doubling alone is therefore for a person to look at."""
     grid, enlarged = forensics.find_traces(grey)
     found = []
     if grid:
         found.append(finding("lossy-history", page=page.number, measured=f"× {grid.strength:.1f}", limit=f"{forensics.GRID_PEAK:g}"))
+    elif quiet := forensics.quiet_blocks(paper):
+        found.append(finding("lossy-history", page=page.number, measured=f"× {quiet.strength:.1f}", limit=f"{forensics.QUIETER:g}"))
     if enlarged:
         level = Level.REVIEW if enlarged.what == "2:1" else None
         measured = f"{enlarged.what}, × {enlarged.strength:.1f}"

@@ -331,7 +331,12 @@ def _split_stream(strip: bytes) -> _Stream:
 
 
 def pass_object(source: Path, page: Page) -> Coding | None:
-    """The one image of a PDF page; None where its coding has to be undone (reversible JPEG 2000). Raises CannotArchive."""
+    """The one image of a PDF page; None where its coding has to be undone: reversible JPEG 2000, bands, an image among the commands.
+
+    Raises CannotArchive.
+    """
+    if page.bands or (page.image is None and page.lossless):
+        return None
     if page.image is None:
         raise CannotArchive("cette page n'est pas une image numérisée unique", "this page is not one scanned image")
     try:

@@ -26,7 +26,8 @@ def page_from(stored: dict[str, Any]) -> Page:
     """The inverse of `dataclasses.asdict` on a Page; a further key "format" is let pass."""
     values = {key: value for key, value in stored.items() if key != "format"}
     pairs = {key: tuple(values[key]) for key in ("dpi", "image") if values.get(key) is not None}
-    return Page(**{**values, **pairs, "model": Model(values["model"])})
+    bands = tuple(tuple(band) for band in values.get("bands", ()))
+    return Page(**{**values, **pairs, "bands": bands, "model": Model(values["model"])})
 
 
 def field_text(value: object) -> str:

@@ -6,6 +6,7 @@ import zlib
 from pathlib import Path
 
 import cv2
+import kinds
 import numpy as np
 import pikepdf
 import pypdfium2 as pdfium
@@ -338,3 +339,12 @@ def test_a_stream_inflates_the_same_however_it_is_cut(data, step, level):
     assert b"".join(inflate_pieces(parts, len(data))) == data
     with pytest.raises(Surplus):
         list(inflate_pieces([*parts, b"!"], len(data)))
+
+
+def test_the_bands_of_one_scan_are_one_page_with_all_its_rows(tmp_path):
+    kinds.halves()(tmp_path / "a.pdf")
+    scan = examine(tmp_path / "a.pdf")
+    (page,) = scan.pages
+    assert ([*scan.findings], page.width, page.height, len(page.bands), page.image) == ([], 420, 360, 2, None)
+    assert page.dpi == pytest.approx((300, 300), rel=1e-4)
+    assert np.array_equal(decode(tmp_path / "a.pdf", page, scan.format, 10**6).samples, kinds.PAPER)

@@ -5,6 +5,7 @@ import pickle
 import shutil
 import struct
 import subprocess
+import zlib
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -18,6 +19,7 @@ import tifffile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
+from kinds import PAPER, halves, inline
 from PIL import Image, ImageCms, ImageOps
 from practice import METADATA, compose, noisy, png_leaf
 
@@ -26,7 +28,7 @@ from capture.decode import decode
 from capture.raster import Raster, fingerprint
 from capture.scan import Model
 from sealing.certificate import archive_raster
-from sealing.codestream import CannotArchive, deflate_raster, join_strips, lone_fax, pack_bits, pass_png, unpack_bits
+from sealing.codestream import CannotArchive, code_page, deflate_raster, join_strips, lone_fax, pack_bits, pass_png, unpack_bits
 from sealing.pdfa import Attachment, Leaf, Relation, TextRun, compose_pdfa, glyphless_font
 from sealing.skeleton import CannotRebuild, join_png, make_skeleton, rebuild_png
 
@@ -346,3 +348,12 @@ def test_a_page_that_is_no_png_has_no_skeleton(tmp_path: Path) -> None:
 def test_the_font_has_no_glyph_to_show_and_is_always_the_same() -> None:
     assert glyphless_font() == glyphless_font.__wrapped__()
     assert len(glyphless_font()) < 1000
+
+
+@pytest.mark.parametrize("write", [halves(), inline("/Fl", zlib.compress(PAPER.tobytes()))], ids=["bands", "inline"])
+def test_bands_and_an_image_among_the_commands_are_stored_as_one_image(write, tmp_path: Path) -> None:
+    write(tmp_path / "scan.pdf")
+    scan = examine(tmp_path / "scan.pdf")
+    (page,) = scan.pages
+    coding = code_page(tmp_path / "scan.pdf", scan.format, page, lambda: decode(tmp_path / "scan.pdf", page, scan.format, 10**6))
+    assert (coding.width, coding.height, coding.filters, coding.passed) == (420, 360, ("FlateDecode",), False)
