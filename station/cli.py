@@ -215,6 +215,28 @@ def scan(station: str = "", device: str = "", source: str = "", as_json: AsJson 
 
 
 @app.command()
+def scanner(station: str = "", chaos: bool = False, pages: int = 3, seed: int = 0, seconds: float = 1.0, as_json: AsJson = False) -> None:
+    """Play a scanner: draw invoices into a station's folder, with --chaos the way the worst devices do: exit 0 all written."""
+    with _settings() as settings:
+        from random import Random
+
+        from station.chaos import TRICKS, Device, honest, play
+
+        chosen = _station(settings, station)
+        folder = settings.folder_of(chosen)
+        if folder.is_relative_to(settings.home):
+            folder.mkdir(parents=True, exist_ok=True)
+        number = seed or Random().randrange(1, 1_000_000)  # noqa: S311 a game, replayed by its seed
+        err.print(f"--seed {number} → {folder}", markup=False)
+        device = Device(folder, Random(number), time.sleep, seconds, label=f"scan-{number}")  # noqa: S311 the same
+        for deed in play(device, pages, TRICKS if chaos else (honest,)):
+            if as_json:
+                _print_json(deed.as_json())
+            else:
+                out.print(f"{deed.trick:12} {plain_name(deed.file)}", markup=False)
+
+
+@app.command()
 def status(as_json: AsJson = False) -> None:
     """Documents by state, workers, files that are not taken in, and what keeping everything costs."""
     with _settings() as settings:

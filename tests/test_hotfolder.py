@@ -12,12 +12,12 @@ import atwork
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scanner import Scanner
 from watchdog.observers import Observer
 
 from capture import hotfolder
 from capture.hotfolder import CannotLook, CannotMove, Look, Memory, Sighting, Why, glance, move_processed, plain_name, settle
 from capture.watch import Hint, notifications_work, still_open
+from station.chaos import Scanner
 
 END = b"%%EOF"
 

@@ -14,11 +14,11 @@ import papers
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from scanner import Scanner
 
 from capture.originals import DiskFull, Vault
 from config.settings import Unusable, load_settings
 from station import reception as room
+from station.chaos import Scanner
 from station.reception import Reception
 from station.records import documents, intake
 from station.records.tables import Archive, Arrival, Document, State
