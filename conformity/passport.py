@@ -6,6 +6,7 @@ certifies neither sharpness nor colour, only a bought and measured target does (
 """
 
 import math
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import date, timedelta
@@ -30,6 +31,27 @@ class Outcome(StrEnum):
     WARN = "warn"
     FAIL = "fail"
 
+
+OUTCOME_WORDS: dict[Outcome, tuple[str, str]] = {
+    Outcome.OK: ("Bien", "Good"),
+    Outcome.TOLD: ("Indicatif", "Indicative"),
+    Outcome.WARN: ("À surveiller", "To watch"),
+    Outcome.FAIL: ("À régler", "To fix"),
+}
+"""French, English."""
+
+VERDICT_WORDS: dict[Outcome, tuple[str, str]] = {
+    Outcome.OK: (
+        "Ni traitement ni perte trouvés ; les mesures tiennent la politique de la maison.",
+        "Neither treatment nor loss was found; the figures keep the house policy.",
+    ),
+    Outcome.WARN: ("Rien de grave, mais des lignes sont à surveiller.", "Nothing grave, but some lines are to be watched."),
+    Outcome.FAIL: (
+        "Un réglage de l’appareil est à changer : les lignes disent lequel. Les numérisations déjà faites restent telles quelles.",
+        "A setting of the device is to be changed: the lines say which. Scans made so far stay as they are.",
+    ),
+}
+"""The whole in one sentence."""
 
 _WEIGHT = {Outcome.OK: 0, Outcome.TOLD: 0, Outcome.WARN: 1, Outcome.FAIL: 2}
 
@@ -294,6 +316,11 @@ def assess_passport(readings: Sequence[TargetReading], findings: Iterable[Findin
     return Passport(targets_seen.pop(), (Outcome.OK, Outcome.WARN, Outcome.FAIL)[worst], tuple(lines), tuple(ordered), limits)
 
 
+def figure_in(text: str, language: str) -> str:
+    """Measured figures and limits as a reader writes them: a comma before decimals in French."""
+    return re.sub(r"(\d)\.(\d)", r"\1,\2", text) if language == "fr" else text
+
+
 # --- line by line ---
 
 Answer: TypeAlias = tuple[Outcome, str, str]
@@ -371,7 +398,7 @@ def _feed(measures: Measures, limits: PassportLimits) -> Answer:
 
 def _skew(measures: Measures, limits: PassportLimits) -> Answer:
     outcome = Outcome.WARN if abs(measures.skew) > limits.skew_warn else Outcome.TOLD
-    return outcome, f"{measures.skew:+.2f}°", f"≤ {limits.skew_warn:g}°"
+    return outcome, _signed(measures.skew), f"≤ {limits.skew_warn:g}°"
 
 
 def _borders(measures: Measures, limits: PassportLimits) -> Answer:
@@ -391,14 +418,14 @@ def _detail(measures: Measures, limits: PassportLimits) -> Answer:
 
 def _enlarged(measures: Measures, limits: PassportLimits) -> Answer:
     found = measures.fringe > limits.fringe and measures.fringe_rate >= _STEEPEST and not _in_eighths(measures)
-    told = f"× {measures.fringe:.1f}" + (f", {measures.fringe_rate:.3f}" if found else "")
+    told = f"× {measures.fringe:.1f}, {measures.fringe_rate:.3f}" if found else "–"
     return (Outcome.FAIL if found else Outcome.OK), told, f"≤ × {limits.fringe:g}"
 
 
 def _straightened(measures: Measures, limits: PassportLimits) -> Answer:
     """Either the tilt of the print is gone, or the noise has the fringes of a page that was turned."""
     tilt = measures.skew + targets.TILT
-    told = f"{tilt:+.2f}°"
+    told = _signed(tilt)
     limit = f"≥ {limits.straight:g}°, ≤ × {limits.fringe:g}"
     if SLIGHTEST <= measures.fringe_rate < _STEEPEST and measures.fringe > limits.fringe:
         return Outcome.FAIL, f"{told}, × {measures.fringe:.1f}, {math.degrees(math.asin(measures.fringe_rate)):.1f}°", limit
@@ -462,7 +489,7 @@ def _noise(measures: Measures, limits: PassportLimits) -> Answer:
 
 def _smoothing(measures: Measures, limits: PassportLimits) -> Answer:
     most = max(measures.likeness)
-    return _rising(most, limits.smooth), f"{most:.2f}", f"≤ {limits.smooth:g}"
+    return _rising(most, limits.smooth), f"{max(0.0, most):.2f}", f"≤ {limits.smooth:g}"
 
 
 def _sharpening(measures: Measures, limits: PassportLimits) -> Answer:
@@ -508,6 +535,11 @@ SLIGHTEST = 0.003
 """Cycles per pixel: fringes of a page turned by 0.2°."""
 _STEEPEST = 0.09
 """Fringes of a page turned by 5°; no device straightens more, and enlargement leaves faster ones."""
+
+
+def _signed(degrees: float) -> str:
+    """Two decimals, and no minus before nothing."""
+    return f"{round(degrees, 2) + 0.0:+.2f}°"
 
 
 def _anisotropy(measures: Measures) -> float:

@@ -1,8 +1,9 @@
-"""What Sceau prints: calibration targets, batch slips, box labels, separator sheets. Vector PDFs of A4; nothing here is evidence.
+"""What Sceau prints: calibration targets, batch slips, box labels, separator sheets, the report of a passport. Vector PDFs of A4.
 
 The font is Noto Sans (SIL Open Font License 1.1), which ships with OCRmyPDF.
 """
 
+import io
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -11,6 +12,7 @@ from importlib import resources
 from typing import TypeAlias
 
 import numpy as np
+import pikepdf
 import zxingcpp
 from fpdf import FPDF
 from fpdf.enums import XPos, YPos
@@ -19,6 +21,7 @@ from capture import targets
 from capture.codes import patch_bars
 from capture.slips import BatchSlip, BoxLabel, Separator, Slip, slip_text
 from capture.targets import BLACK, Box, Colour, Point
+from conformity.passport import LINES, OUTCOME_WORDS, VERDICT_WORDS, Drift, Line, Outcome, Passport, figure_in
 
 FONT = "noto"
 GREY: Colour = (90, 90, 90)
@@ -209,8 +212,8 @@ def _slip_words(slip: Slip, language: str) -> tuple[str, list[str]]:
             )
             return ("Bordereau de lot" if french else "Batch slip"), words
         case BoxLabel():
-            told = "Le papier numérisé est dans cette boîte." if french else "The scanned paper lies in this box."
-            return ("Boîte " if french else "Box ") + slip.box, [told]
+            inside = "Le papier numérisé est dans cette boîte." if french else "The scanned paper lies in this box."
+            return ("Boîte " if french else "Box ") + slip.box, [inside]
         case Separator():
             told = [slip.document_type, *([slip.company] if slip.company else [])]
             turn = "La feuille suivante ouvre un document." if french else "The next sheet opens a document."
@@ -235,6 +238,118 @@ def patch_pdf(language: str = "fr") -> bytes:
     sheet.write_at(20, 60, title, 34)
     sheet.write_at(20, 80, text, 14, GREY)
     return sheet.as_bytes()
+
+
+# --- the report of a passport ---
+
+_COLUMNS = (8, 46, 22, 62, 42)
+"""Millimetres: side, line, outcome, measured, limit."""
+_TINTS: dict[Outcome, Colour] = {
+    Outcome.OK: (0, 95, 60),
+    Outcome.TOLD: GREY,
+    Outcome.WARN: (150, 90, 0),
+    Outcome.FAIL: (170, 20, 30),
+}
+_SIGNS = {Outcome.OK: "=", Outcome.TOLD: "·", Outcome.WARN: "!", Outcome.FAIL: "×"}
+"""Beside the colour, for who sees none."""
+_NO_GLYPHS = str.maketrans({"≥": "min.", "≤": "max.", "→": "–", "↔": "–", "−": "-"})
+"""What the font lacks."""
+
+
+def passport_report_pdf(passport: Passport, drift: Sequence[Drift] = (), language: str = "fr", heading: Sequence[str] = ()) -> bytes:
+    """The passport as a person reads it; `heading` says which station, device and day. Its JSON is the record, this is its face."""
+    at = 0 if language == "fr" else 1
+    report = Sheet()
+    report.set_auto_page_break(True, 16)
+    report.set_margins(MARGIN + 3, 14)
+    report.set_lang("fr-FR" if at == 0 else "en-GB")
+    report.set_title(("Passeport de scanner" if at == 0 else "Scanner passport") + " " + passport.target.upper())
+    report.add_page()
+    _report_head(report, passport, heading, at)
+    _report_lines(report, passport.lines, at)
+    if drift:
+        _report_drift(report, drift, at)
+    _paragraph(report, _in(_HONEST, language), 8, GREY)
+    _paragraph(report, _POLICY[at], 8, GREY)
+    return _for_keeping(report.as_bytes())
+
+
+def _for_keeping(data: bytes) -> bytes:
+    """Without the zoom that fpdf2 asks of every reader (/OpenAction), which the PDF/A check cannot judge."""
+    kept = io.BytesIO()
+    with pikepdf.open(io.BytesIO(data)) as pdf:
+        del pdf.Root.OpenAction
+        pdf.save(kept, static_id=True)
+    return kept.getvalue()
+
+
+_POLICY: Text = (
+    "Les limites sont la politique de la maison ; l’arrêté du 22 mars 2017 (A102 B-2 LPF) n’en chiffre aucune. Ce contrôle est de ceux "
+    "que demande sa clause II (contrôles internes).",
+    "The limits are house policy; the arrêté of 22 March 2017 (A102 B-2 LPF) gives no figure. This check is one of those that its "
+    "clause II asks for (internal controls).",
+)
+
+
+def _report_head(report: Sheet, passport: Passport, heading: Sequence[str], at: int) -> None:
+    _paragraph(report, ("Passeport de scanner", "Scanner passport")[at], 20)
+    for line in heading:
+        _paragraph(report, line, 11)
+    _paragraph(report, f"{('Mire', 'Target')[at]} {passport.target.upper()}", 11)
+    outcome = passport.outcome
+    _paragraph(report, f"{_SIGNS[outcome]} {OUTCOME_WORDS[outcome][at]}. {VERDICT_WORDS[outcome][at]}", 12, _TINTS[outcome])
+    report.ln(2)
+
+
+def _report_lines(report: Sheet, lines: Sequence[Line], at: int) -> None:
+    _row(report, ("", ("Ligne", "Line")[at], ("Résultat", "Outcome")[at], ("Mesuré", "Measured")[at], ("Limite", "Limit")[at]), GREY)
+    language = ("fr", "en")[at]
+    for line in lines:
+        words = LINES[line.name]
+        outcome = f"{_SIGNS[line.outcome]} {OUTCOME_WORDS[line.outcome][at]}"
+        side, title = "" if line.side is None else str(line.side), (words.fr, words.en)[at]
+        _row(report, (side, title, outcome, figure_in(line.measured, language), figure_in(line.limit, language)), _TINTS[line.outcome])
+        if line.outcome in (Outcome.WARN, Outcome.FAIL):
+            _paragraph(report, (words.remedy_fr, words.remedy_en)[at], 9, BLACK, indent=_COLUMNS[0])
+    report.ln(3)
+
+
+def _report_drift(report: Sheet, drifts: Sequence[Drift], at: int) -> None:
+    _paragraph(report, ("Depuis le passeport précédent", "Since the passport before")[at], 13)
+    language = ("fr", "en")[at]
+    for drift in drifts:
+        words = LINES[drift.name]
+        change = figure_in(f"{drift.before:g} → {drift.now:g}", language)
+        outcome = f"{_SIGNS[drift.outcome]} {OUTCOME_WORDS[drift.outcome][at]}"
+        cells = (str(drift.side), (words.fr, words.en)[at], outcome, change, figure_in(f"± {drift.limit:g}", language))
+        _row(report, cells, _TINTS[drift.outcome])
+    report.ln(3)
+
+
+def _row(report: Sheet, cells: Sequence[str], colour: Colour) -> None:
+    """Cells of one line; long ones go on below, and the row is as high as its highest."""
+    cells = [text.translate(_NO_GLYPHS) for text in cells]
+    report.set_font(FONT, size=8.5)
+    report.set_text_color(*colour)
+    heights = [
+        len(report.multi_cell(width, 4, text or " ", dry_run=True, output="LINES")) * 4 for width, text in zip(_COLUMNS, cells, strict=True)
+    ]
+    if report.will_page_break(max(heights)):
+        report.add_page()
+    x, y = report.l_margin, report.get_y()
+    for width, text in zip(_COLUMNS, cells, strict=True):
+        report.set_xy(x, y)
+        report.multi_cell(width, 4, text or " ", align="L")
+        x += width
+    report.set_xy(report.l_margin, y + max(heights) + 0.8)
+
+
+def _paragraph(report: Sheet, text: str, size: float, colour: Colour = BLACK, indent: float = 0) -> None:
+    report.set_font(FONT, size=size)
+    report.set_text_color(*colour)
+    report.set_x(report.l_margin + indent)
+    report.multi_cell(report.epw - indent, size * 0.5, text, align="L", new_x=XPos.LMARGIN, new_y=YPos.NEXT)
+    report.ln(0.8)
 
 
 # --- shared ---

@@ -1,10 +1,13 @@
 """What Sceau prints can be read again by what Sceau reads, and is as large as it says."""
 
+import io
 from datetime import date
 
 import devices
 import numpy as np
 import papers
+import pikepdf
+import pikepdf.pdfa
 import pypdfium2 as pdfium
 import pytest
 import zxingcpp
@@ -14,7 +17,8 @@ from hypothesis import strategies as st
 from capture import targets
 from capture.codes import patch_code
 from capture.slips import BatchSlip, BoxLabel, Nature, Separator, TargetMark, parse_slip
-from station.print import patch_pdf, slips_pdf, target_pdf
+from conformity.passport import Passport, assess_passport, compare_passports
+from station.print import passport_report_pdf, patch_pdf, slips_pdf, target_pdf
 
 
 def shown(data: bytes, page: int = 0, dpi: float = 300) -> papers.Picture:
@@ -133,3 +137,34 @@ def test_a_target_says_that_an_office_print_certifies_nothing(target) -> None:
 def test_a_name_that_cannot_be_printed_is_refused() -> None:
     with pytest.raises(ValueError, match="characters"):
         target_pdf("x" * 61)
+
+
+# --- the report of a passport ---
+
+
+@pytest.fixture(scope="module")
+def passports() -> tuple[Passport, Passport]:
+    good, bad = devices.read(devices.honest()), devices.read(devices.erase_borders(devices.honest()))
+    assert good is not None and bad is not None
+    return assess_passport([good]), assess_passport([bad])
+
+
+@pytest.mark.parametrize(("language", "setting"), [("fr", "effacement des bords"), ("en", "edge erasing")])
+def test_a_report_names_the_setting_to_change(passports, language, setting) -> None:
+    drift = compare_passports(*passports)
+    text = " ".join(words(passport_report_pdf(passports[1], drift, language, ["Station demo", "22/11/2026"])).split())
+    assert setting in text and "Station demo" in text
+    assert ("300,0 × 300,0 dpi" if language == "fr" else "300.0 × 300.0 dpi") in text
+
+
+def test_a_report_can_be_kept_as_pdf_a_3(passports, tmp_path) -> None:
+    with pikepdf.open(io.BytesIO(passport_report_pdf(passports[1], compare_passports(*passports)))) as pdf:
+        assert not pikepdf.pdfa.save(pdf, tmp_path / "kept.pdf", "3b", static_id=True).findings
+
+
+def test_the_font_has_every_sign_that_is_printed(passports, caplog) -> None:
+    for language in ("fr", "en"):
+        passport_report_pdf(passports[1], compare_passports(*passports), language)
+        slips_pdf(SLIPS, language)
+        target_pdf(devices.TARGET, language)
+    assert "missing" not in caplog.text
