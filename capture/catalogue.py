@@ -243,6 +243,20 @@ CATALOGUE: dict[str, Entry] = {
         "Choose TIFF or PNG with resolution and scan again at 300 dpi.",
         image=True,
     ),
+    "resolution-unwritten": Entry(
+        INFO, None, HOUSE,
+        "Ce fichier JPEG 2000 n’écrit pas sa résolution, comme la plupart : ses {measured} pixels n’ont pas pu être comparés à votre "
+        "politique de {limit} ppp. Vérifiez une fois le réglage de l’appareil.",
+        "This JPEG 2000 file does not write its resolution, as most do not: its {measured} pixels could not be held against your policy "
+        "of {limit} dpi. Check the device’s setting once.",
+    ),
+    "doubtful-resolution": Entry(
+        REVIEW, None, HOUSE,
+        "La résolution écrite paraît fausse ({measured}) ; votre politique demande {limit} ppp. Mesurez la feuille : si elle est plus "
+        "grande, réglez l’appareil sur 300 ppp et rescannez ; une carte postale est normale.",
+        "The written resolution looks wrong ({measured}); your policy asks for {limit} dpi. Measure the sheet: if it is larger, set "
+        "the device to 300 dpi and scan again; a postcard is normal.",
+    ),
     "resolution-inferred": Entry(
         REVIEW, None, HOUSE,
         "Le fichier ne dit pas sa résolution ; d’après ses pixels ce serait {measured}. Confirmez le format du papier, "
@@ -275,10 +289,10 @@ CATALOGUE: dict[str, Entry] = {
     # --- not as usual on this scanner: for compliance alone ---
     "smoothed-noise": Entry(
         INFO, "I-3", LAW,
-        "Le grain du papier est plus lisse que sur les autres pages de cet appareil ({measured} ; limite {limit}) : redressement, débruitage "
-        "ou flou possibles. À vérifier dans le profil de l’appareil : redressement et réduction du bruit désactivés.",
-        "The paper’s grain is smoother than on this scanner’s other pages ({measured}; limit {limit}): it may have been straightened, denoised "
-        "or blurred. To be checked in the device’s profile: deskew and noise reduction off.",
+        "Le grain du papier est plus lisse que d’un capteur, ou que sur les autres pages de cet appareil ({measured} ; limite {limit}) : "
+        "redressement, débruitage ou flou possibles. À vérifier dans le profil de l’appareil : redressement et débruitage désactivés.",
+        "The paper’s grain is smoother than a sensor’s, or than on this scanner’s other pages ({measured}; limit {limit}): "
+        "it may have been straightened, denoised or blurred. To be checked in the device’s profile: deskew and noise reduction off.",
         certainty=INDICATOR,
     ),
     "sharpened-noise": Entry(
@@ -291,8 +305,8 @@ CATALOGUE: dict[str, Entry] = {
     ),
     "clipped-white": Entry(
         INFO, "I-3", LAW,
-        "{measured} de la page est d’un blanc absolu, sans grain (limite {limit}) : le fond a pu être blanchi. À vérifier dans le profil de "
-        "l’appareil : suppression du fond désactivée.",
+        "{measured} de la page est d’un blanc absolu, sans grain (limite {limit}) : le fond a pu être blanchi. À vérifier dans le profil "
+        "de l’appareil : suppression du fond désactivée.",
         "{measured} of the page is pure white without grain (limit {limit}): the background may have been whitened. To be checked in the "
         "device’s profile: background removal off.",
         certainty=INDICATOR,
@@ -343,6 +357,76 @@ CATALOGUE: dict[str, Entry] = {
         INFO, None, HOUSE,
         "Ces octets sont déjà arrivés : un seul document est conservé. Rien à faire ; si c’était un autre papier, rescannez-le.",
         "These bytes have arrived before: one document is kept. Nothing to do; if it was another paper, scan it again.",
+    ),
+    # --- is every page there? ---
+    "count-mismatch": Entry(
+        REVIEW, "I-1", HOUSE,
+        "{measured} pages numérisées ; d’après les feuilles comptées, il en faudrait {limit}. Rien n’est perdu : recomptez le papier ; "
+        "s’il manque des pages, deux feuilles sont passées ensemble : aérez la pile et rescannez-les.",
+        "{measured} pages scanned; by the sheets counted there should be {limit}. Nothing is lost: count the paper again; if pages "
+        "are missing, two sheets went through together: fan the stack and scan them again.",
+    ),
+    "page-missing": Entry(
+        REVIEW, "I-1", HOUSE,
+        "D’après les numéros imprimés, il manque la page {measured} (sur {limit}). Cherchez-la dans la pile ou dans le document voisin, "
+        "puis rescannez ou corrigez la séparation.",
+        "By the printed numbers page {measured} (of {limit}) is missing. Look for it in the stack or in the neighbouring document, "
+        "then scan it or correct the separation.",
+    ),
+    "page-order": Entry(
+        REVIEW, "I-1", HOUSE,
+        "Les numéros imprimés se suivent dans cet ordre : {measured}. Toutes les pages sont gardées ; remettez-les en ordre "
+        "si le papier l’est.",
+        "The printed numbers follow each other as {measured}. All pages are kept; put them in order if the paper is.",
+    ),
+    "page-repeated": Entry(
+        REVIEW, "I-1", HOUSE,
+        "La page {measured} est la même que la page {limit}. Les deux sont gardées ; comparez avec le papier et, si une feuille a été "
+        "prise deux fois, vérifiez qu’aucune autre ne manque.",
+        "Page {measured} is the same as page {limit}. Both are kept; compare with the paper and, if one sheet was taken twice, "
+        "check that no other is missing.",
+    ),
+    "page-alike": Entry(
+        REVIEW, "I-1", HOUSE,
+        "La page {measured} ressemble à la page {limit}, et porte les mêmes nombres : peut-être la même feuille, numérisée deux fois. "
+        "Les deux sont gardées ; comparez avec le papier.",
+        "Page {measured} looks like page {limit} and bears the same numbers: perhaps the same sheet, scanned twice. "
+        "Both are kept; compare with the paper.",
+    ),
+    "odd-length": Entry(
+        REVIEW, "I-1", HOUSE,
+        "La page mesure {measured} de haut, ses voisines {limit} : deux feuilles sont peut-être passées ensemble, ou une feuille "
+        "a été coupée. Regardez le papier, puis rescannez s’il le faut.",
+        "The page is {measured} long, its neighbours {limit}: two sheets may have gone through together, or one was cut short. "
+        "Look at the paper and scan again if need be.",
+    ),
+    "sides-shifted": Entry(
+        REVIEW, "I-1", HOUSE,
+        "À partir d’ici, les faces blanches sont devant et non derrière ({measured} feuilles) : une face a pu se perdre, ou la pile "
+        "a été retournée. Comparez avec le papier.",
+        "From here on the blank sides are in front and not behind ({measured} sheets): a side may have been lost, or the stack "
+        "was turned over. Compare with the paper.",
+    ),
+    "carry-mismatch": Entry(
+        REVIEW, "I-1", HOUSE,
+        "Le report en haut de la page ({measured}) n’est pas le montant à reporter de la page d’avant ({limit}) : il manque peut-être "
+        "une page, ou deux documents sont mêlés. Comparez avec le papier.",
+        "The amount brought forward on this page ({measured}) is not the one carried from the page before ({limit}): a page may be "
+        "missing, or two documents are mixed. Compare with the paper.",
+    ),
+    "carry-lost": Entry(
+        REVIEW, "I-1", HOUSE,
+        "La dernière page porte un montant à reporter ({measured}), et aucune page ne suit. Cherchez la suite dans la pile "
+        "ou dans le document voisin.",
+        "The last page carries an amount forward ({measured}) and no page follows. Look for it in the stack or in the "
+        "neighbouring document.",
+    ),
+    "two-invoice-numbers": Entry(
+        REVIEW, "I-1", HOUSE,
+        "Cette page porte la facture {measured}, le début du document la facture {limit} : peut-être deux documents. "
+        "Séparez-les ici s’il le faut ; aucune page n’est perdue.",
+        "This page bears invoice {measured}, the beginning of the document invoice {limit}: perhaps two documents. "
+        "Split them here if need be; no page is lost.",
     ),
     # --- the station's own troubles ---
     "reading-failed": Entry(

@@ -3,7 +3,7 @@
 Art. A102 B-2 LPF asks for an identical copy, colours, no treatment, no loss; figures such as 300 dpi are house policy.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -15,7 +15,7 @@ from capture.raster import Raster
 from capture.scan import Model, Page
 from conformity import forensics
 from conformity.baseline import Baseline, Signature, indicators, measure
-from conformity.limits import SHEETS, USUAL_DPI, Limits
+from conformity.limits import COARSE_DPI, EXACT_SHEET, SHEETS, USUAL_DPI, Limits
 from conformity.paper import PlainPaper, count_levels, find_plain
 
 Check: TypeAlias = Callable[[Page, Limits], Finding | None]
@@ -73,25 +73,49 @@ def too_coarse(page: Page, limits: Limits) -> Finding | None:
 
 
 def resolution_unknown(page: Page, limits: Limits) -> Finding | None:
-    """Where the file is silent, pixels that fit a sheet at a usual resolution are taken for it, for a person to confirm."""
+    """Where the file is silent, pixels that fit a sheet at a usual resolution are taken for it, for a person to confirm.
+
+    JPEG 2000 leaves the resolution to an optional box that most writers omit (ISO/IEC 15444-1 I.5.3.7): its silence is told, and holds
+    the page only where its pixels fit a sheet below the policy (decision 0017).
+    """
     if page.dpi is not None:
         return None
-    fitting = fitting_sheet(page, limits)
-    if fitting is None:
-        return finding("resolution-unknown", page=page.number, measured=f"{page.width} × {page.height}", limit=f"{limits.min_dpi:g}")
-    sheet, dpi = fitting
-    return finding("resolution-inferred", page=page.number, measured=f"{sheet}, {dpi:g} ppp / dpi", limit=f"{limits.min_dpi:g}")
+    limit, usual = f"{limits.min_dpi:g}", page.codec.startswith("jpeg2000")
+    if fitting := fitting_sheet(page, limits):
+        measured = f"{fitting[0]}, {fitting[1]:g} ppp / dpi"
+        return finding("resolution-inferred", page=page.number, measured=measured, limit=limit, level=Level.INFO if usual else None)
+    code = "resolution-unwritten" if usual and coarse_sheet(page, limits) is None else "resolution-unknown"
+    return finding(code, page=page.number, measured=f"{page.width} × {page.height}", limit=limit)
+
+
+def doubtful_resolution(page: Page, limits: Limits) -> Finding | None:
+    """A device may write any figure. Pixels that are exactly a usual sheet at a coarse setting, and no known sheet at the stated one, are
+    for a person to look at; a postcard may look so too.
+    """
+    if page.dpi is None or min(page.dpi) < limits.floor_dpi or _known_sheet(page, limits):
+        return None
+    coarse = coarse_sheet(page, limits)
+    if coarse is None:
+        return None
+    measured = f"{_times(page.dpi)} ppp / dpi ; {page.width} × {page.height} = {coarse[0]}, {coarse[1]:g} ppp / dpi"
+    return finding("doubtful-resolution", page=page.number, measured=measured, limit=f"{limits.min_dpi:g}")
 
 
 def odd_sheet(page: Page, limits: Limits) -> Finding | None:
     """Told, and nothing more: receipts and small delivery notes are real paper."""
-    if page.dpi is None:
+    if page.dpi is None or _known_sheet(page, limits):
         return None
-    across, down = (round(pixels / dots * 25.4, 1) for pixels, dots in zip((page.width, page.height), page.dpi, strict=True))
-    for sheet in SHEETS.values():
-        if any(_near((across, down), way, limits.sheet_tolerance) for way in (sheet, sheet[::-1])):
-            return None
+    across, down = _millimetres(page, page.dpi)
     return finding("odd-sheet", page=page.number, measured=f"{across:.0f} × {down:.0f} mm")
+
+
+def _known_sheet(page: Page, limits: Limits) -> bool:
+    size = _millimetres(page, page.dpi) if page.dpi else (0.0, 0.0)
+    return any(_near(size, way, limits.sheet_tolerance) for sheet in SHEETS.values() for way in (sheet, sheet[::-1]))
+
+
+def _millimetres(page: Page, dpi: tuple[float, float]) -> tuple[float, float]:
+    return round(page.width / dpi[0] * 25.4, 1), round(page.height / dpi[1] * 25.4, 1)
 
 
 CHECKS: tuple[Check, ...] = (
@@ -102,6 +126,7 @@ CHECKS: tuple[Check, ...] = (
     transparent,
     too_coarse,
     resolution_unknown,
+    doubtful_resolution,
     odd_sheet,
 )
 
@@ -115,15 +140,22 @@ def judge_page(page: Page, limits: Limits) -> tuple[Finding, ...]:
 
 def fitting_sheet(page: Page, limits: Limits) -> tuple[str, float] | None:
     """The known sheet, upright or lying, that the page's pixels fit at a usual resolution of the policy or more; the closest fit wins."""
+    return _closest_sheet(page, [dpi for dpi in USUAL_DPI if dpi >= limits.floor_dpi], limits.sheet_tolerance)
+
+
+def coarse_sheet(page: Page, limits: Limits) -> tuple[str, float] | None:
+    """The known sheet that the page's pixels are, at a usual setting below the policy."""
+    return _closest_sheet(page, [dpi for dpi in (*COARSE_DPI, *USUAL_DPI) if dpi < limits.floor_dpi], EXACT_SHEET)
+
+
+def _closest_sheet(page: Page, settings: Sequence[float], tolerance: float) -> tuple[str, float] | None:
     best: tuple[float, str, float] | None = None
     for name, sheet in SHEETS.items():
-        for dpi in USUAL_DPI:
-            if dpi < limits.floor_dpi:
-                continue
+        for dpi in settings:
             for across, down in (sheet, sheet[::-1]):
                 wanted = (across / 25.4 * dpi, down / 25.4 * dpi)
                 miss = max(abs(page.width / wanted[0] - 1), abs(page.height / wanted[1] - 1))
-                if miss <= limits.sheet_tolerance and (best is None or miss < best[0]):
+                if miss <= tolerance and (best is None or miss < best[0]):
                     best = (miss, name, dpi)
     return (best[1], best[2]) if best else None
 

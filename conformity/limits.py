@@ -32,3 +32,9 @@ SHEETS: dict[str, tuple[float, float]] = {
 
 USUAL_DPI = (300.0, 400.0, 600.0, 1200.0)
 """What scanners are set to. Without this list every page of A proportions would fit some A sheet at some resolution."""
+
+COARSE_DPI = (72.0, 75.0, 96.0, 100.0, 120.0, 150.0, 200.0, 240.0, 250.0)
+"""What devices are set to for mail and fax."""
+
+EXACT_SHEET = 0.005
+"""Share by which pixels may miss a sheet where that alone is held against a page: a receipt must not be taken for one by chance."""

@@ -87,6 +87,22 @@ def test_a_silent_file_that_fits_a_sheet_is_for_review_and_any_other_is_held():
     assert codes(replace(silent, width=1654, height=2339)) == ["resolution-unknown"]  # A4 at 200 dpi.
 
 
+def test_a_silent_jpeg_2000_is_told_and_held_only_where_its_pixels_are_a_coarse_sheet():
+    silent = replace(SHEET, dpi=None, codec="jpeg2000_5_3")
+    for size, told, outcome in [(A4, "resolution-inferred", "conform"), ((1100, 1000), "resolution-unwritten", "conform"),
+                                ((1654, 2339), "resolution-unknown", "blocked")]:  # fmt: skip
+        found = judge_page(replace(silent, width=size[0], height=size[1]), LIMITS)
+        assert ([each.code for each in found], verdict(found)) == ([told], outcome)
+
+
+def test_a_stated_resolution_that_only_a_coarse_sheet_explains_is_for_review():
+    found = judge_page(replace(SHEET, width=1654, height=2339), LIMITS)
+    assert [each.code for each in found] == ["doubtful-resolution", "odd-sheet"]
+    assert verdict(found) == "review"
+    assert codes(replace(SHEET, width=1654, height=2300)) == ["odd-sheet"]
+    assert codes(replace(SHEET, width=3307, height=4677, dpi=(400.0, 400.0))) == []
+
+
 def test_an_odd_sheet_is_told_and_lowers_nothing():
     found = judge_page(replace(SHEET, width=945, height=2400), LIMITS)
     assert [(each.code, each.measured) for each in found] == [("odd-sheet", "80 × 203 mm")]
@@ -194,7 +210,7 @@ def test_a_good_scan_is_conform_in_every_lossless_form(tmp_path, name, write):
         ("g4.tif", lambda path: write_tiff(path, PAPER, "group4"), "bilevel-image"),
         ("200.pdf", lambda path: write_pdf(path, PAPER, dpi=200), "too-coarse"),
         ("none.png", lambda path: write_png(path, PAPER, dpi=None), "resolution-unknown"),
-        ("none.jp2", lambda path: write_jp2(path, PAPER[:300, :300].copy()), "resolution-unknown"),
+        ("a4-200.jp2", lambda path: write_jp2(path, np.zeros((2339, 1654, 3), np.uint8)), "resolution-unknown"),
     ],
 )
 def test_a_poor_scan_is_blocked_with_its_reason(tmp_path, name, write, code):
