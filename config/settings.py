@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import date
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
@@ -17,6 +17,9 @@ EXAMPLE_POLICY = "1.3.6.1.4.1.32473.3161.1"
 
 class Unusable(Exception):
     """The settings cannot be used; the text names the file, the key and what to write instead."""
+
+
+EntityName: TypeAlias = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,60}$")]
 
 
 class Section(BaseModel):
@@ -97,7 +100,8 @@ class Station(Section):
     """Name of the policy by which its documents are judged."""
     source: Literal["paper", "electronic", "ask"] = "paper"
     """Nature of what comes in; ask: each document is held until a person says."""
-    document_type: Literal["invoice", "order", "delivery", "contract", "other"] = "invoice"
+    document_type: Literal["invoice", "credit-note", "order", "delivery", "contract", "cheque", "letter", "other"] = "invoice"
+    """What comes in unless a slip or a person says otherwise (`workflow.kinds`)."""
     batch_seconds: Annotated[float, Field(ge=0, le=86400)] = 0.0
     """Files that follow one another within so many seconds are one batch; 0: each file stands alone."""
     separation: Separation = Separation()
@@ -146,7 +150,9 @@ class Settings(Section):
 
     home: Path
     language: Literal["fr", "en"] = "fr"
-    entity: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,60}$")] = "essai"
+    entity: EntityName = "essai"
+    companies: list[EntityName] = []
+    """Other legal entities of the house, each with a log of its own: a document may be corrected into theirs."""
     database_url: str | None = None
     server: Server = Server()
     intake: Intake = Intake()
@@ -156,6 +162,13 @@ class Settings(Section):
     work: Work = Work()
     policies: tuple[Policy, ...] = Field(default=(Policy(),), alias="policy", min_length=1)
     stations: tuple[Station, ...] = Field(default=(Station(name="demo"),), alias="station", validate_default=True)
+
+    @field_validator("companies")
+    @classmethod
+    def _companies_differ(cls, companies: list[str], info: ValidationInfo) -> list[str]:
+        if len({info.data.get("entity"), *companies}) <= len(companies):
+            raise ValueError("deux sociétés ont le même nom / two companies have the same name")
+        return companies
 
     @field_validator("policies")
     @classmethod
