@@ -36,7 +36,7 @@ def keys_of(model: type[BaseModel], before: str = "") -> set[str]:
 def written_keys(table: dict[str, object], before: str = "") -> set[str]:
     keys: set[str] = set()
     for name, value in table.items():
-        inner = value[0] if isinstance(value, list) else value
+        inner = value[0] if isinstance(value, list) and value else value
         keys |= written_keys(inner, f"{before}{name}.") if isinstance(inner, dict) else {before + name}
     return keys
 
