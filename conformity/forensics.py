@@ -12,14 +12,16 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from conformity.paper import PlainPaper
+
 Levels: TypeAlias = npt.NDArray[np.uint8]
 Profile: TypeAlias = npt.NDArray[np.float64]
 
 BANDS = 6
 SAMPLES = 3_000_000
 """Pixels looked at per axis: about a third of an A4 page at 300 dpi, 13 ms in all."""
-CLIP = 24
-"""Grey levels: edges of text weigh no more than this, so that paper noise is heard."""
+CLIP = (4, 24)
+"""Grey levels, at least and at most: edges of text weigh no more than three times the middle, so that paper noise is heard."""
 SMALLEST = 256
 """Pixels per side below which spectra say nothing."""
 
@@ -28,10 +30,18 @@ GRID_PEAK = 4.0
 """Line height over the local median, geometric mean of both axes. Simulated scans: below 3; once JPEG (60 to 95): two lines above 6."""
 ENLARGED = {"3:2": (1 / 3,), "5:4": (1 / 5, 2 / 5), "2:1": (1 / 2,)}
 """Output to input pixels and the lines that interpolation leaves."""
-ENLARGED_PEAK = 5.0
-"""Simulated scans: at most 2.3; enlarged ones (linear, cubic, Lanczos, nearest): 7 and above."""
+ENLARGED_PEAK = 4.0
+"""Simulated scans: at most 2.3; enlarged ones (linear, cubic, Lanczos, nearest): 4.8 and above, most of them beyond 15."""
 WEAKER_AXIS = 3.2
 """What the weaker axis must show at least for a line to count."""
+QUIETER = 1.3
+"""Power of the finest detail, middle placement over the quietest: simulated scans 1.05 at most."""
+STRETCHED = 10
+"""Levels left out, or doubled, by a tone curve that was applied after the sensor's own rounding."""
+DARKEST = 32
+"""Levels below which a scanner's own curve, from 10 or 12 bits, leaves levels out."""
+ROUGH = 0.35
+"""Natural logarithm: how unlike the counts of neighbouring levels may be in a sensor's histogram, in the middle of all."""
 MAX_STRAYS = 12
 """Lines elsewhere in the spectrum: more of them are a printed pattern or a font's pitch, and then nothing is said."""
 
@@ -65,12 +75,65 @@ def _enlargement_trace(spectra: tuple[Profile, Profile]) -> Trace | None:
     return strongest if strongest.strength > ENLARGED_PEAK else None
 
 
+def quiet_blocks(paper: PlainPaper) -> Trace | None:
+    """An earlier JPEG of high quality on noisy paper, which hardly leaves edges between its blocks.
+
+    JPEG rounds the finest of a block's cosine terms to nothing. Cut along its blocks, plain paper is therefore quieter there than cut
+    along any other of the 64 placements; a sensor does not know of blocks. The strength is the middle placement over the quietest.
+    """
+    if not paper:
+        return None
+    fine = np.array([_fine_power(paper.tiles, across, down) for down in range(8) for across in range(8)])
+    strength = float(np.median(fine) / (fine.min() + 1e-9))
+    return Trace("8 × 8", strength) if strength > QUIETER else None
+
+
+def _fine_power(tiles: npt.NDArray[np.float32], across: int, down: int) -> float:
+    """Mean square of the finest cosine terms of all 8 × 8 blocks of these tiles, cut at this placement."""
+    kept = (tiles.shape[1] - 8) // 8
+    rows = tiles[:, down : down + 8 * kept].reshape(-1, kept, 8, tiles.shape[2])
+    terms = FINEST @ rows
+    columns = terms[..., across : across + 8 * kept].reshape(-1, 8)
+    return float(np.square(columns @ FINEST.T).mean())
+
+
+def _finest_terms() -> npt.NDArray[np.float32]:
+    """The last five of the eight cosines of a JPEG block, (5, 8), orthonormal (ITU-T T.81, A.3.3)."""
+    position, order = np.arange(8), np.arange(3, 8)[:, None]
+    return np.asarray(0.5 * np.cos((2 * position + 1) * order * np.pi / 16), np.float32)
+
+
+FINEST = _finest_terms()
+
+
 def few_levels(grey: Levels, most: int = 4) -> int | None:
     """How many different levels, where that is at most `most`: no sensor gives so few."""
     if np.count_nonzero(np.bincount(grey[::8, ::8].ravel(), minlength=256)) > most:
         return None
     count = int(np.count_nonzero(np.bincount(grey.ravel(), minlength=256)))
     return count if count <= most else None
+
+
+def stretched_tones(counts: npt.NDArray[np.int64]) -> int | None:
+    """How many levels a tone curve left out or doubled in most channels, where no sensor does; `counts` is (channels, 256).
+
+    Scanners apply their curves to 10 bits or more. Applied to 8, a rise skips levels and a fall puts two into one: a comb in the histogram.
+    """
+    broken = sorted(_broken_levels(channel) for channel in counts)[-2:][0]
+    return broken if broken >= STRETCHED else None
+
+
+def _broken_levels(counts: npt.NDArray[np.int64]) -> int:
+    """Levels out of line with their neighbours; 0 where the others are no smooth curve: what was drawn has no sensor's histogram."""
+    far_left, left, here, right, far_right = (counts[DARKEST + i : 252 + i] for i in range(5))
+    skipped = (here < 0.2 * np.minimum(left, right)) & (np.minimum(left, right) >= 50)
+    # The peak of a plain colour is narrow too, but falls off on both sides as fast as it rose.
+    doubled = (here > 1.6 * np.maximum(left, right)) & (here >= 200) & (far_left > 0.5 * left) & (far_right > 0.5 * right)
+    kept = here[~(skipped | doubled) & (here >= 50)]
+    steps = np.abs(np.diff(np.log(kept)))
+    if len(steps) < 16 or np.median(steps) > ROUGH:
+        return 0
+    return int(np.count_nonzero(skipped | doubled))
 
 
 def colourless(samples: Levels) -> bool:
@@ -112,9 +175,13 @@ def _profile(grey: Levels) -> Profile:
         rows = np.ascontiguousarray(grey[max(0, top) : max(0, top) + band]).astype(np.int16)
         third = np.diff(rows, 3, axis=1)
         np.abs(third, out=third)
-        np.minimum(third, CLIP, out=third)
+        np.minimum(third, _loudest(third), out=third)
         total += third.mean(axis=0)
     return np.asarray(total, np.float64)
+
+
+def _loudest(third: npt.NDArray[np.int16]) -> np.int16:
+    return np.int16(min(CLIP[1], max(CLIP[0], 3 * float(np.median(third[::7, ::3])))))
 
 
 def _spectrum(profile: Profile) -> Profile:
