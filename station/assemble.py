@@ -11,7 +11,7 @@ from ocr.text import PageText
 from sealing.ledger import Tree
 from sealing.pdfa import TextRun
 from station.records.documents import finding_of
-from station.records.tables import Document
+from station.records.tables import Batch, Document
 
 FILE_NAME = "capture-data.json"
 FORMAT = "sceau-capture-data-1"
@@ -27,7 +27,9 @@ class Witnessed:
 
 def capture_data(
     document: Document,
+    names: Sequence[str],
     times: Mapping[str, str],
+    verdict: Mapping[str, Any],
     reading: Mapping[str, Any],
     fields: Mapping[str, Field],
     witnessed: Witnessed,
@@ -35,7 +37,7 @@ def capture_data(
 ) -> bytes:
     """The capture record (JSON, sorted keys, UTF-8): context, verdict, findings, rasters, values read and the ledger's head.
 
-    Clauses I, II and III-1 are judged in here; what is true only after sealing stands in the ledger.
+    Clauses I, II and III-1 are judged in here (`station.verdicts.verdict_note`); what is true only after sealing stands in the ledger.
     """
     data = {
         "format": FORMAT,
@@ -46,10 +48,12 @@ def capture_data(
             "station": document.station,
             "operator": document.operator,
             "document_type": document.document_type,
-            "names": [arrival.name for arrival in document.arrivals if not arrival.duplicate],
+            "names": list(names),
+            "batch": batch_note(document.batch),
             "times": dict(times),
         },
         "verdict": document.verdict,
+        **verdict,
         "paper_remains_original": document.paper_stays,
         "decisions": [
             {"choice": d.choice, "reason": d.reason, "actor": d.actor, "at": d.decided_at.isoformat(timespec="milliseconds")}
@@ -58,13 +62,47 @@ def capture_data(
         "findings": [finding_json(finding_of(row)) for row in document.findings],
         "raster_format": "sceau-raster-1",
         "pages": [
-            {"number": page.number, "original": page.sha256, "coding": page.coding, "raster": page.raster} for page in document.pages
+            {
+                "number": page.number,
+                "original": page.sha256,
+                "coding": page.coding,
+                "raster": page.raster,
+                "blank": bool((page.seen or {}).get("blank")),
+                "codes": (page.seen or {}).get("codes", []),
+            }
+            for page in document.current_pages
         ],
+        "replaces": replaced_note(document),
         "reading": dict(reading),
         "fields": fields_json(fields),
         "ledger": {"entity": witnessed.entity, "size": witnessed.tree.size, "root": witnessed.tree.root.hex()},
     }
     return json.dumps(data, ensure_ascii=False, sort_keys=True, indent=1).encode("utf-8")
+
+
+def batch_note(batch: Batch) -> dict[str, Any]:
+    """What a person or a slip said of what was fed together."""
+    return {
+        "id": batch.id,
+        "kind": batch.kind,
+        "opened_by": batch.opened_by,
+        "expected_sheets": batch.expected_sheets,
+        "arrival_date": batch.arrival_date,
+        "box": batch.box,
+    }
+
+
+def replaced_note(document: Document) -> dict[str, Any] | None:
+    """The sealed version that this one corrects, and the pages that a new scan replaced; None where it is the first and whole."""
+    worn = [page for page in document.pages if page.superseded]
+    if not document.archives and not worn:
+        return None
+    newest = max(document.archives, key=lambda archive: archive.version, default=None)
+    return {
+        "archive": newest.sha256 if newest else None,
+        "version": newest.version if newest else None,
+        "pages": [{"number": page.number, "original": page.sha256, "raster": page.raster} for page in worn],
+    }
 
 
 def text_runs(page: PageText) -> tuple[TextRun, ...]:

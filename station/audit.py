@@ -108,7 +108,7 @@ def _differing(document: Document, told: dict[str, Any]) -> Iterator[str]:
     read = {row.name: row.value for row in document.fields if row.source == "read"}
     now = {
         "verdict": document.verdict,
-        "rasters": rasters_hash([page.raster for page in document.pages if not page.superseded]),
+        "rasters": rasters_hash([page.raster for page in document.current_pages]),
         "paper_stays": document.paper_stays,
         "fields": fields_hash(read),
         "decisions": [(decision.choice, decision.reason) for decision in document.decisions],
@@ -117,7 +117,7 @@ def _differing(document: Document, told: dict[str, Any]) -> Iterator[str]:
 
 
 _CONDITIONS = {Condition.DAMAGED: "abîmé", Condition.MISSING: "absent"}
-_TELLS = {"received": ("document", "original"), "sealed": ("archive",)}
+_TELLS = {"received": ("document", "original"), "formed": ("document",), "sealed": ("archive",)}
 """Type of entry → what comes into being with it."""
 
 

@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from sqlalchemy.orm import Session
 
@@ -23,26 +24,36 @@ from capture.decode import Undecodable
 from capture.findings import Finding, Level
 from capture.originals import Condition
 from capture.scan import Format, Page, Scan
-from config.options import caps_of, limits_of, reader_of
+from capture.separate import Recipe
+from config.options import caps_of, policy_of, reader_of, recipe_of
+from conformity.baseline import Baseline
 from conformity.checks import fitting_sheet, judge_page, verdict
+from conformity.circumstances import Source
 from conformity.limits import Limits
+from conformity.policy import Policy
 from ocr import engines
 from ocr.engines import ReadingFailed
 from ocr.fields import Field, extract
 from ocr.text import PageText
 from sealing.ledger import Event
 from sealing.pdfa import Metadata
-from station import pixels
+from station import batches, pixels
 from station.assemble import Witnessed, capture_data, reading_note
+from station.baselines import Baselines
+from station.batches import NewId
 from station.children import Children, OverBudget, PoisonPage
 from station.jobs import Steps
 from station.problems import PROBLEMS, problem_of
 from station.records import documents
 from station.records.intake import SYSTEM
 from station.records.ledger import append_event, story_of, tree_of
-from station.records.tables import Archive, Document, FieldRow, Reading, State
+from station.records.tables import OPEN_STATES, Archive, Document, FieldRow, Reading, State
+from station.sheets import Sheet, originals_of, page_fact, place_findings, place_sheets, places_of
 from station.stored import field_text, fields_hash, finding_from, page_from, rasters_hash
+from station.tolerances import weigh_document
+from station.verdicts import verdict_note
 from station.workstation import Workstation
+from workflow.completeness import check_document
 
 log = logging.getLogger("sceau.pipeline")
 EXAMINE_SECONDS = 120.0
@@ -95,16 +106,17 @@ class Job:
 
 
 class Pipeline:
-    def __init__(self, workstation: Workstation) -> None:
+    def __init__(self, workstation: Workstation, new_id: NewId = lambda: uuid4().hex) -> None:
         settings = workstation.settings
         self._workstation = workstation
-        self._limits = limits_of(settings)
+        self._new_id = new_id
         self._caps = caps_of(settings)
         self._reader_options = reader_of(settings)
         self._keys = pixels.Keys(workstation.home / "keys" / "practice", settings.sealing.policy_oid)
         self._pixels = Children(settings.work.documents_at_once, settings.work.child_megabytes, PRELOAD)
         self._reader = Children(settings.work.documents_at_once, settings.work.child_megabytes, PRELOAD, READER_PAGES)
         self._fresh_reader = Children(1, settings.work.child_megabytes, PRELOAD, tasks=1)
+        self._baselines = Baselines()
         self._stopping = False
 
     def process(self, steps: Steps, document_id: str, attempt: int) -> str:
@@ -122,7 +134,7 @@ class Pipeline:
                 state = State(steps.record(f"{name} trouble", partial(self._note_trouble, job=job, trouble=trouble)))
                 break
             state = State(steps.record(f"{name} noted", partial(note, job=job)))
-            if state in (State.HELD, State.FAILED):
+            if state not in OPEN_STATES - {State.RECEIVED}:
                 break
         self._clear(job)
         return state
@@ -177,78 +189,112 @@ class Pipeline:
     # --- judged -----------------------------------------------------------------------------------
 
     def _judge(self, job: Job) -> None:
-        """Examine the file, then every page's pixels once."""
+        """Examine the files in which its pages lie, then every page's pixels once."""
         with self._workstation.database.reading() as session:
             document = documents.get_document(session, job.document_id)
-            sha256, name = _original_of(document), document.title
+            originals, places, name = originals_of(document), places_of(document), document.title
+            baseline = self._baselines.of(session, document.station)
+            limits = self._policy(document).limits
+        scans = [(sha256, self._examine(sha256, name)) for sha256 in originals]
+        try:
+            sheets = place_sheets(scans, places)
+        except KeyError as error:
+            raise DamagedOriginal(str(error)) from error
+        findings = place_findings(scans, sheets)
+        spoilt = {f.page for f in findings if f.level is Level.BLOCKING}
+        mixed = {f.page for f in findings if f.code == "mixed-page"}
+        with ThreadPoolExecutor(self._pixels.count) as threads:
+            judged = list(threads.map(lambda sheet: self._judge_pixels(job, sheet, sheet.page.number in mixed, limits, baseline), sheets))
+        for each in judged:
+            # A page that cannot be decoded is said once.
+            seen = each.findings if each.raster or each.page.number not in spoilt else ()
+            findings += [*judge_page(each.page, limits), *seen]
+        pixels.write_json(
+            job.judged,
+            {
+                "pages": [
+                    {
+                        "original": sheet.sha256,
+                        "format": sheet.format,
+                        "coding": asdict(each.page),
+                        "raster": each.raster,
+                        "scale": each.scale,
+                        "shown": each.shown,
+                        "seen": each.seen,
+                    }
+                    for sheet, each in zip(sheets, judged, strict=True)
+                ],
+                "findings": [asdict(f) for f in findings],
+            },
+        )
+
+    def _examine(self, sha256: str, name: str) -> Scan:
         original = self._workstation.originals.path(sha256)
         if self._workstation.originals.verify(sha256) is not Condition.SOUND:
             raise DamagedOriginal(sha256)
         try:
-            scan = self._pixels.run(pixels.examine_file, EXAMINE_SECONDS, original, self._caps, name)
+            return self._pixels.run(pixels.examine_file, EXAMINE_SECONDS, original, self._caps, name)
         except (OverBudget, PoisonPage) as error:
-            scan = Scan(Format.UNKNOWN, original.stat().st_size, (), (finding("poison-page", measured=str(error)),))
-        mixed = {f.page for f in scan.findings if f.code == "mixed-page"}
-        with ThreadPoolExecutor(self._pixels.count) as threads:
-            judged = list(threads.map(lambda page: self._judge_pixels(job, original, scan.format, page, page.number in mixed), scan.pages))
-        findings = [*scan.findings]
-        spoilt = {f.page for f in findings if f.level is Level.BLOCKING}
-        for each in judged:
-            # A page that cannot be decoded is said once.
-            seen = each.findings if each.raster or each.page.number not in spoilt else ()
-            findings += [*judge_page(each.page, self._limits), *seen]
-        pixels.write_json(
-            job.judged,
-            {
-                "format": scan.format,
-                "original": sha256,
-                "pages": [
-                    {"coding": asdict(each.page), "raster": each.raster, "scale": each.scale, "shown": each.shown} for each in judged
-                ],
-                "findings": [asdict(f) for f in findings],
-                "verdict": verdict(findings),
-            },
-        )
+            return Scan(Format.UNKNOWN, original.stat().st_size, (), (finding("poison-page", measured=str(error)),))
 
-    def _judge_pixels(self, job: Job, original: Path, format: Format, page: Page, mixed: bool) -> pixels.JudgedPage:
+    def _judge_pixels(self, job: Job, sheet: Sheet, mixed: bool, limits: Limits, baseline: Baseline) -> pixels.JudgedPage:
+        page = sheet.page
         light = self._workstation.light_image(job.document_id, page.number)
         thumb = self._workstation.light_image(job.document_id, page.number, "thumb")
         try:
             return self._pixels.run(
                 pixels.judge_pixels,
                 PAGE_SECONDS,
-                pixels.PageSource(original, format, page, self._caps.max_pixels),
+                pixels.PageSource(self._workstation.originals.path(sheet.sha256), sheet.format, page, self._caps.max_pixels),
                 mixed,
-                self._limits,
+                limits,
+                baseline,
                 self._reader_options,
                 pixels.Copies(job.copy(page.number) if page.number <= COPIES_AHEAD else None, light, thumb),
             )
         except (OverBudget, PoisonPage) as error:
-            return pixels.JudgedPage(page, None, (finding("poison-page", page=page.number, measured=str(error)),), 1.0, False)
+            return pixels.JudgedPage(page, None, (finding("poison-page", page=page.number, measured=str(error)),), 1.0, False, {})
 
     def _note_judged(self, session: Session, job: Job) -> State:
         """Findings, pages and verdict; a blocked document is held unless a person decided to work it with the paper kept."""
         judged = _load(job.judged)
         document = documents.get_document(session, job.document_id)
-        found = [finding_from(f) for f in judged["findings"]]
+        policy = self._policy(document)
+        found = weigh_document(session, document, policy, [finding_from(f) for f in judged["findings"]])
         facts = [
-            documents.PageFact(p["coding"]["number"], judged["original"], {**p["coding"], "format": judged["format"]}, p["raster"])
+            documents.PageFact(p["coding"]["number"], p["original"], {**p["coding"], "format": p["format"]}, p["raster"], p["seen"])
             for p in judged["pages"]
         ]
         documents.replace_findings(session, document.id, found)
         documents.replace_pages(session, document.id, facts)
-        document.verdict = judged["verdict"]
+        document.verdict = verdict(found)
         sealable = bool(facts) and all(page["shown"] for page in judged["pages"])
-        held = not sealable or (judged["verdict"] == "blocked" and not document.paper_stays)
+        held = not sealable or (document.verdict == "blocked" and not document.paper_stays)
         document.problem = document.problem_detail = None
-        documents.move_document(document, State.HELD if held else State.JUDGED, self._workstation.clock())
+        now = self._workstation.clock()
+        alone = batches.settle_judged(session, document, self._recipe(document), now, self._new_id)
+        if alone:
+            documents.move_document(document, State.HELD if held else State.JUDGED, now)
         payload = {
-            "verdict": judged["verdict"],
+            "verdict": document.verdict,
             "findings": sorted({f.code for f in found}),
             "rasters": [fact.raster or "" for fact in facts],
+            "policy": policy.as_json(),
+            "source": document.source,
+            "tolerance": document.tolerance_id,
         }
-        self._enter(session, document, "held" if held else "judged", {"rasters": rasters_hash([fact.raster for fact in facts])}, payload)
+        kind = "held" if alone and held else "judged"
+        self._enter(session, document, kind, {"rasters": rasters_hash([fact.raster for fact in facts])}, payload)
         return document.state
+
+    def _policy(self, document: Document) -> Policy:
+        """That of its station on the day on which it came in, however late it is judged."""
+        return policy_of(self._workstation.settings, document.station, document.received_at.date())
+
+    def _recipe(self, document: Document) -> Recipe:
+        """How the stacks of the document's station are cut; a station that is no longer set up cuts nothing."""
+        stations = {station.name: station for station in self._workstation.settings.stations}
+        return recipe_of(stations[document.station]) if document.station in stations else Recipe()
 
     # --- read -------------------------------------------------------------------------------------
 
@@ -267,21 +313,21 @@ class Pipeline:
 
         def read(page: dict[str, Any]) -> PageText | Finding:
             left = min(page_seconds, deadline - time.monotonic())
-            return self._read_page(job, judged, page, left, f"{page_seconds:g} s")
+            return self._read_page(job, page, left, f"{page_seconds:g} s")
 
         with ThreadPoolExecutor(self._reader.count) as threads:
             results = list(threads.map(read, judged["pages"]))
         texts = [each.as_json() for each in results if isinstance(each, PageText)]
         pixels.write_json(job.texts, {"pages": texts, "troubles": [asdict(each) for each in results if isinstance(each, Finding)]})
 
-    def _read_page(self, job: Job, judged: dict[str, Any], page: dict[str, Any], seconds: float, limit: str) -> PageText | Finding:
+    def _read_page(self, job: Job, page: dict[str, Any], seconds: float, limit: str) -> PageText | Finding:
         number, copy = page["coding"]["number"], job.copy(page["coding"]["number"])
         try:
             if seconds <= 0:
                 raise OverBudget(limit)
             if not copy.exists():
-                original = self._workstation.originals.path(judged["original"])
-                source = pixels.PageSource(original, Format(judged["format"]), page_from(page["coding"]), self._caps.max_pixels)
+                original = self._workstation.originals.path(page["original"])
+                source = pixels.PageSource(original, Format(page["format"]), page_from(page["coding"]), self._caps.max_pixels)
                 self._pixels.run(pixels.copy_page, PAGE_SECONDS, source, page["raster"] is None, self._reader_options, copy)
             arguments = (copy, page["scale"], number, self._reader_options)
             try:
@@ -303,8 +349,14 @@ class Pipeline:
         texts, troubles = pixels.load_texts(job.texts), [finding_from(f) for f in _load(job.texts)["troubles"]]
         document = documents.get_document(session, job.document_id)
         fields = extract(texts)
-        for trouble in troubles:
-            documents.add_finding(session, document.id, trouble)
+        by_page = {text.page: text for text in texts}
+        cues = check_document([page_fact(page, page.number, by_page.get(page.number)) for page in document.current_pages])
+        for found in (*troubles, *cues):
+            documents.add_finding(session, document.id, found)
+        if cues and document.verdict == "conform":
+            document.verdict = "review"
+        session.flush()
+        session.expire(document, ["findings"])
         for earlier in document.readings:
             # Of an attempt that was never sealed.
             earlier.in_archive = False
@@ -335,7 +387,8 @@ class Pipeline:
     def _enter_reading(self, session: Session, document: Document, texts: Sequence[PageText], fields: dict[str, Field]) -> None:
         """The values that were read are committed to by their hash, so that one changed later in the records shows."""
         told = {name: field_text(field.value) for name, field in fields.items()}
-        payload = {"engine": texts[0].engine if texts else "", "words": sum(len(text.words) for text in texts)}
+        words = sum(len(text.words) for text in texts)
+        payload = {"engine": texts[0].engine if texts else "", "words": words, "verdict": document.verdict}
         self._enter(session, document, "read", {"fields": fields_hash(told)}, payload)
 
     def _note_late(self, session: Session, job: Job, trouble: dict[str, str] | None) -> State:
@@ -357,13 +410,17 @@ class Pipeline:
         texts = pixels.load_texts(job.texts)
         with self._workstation.database.reading() as session:
             document = documents.get_document(session, job.document_id)
-            leaves = tuple(self._leaf(page.sha256, page.coding) for page in document.pages)
-            rasters = tuple(page.raster or "" for page in document.pages)
+            limits = self._policy(document).limits
+            leaves = tuple(self._leaf(page.sha256, page.coding, limits) for page in document.current_pages)
+            rasters = tuple(page.raster or "" for page in document.current_pages)
             troubles = [f["code"] for f in _load(job.texts)["troubles"]]
             times = {kind: at.isoformat(timespec="milliseconds") for _, kind, at, _ in story_of(session, document.id)}
+            names = [arrival.name for arrival in documents.arrivals_of(session, document) if not arrival.duplicate]
             data = capture_data(
                 document,
+                names,
                 times,
+                verdict_note(session, document, self._workstation.settings),
                 reading_note(texts, troubles[0] if troubles else None),
                 extract(texts),
                 Witnessed(document.entity, tree_of(session, document.entity)),
@@ -371,7 +428,7 @@ class Pipeline:
             )
             metadata = Metadata(document.title, bytes.fromhex(document.id), self._workstation.clock())
             pixels.write_whole(job.data, data)
-            plan = pixels.Plan(leaves, rasters, job.texts, job.data, metadata, document.paper_stays)
+            plan = pixels.Plan(leaves, rasters, job.texts, job.data, metadata, document.paper_stays, document.source == Source.ELECTRONIC)
         proved = self._pixels.run(pixels.seal_and_prove, PROVE_SECONDS + 30 * len(leaves), plan, job.sealed, self._keys)
         checks = [{"name": c.name, "ok": c.ok, "detail": c.detail, "english": c.english} for c in proved.verification.checks]
         if proved.verification.valid:
@@ -388,10 +445,10 @@ class Pipeline:
             },
         )
 
-    def _leaf(self, sha256: str, coding: dict[str, Any]) -> pixels.LeafPlan:
+    def _leaf(self, sha256: str, coding: dict[str, Any], limits: Limits) -> pixels.LeafPlan:
         page = page_from(coding)
         source = pixels.PageSource(self._workstation.originals.path(sha256), Format(coding["format"]), page, self._caps.max_pixels)
-        return pixels.LeafPlan(source, sha256, physical_dpi(page, self._limits))
+        return pixels.LeafPlan(source, sha256, physical_dpi(page, limits))
 
     def _note_proved(self, session: Session, job: Job) -> State:
         proof = _load(job.proof)
@@ -418,7 +475,7 @@ class Pipeline:
         )
         documents.move_document(document, State.SEALED, now)
         documents.note_unread(document, any(f.code.startswith("reading-") for f in document.findings), now)
-        facts = [documents.PageFact(p.number, p.sha256, p.coding, p.raster) for p in document.pages]
+        facts = [documents.PageFact(p.number, p.sha256, p.coding, p.raster) for p in document.current_pages]
         objects = {"archive": proof["sha256"], "rasters": rasters_hash([fact.raster for fact in facts])}
         payload = {"level": "B-LTA", "practice": proof["practice"], "size": str(proof["size"]), "paper_stays": document.paper_stays}
         self._enter(session, document, "sealed", objects, payload)
@@ -439,12 +496,13 @@ class Pipeline:
             return document.state
         document.problem, document.problem_detail = trouble["problem"], trouble["detail"]
         documents.move_document(document, State.HELD if trouble["problem"] == "cannot-archive" else State.FAILED, now)
+        batches.form_when_ready(session, document.batch, self._recipe(document), now, self._new_id)
         kind = "held" if document.state == State.HELD else "failed"
         self._enter(session, document, kind, {}, {"problem": trouble["problem"], "detail": trouble["detail"][:1000]})
         return document.state
 
     def _enter(self, session: Session, document: Document, kind: str, objects: dict[str, str], payload: dict[str, Any]) -> None:
-        identity = {"document": document.id, "original": _original_of(document)}
+        identity = {"document": document.id, "original": originals_of(document)[0]}
         append_event(session, Event(document.entity, kind, {**identity, **objects}, SYSTEM, self._workstation.clock(), "system", payload))
 
     def _clear(self, job: Job) -> None:
@@ -462,10 +520,6 @@ def physical_dpi(page: Page, limits: Limits) -> tuple[float, float]:
     fit = fitting_sheet(page, limits)
     dpi = fit[1] if fit else limits.min_dpi
     return dpi, dpi
-
-
-def _original_of(document: Document) -> str:
-    return next(arrival.sha256 for arrival in document.arrivals if not arrival.duplicate)
 
 
 def _load(path: Path) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import cv2
 import numpy as np
@@ -19,12 +19,15 @@ import pikepdf
 import pypdfium2 as pdfium
 from PIL import Image
 
+from capture.codes import patch_code, read_codes
 from capture.coding import Caps, examine
 from capture.decode import Undecodable, decode, upright
 from capture.findings import Finding
+from capture.likeness import perceptual_hash
 from capture.raster import Raster, fingerprint
 from capture.scan import Format, Page, Scan
-from conformity.checks import inspect_raster
+from conformity.baseline import Baseline
+from conformity.checks import Inspection, inspect_raster
 from conformity.limits import Limits
 from ocr.engines import ReaderOptions, prepare_copy, warm_engine, write_copy
 from ocr.reading import read_page
@@ -80,6 +83,8 @@ class JudgedPage:
     """Pixels of the reading copy per pixel of the page."""
     shown: bool
     """Whether the page could be shown at all: decoded, or drawn by the renderer."""
+    seen: dict[str, Any]
+    """What a batch needs to know of the page, as plain JSON: `note_seen`."""
 
 
 def examine_file(path: Path, caps: Caps, name: str) -> Scan:
@@ -88,7 +93,7 @@ def examine_file(path: Path, caps: Caps, name: str) -> Scan:
     return examine(path, caps, name)
 
 
-def judge_pixels(source: PageSource, mixed: bool, limits: Limits, options: ReaderOptions, copies: Copies) -> JudgedPage:
+def judge_pixels(source: PageSource, mixed: bool, limits: Limits, baseline: Baseline, options: ReaderOptions, copies: Copies) -> JudgedPage:
     """Decode one page once: its raster's hash, what its pixels betray, the copy for reading and the small images for the screens.
 
     A `mixed` page shows more than its one image, so that image's raster would not be the page's: it has none, and is drawn.
@@ -103,10 +108,23 @@ def judge_pixels(source: PageSource, mixed: bool, limits: Limits, options: Reade
     if raster is None:
         drawn = render_page(source.original, page.index) if source.format is Format.PDF else None
         scale = make_copies(drawn, options, copies) if drawn is not None else 1.0
-        return JudgedPage(page, None, trouble, scale, drawn is not None)
-    findings = inspect_raster(raster, page, limits).findings
-    scale = make_copies(upright(raster), options, copies)
-    return JudgedPage(page, fingerprint(raster), tuple(findings), scale, True)
+        return JudgedPage(page, None, trouble, scale, drawn is not None, {})
+    inspection = inspect_raster(raster, page, limits, baseline)
+    shown = upright(raster)
+    scale = make_copies(shown, options, copies)
+    return JudgedPage(page, fingerprint(raster), inspection.findings, scale, True, note_seen(inspection, shown))
+
+
+def note_seen(inspection: Inspection, shown: Pixels) -> dict[str, Any]:
+    """Blankness, codes, patch, likeness and the scanner's signature; `shown` is the page upright, grey or BGR."""
+    grey = shown if shown.ndim == 2 else np.ascontiguousarray(shown[..., 1])
+    return {
+        "blank": any(found.code == "blank-page" for found in inspection.findings),
+        "codes": [code.as_json() for code in read_codes(grey)],
+        "patch": patch_code(grey),
+        "likeness": f"{perceptual_hash(grey):016x}",
+        "signature": inspection.signature.as_json() if inspection.signature else None,
+    }
 
 
 def make_copies(image: Pixels, options: ReaderOptions, copies: Copies) -> float:
@@ -219,6 +237,8 @@ class Plan:
     metadata: Metadata
     view_allowed: bool
     """A person decided to go on with the original kept: where the pixels cannot enter a PDF/A, a view may, with the native file inside."""
+    native: bool = False
+    """The file itself is the original: it travels inside in any case, and what is shown is a view of it."""
 
 
 def seal_and_prove(plan: Plan, sealed: Path, keys: Keys) -> Proved:
@@ -245,6 +265,9 @@ def seal_and_prove(plan: Plan, sealed: Path, keys: Keys) -> Proved:
 
 def _compose(plan: Plan, draft: Path) -> None:
     data = plan.data.read_bytes()
+    if plan.native:
+        _compose_view(plan, draft, data)
+        return
     try:
         if not all(plan.rasters):
             raise CannotArchive("page dessinée, non scannée", "drawn page, not scanned")

@@ -6,13 +6,16 @@ import threading
 import time
 from collections.abc import Callable
 from functools import partial
+from uuid import uuid4
 
 from capture.watch import Hint
+from config.options import recipe_of
+from station.batches import end_quiet_batch
 from station.jobs import Engine
 from station.pipeline import Pipeline
 from station.problems import problem_of
 from station.reception import Reception
-from station.records import documents
+from station.records import batches, documents
 from station.records.documents import DEAD_AFTER
 from station.slots import is_held
 from station.tidy import empty_processed
@@ -23,6 +26,7 @@ BEAT_SECONDS = 2.0
 SWEEP_SECONDS = 0.3
 TIDY_SECONDS = 60.0
 RECALL_SECONDS = 20.0
+BATCH_SECONDS = 1.0
 
 
 class Running:
@@ -57,6 +61,7 @@ class Running:
                 if reception.folder.is_relative_to(self._workstation.home):
                     # Only our own: a share that is not mounted must not look like an empty folder.
                     reception.folder.mkdir(parents=True, exist_ok=True)
+            self._spawn("batches", self._end_quiet_batches, BATCH_SECONDS, self._stopping.wait)
             self._hint = Hint([reception.folder for reception in self._receptions])
             self._spawn("reception", self._receive, self._workstation.settings.intake.poll_seconds, self._hint.wait)
 
@@ -104,6 +109,17 @@ class Running:
             self._told_look = time.monotonic()
             with self._workstation.database.writing() as session:
                 documents.note_look(session, self._executor, self._workstation.clock(), taken=bool(taken))
+
+    def _end_quiet_batches(self) -> None:
+        """Folder batches into which nothing came for their station's delay are ended."""
+        for station in self._workstation.settings.stations:
+            now = self._workstation.clock()
+            with self._workstation.database.reading() as session:
+                quiet = [batch.id for batch in batches.quiet_batches(session, station.name, now, station.batch_seconds)]
+            for batch_id in quiet:
+                with self._workstation.database.writing() as session:
+                    end_quiet_batch(session, batch_id, recipe_of(station), now, lambda: uuid4().hex)
+                self._due.set()
 
     def _sweep(self) -> None:
         self._due.clear()

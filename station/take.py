@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from config.settings import Station
 from station.problems import PROBLEMS
 from station.reception import take_path
 from station.records import documents
+from station.records.batches import links_of
 from station.records.intake import Received
 from station.records.tables import Document, State
 from station.slots import hold_slot, is_held
@@ -23,7 +24,15 @@ from station.workstation import Workstation
 ALIVE = timedelta(seconds=8)
 POLL_SECONDS = 0.1
 ASK_SECONDS = 2.0
-OUTCOMES = {State.SEALED: "archived", State.HELD: "held", State.FAILED: "failed", State.SET_ASIDE: "held"}
+OUTCOMES = {
+    State.SEALED: "archived",
+    State.HELD: "held",
+    State.FAILED: "failed",
+    State.SET_ASIDE: "held",
+    State.ERASED: "held",
+    State.WAITING: "waiting",
+}
+WORST = ("archived", "waiting", "held", "failed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +42,14 @@ class TakeResult:
     file: str
     document: str | None
     state: str
-    """archived, held, failed or duplicate."""
+    """archived, held, failed, duplicate, or waiting where it joined a batch that is open at the desk."""
     sealed: str | None
     """Path of the sealed PDF/A-3."""
     findings: tuple[Finding, ...]
     message: str
     language: str
+    parts: tuple["TakeResult", ...] = ()
+    """Where separation made several documents of the file: each of them."""
 
     def as_json(self) -> dict[str, Any]:
         """One line of `take --json`."""
@@ -48,6 +59,7 @@ class TakeResult:
             "state": self.state,
             "sealed": self.sealed,
             "findings": [finding_json(f, self.language) for f in self.findings],
+            **({"documents": [part.as_json() for part in self.parts]} if self.parts else {}),
         }
 
 
@@ -121,8 +133,26 @@ def _wait(workstation: Workstation, file: Path, received: Received, hands: Hands
             document = documents.get_document(session, received.document_id)
             if received.duplicate or document.state in OUTCOMES or document.try_at is not None:
                 return _result(workstation, file, document, received.duplicate)
+            if document.state == State.REPLACED:
+                newer = [
+                    documents.get_document(session, link.newer_id)
+                    for link in links_of(session, document.id)
+                    if link.older_id == document.id
+                ]
+                if all(each.state in OUTCOMES or each.try_at is not None for each in newer):
+                    return _parted(workstation, file, document, newer)
         hands.ensure()
         time.sleep(POLL_SECONDS)
+
+
+def _parted(workstation: Workstation, file: Path, document: Document, newer: Sequence[Document]) -> TakeResult:
+    """A file that became several documents is as well as the worst of them."""
+    whole = _result(workstation, file, document, False)
+    parts = tuple(_result(workstation, file, each, False) for each in newer)
+    state = max((part.state for part in parts), key=WORST.index, default="held")
+    sealed = parts[0].sealed if len(parts) == 1 else None
+    words = "\n".join(f"{part.state}: {part.sealed or part.message}" for part in parts)
+    return replace(whole, state=state, sealed=sealed, message=words, parts=parts)
 
 
 def _result(workstation: Workstation, file: Path, document: Document, duplicate: bool) -> TakeResult:

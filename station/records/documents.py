@@ -18,6 +18,7 @@ from station.records.tables import (
     Document,
     FieldRow,
     FindingRow,
+    Link,
     Original,
     PageRow,
     Reading,
@@ -43,6 +44,12 @@ def get_document(session: Session, document_id: str) -> Document:
     return document
 
 
+def arrivals_of(session: Session, document: Document) -> list[Arrival]:
+    """The files in which its pages lie, as they came, and the times they came again; oldest first."""
+    files = {page.sha256 for page in document.current_pages} or {arrival.sha256 for arrival in document.arrivals}
+    return list(session.scalars(sa.select(Arrival).where(Arrival.sha256.in_(files)).order_by(Arrival.id)))
+
+
 def move_document(document: Document, state: State, at: datetime) -> None:
     """Raises WrongMove where `tables.MOVES` has no such move; standing still is none."""
     if state != document.state:
@@ -51,6 +58,20 @@ def move_document(document: Document, state: State, at: datetime) -> None:
         document.state = state
     document.changed_at = at
     document.revision += 1
+
+
+def touch(document: Document, at: datetime) -> None:
+    """Something about it changed that its state does not tell: the screens look again."""
+    document.changed_at = at
+    document.revision += 1
+
+
+def send_back(document: Document, at: datetime) -> None:
+    """To be worked again from the start, as a new attempt."""
+    move_document(document, State.RECEIVED, at)
+    document.attempt += 1
+    document.tries = 0
+    document.problem = document.problem_detail = document.try_at = None
 
 
 def due_documents(session: Session, now: datetime) -> list[Document]:
@@ -133,6 +154,8 @@ def late_documents(session: Session, now: datetime) -> list[Document]:
 def replace_findings(session: Session, document_id: str, findings: Iterable[Finding]) -> None:
     session.execute(sa.delete(FindingRow).where(FindingRow.document_id == document_id))
     session.add_all(FindingRow(document_id=document_id, **asdict(finding)) for finding in findings)
+    session.flush()
+    session.expire(get_document(session, document_id), ["findings"])
 
 
 def drop_findings(session: Session, document_id: str, codes: Sequence[str]) -> None:
@@ -156,13 +179,20 @@ class PageFact:
     sha256: str
     coding: Mapping[str, Any]
     raster: str | None
+    seen: Mapping[str, Any] | None = None
 
 
 def replace_pages(session: Session, document_id: str, pages: Sequence[PageFact]) -> None:
+    """Its current pages; those that a new scan replaced stay."""
     session.execute(sa.delete(PageRow).where(PageRow.document_id == document_id, PageRow.superseded == 0))
     session.add_all(
-        PageRow(document_id=document_id, number=p.number, sha256=p.sha256, coding=dict(p.coding), raster=p.raster) for p in pages
+        PageRow(
+            document_id=document_id, number=p.number, sha256=p.sha256, coding=dict(p.coding), raster=p.raster, seen=p.seen and dict(p.seen)
+        )
+        for p in pages
     )
+    session.flush()
+    session.expire(get_document(session, document_id), ["pages"])
 
 
 def replace_fields(session: Session, document_id: str, rows: Iterable[FieldRow]) -> None:
@@ -293,7 +323,7 @@ def to_empty(session: Session, before: datetime) -> list[Arrival]:
             sa.select(Arrival)
             .join(Document)
             .where(
-                Document.state == State.SEALED,
+                _safely_kept(),
                 Arrival.arrived_at < before,
                 Arrival.moved_to.is_not(None),
                 Arrival.moved_to != "",
@@ -305,6 +335,19 @@ def to_empty(session: Session, before: datetime) -> list[Arrival]:
             .limit(200)
         )
     )
+
+
+def _safely_kept() -> sa.ColumnElement[bool]:
+    """Sealed, or replaced by documents of which each is sealed or replaced in its turn."""
+    newer = sa.orm.aliased(Document)
+    unfinished = (
+        sa.select(Link.id)
+        .join(newer, newer.id == Link.newer_id)
+        .where(Link.older_id == Document.id, newer.state.not_in((State.SEALED, State.REPLACED)))
+        .exists()
+    )
+    followed = sa.select(Link.id).where(Link.older_id == Document.id).exists()
+    return sa.or_(Document.state == State.SEALED, sa.and_(Document.state == State.REPLACED, followed, ~unfinished))
 
 
 DAMAGED = "vault-damaged"

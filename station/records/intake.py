@@ -9,8 +9,9 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from sealing.ledger import Actor, ActorKind, Event
+from station.records.batches import join_batch, pending_redo
 from station.records.ledger import append_event
-from station.records.tables import Arrival, Batch, Document, Original, Sighting, State
+from station.records.tables import Arrival, Document, Original, Sighting, State
 
 SYSTEM = Actor("system", ActorKind.SYSTEM)
 
@@ -34,6 +35,8 @@ class Incoming:
     """Identifier for a new document; unused where the bytes were here before."""
     clock: str = "system"
     ours_to_move: bool = True
+    batch_delay: float = 0.0
+    """Seconds for which the file's batch waits for followers; 0: it stands alone unless a batch is open."""
     source: str = "paper"
     """Nature of what was captured, as the station is set (`conformity.sources.Source`)."""
     supplier: str | None = None
@@ -65,7 +68,10 @@ def receive(session: Session, incoming: Incoming) -> Received:
     if known is not None and known.moved_to is None:
         return Received(known.id, known.document_id, known.duplicate, again=True)
     document_id = session.scalar(
-        sa.select(Arrival.document_id).where(Arrival.sha256 == incoming.sha256, Arrival.duplicate.is_(False)).limit(1)
+        sa.select(Arrival.document_id)
+        .join(Document)
+        .where(Arrival.sha256 == incoming.sha256, Arrival.duplicate.is_(False), Document.state != State.ERASED)
+        .limit(1)
     )
     duplicate = document_id is not None
     if document_id is None:
@@ -140,14 +146,12 @@ def _newest_visit(session: Session, station: str, name: str, seen: Seen) -> Arri
 def _new_document(session: Session, incoming: Incoming) -> str:
     if session.get(Original, incoming.sha256) is None:
         session.add(Original(sha256=incoming.sha256, size=incoming.size, kept_at=incoming.at))
-    # A lone file is a batch of one, closed at once.
-    session.add(Batch(id=incoming.document_id, station=incoming.station, opened_at=incoming.at, closed_at=incoming.at))
-    session.flush()
+    batch = join_batch(session, incoming.station, incoming.document_id, incoming.at, incoming.batch_delay)
     session.add(
         Document(
             id=incoming.document_id,
             entity=incoming.entity,
-            batch_id=incoming.document_id,
+            batch_id=batch.id,
             station=incoming.station,
             operator=incoming.operator,
             document_type=incoming.document_type,
@@ -160,6 +164,8 @@ def _new_document(session: Session, incoming: Incoming) -> str:
         )
     )
     session.flush()
+    if (redo := pending_redo(session, incoming.station)) is not None:
+        redo.carrier_id = incoming.document_id
     return incoming.document_id
 
 

@@ -52,17 +52,17 @@ MOVES: dict[State, frozenset[State]] = {
     State.RECEIVED: frozenset({State.JUDGED, State.HELD, State.FAILED, State.DUPLICATE, State.WAITING, State.REPLACED, State.SET_ASIDE}),
     State.WAITING: frozenset({State.RECEIVED, State.HELD, State.REPLACED, State.SET_ASIDE}),
     State.JUDGED: frozenset({State.READ, State.HELD, State.FAILED, State.RECEIVED}),
-    State.HELD: frozenset({State.RECEIVED, State.SET_ASIDE, State.REPLACED}),
+    State.HELD: frozenset({State.RECEIVED, State.SET_ASIDE, State.REPLACED, State.SEALED}),
     State.READ: frozenset({State.SEALED, State.HELD, State.FAILED, State.RECEIVED}),
     State.FAILED: frozenset({State.RECEIVED, State.SET_ASIDE, State.SEALED}),
     State.SEALED: frozenset({State.RECEIVED, State.REPLACED, State.SET_ASIDE}),
     State.DUPLICATE: frozenset(),
-    State.REPLACED: frozenset(),
-    State.SET_ASIDE: frozenset({State.RECEIVED, State.ERASED}),
+    State.REPLACED: frozenset({State.ERASED}),
+    State.SET_ASIDE: frozenset({State.RECEIVED, State.ERASED, State.SEALED}),
     State.ERASED: frozenset(),
 }
 """A decision sends a held or failed document back to `received`, and so does a passing trouble: it is worked again from the start.
-A correction sends a sealed one there for a further version."""
+A correction sends a sealed one there for a further version; given up, or taken back out of those set aside, it is sealed as it was."""
 
 OPEN_STATES = frozenset({State.RECEIVED, State.JUDGED, State.READ})
 """States in which a worker has something to do."""
@@ -114,7 +114,7 @@ class Batch(Base):
     opened_at: Mapped[datetime]
     touched_at: Mapped[datetime | None]
     """Newest arrival."""
-    ended_at: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None] = mapped_column(index=True)
     """Nothing joins it any more; it closes once all its files are judged."""
     closed_at: Mapped[datetime | None]
     """Its documents are formed."""
@@ -126,15 +126,17 @@ class Batch(Base):
     """Label of the box in which the paper lies."""
     recipe: Mapped[dict[str, Any] | None]
     """How its sheets are separated into documents (`capture.separate.Recipe` as JSON); None: as the station is set."""
-    plans: Mapped[list[Any] | None]
-    """Plans made by hand, newest last (`capture.separate.Plan` as JSON); undo takes the last away."""
+    edits: Mapped[list[Any] | None]
+    """What a person changed in the proposed documents, in order (`station.batches.Edit` as JSON); undo takes the last away."""
+    findings: Mapped[list[Any] | None]
+    """What did not add up when it was closed (`capture.findings.Finding` as JSON); None until then."""
 
 
 class Document(Base):
     __tablename__ = "document"
     id: Mapped[str] = mapped_column(sa.String(32), primary_key=True)
     entity: Mapped[str] = mapped_column(sa.String(60))
-    batch_id: Mapped[str] = mapped_column(sa.ForeignKey("batch.id"))
+    batch_id: Mapped[str] = mapped_column(sa.ForeignKey("batch.id"), index=True)
     station: Mapped[str] = mapped_column(sa.String(40))
     operator: Mapped[str] = mapped_column(sa.String(80))
     document_type: Mapped[str] = mapped_column(sa.String(20))
@@ -178,6 +180,12 @@ class Document(Base):
     readings: Mapped[list["Reading"]] = relationship(back_populates="document", order_by="Reading.version")
     decisions: Mapped[list["Decision"]] = relationship(back_populates="document", order_by="Decision.id")
     tolerance: Mapped["Tolerance | None"] = relationship()
+    batch: Mapped[Batch] = relationship()
+
+    @property
+    def current_pages(self) -> list["PageRow"]:
+        """Its pages in order, without those that a new scan replaced."""
+        return [page for page in self.pages if not page.superseded]
 
 
 class Arrival(Base):
@@ -220,7 +228,7 @@ class PageRow(Base):
     raster: Mapped[str | None] = mapped_column(sa.String(64))
     """Canonical raster v1, hexadecimal SHA-256; None where the page does not decode."""
     seen: Mapped[dict[str, Any] | None]
-    """What one look at its pixels gave beside the findings (`station.pixels.Seen` as JSON): codes, blankness, likeness, signature of the scanner."""
+    """What one look at its pixels gave beside the findings (`station.pixels.note_seen`): codes, blankness, likeness, signature."""
     document: Mapped[Document] = relationship(back_populates="pages")
 
 
@@ -332,12 +340,35 @@ class Decision(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     document_id: Mapped[str] = mapped_column(sa.ForeignKey("document.id"), index=True)
     choice: Mapped[str] = mapped_column(sa.String(20))
-    """treat (worked, the paper stays the original), rescan (set aside, a new scan is expected), retry, redo (one page scanned anew), correct,
-    confidential, not-invoice…"""
+    """treat (worked, the paper stays the original), rescan (set aside, a new scan is expected), retry, redo (a page scanned anew),
+    correct, confidential, not-invoice…"""
     reason: Mapped[str] = mapped_column(sa.Text)
     actor: Mapped[str] = mapped_column(sa.String(32))
     decided_at: Mapped[datetime]
+    was: Mapped[State | None]
+    """Where the document stood."""
+    detail: Mapped[dict[str, Any] | None]
+    """Of a correction: what was changed, from and to; and what the sealed version consisted of, for the correction may be given up."""
     document: Mapped[Document] = relationship(back_populates="decisions")
+
+
+class Erasure(Base):
+    """A document without retention duty that one person asked to erase; nothing goes before another confirms it."""
+
+    __tablename__ = "erasure"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    document_id: Mapped[str] = mapped_column(sa.ForeignKey("document.id"), index=True)
+    reason: Mapped[str | None] = mapped_column(sa.Text)
+    """None once carried out: the certificate tells it."""
+    asked_by: Mapped[str] = mapped_column(sa.String(32))
+    asked_at: Mapped[datetime]
+    confirmed_by: Mapped[str | None] = mapped_column(sa.String(32))
+    confirmed_at: Mapped[datetime | None]
+    """From now on files may be gone; whoever comes by finishes what is left."""
+    certificate: Mapped[str | None] = mapped_column(sa.String(64))
+    """SHA-256 of the certificate's file, hexadecimal."""
+    done_at: Mapped[datetime | None]
+    """Carried out, or taken back."""
 
 
 class Tolerance(Base):
@@ -360,6 +391,29 @@ class Tolerance(Base):
     revoked_at: Mapped[datetime | None]
     revoked_by: Mapped[str | None] = mapped_column(sa.String(32))
     revoked_reason: Mapped[str | None] = mapped_column(sa.Text)
+
+
+class PassportRow(Base):
+    """What one scanned target said of a station's scanner; the ledger holds the hash of its body."""
+
+    __tablename__ = "passport"
+    __table_args__ = (sa.UniqueConstraint("document_id", "target"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    entity: Mapped[str] = mapped_column(sa.String(60))
+    station: Mapped[str] = mapped_column(sa.String(40), index=True)
+    device: Mapped[str] = mapped_column(sa.String(120))
+    """The scanner as it calls itself; empty where nobody said."""
+    target: Mapped[str] = mapped_column(sa.String(60))
+    """Name of the printed target."""
+    made_at: Mapped[datetime]
+    outcome: Mapped[str] = mapped_column(sa.String(10))
+    """ok, warn or fail."""
+    body: Mapped[dict[str, Any]]
+    """`conformity.passport.Passport` as JSON."""
+    document_id: Mapped[str] = mapped_column(sa.ForeignKey("document.id"), index=True)
+    """The scan of the target."""
+    record_id: Mapped[str | None] = mapped_column(sa.ForeignKey("document.id"))
+    """The sealed record of this passport, once it has one."""
 
 
 class Person(Base):

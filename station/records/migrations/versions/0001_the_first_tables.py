@@ -28,9 +28,13 @@ def upgrade() -> None:
         sa.Column("arrival_date", sa.String(length=10), nullable=True),
         sa.Column("box", sa.String(length=40), nullable=True),
         sa.Column("recipe", sa.JSON(), nullable=True),
-        sa.Column("plans", sa.JSON(), nullable=True),
+        sa.Column("edits", sa.JSON(), nullable=True),
+        sa.Column("findings", sa.JSON(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_batch")),
     )
+    with op.batch_alter_table("batch", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_batch_ended_at"), ["ended_at"], unique=False)
+
     op.create_table(
         "ledger",
         sa.Column("entity", sa.String(length=60), nullable=False),
@@ -157,6 +161,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_document")),
     )
     with op.batch_alter_table("document", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_document_batch_id"), ["batch_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_document_changed_at"), ["changed_at"], unique=False)
         batch_op.create_index(batch_op.f("ix_document_state"), ["state"], unique=False)
 
@@ -211,11 +216,49 @@ def upgrade() -> None:
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("actor", sa.String(length=32), nullable=False),
         sa.Column("decided_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column(
+            "was",
+            sa.Enum(
+                "received",
+                "judged",
+                "held",
+                "read",
+                "sealed",
+                "failed",
+                "duplicate",
+                "set aside",
+                "waiting",
+                "replaced",
+                "erased",
+                name="state",
+                native_enum=False,
+                length=20,
+            ),
+            nullable=True,
+        ),
+        sa.Column("detail", sa.JSON(), nullable=True),
         sa.ForeignKeyConstraint(["document_id"], ["document.id"], name=op.f("fk_decision_document_id_document")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_decision")),
     )
     with op.batch_alter_table("decision", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_decision_document_id"), ["document_id"], unique=False)
+
+    op.create_table(
+        "erasure",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("document_id", sa.String(length=32), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("asked_by", sa.String(length=32), nullable=False),
+        sa.Column("asked_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("confirmed_by", sa.String(length=32), nullable=True),
+        sa.Column("confirmed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("certificate", sa.String(length=64), nullable=True),
+        sa.Column("done_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(["document_id"], ["document.id"], name=op.f("fk_erasure_document_id_document")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_erasure")),
+    )
+    with op.batch_alter_table("erasure", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_erasure_document_id"), ["document_id"], unique=False)
 
     op.create_table(
         "field",

@@ -1,0 +1,409 @@
+"""How what was fed becomes documents: a batch is opened, proposed, corrected by a person, ended; pages are scanned anew in place.
+
+Nothing that was taken in disappears: a stack whose pages went to several documents stays as « remplacé », sheets that belong to none are
+named in the ledger, and the files lie in the vault as they came.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import date, datetime
+from typing import Any, TypeAlias
+
+from sqlalchemy.orm import Session
+
+from capture import codes
+from capture.findings import Finding
+from capture.separate import Kind, Part, Plan, Recipe, Sheet, merge_with_previous, move_page, separate, set_apart, split_before
+from capture.slips import BatchSlip, BoxLabel
+from sealing.ledger import Actor, ActorKind, Event
+from station.records import batches, documents
+from station.records.intake import SYSTEM
+from station.records.ledger import append_event
+from station.records.tables import Batch, Document, PageRow, Person, Redo, State
+from station.sheets import page_fact
+from station.stored import rasters_hash
+from workflow.completeness import Count, check_batch
+
+NewId: TypeAlias = Callable[[], str]
+Edit: TypeAlias = dict[str, Any]
+"""{"do": "split", "key"}, {"do": "merge", "index"}, {"do": "move", "key", "to", "at"} or {"do": "apart", "key"}."""
+
+
+class BatchOpen(Exception):
+    """The station already has an open batch; the text is its id."""
+
+
+class BatchEnded(Exception):
+    """The batch is ended; what is wrong in its documents is corrected one by one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What is known of a batch before its first sheet."""
+
+    expected_sheets: int | None = None
+    arrival_date: date | None = None
+    box: str | None = None
+    recipe: Recipe | None = None
+    """None: as the station is set."""
+
+
+# --- at the desk ---
+
+
+def begin_batch(session: Session, station: str, entity: str, batch_id: str, person: Person, opening: Opening, at: datetime) -> Batch:
+    """Open a batch at the desk; every file of the station joins it until it is ended. Raises BatchOpen."""
+    known = batches.open_batch_at(session, station)
+    if known is not None:
+        raise BatchOpen(known.id)
+    arrived = opening.arrival_date.isoformat() if opening.arrival_date else None
+    batch = Batch(
+        id=batch_id,
+        station=station,
+        kind="desk",
+        opened_by=person.pseudonym,
+        opened_at=at,
+        expected_sheets=opening.expected_sheets,
+        arrival_date=arrived,
+        box=opening.box,
+        recipe=asdict(opening.recipe) if opening.recipe else None,
+    )
+    session.add(batch)
+    session.flush()
+    payload = {"station": station, "expected_sheets": opening.expected_sheets, "arrival_date": arrived, "box": opening.box}
+    append_event(session, Event(entity, "batch opened", {"batch": batch_id}, _actor(person), at, "system", payload))
+    return batch
+
+
+def edit_batch(session: Session, batch: Batch, recipe: Recipe, edit: Edit) -> Plan:
+    """Correct the proposed documents of an open batch; the plan as it then is. Raises BatchEnded, ValueError where the edit is none."""
+    if batch.ended_at is not None:
+        raise BatchEnded(batch.id)
+    plan = _edited(propose_plan(session, batch, recipe), edit)
+    batch.edits = [*(batch.edits or []), edit]
+    return plan
+
+
+def undo_edit(batch: Batch) -> None:
+    """Take the last correction back; harmless where there is none. Raises BatchEnded."""
+    if batch.ended_at is not None:
+        raise BatchEnded(batch.id)
+    batch.edits = (batch.edits or [])[:-1] or None
+
+
+def end_batch(session: Session, batch: Batch, recipe: Recipe, person: Person | None, at: datetime, new_id: NewId) -> bool:
+    """Nothing joins it any more; its documents are formed at once if all its files are judged, else as soon as they are.
+
+    Returns whether they are. `person` is None where the batch fell quiet. Raises BatchEnded.
+    """
+    if batch.ended_at is not None:
+        raise BatchEnded(batch.id)
+    batch.ended_at = at
+    session.flush()
+    fed = batches.stacks_in(session, batch.id)
+    if fed:
+        payload = {"station": batch.station, "files": len(fed), "expected_sheets": batch.expected_sheets, "edits": len(batch.edits or [])}
+        actor = _actor(person) if person else SYSTEM
+        append_event(session, Event(fed[0].entity, "batch ended", {"batch": batch.id}, actor, at, "system", payload))
+    return form_when_ready(session, batch, recipe, at, new_id) is not None
+
+
+def end_quiet_batch(session: Session, batch_id: str, recipe: Recipe, at: datetime, new_id: NewId) -> None:
+    """End a batch into which nothing came any more, unless another hand did so meanwhile."""
+    batch = session.get(Batch, batch_id)
+    if batch is not None and batch.ended_at is None:
+        end_batch(session, batch, recipe, None, at, new_id)
+
+
+def ask_redo(session: Session, document: Document, page: int, reason: str, person: Person, at: datetime) -> Redo:
+    """The next file of the document's station takes the place of this page; both are kept.
+
+    Raises ValueError where there is no such page or no reason, documents.WrongMove where the document is being worked.
+    """
+    if not reason.strip():
+        raise ValueError("a page scanned anew needs its reason")
+    if page not in {row.number for row in document.current_pages}:
+        raise ValueError(f"no page {page}")
+    if document.state not in REDOABLE:
+        raise documents.WrongMove(f"{document.state}: redo")
+    waiting = batches.pending_redo(session, document.station)
+    if waiting is not None:
+        waiting.done_at = at
+    redo = Redo(station=document.station, document_id=document.id, page=page, reason=reason.strip(), actor=person.pseudonym, asked_at=at)
+    session.add(redo)
+    documents.touch(document, at)
+    return redo
+
+
+def drop_redo(session: Session, station: str, at: datetime) -> None:
+    """The next file of the station stands for itself again."""
+    waiting = batches.pending_redo(session, station)
+    if waiting is not None:
+        waiting.done_at = at
+
+
+REDOABLE = frozenset({State.WAITING, State.HELD, State.FAILED, State.SEALED})
+"""Where a page may be scanned anew: of a sealed document this makes a further version."""
+
+
+# --- after judging ---
+
+
+def settle_judged(session: Session, document: Document, recipe: Recipe, at: datetime, new_id: NewId) -> bool:
+    """Where a judged document belongs: to the page it was scanned for, to its open batch, or on its own way. True in the last case."""
+    if _carry_page(session, document, at):
+        return False
+    batch = document.batch
+    if batch.closed_at is not None:
+        return True
+    if not document.current_pages:
+        # It cannot be told apart into sheets: it is held by itself, and must not keep its batch waiting.
+        form_when_ready(session, batch, recipe, at, new_id)
+        return True
+    if batch.ended_at is not None:
+        kept = form_when_ready(session, batch, recipe, at, new_id, current=document)
+        if kept is not None:
+            return document.id in kept
+    documents.move_document(document, State.WAITING, at)
+    return False
+
+
+def form_when_ready(
+    session: Session, batch: Batch, recipe: Recipe, at: datetime, new_id: NewId, current: Document | None = None
+) -> frozenset[str] | None:
+    """Form the documents of an ended batch once none of its files is still to be judged; ids of the stacks that stay whole.
+
+    None where the batch must wait. `current` is being noted just now and goes on by itself if it stays whole.
+    """
+    if batch.ended_at is None or batch.closed_at is not None:
+        return None
+    fed = batches.stacks_in(session, batch.id)
+    if any(d.state == State.RECEIVED and (current is None or d.id != current.id) for d in fed):
+        return None
+    stacks = [d for d in fed if d.state == State.WAITING or (current is not None and d.id == current.id)]
+    plan, rows = _plan_of(stacks, batch, recipe)
+    _heed_slips(batch, plan)
+    batch.closed_at = at
+    _note_closed(session, batch, stacks, check_plan(batch, plan, rows), at)
+    whole = [d for d in stacks if not _separable(d)]
+    kept = {d.id for d in whole}
+    for index, part in enumerate(plan.documents, 1):
+        pages = [rows[key] for key in part.keys]
+        owner = _whole_stack(pages, stacks)
+        if owner is not None:
+            kept.add(owner.id)
+            _name_part(owner, part)
+        else:
+            _form_document(session, pages, part, new_id(), index, at)
+    for stack in stacks:
+        if stack.id not in kept:
+            _replace_stack(session, stack, plan, at)
+        elif current is None or stack.id != current.id:
+            documents.send_back(stack, at)
+    return frozenset(kept)
+
+
+def propose_plan(session: Session, batch: Batch, recipe: Recipe) -> Plan:
+    """The documents that the batch would become if it ended now, corrections included."""
+    stacks = batches.stacks_in(session, batch.id, State.WAITING)
+    return _plan_of(stacks, batch, recipe)[0]
+
+
+def check_sheets(session: Session, batch: Batch, recipe: Recipe) -> tuple[Finding, ...]:
+    """What does not add up in a batch as it stands: counted sheets, repeated pages, odd lengths (clause I-1)."""
+    plan, rows = _plan_of(batches.stacks_in(session, batch.id, State.WAITING), batch, recipe)
+    return check_plan(batch, plan, rows)
+
+
+def check_plan(batch: Batch, plan: Plan, rows: Mapping[str, PageRow]) -> tuple[Finding, ...]:
+    """The same, of a plan; sheets set apart are not counted."""
+    keys = [key for part in plan.documents for key in part.keys]
+    facts = [page_fact(rows[key], number) for number, key in enumerate(keys, 1)]
+    return check_batch(facts, Count(batch.expected_sheets))
+
+
+def recipe_in_force(batch: Batch, recipe: Recipe) -> Recipe:
+    """The batch's own, or its station's."""
+    if batch.recipe is None:
+        return recipe
+    return Recipe(**{**batch.recipe, "kind": Kind(batch.recipe["kind"])})
+
+
+def page_key(page: PageRow) -> str:
+    """Names a sheet for good, wherever it goes: its file, and its place in it."""
+    return f"{page.sha256}:{page.coding['index']}"
+
+
+def sheet_of(page: PageRow) -> Sheet:
+    """A judged page as separation sees it."""
+    seen = page.seen or {}
+    found = tuple(codes.from_json(each) for each in seen.get("codes", ()))
+    return Sheet(page_key(page), page.sha256, page.number, bool(seen.get("blank")), found, seen.get("patch"))
+
+
+def _plan_of(stacks: Sequence[Document], batch: Batch, recipe: Recipe) -> tuple[Plan, dict[str, PageRow]]:
+    rows = {page_key(page): page for stack in stacks if _separable(stack) for page in stack.current_pages}
+    plan = separate([sheet_of(page) for page in rows.values()], recipe_in_force(batch, recipe))
+    for edit in batch.edits or ():
+        try:
+            plan = _edited(plan, edit)
+        except ValueError:
+            # The page it was about was scanned anew meanwhile: the others stand.
+            continue
+    return plan, rows
+
+
+def _note_closed(session: Session, batch: Batch, stacks: Sequence[Document], found: Sequence[Finding], at: datetime) -> None:
+    """What did not add up stays with the batch; a lone file is told nothing of sheets that nobody counted."""
+    batch.findings = [asdict(each) for each in found]
+    if batch.kind == "file" and not found:
+        return
+    payload = {
+        "files": len(stacks),
+        "expected_sheets": batch.expected_sheets,
+        "arrival_date": batch.arrival_date,
+        "box": batch.box,
+        "findings": [{"code": f.code, "page": f.page, "measured": f.measured, "limit": f.limit} for f in found],
+    }
+    entity = stacks[0].entity if stacks else None
+    if entity is not None:
+        append_event(session, Event(entity, "batch closed", {"batch": batch.id}, SYSTEM, at, "system", payload))
+
+
+def _separable(stack: Document) -> bool:
+    """An electronic file is one document by nature, and what is cut out of it would no longer be it."""
+    return not any(found.code in ("electronic-document", "signed-document") for found in stack.findings)
+
+
+def _edited(plan: Plan, edit: Edit) -> Plan:
+    match edit:
+        case {"do": "split", "key": str(key)}:
+            return split_before(plan, key)
+        case {"do": "merge", "index": int(index)}:
+            return merge_with_previous(plan, index)
+        case {"do": "move", "key": str(key), "to": int(to), "at": int(position)}:
+            return move_page(plan, key, to, position)
+        case {"do": "apart", "key": str(key)}:
+            return set_apart(plan, key)
+    raise ValueError(f"no such edit: {edit}")
+
+
+def _heed_slips(batch: Batch, plan: Plan) -> None:
+    """What printed sheets say counts where nobody said otherwise."""
+    for apart in plan.apart:
+        match apart.slip:
+            case BatchSlip() as slip:
+                batch.expected_sheets = batch.expected_sheets or slip.sheets
+                batch.arrival_date = batch.arrival_date or slip.arrived.isoformat()
+            case BoxLabel() as label:
+                batch.box = batch.box or label.box
+
+
+def _whole_stack(pages: Sequence[PageRow], stacks: Sequence[Document]) -> Document | None:
+    """The stack whose pages these are, all of them and in its order."""
+    owner = next(stack for stack in stacks if stack.id == pages[0].document_id)
+    return owner if [page.id for page in owner.current_pages] == [page.id for page in pages] else None
+
+
+def _name_part(document: Document, part: Part) -> None:
+    document.document_type = part.document_type or document.document_type
+    document.formed = True
+
+
+def _form_document(session: Session, pages: Sequence[PageRow], part: Part, document_id: str, index: int, at: datetime) -> Document:
+    """A document of its own out of judged pages; they are looked at again under it, and the stack keeps its rows."""
+    sources = list({page.document_id: page.document for page in pages}.values())
+    first = sources[0]
+    document = Document(
+        id=document_id,
+        entity=first.entity,
+        batch_id=first.batch_id,
+        station=first.station,
+        operator=first.operator,
+        document_type=part.document_type or first.document_type,
+        title=f"{first.title} ({index})",
+        source=first.source,
+        supplier=first.supplier,
+        state=State.RECEIVED,
+        paper_stays=first.paper_stays,
+        received_at=first.received_at,
+        changed_at=at,
+        formed=True,
+    )
+    session.add(document)
+    session.flush()
+    documents.replace_pages(session, document_id, [_fact(number, page) for number, page in enumerate(pages, 1)])
+    for source in sources:
+        batches.link(session, source.id, document_id, "formed", at)
+    payload = {
+        "batch": first.batch_id,
+        "from": [source.id for source in sources],
+        "pages": [page_key(page) for page in pages],
+        "document_type": document.document_type,
+        "title": document.title,
+    }
+    objects = {"document": document_id, "rasters": rasters_hash([page.raster for page in pages])}
+    append_event(session, Event(first.entity, "formed", objects, SYSTEM, at, "system", payload))
+    return document
+
+
+def _replace_stack(session: Session, stack: Document, plan: Plan, at: datetime) -> None:
+    """Its pages went to other documents; sheets that belong to none are named here and lie in the vault."""
+    documents.move_document(stack, State.REPLACED, at)
+    own = {page_key(page) for page in stack.current_pages}
+    aside = [[apart.key, apart.reason.value] for apart in plan.apart if apart.key in own]
+    payload = {"batch": stack.batch_id, "apart": aside}
+    append_event(session, Event(stack.entity, "replaced", {"document": stack.id}, SYSTEM, at, "system", payload))
+
+
+def _fact(number: int, page: PageRow) -> documents.PageFact:
+    return documents.PageFact(number, page.sha256, {**page.coding, "number": number}, page.raster, page.seen)
+
+
+# --- a page scanned anew ---
+
+
+def _carry_page(session: Session, carrier: Document, at: datetime) -> bool:
+    """Put the pages of a new scan where a person wanted them; False where the document was scanned for itself, or cannot serve."""
+    redo = batches.redo_carried_by(session, carrier.id)
+    if redo is None:
+        return False
+    target = documents.get_document(session, redo.document_id)
+    pages = {page.number: page for page in target.current_pages}
+    if target.state not in REDOABLE or redo.page not in pages:
+        redo.done_at = at  # The document went on meanwhile: the new scan stands for itself.
+        return False
+    if not carrier.current_pages:
+        redo.carrier_id = None  # Unreadable: the next one is waited for.
+        return False
+    was = page_key(pages[redo.page])
+    _supersede(session, target, pages[redo.page], carrier.current_pages)
+    redo.done_at = at
+    batches.link(session, carrier.id, target.id, "rescan", at)
+    target.formed = True
+    documents.send_back(target, at)
+    documents.move_document(carrier, State.REPLACED, at)
+    objects = {"document": target.id, "scan": carrier.id, "rasters": rasters_hash([page.raster for page in target.current_pages])}
+    payload = {"page": redo.page, "was": was, "reason": redo.reason, "asked_by": redo.actor}
+    append_event(session, Event(target.entity, "page replaced", objects, SYSTEM, at, "system", payload))
+    return True
+
+
+def _supersede(session: Session, target: Document, old: PageRow, new: Sequence[PageRow]) -> None:
+    """The new pages stand where the old one stood; it stays, marked."""
+    worn = 1 + max((page.superseded for page in target.pages), default=0)
+    number = old.number
+    before = [page for page in target.current_pages if page.number < number]
+    after = [page for page in target.current_pages if page.number > number]
+    kept = PageRow(
+        document_id=target.id, number=number, superseded=worn, sha256=old.sha256, coding=old.coding, raster=old.raster, seen=old.seen
+    )
+    facts = [_fact(position, page) for position, page in enumerate([*before, *new, *after], 1)]
+    documents.replace_pages(session, target.id, facts)
+    session.add(kept)
+    session.flush()
+    session.expire(target, ["pages"])
+
+
+def _actor(person: Person) -> Actor:
+    return Actor(person.pseudonym, ActorKind.HUMAN)
