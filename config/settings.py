@@ -105,6 +105,8 @@ class Station(Section):
     batch_seconds: Annotated[float, Field(ge=0, le=86400)] = 0.0
     """Files that follow one another within so many seconds are one batch; 0: each file stands alone."""
     separation: Separation = Separation()
+    passport_days: Annotated[int, Field(ge=0, le=3660)] = 31
+    """A scanner passport at least every so many days (internal control, clause II); 0: there is no scanner to control."""
 
 
 class Intake(Section):

@@ -166,6 +166,27 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_document_state"), ["state"], unique=False)
 
     op.create_table(
+        "passport",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("entity", sa.String(length=60), nullable=False),
+        sa.Column("station", sa.String(length=40), nullable=False),
+        sa.Column("device", sa.String(length=120), nullable=False),
+        sa.Column("target", sa.String(length=60), nullable=False),
+        sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("outcome", sa.String(length=10), nullable=False),
+        sa.Column("body", sa.JSON(), nullable=False),
+        sa.Column("document_id", sa.String(length=32), nullable=False),
+        sa.Column("record_id", sa.String(length=32), nullable=True),
+        sa.ForeignKeyConstraint(["document_id"], ["document.id"], name=op.f("fk_passport_document_id_document")),
+        sa.ForeignKeyConstraint(["record_id"], ["document.id"], name=op.f("fk_passport_record_id_document")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_passport")),
+        sa.UniqueConstraint("document_id", "target", name=op.f("uq_passport_document_id")),
+    )
+    with op.batch_alter_table("passport", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_passport_document_id"), ["document_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_passport_station"), ["station"], unique=False)
+
+    op.create_table(
         "archive",
         sa.Column("sha256", sa.String(length=64), nullable=False),
         sa.Column("document_id", sa.String(length=32), nullable=False),
@@ -401,6 +422,12 @@ def refuse_changes(dialect: str) -> None:
 
 
 def downgrade() -> None:
+    with op.batch_alter_table("passport", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_passport_station"))
+        batch_op.drop_index(batch_op.f("ix_passport_document_id"))
+
+    op.drop_table("passport")
+    op.drop_table("erasure")
     op.drop_table("redo")
     op.drop_table("link")
     with op.batch_alter_table("reading", schema=None) as batch_op:
