@@ -5,7 +5,7 @@ import os
 import tempfile
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from capture.catalogue import finding
 from capture.findings import Finding
+from capture.scan import Model, Page
 from config.settings import Settings
 from sealing.ledger import Actor, ActorKind, Event
 from station import acts
@@ -26,6 +27,7 @@ from station.workstation import Workstation, open_workstation
 
 NOON = datetime(2026, 11, 20, 9, 42, 7, tzinfo=UTC)
 SYSTEM = Actor("system", ActorKind.SYSTEM)
+CODING = asdict(Page(1, "lzw", True, 2480, 3508, 8, 3, Model.RGB, (300.0, 300.0)))
 INK, GREY, BLUE = (28, 30, 38), (120, 124, 132), (36, 62, 120)
 
 
@@ -112,7 +114,7 @@ def received(workstation: Workstation, name: str, paper: Paper, hours: int, at: 
         image.resize((width, width * image.height // image.width)).save(path, quality=82)
     with workstation.database.writing() as session:
         original = documents.get_document(session, document_id).arrivals[0].sha256
-        documents.replace_pages(session, document_id, [documents.PageFact(1, original, {"codec": "lzw"}, "ab" * 32)])
+        documents.replace_pages(session, document_id, [documents.PageFact(1, original, CODING, "ab" * 32)])
     return document_id
 
 

@@ -14,6 +14,7 @@ from station import acts
 from station.records import documents
 from station.records.ledger import story_of
 from station.records.tables import OPEN_STATES, Document, State
+from station.sources import can_say
 from station.web import desk, show
 from station.web.words import Words
 from station.workstation import Workstation
@@ -90,6 +91,7 @@ def document_page(request: Request, session: desk.InReading, document_id: str, h
         steps=show.evidence_steps(show.newest(document.archives), t),
         story=show.tell_story(story_of(session, document_id), document, t),
         choices=choices_for(document, t),
+        can_say=can_say(document),
     )
 
 

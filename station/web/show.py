@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 
 from capture.catalogue import message
 from capture.findings import Authority, Finding, Level
+from conformity.circumstances import Source
 from station import acts
 from station.problems import PROBLEMS
 from station.records.documents import finding_of
@@ -176,7 +177,14 @@ def stays_words(document: Document, t: Words) -> str | None:
     """« Non conforme : le papier reste l'original », or the native file where there never was a paper."""
     if not document.paper_stays:
         return None
-    return t("documents.native-stays" if acts.is_electronic(document) else "documents.paper-stays")
+    return t(f"documents.{what_stays(document)}-stays")
+
+
+def what_stays(document: Document) -> str:
+    """What is the original where the archive is not: native (a file came), print (a file that has to be asked for), paper."""
+    if document.source == Source.PRINT:
+        return "print"
+    return "native" if acts.is_electronic(document) else "paper"
 
 
 def problem_words(document: Document, t: Words) -> str | None:
@@ -389,7 +397,8 @@ def tell_story(story: Iterable[tuple[int, str, datetime, Mapping[str, Any]]], do
 
 def choice_key(document: Document, choice: str) -> str:
     """Under which name a choice stands among the words: what is kept differs where there never was a paper."""
-    return "treat-native" if choice == "treat" and acts.is_electronic(document) else choice
+    stays = what_stays(document)
+    return f"treat-{stays}" if choice == "treat" and stays != "paper" else choice
 
 
 def _detail(body: Mapping[str, Any], document: Document, t: Words) -> str:
@@ -399,6 +408,8 @@ def _detail(body: Mapping[str, Any], document: Document, t: Words) -> str:
         parts.append(t.known("choice", f"{choice_key(document, str(body['choice']))}.name"))
     if body.get("reason"):
         parts.append(f"« {body['reason']} »")
+    if body.get("source") and "before" in body:
+        parts.append(t.known("nature", str(body["source"])))
     if body.get("verdict"):
         parts.append(t.known("verdict", str(body["verdict"])))
     if body.get("name"):

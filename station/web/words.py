@@ -89,11 +89,11 @@ def _flat(prefix: str, table: Mapping[str, Any]) -> list[tuple[str, str]]:
     pairs: list[tuple[str, str]] = []
     for key, value in table.items():
         name = f"{prefix}.{key}" if prefix else key
-        pairs.extend(_flat(name, value) if isinstance(value, Mapping) else [(name, _typeset(str(value)))])
+        pairs.extend(_flat(name, value) if isinstance(value, Mapping) else [(name, typeset(str(value)))])
     return pairs
 
 
-def _typeset(text: str) -> str:
+def typeset(text: str) -> str:
     """Typographic apostrophes, and the no-break spaces of French typography, so that the catalogues can be typed on any keyboard."""
     for sign in ";?!»":
         text = text.replace(f" {sign}", f"{NARROW}{sign}")
