@@ -5,7 +5,7 @@ named in the ledger, and the files lie in the vault as they came.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
 from typing import Any, TypeAlias
 
@@ -23,6 +23,7 @@ from station.records.tables import Batch, Document, PageRow, Person, Redo, State
 from station.sheets import page_fact
 from station.stored import rasters_hash
 from workflow.completeness import Count, check_batch
+from workflow.kinds import kind_named
 
 NewId: TypeAlias = Callable[[], str]
 Edit: TypeAlias = dict[str, Any]
@@ -185,7 +186,7 @@ def form_when_ready(
     _heed_slips(batch, plan)
     batch.closed_at = at
     _note_closed(session, batch, stacks, check_plan(batch, plan, rows), at)
-    whole = [d for d in stacks if not _separable(d)]
+    whole = [d for d in stacks if not is_separable(d)]
     kept = {d.id for d in whole}
     for index, part in enumerate(plan.documents, 1):
         pages = [rows[key] for key in part.keys]
@@ -194,7 +195,7 @@ def form_when_ready(
             kept.add(owner.id)
             _name_part(owner, part)
         else:
-            _form_document(session, pages, part, new_id(), index, at)
+            form_document(session, pages, _forming(pages[0].document, part, new_id(), index), at)
     for stack in stacks:
         if stack.id not in kept:
             _replace_stack(session, stack, plan, at)
@@ -242,7 +243,7 @@ def sheet_of(page: PageRow) -> Sheet:
 
 
 def _plan_of(stacks: Sequence[Document], batch: Batch, recipe: Recipe) -> tuple[Plan, dict[str, PageRow]]:
-    rows = {page_key(page): page for stack in stacks if _separable(stack) for page in stack.current_pages}
+    rows = {page_key(page): page for stack in stacks if is_separable(stack) for page in stack.current_pages}
     plan = separate([sheet_of(page) for page in rows.values()], recipe_in_force(batch, recipe))
     for edit in batch.edits or ():
         try:
@@ -270,7 +271,7 @@ def _note_closed(session: Session, batch: Batch, stacks: Sequence[Document], fou
         append_event(session, Event(entity, "batch closed", {"batch": batch.id}, SYSTEM, at, "system", payload))
 
 
-def _separable(stack: Document) -> bool:
+def is_separable(stack: Document) -> bool:
     """An electronic file is one document by nature, and what is cut out of it would no longer be it."""
     return not any(found.code in ("electronic-document", "signed-document") for found in stack.findings)
 
@@ -306,45 +307,67 @@ def _whole_stack(pages: Sequence[PageRow], stacks: Sequence[Document]) -> Docume
 
 
 def _name_part(document: Document, part: Part) -> None:
-    document.document_type = part.document_type or document.document_type
+    document.document_type = kind_named(part.document_type or "") or document.document_type
     document.formed = True
 
 
-def _form_document(session: Session, pages: Sequence[PageRow], part: Part, document_id: str, index: int, at: datetime) -> Document:
-    """A document of its own out of judged pages; they are looked at again under it, and the stack keeps its rows."""
+@dataclass(frozen=True, slots=True)
+class Forming:
+    """What a document out of judged pages is to be."""
+
+    document_id: str
+    entity: str
+    title: str
+    document_type: str
+    link: str = "formed"
+    """How it is tied to the documents whose pages they were (`tables.Link.kind`)."""
+    actor: Actor = SYSTEM
+    detail: Mapping[str, Any] = field(default_factory=dict)
+    """More that its entry tells."""
+
+
+def form_document(session: Session, pages: Sequence[PageRow], forming: Forming, at: datetime) -> Document:
+    """A document of its own out of judged pages; they are looked at again under it, and the documents they come from keep their rows."""
     sources = list({page.document_id: page.document for page in pages}.values())
     first = sources[0]
     document = Document(
-        id=document_id,
-        entity=first.entity,
+        id=forming.document_id,
+        entity=forming.entity,
         batch_id=first.batch_id,
         station=first.station,
         operator=first.operator,
-        document_type=part.document_type or first.document_type,
-        title=f"{first.title} ({index})",
+        document_type=forming.document_type,
+        title=forming.title,
         source=first.source,
         supplier=first.supplier,
         state=State.RECEIVED,
-        paper_stays=first.paper_stays,
+        paper_stays=any(source.paper_stays for source in sources),
         received_at=first.received_at,
         changed_at=at,
         formed=True,
     )
     session.add(document)
     session.flush()
-    documents.replace_pages(session, document_id, [_fact(number, page) for number, page in enumerate(pages, 1)])
+    documents.replace_pages(session, document.id, [page_copy(number, page) for number, page in enumerate(pages, 1)])
     for source in sources:
-        batches.link(session, source.id, document_id, "formed", at)
+        batches.link(session, source.id, document.id, forming.link, at)
     payload = {
         "batch": first.batch_id,
         "from": [source.id for source in sources],
         "pages": [page_key(page) for page in pages],
         "document_type": document.document_type,
         "title": document.title,
+        "paper_stays": document.paper_stays,
+        **forming.detail,
     }
-    objects = {"document": document_id, "rasters": rasters_hash([page.raster for page in pages])}
-    append_event(session, Event(first.entity, "formed", objects, SYSTEM, at, "system", payload))
+    objects = {"document": document.id, "rasters": rasters_hash([page.raster for page in pages])}
+    append_event(session, Event(document.entity, "formed", objects, forming.actor, at, "system", payload))
     return document
+
+
+def _forming(first: Document, part: Part, document_id: str, index: int) -> Forming:
+    """A separator's word for the kind counts where it is known; any other is a word and no more."""
+    return Forming(document_id, first.entity, f"{first.title} ({index})", kind_named(part.document_type or "") or first.document_type)
 
 
 def _replace_stack(session: Session, stack: Document, plan: Plan, at: datetime) -> None:
@@ -356,7 +379,8 @@ def _replace_stack(session: Session, stack: Document, plan: Plan, at: datetime) 
     append_event(session, Event(stack.entity, "replaced", {"document": stack.id}, SYSTEM, at, "system", payload))
 
 
-def _fact(number: int, page: PageRow) -> documents.PageFact:
+def page_copy(number: int, page: PageRow) -> documents.PageFact:
+    """The page as it stands, at another place."""
     return documents.PageFact(number, page.sha256, {**page.coding, "number": number}, page.raster, page.seen)
 
 
@@ -398,7 +422,7 @@ def _supersede(session: Session, target: Document, old: PageRow, new: Sequence[P
     kept = PageRow(
         document_id=target.id, number=number, superseded=worn, sha256=old.sha256, coding=old.coding, raster=old.raster, seen=old.seen
     )
-    facts = [_fact(position, page) for position, page in enumerate([*before, *new, *after], 1)]
+    facts = [page_copy(position, page) for position, page in enumerate([*before, *new, *after], 1)]
     documents.replace_pages(session, target.id, facts)
     session.add(kept)
     session.flush()

@@ -94,12 +94,12 @@ def migrate(database: Database) -> None:
 
 
 def _refuse_network(path: Path) -> None:
-    kind = _file_system(path.absolute())
+    kind = file_system(path.absolute())
     if kind in NETWORK_FILE_SYSTEMS:
         raise NetworkFileSystem(f"{path}: SQLite may not lie on a network file system ({kind})")
 
 
-def _file_system(path: Path) -> str:
+def file_system(path: Path) -> str:
     """Type of the file system that holds `path`, from the mount with the longest matching point; "" where it cannot be told."""
     try:
         mounts = [line.split() for line in Path("/proc/self/mounts").read_text(encoding="utf-8").splitlines()]

@@ -465,6 +465,61 @@ class Sighting(Base):
     since: Mapped[datetime]
 
 
+class Probe(Base):
+    """What the newest probe of a station's folder found."""
+
+    __tablename__ = "probe"
+    station: Mapped[str] = mapped_column(sa.String(40), primary_key=True)
+    probed_at: Mapped[datetime]
+    readable: Mapped[bool]
+    writable: Mapped[bool]
+    movable: Mapped[bool]
+    """Renaming works, also into processed/."""
+    notified: Mapped[bool]
+    """The system tells of files that we write; of those that others write to a share, nobody knows."""
+    network: Mapped[str] = mapped_column(sa.String(40))
+    """Type of the network file system; empty on a local disk."""
+    detail: Mapped[str | None] = mapped_column(sa.Text)
+    """What the system said where something did not work."""
+
+
+class MailboxCursor(Base):
+    """How far a mailbox was looked through; UIDs only grow as long as UIDVALIDITY stays (RFC 9051, 2.3.1.1)."""
+
+    __tablename__ = "mailbox_cursor"
+    station: Mapped[str] = mapped_column(sa.String(40), primary_key=True)
+    uidvalidity: Mapped[int] = mapped_column(sa.BigInteger)
+    uid: Mapped[int] = mapped_column(sa.BigInteger)
+    """The highest that was looked at."""
+    looked_at: Mapped[datetime | None]
+    """Last time the server answered."""
+    trouble: Mapped[str | None] = mapped_column(sa.String(40))
+    """Code of why it does not answer now; its words are in `station.problems`."""
+    detail: Mapped[str | None] = mapped_column(sa.Text)
+    since: Mapped[datetime | None]
+
+
+class Mail(Base):
+    """A message that was looked at, whatever it yielded: it is never fetched twice."""
+
+    __tablename__ = "mail"
+    station: Mapped[str] = mapped_column(sa.String(40), primary_key=True)
+    uidvalidity: Mapped[int] = mapped_column(sa.BigInteger, primary_key=True, autoincrement=False)
+    uid: Mapped[int] = mapped_column(sa.BigInteger, primary_key=True, autoincrement=False)
+    message_id: Mapped[str] = mapped_column(sa.Text, index=True)
+    """Empty where the message has none."""
+    sender: Mapped[str] = mapped_column(sa.Text)
+    subject: Mapped[str] = mapped_column(sa.Text)
+    state: Mapped[str] = mapped_column(sa.String(20))
+    """kept, delivered, done; nothing-in-it, too-large, seen-before."""
+    sha256: Mapped[str | None] = mapped_column(sa.ForeignKey("original.sha256"))
+    """The raw message in the vault; None where it was not fetched."""
+    files: Mapped[list[Any]]
+    """Its attachments that became files of the station: name, sha256."""
+    noted_at: Mapped[datetime]
+    flagged_at: Mapped[datetime | None]
+
+
 class Worker(Base):
     """A process that works documents; its heartbeat tells the living from the dead."""
 

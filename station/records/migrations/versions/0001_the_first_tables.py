@@ -84,6 +84,46 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("station", "name", name=op.f("pk_sighting")),
     )
     op.create_table(
+        "probe",
+        sa.Column("station", sa.String(length=40), nullable=False),
+        sa.Column("probed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("readable", sa.Boolean(), nullable=False),
+        sa.Column("writable", sa.Boolean(), nullable=False),
+        sa.Column("movable", sa.Boolean(), nullable=False),
+        sa.Column("notified", sa.Boolean(), nullable=False),
+        sa.Column("network", sa.String(length=40), nullable=False),
+        sa.Column("detail", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("station", name=op.f("pk_probe")),
+    )
+    op.create_table(
+        "mailbox_cursor",
+        sa.Column("station", sa.String(length=40), nullable=False),
+        sa.Column("uidvalidity", sa.BigInteger(), nullable=False),
+        sa.Column("uid", sa.BigInteger(), nullable=False),
+        sa.Column("looked_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("trouble", sa.String(length=40), nullable=True),
+        sa.Column("detail", sa.Text(), nullable=True),
+        sa.Column("since", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("station", name=op.f("pk_mailbox_cursor")),
+    )
+    op.create_table(
+        "mail",
+        sa.Column("station", sa.String(length=40), nullable=False),
+        sa.Column("uidvalidity", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("uid", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("message_id", sa.Text(), nullable=False),
+        sa.Column("sender", sa.Text(), nullable=False),
+        sa.Column("subject", sa.Text(), nullable=False),
+        sa.Column("state", sa.String(length=20), nullable=False),
+        sa.Column("sha256", sa.String(length=64), nullable=True),
+        sa.Column("files", sa.JSON(), nullable=False),
+        sa.Column("noted_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("flagged_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(["sha256"], ["original.sha256"], name=op.f("fk_mail_sha256_original")),
+        sa.PrimaryKeyConstraint("station", "uidvalidity", "uid", name=op.f("pk_mail")),
+    )
+    op.create_index(op.f("ix_mail_message_id"), "mail", ["message_id"], unique=False)
+    op.create_table(
         "worker",
         sa.Column("executor", sa.String(length=80), nullable=False),
         sa.Column("kind", sa.String(length=10), nullable=False),
