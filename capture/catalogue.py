@@ -115,6 +115,35 @@ CATALOGUE: dict[str, Entry] = {
         "Le PDF contient un programme ({measured}) : ce n’est pas un simple scan. Rescannez le papier, ou demandez un PDF sans script.",
         "The PDF contains a program ({measured}): it is not a plain scan. Scan the paper again, or ask for a PDF without script.",
     ),
+    # --- signatures that came with the file ---
+    "signed-document": Entry(
+        INFO, None, HOUSE,
+        "Le PDF est signé électroniquement (signatures : {measured}). Le fichier est conservé à l’octet près ; l’archive en montre une vue, "
+        "qui n’est pas elle-même signée. Rien à faire.",
+        "The PDF is electronically signed (signatures: {measured}). The file is kept byte for byte; the archive shows a view of it, "
+        "which is not itself signed. Nothing to do.",
+    ),
+    "signature-intact": Entry(
+        INFO, None, HOUSE,
+        "Signature intègre : les octets signés n’ont pas changé ({measured}). L’identité du signataire n’est que celle que son "
+        "certificat affirme. Rien à faire.",
+        "Signature intact: the signed bytes have not changed ({measured}). Who signed is only what the certificate says. Nothing to do.",
+    ),
+    "signature-broken": Entry(
+        BLOCKING, None, HOUSE,
+        "Signature altérée ({measured}). Le fichier reçu est conservé tel quel, rien n’est perdu. Demandez à l’émetteur de renvoyer "
+        "le document, ou décidez de le traiter sans cette signature.",
+        "Signature broken ({measured}). The file is kept as it came and nothing is lost. Ask the sender for the document again, or "
+        "decide to go on without this signature.",
+        image=True,
+    ),
+    "signature-unverifiable": Entry(
+        REVIEW, None, HOUSE,
+        "Une signature n’a pas pu être vérifiée ({measured}). Le fichier est conservé à l’octet près, rien n’est perdu. Faites-la "
+        "vérifier ailleurs si le document en dépend.",
+        "A signature could not be verified ({measured}). The file is kept byte for byte and nothing is lost. Have it verified elsewhere "
+        "if the document depends on it.",
+    ),
     # --- not a scan ---
     "electronic-document": Entry(
         BLOCKING, None, DOCTRINE,

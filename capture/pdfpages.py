@@ -26,6 +26,8 @@ MAX_STEPS = 60_000
 """Drawing commands of one page, those of its forms included: nested forms may otherwise multiply without end."""
 MAX_DEPTH = 8
 MAX_BANDS = 2000
+MAX_FIELDS = 5000
+"""Form fields looked at for signatures; a field that is its own child has no end."""
 LARGE = 0.5
 """Share of the page that an image must cover for the page to be a scan at all."""
 COVERING = 0.98
@@ -105,6 +107,8 @@ def _read_open(pdf: pikepdf.Pdf, max_pages: int) -> tuple[list[Page], list[Findi
         findings.append(finding("repaired", measured=_short_reason(warnings[0])))
     if names := _attached_names(pdf):
         findings.append(finding("attached-files", measured=", ".join(names)[:120]))
+    if signed := _signature_count(pdf):
+        findings.append(finding("signed-document", measured=str(signed)))
     if script := _script_place(pdf):
         findings.append(finding("active-content", measured=script))
     if len(pdf.pages) > max_pages:
@@ -624,7 +628,29 @@ def _space_model(space: Any, bits: int) -> tuple[Model, int, int]:
     return (Model.BILEVEL if model is Model.GRAY and bits == 1 else model), bits, channels
 
 
-# --- programs inside the file ---
+# --- signatures and programs inside the file ---
+
+
+def _signature_count(pdf: pikepdf.Pdf) -> int:
+    """Form fields that hold a signature over a range of bytes (ISO 32000-1 §12.7.4.5 and §12.8).
+
+    Approvals, certifications and document timestamps alike.
+    """
+    form: Any = pdf.Root.get("/AcroForm")
+    seen: set[object] = set()
+    try:
+        ahead = list(_items(form.get("/Fields"))) if isinstance(form, pikepdf.Dictionary) else []
+        for step in range(MAX_FIELDS):
+            if not ahead:
+                break
+            node = ahead.pop()
+            value = node.get("/V")
+            if isinstance(value, pikepdf.Dictionary) and "/ByteRange" in value and "/Contents" in value:
+                seen.add(value.objgen if value.is_indirect else step)
+            ahead += _items(node.get("/Kids"))
+    except _BROKEN:
+        pass  # A form that cannot be walked further: what was counted so far is told.
+    return len(seen)
 
 
 def _script_place(pdf: pikepdf.Pdf) -> str | None:

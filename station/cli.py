@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 from uuid import uuid4
@@ -95,21 +96,28 @@ def check(files: Files, as_json: AsJson = False) -> None:
     """Judge conformity only, without a database: exit 0 when all conform, 3 otherwise."""
     with _settings() as settings:
         from capture.catalogue import message
-        from config.options import caps_of, limits_of
-        from conformity.inspect import check_json, check_scan, not_checked
+        from config.options import caps_of, organisation_of, policy_of
+        from conformity.inspect import check_json, check_scan, clause_rows, not_checked
+
+        today = datetime.now(UTC).date()
+        policy, organisation = policy_of(settings, settings.stations[0].name, today), organisation_of(settings)
 
         conform = True
         for file in _steps(files, "check"):
             reason = _no_file(file)
             with _openable(file) as path:
-                checked = check_scan(path, caps_of(settings), limits_of(settings)) if reason is None else not_checked(reason)
+                checked = check_scan(path, caps_of(settings), policy.limits) if reason is None else not_checked(reason)
             conform = conform and checked.verdict == "conform"
+            rows = clause_rows(checked, policy, organisation, today)
             if as_json:
-                _print_json(check_json(file, checked, settings.language))
+                _print_json(check_json(file, checked, rows, settings.language))
                 continue
             out.print(f"{checked.verdict:8}  {plain_name(str(file))}", markup=False)
             for each in checked.findings:
                 out.print(f"          {each.level}: {message(each, settings.language)}", markup=False)
+            for row in rows:
+                measured = row.measured.en if settings.language == "en" else row.measured.fr
+                out.print(f"          {row.clause:9} {row.outcome:16} {measured}", markup=False)
         raise typer.Exit(0 if conform else 3)
 
 
