@@ -116,6 +116,8 @@ class Intake(Section):
     """Quiet time for formats that a device may write page by page (TIFF, PDF)."""
     patience_seconds: Annotated[float, Field(gt=0)] = 60.0
     processed_days: Annotated[float, Field(ge=0)] = 7.0
+    alert_minutes: Annotated[float, Field(gt=0)] = 15.0
+    """Wait of a folder's oldest file after which the screens warn. House policy."""
     max_file_megabytes: Annotated[int, Field(gt=0)] = 4096
     max_pages: Annotated[int, Field(gt=0)] = 2000
     max_megapixels: Annotated[int, Field(gt=0)] = 300

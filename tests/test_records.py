@@ -76,7 +76,7 @@ def test_no_entry_of_the_ledger_can_be_replaced(station, table, act):
 
 
 def test_a_network_file_system_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(room, "_file_system", lambda _path: "nfs4")
+    monkeypatch.setattr(room, "file_system", lambda _path: "nfs4")
     with pytest.raises(NetworkFileSystem, match="nfs4"):
         open_engine(f"sqlite:///{tmp_path / 'a.db'}")
 
