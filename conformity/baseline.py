@@ -11,12 +11,13 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from capture.catalogue import finding
 from capture.findings import Finding
 from capture.raster import Raster
 from capture.scan import Model
-from conformity.paper import PlainPaper, find_plain, flat_border, plain_noise, white_share
+from conformity.paper import Levels, PlainPaper, count_levels, find_plain, flat_border, plain_noise, solid_white, white_share
 
 LEAST_PAGES = 20
 """Accepted pages of one scanner before its baseline speaks: fewer do not tell the spread of papers and layouts."""
@@ -33,7 +34,9 @@ class Signature:
     corner: float | None = None
     """Base-2 logarithm: how the finest detail falls off where both axes are fine; about 0 for a sensor."""
     white: float | None = None
-    """Share of pixels at the highest level in every channel, 0 to 1."""
+    """Share of pixels at the highest level in every channel, 0 to 1. Bright paper under a bright lamp has many."""
+    solid: float | None = None
+    """Share of the page in blocks of pure white without any noise, 0 to 1."""
     border: float | None = None
     """Share of the page's rim without any noise, beyond that within the page, 0 to 1."""
 
@@ -99,24 +102,29 @@ WATCHES: tuple[Watch, ...] = (
     Watch("noise", "smoothed-noise", -1, 0.3, None),
     Watch("corner", "smoothed-noise", -1, 0.5, -0.8),
     Watch("noise", "sharpened-noise", +1, 0.45, None),
-    Watch("white", "clipped-white", +1, 0.1, 0.25),
+    Watch("solid", "clipped-white", +1, 0.1, 0.5),
+    Watch("white", "clipped-white", +1, 0.15, None),
     Watch("border", "flat-border", +1, 0.05, 0.08),
 )
 
 
-def measure(raster: Raster, paper: PlainPaper | None = None) -> Signature | None:
-    """The page's signature; None for what is not 8-bit colour, for its noise is another one, or is smaller than 256 pixels a side.
-
-    `paper`: the plain paper of its green channel, where that is known already.
-    """
+def measure(raster: Raster) -> Signature | None:
+    """The page's signature; None for what is not 8-bit colour, for its noise is another one, or is smaller than 256 pixels a side."""
     if raster.bits != 8 or raster.model is not Model.RGB or raster.channels != 3 or min(raster.width, raster.height) < SMALLEST:
         return None
     samples = raster.samples.view(np.uint8)
-    noise = plain_noise(paper or find_plain(np.ascontiguousarray(samples[..., 1])))
+    green = np.ascontiguousarray(samples[..., 1])
+    return sign(samples, green, count_levels(samples), find_plain(green))
+
+
+def sign(samples: Levels, green: Levels, counts: npt.NDArray[np.int64], paper: PlainPaper) -> Signature:
+    """The signature from what is known of an 8-bit colour page: its samples, one channel, its histogram and its plain paper."""
+    noise = plain_noise(paper)
     return Signature(
         noise=math.log2(noise.fine) if noise else None,
         corner=noise.corner if noise else None,
-        white=white_share(samples),
+        white=white_share(counts),
+        solid=solid_white(green),
         border=flat_border(samples),
     )
 
@@ -163,7 +171,7 @@ def _told(watch: Watch, value: float) -> str:
     """As a person reads it: noise in grey levels, shares in percent."""
     if watch.measure == "noise":
         return f"{2**value:.2f}"
-    return f"{100 * value:.1f} %" if watch.measure in ("white", "border") else f"{value:.2f}"
+    return f"{100 * value:.1f} %" if watch.measure in ("white", "solid", "border") else f"{value:.2f}"
 
 
 def _values(signature: Signature) -> dict[str, float | None]:

@@ -14,7 +14,7 @@ from capture.findings import Finding, Level
 from capture.raster import Raster
 from capture.scan import Model, Page
 from conformity import forensics
-from conformity.baseline import Baseline, Signature, indicators, measure
+from conformity.baseline import SMALLEST, Baseline, Signature, indicators, sign
 from conformity.limits import COARSE_DPI, EXACT_SHEET, SHEETS, USUAL_DPI, Limits
 from conformity.paper import PlainPaper, count_levels, find_plain
 
@@ -188,16 +188,17 @@ def inspect_raster(raster: Raster, page: Page, _limits: Limits, baseline: Baseli
     elif raster.model is Model.RGB and forensics.colourless(samples.view(np.uint8)):
         found.append(finding("grey-in-colour", page=page.number))
     if page.lossless is not False:  # A page that is lossy already is held for that.
-        paper = find_plain(grey)
+        counts, paper = count_levels(samples.view(np.uint8)), find_plain(grey)
         found += _past_treatment(grey, paper, page)
         # What has no noise at all was drawn, and its histogram is the drawing program's.
-        stretched = None if paper.drawn else forensics.stretched_tones(count_levels(samples.view(np.uint8)))
+        stretched = None if paper.drawn else forensics.stretched_tones(counts)
         if stretched:
             found.append(finding("stretched-tones", page=page.number, measured=str(stretched), limit=str(forensics.STRETCHED)))
-        signature = measure(raster, paper)
-        # What a fact explains needs no indicator: a JPEG or an enlargement smooths, a curve makes louder.
-        if signature is not None and all(each.code == "blank-page" for each in found):
-            found += indicators(signature, baseline or Baseline(), page.number)
+        if raster.model is Model.RGB and min(grey.shape) >= SMALLEST:
+            signature = sign(samples.view(np.uint8), grey, counts, paper)
+            # What a fact explains needs no indicator: a JPEG or an enlargement smooths, a curve makes louder.
+            if all(each.code == "blank-page" for each in found):
+                found += indicators(signature, baseline or Baseline(), page.number)
     return Inspection(tuple(found), signature)
 
 
@@ -207,7 +208,7 @@ def _past_treatment(grey: forensics.Levels, paper: PlainPaper, page: Page) -> li
     found = []
     if grid:
         found.append(finding("lossy-history", page=page.number, measured=f"× {grid.strength:.1f}", limit=f"{forensics.GRID_PEAK:g}"))
-    elif quiet := forensics.quiet_blocks(paper):
+    elif not enlarged and (quiet := forensics.quiet_blocks(paper)):
         found.append(finding("lossy-history", page=page.number, measured=f"× {quiet.strength:.1f}", limit=f"{forensics.QUIETER:g}"))
     if enlarged:
         level = Level.REVIEW if enlarged.what == "2:1" else None

@@ -79,10 +79,16 @@ def plain_noise(paper: PlainPaper) -> PlainNoise | None:
     return PlainNoise(float(np.sqrt(corner)), float(np.log2(corner * corner / (across * along))))
 
 
-def white_share(samples: Levels) -> float:
-    """Share of the pixels at the highest level, in the channel that has fewest of them; of every second row, (height, width, channels)."""
-    rows = samples[::2]
-    return min(float((rows[..., channel] == 255).mean()) for channel in range(samples.shape[2]))
+def white_share(counts: npt.NDArray[np.int64]) -> float:
+    """Share of the pixels at the highest level, in the channel that has fewest of them; `counts` is (channels, 256)."""
+    return float((counts[:, 255] / np.maximum(1, counts.sum(axis=1))).min())
+
+
+def solid_white(grey: Levels) -> float:
+    """Share of one channel in blocks of 8 × 8 pixels that are all at the highest level: a scanner's noise leaves few."""
+    height, width = (side - side % 8 for side in grey.shape)
+    across = np.bitwise_and.reduce(grey[:height, :width].reshape(height, width // 8, 8), axis=2)
+    return float((np.bitwise_and.reduce(across.reshape(height // 8, 8, width // 8), axis=1) == 255).mean())
 
 
 def flat_border(samples: Levels) -> float:

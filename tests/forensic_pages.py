@@ -360,6 +360,33 @@ def cropped(page: Picture, share: float) -> Picture:
     return np.ascontiguousarray(page[int(height * share) : int(height * (1 - share / 2)), int(width * share) : int(width * (1 - share))])
 
 
+def noisier(page: Picture, deviation: float) -> Picture:
+    grain = np.random.default_rng(6).normal(0, deviation, page.shape)
+    return np.asarray(np.clip(np.rint(page + grain), 0, 255), np.uint8)
+
+
+def evened(page: Picture) -> Picture:
+    """Local contrast, on lightness alone (CLAHE)."""
+    lab = cv2.cvtColor(page, cv2.COLOR_RGB2LAB)
+    lab[..., 0] = cv2.createCLAHE(1.5, (8, 8)).apply(np.ascontiguousarray(lab[..., 0]))
+    return np.asarray(cv2.cvtColor(lab, cv2.COLOR_LAB2RGB), np.uint8)
+
+
+def less_colour_noise(page: Picture) -> Picture:
+    """A median over the two colour differences; lightness stays."""
+    parts = cv2.split(cv2.cvtColor(page, cv2.COLOR_RGB2YCrCb))
+    mixed = cv2.merge([parts[0], cv2.medianBlur(parts[1], 5), cv2.medianBlur(parts[2], 5)])
+    return np.asarray(cv2.cvtColor(mixed, cv2.COLOR_YCrCb2RGB), np.uint8)
+
+
+def framed(page: Picture, width: int, level: int = 255) -> Picture:
+    """Edges erased."""
+    out = page.copy()
+    out[:width] = out[-width:] = level
+    out[:, :width] = out[:, -width:] = level
+    return out
+
+
 @dataclass(frozen=True, slots=True)
 class Treatment:
     """What was done to a page, and the findings of which one at least must tell."""
@@ -415,8 +442,27 @@ TREATMENTS: tuple[Treatment, ...] = (
     Treatment("Gaussian 1.0", lambda page: np.asarray(cv2.GaussianBlur(page, (0, 0), 1.0), np.uint8), SMOOTHED, False),
     Treatment("sharpened, radius 1", lambda page: sharpened(page, 1.0, 0.7), SHARPENED, False),
     Treatment("sharpened, radius 2", lambda page: sharpened(page, 2.0, 1.0), SHARPENED, False),
+    Treatment("edges erased, 8 pixels", lambda page: framed(page, 8), frozenset({"flat-border"}), False),
+    Treatment("local contrast", evened, SHARPENED | TONES, False),
     Treatment("cropped 3 %", lambda page: cropped(page, 0.03), CROPPED, False),
 )  # fmt: skip
+
+HARDER: tuple[Treatment, ...] = (
+    Treatment("JPEG 98", lambda page: once_jpeg(page, 98), JPEG),
+    Treatment("JPEG 95, full colour", lambda page: once_jpeg(page, 95, full=True), JPEG),
+    Treatment("JPEG 90, then noise", lambda page: noisier(once_jpeg(page, 90), 1.0), JPEG),
+    Treatment("JPEG 85, then contrast 15…250", lambda page: stretched(once_jpeg(page, 85), 15, 250), JPEG),
+    Treatment("JPEG 80, then turned 0.4°", lambda page: deskewed(once_jpeg(page, 80), 0.4, cv2.INTER_CUBIC, None), JPEG),
+    Treatment("250 → 300 dpi, cubic", lambda page: enlarged(page, 250, cv2.INTER_CUBIC), UPSAMPLED),
+    Treatment("200 → 300 dpi, cubic, then sharpened", lambda page: sharpened(enlarged(page, 200, cv2.INTER_CUBIC), 1.0, 0.7), UPSAMPLED),
+    Treatment("contrast 15…250, then Gaussian 0.6", lambda page: cv2.GaussianBlur(stretched(page, 15, 250), (0, 0), 0.6), TONES, False),
+    Treatment("contrast 15…250, then noise", lambda page: noisier(stretched(page, 15, 250), 1.0), TONES | SHARPENED, False),
+    Treatment("gamma 1.05", lambda page: toned(page, lambda x: x**1.05), TONES),
+    Treatment("colour noise smoothed", less_colour_noise, SMOOTHED, False),
+    Treatment("Gaussian 0.4", lambda page: np.asarray(cv2.GaussianBlur(page, (0, 0), 0.4), np.uint8), SMOOTHED, False),
+    Treatment("sharpened, radius 1, little", lambda page: sharpened(page, 1.0, 0.25), SHARPENED, False),
+)  # fmt: skip
+"""Beyond what is promised, and reported apart."""
 
 # --- sets ---
 

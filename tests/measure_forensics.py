@@ -19,6 +19,7 @@ import cv2
 import numpy as np
 from forensic_pages import (
     DEVICES,
+    HARDER,
     TREATMENTS,
     Device,
     Picture,
@@ -35,7 +36,7 @@ from capture.catalogue import certainty_of
 from capture.findings import Certainty, Finding, Level
 from capture.raster import Raster
 from capture.scan import Model, Page
-from conformity.baseline import LEAST_PAGES, Baseline, Signature, learn, measure
+from conformity.baseline import LEAST_PAGES, Baseline, Signature, indicators, learn, measure
 from conformity.checks import inspect_raster, judge_page
 from conformity.limits import Limits
 
@@ -53,6 +54,8 @@ class Look:
     blocked: bool
     warned: bool
     """Held for review, or an indicator."""
+    unlearned: tuple[str, ...]
+    """What would have been said had the scanner been unknown."""
     seconds: float
     """CPU of the inspection."""
 
@@ -61,12 +64,14 @@ def look_at(page: Picture, sheet: Sheet, device: Device, treatment: Treatment, b
     samples = np.ascontiguousarray(treatment.act(page))
     coded = Page(1, "lzw", True, samples.shape[1], samples.shape[0], 8, 3, Model.RGB, (300.0, 300.0))
     begin = time.process_time()
-    found = inspect_raster(Raster(samples, 8, Model.RGB), coded, Limits(), baseline).findings
+    inspection = inspect_raster(Raster(samples, 8, Model.RGB), coded, Limits(), baseline)
     seconds = time.process_time() - begin
-    found = tuple(each for each in (*judge_page(coded, Limits()), *found) if each.code != "blank-page")
-    return Look(
-        sheet.kind, device.name, treatment.name, tuple(each.code for each in found), _level(found, Level.BLOCKING), _warns(found), seconds
-    )
+    found = tuple(each for each in (*judge_page(coded, Limits()), *inspection.findings) if each.code != "blank-page")
+    codes = tuple(each.code for each in found)
+    usual = {each.code for each in (indicators(inspection.signature, baseline) if inspection.signature else ())}
+    unknown = {each.code for each in (indicators(inspection.signature, Baseline()) if inspection.signature else ())}
+    unlearned = tuple({*codes} - usual | (unknown if usual <= {*codes} else set()))
+    return Look(sheet.kind, device.name, treatment.name, codes, _level(found, Level.BLOCKING), _warns(found), unlearned, seconds)
 
 
 def _level(found: Iterable[Finding], level: Level) -> bool:
@@ -92,15 +97,15 @@ def look_everywhere(sheet: Sheet, treatments: Sequence[str], baselines: Sequence
     looks = []
     for device, baseline in zip(DEVICES, baselines, strict=True):
         page = scan(light, device, sheet.seed)
-        looks += [look_at(page, sheet, device, each, baseline) for each in (CLEAN, *TREATMENTS) if each.name in treatments]
+        looks += [look_at(page, sheet, device, each, baseline) for each in (CLEAN, *TREATMENTS, *HARDER) if each.name in treatments]
     return looks
 
 
-def report_treatments(looks: Sequence[Look]) -> None:
+def report_treatments(looks: Sequence[Look], treatments: Sequence[Treatment] = TREATMENTS) -> None:
     """The confusion table: a row per treatment, caught per device, and what was said."""
     print(f"| treatment | wanted | {' | '.join(device.name for device in DEVICES)} | said |")
     print(f"|---|---|{'---|' * len(DEVICES)}---|")
-    for treatment in TREATMENTS:
+    for treatment in treatments:
         told = [look for look in looks if look.treatment == treatment.name]
         cells = [_caught(treatment, [look for look in told if look.device == device.name]) for device in DEVICES]
         said = Counter(code for look in told for code in look.codes)
@@ -109,9 +114,11 @@ def report_treatments(looks: Sequence[Look]) -> None:
             f"| {treatment.name} | {'fact or strong' if treatment.certain else 'indicator'} | {' | '.join(cells)} | {words or 'nothing'} |"
         )
     for certain, name in ((True, "facts and strong"), (False, "indicators")):
-        asked = {each.name: each for each in TREATMENTS if each.certain == certain}
-        hits = [bool(asked[look.treatment].expected & set(look.codes)) for look in looks if look.treatment in asked]
-        print(f"\n{name}: {sum(hits)} of {len(hits)} caught ({100 * sum(hits) / max(1, len(hits)):.2f} %)")
+        asked = {each.name: each for each in treatments if each.certain == certain}
+        told = [(asked[look.treatment].expected, look) for look in looks if look.treatment in asked]
+        hits = sum(bool(expected & {*look.codes}) for expected, look in told)
+        unlearned = sum(bool(expected & {*look.unlearned}) for expected, look in told)
+        print(f"\n{name}: {hits} of {len(told)} caught ({100 * hits / max(1, len(told)):.2f} %), {unlearned} by an unlearned baseline")
 
 
 def _caught(treatment: Treatment, looks: Sequence[Look]) -> str:
@@ -137,7 +144,7 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=2)
     options = parser.parse_args()
     sheets: Callable[[int], list[Sheet]] = tuning_sheets if options.tuning else report_sheets
-    names = ["clean", *(each.name for each in TREATMENTS if options.only in each.name)]
+    names = ["clean", *(each.name for each in (*TREATMENTS, *HARDER) if options.only in each.name)]
     with ProcessPoolExecutor(options.jobs) as pool:
         seen = list(pool.map(see_signatures, tuning_sheets(options.learn)))
         baselines = [learn(signatures) for signatures in zip(*seen, strict=True)]
@@ -150,6 +157,8 @@ def main() -> None:
     print(f"\n{len(treated)} pages looked at, median {statistics.median(look.seconds for look in treated):.3f} s of CPU\n")
     report_treatments(treated)
     report_clean([*treated, *clean])
+    print("\n### Harder than promised\n")
+    report_treatments(treated, HARDER)
     print("\n### Mostly white pages, receipts, A6\n")
     if hard:
         report_treatments(hard)
