@@ -16,7 +16,7 @@ from capture.findings import Finding
 from capture.likeness import likeness
 from conformity.limits import SHEETS
 from ocr.amounts import find_amounts
-from ocr.fields import best_number
+from ocr.fields import Choice, best_number
 from ocr.layout import Sheet, fold, lay_out, left_of
 from ocr.text import PageText
 from workflow.numbering import Printed, printed_number
@@ -27,6 +27,8 @@ ALIKE_WORDS = 0.9
 """Share of words with a digit that two scans of one paper have in common; two invoices of one supplier differ in theirs."""
 FEWEST_WORDS = 4
 """Words with a digit below which a text says nothing of whether two papers are one."""
+NEIGHBOURS = 60
+"""Pages before, and after, with which a page is compared: a sheet taken twice comes again soon."""
 SAME_MM = 3.0
 """By which feeders vary the length of one size of paper."""
 ODD_MM = 8.0
@@ -118,11 +120,23 @@ def _repeated(pages: Sequence[PageFact]) -> Iterator[Finding]:
 def _alike(pages: Sequence[PageFact]) -> Iterator[Finding]:
     """Other pixels, but the same picture with the same numbers on it. Says nothing of pages that were not read."""
     known = [(page, _digits(page.text)) for page in pages if page.text and page.phash is not None and not page.blank]
+    own: dict[int, str] = {}
     for i, (page, words) in enumerate(known):
-        for other, others in known[:i]:
-            if page.raster != other.raster and _near(page, other) and _common(words, others) >= ALIKE_WORDS:
+        for other, others in known[max(0, i - NEIGHBOURS) : i]:
+            if page.raster == other.raster or not _near(page, other) or _common(words, others) < ALIKE_WORDS:
+                continue
+            if not _other_invoices(page, other, own):
                 yield finding("page-alike", page=page.number, measured=str(page.number), limit=str(other.number))
                 break
+
+
+def _other_invoices(one: PageFact, other: PageFact, own: dict[int, str]) -> bool:
+    """Each bears an invoice number of its own: a subscription's invoices differ in little else. `own` keeps what was looked up."""
+    for page in (one, other):
+        if page.number not in own:
+            choice = _own_number(page)
+            own[page.number] = _plain(choice.value) if choice else ""
+    return bool(own[one.number] and own[other.number]) and own[one.number] != own[other.number]
 
 
 def _near(one: PageFact, other: PageFact) -> bool:
@@ -143,8 +157,9 @@ def _common(one: Counter[str], other: Counter[str]) -> float:
 
 def _odd_lengths(pages: Sequence[PageFact]) -> Iterator[Finding]:
     """Longer or shorter than pages of the same width, and no sheet that one can buy."""
-    for page in pages:
-        lengths = [other.height_mm for other in pages if other is not page and abs(other.width_mm - page.width_mm) <= SAME_MM]
+    for i, page in enumerate(pages):
+        near = (*pages[max(0, i - NEIGHBOURS) : i], *pages[i + 1 : i + 1 + NEIGHBOURS])
+        lengths = [other.height_mm for other in near if abs(other.width_mm - page.width_mm) <= SAME_MM]
         if len(lengths) < 3:
             continue
         usual = median_low(lengths)
@@ -283,19 +298,25 @@ def _money(values: set[Decimal]) -> str:
 
 def _two_numbers(pages: Sequence[PageFact]) -> Iterator[Finding]:
     """Two pages, each with an invoice number under a full label, and neither shows the other's."""
-    own: tuple[str, set[str]] | None = None
+    own: tuple[str, str] | None = None
     run = _pages_of_one(pages)
     for page in pages:
-        sheet = _sheet(page)
-        choice = best_number([sheet], "number") if sheet and not page.blank else None
-        if sheet is None or page.text is None or choice is None or choice.score < SURE_NUMBER:
+        choice = _own_number(page)
+        if page.text is None or choice is None:
             continue
-        shown = {_plain(word.text) for word in page.text.words}
+        shown = " ".join(_plain(word.text) for word in page.text.words)
         if own is None:
             own = choice.value, shown
         elif _plain(choice.value) not in own[1] and _plain(own[0]) not in shown and page.number not in run:
             yield finding("two-invoice-numbers", page=page.number, measured=choice.value, limit=own[0])
             return
+
+
+def _own_number(page: PageFact) -> Choice | None:
+    """The invoice number on this page, where a full label stands beside it."""
+    sheet = _sheet(page)
+    choice = best_number([sheet], "number") if sheet and not page.blank else None
+    return choice if choice and choice.score >= SURE_NUMBER else None
 
 
 def _pages_of_one(pages: Sequence[PageFact]) -> set[int]:
