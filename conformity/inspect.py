@@ -1,8 +1,7 @@
 """One file from its bytes to its verdict, without database: what `sceau check` tells."""
 
-from collections.abc import Sequence
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
@@ -47,7 +46,7 @@ def check_scan(path: Path, caps: Caps | None = None, limits: Limits | None = Non
 def with_findings(check: Check, more: Iterable[Finding]) -> Check:
     """The check with what others found about the same file."""
     findings = (*check.findings, *more)
-    return Check(check.scan, findings, verdict(findings))
+    return replace(check, findings=findings, verdict=verdict(findings))
 
 
 def not_checked(reason: str) -> Check:

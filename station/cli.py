@@ -97,7 +97,8 @@ def check(files: Files, as_json: AsJson = False) -> None:
     with _settings() as settings:
         from capture.catalogue import message
         from config.options import caps_of, organisation_of, policy_of
-        from conformity.inspect import check_json, check_scan, clause_rows, not_checked
+        from conformity.inspect import check_json, check_scan, clause_rows, not_checked, with_findings
+        from sealing.incoming import signed_findings
 
         today = datetime.now(UTC).date()
         policy, organisation = policy_of(settings, settings.stations[0].name, today), organisation_of(settings)
@@ -107,6 +108,7 @@ def check(files: Files, as_json: AsJson = False) -> None:
             reason = _no_file(file)
             with _openable(file) as path:
                 checked = check_scan(path, caps_of(settings), policy.limits) if reason is None else not_checked(reason)
+                checked = with_findings(checked, signed_findings(path, checked.findings))
             conform = conform and checked.verdict == "conform"
             rows = clause_rows(checked, policy, organisation, today)
             if as_json:
