@@ -16,7 +16,8 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from station.acts import NotOffered
 from station.records import people
 from station.records.documents import Unknown, WrongMove
-from station.web import desk, documents, entrance, ledger, mailroom
+from station.tolerances import NoTolerance
+from station.web import batch, desk, documents, entrance, events, ledger, mailroom, nature, stations, tolerances, twins, verdict
 from station.web.guard import SMALL_FORM, Guard, mark_answer
 from station.workstation import Workstation
 
@@ -39,8 +40,21 @@ def build_app(workstation: Workstation, *, secret: bytes) -> FastAPI:
     app = FastAPI(title="Sceau", docs_url=None, redoc_url=None, openapi_url=None)
     app.state.workstation = workstation
     app.state.checks = ledger.Checks()
+    app.state.changes = events.changes_of(workstation)
     app.include_router(entrance.open_router)
-    for router in (mailroom.router, documents.router, ledger.router, entrance.router):
+    for router in (
+        mailroom.router,
+        twins.router,
+        batch.router,
+        events.router,
+        documents.router,
+        verdict.router,
+        nature.router,
+        tolerances.router,
+        stations.router,
+        ledger.router,
+        entrance.router,
+    ):
         app.include_router(router, dependencies=[Depends(desk.signed_in, scope="function")])
     app.mount("/static", StaticFiles(directory=desk.STATIC, check_dir=False), name="static")
     _say_errors(app)
@@ -77,6 +91,7 @@ def _say_errors(app: FastAPI) -> None:
         return RedirectResponse(address, status_code=303)
 
     @app.exception_handler(Unknown)
+    @app.exception_handler(NoTolerance)
     def unknown(request: Request, _error: Exception) -> Response:
         return error_page(request, 404)
 
