@@ -36,6 +36,14 @@ def serve_station(settings: Settings, say: Callable[[str], object]) -> int:
     return 0
 
 
+class Server(uvicorn.Server):
+    """Open event streams end first: a server that waits for its answers to end would wait for every page that is open."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self.config.app.state.changes.close()  # type: ignore[union-attr]  # the application that `build_app` made
+        await super().shutdown(sockets)
+
+
 def _run(workstation: Workstation, executor: str, listener: socket.socket, say: Callable[[str], object]) -> None:
     settings = workstation.settings
     started = time.monotonic()
@@ -50,7 +58,7 @@ def _run(workstation: Workstation, executor: str, listener: socket.socket, say: 
     for station in settings.stations:
         say(f"Station « {station.name} » : déposez un scan dans {settings.folder_of(station)}")
     try:
-        server = uvicorn.Server(uvicorn.Config(web, log_level="warning", timeout_graceful_shutdown=5))
+        server = Server(uvicorn.Config(web, log_level="warning", timeout_graceful_shutdown=5))
         for number in (signal.SIGTERM, signal.SIGINT):
             # uvicorn ends by raising again the signal that ended it; that must not end us before the worker has stopped.
             signal.signal(number, lambda *_: None)

@@ -1,8 +1,11 @@
-// What HTML alone cannot do: copy to the clipboard, and say that the workstation is silent. Every page works without this file.
+// What HTML alone cannot do: copy to the clipboard, hear of changes, sound, count with big buttons, and say that the workstation is
+// silent. Every page works without this file.
 "use strict";
 
+// --- copy ---
+
 function offerCopies(root) {
-  for (const button of root.querySelectorAll("button[data-copy]")) button.hidden = false;
+  for (const button of root.querySelectorAll("button[data-copy], button[data-step]")) button.hidden = false;
 }
 
 async function copyText(button) {
@@ -21,18 +24,146 @@ async function copyText(button) {
   setTimeout(() => { label.textContent = before; }, 1500);
 }
 
+// --- the workstation is silent ---
+
 function sayOffline(silent) {
   const line = document.getElementById("offline");
   const text = silent ? line.dataset.text : "";
   if (line.textContent !== text) line.textContent = text;
 }
 
+// --- live parts: told of changes by the server's stream, asked for every other second where there is none ---
+
+let listening = false;
+let pressed = false;
+let missed = false;
+
+function look() {
+  // A part that changed under a finger would swallow the press.
+  if (pressed) { missed = true; return; }
+  for (const part of document.querySelectorAll("[data-live]")) htmx.trigger(part, "look");
+}
+
+let stream = null;
+
+function listen() {
+  hush();
+  if (document.hidden || !window.EventSource || !document.querySelector("[data-live]")) return;
+  stream = new EventSource("/events");
+  stream.addEventListener("open", () => { listening = true; });
+  stream.addEventListener("change", look);
+  stream.addEventListener("error", (event) => {
+    listening = false;
+    look();
+    // Refused (too many streams, signed out): asking goes on, and the stream is tried again later.
+    if (event.target.readyState === EventSource.CLOSED) setTimeout(listen, 30000);
+  });
+}
+
+function hush() {
+  stream?.close();
+  stream = null;
+  listening = false;
+}
+
+// A browser opens six connections to one server: pages that nobody looks at leave theirs to the others, and ask.
+document.addEventListener("visibilitychange", () => (document.hidden ? hush() : listen()));
+addEventListener("pagehide", hush);
+addEventListener("pageshow", (event) => { if (event.persisted) listen(); });
+setInterval(() => { if (!listening) look(); }, 1500);
+// What changes by time alone: ages, a watcher that went silent.
+setInterval(look, 15000);
+
+addEventListener("pointerdown", () => { pressed = true; });
+for (const end of ["pointerup", "pointercancel", "blur"]) {
+  addEventListener(end, () => setTimeout(() => { pressed = false; if (missed) { missed = false; look(); } }, 50));
+}
+
+// --- sound: made here, so that nothing is loaded; never before a person touched the page ---
+
+const TUNES = { good: [[880, 0, 0.09], [1320, 0.08, 0.12]], doubt: [[247, 0, 0.22], [196, 0.28, 0.34]] };
+let audio = null;
+
+function wantsSound() {
+  try { return localStorage.getItem("sceau-sound") !== "off"; } catch { return true; }
+}
+
+function wakeSound() {
+  if (!audio && window.AudioContext && document.getElementById("sound")) { audio = new AudioContext(); tellSound(); }
+}
+
+function play(name) {
+  if (!audio || !wantsSound() || !TUNES[name]) return;
+  for (const [pitch, start, length] of TUNES[name]) {
+    const voice = audio.createOscillator();
+    const volume = audio.createGain();
+    const at = audio.currentTime + start;
+    voice.type = name === "good" ? "sine" : "triangle";
+    voice.frequency.value = pitch;
+    volume.gain.setValueAtTime(0.0001, at);
+    volume.gain.exponentialRampToValueAtTime(0.5, at + 0.015);
+    volume.gain.exponentialRampToValueAtTime(0.0001, at + length);
+    voice.connect(volume).connect(audio.destination);
+    voice.start(at);
+    voice.stop(at + length);
+  }
+  document.dispatchEvent(new CustomEvent("sceau:played", { detail: name }));
+}
+
+function tellSound() {
+  const button = document.getElementById("sound");
+  if (!button) return;
+  button.hidden = false;
+  const on = wantsSound();
+  button.setAttribute("aria-pressed", String(on));
+  button.querySelector("span").textContent = !on ? button.dataset.off : audio ? button.dataset.on : button.dataset.wait;
+}
+
+function switchSound() {
+  try { localStorage.setItem("sceau-sound", wantsSound() ? "off" : "on"); } catch { /* Remembered for this page only. */ }
+  tellSound();
+  play("good");
+}
+
+function sayVerdict() {
+  const verdict = document.getElementById("verdict");
+  if (!verdict) return;
+  const before = sessionStorage.getItem("sceau-verdict");
+  sessionStorage.setItem("sceau-verdict", verdict.dataset.key);
+  if (before !== null && before !== verdict.dataset.key) play(verdict.dataset.sound);
+}
+
+// --- big buttons and keys ---
+
+function step(button) {
+  const field = document.getElementById(button.dataset.for);
+  const number = Math.max(0, (parseInt(field.value, 10) || 0) + Number(button.dataset.step));
+  field.value = number ? String(number) : "";
+}
+
+function pressKey(event) {
+  if (event.ctrlKey || event.altKey || event.metaKey || event.shiftKey || event.repeat || !/^F\d+$/.test(event.key)) return;
+  const target = document.querySelector(`[aria-keyshortcuts="${event.key}"]:not([aria-disabled], :disabled)`);
+  if (!target) return;
+  event.preventDefault();
+  target.click();
+}
+
+addEventListener("pointerdown", wakeSound);
+addEventListener("keydown", wakeSound);
+document.addEventListener("keydown", pressKey);
 document.addEventListener("click", (event) => {
-  const button = event.target.closest("button[data-copy]");
-  if (button) copyText(button);
+  const button = event.target.closest("button");
+  if (button?.dataset.copy) copyText(button);
+  if (button?.dataset.step) step(button);
+  if (button?.id === "sound") switchSound();
 });
 document.addEventListener("htmx:afterSettle", (event) => offerCopies(event.target.isConnected ? event.target : document));
+document.addEventListener("htmx:afterSettle", sayVerdict);
 document.addEventListener("htmx:sendError", () => sayOffline(true));
 document.addEventListener("htmx:afterOnLoad", () => sayOffline(false));
 document.addEventListener("htmx:beforeSwap", () => sayOffline(false));
 offerCopies(document);
+tellSound();
+sayVerdict();
+listen();

@@ -1,0 +1,258 @@
+"""What the desk shows of a batch: its figures, the sheet that came last with its verdict, and what is in doubt. Values in, values out."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session, selectinload
+
+from capture.catalogue import CATALOGUE
+from capture.findings import Certainty, Level
+from capture.separate import Plan, Recipe
+from station.batches import page_key, propose_plan
+from station.records import batches
+from station.records.tables import Arrival, Batch, Document, FindingRow, PageRow, Redo, State
+from station.sheets import page_fact
+from station.web import show
+from station.web.show import Badge, ShownFinding
+from station.web.words import Words
+from station.workstation import Workstation
+from workflow.completeness import Count, check_batch
+
+GONE = frozenset({State.REPLACED, State.SET_ASIDE, State.DUPLICATE, State.ERASED})
+"""States in which a fed document no longer counts in its batch: its pages went elsewhere, or a person put it aside."""
+SOUNDS = {"good": "good", "watch": "doubt", "bad": "doubt"}
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One scanned side on the screen."""
+
+    document_id: str
+    number: int
+    """Of the page in its file; 0 where the file could not be told apart into pages."""
+    title: str
+    image: str | None
+    thumb: str | None
+    badge: Badge
+    findings: tuple[ShownFinding, ...]
+    """What an operator should know: no indicators, nothing that is only told."""
+    blank: bool = False
+
+    @property
+    def name(self) -> str:
+        """As an address names it."""
+        return f"{self.document_id}:{self.number}"
+
+    @property
+    def doubtful(self) -> bool:
+        return self.badge.tone in ("watch", "bad")
+
+    @property
+    def sound(self) -> str:
+        return SOUNDS.get(self.badge.tone, "")
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """The four big counters, and what is still on its way."""
+
+    expected: int | None
+    scanned: int
+    documents: int
+    doubts: int
+    judging: int
+    """Files that are taken in and not judged yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """An open batch as it stands."""
+
+    batch: Batch
+    fed: Sequence[Document]
+    """Files in the order in which they came, without those that no longer count."""
+    plan: Plan
+    rows: Mapping[str, PageRow]
+    """Judged pages by `station.batches.page_key`."""
+    newest: Arrival | None
+    """What came last, a duplicate included."""
+    redo: Redo | None
+    """The page that is waited for."""
+
+
+def open_stack(session: Session, batch: Batch, recipe: Recipe) -> Stack:
+    """All that the desk needs of an open batch, in a handful of queries."""
+    loaded = [selectinload(Document.pages), selectinload(Document.findings), selectinload(Document.arrivals)]
+    fed = [document for document in batches.stacks_in(session, batch.id) if document.state not in GONE]
+    session.scalars(sa.select(Document).where(Document.id.in_([each.id for each in fed])).options(*loaded)).all()
+    rows = {page_key(page): page for each in fed if each.state == State.WAITING for page in each.current_pages}
+    return Stack(batch, fed, propose_plan(session, batch, recipe), rows, newest_arrival(session, batch), waited_for(session, batch.station))
+
+
+def newest_arrival(session: Session, batch: Batch) -> Arrival | None:
+    """The file that came last at the batch's station since it was opened."""
+    return session.scalars(
+        sa.select(Arrival)
+        .where(Arrival.station == batch.station, Arrival.arrived_at >= batch.opened_at)
+        .options(selectinload(Arrival.document))
+        .order_by(Arrival.id.desc())
+        .limit(1)
+    ).first()
+
+
+def waited_for(session: Session, station: str) -> Redo | None:
+    """The page that is scanned anew: the next file is to replace it, or has come and is being judged."""
+    return session.scalars(sa.select(Redo).where(Redo.station == station, Redo.done_at.is_(None)).order_by(Redo.id.desc()).limit(1)).first()
+
+
+def figures_of(stack: Stack, doubts: int) -> Figures:
+    return Figures(
+        expected=stack.batch.expected_sheets,
+        scanned=sum(len(document.current_pages) for document in stack.fed),
+        documents=len(stack.plan.documents),
+        doubts=doubts,
+        judging=sum(document.state == State.RECEIVED for document in stack.fed),
+    )
+
+
+# --- sides ---
+
+
+def sides_of(document: Document, workstation: Workstation, t: Words) -> list[Side]:
+    """Each page of a file with its verdict; one side without an image where there are no pages."""
+    return [_side(document, page, workstation, t) for page in document.current_pages] or [_side(document, None, workstation, t)]
+
+
+def doubtful_sides(stack: Stack, workstation: Workstation, t: Words) -> list[Side]:
+    return [side for document in stack.fed for side in sides_of(document, workstation, t) if side.doubtful]
+
+
+def newest_side(session: Session, stack: Stack, workstation: Workstation, t: Words) -> Side | None:
+    """The side to look at now: of the file that came last its first doubtful page, else its last. None where nothing came."""
+    if stack.newest is None:
+        return None
+    document = stack.newest.document
+    redo = session.scalars(sa.select(Redo).where(Redo.carrier_id == document.id).order_by(Redo.id.desc()).limit(1)).first()
+    if redo is not None and document.state == State.REPLACED:
+        return find_side(session, f"{redo.document_id}:{redo.page}", workstation, t)
+    sides = sides_of(document, workstation, t)
+    return next((side for side in sides if side.doubtful), sides[-1])
+
+
+def find_side(session: Session, name: str, workstation: Workstation, t: Words) -> Side | None:
+    """The side that an address names; None where there is none."""
+    document_id, _, number = name.partition(":")
+    document = session.get(Document, document_id)
+    if document is None or not number.isdecimal():
+        return None
+    return next((side for side in sides_of(document, workstation, t) if side.number == int(number)), None)
+
+
+def _side(document: Document, page: PageRow | None, workstation: Workstation, t: Words) -> Side:
+    number = page.number if page else 0
+    told = [row for row in document.findings if page is None or row.page in (None, number)]
+    told = [row for row in told if for_operator(row)]
+    return Side(
+        document_id=document.id,
+        number=number,
+        title=document.title,
+        image=image_of(document, number, "page", workstation),
+        thumb=image_of(document, number, "thumb", workstation),
+        badge=_verdict(document, [row.level for row in told], t),
+        findings=show.show_findings(told, t),
+        blank=bool(page and (page.seen or {}).get("blank")),
+    )
+
+
+def for_operator(row: FindingRow) -> bool:
+    """Whether it is told at the desk: indicators are for compliance, and what is only told can wait."""
+    known = CATALOGUE.get(row.code)
+    return row.level is not Level.INFO and (known is None or known.certainty is not Certainty.INDICATOR)
+
+
+def _verdict(document: Document, levels: Iterable[Level], t: Words) -> Badge:
+    found = set(levels)
+    if document.state == State.RECEIVED:
+        return Badge(t("desk.verdict-judging"), "busy", "hourglass")
+    if document.problem or document.state == State.FAILED:
+        return Badge(t("desk.verdict-trouble"), "bad", "circle-x")
+    if Level.BLOCKING in found:
+        return Badge(t("desk.verdict-bad"), "bad", "circle-x")
+    if Level.REVIEW in found:
+        return Badge(t("desk.verdict-doubt"), "watch", "triangle-alert")
+    return Badge(t("desk.verdict-good"), "good", "circle-check")
+
+
+def image_of(document: Document, number: int, kind: str, workstation: Workstation) -> str | None:
+    """Address of a page's light image; None where there is none yet, or where nobody in the mailroom may see it."""
+    if document.confidential or not number or not workstation.light_image(document.id, number, kind).is_file():
+        return None
+    return f"/documents/{document.id}/pages/{number}/{kind}.jpg?r={document.attempt}"
+
+
+# --- before the end ---
+
+
+def completeness_of(stack: Stack, t: Words) -> tuple[ShownFinding, ...]:
+    """Cues about the batch as a whole: counted sheets, repeated pages, odd lengths. Sheets set apart are not among its pages."""
+    keys = [key for part in stack.plan.documents for key in part.keys]
+    pages = [page_fact(stack.rows[key], number) for number, key in enumerate(keys, 1) if key in stack.rows]
+    found = check_batch(pages, Count(stack.batch.expected_sheets))
+    return show.show_findings([FindingRow(**asdict(each)) for each in found if each.level is not Level.INFO], t)
+
+
+# --- history ---
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A batch in the history."""
+
+    batch: Batch
+    sides: int
+    documents: int
+    redone: int
+    lasted: timedelta | None
+
+
+def history_of(session: Session, found: Sequence[Batch]) -> list[Line]:
+    """Each batch with its counts, by three queries for all of them."""
+    ids = [batch.id for batch in found]
+    still = Document.state.not_in(tuple(GONE))
+    documents = _counted(session, sa.select(Document.batch_id, sa.func.count()).where(still, Document.batch_id.in_(ids)))
+    sides = _counted(
+        session,
+        sa.select(Document.batch_id, sa.func.count()).join(PageRow).where(still, PageRow.superseded == 0, Document.batch_id.in_(ids)),
+    )
+    redone = _counted(
+        session,
+        sa.select(Document.batch_id, sa.func.count()).join(PageRow).where(PageRow.superseded > 0, Document.batch_id.in_(ids)),
+    )
+    return [Line(each, sides.get(each.id, 0), documents.get(each.id, 0), redone.get(each.id, 0), _lasted(each)) for each in found]
+
+
+def _counted(session: Session, query: "sa.Select[tuple[str, int]]") -> dict[str, int]:
+    return {key: count for key, count in session.execute(query.group_by(Document.batch_id))}  # noqa: C416 rows are not pairs to dict()
+
+
+def _lasted(batch: Batch) -> timedelta | None:
+    return None if batch.ended_at is None else batch.ended_at - batch.opened_at
+
+
+# --- time in words ---
+
+
+def age_words(since: datetime, now: datetime, t: Words) -> str:
+    """« depuis 12 min »."""
+    return t("age.since", age=span_words(now - since, t))
+
+
+def span_words(span: timedelta, t: Words) -> str:
+    """The one unit that a person would use: seconds, minutes, hours or days."""
+    seconds = max(0, int(span.total_seconds()))
+    for unit, size in (("day", 86400), ("hour", 3600), ("minute", 60)):
+        if seconds >= size * (2 if unit == "day" else 1):
+            return t(f"age.{unit}", n=seconds // size)
+    return t("age.second", n=seconds)
