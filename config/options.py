@@ -38,14 +38,14 @@ def policy_of(settings: Settings, station: str, day: date) -> Policy:
     return policy_on(policies_of(settings), profiles.get(station, settings.stations[0].profile), day)
 
 
+def limits_of(settings: Settings) -> Limits:
+    """What the first station's newest policy asks: for whoever scans before there is a document."""
+    return policy_of(settings, settings.stations[0].name, date.max).limits
+
+
 def organisation_of(settings: Settings) -> Organisation:
     """What the company says of its organisation."""
     return Organisation(**settings.organisation.model_dump())
-
-
-def limits_of(settings: Settings) -> Limits:
-    """The limits of the first station's newest policy."""
-    return policy_of(settings, "", date.max).limits
 
 
 def reader_of(settings: Settings) -> ReaderOptions:

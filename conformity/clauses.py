@@ -140,7 +140,9 @@ class ClauseFacts:
     tolerance: str | None = None
     """What accepted missing colours: « tolérance n° 3 »."""
     passport: str | None = None
-    """Reference and date of the scanner's newest passport."""
+    """Reference and date of the newest passport of the scanner when the document came in."""
+    passport_failed: bool = False
+    """That passport found a treatment, a loss or a wrong resolution."""
     sealing: bool = False
     """Judged for the inside of a sealed file that is about to be written, and kept only if it proves to be PDF/A-3."""
     sealed: Sealed | None = None
@@ -345,14 +347,21 @@ def _untreated(facts: ClauseFacts) -> _Answer:
         facts.passport and Said(f"passeport du scanner {facts.passport}", f"scanner passport {facts.passport}"),
         _dossier(facts.organisation),
     )
+    looked = Said("traces de traitement cherchées dans les pixels", "traces of treatment looked for in the pixels")
+    if facts.passport_failed:
+        looked = looked.then(Said("le passeport du scanner a relevé un défaut", "the scanner’s passport found a fault"))
+    remedy = Said(
+        "Corrigez l’appareil comme le passeport le dit, puis refaites-le.", "Mend the device as the passport says, then make it again."
+    )
     return _Answer(
-        Outcome.CONFORM,
-        Said("traces de traitement cherchées dans les pixels", "traces of treatment looked for in the pixels"),
+        Outcome.REVIEW if facts.passport_failed else Outcome.CONFORM,
+        looked,
         Said(
             "aucun traitement ; l’absence de trace ne prouve pas les réglages de l’appareil, qui restent à attester",
             "no treatment; no trace is no proof of the device’s settings, which remain to be attested",
         ),
-        covered_by=covered,
+        remedy if facts.passport_failed else None,
+        covered,
     )
 
 

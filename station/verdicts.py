@@ -13,7 +13,7 @@ from conformity.clauses import ClauseFacts, ClauseRow, Counted, Sealed, judge_cl
 from conformity.policy import Policy
 from station.records.documents import finding_of
 from station.records.ledger import story_of
-from station.records.tables import Document, PageRow, Tolerance
+from station.records.tables import Document, PageRow, PassportRow, State, Tolerance
 from station.stored import page_from
 
 
@@ -35,6 +35,7 @@ def verdict_of(session: Session, document: Document, settings: Settings, *, seal
 def facts_of(session: Session, document: Document, settings: Settings, *, sealing: bool = False) -> ClauseFacts:
     """What the rows rest on, beside the findings."""
     pages = document.current_pages
+    passport = passport_then(session, document)
     return ClauseFacts(
         pages=tuple(page_from(page.coding) for page in pages),
         decoded=sum(1 for page in pages if page.raster),
@@ -45,6 +46,8 @@ def facts_of(session: Session, document: Document, settings: Settings, *, sealin
         source=Source(document.source),
         counted=counted_of(session, document),
         tolerance=accepted_by(document),
+        passport=f"n° {passport.id} ({passport.made_at.date().isoformat()})" if passport else None,
+        passport_failed=passport is not None and passport.outcome == "fail",
         sealing=sealing,
         sealed=None if sealing else sealed_of(session, document),
     )
@@ -70,9 +73,19 @@ def counted_of(session: Session, document: Document) -> Counted | None:
     pages = session.scalar(
         sa.select(sa.func.count(PageRow.id))
         .join(Document, Document.id == PageRow.document_id)
-        .where(Document.batch_id == document.batch_id, Document.formed.is_(False), PageRow.superseded == 0)
+        .where(Document.batch_id == document.batch_id, Document.state != State.REPLACED, PageRow.superseded == 0)
     )
     return Counted(sheets, pages or 0)
+
+
+def passport_then(session: Session, document: Document) -> PassportRow | None:
+    """The newest passport of its station's scanner when the document came in."""
+    return session.scalars(
+        sa.select(PassportRow)
+        .where(PassportRow.entity == document.entity, PassportRow.station == document.station, PassportRow.made_at <= document.received_at)
+        .order_by(PassportRow.made_at.desc(), PassportRow.id.desc())
+        .limit(1)
+    ).first()
 
 
 def sealed_of(session: Session, document: Document) -> Sealed | None:

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import cv2
@@ -17,8 +18,10 @@ from capture.findings import Level
 from capture.raster import Raster
 from capture.scan import Model, Page
 from conformity.checks import fitting_sheet, inspect_raster, judge_page, verdict
-from conformity.inspect import check_json, check_scan
+from conformity.clauses import Organisation
+from conformity.inspect import check_json, check_scan, clause_rows
 from conformity.limits import Limits
+from conformity.policy import Policy
 
 PAPER = draw_page()
 LIMITS = Limits()
@@ -231,17 +234,24 @@ def test_a_page_that_cannot_be_decoded_is_said_once(tmp_path):
     assert [found.code for found in check_scan(path).findings if found.level is Level.BLOCKING] == ["truncated"]
 
 
+def told_of(path: Path, language: str = "fr") -> dict:
+    check = check_scan(path)
+    return check_json(path, check, clause_rows(check, Policy(), Organisation(), date(2026, 11, 20)), language)
+
+
 def test_check_json_says_what_programs_were_promised(tmp_path):
     path = write_tiff(tmp_path / "a.tif", PAPER, "jpeg")
-    told = json.loads(json.dumps(check_json(path, check_scan(path), "en")))
-    assert set(told) == {"file", "verdict", "pages", "findings"}
+    told = json.loads(json.dumps(told_of(path, "en")))
+    assert set(told) == {"file", "verdict", "pages", "findings", "clauses", "house"}
     assert told["pages"] == [{"number": 1, "codec": "jpeg", "lossless": False, "dpi": [300.0, 300.0], "bits": 8, "channels": 3}]
     assert set(told["findings"][0]) == {"code", "page", "clause", "authority", "level", "measured", "limit", "message"}
     assert (told["findings"][0]["clause"], told["findings"][0]["authority"]) == ("I-4", "law")
+    assert [row["clause"] for row in told["clauses"] if row["outcome"] == "non conforme"] == ["I-4", "II-2"]
+    assert (len(told["clauses"]), told["house"]["outcome"]) == (13, "conforme")
 
 
 def test_a_palette_says_eight_bits_and_one_channel(tmp_path: Path):
     Image.fromarray(PAPER).quantize(64).save(tmp_path / "a.png", dpi=(300, 300))
-    told = check_json(tmp_path / "a.png", check_scan(tmp_path / "a.png"))
+    told = told_of(tmp_path / "a.png")
     assert told["verdict"] == "blocked"
     assert told["pages"] == [{"number": 1, "codec": "png", "lossless": True, "dpi": [300.0, 300.0], "bits": 8, "channels": 1}]
