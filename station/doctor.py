@@ -1,7 +1,6 @@
 """What is installed, what is in force, what is missing and how to get it."""
 
 import importlib.metadata
-import os
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
@@ -9,11 +8,12 @@ from dataclasses import dataclass
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from capture.watch import notifications_work
 from config.options import reader_of
 from config.settings import FILE_NAME, Settings
 from ocr.engines import ReadingFailed, warm_engine
+from station.probe import probe_folder
 from station.records.database import NetworkFileSystem, open_database
+from station.workstation import now
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,10 +91,9 @@ def _folder(settings: Settings, name: str) -> Diagnosis:
     folder = settings.folder_of(next(s for s in settings.stations if s.name == name))
     if not folder.is_dir():
         return Diagnosis(f"station {name}", True, True, f"{folder}: made at the first start")
-    if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
-        return Diagnosis(f"station {name}", False, True, f"{folder}: no right to read and move files", f"chmod u+rwx {folder}")
-    hints = "notifications work" if notifications_work(folder) else "notifications do not work; polling does the whole job"
-    return Diagnosis(f"station {name}", True, True, f"{folder}: {hints}")
+    found = probe_folder(folder, now())
+    remedy = "" if found.ok else f"chmod u+rwx {folder}, or check the share's rights"
+    return Diagnosis(f"station {name}", found.ok, True, f"{folder}: {found.words('en')}", remedy)
 
 
 def _reader(settings: Settings) -> Diagnosis:

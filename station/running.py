@@ -13,6 +13,7 @@ from config.options import recipe_of
 from station.batches import end_quiet_batch
 from station.jobs import Engine
 from station.pipeline import Pipeline
+from station.probe import probe_stations
 from station.problems import problem_of
 from station.reception import Reception
 from station.records import batches, documents
@@ -26,6 +27,7 @@ BEAT_SECONDS = 2.0
 SWEEP_SECONDS = 0.3
 TIDY_SECONDS = 60.0
 RECALL_SECONDS = 20.0
+PROBE_SECONDS = 600.0
 BATCH_SECONDS = 1.0
 
 
@@ -61,6 +63,7 @@ class Running:
                 if reception.folder.is_relative_to(self._workstation.home):
                     # Only our own: a share that is not mounted must not look like an empty folder.
                     reception.folder.mkdir(parents=True, exist_ok=True)
+            self._spawn("probe", partial(probe_stations, self._workstation), PROBE_SECONDS, self._stopping.wait)
             self._spawn("batches", self._end_quiet_batches, BATCH_SECONDS, self._stopping.wait)
             self._hint = Hint([reception.folder for reception in self._receptions])
             self._spawn("reception", self._receive, self._workstation.settings.intake.poll_seconds, self._hint.wait)

@@ -4,6 +4,7 @@ from dataclasses import asdict
 from typing import Any
 
 from station.disk import look_at_disk
+from station.probe import folder_health
 from station.records import documents
 from station.records.documents import DEAD_AFTER
 from station.records.ledger import entities, tree_of
@@ -22,6 +23,7 @@ def status_of(workstation: Workstation) -> dict[str, Any]:
             "documents": {str(state): count for state, count in documents.count_states(session).items()},
             "workers": [f"{w.executor} (pid {w.pid})" for w in living],
             "not_taken": [f"{s.station}: {s.name or '(folder)'}: {s.reason}" for s in documents.list_sightings(session)],
+            "folders": {health.station: health.as_json() for health in folder_health(session, workstation.settings, workstation.clock())},
             "disk": {"room": str(disk.room), "free": disk.free, "total": disk.total},
             "bytes": {**asdict(cost), **_per_page(cost)},
             "ledger": {e: {"size": tree_of(session, e).size, "head": tree_of(session, e).root.hex()} for e in entities(session)},
