@@ -342,7 +342,7 @@ def _asked(sheet: Sheet, recipe: Recipe) -> set[str]:
     """Texts of the codes that the recipe asks for."""
     if recipe.kind not in (Kind.CODE, Kind.VALUE_CHANGE):
         return set()
-    return {code.text for code in sheet.codes if _matches(code.text, recipe.pattern) and not slips.parse_slip(code.text)}
+    return {code.text for code in sheet.codes if _matches(code.text, recipe.pattern)}
 
 
 def _matches(text: str, pattern: str) -> bool:

@@ -116,7 +116,7 @@ def _slip(kind: str, fields: list[str]) -> Slip:
             return TargetMark(target, _number(side))
         case "B", [batch, station, sheets, arrived, nature, grey] if grey in ("", "g"):
             natures = {"": None, "p": Nature.PAPER, "i": Nature.PRINT}
-            if nature not in natures or len(arrived) != 10:
+            if nature not in natures:
                 raise ValueError(nature)
             return BatchSlip(batch, station, _number(sheets) if sheets else None, date.fromisoformat(arrived), natures[nature], grey == "g")
         case "X", [box]:

@@ -121,6 +121,10 @@ def test_an_annex_numbered_by_itself_is_no_gap() -> None:
     assert check_document(numbered([1, 2], 2) + numbered([1], 1) + numbered([1, 2, 3], 3)) == ()
 
 
+def test_numbers_without_a_total_begin_again_with_the_next_paper() -> None:
+    assert check_document(document(*({**BODY, 0.95: f"Page {number}"} for number in (1, 2, 1, 2)))) == ()
+
+
 def test_a_second_page_alone_lacks_its_first() -> None:
     assert codes(check_document(document({**BODY, 0.95: "Page 2"}))) == ["page-missing"]
     assert check_document(document(BODY, {**BODY, 0.95: "Page 2"})) == ()
@@ -168,6 +172,11 @@ def test_two_invoices_in_one_document_are_told() -> None:
 def test_one_invoice_on_two_pages_is_one() -> None:
     assert check_document(document(invoice("F-2026-0118"), invoice("F-2026-O118"))) == ()
     assert check_document(document(invoice("F-2026-0118"), {0.05: "Annule la facture F-2026-0118", **invoice("A-77")})) == ()
+
+
+def test_pages_numbered_as_one_document_are_one_whatever_invoices_they_name() -> None:
+    first, second = ({**invoice(number), 0.95: f"Page {page}/2"} for page, number in ((1, "F-2026-0118"), (2, "F-2026-0119")))
+    assert check_document(document(first, second)) == ()
 
 
 # --- a batch ---
@@ -235,6 +244,8 @@ def test_a_stack_with_blank_backs_here_and_there_is_as_it_should_be() -> None:
     assert check_batch(sides("pbpppbpppb"), Count(5)) == ()
     assert check_batch(sides("pbpbbppb"), Count(duplex=True)) == ()
     assert check_batch(sides("pbpbbpbp"), Count(duplex=False)) == ()
+    assert check_batch(sides("pbpbbp"), Count(duplex=True)) == ()
+    assert check_batch(sides("bpbppbpb"), Count(duplex=True)) == ()
 
 
 def test_every_cue_is_for_review_and_has_a_remedy() -> None:

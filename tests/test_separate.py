@@ -282,6 +282,17 @@ def test_a_split_and_a_merge_undo_each_other() -> None:
     assert merge_with_previous(halves, 1) == plan
 
 
+def test_a_merge_keeps_what_both_separators_said() -> None:
+    whole = merge_with_previous(cut(".D.", Kind.NONE), 1)
+    assert whole.documents[0].document_type == "order"
+    assert len(merge_with_previous(cut("D.D.", Kind.NONE), 1).documents[0].codes) == 2
+
+
+def test_a_bracket_in_a_pattern_is_a_bracket() -> None:
+    stack = [Sheet(str(i), "f", i, codes=(code(text),)) for i, text in enumerate(["[AB]1", "A1", "[AB]2"])]
+    assert [part.keys for part in separate(stack, Recipe(Kind.CODE, "[AB]*")).documents] == [("0", "1"), ("2",)]
+
+
 def test_what_a_separator_said_stays_with_the_first_half() -> None:
     halves = split_before(cut("D..", Kind.NONE), "scan.pdf#3")
     assert [part.document_type for part in halves.documents] == ["order", None]
