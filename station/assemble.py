@@ -12,6 +12,8 @@ from sealing.ledger import Tree
 from sealing.pdfa import TextRun
 from station.records.documents import finding_of
 from station.records.tables import Batch, Document
+from station.versions import is_about, newest_archive
+from workflow.kinds import kind_of
 
 FILE_NAME = "capture-data.json"
 FORMAT = "sceau-capture-data-1"
@@ -48,6 +50,7 @@ def capture_data(
             "station": document.station,
             "operator": document.operator,
             "document_type": document.document_type,
+            "profile": kind_of(document.document_type).profile.value,
             "names": list(names),
             "batch": batch_note(document.batch),
             "times": dict(times),
@@ -80,6 +83,11 @@ def capture_data(
     return json.dumps(data, ensure_ascii=False, sort_keys=True, indent=1).encode("utf-8")
 
 
+def kind_note(document: Document) -> dict[str, Any]:
+    """What kind of document it is taken for, and under which text its copy is made."""
+    return {"kind": document.document_type, "profile": kind_of(document.document_type).profile.value}
+
+
 def batch_note(batch: Batch) -> dict[str, Any]:
     """What a person or a slip said of what was fed together."""
     return {
@@ -93,16 +101,26 @@ def batch_note(batch: Batch) -> dict[str, Any]:
 
 
 def replaced_note(document: Document) -> dict[str, Any] | None:
-    """The sealed version that this one corrects, and the pages that a new scan replaced; None where it is the first and whole."""
+    """What this version corrects: a sealed one, pages that a new scan replaced, other documents; None where it is the first and whole."""
     worn = [page for page in document.pages if page.superseded]
-    if not document.archives and not worn:
+    newest, correction = newest_archive(document), correction_note(document)
+    if newest is None and not worn and correction is None:
         return None
-    newest = max(document.archives, key=lambda archive: archive.version, default=None)
     return {
         "archive": newest.sha256 if newest else None,
         "version": newest.version if newest else None,
         "pages": [{"number": page.number, "original": page.sha256, "raster": page.raster} for page in worn],
+        "correction": correction,
     }
+
+
+def correction_note(document: Document) -> dict[str, Any] | None:
+    """Who changed what and why, since the newest sealed version; None where nobody did."""
+    made = [decision for decision in document.decisions if decision.detail and is_about(decision, document)]
+    if not made:
+        return None
+    told = {name: value for name, value in (made[-1].detail or {}).items() if name != "before"}
+    return {**told, "author": made[-1].actor, "reason": made[-1].reason, "at": made[-1].decided_at.isoformat(timespec="milliseconds")}
 
 
 def text_runs(page: PageText) -> tuple[TextRun, ...]:

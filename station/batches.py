@@ -13,8 +13,8 @@ from sqlalchemy.orm import Session
 
 from capture import codes
 from capture.findings import Finding
-from capture.separate import Kind, Part, Plan, Recipe, Sheet, merge_with_previous, move_page, separate, set_apart, split_before
-from capture.slips import BatchSlip, BoxLabel
+from capture.separate import Kind, Part, Plan, Reason, Recipe, Sheet, merge_with_previous, move_page, separate, set_apart, split_before
+from capture.slips import BatchSlip, BoxLabel, TargetMark
 from sealing.ledger import Actor, ActorKind, Event
 from station.records import batches, documents
 from station.records.intake import SYSTEM
@@ -22,6 +22,7 @@ from station.records.ledger import append_event
 from station.records.tables import Batch, Document, PageRow, Person, Redo, State
 from station.sheets import page_fact
 from station.stored import rasters_hash
+from station.versions import remember_change
 from workflow.completeness import Count, check_batch
 from workflow.kinds import kind_named
 
@@ -143,6 +144,8 @@ def drop_redo(session: Session, station: str, at: datetime) -> None:
         waiting.done_at = at
 
 
+PASSPORT = "passport"
+"""The document type of a scanned test target."""
 REDOABLE = frozenset({State.WAITING, State.HELD, State.FAILED, State.SEALED})
 """Where a page may be scanned anew: of a sealed document this makes a further version."""
 
@@ -188,7 +191,7 @@ def form_when_ready(
     _note_closed(session, batch, stacks, check_plan(batch, plan, rows), at)
     whole = [d for d in stacks if not is_separable(d)]
     kept = {d.id for d in whole}
-    for index, part in enumerate(plan.documents, 1):
+    for index, part in enumerate((*plan.documents, *_target_parts(plan)), 1):
         pages = [rows[key] for key in part.keys]
         owner = _whole_stack(pages, stacks)
         if owner is not None:
@@ -289,6 +292,15 @@ def _edited(plan: Plan, edit: Edit) -> Plan:
     raise ValueError(f"no such edit: {edit}")
 
 
+def _target_parts(plan: Plan) -> tuple[Part, ...]:
+    """The sides of each test target are a document, too: the control of a device (clause II-3) is evidence."""
+    sides: dict[str, list[Sheet]] = {}
+    for apart in plan.apart:
+        if isinstance(apart.slip, TargetMark):
+            sides.setdefault(apart.slip.target, []).append(apart.sheet)
+    return tuple(Part(tuple(sheets), PASSPORT) for sheets in sides.values())
+
+
 def _heed_slips(batch: Batch, plan: Plan) -> None:
     """What printed sheets say counts where nobody said otherwise."""
     for apart in plan.apart:
@@ -374,7 +386,7 @@ def _replace_stack(session: Session, stack: Document, plan: Plan, at: datetime) 
     """Its pages went to other documents; sheets that belong to none are named here and lie in the vault."""
     documents.move_document(stack, State.REPLACED, at)
     own = {page_key(page) for page in stack.current_pages}
-    aside = [[apart.key, apart.reason.value] for apart in plan.apart if apart.key in own]
+    aside = [[apart.key, apart.reason.value] for apart in plan.apart if apart.key in own and apart.reason is not Reason.TARGET]
     payload = {"batch": stack.batch_id, "apart": aside}
     append_event(session, Event(stack.entity, "replaced", {"document": stack.id}, SYSTEM, at, "system", payload))
 
@@ -400,15 +412,17 @@ def _carry_page(session: Session, carrier: Document, at: datetime) -> bool:
     if not carrier.current_pages:
         redo.carrier_id = None  # Unreadable: the next one is waited for.
         return False
-    was = page_key(pages[redo.page])
+    was, state = page_key(pages[redo.page]), target.state
+    change = remember_change(target, {"what": "page", "from": was, "to": redo.page})
     _supersede(session, target, pages[redo.page], carrier.current_pages)
     redo.done_at = at
     batches.link(session, carrier.id, target.id, "rescan", at)
     target.formed = True
     documents.send_back(target, at)
+    documents.add_decision(session, target, "redo", redo.reason, redo.actor, at, state, change)
     documents.move_document(carrier, State.REPLACED, at)
     objects = {"document": target.id, "scan": carrier.id, "rasters": rasters_hash([page.raster for page in target.current_pages])}
-    payload = {"page": redo.page, "was": was, "reason": redo.reason, "asked_by": redo.actor}
+    payload = {"choice": "redo", "page": redo.page, "was": was, "reason": redo.reason, "asked_by": redo.actor}
     append_event(session, Event(target.entity, "page replaced", objects, SYSTEM, at, "system", payload))
     return True
 

@@ -19,6 +19,7 @@ from conformity.passport import from_json as passport_from_json
 from conformity.target import from_json as reading_from_json
 from conformity.target import read_target
 from sealing.ledger import Event
+from sealing.pdfa import Attachment, Relation
 from station.records.intake import SYSTEM
 from station.records.ledger import append_event
 from station.records.tables import Document, PassportRow
@@ -77,6 +78,21 @@ def body_hash(body: Mapping[str, Any]) -> str:
 def limits_for(limits: Limits | None) -> PassportLimits:
     """What the policy of pages says of resolution holds for the device too."""
     return PassportLimits() if limits is None else PassportLimits(min_dpi=limits.min_dpi, dpi_tolerance=limits.dpi_tolerance)
+
+
+def passport_files(session: Session, document: Document, language: str) -> tuple[Attachment, ...]:
+    """The reports of the passports that a document gave: they are sealed with the scan of the target. None for any other document."""
+    rows = session.scalars(sa.select(PassportRow).where(PassportRow.document_id == document.id).order_by(PassportRow.id))
+    return tuple(_report_file(session, row, language) for row in rows)
+
+
+def _report_file(session: Session, row: PassportRow, language: str) -> Attachment:
+    # Half a second of imports that no other document needs.
+    from station.print import passport_report_pdf
+
+    heading = (f"{row.station} {row.device}".strip(), row.made_at.date().isoformat())
+    data = passport_report_pdf(passport_of(row), drift_of(session, row), language, heading)
+    return Attachment(f"passport-{row.target}.pdf", data, "application/pdf", Relation.SUPPLEMENT, "Passeport de scanner")
 
 
 # --- questions ---

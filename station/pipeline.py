@@ -38,11 +38,12 @@ from ocr.text import PageText
 from sealing.ledger import Event
 from sealing.pdfa import Metadata
 from station import batches, pixels
-from station.assemble import Witnessed, capture_data, reading_note
+from station.assemble import Witnessed, capture_data, kind_note, reading_note
 from station.baselines import Baselines
 from station.batches import NewId
 from station.children import Children, OverBudget, PoisonPage
 from station.jobs import Steps
+from station.passports import passport_files, take_target
 from station.problems import PROBLEMS, problem_of
 from station.records import documents
 from station.records.intake import SYSTEM
@@ -133,7 +134,7 @@ class Pipeline:
             if trouble is not None:
                 state = State(steps.record(f"{name} trouble", partial(self._note_trouble, job=job, trouble=trouble)))
                 break
-            state = State(steps.record(f"{name} noted", partial(note, job=job)))
+            state = State(steps.record(f"{name} noted", partial(self._noted, note=note, job=job)))
             if state not in OPEN_STATES - {State.RECEIVED}:
                 break
         self._clear(job)
@@ -255,6 +256,16 @@ class Pipeline:
         except (OverBudget, PoisonPage) as error:
             return pixels.JudgedPage(page, None, (finding("poison-page", page=page.number, measured=str(error)),), 1.0, False, {})
 
+    def _noted(self, session: Session, note: Callable[..., State], job: Job) -> State:
+        """Write what a step found; nothing of a document that a person took out of the work meanwhile, whose sealed draft goes, too."""
+        document = documents.get_document(session, job.document_id)
+        if document.state in OPEN_STATES:
+            return note(session, job=job)
+        proof = _load(job.proof) if job.proof.exists() else {}
+        if proof and session.get(Archive, proof["sha256"]) is None:
+            self._workstation.archives.drop(proof["sha256"], ".pdf")
+        return document.state
+
     def _note_judged(self, session: Session, job: Job) -> State:
         """Findings, pages and verdict; a blocked document is held unless a person decided to work it with the paper kept."""
         judged = _load(job.judged)
@@ -268,11 +279,15 @@ class Pipeline:
         documents.replace_findings(session, document.id, found)
         documents.replace_pages(session, document.id, facts)
         document.verdict = verdict(found)
-        sealable = bool(facts) and all(page["shown"] for page in judged["pages"])
-        held = not sealable or (document.verdict == "blocked" and not document.paper_stays)
         document.problem = document.problem_detail = None
         now = self._workstation.clock()
         alone = batches.settle_judged(session, document, self._recipe(document), now, self._new_id)
+        if alone and document.document_type == batches.PASSPORT:
+            # What a device does wrong is what its passport is there to say: it is sealed as it is.
+            document.paper_stays = True
+            take_target(session, document, [p["seen"].get("target") for p in judged["pages"]], found, now, limits=policy.limits)
+        sealable = bool(facts) and all(page["shown"] for page in judged["pages"])
+        held = not sealable or (document.verdict == "blocked" and not document.paper_stays)
         if alone:
             documents.move_document(document, State.HELD if held else State.JUDGED, now)
         payload = {
@@ -282,6 +297,7 @@ class Pipeline:
             "policy": policy.as_json(),
             "source": document.source,
             "tolerance": document.tolerance_id,
+            **kind_note(document),
         }
         kind = "held" if alone and held else "judged"
         self._enter(session, document, kind, {"rasters": rasters_hash([fact.raster for fact in facts])}, payload)
@@ -428,7 +444,16 @@ class Pipeline:
             )
             metadata = Metadata(document.title, bytes.fromhex(document.id), self._workstation.clock())
             pixels.write_whole(job.data, data)
-            plan = pixels.Plan(leaves, rasters, job.texts, job.data, metadata, document.paper_stays, document.source == Source.ELECTRONIC)
+            plan = pixels.Plan(
+                leaves,
+                rasters,
+                job.texts,
+                job.data,
+                metadata,
+                document.paper_stays,
+                document.source == Source.ELECTRONIC,
+                passport_files(session, document, self._workstation.settings.language),
+            )
         proved = self._pixels.run(pixels.seal_and_prove, PROVE_SECONDS + 30 * len(leaves), plan, job.sealed, self._keys)
         checks = [{"name": c.name, "ok": c.ok, "detail": c.detail, "english": c.english} for c in proved.verification.checks]
         if proved.verification.valid:
@@ -478,7 +503,7 @@ class Pipeline:
         facts = [documents.PageFact(p.number, p.sha256, p.coding, p.raster) for p in document.current_pages]
         objects = {"archive": proof["sha256"], "rasters": rasters_hash([fact.raster for fact in facts])}
         payload = {"level": "B-LTA", "practice": proof["practice"], "size": str(proof["size"]), "paper_stays": document.paper_stays}
-        self._enter(session, document, "sealed", objects, payload)
+        self._enter(session, document, "sealed", objects, payload | kind_note(document))
         return document.state
 
     # --- trouble and order ------------------------------------------------------------------------

@@ -26,9 +26,11 @@ from capture.findings import Finding
 from capture.likeness import perceptual_hash
 from capture.raster import Raster, fingerprint
 from capture.scan import Format, Page, Scan
+from capture.slips import TargetMark, parse_slip
 from conformity.baseline import Baseline
 from conformity.checks import Inspection, inspect_raster
 from conformity.limits import Limits
+from conformity.target import read_target
 from ocr.engines import ReaderOptions, prepare_copy, warm_engine, write_copy
 from ocr.reading import read_page
 from ocr.text import PageText, from_json
@@ -112,7 +114,11 @@ def judge_pixels(source: PageSource, mixed: bool, limits: Limits, baseline: Base
     inspection = inspect_raster(raster, page, limits, baseline)
     shown = upright(raster)
     scale = make_copies(shown, options, copies)
-    return JudgedPage(page, fingerprint(raster), inspection.findings, scale, True, note_seen(inspection, shown))
+    seen = note_seen(inspection, shown)
+    if any(isinstance(parse_slip(text), TargetMark) for _, text, _ in seen["codes"]):
+        target = read_target(raster, page)
+        seen["target"] = target.as_json() if target else None
+    return JudgedPage(page, fingerprint(raster), inspection.findings, scale, True, seen)
 
 
 def note_seen(inspection: Inspection, shown: Pixels) -> dict[str, Any]:
@@ -239,6 +245,8 @@ class Plan:
     """A person decided to go on with the original kept: where the pixels cannot enter a PDF/A, a view may, with the native file inside."""
     native: bool = False
     """The file itself is the original: it travels inside in any case, and what is shown is a view of it."""
+    beside: tuple[Attachment, ...] = ()
+    """What else travels inside: a scanner's passport as a person reads it."""
 
 
 def seal_and_prove(plan: Plan, sealed: Path, keys: Keys) -> Proved:
@@ -271,7 +279,7 @@ def _compose(plan: Plan, draft: Path) -> None:
     try:
         if not all(plan.rasters):
             raise CannotArchive("page dessinée, non scannée", "drawn page, not scanned")
-        compose_pdfa(_leaves(plan), draft, plan.metadata, [_capture(_with_codestreams(plan, data))])
+        compose_pdfa(_leaves(plan), draft, plan.metadata, [_capture(_with_codestreams(plan, data)), *plan.beside])
     except CannotArchive:
         if not plan.view_allowed:
             raise

@@ -7,19 +7,21 @@ from uuid import uuid4
 
 import atwork
 import cv2
+import devices
 import numpy as np
 import papers
+import pikepdf
 import pytest
 import zxingcpp
 
 from capture.separate import Kind, Recipe
 from capture.slips import Separator, slip_text
 from config.settings import Separation, Station
-from station import batches
+from station import batches, passports
 from station.audit import audit_ledger
 from station.batches import Opening
-from station.records import documents
 from station.records import batches as rows
+from station.records import documents
 from station.records.tables import Batch, Document, State
 from station.workstation import Workstation
 
@@ -233,3 +235,14 @@ def test_sheets_that_are_missing_against_the_count_are_told_with_the_batch(stati
     desk.end(batch)
     with station.database.reading() as session:
         assert [found["code"] for found in session.get(Batch, batch).findings] != []
+
+
+def test_a_scanned_target_becomes_a_sealed_passport_of_its_station_whatever_it_says_of_the_device(station, desk):
+    path = papers.write_tiff(station.home / "target.tif", [devices.honest()])
+    document = desk.work(atwork.take_in(station, path))
+    archive = atwork.archive_path(station, document)
+    with station.database.reading() as session, pikepdf.open(archive) as pdf:
+        passport = passports.newest_passport(session, "demo")
+        assert (passport.document_id, document.document_type) == (document.id, "passport")
+        assert f"passport-{devices.TARGET}.pdf" in pdf.attachments
+    assert all_is_well(station)
