@@ -38,7 +38,7 @@ class Incoming:
     batch_delay: float = 0.0
     """Seconds for which the file's batch waits for followers; 0: it stands alone unless a batch is open."""
     source: str = "paper"
-    """Nature of what was captured, as the station is set (`conformity.sources.Source`)."""
+    """Nature of what was captured, as the station is set (`conformity.circumstances.Source`)."""
     supplier: str | None = None
 
 

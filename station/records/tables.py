@@ -143,7 +143,7 @@ class Document(Base):
     title: Mapped[str] = mapped_column(sa.Text)
     """The file's name as a person may read it."""
     source: Mapped[str] = mapped_column(sa.String(12), default="paper")
-    """Nature of what was captured: paper, print (of an electronic invoice), electronic; unknown until a person says (`conformity.sources.Source`)."""
+    """Nature of what was captured (`conformity.circumstances.Source`): paper, print, electronic; unknown until a person says."""
     supplier: Mapped[str | None] = mapped_column(sa.String(80))
     """As a slip or a person named it: judging comes before reading."""
     policy: Mapped[dict[str, Any] | None]
@@ -372,7 +372,7 @@ class Erasure(Base):
 
 
 class Tolerance(Base):
-    """A person's decision that colours carry no meaning on certain documents (BOI-CF-COM-10-10-30-10, § 100 and 105); revoked, never erased."""
+    """A person's decision that colours carry no meaning on certain documents (BOI-CF-COM-10-10-30-10, § 100, 105); never erased."""
 
     __tablename__ = "tolerance"
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -411,9 +411,7 @@ class PassportRow(Base):
     body: Mapped[dict[str, Any]]
     """`conformity.passport.Passport` as JSON."""
     document_id: Mapped[str] = mapped_column(sa.ForeignKey("document.id"), index=True)
-    """The scan of the target."""
-    record_id: Mapped[str | None] = mapped_column(sa.ForeignKey("document.id"))
-    """The sealed record of this passport, once it has one."""
+    """The scan of the target, with which the passport is sealed."""
 
 
 class Person(Base):
