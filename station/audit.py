@@ -13,8 +13,9 @@ from sqlalchemy.orm import Session
 from capture.originals import Condition
 from sealing.ledger import BrokenLedger, Tree
 from station.assemble import FILE_NAME
+from station.passports import body_hash
 from station.records.ledger import head_at, verify_ledger
-from station.records.tables import Archive, Document, LedgerPayload, LedgerRow, Original
+from station.records.tables import Archive, Document, LedgerPayload, LedgerRow, Original, PassportRow
 from station.stored import fields_hash, rasters_hash
 from station.workstation import Workstation
 
@@ -77,7 +78,7 @@ def _same_records(session: Session) -> Audited:
 
 
 def _same_facts(session: Session) -> Audited:
-    """What the records say of each document (verdict, pages, marks, decisions, values read) against its newest entries."""
+    """What the records say of each document (verdict, pages, marks, decisions, passports, values read) against its newest entries."""
     told: dict[str, dict[str, Any]] = {}
     query = sa.select(LedgerRow.entry, LedgerPayload.body).join_from(
         LedgerRow,
@@ -90,16 +91,20 @@ def _same_facts(session: Session) -> Audited:
         facts = told.setdefault(entry["objects"].get("document", ""), {"decisions": []})
         facts |= {name: entry["objects"][name] for name in ("rasters", "fields") if name in entry["objects"]}
         facts |= {name: payload[name] for name in ("verdict", "paper_stays") if name in payload}
+        if entry["type"] == "passport":
+            facts.setdefault("passports", set()).add(entry["objects"].get("passport"))
         if entry["type"] == "decided":
             facts["decisions"].append((payload.get("choice"), payload.get("reason")))
     documents = session.scalars(sa.select(Document).execution_options(yield_per=200))
     wrong = [f"{document.id}: {name}" for document in documents for name in _differing(document, told.get(document.id, {}))]
+    passports = session.scalars(sa.select(PassportRow).order_by(PassportRow.id))
+    wrong += [f"{p.document_id}: passport" for p in passports if body_hash(p.body) not in told.get(p.document_id, {}).get("passports", ())]
     differ = "; ".join(wrong[:20])
     return Audited(
         "facts",
         not wrong,
-        differ or "verdicts, pages, marques, décisions et valeurs lues sont ceux des écritures",
-        differ or "verdicts, pages, marks, decisions and read values are those of the entries",
+        differ or "verdicts, pages, marques, décisions, passeports et valeurs lues sont ceux des écritures",
+        differ or "verdicts, pages, marks, decisions, passports and read values are those of the entries",
     )
 
 

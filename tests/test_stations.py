@@ -24,6 +24,7 @@ from capture.scan import Model, Page
 from capture.slips import TargetMark, parse_slip
 from conformity.limits import Limits
 from station import passports
+from station.audit import audit_ledger
 from station.records import documents
 from station.records.ledger import story_of, verify_ledger
 from station.records.tables import PassportRow
@@ -90,6 +91,16 @@ def test_an_altered_passport_no_longer_has_its_hash(home) -> None:
     altered = copy.deepcopy(row.body)
     altered["lines"][0]["measured"] += "!"
     assert passports.body_hash(altered) != passports.body_hash(row.body)
+
+
+def test_the_audit_notices_an_altered_passport(home) -> None:
+    row = take(home)
+    assert [part.ok for part in audit_ledger(home) if part.name == "facts"] == [True]
+    with home.database.writing() as session:
+        altered = copy.deepcopy(row.body)
+        altered["lines"][0]["outcome"] = "ok!"
+        session.merge(PassportRow(id=row.id, body=altered))
+    assert [part.detail for part in audit_ledger(home) if part.name == "facts"] == [f"{row.document_id}: passport"]
 
 
 def test_the_same_scan_judged_again_is_one_passport(home) -> None:
