@@ -5,14 +5,23 @@ what it proves is the attached original, byte for byte. Image scans never come t
 """
 
 import logging
+import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pikepdf
 
 from capture.scan import Format
 from sealing.codestream import CannotArchive
 from sealing.pdfa import Attachment, Metadata, Relation, attach_files, describe_archive
+
+SHOWING = frozenset(
+    {"/Type", "/Pages", "/Metadata", "/Lang", "/MarkInfo", "/StructTreeRoot", "/PageLabels", "/OCProperties", "/OutputIntents"}
+)
+"""Entries of the catalogue (ISO 32000-1 table 28) that a view keeps; how a viewer opens the file is not among them."""
+PRIVATE = re.compile(r"/[A-Z0-9]{3,4}_|/(Trans|Dur|PieceInfo|LastModified)$")
+"""Entries that show nothing on a page: second-class names of producers (ISO 32000-1 annex E), slide shows, producers' own data."""
 
 
 def native_name(format: Format) -> str:
@@ -27,7 +36,7 @@ def native_file(source: Path, format: Format) -> Attachment:
 
 
 def convert_pdf(source: Path, target: Path, metadata: Metadata, attachments: Sequence[Attachment]) -> None:
-    """Write `target`, a PDF/A-3b view of a drawn PDF with `attachments` inside.
+    """Write `target`, a PDF/A-3b view of a drawn PDF with `attachments` inside. The view is never signed, whatever the native file is.
 
     Pinned to OCRmyPDF's internal PDF/A writer at -O0, without reading: images keep their bytes, and Ghostscript, which may
     re-compress them, is never called. Raises CannotArchive where the file cannot become PDF/A so.
@@ -36,11 +45,12 @@ def convert_pdf(source: Path, target: Path, metadata: Metadata, attachments: Seq
     import ocrmypdf
     from ocrmypdf.exceptions import ExitCodeException
 
-    draft = target.with_suffix(".view.pdf")
+    draft, plain = target.with_suffix(".view.pdf"), target.with_suffix(".plain.pdf")
     logging.getLogger("ocrmypdf").setLevel(logging.CRITICAL)
     try:
+        _plain_copy(source, plain)
         ocrmypdf.ocr(
-            source, draft, output_type="pdfa-3", pdfa_backend="internal", optimize=0, mode="skip", ocr_engine="none", jobs=1,
+            plain, draft, output_type="pdfa-3", pdfa_backend="internal", optimize=0, mode="skip", ocr_engine="none", jobs=1,
             progress_bar=False,
         )  # fmt: skip
         with pikepdf.open(draft) as pdf:
@@ -55,6 +65,35 @@ def convert_pdf(source: Path, target: Path, metadata: Metadata, attachments: Seq
         ) from error
     finally:
         draft.unlink(missing_ok=True)
+        plain.unlink(missing_ok=True)
+
+
+def _plain_copy(source: Path, plain: Path) -> None:
+    """What the pages show, without forms, signatures and producers' own entries, which the check of PDF/A does not know.
+
+    What fields show becomes part of the pages. A signature that travelled on would be broken.
+    """
+    with pikepdf.open(source) as pdf:
+        if "/AcroForm" in pdf.Root:
+            pdf.generate_appearance_streams()
+            pdf.flatten_annotations("print")
+            for page in pdf.pages:
+                page.Annots = pikepdf.Array([note for note in page.get("/Annots", ()) if note.get("/Subtype") != "/Widget"])
+        for key in set(pdf.Root.keys()) - SHOWING:
+            del pdf.Root[key]
+        for key in set(pdf.trailer.keys()) - {"/Root", "/Info", "/ID", "/Size"}:
+            del pdf.trailer[key]
+        for thing in pdf.objects:
+            for key in _private_keys(thing):
+                del thing[key]
+        pdf.save(plain)
+
+
+def _private_keys(thing: Any) -> list[str]:
+    """Of one object; a part's own metadata (a font's) are among them, those of the document are not."""
+    if isinstance(thing, pikepdf.Stream):
+        return [key for key in thing.keys() if PRIVATE.match(key) or key == "/Metadata"]  # noqa: SIM118 a stream iterates otherwise
+    return [key for key in thing.keys() if PRIVATE.match(key)] if isinstance(thing, pikepdf.Dictionary) else []  # noqa: SIM118
 
 
 def _detach_files(pdf: pikepdf.Pdf) -> None:

@@ -7,12 +7,14 @@ from pathlib import Path
 import pikepdf
 import pytest
 from papers import draw_page, write_pdf
-from practice import NOON, practice_keys, sealer
+from practice import METADATA, NOON, practice_keys, sealer
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.sign import fields, signers
 
 from capture.coding import examine
 from capture.findings import Level
+from capture.scan import Format
+from sealing.foreign import convert_pdf, native_file
 from sealing.incoming import IncomingSignature, Seen, incoming_signatures, signature_findings, signatures_json
 from sealing.keys import CachedSigner
 from sealing.seal import seal_file
@@ -20,13 +22,14 @@ from sealing.seal import seal_file
 DRAWN = b"BT /F0 12 Tf 20 40 Td (Facture 2026-117) Tj ET"
 
 
-def drawn_pdf(path: Path) -> Path:
+def drawn_pdf(path: Path, drawing: bytes = DRAWN) -> Path:
     """An electronic invoice: text, no image."""
     with pikepdf.new() as pdf:
         page = pdf.add_blank_page(page_size=(300, 200))
-        font = pikepdf.Dictionary(Type=pikepdf.Name.Font, Subtype=pikepdf.Name.Type1, BaseFont=pikepdf.Name.Helvetica)
-        page.Resources = pikepdf.Dictionary(Font=pikepdf.Dictionary(F0=font))
-        page.Contents = pdf.make_stream(DRAWN)
+        if b"/F0" in drawing:
+            font = pikepdf.Dictionary(Type=pikepdf.Name.Font, Subtype=pikepdf.Name.Type1, BaseFont=pikepdf.Name.Helvetica)
+            page.Resources = pikepdf.Dictionary(Font=pikepdf.Dictionary(F0=font))
+        page.Contents = pdf.make_stream(drawing)
         pdf.save(path)
     return path
 
@@ -169,3 +172,15 @@ def test_a_form_that_is_its_own_child_ends(tmp_path):
         pdf.Root.AcroForm = pikepdf.Dictionary(Fields=pikepdf.Array([field]))
         pdf.save(path)
     assert "signed-document" not in [f.code for f in examine(path).findings]
+
+
+def test_the_view_of_a_signed_pdf_is_not_signed_and_holds_the_file_byte_for_byte(tmp_path):
+    native = sign(drawn_pdf(tmp_path / "a.pdf", b"1 0 0 RG 10 10 40 20 re S"))
+    before = native.read_bytes()
+    convert_pdf(native, tmp_path / "view.pdf", METADATA, [native_file(native, Format.PDF)])
+    with pikepdf.open(tmp_path / "view.pdf") as view:
+        assert view.attachments["original.pdf"].get_file().read_bytes() == before == native.read_bytes()
+        assert not {"/AcroForm", "/Perms", "/DSS"} & set(view.Root.keys())
+        assert b"10 10 40 20 re" in view.pages[0].Contents.read_bytes()
+    assert incoming_signatures(tmp_path / "view.pdf") == ()
+    assert {each.name for each in tmp_path.iterdir()} == {"a.pdf", "view.pdf"}
