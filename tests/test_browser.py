@@ -2,15 +2,19 @@
 
 import json
 import os
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import papers
 import pytest
 import webhome
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 from screenshots import CHROMIUM, serving, sign_in
+from test_cli import Served, make_home
 
+from station.chaos import Scanner
 from station.web.desk import STATIC
 from station.workstation import Workstation
 
@@ -140,3 +144,100 @@ def test_without_script_every_page_still_works(chromium, station):
     page.click("#check-now")
     expect(page.get_by_role("heading", name="La chaîne est intacte")).to_be_visible()
     context.close()
+
+
+# --- the desk, with the real station behind it ---------------------------------------------------
+
+
+@pytest.fixture
+def mailroom(tmp_path, practice_keys) -> Iterator[Served]:
+    """`sceau serve` on a home of its own."""
+    served = Served(make_home(tmp_path / "home", practice_keys, **{"growing_seconds = 5.0": "growing_seconds = 0.3"}))
+    yield served
+    served.process.terminate()
+    served.process.communicate(timeout=30)
+
+
+class Feeder:
+    """An operator with a scanner that writes one file a page, and the desk on the screen."""
+
+    def __init__(self, served: Served, page: Page) -> None:
+        self.scanner = Scanner(served.home / "stations" / "demo")
+        self.page, self.drafts = page, served.home
+        self.fed = 0
+
+    def feed(self, seed: int, compression: str = "tiff_lzw") -> None:
+        """One sheet: the scanner dribbles it into its folder."""
+        self.fed += 1
+        drawn = papers.draw_page([f"Feuille {seed}", "Total TTC 120,00"], size=(900, 500), seed=seed)
+        content = papers.write_tiff(self.drafts / "draft.tif", drawn, compression).read_bytes()
+        for _written in self.scanner.dribble(f"scan-{self.fed:03d}.tif", content, piece=200_000):
+            pass
+
+    def press(self, key: str) -> None:
+        """On a page that is there: a key pressed before its script has come does nothing."""
+        self.page.wait_for_load_state()
+        self.page.keyboard.press(key)
+
+    def sees(self, words: str) -> None:
+        expect(self.page.locator("#verdict")).to_contain_text(words, timeout=20_000)
+
+    def has(self, sides: int) -> None:
+        expect(self.page.locator("#count-scanned")).to_have_text(str(sides), timeout=20_000)
+
+
+def test_a_batch_with_one_bad_page_is_fed_corrected_and_sealed(chromium, mailroom):
+    address = mailroom.said[-2].rsplit(" : ", 1)[1].strip()
+    page = chromium.new_page(viewport={"width": 1366, "height": 768}, locale="fr-FR")
+    sign_in(page, address)
+    feeder = Feeder(mailroom, page)
+    # 1. Five sheets are announced; the whole stack is one document until somebody cuts it.
+    page.goto(f"{address}/desk")
+    for _ in range(5):
+        page.get_by_role("button", name="+1", exact=True).click()
+    page.get_by_text("Séparation des documents").click()
+    page.select_option("#kind", "none")
+    feeder.press("F2")
+    feeder.sees("Prêt")
+    # 2. The third sheet is bad, which shows while it is still in the hand; nothing else went wrong.
+    page.evaluate("document.addEventListener('sceau:played', (event) => (window.played ??= []).push(event.detail))")
+    for seed in (1, 2):
+        feeder.feed(seed)
+        feeder.has(seed)
+        feeder.sees("Page bonne")
+    feeder.feed(3, "jpeg")
+    feeder.sees("À refaire")
+    expect(page.locator("#verdict .remedy").first).to_contain_text("JPEG")
+    assert page.evaluate("window.played") == ["good", "good", "doubt"]
+    # 3. It is scanned again in its place.
+    feeder.press("F8")
+    page.click("#reason-blurred")
+    feeder.sees("Refaites la page")
+    feeder.feed(3)
+    feeder.sees("Page bonne")
+    feeder.has(3)
+    expect(page.locator("#count-doubts")).to_have_text("0")
+    for seed in (4, 5):
+        feeder.feed(seed)
+        feeder.has(seed)
+    # 4. The stack is two documents: one cut too many is taken back.
+    page.click("#see-preview")
+    page.get_by_role("button", name="Couper ici page 3").click()
+    page.get_by_role("button", name="Couper ici page 2 du document 2").click()
+    expect(page.locator(".proposed")).to_have_count(3)
+    feeder.press("F8")
+    expect(page.locator(".proposed")).to_have_count(2)
+    feeder.press("F9")
+    # 5. The count is right and nothing is in doubt: the batch ends, and its documents are sealed.
+    page.wait_for_url("**/desk/demo")
+    feeder.press("F9")
+    expect(page.get_by_text("Rien n’est resté ouvert")).to_be_visible()
+    page.click("#end-batch")
+    expect(page.locator("#count-sealed")).to_have_text("2", timeout=60_000)
+    expect(page.get_by_text("Floue")).to_be_visible()
+    # 6. A page that is open does not keep the station from stopping.
+    began = time.monotonic()
+    mailroom.process.terminate()
+    mailroom.process.wait(timeout=30)
+    assert time.monotonic() - began < 4
+    page.close()

@@ -101,9 +101,7 @@ def desk_page(
     chosen = stack.find_side(session, page, workstation, t) if page else newest
     doubts = stack.doubtful_sides(found, workstation, t)
     figures = stack.figures_of(found, len(doubts))
-    now = workstation.clock()
-    age = stack.age_words(batch.opened_at, now, t)
-    change = desk.fingerprint_of(figures, chosen, newest, doubts, found.redo and found.redo.id, len(arriving), age, t.language, after, page)
+    change = desk.fingerprint_of(figures, chosen, newest, doubts, found.redo and found.redo.id, len(arriving), t.language, after, page)
     if htmx and seen == change:
         return desk.nothing_new()
     moved_on = chosen is newest and found.newest is not None and found.newest.id <= after
@@ -123,7 +121,6 @@ def desk_page(
         moved_on=moved_on,
         change=change,
         query=f"page={page}&after={after}",
-        age=age,
         live=bool(htmx),
     )
 

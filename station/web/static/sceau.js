@@ -85,15 +85,32 @@ const TUNES = { good: [[880, 0, 0.09], [1320, 0.08, 0.12]], doubt: [[247, 0, 0.2
 let audio = null;
 
 function wantsSound() {
-  try { return localStorage.getItem("sceau-sound") !== "off"; } catch { return true; }
+  return recall(localStorage, "sceau-sound") !== "off";
+}
+
+function remember(store, name, value) {
+  try { store.setItem(name, value); } catch { /* Remembered for this page only. */ }
+}
+
+function recall(store, name) {
+  try { return store.getItem(name); } catch { return null; }
 }
 
 function wakeSound() {
-  if (!audio && window.AudioContext && document.getElementById("sound")) { audio = new AudioContext(); tellSound(); }
+  remember(sessionStorage, "sceau-touched", "yes");
+  beginSound();
+  audio?.resume();
+}
+
+function beginSound() {
+  if (audio || !window.AudioContext || !document.getElementById("sound")) return;
+  audio = new AudioContext();
+  audio.addEventListener("statechange", tellSound);
+  tellSound();
 }
 
 function play(name) {
-  if (!audio || !wantsSound() || !TUNES[name]) return;
+  if (audio?.state !== "running" || !wantsSound() || !TUNES[name]) return;
   for (const [pitch, start, length] of TUNES[name]) {
     const voice = audio.createOscillator();
     const volume = audio.createGain();
@@ -116,11 +133,11 @@ function tellSound() {
   button.hidden = false;
   const on = wantsSound();
   button.setAttribute("aria-pressed", String(on));
-  button.querySelector("span").textContent = !on ? button.dataset.off : audio ? button.dataset.on : button.dataset.wait;
+  button.querySelector("span").textContent = !on ? button.dataset.off : audio?.state === "running" ? button.dataset.on : button.dataset.wait;
 }
 
 function switchSound() {
-  try { localStorage.setItem("sceau-sound", wantsSound() ? "off" : "on"); } catch { /* Remembered for this page only. */ }
+  remember(localStorage, "sceau-sound", wantsSound() ? "off" : "on");
   tellSound();
   play("good");
 }
@@ -128,8 +145,8 @@ function switchSound() {
 function sayVerdict() {
   const verdict = document.getElementById("verdict");
   if (!verdict) return;
-  const before = sessionStorage.getItem("sceau-verdict");
-  sessionStorage.setItem("sceau-verdict", verdict.dataset.key);
+  const before = recall(sessionStorage, "sceau-verdict");
+  remember(sessionStorage, "sceau-verdict", verdict.dataset.key);
   if (before !== null && before !== verdict.dataset.key) play(verdict.dataset.sound);
 }
 
@@ -165,5 +182,7 @@ document.addEventListener("htmx:afterOnLoad", () => sayOffline(false));
 document.addEventListener("htmx:beforeSwap", () => sayOffline(false));
 offerCopies(document);
 tellSound();
+// The browser lets a page sound that was reached by a gesture on the one before.
+if (recall(sessionStorage, "sceau-touched")) beginSound();
 sayVerdict();
 listen();
