@@ -444,7 +444,7 @@ def _available(facts: ClauseFacts) -> _Answer:
 
 def _readable(facts: ClauseFacts) -> _Answer:
     count = len(facts.pages)
-    measured = Said(f"{facts.decoded} sur {_pages_fr(count)} montrées en entier", f"{facts.decoded} of {_pages_en(count)} shown in full")
+    measured = Said(f"pages montrées en entier : {facts.decoded} sur {count}", f"pages shown in full: {facts.decoded} of {count}")
     if facts.sealed is not None:
         measured = measured.then(Said("relu depuis le fichier scellé", "read back from the sealed file"))
     limit = Said("chaque page s’ouvre", "every page opens")

@@ -10,6 +10,7 @@ from fastapi.responses import FileResponse, Response
 
 from capture.coding import tell_format
 from capture.scan import Format
+from conformity.circumstances import COLOUR_CODES
 from station import acts
 from station.records import documents
 from station.records.ledger import story_of
@@ -92,6 +93,7 @@ def document_page(request: Request, session: desk.InReading, document_id: str, h
         story=show.tell_story(story_of(session, document_id), document, t),
         choices=choices_for(document, t),
         can_say=can_say(document),
+        colourless=any(row.code in COLOUR_CODES for row in document.findings),
     )
 
 
