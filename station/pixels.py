@@ -6,7 +6,7 @@ import secrets
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
@@ -37,6 +37,7 @@ from ocr.text import PageText, from_json
 from sealing.certificate import codestream_digest
 from sealing.codestream import CannotArchive, code_page
 from sealing.foreign import convert_pdf, native_file
+from sealing.incoming import incoming_signatures, signatures_json, signed_findings
 from sealing.keys import Practice, load_practice, make_practice
 from sealing.pdfa import Attachment, Leaf, Metadata, Relation, compose_pdfa
 from sealing.seal import Sealer, practice_sealer, seal_file
@@ -90,9 +91,10 @@ class JudgedPage:
 
 
 def examine_file(path: Path, caps: Caps, name: str) -> Scan:
-    """`capture.coding.examine` with OpenCV kept to this one core."""
+    """`capture.coding.examine` with OpenCV kept to this one core, and a look at the signatures that the file brought along."""
     cv2.setNumThreads(1)
-    return examine(path, caps, name)
+    scan = examine(path, caps, name)
+    return replace(scan, findings=(*scan.findings, *signed_findings(path, scan.findings)))
 
 
 def judge_pixels(source: PageSource, mixed: bool, limits: Limits, baseline: Baseline, options: ReaderOptions, copies: Copies) -> JudgedPage:
@@ -273,7 +275,7 @@ def seal_and_prove(plan: Plan, sealed: Path, keys: Keys) -> Proved:
 
 def _compose(plan: Plan, draft: Path) -> None:
     data = plan.data.read_bytes()
-    if plan.native:
+    if plan.native or (_signed(data) and len({leaf.source.original for leaf in plan.leaves}) == 1):
         _compose_view(plan, draft, data)
         return
     try:
@@ -284,6 +286,11 @@ def _compose(plan: Plan, draft: Path) -> None:
         if not plan.view_allowed:
             raise
         _compose_view(plan, draft, data)
+
+
+def _signed(data: bytes) -> bool:
+    """Whether the file came with signatures: then it is the file itself that must be kept, whatever its pages are."""
+    return any(found["code"] == "signed-document" for found in json.loads(data)["findings"])
 
 
 def _with_codestreams(plan: Plan, data: bytes) -> bytes:
@@ -308,6 +315,8 @@ def _compose_view(plan: Plan, draft: Path, data: bytes) -> None:
     first = plan.leaves[0].source
     native = native_file(first.original, first.format)
     told = {**json.loads(data), "view": {"name": native.name, "sha256": hashlib.sha256(native.data).hexdigest()}}
+    if _signed(data):
+        told["signatures"] = signatures_json(incoming_signatures(first.original))
     attachments = [_capture(json.dumps(told, ensure_ascii=False, sort_keys=True, indent=1).encode("utf-8")), native]
     if first.format is Format.PDF:
         with suppress(CannotArchive):

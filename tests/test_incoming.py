@@ -1,5 +1,6 @@
 """The signatures that a PDF brings along: intact, broken or not verifiable, and the file itself is never touched."""
 
+import hashlib
 import io
 import json
 from pathlib import Path
@@ -11,13 +12,16 @@ from practice import METADATA, NOON, practice_keys, sealer
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.sign import fields, signers
 
-from capture.coding import examine
+from capture.coding import Caps, examine
 from capture.findings import Level
+from capture.raster import fingerprint
 from capture.scan import Format
+from sealing.authority import EXAMPLE_POLICY
 from sealing.foreign import convert_pdf, native_file
 from sealing.incoming import IncomingSignature, Seen, incoming_signatures, signature_findings, signatures_json
 from sealing.keys import CachedSigner
 from sealing.seal import seal_file
+from station import pixels
 
 DRAWN = b"BT /F0 12 Tf 20 40 Td (Facture 2026-117) Tj ET"
 
@@ -184,3 +188,25 @@ def test_the_view_of_a_signed_pdf_is_not_signed_and_holds_the_file_byte_for_byte
         assert b"10 10 40 20 re" in view.pages[0].Contents.read_bytes()
     assert incoming_signatures(tmp_path / "view.pdf") == ()
     assert {each.name for each in tmp_path.iterdir()} == {"a.pdf", "view.pdf"}
+
+
+def test_a_signed_scan_is_sealed_as_a_view_with_the_file_and_what_was_found_of_its_signatures(tmp_path):
+    scanned = sign(write_pdf(tmp_path / "scan.pdf", draw_page(size=(300, 300))))
+    original = hashlib.sha256(scanned.read_bytes()).hexdigest()
+    scan = pixels.examine_file(scanned, Caps(), "scan.pdf")
+    assert [found.code for found in scan.findings] == ["signed-document", "signature-intact"]
+    (tmp_path / "data.json").write_text(
+        json.dumps({"findings": [{"code": found.code} for found in scan.findings], "pages": [{"number": 1, "original": original}]})
+    )
+    source = pixels.PageSource(scanned, Format.PDF, scan.pages[0], 10**6)
+    leaves = (pixels.LeafPlan(source, "", (300.0, 300.0)),)
+    plan = pixels.Plan(
+        leaves, (fingerprint(source.decode()),), tmp_path / "none.json", tmp_path / "data.json", METADATA, view_allowed=False
+    )
+    proved = pixels.seal_and_prove(plan, tmp_path / "sealed.pdf", pixels.Keys(tmp_path / "keys", EXAMPLE_POLICY))
+    assert proved.verification.valid, proved.verification
+    with pikepdf.open(tmp_path / "sealed.pdf") as archive:
+        assert archive.attachments["original.pdf"].get_file().read_bytes() == scanned.read_bytes()
+        told = json.loads(archive.attachments["capture-data.json"].get_file().read_bytes())
+    assert [(each["field"], each["state"]) for each in told["signatures"]] == [("Signature1", "intact")]
+    assert "view" in told
