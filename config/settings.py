@@ -107,6 +107,31 @@ class Station(Section):
     separation: Separation = Separation()
     passport_days: Annotated[int, Field(ge=0, le=3660)] = 31
     """A scanner passport at least every so many days (internal control, clause II); 0: there is no scanner to control."""
+    kind: Literal["folder", "mailbox"] = "folder"
+    """mailbox: documents come as attachments by IMAP; they go through the station's folder as a scanner's would."""
+    host: str = ""
+    port: Annotated[int, Field(ge=1, le=65535)] = 993
+    tls: bool = True
+    user: str = ""
+    mailbox: str = "INBOX"
+    """The IMAP folder."""
+    mail_seconds: Annotated[float, Field(ge=0.05, le=86400)] = 60.0
+    mail_megabytes: Annotated[int, Field(gt=0)] = 50
+    """Larger messages are told and not fetched."""
+
+    @model_validator(mode="after")
+    def _mailbox_has_a_server(self) -> Self:
+        if self.kind == "mailbox" and not (self.host and self.user):
+            raise ValueError(
+                f"la station « {self.name} » est une messagerie : donnez host et user, et le mot de passe dans {self.password_variable} "
+                f"/ a mailbox needs host and user, and its password in {self.password_variable}"
+            )
+        return self
+
+    @property
+    def password_variable(self) -> str:
+        """Name of the environment's variable that holds the mailbox's password."""
+        return f"SCEAU_MAILBOX_{self.name.upper().replace('-', '_')}_PASSWORD"
 
 
 class Intake(Section):

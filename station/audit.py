@@ -13,9 +13,10 @@ from sqlalchemy.orm import Session
 from capture.originals import Condition
 from sealing.ledger import BrokenLedger, Tree
 from station.assemble import FILE_NAME
+from station.erasure import ERASED_TITLE, certificate_path, fingerprint
 from station.passports import body_hash
 from station.records.ledger import head_at, verify_ledger
-from station.records.tables import Archive, Document, LedgerPayload, LedgerRow, Original, PassportRow
+from station.records.tables import Archive, Document, LedgerPayload, LedgerRow, Original, PassportRow, State
 from station.stored import fields_hash, rasters_hash
 from station.workstation import Workstation
 
@@ -52,16 +53,13 @@ def audit_ledger(workstation: Workstation) -> Iterator[Audited]:
         yield _kept("originals", [(sha, "") for sha in session.scalars(sa.select(Original.sha256))], workstation.originals.verify)
         archives = [(sha, ".pdf") for sha in session.scalars(sa.select(Archive.sha256))]
         yield _kept("archives", archives, workstation.archives.verify)
+        yield _certified(session, workstation)
         yield _witnesses(session, workstation, trees)
 
 
 def _same_records(session: Session) -> Audited:
     """Each document, original and archive has the entry of its coming, and each such entry what it tells of."""
-    told: dict[str, set[str]] = {"document": set(), "original": set(), "archive": set()}
-    for stored in session.scalars(sa.select(LedgerRow.entry).order_by(LedgerRow.entity, LedgerRow.sequence)):
-        entry = json.loads(stored)
-        for kind in _TELLS.get(entry["type"], ()):
-            told[kind].add(_with_document(entry["objects"]) if kind == "archive" else entry["objects"].get(kind, ""))
+    told = _told_objects(session)
     kept = {
         "document": set(session.scalars(sa.select(Document.id))),
         "original": set(session.scalars(sa.select(Original.sha256))),
@@ -77,6 +75,40 @@ def _same_records(session: Session) -> Audited:
     return Audited("records", True, f"{counts}, chacun avec son écriture", f"{counts}, each with its entry")
 
 
+def _told_objects(session: Session) -> dict[str, set[str]]:
+    """What must be there by the entries: what came into being, without what an erasure names; what came again afterwards counts again."""
+    told: dict[str, set[str]] = {"document": set(), "original": set(), "archive": set()}
+    moves: list[tuple[str, str, dict[str, str]]] = []
+    for stored in session.scalars(sa.select(LedgerRow.entry).order_by(LedgerRow.entity, LedgerRow.sequence)):
+        entry = json.loads(stored)
+        if entry["type"] == "erased" or entry["type"] in _TELLS:
+            moves.append((entry["at"], entry["type"], entry["objects"]))
+    for _, kind, objects in sorted(moves, key=lambda move: move[0]):
+        if kind == "erased":
+            told["original"] -= {value for name, value in objects.items() if name.startswith("original-")}
+            told["archive"] -= {f"{value} of {objects.get('document')}" for name, value in objects.items() if name.startswith("archive-")}
+        for made in _TELLS.get(kind, ()):
+            told[made].add(_with_document(objects) if made == "archive" else objects.get(made, ""))
+    return told
+
+
+def _certified(session: Session, workstation: Workstation) -> Audited:
+    """Each erasure has its certificate, with the fingerprint that its entry names."""
+    named: set[tuple[str, str]] = set()
+    for stored in session.scalars(sa.select(LedgerRow.entry).order_by(LedgerRow.entity, LedgerRow.sequence)):
+        entry = json.loads(stored)
+        if entry["type"] == "erased":
+            named.add((entry["objects"].get("asked", ""), entry["objects"].get("certificate", "")))
+    bad = [name for name, sha256 in sorted(named) if fingerprint(certificate_path(workstation, name)) != sha256]
+    if bad:
+        told = ", ".join(bad[:20])
+        return Audited(
+            "certificates", False, f"certificat d'effacement absent ou modifié : {told}", f"certificate missing or changed: {told}"
+        )
+    french = f"{len(named)} certificats d'effacement, chacun a son empreinte"
+    return Audited("certificates", True, french, f"{len(named)} certificates of erasure, each has its fingerprint")
+
+
 def _same_facts(session: Session) -> Audited:
     """What the records say of each document (verdict, pages, marks, decisions, passports, values read) against its newest entries."""
     told: dict[str, dict[str, Any]] = {}
@@ -88,13 +120,14 @@ def _same_facts(session: Session) -> Audited:
     )
     for stored, body in session.execute(query.order_by(LedgerRow.entity, LedgerRow.sequence).execution_options(yield_per=500)):
         entry, payload = json.loads(stored), {} if body is None else json.loads(body)
-        facts = told.setdefault(entry["objects"].get("document", ""), {"decisions": []})
+        facts = told.setdefault(entry["objects"].get("document", ""), {"decisions": [], "confidential": False, "erased": False})
         facts |= {name: entry["objects"][name] for name in ("rasters", "fields") if name in entry["objects"]}
-        facts |= {name: payload[name] for name in ("verdict", "paper_stays") if name in payload}
+        facts |= {name: payload[name] for name in ("verdict", "paper_stays", "kind", "confidential") if name in payload}
         if entry["type"] == "passport":
             facts.setdefault("passports", set()).add(entry["objects"].get("passport"))
-        if entry["type"] == "decided":
-            facts["decisions"].append((payload.get("choice"), payload.get("reason")))
+        if "choice" in payload:
+            facts["decisions"].append((payload["choice"], payload.get("reason")))
+        facts["erased"] = facts["erased"] or entry["type"] == "erased"
     documents = session.scalars(sa.select(Document).execution_options(yield_per=200))
     wrong = [f"{document.id}: {name}" for document in documents for name in _differing(document, told.get(document.id, {}))]
     passports = session.scalars(sa.select(PassportRow).order_by(PassportRow.id))
@@ -110,6 +143,9 @@ def _same_facts(session: Session) -> Audited:
 
 def _differing(document: Document, told: dict[str, Any]) -> Iterator[str]:
     """Names of what a document's rows say otherwise than its entries; what no entry tells is not compared."""
+    if told.get("erased") or document.state == State.ERASED:
+        yield from _left_over(document, bool(told.get("erased")))
+        return
     read = {row.name: row.value for row in document.fields if row.source == "read"}
     now = {
         "verdict": document.verdict,
@@ -117,12 +153,25 @@ def _differing(document: Document, told: dict[str, Any]) -> Iterator[str]:
         "paper_stays": document.paper_stays,
         "fields": fields_hash(read),
         "decisions": [(decision.choice, decision.reason) for decision in document.decisions],
+        "confidential": document.confidential,
     }
+    if document.state != State.RECEIVED:
+        # A separator's word counts at once, and is told when the document is judged.
+        now["kind"] = document.document_type
     yield from (name for name, value in now.items() if name in told and told[name] != value)
 
 
+def _left_over(document: Document, told: bool) -> Iterator[str]:
+    """An erased document has its entry, and nothing but its number."""
+    if not told or document.state != State.ERASED:
+        yield "erased"
+    rows = (document.pages, document.fields, document.findings, document.archives, document.readings, document.decisions)
+    if any(rows) or document.title != ERASED_TITLE:
+        yield "left over"
+
+
 _CONDITIONS = {Condition.DAMAGED: "abîmé", Condition.MISSING: "absent"}
-_TELLS = {"received": ("document", "original"), "formed": ("document",), "sealed": ("archive",)}
+_TELLS = {"received": ("document", "original"), "mail": ("original",), "formed": ("document",), "sealed": ("archive",)}
 """Type of entry → what comes into being with it."""
 
 

@@ -11,6 +11,8 @@ SAFE_EN = "Nothing is lost: the original is in the vault."
 KEPT_FR = "Rien n'est perdu : l'original est au coffre, ou encore là d'où il vient."
 KEPT_EN = "Nothing is lost: the original is in the vault, or still where it came from."
 """Where the trouble may come before the vault."""
+MAIL_FR = "Rien n'est perdu : les messages restent sur le serveur, et ceux qui sont pris sont au coffre."
+MAIL_EN = "Nothing is lost: messages stay on the server, and those taken are in the vault."
 SCANNED_FR = "Rien n'est perdu : chaque page prise est déjà sur le disque."
 SCANNED_EN = "Nothing is lost: each page taken is on the disk already."
 
@@ -87,6 +89,18 @@ PROBLEMS: dict[str, Problem] = {
                 "This image cannot enter a PDF/A without being changed.",
                 "Scan the sheet again as 24-bit colour TIFF or PNG, or keep the paper.",
             ),
+        ),
+        _problem(
+            "erasing",
+            (
+                "L'effacement que deux personnes ont décidé est en cours ; il se termine tout seul.",
+                "Attendez une minute ; s'il dure, voyez le disque, puis le journal du poste.",
+            ),
+            (
+                "The erasure that two people decided is under way; it finishes by itself.",
+                "Wait a minute; if it lasts, look at the disk, then at the station's log.",
+            ),
+            safe=False,
         ),
         _problem(
             "poison-page",
@@ -277,6 +291,53 @@ PROBLEMS: dict[str, Problem] = {
                     "no-8-bit",
                     ("Ce scanner n'offre pas 8 bits par couleur.", "Prenez un autre appareil."),
                     ("This scanner does not offer 8 bits per colour.", "Take another device."),
+                ),
+            )
+        ),
+        *(
+            Problem(f"mailbox-{code}", fr[0], MAIL_FR, fr[1], en[0], MAIL_EN, en[1])
+            for code, fr, en in (
+                (
+                    "unreachable",
+                    (
+                        "Le serveur de messagerie ne répond pas.",
+                        "Rien à faire : Sceau réessaie ; si cela dure, vérifiez host, port et réseau.",
+                    ),
+                    ("The mail server does not answer.", "Nothing to do: Sceau tries again; if it lasts, check host, port and network."),
+                ),
+                (
+                    "refused",
+                    (
+                        "Le serveur de messagerie refuse le compte ou son mot de passe.",
+                        "Vérifiez user et la variable {variable}, puis relancez Sceau.",
+                    ),
+                    (
+                        "The mail server refuses the account or its password.",
+                        "Check user and the variable {variable}, then start Sceau again.",
+                    ),
+                ),
+                (
+                    "no-password",
+                    ("Le mot de passe de la messagerie manque.", "Mettez-le dans la variable {variable}, puis relancez Sceau."),
+                    ("The password of the mailbox is missing.", "Put it into the variable {variable}, then start Sceau again."),
+                ),
+                (
+                    "no-folder",
+                    ("La messagerie n'a pas ce dossier, ou il ne s'ouvre pas.", "Vérifiez « mailbox » dans sceau.toml."),
+                    ("The mailbox has no such folder, or it does not open.", "Check “mailbox” in sceau.toml."),
+                ),
+                (
+                    "tls",
+                    ("L'identité du serveur de messagerie n'est pas prouvée.", "Faites vérifier son certificat ; Sceau n'a rien envoyé."),
+                    ("The identity of the mail server is not proved.", "Have its certificate checked; Sceau has sent nothing."),
+                ),
+                (
+                    "failed",
+                    (
+                        "Le serveur de messagerie a répondu autrement que prévu.",
+                        "Rien à faire : Sceau réessaie ; si cela dure, lancez sceau doctor.",
+                    ),
+                    ("The mail server answered in an unexpected way.", "Nothing to do: Sceau tries again; if it lasts, run sceau doctor."),
                 ),
             )
         ),

@@ -42,8 +42,25 @@ def written_keys(table: dict[str, object], before: str = "") -> set[str]:
 
 
 def test_every_setting_stands_in_the_example_and_nothing_else_does():
-    assert written_keys(tomllib.loads(example_text())) == keys_of(Settings) - NOT_WRITTEN
+    mailbox = tomllib.loads(the_commented_mailbox())
+    assert written_keys(tomllib.loads(example_text())) | written_keys(mailbox) == keys_of(Settings) - NOT_WRITTEN
     assert "database_url" in example_text()
+
+
+def the_commented_mailbox() -> str:
+    """The second station of the example, which whoever has a mailbox uncomments."""
+    lines = example_text().split("# [[station]]\n")[1].split("\n\n")[0].splitlines()
+    return "[[station]]\n" + "\n".join(line.removeprefix("# ") for line in lines)
+
+
+def test_the_commented_mailbox_is_a_station_that_can_be_used(tmp_path):
+    told = Settings.model_validate({**tomllib.loads(the_commented_mailbox()), "home": tmp_path}).stations[0]
+    assert (told.kind, told.password_variable) == ("mailbox", "SCEAU_MAILBOX_COURRIER_PASSWORD")
+
+
+def test_a_mailbox_without_a_server_is_refused_with_what_to_write():
+    with pytest.raises(ValueError, match="SCEAU_MAILBOX_COURRIER_PASSWORD"):
+        Station(name="courrier", kind="mailbox")
 
 
 def test_every_line_of_the_example_is_its_default(tmp_path):

@@ -1,0 +1,156 @@
+"""A message as it came by mail: who sent it, whether it can hold documents, and the attachments that are ones. Bytes in, values out.
+
+The raw message is an original of its own; what is taken from it here are copies of its attachments, byte for byte.
+"""
+
+import hashlib
+import re
+import unicodedata
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from email import message_from_bytes
+from email.header import decode_header, make_header
+from email.message import Message
+from enum import StrEnum
+from typing import Any
+
+from capture.coding import tell_format
+from capture.scan import Format
+
+LONGEST_NAME = 120
+"""Bytes of an attachment's name as UTF-8 that are kept; its number in the mailbox comes before it."""
+_ENDINGS = {Format.PDF: ".pdf", Format.TIFF: ".tif", Format.PNG: ".png", Format.JPEG: ".jpg"}
+
+
+class MailState(StrEnum):
+    """What became of a message; whatever it is, the message is never fetched again."""
+
+    KEPT = "kept"
+    """Its raw bytes are in the vault; its attachments are not all in the station's folder yet."""
+    DELIVERED = "delivered"
+    """Its attachments are files of the station."""
+    DONE = "done"
+    """Each of its documents is sealed or decided, and the message is flagged."""
+    NOTHING = "nothing-in-it"
+    TOO_LARGE = "too-large"
+    AGAIN = "seen-before"
+    """The same message under another number: the server numbered its mailbox anew, or it was copied."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """What is asked of a message before it is fetched."""
+
+    message_id: str
+    """Without brackets; empty where there is none."""
+    sender: str
+    subject: str
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A document inside a message."""
+
+    name: str
+    """A plain file name."""
+    content: bytes
+
+    @property
+    def sha256(self) -> str:
+        """Hexadecimal."""
+        return hashlib.sha256(self.content).hexdigest()
+
+
+def read_heading(header: bytes) -> Heading:
+    """From the message's header lines (RFC 5322, words decoded by RFC 2047); never raises."""
+    message = message_from_bytes(header)
+    found = re.search(r"<([^<>\s]{1,400})>", _plain(message.get("Message-ID")))
+    return Heading(found[1] if found else "", _plain(message.get("From"))[:400], _plain(message.get("Subject"))[:400])
+
+
+def _plain(value: Any) -> str:
+    """One line of text, whatever stands there."""
+    try:
+        text = str(make_header(decode_header(str(value or ""))))
+    except (LookupError, ValueError, TypeError):
+        text = str(value or "")
+    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
+
+
+def may_hold_documents(structure: Sequence[Any]) -> bool:
+    """Whether a message's BODYSTRUCTURE (RFC 9051, 7.5.2), as imapclient parses it, has a part that is no mere text; when in doubt, yes."""
+    if not structure:
+        return True
+    first = structure[0]
+    if isinstance(first, list):
+        return any(may_hold_documents(part) for part in first)
+    if not isinstance(first, bytes) or first.lower() != b"text":
+        return True
+    # A text with a name, or an XML, is an attachment.
+    kind = structure[1].lower() if len(structure) > 1 and isinstance(structure[1], bytes) else b""
+    return kind not in (b"plain", b"html", b"calendar") or _has_name(structure[2:])
+
+
+def _has_name(parts: Sequence[Any]) -> bool:
+    for part in parts:
+        if isinstance(part, bytes) and part.lower() in (b"name", b"filename", b"attachment", b"name*", b"filename*"):
+            return True
+        if isinstance(part, tuple | list) and _has_name(part):
+            return True
+    return False
+
+
+def attachments_of(raw: bytes) -> tuple[Attachment, ...]:
+    """PDF, TIFF, PNG, JPEG and XML documents of a message, also of one forwarded inside it, each once, in order; never raises.
+
+    What they are is told by their bytes. An image that the text itself shows (a logo in a signature) is no document.
+    """
+    found: dict[str, Attachment] = {}
+    for number, part in enumerate(_parts(raw), 1):
+        content = _content(part)
+        ending = _ending(content)
+        if ending is None or _is_decoration(part, ending):
+            continue
+        attachment = Attachment(_name(part, number, ending), content)
+        found.setdefault(attachment.sha256, attachment)
+    return tuple(found.values())
+
+
+def _parts(raw: bytes) -> Iterator[Message]:
+    """The leaves; those of a forwarded message too."""
+    # The older policy of Python's parser: the newer one raises for some broken headers.
+    yield from (part for part in message_from_bytes(raw).walk() if not part.is_multipart())
+
+
+def _content(part: Message) -> bytes:
+    try:
+        content = part.get_payload(decode=True)
+    except (LookupError, ValueError, AssertionError):
+        return b""
+    return content if isinstance(content, bytes) else b""
+
+
+def _ending(content: bytes) -> str | None:
+    """Of the kinds that are documents; None for anything else."""
+    if (ending := _ENDINGS.get(tell_format(content[:2048]))) is not None:
+        return ending
+    start = content[:200].removeprefix(b"\xef\xbb\xbf").replace(b"\0", b"").lstrip(b"\xff\xfe \t\r\n")
+    return ".xml" if start.startswith(b"<?xml") else None
+
+
+def _is_decoration(part: Message, ending: str) -> bool:
+    return ending in (".png", ".jpg") and part.get_content_disposition() != "attachment" and part.get("Content-ID") is not None
+
+
+def _name(part: Message, number: int, ending: str) -> str:
+    """The name that the sender gave, made harmless; the bytes decide its ending where it has none of a document."""
+    try:
+        given = _plain(part.get_filename())
+    except (LookupError, ValueError, TypeError):
+        given = ""
+    last = unicodedata.normalize("NFC", given).replace("\\", "/").rsplit("/", 1)[-1]
+    plain = "".join(letter for letter in last if unicodedata.category(letter)[0] != "C").strip(" .")
+    stem, _, suffix = plain.rpartition(".")
+    if not stem or f".{suffix.lower()}" not in {*_ENDINGS.values(), ".tiff", ".jpeg", ".xml"}:
+        stem, suffix = plain or f"piece-{number}", ending[1:]
+    return stem.encode()[: LONGEST_NAME - len(suffix) - 1].decode(errors="ignore").strip() + f".{suffix}"
