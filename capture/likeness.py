@@ -18,8 +18,10 @@ _KEPT = 8
 def perceptual_hash(grey: Levels) -> int:
     """64 bits; `grey` is (height, width). Signs of the lowest frequencies of the page, each against their median.
 
-    A page without contrast has the hash 0.
+    A page without contrast, or without pixels, has the hash 0.
     """
+    if not grey.size:
+        return 0
     step = max(1, min(grey.shape) // 256)
     tiny = cv2.resize(grey[::step, ::step], (_SIDE, _SIDE), interpolation=cv2.INTER_AREA).astype(np.float32)
     if float(np.ptp(tiny)) < 2:
