@@ -1,4 +1,4 @@
-"""The vault: what arrived is copied once, under the name of its own hash, and never written to again."""
+"""The vault: what arrived is copied once, under the name of its own hash, and never changed again; what must not stay is dropped whole."""
 
 import errno
 import fcntl
@@ -113,6 +113,20 @@ class Vault:
             except OSError:  # EIO: the disk no longer gives back what it was given
                 return Condition.DAMAGED
         return Condition.SOUND if found == sha256 else Condition.DAMAGED
+
+    def drop(self, sha256: str, suffix: str = "") -> bool:
+        """Remove kept bytes for good; whether there were any. When this returns, their name is gone from the disk.
+
+        For what nobody has a duty to keep: whoever calls it has asked two people, and says so in the ledger. A disk may still hold the
+        blocks, and a back-up the file.
+        """
+        target = self.path(sha256, suffix)
+        try:
+            target.unlink()
+        except FileNotFoundError:
+            return False
+        sync_folder(target.parent)
+        return True
 
 
 def sync_folder(folder: Path) -> None:

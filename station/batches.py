@@ -15,6 +15,7 @@ from capture import codes
 from capture.findings import Finding
 from capture.separate import Kind, Part, Plan, Reason, Recipe, Sheet, merge_with_previous, move_page, separate, set_apart, split_before
 from capture.slips import BatchSlip, BoxLabel, TargetMark
+from conformity.circumstances import Source
 from sealing.ledger import Actor, ActorKind, Event
 from station.records import batches, documents
 from station.records.intake import SYSTEM
@@ -186,7 +187,10 @@ def form_when_ready(
         return None
     stacks = [d for d in fed if d.state == State.WAITING or (current is not None and d.id == current.id)]
     plan, rows = _plan_of(stacks, batch, recipe)
-    _heed_slips(batch, plan)
+    said = _heed_slips(batch, plan)
+    if said is not None:
+        for stack in stacks:
+            _heed_nature(stack, said)
     batch.closed_at = at
     _note_closed(session, batch, stacks, check_plan(batch, plan, rows), at)
     whole = [d for d in stacks if not is_separable(d)]
@@ -202,9 +206,9 @@ def form_when_ready(
     for stack in stacks:
         if stack.id not in kept:
             _replace_stack(session, stack, plan, at)
-        elif current is None or stack.id != current.id:
+        elif said or current is None or stack.id != current.id:
             documents.send_back(stack, at)
-    return frozenset(kept)
+    return frozenset(kept) if not said else frozenset()
 
 
 def propose_plan(session: Session, batch: Batch, recipe: Recipe) -> Plan:
@@ -301,15 +305,26 @@ def _target_parts(plan: Plan) -> tuple[Part, ...]:
     return tuple(Part(tuple(sheets), PASSPORT) for sheets in sides.values())
 
 
-def _heed_slips(batch: Batch, plan: Plan) -> None:
-    """What printed sheets say counts where nobody said otherwise."""
+def _heed_slips(batch: Batch, plan: Plan) -> BatchSlip | None:
+    """What printed sheets say counts where nobody said otherwise; returns the batch slip, by which the pages are then judged anew."""
+    said = None
     for apart in plan.apart:
         match apart.slip:
             case BatchSlip() as slip:
+                said = said or slip
+                batch.slip = batch.slip or slip.batch
                 batch.expected_sheets = batch.expected_sheets or slip.sheets
                 batch.arrival_date = batch.arrival_date or slip.arrived.isoformat()
             case BoxLabel() as label:
                 batch.box = batch.box or label.box
+    return said
+
+
+def _heed_nature(stack: Document, slip: BatchSlip) -> None:
+    """The slip names source and supplier of what lies under it; an electronic file is no paper, whatever a slip says."""
+    if slip.nature is not None and stack.source in (Source.PAPER, Source.UNKNOWN):
+        stack.source = Source(slip.nature.value).value
+    stack.supplier = stack.supplier or (slip.supplier and slip.supplier[:80])
 
 
 def _whole_stack(pages: Sequence[PageRow], stacks: Sequence[Document]) -> Document | None:

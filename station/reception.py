@@ -119,6 +119,7 @@ class Reception:
         incoming = incoming_file(self._workstation, self._station, sighting, original.sha256, self._new_id())
         with self._workstation.database.writing() as session:
             received = intake.receive(session, incoming)
+        keep_again(self._workstation, path, original.sha256)
         log.info("%s %s: %s", "duplicate" if received.duplicate else "received", received.document_id, plain_name(sighting.name))
         return received
 
@@ -205,4 +206,12 @@ def take_path(workstation: Workstation, station: Station, path: Path, document_i
     original = workstation.originals.keep(path, largest=workstation.settings.intake.max_file_megabytes << 20)
     sighting = Sighting(path.name, found.st_ino, found.st_mtime_ns, original.size)
     with workstation.database.writing() as session:
-        return intake.receive(session, incoming_file(workstation, station, sighting, original.sha256, document_id, ours=False))
+        received = intake.receive(session, incoming_file(workstation, station, sighting, original.sha256, document_id, ours=False))
+    keep_again(workstation, path, original.sha256)
+    return received
+
+
+def keep_again(workstation: Workstation, path: Path, sha256: str) -> None:
+    """An erasure may have dropped the very same bytes between their copy and their entry; from the entry on none can."""
+    if not workstation.originals.path(sha256).exists():
+        workstation.originals.keep(path)

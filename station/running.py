@@ -11,6 +11,7 @@ from uuid import uuid4
 from capture.watch import Hint
 from config.options import recipe_of
 from station.batches import end_quiet_batch
+from station.erasure import finish_erasures
 from station.jobs import Engine
 from station.pipeline import Pipeline
 from station.probe import probe_stations
@@ -58,7 +59,7 @@ class Running:
         self._spawn("beat", self._beat_and_bury, BEAT_SECONDS, self._stopping.wait)
         self._pipeline.warm_up()
         if self._receptions:
-            self._spawn("tidy", partial(empty_processed, self._workstation), TIDY_SECONDS, self._stopping.wait)
+            self._spawn("tidy", self._tidy, TIDY_SECONDS, self._stopping.wait)
             for reception in self._receptions:
                 if reception.folder.is_relative_to(self._workstation.home):
                     # Only our own: a share that is not mounted must not look like an empty folder.
@@ -112,6 +113,10 @@ class Running:
             self._told_look = time.monotonic()
             with self._workstation.database.writing() as session:
                 documents.note_look(session, self._executor, self._workstation.clock(), taken=bool(taken))
+
+    def _tidy(self) -> None:
+        finish_erasures(self._workstation)
+        empty_processed(self._workstation)
 
     def _end_quiet_batches(self) -> None:
         """Folder batches into which nothing came for their station's delay are ended."""

@@ -58,7 +58,7 @@ def a_file(home: Path, store: str) -> Path:
     return path
 
 
-ALL = ("chain", "records", "facts", "originals", "archives", "witnesses")
+ALL = ("chain", "records", "facts", "originals", "archives", "certificates", "witnesses")
 
 
 def test_what_nobody_touched_holds_in_every_respect(home):
@@ -70,6 +70,9 @@ def test_what_nobody_touched_holds_in_every_respect(home):
     [
         "UPDATE document SET verdict = 'blocked'",
         "UPDATE document SET paper_stays = 1",
+        "UPDATE document SET confidential = 1",
+        "UPDATE document SET document_type = 'letter'",
+        "UPDATE document SET state = 'erased'",
         "UPDATE page SET raster = '00'",
         "DELETE FROM page",
         "UPDATE field SET value = '999999' WHERE name = 'document_type_code'",

@@ -49,6 +49,10 @@ KINDS: tuple[DocumentKind, ...] = (
     DocumentKind("letter", "courrier", "letter", Profile.HOUSE, Way.MAIL),
     DocumentKind("other", "autre", "other", Profile.HOUSE, Way.MAIL),
 )
+"""What a person may say that a document is."""
+MADE: tuple[DocumentKind, ...] = (DocumentKind("passport", "passeport de scanner", "scanner passport", Profile.AUDIT_TRAIL, Way.ARCHIVE),)
+"""What the station itself makes documents of: A102 B-1 covers the documentation of the controls, too."""
+CHOSEN = frozenset(kind.code for kind in KINDS)
 INVOICES = frozenset({"invoice", "credit-note"})
 
 
@@ -102,7 +106,7 @@ class Duty:
 
 
 _SUPPORTING = INVOICES | {"order", "cheque"}
-_TRAIL = frozenset({"order", "delivery", "contract"})
+_TRAIL = frozenset({"order", "delivery", "contract", "passport"})
 DUTIES: tuple[Duty, ...] = (
     Duty(_SUPPORTING, 10, "clôture de l'exercice", "art. L. 123-22 C. com.", date(2000, 9, 21)),
     Duty(INVOICES, 6, "dernière opération, ou date du document", "art. L. 102 B LPF", date(2026, 9, 1)),
@@ -111,7 +115,7 @@ DUTIES: tuple[Duty, ...] = (
 """Accounting papers ten years, papers open to audit six; letters and the rest have no such duty, and any of them may have another reason to
 stay (a dispute, a legal hold), which is for a person to know."""
 
-_BY_CODE = {kind.code: kind for kind in KINDS}
+_BY_CODE = {kind.code: kind for kind in (*KINDS, *MADE)}
 _OTHER_NAMES = {
     "livraison": "delivery",
     "delivery": "delivery",
@@ -130,7 +134,7 @@ def kind_of(code: str) -> DocumentKind:
 def kind_named(text: str) -> str | None:
     """Code of the kind that a slip or a person names, in French or English; None where nobody knows it."""
     wanted = text.strip().lower()
-    named = next((kind.code for kind in KINDS if wanted in (kind.code, kind.french, kind.english)), None)
+    named = next((kind.code for kind in (*KINDS, *MADE) if wanted in (kind.code, kind.french, kind.english)), None)
     return named or _OTHER_NAMES.get(wanted)
 
 

@@ -407,5 +407,21 @@ def dead_workers(session: Session, now: datetime, patience: timedelta) -> list[W
 # --- people and decisions -----------------------------------------------------------------------
 
 
-def add_decision(session: Session, document: Document, choice: str, reason: str, actor: str, at: datetime) -> None:
-    session.add(Decision(document_id=document.id, choice=choice, reason=reason, actor=actor, decided_at=at))
+def add_decision(
+    session: Session,
+    document: Document,
+    choice: str,
+    reason: str,
+    actor: str,
+    at: datetime,
+    was: State | None = None,
+    detail: Mapping[str, Any] | None = None,
+) -> Decision:
+    """One decision of a person; `was` is where the document stood before it."""
+    row = Decision(
+        document_id=document.id, choice=choice, reason=reason, actor=actor, decided_at=at, was=was, detail=detail and dict(detail)
+    )
+    session.add(row)
+    session.flush()
+    session.expire(document, ["decisions"])
+    return row

@@ -11,6 +11,8 @@ from sqlalchemy.orm import Session
 from station.records.tables import Person
 
 PRACTICE_LOGIN = "atelier"
+SECOND_LOGIN = "responsable"
+"""For what takes two people."""
 PRACTICE_PASSWORD = "essai"  # noqa: S105 a practice account is open by design, and closed in production
 SHORTEST_PASSWORD = 12
 """Characters (CNIL, deliberation 2022-100, asks for 80 bits or for 12 characters with other measures)."""
@@ -34,10 +36,15 @@ class TooMany(Exception):
 
 
 def ensure_practice(session: Session) -> Person:
-    """The one practice account, made at the first start in practice mode."""
-    person = session.get(Person, PRACTICE_LOGIN)
+    """The practice accounts, made at the first start in practice mode; returns the one that works."""
+    first, _ = (_practice_person(session, login) for login in (PRACTICE_LOGIN, SECOND_LOGIN))
+    return first
+
+
+def _practice_person(session: Session, login: str) -> Person:
+    person = session.get(Person, login)
     if person is None:
-        person = _new_person(PRACTICE_LOGIN)
+        person = _new_person(login)
         person.practice, person.password_hash = True, _HASHER.hash(PRACTICE_PASSWORD)
         session.add(person)
         session.flush()

@@ -1,0 +1,345 @@
+"""Erasing what nobody has a duty to keep: one person asks, another confirms; a certificate stays, and the ledger still verifies.
+
+Entries are never removed: their payloads go with their salts, so that what is left of them tells nothing. Each step may be cut short and is
+finished by whoever comes by; the entry « erased » is written last, in one transaction with the rows that go.
+"""
+
+import hashlib
+import json
+import logging
+import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from config.settings import make_folder
+from sealing.ledger import Actor, ActorKind, Event
+from station.acts import ERASING, NotOffered, actor_of, replaced_by
+from station.records import batches, documents
+from station.records.ledger import append_event, tree_of
+from station.records.tables import (
+    Archive,
+    Arrival,
+    Decision,
+    Document,
+    Erasure,
+    FieldRow,
+    FindingRow,
+    LedgerPayload,
+    Original,
+    PageRow,
+    PassportRow,
+    Person,
+    Reading,
+    Redo,
+    State,
+)
+from station.stored import path_from
+from station.workstation import Workstation
+from workflow.kinds import longest_duty
+
+log = logging.getLogger("sceau.erasure")
+FORMAT = "sceau-erasure-1"
+ERASED_TITLE = "—"
+"""In place of the name of what was erased."""
+
+
+class SamePerson(Exception):
+    """Whoever asked for an erasure cannot confirm it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What would go, and what stays although it shows the same pages."""
+
+    gone: tuple[Document, ...]
+    """The document asked for first, then those that it replaced."""
+    kept: tuple[Document, ...]
+    """Replaced documents that stay: another document needs them, or they were sealed under a duty to keep them."""
+    originals: tuple[Original, ...]
+    """Files that no other document uses."""
+    shared: tuple[Original, ...]
+    """Files that stay, for other documents lie in them."""
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        return tuple(document.id for document in self.gone)
+
+
+# --- what a person does ---
+
+
+def why_not(document: Document, day: date) -> str | None:
+    """Why a document cannot be erased as it stands: "state", or a "duty" to keep it; None where it can."""
+    if document.problem == ERASING:
+        return None
+    if document.state != State.SET_ASIDE:
+        return "state"
+    never_sealed = document.confidential and not document.archives
+    return None if never_sealed or longest_duty(document.document_type, day) is None else "duty"
+
+
+def pending_erasure(session: Session, document_id: str) -> Erasure | None:
+    """The erasure of a document that was asked and is neither done nor taken back."""
+    return session.scalars(sa.select(Erasure).where(Erasure.document_id == document_id, Erasure.done_at.is_(None)).limit(1)).first()
+
+
+def ask_erasure(session: Session, document: Document, reason: str, person: Person, at: datetime) -> Erasure:
+    """One person asks. Raises NotOffered where it cannot be, or was asked; ValueError where the reason is missing."""
+    if why_not(document, at.date()) is not None or pending_erasure(session, document.id) is not None:
+        raise NotOffered(f"{document.state}: erasure")
+    if not reason.strip():
+        raise ValueError("an erasure needs its reason")
+    asked = Erasure(document_id=document.id, reason=reason.strip(), asked_by=person.pseudonym, asked_at=at)
+    session.add(asked)
+    documents.touch(document, at)
+    _enter(session, document, "erasure asked", person, at, {"reason": reason.strip()})
+    return asked
+
+
+def withdraw_erasure(session: Session, document: Document, person: Person, at: datetime) -> None:
+    """Anybody may take it back before it is confirmed. Raises NotOffered."""
+    asked = pending_erasure(session, document.id)
+    if asked is None or asked.confirmed_at is not None:
+        raise NotOffered(f"{document.state}: withdraw")
+    asked.done_at = at
+    documents.touch(document, at)
+    _enter(session, document, "erasure withdrawn", person, at, {})
+
+
+def confirm_erasure(session: Session, document: Document, person: Person, at: datetime) -> Erasure:
+    """Another person confirms; from here on it is carried out. Raises NotOffered, SamePerson."""
+    asked = pending_erasure(session, document.id)
+    if asked is None or asked.confirmed_at is not None or why_not(document, at.date()) is not None:
+        raise NotOffered(f"{document.state}: confirm")
+    if asked.asked_by == person.pseudonym:
+        raise SamePerson(person.pseudonym)
+    asked.confirmed_by, asked.confirmed_at = person.pseudonym, at
+    document.problem, document.problem_detail = ERASING, None
+    documents.touch(document, at)
+    _enter(session, document, "erasure confirmed", person, at, {})
+    return asked
+
+
+# --- carrying it out ---
+
+
+def finish_erasures(workstation: Workstation) -> int:
+    """Finish what was confirmed and cut short; returns how many."""
+    with workstation.database.reading() as session:
+        query = sa.select(Erasure.id).where(Erasure.confirmed_at.is_not(None), Erasure.done_at.is_(None)).order_by(Erasure.id)
+        left = list(session.scalars(query))
+    for erasure_id in left:
+        finish_erasure(workstation, erasure_id)
+    return len(left)
+
+
+def finish_erasure(workstation: Workstation, erasure_id: int) -> None:
+    """Remove files, then rows; the certificate and its entry come last. Raises OSError, after which it may be called again."""
+    with workstation.database.reading() as session:
+        scope = scope_of(session, documents.get_document(session, session.get_one(Erasure, erasure_id).document_id))
+        archives = [archive.sha256 for document in scope.gone for archive in document.archives]
+    for document_id in scope.ids:
+        for room in ("light", "work", "readings"):
+            shutil.rmtree(workstation.home / room / document_id, ignore_errors=False, onerror=_already_gone)
+    for sha256 in archives:
+        workstation.archives.drop(sha256, ".pdf")
+    with workstation.database.writing() as session:
+        _forget(session, workstation, session.get_one(Erasure, erasure_id))
+    _forget_pages(workstation)
+    log.info("document %s: erased, certificate written", scope.ids[0])
+
+
+def scope_of(session: Session, document: Document) -> Scope:
+    """What goes with a document: what it alone replaced, and the files that nobody else uses."""
+    gone: list[Document] = [document]
+    kept: list[Document] = []
+    for older in replaced_by(session, document):
+        newer = {link.newer_id for link in batches.links_of(session, older.id) if link.older_id == older.id}
+        others = [each for each in newer - {d.id for d in gone} if documents.get_document(session, each).state != State.ERASED]
+        duty = older.archives and longest_duty(older.document_type, document.changed_at.date()) is not None
+        (kept if others or duty else gone).append(older)
+    ids = [each.id for each in gone]
+    used = {page.sha256 for each in gone for page in each.pages} | {arrival.sha256 for each in gone for arrival in each.arrivals}
+    originals = [session.get_one(Original, sha256) for sha256 in sorted(used)]
+    shared = {original.sha256 for original in originals if _used_elsewhere(session, original.sha256, ids)}
+    return Scope(
+        tuple(gone),
+        tuple(kept),
+        tuple(original for original in originals if original.sha256 not in shared),
+        tuple(original for original in originals if original.sha256 in shared),
+    )
+
+
+def _used_elsewhere(session: Session, sha256: str, ids: Sequence[str]) -> bool:
+    pages = sa.select(PageRow.id).where(PageRow.sha256 == sha256, PageRow.document_id.not_in(ids))
+    arrivals = sa.select(Arrival.id).where(Arrival.sha256 == sha256, Arrival.document_id.not_in(ids))
+    return session.scalar(pages.limit(1)) is not None or session.scalar(arrivals.limit(1)) is not None
+
+
+def _copies(session: Session, scope: Scope) -> list[Arrival]:
+    """Where the files that go may still lie in processed/."""
+    hashes = [original.sha256 for original in scope.originals]
+    moved = (Arrival.moved_to.is_not(None), Arrival.moved_to != "")
+    return list(session.scalars(sa.select(Arrival).where(Arrival.sha256.in_(hashes), *moved)))
+
+
+def _remove_copy(arrival: Arrival) -> None:
+    """The file in processed/, if it is still the one that came; another of the same name stays."""
+    path = path_from(arrival.moved_to or "")
+    try:
+        if not path.is_symlink() and fingerprint(path) == arrival.sha256:
+            path.unlink()
+    except FileNotFoundError:
+        return
+
+
+def _forget(session: Session, workstation: Workstation, erasure: Erasure) -> None:
+    """Vault, rows, certificate and entry, in one transaction: killed within it, all but the files is as it was, and is done again."""
+    if erasure.done_at is not None:
+        return
+    if session.get_bind().dialect.name == "sqlite":
+        session.execute(sa.text("PRAGMA secure_delete = ON"))
+    document = documents.get_document(session, erasure.document_id)
+    scope, now = scope_of(session, document), workstation.clock()
+    certificate = _certificate(session, erasure, scope, now, practice=workstation.settings.sealing.mode == "practice")
+    archives = {each.id: [archive.sha256 for archive in each.archives] for each in scope.gone}
+    originals = [original.sha256 for original in scope.originals]
+    for arrival in _copies(session, scope):
+        _remove_copy(arrival)
+    for sha256 in originals:
+        # Here and not before: whoever takes the same file in now waits for this transaction, and then keeps it anew.
+        workstation.originals.drop(sha256)
+    _delete_rows(session, scope)
+    erasure.certificate = _write_certificate(certificate_path(workstation, document.id), certificate)
+    erasure.reason, erasure.done_at = None, now
+    actor = Actor(erasure.confirmed_by or "", ActorKind.HUMAN)
+    for each in scope.gone:
+        named = {"document": each.id, "asked": document.id, "certificate": erasure.certificate}
+        named |= {f"archive-{number}": sha256 for number, sha256 in enumerate(archives[each.id], 1)}
+        if each is document:
+            named |= {f"original-{number}": sha256 for number, sha256 in enumerate(originals, 1)}
+        append_event(session, Event(each.entity, "erased", named, actor, now, "system", {"format": FORMAT}))
+
+
+def _delete_rows(session: Session, scope: Scope) -> None:
+    """Everything that tells of the documents but their numbers, and of the entries but the entries."""
+    ids, now_empty = scope.ids, [original.sha256 for original in scope.originals]
+    for table in (FieldRow, FindingRow, Reading, Archive, Decision, PageRow, PassportRow, LedgerPayload):
+        session.execute(sa.delete(table).where(table.document_id.in_(ids)))
+    session.execute(sa.delete(Redo).where(sa.or_(Redo.document_id.in_(ids), Redo.carrier_id.in_(ids))))
+    session.execute(sa.delete(Arrival).where(Arrival.document_id.in_(ids), Arrival.sha256.in_(now_empty)))
+    session.execute(sa.update(Arrival).where(Arrival.document_id.in_(ids)).values(name=ERASED_TITLE))
+    session.execute(sa.delete(Original).where(Original.sha256.in_(now_empty)))
+    for document in scope.gone:
+        session.expire(document)
+        document.title, document.operator, document.supplier = ERASED_TITLE, "", None
+        document.policy = document.tolerance_id = document.verdict = None
+        document.problem = document.problem_detail = document.try_at = None
+        document.confidential = False
+        documents.move_document(document, State.ERASED, document.changed_at)
+    session.flush()
+
+
+def _forget_pages(workstation: Workstation) -> None:
+    """SQLite keeps what was written before in its log until a checkpoint; one that a reader holds up comes at the next occasion."""
+    engine = workstation.database.writer
+    if engine.dialect.name != "sqlite":
+        return
+    raw = engine.raw_connection()
+    try:
+        cursor = raw.cursor()
+        cursor.execute("PRAGMA busy_timeout=500")
+        cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        cursor.execute("PRAGMA busy_timeout=30000")
+        cursor.close()
+    finally:
+        raw.close()
+
+
+# --- the certificate ---
+
+
+def certificate_path(workstation: Workstation, document_id: str) -> Path:
+    """Where the certificate of an erased document lies, or would."""
+    return workstation.home / "certificates" / f"{document_id}.json"
+
+
+def fingerprint(path: Path) -> str | None:
+    """Hexadecimal SHA-256 of a file; None where there is none."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return None
+
+
+def _certificate(session: Session, erasure: Erasure, scope: Scope, at: datetime, *, practice: bool) -> dict[str, Any]:
+    """What, when, who, why; fingerprints of what was there, and the ledger as it stood just before. No name and no content."""
+    document = scope.gone[0]
+    tree = tree_of(session, document.entity)
+    payloads = session.execute(
+        sa.select(LedgerPayload.entity, LedgerPayload.sequence)
+        .where(LedgerPayload.document_id.in_(scope.ids))
+        .order_by(LedgerPayload.entity, LedgerPayload.sequence)
+    )
+    return {
+        "format": FORMAT,
+        "evidence": "essai, sans valeur probante" if practice else "cachet",
+        "entity": document.entity,
+        "document": document.id,
+        "kind": document.document_type,
+        "confidential": document.confidential,
+        "asked": {"by": erasure.asked_by, "at": _moment(erasure.asked_at), "reason": erasure.reason},
+        "confirmed": {"by": erasure.confirmed_by, "at": _moment(erasure.confirmed_at)},
+        "erased_at": _moment(at),
+        "documents": list(scope.ids),
+        "documents_kept": [each.id for each in scope.kept],
+        "originals": [_file(each) for each in scope.originals],
+        "originals_kept": [_file(each) for each in scope.shared],
+        "archives": [
+            {"document": each.id, "version": archive.version, "sha256": archive.sha256, "size": archive.size}
+            for each in scope.gone
+            for archive in each.archives
+        ],
+        "pages": sum(len(each.pages) for each in scope.gone),
+        "payloads": [[row.entity, row.sequence] for row in payloads],
+        "ledger": {"entity": document.entity, "size": tree.size, "root": tree.root.hex()},
+        "not_reached": "copies de sauvegarde, fichiers restés hors du poste, papier / back-ups, files outside the station, the paper",
+    }
+
+
+def _file(original: Original) -> dict[str, Any]:
+    return {"sha256": original.sha256, "size": original.size}
+
+
+def _moment(at: datetime | None) -> str | None:
+    return None if at is None else at.isoformat(timespec="milliseconds")
+
+
+def _write_certificate(path: Path, certificate: dict[str, Any]) -> str:
+    """On the disk, whole, when this returns; its SHA-256."""
+    data = json.dumps(certificate, ensure_ascii=False, sort_keys=True, indent=1).encode("utf-8")
+    make_folder(path.parent)
+    draft = path.with_suffix(".tmp")
+    with draft.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(path)
+    return hashlib.sha256(data).hexdigest()
+
+
+def _already_gone(_function: object, _path: str, error: tuple[type[BaseException], BaseException, object]) -> None:
+    if not isinstance(error[1], FileNotFoundError):
+        raise error[1]
+
+
+def _enter(session: Session, document: Document, kind: str, person: Person, at: datetime, payload: dict[str, Any]) -> None:
+    append_event(session, Event(document.entity, kind, {"document": document.id}, actor_of(person), at, "system", payload))
