@@ -88,6 +88,12 @@ def test_stripes_of_the_sensor_and_grain_of_the_paper_are_no_treatment() -> None
 TREATED = {
     "straightened by its content": (devices.straighten(1.9), "straightened", "fail"),
     "straightened by its edges": (devices.straighten(0.4, cv2.INTER_LINEAR), "straightened", "fail"),
+    "straightened and whitened": (
+        lambda page: devices.tone(lambda level: level * 1.2)(devices.straighten(1.9)(page)),
+        "straightened",
+        "fail",
+    ),
+    "straightened without interpolation": (devices.straighten(1.9, cv2.INTER_NEAREST), "straightened", "warn"),
     "straightened with Lanczos": (devices.straighten(0.7, cv2.INTER_LANCZOS4), "straightened", "fail"),
     "through JPEG": (devices.through_jpeg(80), "lossless", "fail"),
     "through a fine JPEG": (devices.through_jpeg(95), "lossless", "fail"),
@@ -125,6 +131,12 @@ def test_a_coarse_scan_that_was_enlarged_is_named(way) -> None:
 
 def test_a_scan_of_half_the_resolution_shows_no_fine_detail() -> None:
     assert objections(devices.enlarge(150))["detail"] == "fail"
+
+
+def test_uneven_light_on_bright_paper_is_no_straightening() -> None:
+    page = devices.honest(noise=1.2).astype(np.float32)
+    light = 1 + 0.05 * np.cos(np.linspace(-2, 2, page.shape[0]))[:, None, None] * np.cos(np.linspace(-2, 2, page.shape[1]))[None, :, None]
+    assert "straightened" not in objections(np.clip(page * light + 2, 0, 255).astype(np.uint8))
 
 
 def test_axes_that_differ_by_two_per_cent_fail() -> None:
