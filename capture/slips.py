@@ -1,7 +1,7 @@
 """What the QR codes on Sceau's own printed sheets say. Codes of strangers are no slips, and no error.
 
     SCEAU:1:T:<target>:<side>
-    SCEAU:1:B:<batch>:<station>:<sheets>:<arrived>:<P|I|>:<G|>
+    SCEAU:1:B:<batch>:<station>:<sheets>:<arrived>:<P|I|>:<G|>:<supplier>
     SCEAU:1:X:<box>
     SCEAU:1:D:<document type>:<company>
 
@@ -57,6 +57,8 @@ class BatchSlip:
     """None where nobody said."""
     grey: bool = False
     """Grey is tolerated: a person decided that colour carries no meaning in this batch."""
+    supplier: str | None = None
+    """Whose invoices these are, all of them; None where that is not said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +104,9 @@ def _fields(slip: Slip) -> list[str]:
         case BatchSlip():
             sheets = "" if slip.sheets is None else str(_within(slip.sheets, 1, MAX_SHEETS))
             nature = {None: "", Nature.PAPER: "P", Nature.PRINT: "I"}[slip.nature]
-            return ["B", _named(slip.batch), _named(slip.station), sheets, slip.arrived.isoformat(), nature, "G" if slip.grey else ""]
+            supplier = "" if slip.supplier is None else _named(slip.supplier)
+            grey = "G" if slip.grey else ""
+            return ["B", _named(slip.batch), _named(slip.station), sheets, slip.arrived.isoformat(), nature, grey, supplier]
         case BoxLabel():
             return ["X", _named(slip.box)]
         case Separator():
@@ -114,11 +118,12 @@ def _slip(kind: str, fields: list[str]) -> Slip:
     match kind, fields:
         case "T", [target, side]:
             return TargetMark(target, _number(side))
-        case "B", [batch, station, sheets, arrived, nature, grey] if grey in ("", "g"):
+        case "B", [batch, station, sheets, arrived, nature, grey, supplier] if grey in ("", "g"):
             natures = {"": None, "p": Nature.PAPER, "i": Nature.PRINT}
             if nature not in natures:
                 raise ValueError(nature)
-            return BatchSlip(batch, station, _number(sheets) if sheets else None, date.fromisoformat(arrived), natures[nature], grey == "g")
+            counted = _number(sheets) if sheets else None
+            return BatchSlip(batch, station, counted, date.fromisoformat(arrived), natures[nature], grey == "g", supplier or None)
         case "X", [box]:
             return BoxLabel(box)
         case "D", [document_type, company]:

@@ -89,7 +89,7 @@ def covers(tolerance: Tolerance, document: Document) -> bool:
     """Whether a document is in its scope, days left aside."""
     match tolerance.scope:
         case "batch":
-            return tolerance.value == document.batch_id
+            return tolerance.value in (document.batch_id, document.batch.slip)
         case "station":
             return tolerance.value == document.station
         case _:

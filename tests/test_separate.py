@@ -59,7 +59,7 @@ def test_a_slip_is_read_as_it_was_printed_and_in_capitals_only(slip: Slip) -> No
 
 def test_a_batch_slip_can_be_read_aloud() -> None:
     slip = BatchSlip("2026-11-22.3", "accueil", 12, date(2026, 11, 22), Nature.PAPER, grey=True)
-    assert slip_text(slip) == "SCEAU:1:B:2026-11-22.3:ACCUEIL:12:2026-11-22:P:G"
+    assert slip_text(slip) == "SCEAU:1:B:2026-11-22.3:ACCUEIL:12:2026-11-22:P:G:"
 
 
 @given(st.text() | st.text(st.sampled_from("SCEAU:1TBXD%2F-GPI")).map(lambda text: "SCEAU:1:" + text))

@@ -17,7 +17,7 @@ from station.acts import NotOffered
 from station.records import people
 from station.records.documents import Unknown, WrongMove
 from station.tolerances import NoTolerance
-from station.web import batch, desk, documents, entrance, events, ledger, mailroom, nature, stations, tolerances, twins, verdict
+from station.web import batch, desk, documents, entrance, events, ledger, mailroom, nature, papers, stations, tolerances, twins, verdict
 from station.web.guard import SMALL_FORM, Guard, mark_answer
 from station.workstation import Workstation
 
@@ -52,6 +52,7 @@ def build_app(workstation: Workstation, *, secret: bytes) -> FastAPI:
         nature.router,
         tolerances.router,
         stations.router,
+        papers.router,
         ledger.router,
         entrance.router,
     ):
