@@ -123,7 +123,7 @@ def document_of(workstation: Workstation, document_id: str) -> Document:
     """The document with everything that hangs on it loaded."""
     with workstation.database.reading() as session:
         document = documents.get_document(session, document_id)
-        for name in ("arrivals", "pages", "findings", "fields", "archives", "readings", "decisions"):
+        for name in ("arrivals", "pages", "findings", "fields", "archives", "readings", "decisions", "batch"):
             getattr(document, name)
         return document
 

@@ -1,7 +1,7 @@
 """What is fed together becomes documents: separation, batches at the desk and in a folder, pages scanned anew in place."""
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from uuid import uuid4
 
@@ -13,9 +13,10 @@ import papers
 import pikepdf
 import pytest
 import zxingcpp
+from PIL import Image
 
 from capture.separate import Kind, Recipe
-from capture.slips import Separator, slip_text
+from capture.slips import BatchSlip, Separator, slip_text
 from config.settings import Separation, Station
 from station import batches, passports
 from station.audit import audit_ledger
@@ -23,6 +24,7 @@ from station.batches import Opening
 from station.records import batches as rows
 from station.records import documents
 from station.records.tables import Batch, Document, State
+from station.tolerances import declare_tolerance
 from station.workstation import Workstation
 
 SIZE = (700, 420)
@@ -245,4 +247,23 @@ def test_a_scanned_target_becomes_a_sealed_passport_of_its_station_whatever_it_s
         passport = passports.newest_passport(session, "demo")
         assert (passport.document_id, document.document_type) == (document.id, "passport")
         assert f"passport-{devices.TARGET}.pdf" in pdf.attachments
+    assert all_is_well(station)
+
+
+def test_a_slip_whose_tolerance_was_decided_when_it_was_printed_lets_its_grey_pages_pass_and_another_does_not(station, desk):
+    decided, foreign = (BatchSlip(name, "demo", 1, date(2026, 11, 20), grey=True, supplier="EDF") for name in ("b-1", "b-2"))
+    with station.database.writing() as session:
+        at = station.clock()
+        declare_tolerance(session, "essai", "batch", "b-1", "papier autocopiant", (at.date(), None), atwork.somebody(session), at)
+    for number, slip in enumerate((decided, foreign)):
+        path = station.home / f"{number}.tif"
+        grey = [Image.fromarray(papers.draw_page([f"Facture {number}"], size=SIZE, seed=20 + number)).convert("L")]
+        Image.fromarray(draw_sheet(slip_text(slip))).save(
+            path, "TIFF", save_all=True, append_images=grey, compression="tiff_lzw", dpi=(300, 300)
+        )
+        desk.work(atwork.take_in(station, path))
+    desk.work_all()
+    assert states(station) == ["held", "replaced", "replaced", "sealed"]
+    (document,) = sealed(station)
+    assert (document.supplier, document.batch.arrival_date, "colour-tolerated" in atwork.codes(document)) == ("EDF", "2026-11-20", True)
     assert all_is_well(station)
