@@ -224,7 +224,7 @@ def test_after_two_attempts_giving_up_goes_back_to_what_was_sealed(station, cler
     ],
 )
 def test_what_changes_nothing_or_cannot_be_is_refused_and_changes_nothing(clerk, sealed, change, words):
-    with pytest.raises(ValueError, match="other|order|begin"):
+    with pytest.raises(ValueError, match=r"other|order|begin"):
         clerk.correct(change, sealed, *words)
     assert clerk.look(sealed).state == State.SEALED
 
