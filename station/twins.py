@@ -9,10 +9,8 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session, selectinload
 
 from capture.likeness import likeness
-from sealing.ledger import Actor, ActorKind, Event
-from station.acts import NotOffered
+from station.acts import NotOffered, note_decision
 from station.records import batches, documents
-from station.records.ledger import append_event
 from station.records.tables import MOVES, Document, Link, PageRow, Person, State
 
 ALIKE = 4
@@ -56,17 +54,15 @@ def settle_pair(session: Session, first_id: str, second_id: str, choice: str, re
     if choice not in CHOICES:
         raise ValueError(choice)
     first, second = documents.get_document(session, first_id), documents.get_document(session, second_id)
+    was = second.state
     if choice == "same":
         if State.SET_ASIDE not in MOVES[second.state]:
             raise NotOffered(f"{second.state}: {choice}")
         documents.move_document(second, State.SET_ASIDE, at)
     else:
         documents.touch(second, at)
-    documents.add_decision(session, second, choice, reason, person.pseudonym, at)
     batches.link(session, first.id, second.id, choice, at)
-    payload = {"choice": choice, "reason": reason, "other": first.id}
-    actor = Actor(person.pseudonym, ActorKind.HUMAN)
-    append_event(session, Event(second.entity, "decided", {"document": second.id}, actor, at, "system", payload))
+    note_decision(session, second, choice, reason, person, at, was, {"other": first.id})
 
 
 def settled_pairs(session: Session) -> set[frozenset[str]]:

@@ -34,6 +34,7 @@ from station.print import slips_pdf
 from station.records import batches, documents
 from station.records.tables import Batch, Document, State
 from station.web import desk, show, stack
+from station.web.ages import age_words, span_words
 from station.web.mailroom import lying_in
 from station.web.stack import Side, Stack
 from station.web.words import Words
@@ -81,7 +82,7 @@ def all_desks(request: Request, session: desk.InReading) -> Response:
         return desk.go_to(request, f"/desk/{stations[0].name}")
     now = workstation.clock()
     found = {station.name: batches.open_batch_at(session, station.name) for station in stations}
-    ages = {name: stack.age_words(batch.opened_at, now, t) for name, batch in found.items() if batch}
+    ages = {name: age_words(batch.opened_at, now, t) for name, batch in found.items() if batch}
     return desk.show(request, "desks.html", stations=stations, ages=ages)
 
 
@@ -434,12 +435,12 @@ def history(request: Request, session: desk.InReading, name: str) -> Response:
     workstation, t = desk.workstation_of(request), desk.words_of(request)
     station = _station(workstation, name)
     lines = stack.history_of(session, batches.recent_batches(session, name))
-    told = [(line, stack.span_words(line.lasted, t) if line.lasted is not None else None) for line in lines]
+    told = [(line, span_words(line.lasted, t) if line.lasted is not None else None) for line in lines]
     return desk.show(request, "history.html", station=station, lines=told)
 
 
 def _lasted(batch: Batch, workstation: Workstation, t: Words) -> str:
-    return stack.span_words((batch.ended_at or workstation.clock()) - batch.opened_at, t)
+    return span_words((batch.ended_at or workstation.clock()) - batch.opened_at, t)
 
 
 def _station(workstation: Workstation, name: str) -> Station:

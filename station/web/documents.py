@@ -14,16 +14,17 @@ from conformity.circumstances import COLOUR_CODES
 from station import acts
 from station.records import documents
 from station.records.ledger import story_of
-from station.records.tables import OPEN_STATES, Document, State
+from station.records.tables import Document, State
 from station.sources import can_say
 from station.web import desk, show
+from station.web.figures import WORKING
 from station.web.words import Words
 from station.workstation import Workstation
 
 router = APIRouter()
 FILTERS: dict[str, tuple[State, ...]] = {
     "": (),
-    "working": tuple(sorted(OPEN_STATES)),
+    "working": WORKING,
     "held": (State.HELD,),
     "sealed": (State.SEALED,),
     "failed": (State.FAILED,),

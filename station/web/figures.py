@@ -1,7 +1,8 @@
 """Questions that only the screens ask of the records."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -9,8 +10,15 @@ from sqlalchemy.orm import Session
 
 from station.records import documents
 from station.records.ledger import entities, tree_of
-from station.records.tables import OPEN_STATES, Arrival, LedgerPayload, State, Worker
+from station.records.tables import OPEN_STATES, Arrival, Document, LedgerPayload, State, Worker
 from station.slots import is_held
+
+WORKING = (*sorted(OPEN_STATES), State.WAITING)
+"""On their way by themselves, or as soon as their batch is ended."""
+GONE = (State.REPLACED, State.ERASED)
+"""Their pages went to other documents and are counted there, or are no more."""
+LATE_WORK, LATE_DECISION = timedelta(minutes=10), timedelta(days=1)
+"""After so long without an end or a person's decision the oldest document is told on the first page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +46,25 @@ def counters(session: Session) -> tuple[Counter, ...]:
     states = documents.count_states(session)
     duplicates = session.scalar(sa.select(sa.func.count()).select_from(Arrival).where(Arrival.duplicate)) or 0
     return (
-        Counter("received", sum(states.values()), "", "calm"),
-        Counter("working", sum(states.get(state, 0) for state in OPEN_STATES), "working", "busy"),
+        Counter("received", sum(count for state, count in states.items() if state not in GONE), "", "calm"),
+        Counter("working", sum(states.get(state, 0) for state in WORKING), "working", "busy"),
         Counter("held", states.get(State.HELD, 0), "held", "watch"),
         Counter("sealed", states.get(State.SEALED, 0), "sealed", "good"),
         Counter("failed", states.get(State.FAILED, 0), "failed", "bad"),
         Counter("duplicates", duplicates, "duplicates", "calm"),
     )
+
+
+def queue_of(session: Session, limit: int = 8) -> list[Document]:
+    """What waits for a worker or a person, oldest first. A confidential document is in no queue."""
+    query = sa.select(Document).where(Document.state.in_((*OPEN_STATES, State.HELD, State.FAILED)), Document.confidential.is_(False))
+    return list(session.scalars(query.order_by(Document.received_at, Document.id).limit(limit)))
+
+
+def too_old(queue: Sequence[Document], now: datetime) -> Document | None:
+    """The oldest document that has waited too long for what it waits for."""
+    late = dict.fromkeys(OPEN_STATES, LATE_WORK) | {State.HELD: LATE_DECISION, State.FAILED: LATE_DECISION}
+    return next((document for document in queue if now - document.received_at > late[document.state]), None)
 
 
 def heads(session: Session) -> tuple[Head, ...]:

@@ -1,6 +1,7 @@
 """The mailroom: where to drop a scan, what lies there, what has become of the newest ones. Live without reloading."""
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,11 +14,13 @@ from sqlalchemy.orm import Session
 from capture import hotfolder
 from config.settings import Station
 from station.disk import Room, look_at_disk
-from station.records import documents
-from station.records.tables import Sighting
+from station.probe import folder_health
+from station.records import batches, documents
+from station.records.tables import OPEN_STATES, Document, Sighting
 from station.web import desk, figures
+from station.web.ages import age_words
 from station.web.dropping import drop_file
-from station.web.show import Card, card_of
+from station.web.show import Badge, Card, card_of, state_badge
 from station.web.words import Words
 from station.workstation import Workstation
 
@@ -46,6 +49,18 @@ class ShownStation:
     folder: str
     usable: bool
     waiting: tuple[Waiting, ...]
+    batch: str | None
+    """Since when a batch is open here, in words; None where none is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """A document that waits for a worker or a person."""
+
+    id: str
+    title: str
+    state: Badge
+    age: str
 
 
 @router.get("/")
@@ -56,10 +71,14 @@ def mailroom(request: Request, session: desk.InReading, htmx: desk.FromHtmx = No
     watch = how_it_watches(session, workstation)
     lying = {} if watch == "alive" else {s.name: lying_in(workstation.settings.folder_of(s)) for s in workstation.settings.stations}
     little = disk.free // 10_000_000 if disk.room is not Room.ENOUGH else ""
-    change = desk.fingerprint_of(documents.last_change(session), watch, disk.room, little, lying, desk.words_of(request).language)
+    t, now = desk.words_of(request), workstation.clock()
+    queue = [Queued(d.id, d.title, state_badge(d, t), age_words(d.received_at, now, t)) for d in figures.queue_of(session)]
+    open_batches = {s.name: batches.open_batch_at(session, s.name) for s in workstation.settings.stations}
+    ages = {name: age_words(batch.opened_at, now, t) for name, batch in open_batches.items() if batch}
+    change = desk.fingerprint_of(documents.last_change(session), watch, disk.room, little, lying, t.language, queue, ages)
     if htmx and seen == change:
         return desk.nothing_new()
-    t = desk.words_of(request)
+    late = figures.too_old(figures.queue_of(session), now)
     stations = workstation.settings.stations
     sightings = documents.list_sightings(session)
     return desk.show(
@@ -69,9 +88,12 @@ def mailroom(request: Request, session: desk.InReading, htmx: desk.FromHtmx = No
         live=bool(htmx),
         watch=watch,
         disk=disk,
-        stations=[show_station(station, workstation, sightings, lying.get(station.name, []), disk.room, t) for station in stations],
+        stations=[show_station(station, workstation, sightings, lying.get(station.name, []), disk.room, t, ages) for station in stations],
         station_names=[station.name for station in stations],
         counters=figures.counters(session),
+        queue=queue,
+        late=late and (late, late_words(late, now, t)),
+        late_folders=[health.words(t.language)[0] for health in folder_health(session, workstation.settings, now) if health.late],
         cards=newest_cards(session, workstation, t),
         duplicates=documents.recent_duplicates(session, 5),
         cost=documents.cost_at_rest(session),
@@ -105,6 +127,11 @@ def newest_cards(session: Session, workstation: Workstation, t: Words) -> list[C
     ]
 
 
+def late_words(document: Document, now: datetime, t: Words) -> str:
+    """What waits too long, for whom, and what to do."""
+    return t("queue.late" if document.state in OPEN_STATES else "queue.late-person", age=age_words(document.received_at, now, t))
+
+
 def how_it_watches(session: Session, workstation: Workstation) -> str:
     """alive; stalled: it runs, but what it sees is no longer written; not-alive."""
     if figures.watching(session, workstation.clock()):
@@ -121,7 +148,13 @@ def lying_in(folder: Path) -> list[hotfolder.Sighting]:
 
 
 def show_station(
-    station: Station, workstation: Workstation, sightings: list[Sighting], lying: list[hotfolder.Sighting], room: Room, t: Words
+    station: Station,
+    workstation: Workstation,
+    sightings: list[Sighting],
+    lying: list[hotfolder.Sighting],
+    room: Room,
+    t: Words,
+    ages: Mapping[str, str],
 ) -> ShownStation:
     """A station's folder; a reason without a file name is about the folder itself. `lying` adds what no row tells of."""
     folder: Path = workstation.settings.folder_of(station)
@@ -136,6 +169,7 @@ def show_station(
             Waiting(s.name or t("mailroom.folder-itself"), t.known("sighting", s.reason), s.detail or "", t.moment(s.since)) for s in ours
         )
         + tuple(_untold(seen, room, t) for seen in untold),
+        batch=ages.get(station.name),
     )
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session, selectinload
@@ -233,26 +233,9 @@ def history_of(session: Session, found: Sequence[Batch]) -> list[Line]:
     return [Line(each, sides.get(each.id, 0), documents.get(each.id, 0), redone.get(each.id, 0), _lasted(each)) for each in found]
 
 
-def _counted(session: Session, query: "sa.Select[tuple[str, int]]") -> dict[str, int]:
-    return {key: count for key, count in session.execute(query.group_by(Document.batch_id))}  # noqa: C416 rows are not pairs to dict()
+def _counted(session: Session, query: "sa.Select[str, int]") -> dict[str, int]:
+    return {row[0]: row[1] for row in session.execute(query.group_by(Document.batch_id))}
 
 
 def _lasted(batch: Batch) -> timedelta | None:
     return None if batch.ended_at is None else batch.ended_at - batch.opened_at
-
-
-# --- time in words ---
-
-
-def age_words(since: datetime, now: datetime, t: Words) -> str:
-    """« depuis 12 min »."""
-    return t("age.since", age=span_words(now - since, t))
-
-
-def span_words(span: timedelta, t: Words) -> str:
-    """The one unit that a person would use: seconds, minutes, hours or days."""
-    seconds = max(0, int(span.total_seconds()))
-    for unit, size in (("day", 86400), ("hour", 3600), ("minute", 60)):
-        if seconds >= size * (2 if unit == "day" else 1):
-            return t(f"age.{unit}", n=seconds // size)
-    return t("age.second", n=seconds)
