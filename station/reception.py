@@ -16,7 +16,7 @@ from station.problems import problem_of
 from station.records import intake
 from station.records import tables as rows
 from station.records.intake import Incoming, Received
-from station.sources import BY_STATION
+from station.sources import source_at
 from station.stored import stored_path
 from station.workstation import Workstation
 
@@ -193,7 +193,7 @@ def incoming_file(
         document_id=document_id,
         ours_to_move=ours,
         batch_delay=station.batch_seconds,
-        source=BY_STATION[station.source],
+        source=source_at(station),
     )
 
 

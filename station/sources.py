@@ -4,6 +4,7 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
+from config.settings import Station
 from conformity.circumstances import Source
 from sealing.ledger import Actor, ActorKind, Event
 from station.acts import NotOffered
@@ -14,6 +15,16 @@ from station.records.tables import MOVES, OPEN_STATES, Document, Person, State
 BY_STATION: dict[str, Source] = {"paper": Source.PAPER, "electronic": Source.ELECTRONIC, "ask": Source.UNKNOWN}
 """Setting `station.source` → what its documents are until a person says otherwise."""
 SAYABLE = (Source.PAPER, Source.PRINT, Source.ELECTRONIC)
+
+
+def source_at(station: Station) -> Source:
+    """What a station's documents are until a person says; what comes to a mailbox is electronic unless its setting says otherwise.
+
+    A copier that sends its scans by mail needs `source = "paper"`.
+    """
+    if station.kind == "mailbox" and "source" not in station.model_fields_set:
+        return Source.ELECTRONIC
+    return BY_STATION[station.source]
 
 
 def can_say(document: Document) -> bool:

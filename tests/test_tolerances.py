@@ -22,7 +22,7 @@ from station import acts
 from station.records import documents, intake
 from station.records.intake import Incoming
 from station.records.tables import Document, LedgerPayload, State, Tolerance
-from station.sources import BY_STATION, can_say, say_source
+from station.sources import BY_STATION, can_say, say_source, source_at
 from station.tolerances import (
     NoTolerance,
     declare_tolerance,
@@ -215,6 +215,14 @@ def test_a_native_file_stays_the_original_unless_something_endangers_it(session,
 
 def test_every_setting_of_a_station_is_a_source():
     assert set(BY_STATION) == set(Station.model_fields["source"].annotation.__args__)
+
+
+@pytest.mark.parametrize(
+    ("settings", "source"), [({}, Source.ELECTRONIC), ({"source": "paper"}, Source.PAPER), ({"kind": "folder"}, Source.PAPER)]
+)
+def test_what_comes_to_a_mailbox_is_electronic_unless_its_setting_says_otherwise(settings, source):
+    station = Station(**{"name": "courriel", "kind": "mailbox", "host": "mail.example", "user": "factures"} | settings)
+    assert source_at(station) is source
 
 
 def test_saying_the_source_sends_the_document_back_and_enters_the_ledger(session):
