@@ -148,6 +148,24 @@ def test_an_amount_carried_must_be_brought() -> None:
     assert (found.code, found.page, found.measured, found.limit) == ("carry-mismatch", 2, "1334.56", "1234.56")
 
 
+@pytest.mark.parametrize(
+    ("out", "brought"),
+    [
+        ("Sous-total à reporter", "Report de la page 1"),
+        ("Report à la page suivante", "Report page précédente"),
+        ("Übertrag auf Seite 2", "Übertrag von Seite 1"),
+        ("Carried forward", "Brought forward"),
+        ("À reporter :", "Montant reporté"),
+    ],
+)
+def test_amounts_carried_are_known_by_what_is_printed_beside_them(out: str, brought: str) -> None:
+    assert codes(check_document(document({0.9: f"{out} 610,00"}, {0.1: f"{brought} 611,00"}))) == ["carry-mismatch"]
+
+
+def test_a_balance_brought_forward_on_a_last_page_is_nothing_lost() -> None:
+    assert check_document(document({0.1: "Report à nouveau 610,00", **BODY, 0.7: "Total reporté 610,00"})) == ()
+
+
 def test_an_amount_carried_on_the_last_page_lacks_a_page() -> None:
     assert codes(check_document(carried("610,00", "610,00")[:1])) == ["carry-lost"]
     assert codes(check_document(document({**BODY, 0.9: "Übertrag 610,00"}))) == ["carry-lost"]

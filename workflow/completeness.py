@@ -41,10 +41,12 @@ SURE_NUMBER = 3.0
 """Score from which a number is taken for an invoice's own: a full label beside it."""
 
 _CARRIED = re.compile(
-    r"\b(?:a reporter|montant reporte|total reporte|ubertrag(?: auf seite)?|carried forward|te transporteren|over te brengen)(?: eur)?$"
+    r"\b(?:a reporter|report(?:er)? (?:a|en|sur) (?:la )?page suivante|ubertrag(?: auf seite)?|carr(?:ied|y) forward"
+    r"|te transporteren)(?: eur)?$"
 )
 _BROUGHT = re.compile(
-    r"\b(?:report(?:e? (?:de )?(?:la )?page(?: precedente)?)?|ubertrag(?: von seite)?|brought forward|transport|overgebracht)(?: eur)?$"
+    r"\b(?:report(?:e? (?:de )?(?:la )?page(?: precedente)?)?|(?:total|montant) reporte|ubertrag(?: von seite)?|brought forward|transport"
+    r"|overgebracht)(?: eur)?$"
 )
 """Folded, at the end of what stands to the left of the amount, page numbers taken off."""
 _LOOKALIKES = str.maketrans("oilsb", "01158")
@@ -266,13 +268,13 @@ def _misreported(pages: Sequence[PageFact]) -> Iterator[Finding]:
     """What is carried at the foot of a page is brought at the head of the next."""
     read = [(page, _sheet(page)) for page in pages if not page.blank]
     for i, (page, sheet) in enumerate(read):
-        carried = _labelled_amounts(sheet, _CARRIED, 0.5, 1.0)
+        carried = _labelled_amounts(sheet, _CARRIED, 0.6, 1.0)
         if not carried:
             continue
         if i + 1 == len(read):
             yield finding("carry-lost", page=page.number, measured=_money(carried))
             continue
-        brought = _labelled_amounts(read[i + 1][1], _BROUGHT, 0.0, 0.7)
+        brought = _labelled_amounts(read[i + 1][1], _BROUGHT, 0.0, 0.6)
         if brought and not carried & brought:
             yield finding("carry-mismatch", page=read[i + 1][0].number, measured=_money(brought), limit=_money(carried))
 
