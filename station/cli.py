@@ -9,7 +9,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -27,6 +27,7 @@ from config.logs import start_logs
 from config.settings import Settings, Station, Unusable, load_settings, make_folder, write_example
 
 if TYPE_CHECKING:
+    from conformity.clauses import ClauseRow
     from station.scanning import Scanning
 
 app = typer.Typer(
@@ -117,9 +118,8 @@ def check(files: Files, as_json: AsJson = False) -> None:
             out.print(f"{checked.verdict:8}  {plain_name(str(file))}", markup=False)
             for each in checked.findings:
                 out.print(f"          {each.level}: {message(each, settings.language)}", markup=False)
-            for row in rows:
-                measured = row.measured.en if settings.language == "en" else row.measured.fr
-                out.print(f"          {row.clause:9} {row.outcome:16} {measured}", markup=False)
+            for line in _clause_lines(rows, settings.language):
+                out.print(f"          {line}", markup=False)
         raise typer.Exit(0 if conform else 3)
 
 
@@ -364,6 +364,21 @@ def _progress(total: int) -> Callable[[int], None]:
             status_line.stop()
 
     return tell
+
+
+def _clause_lines(rows: "Sequence[ClauseRow]", language: str) -> Iterator[str]:
+    """A line for each row that asks for something; the others by their outcome, on one line each."""
+    from conformity.clauses import Outcome
+    from station.web.words import words_in
+
+    t, quiet = words_in(language), dict[str, list[str]]()
+    for row in rows:
+        outcome = t(f"outcome.{row.outcome.name.lower()}")
+        if row.outcome in (Outcome.AGAINST, Outcome.REVIEW):
+            yield f"{row.clause}: {outcome}: {row.measured.en if language == 'en' else row.measured.fr}"
+        else:
+            quiet.setdefault(outcome, []).append(row.clause)
+    yield from (f"{outcome}: {', '.join(clauses)}" for outcome, clauses in quiet.items())
 
 
 def _show_checks(file: str, valid: bool, checks: list[tuple[str, bool, str]], as_json: bool) -> None:

@@ -126,10 +126,17 @@ def test_a_held_document_makes_the_exit_code_3(home, scans):
     assert (ran.returncode, ran.stdout.split()[0]) == (3, "held")
 
 
+def test_check_tells_a_person_which_clauses_ask_for_something_and_sums_up_the_others(sceau, scans):
+    told = [line.strip() for line in sceau("check", scans / "photo.jpg").stdout.splitlines()]
+    assert "I-4: non conforme: JPEG : avec perte" in told
+    assert "après scellement: II-6, III-1, III-2, III-3" in told
+    assert sum(line.startswith("I-") for line in told) == 1
+
+
 def test_check_prints_verdict_pages_and_findings(sceau, scans):
     result = sceau("check", "--json", scans / "good.png", scans / "photo.jpg")
     good, photo = lines(result)
-    assert set(good) == set(photo) == {"file", "verdict", "pages", "findings"}
+    assert set(good) == set(photo) == {"file", "verdict", "pages", "findings", "clauses", "house"}
     assert set(good["pages"][0]) == {"number", "codec", "lossless", "dpi", "bits", "channels"}
     assert (good["verdict"], photo["verdict"], good["pages"][0]["lossless"]) == ("conform", "blocked", True)
     assert [round(value) for value in good["pages"][0]["dpi"]] == [300, 300]
