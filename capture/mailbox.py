@@ -4,6 +4,7 @@ The raw message is an original of its own; what is taken from it here are copies
 """
 
 import hashlib
+import io
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
@@ -14,11 +15,15 @@ from email.message import Message
 from enum import StrEnum
 from typing import Any
 
+from PIL import Image
+
 from capture.coding import tell_format
 from capture.scan import Format
 
 LONGEST_NAME = 120
 """Bytes of an attachment's name as UTF-8 that are kept; its number in the mailbox comes before it."""
+LOGO = 1_000_000
+"""Pixels below which an image that the text shows is no document: less than A4 at 100 dpi. House policy."""
 _ENDINGS = {Format.PDF: ".pdf", Format.TIFF: ".tif", Format.PNG: ".png", Format.JPEG: ".jpg"}
 
 
@@ -103,13 +108,14 @@ def _has_name(parts: Sequence[Any]) -> bool:
 def attachments_of(raw: bytes) -> tuple[Attachment, ...]:
     """PDF, TIFF, PNG, JPEG and XML documents of a message, also of one forwarded inside it, each once, in order; never raises.
 
-    What they are is told by their bytes. An image that the text itself shows (a logo in a signature) is no document.
+    What they are is told by their bytes. A small image that the text itself shows (a logo in a signature) is no document.
     """
     found: dict[str, Attachment] = {}
-    for number, part in enumerate(_parts(raw), 1):
-        content = _content(part)
+    parts = [(part, _content(part)) for part in _parts(raw)]
+    shown = b"".join(content for part, content in parts if part.get_content_type() == "text/html")
+    for number, (part, content) in enumerate(parts, 1):
         ending = _ending(content)
-        if ending is None or _is_decoration(part, ending):
+        if ending is None or (ending in (".png", ".jpg") and _is_decoration(part, content, shown)):
             continue
         attachment = Attachment(_name(part, number, ending), content)
         found.setdefault(attachment.sha256, attachment)
@@ -138,8 +144,16 @@ def _ending(content: bytes) -> str | None:
     return ".xml" if start.startswith(b"<?xml") else None
 
 
-def _is_decoration(part: Message, ending: str) -> bool:
-    return ending in (".png", ".jpg") and part.get_content_disposition() != "attachment" and part.get("Content-ID") is not None
+def _is_decoration(part: Message, content: bytes, shown: bytes) -> bool:
+    """A small image that the text shows. A large one may be a scan: some programs show attached photographs in the text."""
+    name = _plain(part.get("Content-ID")).strip("<> ").encode()
+    if not name or b"cid:" + name not in shown:
+        return False
+    try:
+        with Image.open(io.BytesIO(content)) as image:
+            return image.width * image.height < LOGO
+    except (OSError, ValueError, Image.DecompressionBombError):
+        return False
 
 
 def _name(part: Message, number: int, ending: str) -> str:

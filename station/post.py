@@ -1,0 +1,457 @@
+"""A mailbox as a station: messages are looked at once, kept raw in the vault, and their attachments go through the station's folder.
+
+Nothing is deleted on the server and nothing is fetched twice: a cursor by UIDVALIDITY and UID, headings first, and what yields nothing is
+remembered too. A message is flagged only when each of its documents is sealed or decided.
+"""
+
+import hashlib
+import logging
+import os
+import ssl
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import sqlalchemy as sa
+from imapclient import IMAPClient
+from imapclient.exceptions import IMAPClientAbortError, IMAPClientError, LoginError
+from sqlalchemy.orm import Session
+
+from capture.hotfolder import PROCESSED, plain_name
+from capture.mailbox import Attachment, Heading, MailState, attachments_of, may_hold_documents, read_heading
+from capture.originals import sync_folder
+from config.settings import Settings, Station
+from sealing.ledger import Event
+from station.problems import PROBLEMS, problem_of
+from station.records.intake import SYSTEM
+from station.records.ledger import append_event
+from station.records.tables import Arrival, Document, Mail, MailboxCursor, Original, PageRow, State
+from station.workstation import Workstation
+
+log = logging.getLogger("sceau.post")
+KEYWORD = "$Sceau"
+"""What a finished message is marked with (RFC 5788 keywords); where the server keeps none, with \\Flagged."""
+ANSWER_SECONDS = 30.0
+"""How long a server may take for one answer."""
+LONGEST_PAUSE = 900.0
+"""Seconds between two tries at a server that fails, at most."""
+AT_ONCE = 50
+"""Messages whose headings are asked for together."""
+SETTLED = frozenset({State.SEALED, State.SET_ASIDE, State.DUPLICATE, State.REPLACED, State.ERASED})
+"""States of a document in which nothing of it is waited for."""
+_HEADINGS = b"BODY[HEADER.FIELDS (MESSAGE-ID FROM SUBJECT)]"
+Connect: TypeAlias = Callable[[Station, str], IMAPClient]
+"""(station, password) → a client that is signed in."""
+
+
+class MailboxTrouble(Exception):
+    """The server cannot be worked with now; `code` has its words in `station.problems`."""
+
+    def __init__(self, code: str, detail: str = "") -> None:
+        super().__init__(f"{code} {detail}".strip())
+        self.code, self.detail = code, detail
+
+
+def connect(station: Station, password: str) -> IMAPClient:
+    """Signed in at the station's server, encrypted wherever the server can. Raises OSError, ssl.SSLError, IMAPClientError."""
+    context = ssl.create_default_context()
+    client = IMAPClient(station.host, station.port, ssl=station.tls, ssl_context=context if station.tls else None, timeout=ANSWER_SECONDS)
+    try:
+        if not station.tls and client.has_capability("STARTTLS"):
+            client.starttls(context)
+        client.login(station.user, password)
+    except BaseException:
+        with suppress(OSError, IMAPClientError):
+            client.shutdown()
+        raise
+    return client
+
+
+class Postman:
+    """One mailbox. Nothing here is remembered that a restart could not find again."""
+
+    def __init__(
+        self, workstation: Workstation, station: Station, environment: Mapping[str, str] = os.environ, connect: Connect = connect
+    ) -> None:
+        self._workstation = workstation
+        self._station = station
+        self._environment = environment
+        self._connect = connect
+        self._folder = workstation.settings.folder_of(station)
+        self._failures = 0
+        self._again = float("-inf")
+
+    def look(self, seconds: float) -> int:
+        """Look once: take what is new, flag what is done. `seconds` is a clock that never goes back. Returns how many messages were taken.
+
+        A server that fails is tried again later and later; its trouble is written down for the screens. Raises OSError of our own disk.
+        """
+        self.deliver()
+        if seconds < self._again:
+            return 0
+        try:
+            with self._signed_in() as client:
+                taken = self._visit(client)
+        except MailboxTrouble as trouble:
+            self._failures += 1
+            self._again = seconds + min(self._station.mail_seconds * 2.0**self._failures, LONGEST_PAUSE)
+            self._note_trouble(trouble)
+            return 0
+        self._failures, self._again = 0, float("-inf")
+        self._note_trouble(None)
+        return taken
+
+    @contextmanager
+    def _signed_in(self) -> Iterator[IMAPClient]:
+        """Every way in which a server fails becomes a MailboxTrouble."""
+        password = self._environment.get(self._station.password_variable, "")
+        if not password:
+            raise MailboxTrouble("mailbox-no-password")
+        try:
+            client = self._connect(self._station, password)
+            try:
+                yield client
+            finally:
+                with suppress(OSError, IMAPClientError):
+                    client.logout()
+        except MailboxTrouble:
+            raise
+        except ssl.SSLError as error:
+            raise MailboxTrouble("mailbox-tls", str(error)) from error
+        except LoginError as error:
+            raise MailboxTrouble("mailbox-refused", str(error)) from error
+        except IMAPClientAbortError as error:
+            raise MailboxTrouble("mailbox-unreachable", str(error)) from error
+        except IMAPClientError as error:
+            raise MailboxTrouble("mailbox-failed", str(error)) from error
+        except (OSError, EOFError) as error:
+            if _is_ours(error):
+                raise
+            raise MailboxTrouble("mailbox-unreachable", str(error)) from error
+
+    def _visit(self, client: IMAPClient) -> int:
+        try:
+            opened = client.select_folder(self._station.mailbox)
+        except IMAPClientAbortError:
+            raise
+        except IMAPClientError as error:
+            raise MailboxTrouble("mailbox-no-folder", str(error)) from error
+        validity = int(opened[b"UIDVALIDITY"])
+        taken = self._take_new(client, validity)
+        self.deliver()
+        self._flag_done(client, validity, opened.get(b"PERMANENTFLAGS", ()))
+        return taken
+
+    # --- new messages ---
+
+    def _take_new(self, client: IMAPClient, validity: int) -> int:
+        since = self._cursor(validity)
+        # "n:*" always has the last message in it, however old (RFC 9051, 9: seq-range).
+        uids = sorted(uid for uid in client.search(["UID", f"{since + 1}:*"]) if uid > since)
+        taken = 0
+        for start in range(0, len(uids), AT_ONCE):
+            asked = uids[start : start + AT_ONCE]
+            headings = _ask_headings(client, asked)
+            for uid in asked:
+                taken += self._look_at(client, validity, uid, headings.get(uid))
+        return taken
+
+    def _cursor(self, validity: int) -> int:
+        """The highest number looked at; 0 where the server has numbered its mailbox anew."""
+        with self._workstation.database.reading() as session:
+            cursor = session.get(MailboxCursor, self._station.name)
+            return cursor.uid if cursor is not None and cursor.uidvalidity == validity else 0
+
+    def _look_at(self, client: IMAPClient, validity: int, uid: int, told: Mapping[bytes, Any] | None) -> bool:
+        """One message, noted whatever it yields; True where its documents are taken."""
+        if told is None:
+            return False  # removed by somebody meanwhile
+        heading = read_heading(told.get(_HEADINGS) or b"")
+        size = int(told[b"RFC822.SIZE"])
+        if self._is_known(heading, validity, uid, size):
+            return False
+        if size > self._station.mail_megabytes << 20:
+            self._note(heading, validity, uid, MailState.TOO_LARGE)
+            return False
+        if not may_hold_documents(told.get(b"BODYSTRUCTURE") or ()):
+            self._note(heading, validity, uid, MailState.NOTHING)
+            return False
+        fetched = client.fetch([uid], ["BODY.PEEK[]"]).get(uid)
+        if fetched is None:
+            return False
+        return self._keep(heading, validity, uid, fetched[b"BODY[]"] or b"")
+
+    def _is_known(self, heading: Heading, validity: int, uid: int, size: int) -> bool:
+        """The same message under a new number: noted as it stands, not fetched again. A Message-ID alone proves nothing."""
+        with self._workstation.database.reading() as session:
+            known = _known_mail(session, self._station.name, heading, validity, size) if heading.message_id else None
+            if known is None:
+                return False
+            state, sha256, files, flagged = MailState(known.state), known.sha256, list(known.files), known.flagged_at
+        self._note(heading, validity, uid, state, sha256, files, flagged)
+        return True
+
+    def _keep(self, heading: Heading, validity: int, uid: int, raw: bytes) -> bool:
+        """Into the vault first, then into the records with its ledger entry; only then do files appear."""
+        attachments = attachments_of(raw)
+        if not attachments:
+            self._note(heading, validity, uid, MailState.NOTHING)
+            return False
+        with tempfile.TemporaryFile(dir=self._workstation.home / "work") as file:
+            file.write(raw)
+            file.flush()
+            original = self._workstation.originals.keep(file.fileno())
+        files = [{"name": f"{validity}-{uid}-{n}-{a.name}", "sha256": a.sha256} for n, a in enumerate(attachments, 1)]
+        self._note(heading, validity, uid, MailState.KEPT, original.sha256, files, size=original.size)
+        return True
+
+    def _note(
+        self,
+        heading: Heading,
+        validity: int,
+        uid: int,
+        state: MailState,
+        sha256: str | None = None,
+        files: Sequence[dict[str, str]] = (),
+        flagged_at: datetime | None = None,
+        size: int | None = None,
+    ) -> None:
+        """Message and cursor in one transaction; with `size`, the raw message is a new original and gets its ledger entry."""
+        now, station = self._workstation.clock(), self._station.name
+        with self._workstation.database.writing() as session:
+            if size is not None and session.get(Original, sha256) is None:
+                session.add(Original(sha256=sha256, size=size, kept_at=now))
+                session.flush()
+            session.add(
+                Mail(
+                    station=station,
+                    uidvalidity=validity,
+                    uid=uid,
+                    message_id=heading.message_id,
+                    sender=heading.sender,
+                    subject=heading.subject,
+                    state=str(state),
+                    sha256=sha256,
+                    files=list(files),
+                    noted_at=now,
+                    flagged_at=flagged_at,
+                )
+            )
+            cursor = _cursor_row(session, station)
+            cursor.uidvalidity, cursor.uid = validity, uid
+            if size is not None:
+                append_event(session, self._event(heading, str(sha256), files, now))
+        log.info("mail %s/%d: %s", station, uid, state)
+
+    def _event(self, heading: Heading, sha256: str, files: Sequence[dict[str, str]], at: datetime) -> Event:
+        return Event(
+            entity=self._workstation.settings.entity,
+            type="mail",
+            objects={"original": sha256},
+            actor=SYSTEM,
+            at=at,
+            clock="system",
+            payload={
+                "station": self._station.name,
+                "message_id": heading.message_id,
+                "sender": heading.sender,
+                "subject": heading.subject,
+                "files": [dict(file) for file in files],
+            },
+        )
+
+    # --- its files ---
+
+    def deliver(self) -> None:
+        """Put the attachments of each kept message into the folder, from the vault; what lies or was there already is not put again."""
+        with self._workstation.database.reading() as session:
+            query = sa.select(Mail).where(Mail.station == self._station.name, Mail.state == str(MailState.KEPT)).order_by(Mail.uid)
+            kept = [(mail.uidvalidity, mail.uid, str(mail.sha256), list(mail.files)) for mail in session.scalars(query)]
+        for validity, uid, sha256, files in kept:
+            self._deliver_files(sha256, files)
+            with self._workstation.database.writing() as session:
+                session.execute(_this_mail(self._station.name, validity, uid).values(state=str(MailState.DELIVERED)))
+
+    def _deliver_files(self, sha256: str, files: Sequence[dict[str, str]]) -> None:
+        missing = [file for file in files if not self._was_there(file["name"])]
+        if not missing:
+            return
+        raw = self._workstation.originals.path(sha256).read_bytes()
+        if hashlib.sha256(raw).hexdigest() != sha256:
+            raise OSError(f"{sha256}: the message in the vault no longer matches its fingerprint")
+        attachments: dict[str, Attachment] = {attachment.sha256: attachment for attachment in attachments_of(raw)}
+        for file in missing:
+            put_file(self._folder, file["name"], attachments[file["sha256"]].content)
+
+    def _was_there(self, name: str) -> bool:
+        # The folder first: a file that leaves it has its arrival already.
+        if (self._folder / name).exists() or (self._folder / PROCESSED / name).exists():
+            return True
+        with self._workstation.database.reading() as session:
+            told = plain_name(name)
+            return (
+                session.scalar(sa.select(Arrival.id).where(Arrival.station == self._station.name, Arrival.name == told).limit(1))
+                is not None
+            )
+
+    # --- done ---
+
+    def _flag_done(self, client: IMAPClient, validity: int, permanent: Sequence[bytes]) -> None:
+        """Flag what is sealed or decided. A mailbox that keeps no flags is left as it is."""
+        flag = KEYWORD if b"\\*" in permanent or KEYWORD.encode() in permanent else "\\Flagged"
+        if flag == "\\Flagged" and b"\\Flagged" not in permanent:
+            return
+        with self._workstation.database.reading() as session:
+            query = sa.select(Mail).where(
+                Mail.station == self._station.name, Mail.uidvalidity == validity, Mail.state == str(MailState.DELIVERED)
+            )
+            done = [mail.uid for mail in session.scalars(query) if is_settled(session, [file["sha256"] for file in mail.files])]
+        for uid in done:
+            # Flagged first, noted second: dying between the two flags it again, which changes nothing.
+            client.add_flags([uid], [flag])
+            with self._workstation.database.writing() as session:
+                values = {"state": str(MailState.DONE), "flagged_at": self._workstation.clock()}
+                session.execute(_this_mail(self._station.name, validity, uid).values(**values))
+
+    def _note_trouble(self, trouble: MailboxTrouble | None) -> None:
+        """Writes when the server last answered, or since when and why it does not."""
+        now = self._workstation.clock()
+        with self._workstation.database.writing() as session:
+            cursor = _cursor_row(session, self._station.name)
+            if trouble is None:
+                cursor.looked_at, cursor.trouble, cursor.detail, cursor.since = now, None, None, None
+            elif (cursor.trouble, cursor.detail) != (trouble.code, trouble.detail):
+                log.warning("mailbox %s: %s", self._station.name, trouble)
+                cursor.since = cursor.since or now
+                cursor.trouble, cursor.detail = trouble.code, trouble.detail
+
+
+def _ask_headings(client: IMAPClient, uids: Sequence[int]) -> dict[int, Any]:
+    """Size, structure and a few header lines; without the structure where one of them cannot be told, so that it keeps back no other."""
+    wanted = ["RFC822.SIZE", "BODY.PEEK[HEADER.FIELDS (MESSAGE-ID FROM SUBJECT)]"]
+    try:
+        return dict(client.fetch(uids, [*wanted, "BODYSTRUCTURE"]))
+    except IMAPClientAbortError:
+        raise
+    except IMAPClientError:
+        return dict(client.fetch(uids, wanted))
+
+
+def _is_ours(error: BaseException) -> bool:
+    """A trouble of our own disk names a file, or has no room; one of the network does neither."""
+    return isinstance(error, OSError) and (error.filename is not None or problem_of(error).code == "disk-full")
+
+
+def _this_mail(station: str, validity: int, uid: int) -> sa.Update:
+    return sa.update(Mail).where(Mail.station == station, Mail.uidvalidity == validity, Mail.uid == uid)
+
+
+def _cursor_row(session: Session, station: str) -> MailboxCursor:
+    cursor = session.get(MailboxCursor, station)
+    if cursor is None:
+        cursor = MailboxCursor(station=station, uidvalidity=0, uid=0)
+        session.add(cursor)
+    return cursor
+
+
+def _known_mail(session: Session, station: str, heading: Heading, validity: int, size: int) -> Mail | None:
+    """The row of this very message from before the server numbered its mailbox anew."""
+    rows = session.execute(
+        sa.select(Mail, Original.size)
+        .join(Original, Mail.sha256 == Original.sha256, isouter=True)
+        .where(Mail.station == station, Mail.message_id == heading.message_id, Mail.uidvalidity != validity)
+        .order_by(Mail.noted_at.desc())
+    )
+    same = (mail for mail, kept in rows if (mail.sender, mail.subject) == (heading.sender, heading.subject) and kept in (None, size))
+    return next(same, None)
+
+
+def is_settled(session: Session, fingerprints: Sequence[str]) -> bool:
+    """Whether every document that has bytes with these SHA-256 is sealed or decided; a file that has not arrived yet is not."""
+    for sha256 in fingerprints:
+        arrived = sa.select(Arrival.document_id).where(Arrival.sha256 == sha256)
+        paged = sa.select(PageRow.document_id).where(PageRow.sha256 == sha256)
+        states = list(session.scalars(sa.select(Document.state).where(Document.id.in_(arrived) | Document.id.in_(paged))))
+        if not states or not SETTLED.issuperset(states):
+            return False
+    return True
+
+
+def put_file(folder: Path, name: str, content: bytes) -> None:
+    """Whole or not at all: hidden, written through, then given its name. Raises OSError."""
+    draft = folder / f".sceau-mail-{hashlib.sha256(name.encode()).hexdigest()[:16]}.part"
+    with draft.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.rename(folder / name)
+    sync_folder(folder)
+
+
+# --- for the screens ---
+
+
+@dataclass(frozen=True, slots=True)
+class MailboxHealth:
+    """How a mailbox fares."""
+
+    station: str
+    looked_at: datetime | None
+    """When its server last answered."""
+    trouble: str
+    """Code of why it does not answer now; empty where it does."""
+    detail: str
+    since: datetime | None
+    variable: str
+    counts: dict[str, int]
+    """Messages by state."""
+    too_large: tuple[Heading, ...]
+    """Messages that were not fetched, newest first."""
+
+    @property
+    def ok(self) -> bool:
+        return not self.trouble
+
+    def words(self, language: str = "fr") -> tuple[str, ...]:
+        """What a person reads, what matters most first."""
+        english = language == "en"
+        told = []
+        if self.trouble:
+            told.append(PROBLEMS[self.trouble].words(language).format(variable=self.variable))
+        for heading in self.too_large:
+            named = f"« {heading.subject} » ({heading.sender})"
+            told.append(
+                f"{named} is too large and was not fetched. Nothing is lost: it stays on the server. Save its attachments into the folder."
+                if english
+                else f"{named} est trop gros, pas relevé. Rien n'est perdu : il reste sur le serveur. Déposez ses pièces dans le dossier."
+            )
+        if self.looked_at is None and not self.trouble:
+            told.append("The mailbox has not been looked into yet." if english else "La messagerie n'a pas encore été relevée.")
+        return tuple(told)
+
+
+def mailbox_health(session: Session, settings: Settings) -> tuple[MailboxHealth, ...]:
+    """One per mailbox station, in the order of the settings."""
+    return tuple(_health(session, station) for station in settings.stations if station.kind == "mailbox")
+
+
+def _health(session: Session, station: Station) -> MailboxHealth:
+    cursor = session.get(MailboxCursor, station.name)
+    counts = session.execute(sa.select(Mail.state, sa.func.count()).where(Mail.station == station.name).group_by(Mail.state)).all()
+    large = session.scalars(
+        sa.select(Mail).where(Mail.station == station.name, Mail.state == str(MailState.TOO_LARGE)).order_by(Mail.noted_at.desc()).limit(20)
+    )
+    return MailboxHealth(
+        station=station.name,
+        looked_at=cursor.looked_at if cursor else None,
+        trouble=(cursor.trouble or "") if cursor else "",
+        detail=(cursor.detail or "") if cursor else "",
+        since=cursor.since if cursor else None,
+        variable=station.password_variable,
+        counts={str(state): int(count) for state, count in counts},
+        too_large=tuple(Heading(mail.message_id, mail.sender, mail.subject) for mail in large),
+    )
