@@ -107,6 +107,8 @@ class Station(Section):
     separation: Separation = Separation()
     passport_days: Annotated[int, Field(ge=0, le=3660)] = 31
     """A scanner passport at least every so many days (internal control, clause II); 0: there is no scanner to control."""
+    scanner: str = ""
+    """Identity of the device that Sceau itself feeds for this station, as `sceau scanners` tells it; empty: asked each time."""
     kind: Literal["folder", "mailbox"] = "folder"
     """mailbox: documents come as attachments by IMAP; they go through the station's folder as a scanner's would."""
     host: str = ""

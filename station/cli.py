@@ -215,7 +215,7 @@ def scan(station: str = "", device: str = "", source: str = "", as_json: AsJson 
         scanning = Scanning(open_workstation(settings))
         try:
             wish = wish_of(settings, source_of(source))
-            job_id = scanning.start(chosen, resolve_scanner(device), wish, chosen.operator)
+            job_id = scanning.start(chosen, resolve_scanner(device or chosen.scanner), wish, chosen.operator)
             raise typer.Exit(_follow_scan(scanning, job_id, settings.language, as_json))
         except CannotScan as error:
             err.print(scan_words(error, settings.language), markup=False)

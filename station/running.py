@@ -19,6 +19,7 @@ from station.problems import problem_of
 from station.reception import Reception
 from station.records import batches, documents
 from station.records.documents import DEAD_AFTER
+from station.scanning import Scanning
 from station.slots import is_held
 from station.tidy import empty_processed
 from station.workstation import Workstation
@@ -45,6 +46,8 @@ class Running:
             workstation.database, workstation.home, executor, workstation.settings.work.documents_at_once, stories, self._pipeline.rescue
         )
         self._receptions = [Reception(workstation, station) for station in workstation.settings.stations] if watch else []
+        self.scanning = Scanning(workstation) if watch else None
+        """The devices that this process feeds."""
         self._stopping = threading.Event()
         self._due = threading.Event()
         self._threads: list[threading.Thread] = []
@@ -78,6 +81,8 @@ class Running:
 
     def stop(self) -> None:
         """Stop taking in, let what runs finish for a while, say goodbye."""
+        if self.scanning is not None:
+            self.scanning.close()
         self._stopping.set()
         self._due.set()
         if self._receptions:

@@ -52,6 +52,7 @@ def _run(workstation: Workstation, executor: str, listener: socket.socket, say: 
             people.ensure_practice(session)
     web = build_app(workstation, secret=_secret(settings.home / "keys" / "session"))
     running = Running(workstation, "serve", executor, watch=True)
+    web.state.scanning = running.scanning
     running.start()
     address, port = listener.getsockname()[:2]
     say(f"Sceau est prêt en {time.monotonic() - started:.1f} s : http://{address}:{port}")
