@@ -1,5 +1,6 @@
 """Documents that may be one and the same: the same bytes, the same pixels, or alike to the eye. A person decides; nothing is deleted."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,8 +14,9 @@ from station.acts import NotOffered, note_decision
 from station.records import batches, documents
 from station.records.tables import MOVES, Document, Link, PageRow, Person, State
 
-ALIKE = 4
-"""Bits of 64 by which two first pages may differ and still be shown side by side; two invoices of one supplier often do."""
+ALIKE, ALIKE_BY_NUMBER = 4, 16
+"""Bits of 64 by which two first pages may differ and still be shown side by side; more where both bear the same invoice number, for a
+paper scanned twice differs by up to 16, while other papers of one printer may not differ at all: two numbers mean two papers."""
 RECENT = 400
 """Documents among which likeness is looked for; the same pixels are found among all."""
 CHOICES = ("same", "distinct")
@@ -94,17 +96,25 @@ def _same_pixels(session: Session) -> list[tuple[Document, Document]]:
 
 
 def _alike(session: Session) -> list[tuple[Document, Document]]:
-    """Recent documents whose first pages look alike; blank pages look like nothing."""
+    """Recent documents whose first pages look alike and do not bear two invoice numbers; blank pages look like nothing."""
     recent = session.scalars(
         sa.select(Document)
         .where(Document.state.in_(_STANDING))
-        .options(selectinload(Document.pages))
+        .options(selectinload(Document.pages), selectinload(Document.fields))
         .order_by(Document.received_at.desc(), Document.id)
         .limit(RECENT)
     ).all()
     hashes = {document.id: _look_of(document) for document in recent}
     known = [document for document in reversed(recent) if hashes[document.id]]
-    return [(one, other) for one, other in _pairs(known) if likeness(hashes[one.id], hashes[other.id]) <= ALIKE]
+    numbers = {document.id: _number_of(document) for document in known}
+
+    def look_alike(one: Document, other: Document) -> bool:
+        bits = likeness(hashes[one.id], hashes[other.id])
+        if numbers[one.id] and numbers[other.id]:
+            return numbers[one.id] == numbers[other.id] and bits <= ALIKE_BY_NUMBER
+        return bits <= ALIKE
+
+    return [(one, other) for one, other in _pairs(known) if look_alike(one, other)]
 
 
 def _pairs(found: Sequence[Document]) -> list[tuple[Document, Document]]:
@@ -119,3 +129,9 @@ def _look_of(document: Document) -> int:
     """0 where its first page was not looked at, or is without contrast."""
     pages = document.current_pages
     return int((pages[0].seen or {}).get("likeness") or "0", 16) if pages else 0
+
+
+def _number_of(document: Document) -> str:
+    """Its invoice number without spaces, as read or corrected; empty where none is known."""
+    known = [field.value for field in document.fields if field.name == "invoice_number" and field.value]
+    return re.sub(r"\s", "", known[-1] or "") if known else ""

@@ -15,6 +15,7 @@ import webhome
 from PIL import Image
 from playwright.sync_api import Browser, Page, Playwright, sync_playwright
 
+from station.serve import Server
 from station.web.app import build_app
 from station.workstation import Workstation
 
@@ -27,7 +28,7 @@ TALLEST = 1150
 def serving(workstation: Workstation) -> Iterator[str]:
     """The pages on a free loopback port, for as long as the block runs."""
     app = build_app(workstation, secret=b"pictures")
-    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="warning", lifespan="off"))
+    server = Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="warning", lifespan="off"))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     while not server.started:

@@ -14,7 +14,9 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from screenshots import CHROMIUM, serving, sign_in
 from test_cli import Served, make_home
 
+from config.settings import Station
 from station.chaos import Scanner
+from station.records import batches, documents
 from station.web.desk import STATIC
 from station.workstation import Workstation
 
@@ -55,6 +57,27 @@ def page(chromium, station) -> Iterator[Page]:
     yield page
     page.close()
     assert complaints == []
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory) -> Iterator[tuple[str, list[str]]]:
+    """A workstation with two stations, at one of which a batch is open; its desks' addresses."""
+    opened = webhome.open_home(tmp_path_factory.mktemp("fed"))
+    stations = (*opened.settings.stations, Station(name="accueil"))
+    workstation = replace(opened, settings=opened.settings.model_copy(update={"stations": stations}))
+    again = webhome.held(workstation, "encore.jpg", webhome.PAPERS[5])
+    batch = webhome.feed(workstation)
+    webhome.again(workstation, "encore-2.jpg", webhome.PAPERS[5])
+    with workstation.database.reading() as session:
+        bad = batches.stacks_in(session, batch)[-1].id
+        arrival = documents.recent_duplicates(session)[0].id
+    paths = ["", "/demo", "/accueil", f"/demo?page={bad}:1", f"/demo/redo?page={bad}:1", "/demo/preview", "/demo/end", "/demo/history"]
+    with serving(workstation) as address:
+        yield (
+            address,
+            [f"/desk{path}" for path in paths]
+            + [f"/batches/{batch}", "/duplicates", f"/duplicates/{arrival}", f"/duplicates/{again}/{bad}"],
+        )
 
 
 def addresses(ids: dict[str, str]) -> list[str]:
@@ -117,7 +140,32 @@ def test_no_page_scrolls_sideways(page, station, width):
     page.set_viewport_size({"width": width, "height": 768})
     for address in addresses(station[2]):
         page.goto(station[0] + address)
-        assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0, address
+        assert too_wide(page) <= 0, address
+
+
+@pytest.mark.parametrize("width", [360, 683, 1366])
+def test_no_desk_scrolls_sideways(chromium, desk, width):
+    page = chromium.new_page(viewport={"width": width, "height": 768})
+    sign_in(page, desk[0])
+    for path in desk[1]:
+        page.goto(desk[0] + path)
+        assert too_wide(page) <= 0, path
+    page.close()
+
+
+def too_wide(page: Page) -> int:
+    return int(page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth"))
+
+
+def test_the_desk_fits_the_screen_and_a_glove_fits_its_buttons(chromium, desk):
+    page = chromium.new_page(viewport={"width": 1366, "height": 768})
+    sign_in(page, desk[0])
+    page.goto(f"{desk[0]}/desk/demo")
+    for name in ("continue", "redo", "end"):
+        box = page.locator(f"#{name}").bounding_box()
+        assert box["height"] >= 64, name
+        assert box["y"] + box["height"] <= 768, name
+    page.close()
 
 
 @pytest.mark.skipif(not AXE.exists(), reason="axe-core is not installed (package.json, devDependencies)")
@@ -127,10 +175,24 @@ def test_axe_finds_no_barrier(page, station, scheme):
     page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
     for address in addresses(station[2]):
         page.goto(station[0] + address)
-        page.evaluate(AXE.read_text(encoding="utf-8"))
-        found = page.evaluate(f"axe.run(document, {json.dumps({'runOnly': WCAG})})")
-        barriers = [(v["id"], n["target"], n.get("failureSummary", "")) for v in found["violations"] for n in v["nodes"]]
-        assert barriers == [], address
+        assert barriers(page) == [], address
+
+
+@pytest.mark.skipif(not AXE.exists(), reason="axe-core is not installed (package.json, devDependencies)")
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_no_barrier_at_the_desk(chromium, desk, scheme):
+    page = chromium.new_page(viewport={"width": 1366, "height": 768}, color_scheme=scheme, reduced_motion="reduce")
+    sign_in(page, desk[0])
+    for path in desk[1]:
+        page.goto(desk[0] + path)
+        assert barriers(page) == [], path
+    page.close()
+
+
+def barriers(page: Page) -> list[tuple[str, list[str], str]]:
+    page.evaluate(AXE.read_text(encoding="utf-8"))
+    found = page.evaluate(f"axe.run(document, {json.dumps({'runOnly': WCAG})})")
+    return [(v["id"], n["target"], n.get("failureSummary", "")) for v in found["violations"] for n in v["nodes"]]
 
 
 def test_without_script_every_page_still_works(chromium, station):

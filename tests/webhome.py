@@ -5,7 +5,7 @@ import os
 import tempfile
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -16,13 +16,15 @@ from sqlalchemy.orm import Session
 from capture.catalogue import finding
 from capture.findings import Finding
 from capture.scan import Model, Page
+from capture.separate import Kind, Recipe
 from config.settings import Settings
 from sealing.ledger import Actor, ActorKind, Event
-from station import acts
+from station import acts, batches
+from station.records import batches as rows
 from station.records import documents, intake, people
 from station.records.intake import Incoming
 from station.records.ledger import append_event
-from station.records.tables import Archive, Document, FieldRow, State
+from station.records.tables import Archive, Batch, Document, FieldRow, State
 from station.workstation import Workstation, open_workstation
 
 NOON = datetime(2026, 11, 20, 9, 42, 7, tzinfo=UTC)
@@ -179,6 +181,42 @@ def sealed(
         session.flush()
         _enter(session, document, State.SEALED, "sealed", {"level": "B-LTA"}, {"archive": archive})
     return document_id
+
+
+# --- a batch at the desk ---
+
+
+def open_batch(workstation: Workstation, **known: object) -> str:
+    """An open batch at the station « demo »; `known` as in `station.batches.Opening`."""
+    with workstation.database.writing() as session:
+        person = people.ensure_practice(session)
+        opening = batches.Opening(**known)  # type: ignore[arg-type]
+        return batches.begin_batch(session, "demo", "essai", f"lot-{os.urandom(3).hex()}", person, opening, NOON - timedelta(minutes=12)).id
+
+
+def fed(workstation: Workstation, name: str, paper: Paper, findings: Sequence[Finding] = (), *, blank: bool = False) -> str:
+    """A sheet that is judged and waits for the end of its batch."""
+    document_id = received(workstation, name, paper, 0)
+    with workstation.database.writing() as session:
+        document = documents.get_document(session, document_id)
+        documents.replace_findings(session, document_id, findings)
+        document.verdict = "blocked" if findings else "conform"
+        document.current_pages[0].seen = {"blank": blank, "codes": []}
+        documents.move_document(document, State.WAITING, NOON)
+    return document_id
+
+
+def feed(workstation: Workstation) -> str:
+    """An open batch of four sheets, of which one is blank and one bad, in two documents; returns its identifier."""
+    batch = open_batch(workstation, expected_sheets=5, box="A-17", recipe=Recipe(Kind.NONE))
+    sheets = ((PAPERS[0], [], False), (PAPERS[1], [], True), (PAPERS[2], [], False), (PAPERS[3], [lossy()], False))
+    for number, (paper, findings, blank) in enumerate(sheets, 1):
+        fed(workstation, f"scan-{number:03d}.tif", replace(paper, number=f"{paper.number}-lot"), findings, blank=blank)
+    with workstation.database.writing() as session:
+        found = session.get(Batch, batch)
+        stacks = rows.stacks_in(session, batch, State.WAITING)
+        batches.edit_batch(session, found, Recipe(), {"do": "split", "key": batches.page_key(stacks[2].current_pages[0])})
+    return batch
 
 
 def field_rows(document_id: str, paper: Paper) -> list[FieldRow]:

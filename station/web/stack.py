@@ -197,8 +197,8 @@ def image_of(document: Document, number: int, kind: str, workstation: Workstatio
 
 def completeness_of(stack: Stack, t: Words) -> tuple[ShownFinding, ...]:
     """Cues about the batch as a whole: counted sheets, repeated pages, odd lengths. Sheets set apart are not among its pages."""
-    keys = [key for part in stack.plan.documents for key in part.keys]
-    pages = [page_fact(stack.rows[key], number) for number, key in enumerate(keys, 1) if key in stack.rows]
+    apart = {each.key for each in stack.plan.apart}
+    pages = [page_fact(row, number) for number, row in enumerate((r for key, r in stack.rows.items() if key not in apart), 1)]
     found = check_batch(pages, Count(stack.batch.expected_sheets))
     return show.show_findings([FindingRow(**asdict(each)) for each in found if each.level is not Level.INFO], t)
 

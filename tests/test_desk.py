@@ -1,0 +1,534 @@
+"""The desk: what an operator sees of a batch, what each button does, and how the pages hear of changes."""
+
+import asyncio
+import re
+from collections.abc import Iterator
+from contextlib import aclosing
+from dataclasses import replace
+from datetime import timedelta
+
+import atwork
+import pytest
+import webhome
+from fastapi.testclient import TestClient
+from hypothesis import given
+from hypothesis import strategies as st
+from test_web import HTMX, enter, text_of
+
+from capture.catalogue import CATALOGUE, finding
+from capture.findings import Level
+from capture.separate import Part, Plan, Sheet, merge_with_previous, move_page, set_apart, split_before
+from station import batches, twins
+from station.records import batches as rows
+from station.records import documents
+from station.records.ledger import story_of
+from station.records.tables import Batch, Decision, State
+from station.web import figures
+from station.web.ages import span_words
+from station.web.batch import edit_of
+from station.web.events import Changes, last_change
+from station.web.words import words_in
+from station.workstation import Workstation
+
+FR = words_in("fr")
+PAPERS = [replace(paper, number=f"desk-{number}") for number, paper in enumerate(webhome.PAPERS)]
+
+
+@pytest.fixture
+def home(tmp_path) -> Workstation:
+    return webhome.open_home(tmp_path)
+
+
+@pytest.fixture
+def desk(home) -> Iterator[TestClient]:
+    """A browser at the station, in which nobody opened a batch yet."""
+    yield enter(home)
+
+
+@pytest.fixture
+def fed(home) -> str:
+    """An open batch with four sheets; its identifier."""
+    return webhome.feed(home)
+
+
+def look(browser: TestClient, path: str = "/desk/demo") -> str:
+    answer = browser.get(path)
+    assert answer.status_code == 200, (path, answer.status_code)
+    return text_of(answer.text)
+
+
+def act(browser: TestClient, path: str, **form: object) -> str:
+    """Send a form; where it leads, and what that page says."""
+    answer = browser.post(path, data=form)
+    assert answer.status_code == 303, (path, answer.status_code, text_of(answer.text)[-500:])
+    return look(browser, answer.headers["location"])
+
+
+def open_at(home: Workstation) -> Batch | None:
+    with home.database.reading() as session:
+        return rows.open_batch_at(session, "demo")
+
+
+def plan_of(home: Workstation, batch: str) -> list[int]:
+    """Pages of each proposed document."""
+    with home.database.reading() as session:
+        found = session.get(Batch, batch)
+        return [len(part.sheets) for part in batches.propose_plan(session, found, batches.Recipe()).documents]
+
+
+# --- opening ---
+
+
+def test_a_batch_opens_with_what_is_known_of_it(home, desk):
+    said = act(desk, "/desk/demo/open", sheets="40", arrived="2026-11-19", box="B-3", kind="pages", pages="2")
+    batch = open_at(home)
+    assert (batch.expected_sheets, batch.arrival_date, batch.box, batch.recipe["pages"]) == (40, "2026-11-19", "B-3", 2)
+    assert batch.id in said
+    assert "boîte B-3" in said
+    assert "Posez la première feuille" in said
+
+
+def test_nothing_needs_to_be_known(home, desk):
+    act(desk, "/desk/demo/open")
+    assert (open_at(home).expected_sheets, open_at(home).recipe) == (None, None)
+
+
+@pytest.mark.parametrize(
+    "form", [{"sheets": "dix"}, {"sheets": "-1"}, {"arrived": "hier"}, {"kind": "magic"}, {"kind": "pages", "pages": "0"}]
+)
+def test_what_is_not_understood_opens_nothing_and_says_so(home, desk, form):
+    assert "n’a pas été compris" in act(desk, "/desk/demo/open", **form)
+    assert open_at(home) is None
+
+
+def test_who_comes_second_joins_the_open_batch(home, desk, fed):
+    assert "était déjà ouvert" in act(desk, "/desk/demo/open", sheets="3")
+    assert open_at(home).id == fed
+
+
+def test_the_count_is_corrected_in_place_and_never_below_nothing(home, desk, fed):
+    act(desk, "/desk/demo/sheets", by=1)
+    assert open_at(home).expected_sheets == 6
+    act(desk, "/desk/demo/sheets", by=-100)
+    assert open_at(home).expected_sheets is None
+
+
+def test_the_slip_is_a_pdf_of_the_open_batch(desk, fed):
+    answer = desk.get("/desk/demo/slip.pdf")
+    assert (answer.headers["content-type"], answer.content[:5]) == ("application/pdf", b"%PDF-")
+    assert fed in answer.headers["content-disposition"]
+
+
+# --- feeding ---
+
+
+def test_the_counters_tell_announced_scanned_documents_and_doubts(desk, fed):
+    assert re.search(r"5 feuilles annoncées .* 4 faces numérisées .*2 documents .*1 doute\b", look(desk))
+
+
+def test_the_sheet_that_came_last_is_judged_in_words_with_its_remedy(desk, fed):
+    page = desk.get("/desk/demo").text
+    assert re.search(r'id="verdict" data-sound="doubt"', page)
+    assert "À refaire" in text_of(page)
+    assert "choisissez TIFF" in text_of(page)
+
+
+def test_a_good_sheet_says_so(home, desk, fed):
+    webhome.fed(home, "scan-005.tif", PAPERS[4])
+    page = desk.get("/desk/demo").text
+    assert re.search(r'id="verdict" data-sound="good"', page)
+    assert "Page bonne" in text_of(page)
+
+
+def test_what_an_operator_cannot_act_on_is_not_told_at_the_desk(home, desk, fed):
+    indicator = next(finding(code) for code, entry in CATALOGUE.items() if entry.certainty == "indicator")
+    webhome.fed(home, "scan-005.tif", PAPERS[4], [replace(indicator, page=1, level=Level.REVIEW), finding("mislabelled", page=1)])
+    assert "Page bonne" in look(desk)
+
+
+def test_a_sheet_is_being_checked_until_it_is_judged(home, desk, fed):
+    webhome.received(home, "scan-005.tif", PAPERS[4], 0)
+    page = desk.get("/desk/demo").text
+    assert re.search(r'id="verdict" data-sound=""', page)
+    assert "Contrôle en cours" in text_of(page)
+    assert "+ 1 en cours" in text_of(page)
+
+
+def test_the_same_bytes_again_are_told_and_do_not_count(home, desk, fed):
+    webhome.fed(home, "scan-005.tif", PAPERS[4])
+    webhome.again(home, "scan-006.tif", PAPERS[4])
+    said = look(desk)
+    assert "Déjà arrivé" in said
+    assert "5 faces numérisées" in said
+
+
+def test_to_continue_is_to_wait_for_the_next_sheet(home, desk, fed):
+    onward = re.search(r'id="continue" href="([^"]+)"', desk.get("/desk/demo").text)[1]
+    assert "Feuille suivante" in look(desk, onward)
+    webhome.fed(home, "scan-005.tif", PAPERS[4])
+    assert "Page bonne" in look(desk, onward)
+
+
+def test_what_has_not_changed_is_not_sent_again(home, desk, fed):
+    address = re.search(r'hx-get="([^"]+)"', desk.get("/desk/demo").text)[1].replace("&amp;", "&")
+    assert desk.get(address, headers=HTMX).status_code == 204
+    webhome.fed(home, "scan-005.tif", PAPERS[4])
+    fragment = desk.get(address, headers=HTMX)
+    assert (fragment.status_code, "<html" in fragment.text) == (200, False)
+
+
+def test_a_confidential_page_is_shown_to_nobody_at_the_desk(home, desk, fed):
+    document_id = webhome.fed(home, "pli.tif", PAPERS[4])
+    with home.database.writing() as session:
+        documents.get_document(session, document_id).confidential = True
+    assert f"/documents/{document_id}/pages" not in desk.get("/desk/demo").text
+
+
+# --- a page scanned anew ---
+
+
+def bad_side(browser: TestClient) -> str:
+    return re.search(r'id="redo" href="/desk/demo/redo\?page=([^"]+)"', browser.get("/desk/demo").text)[1]
+
+
+def test_a_bad_page_is_asked_anew_with_a_reason_by_one_big_choice(home, desk, fed):
+    page = bad_side(desk)
+    assert "Floue" in look(desk, f"/desk/demo/redo?page={page}")
+    assert "le prochain fichier du scanner prend sa place" in act(desk, "/desk/demo/redo", page=page, reason="cut")
+    with home.database.reading() as session:
+        waiting = rows.pending_redo(session, "demo")
+        assert (waiting.reason, waiting.page) == ("Coupée", 1)
+
+
+def test_a_page_that_is_waited_for_may_be_given_up(home, desk, fed):
+    act(desk, "/desk/demo/redo", page=bad_side(desk), reason="other")
+    assert "À refaire" in act(desk, "/desk/demo/redo/drop")
+    with home.database.reading() as session:
+        assert rows.pending_redo(session, "demo") is None
+
+
+def test_a_file_without_pages_is_set_aside_and_scanned_again(home, desk, fed):
+    document_id = webhome.received(home, "coupé.tif", PAPERS[4], 0)
+    with home.database.writing() as session:
+        documents.replace_pages(session, document_id, [])
+        document = documents.get_document(session, document_id)
+        documents.replace_findings(session, document_id, [finding("damaged")])
+        documents.move_document(document, State.HELD, webhome.NOON)
+    act(desk, "/desk/demo/redo", page=bad_side(desk), reason="other")
+    assert atwork.document_of(home, document_id).state == State.SET_ASIDE
+
+
+@pytest.mark.parametrize("form", [{"page": "nobody:1", "reason": "cut"}, {"page": "x", "reason": "cut"}])
+def test_a_page_that_is_none_is_not_asked_anew(desk, fed, form):
+    assert desk.post("/desk/demo/redo", data=form).status_code == 404
+
+
+# --- separation ---
+
+
+def key_of(browser: TestClient, title: str) -> str:
+    """The key in the form before a button."""
+    page = browser.get("/desk/demo/preview").text
+    return re.search(r'name="key" value="([^"]+)">(?:(?!</form>).)*' + re.escape(title), page, re.DOTALL)[1]
+
+
+def test_the_preview_shows_the_stack_as_documents_and_hides_no_blank_page(desk, fed):
+    said = look(desk, "/desk/demo/preview")
+    assert "Document 1 2 pages" in said
+    assert "Document 2 2 pages" in said
+    assert "Page blanche, gardée" in said
+
+
+def test_cut_join_move_and_undo(home, desk, fed):
+    act(desk, "/desk/demo/edit", key=key_of(desk, "page 2 du document 1"), do="split")
+    assert plan_of(home, fed) == [1, 1, 2]
+    act(desk, "/desk/demo/edit", key=key_of(desk, "Réunir avec le document 1"), do="merge")
+    assert plan_of(home, fed) == [2, 2]
+    act(desk, "/desk/demo/edit", key=key_of(desk, "page 1 du document 2"), do="back")
+    assert plan_of(home, fed) == [3, 1]
+    for left in ([2, 2], [1, 1, 2], [2, 2], [4], [4]):
+        act(desk, "/desk/demo/undo")
+        assert plan_of(home, fed) == left
+
+
+def test_a_sheet_set_apart_is_listed_and_comes_back(home, desk, fed):
+    key = key_of(desk, "page 1 du document 1")
+    assert "1 feuille à part" in act(desk, "/desk/demo/edit", key=key, do="apart")
+    first = key_of(desk, "page 1 du document 2")
+    act(desk, "/desk/demo/edit", key=key, do="into", into=first)
+    assert plan_of(home, fed) == [1, 3]
+
+
+@pytest.mark.parametrize("do", ["split", "merge", "apart", "back", "forth", "into", "drop"])
+def test_a_correction_that_is_none_changes_nothing_and_says_so(home, desk, fed, do):
+    before = plan_of(home, fed)
+    assert "n’est plus possible" in act(desk, "/desk/demo/edit", key="0" * 64 + ":0", do=do)
+    assert plan_of(home, fed) == before
+
+
+def sheets(*sizes: int) -> Plan:
+    """A plan of documents of these sizes; the keys count up."""
+    keys = iter(range(sum(sizes)))
+    return Plan(tuple(Part(tuple(Sheet(f"k{next(keys)}", "file", 1) for _ in range(size))) for size in sizes))
+
+
+DO = {
+    "split": lambda plan, edit: split_before(plan, edit["key"]),
+    "merge": lambda plan, edit: merge_with_previous(plan, edit["index"]),
+    "move": lambda plan, edit: move_page(plan, edit["key"], edit["to"], edit["at"]),
+    "apart": lambda plan, edit: set_apart(plan, edit["key"]),
+}
+
+
+@given(st.lists(st.integers(1, 4), min_size=1, max_size=5), st.data())
+def test_whatever_button_is_pressed_each_page_stays_in_exactly_one_place(sizes, data):
+    plan = sheets(*sizes)
+    keys = [key for part in plan.documents for key in part.keys]
+    for _ in range(6):
+        do, key = data.draw(st.sampled_from(["split", "merge", "apart", "back", "forth", "into"])), data.draw(st.sampled_from(keys))
+        try:
+            edit = edit_of(plan, do, key, data.draw(st.sampled_from(keys)))
+            plan = DO[edit["do"]](plan, edit)
+        except ValueError:
+            continue
+        found = [key for part in plan.documents for key in part.keys] + [apart.key for apart in plan.apart]
+        assert sorted(found) == sorted(keys)
+        assert all(part.sheets for part in plan.documents)
+
+
+@given(st.lists(st.integers(1, 4), min_size=2, max_size=5), st.data())
+def test_one_place_on_and_one_place_back_is_no_change(sizes, data):
+    plan = sheets(*sizes)
+    index = data.draw(st.integers(0, len(sizes) - 1))
+    key = data.draw(st.sampled_from(plan.documents[index].keys[:-1] or plan.documents[index].keys))
+    if len(plan.documents[index].keys) == 1:
+        return
+    moved = DO["move"](plan, edit_of(plan, "forth", key))
+    assert DO["move"](moved, edit_of(moved, "back", key)) == plan
+
+
+# --- the end ---
+
+
+def test_before_the_end_what_is_open_is_told(home, desk, fed):
+    webhome.received(home, "scan-005.tif", PAPERS[4], 0)
+    home.settings.folder_of(home.settings.stations[0]).mkdir(parents=True, exist_ok=True)
+    (home.settings.folder_of(home.settings.stations[0]) / "scan-006.tif").write_bytes(b"II*")
+    said = look(desk, "/desk/demo/end")
+    assert "2 fichiers sont encore en route" in said
+    assert "scan-004.tif" in said
+    assert "Terminer quand même" in said
+    assert open_at(home) is not None
+
+
+def test_missing_sheets_are_told_against_the_count(desk, fed):
+    assert "5 / 10" in look(desk, "/desk/demo/end")
+
+
+def test_the_end_forms_the_documents_and_shows_them(home, desk, fed):
+    act(desk, "/desk/demo/redo", page=bad_side(desk), reason="cut")
+    said = act(desk, "/desk/demo/end")
+    assert "Lot terminé" in said
+    with home.database.reading() as session:
+        batch = session.get(Batch, fed)
+        assert (batch.ended_at is not None, batch.closed_at is not None) == (True, True)
+        assert rows.pending_redo(session, "demo") is None
+        assert len([d for d in rows.documents_in(session, fed) if d.state == State.RECEIVED]) == 2
+    assert f"Le lot {fed} est terminé" in look(desk)
+
+
+@pytest.mark.parametrize("path", ["slip.pdf", "preview", "end", "redo?page=a:1"])
+def test_without_an_open_batch_its_pages_say_that_things_moved_on(desk, path):
+    assert desk.get(f"/desk/demo/{path}").status_code == 409
+
+
+@pytest.mark.parametrize("path", ["/desk/nobody", "/desk/nobody/history", "/batches/none", "/duplicates/99", "/duplicates/a/b"])
+def test_what_is_not_there_is_told_as_such(desk, path):
+    assert desk.get(path).status_code == 404
+
+
+def test_the_history_counts_sheets_sides_documents_and_time(home, desk, fed):
+    act(desk, "/desk/demo/end")
+    said = look(desk, "/desk/demo/history")
+    assert re.search(rf"{fed} 20/11/2026 10:30:07 12 min 5 4 2 0 A-17", said), said[-400:]
+
+
+# --- the first page ---
+
+
+def test_the_first_page_tells_the_open_batch_and_the_queue_with_its_age(home, desk, fed):
+    webhome.held(home, "retenu.jpg", PAPERS[5], hours=3)
+    said = look(desk, "/")
+    assert "Lot ouvert depuis 12 min" in said
+    assert re.search(r"retenu.jpg depuis 3 h", said)
+
+
+def test_what_waits_too_long_is_told_with_what_to_do(home, desk):
+    webhome.held(home, "oublié.jpg", PAPERS[5], hours=30)
+    assert "Une décision est attendue depuis 30 h" in look(desk, "/")
+
+
+def test_what_moves_on_in_time_is_not_told_as_late(home):
+    webhome.received(home, "neuf.tif", PAPERS[5], 0)
+    with home.database.reading() as session:
+        queue = figures.queue_of(session)
+        assert figures.too_old(queue, webhome.NOON + timedelta(minutes=9)) is None
+        assert figures.too_old(queue, webhome.NOON + timedelta(minutes=11)).title == "neuf.tif"
+
+
+def test_a_document_that_waits_for_its_batch_is_on_its_way_and_one_replaced_is_counted_where_it_went(home, desk, fed):
+    def counted() -> dict[str, int]:
+        with home.database.reading() as session:
+            return {counter.name: counter.number for counter in figures.counters(session)}
+
+    assert (counted()["received"], counted()["working"]) == (4, 4)
+    act(desk, "/desk/demo/end")
+    assert (counted()["received"], counted()["working"]) == (2, 2)
+
+
+# --- duplicates ---
+
+
+@pytest.fixture
+def pair(home) -> tuple[str, str]:
+    """Two files with the same pixels."""
+    first = webhome.held(home, "premier.tif", PAPERS[0], hours=2)
+    second = webhome.held(home, "second.tif", PAPERS[1], hours=1)
+    with home.database.writing() as session:
+        one, other = documents.get_document(session, first), documents.get_document(session, second)
+        other.current_pages[0].raster = one.current_pages[0].raster
+    return first, second
+
+
+def pairs(home: Workstation) -> list[tuple[str, str, str]]:
+    with home.database.reading() as session:
+        return [(found.first.id, found.second.id, found.kind) for found in twins.find_pairs(session)]
+
+
+def test_the_same_pixels_are_shown_side_by_side(home, desk, pair):
+    assert pairs(home) == [(*pair, twins.Kind.PIXELS)]
+    assert "premier.tif – second.tif" in look(desk, "/duplicates")
+    page = desk.get("/duplicates/{}/{}".format(*pair)).text
+    assert page.count("page.jpg") == 2
+    assert "le même scan" in text_of(page)
+
+
+def test_pages_that_look_alike_are_shown_and_others_are_not(home, pair):
+    with home.database.writing() as session:
+        for document_id, likeness, raster in ((pair[0], "00000000000000ff", "a" * 64), (pair[1], "00000000000000fe", "b" * 64)):
+            page = documents.get_document(session, document_id).current_pages[0]
+            page.seen, page.raster = {"likeness": likeness}, raster
+    assert pairs(home) == [(*pair, twins.Kind.ALIKE)]
+    with home.database.writing() as session:
+        documents.get_document(session, pair[1]).current_pages[0].seen = {"likeness": "ffffffffffffff00"}
+    assert pairs(home) == []
+
+
+@pytest.mark.parametrize(("choice", "state"), [("same", State.SET_ASIDE), ("distinct", State.HELD)])
+def test_a_person_decides_and_is_not_asked_again(home, desk, pair, choice, state):
+    assert "Décision inscrite" in act(desk, "/duplicates/{}/{}".format(*pair), choice=choice)
+    assert (atwork.document_of(home, pair[0]).state, atwork.document_of(home, pair[1]).state) == (State.HELD, state)
+    assert pairs(home) == []
+    with home.database.reading() as session:
+        assert [row.choice for row in session.query(Decision)] == [choice]
+        assert story_of(session, pair[1])[-1][1] == "decided"
+
+
+def test_a_document_at_work_is_not_put_aside(home, desk):
+    first, second = webhome.held(home, "a.tif", PAPERS[0]), webhome.received(home, "b.tif", PAPERS[1], 0)
+    with home.database.writing() as session:
+        documents.move_document(documents.get_document(session, second), State.JUDGED, webhome.NOON)
+    assert "en cours de traitement" in look(desk, f"/duplicates/{first}/{second}")
+    assert desk.post(f"/duplicates/{first}/{second}", data={"choice": "same"}).status_code == 409
+
+
+def test_a_file_that_came_again_has_nothing_to_decide(home, desk):
+    webhome.held(home, "a.tif", PAPERS[0])
+    webhome.again(home, "encore.tif", PAPERS[0])
+    arrival = re.search(r'href="(/duplicates/\d+)"', desk.get("/duplicates").text)[1]
+    assert "Il n’y a rien à décider" in look(desk, arrival)
+
+
+# --- events ---
+
+
+async def told(changes: Changes, count: int) -> list[bytes]:
+    found = []
+    async with aclosing(changes.stream()) as stream:
+        async for event in stream:
+            found.append(event)
+            if len(found) == count:
+                break
+    return found
+
+
+def test_a_stream_tells_what_stands_then_each_change_and_nothing_else():
+    seen = iter(["a", "a", "a", "b", "b", "c"])
+    changes = Changes(lambda: next(seen), seconds=0)
+    events = asyncio.run(told(changes, 3))
+    assert [re.search(rb"data: (.*)", event)[1] for event in events] == [b"a", b"b", b"c"]
+    assert changes.open == 0
+
+
+def test_all_streams_together_look_once():
+    looks = []
+    changes = Changes(lambda: looks.append(1) or "same", seconds=60)
+
+    async def many() -> None:
+        await asyncio.gather(*(told(changes, 1) for _ in range(20)))
+
+    asyncio.run(many())
+    assert len(looks) == 1
+
+
+def test_a_server_that_stops_ends_its_streams_at_once():
+    async def stop() -> list[bytes]:
+        changes = Changes(lambda: "same", seconds=30)
+        reader = asyncio.create_task(told(changes, 99))
+        await asyncio.sleep(0.05)
+        changes.close()
+        return await asyncio.wait_for(reader, 1)
+
+    assert len(asyncio.run(stop())) == 1
+
+
+def test_too_many_streams_are_refused_and_the_page_asks_by_itself(home, desk):
+    desk.app.state.changes.open = 60
+    assert desk.get("/events").status_code == 503
+
+
+def test_a_look_that_fails_ends_no_stream():
+    def fail() -> str:
+        raise OSError("disk full")
+
+    changes = Changes(fail, seconds=0)
+    assert asyncio.run(told(changes, 1))
+
+
+def test_every_change_of_a_batch_is_heard(home, desk, fed):
+    def heard() -> str:
+        with home.database.reading() as session:
+            return last_change(session)
+
+    known = [heard()]
+    for path, form in (
+        ("sheets", {"by": 1}),
+        ("edit", {"key": key_of(desk, "page 2 du document 1"), "do": "split"}),
+        ("undo", {}),
+        ("redo", {"page": bad_side(desk), "reason": "cut"}),
+        ("redo/drop", {}),
+        ("end", {}),
+    ):
+        act(desk, f"/desk/demo/{path}", **form)
+        known.append(heard())
+    assert len(set(known)) == len(known) - 1  # The correction that was taken back.
+
+
+# --- words ---
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(-5, "0 s"), (59, "59 s"), (60, "1 min"), (7199, "1 h"), (86_400, "24 h"), (172_800, "2 jours")]
+)
+def test_an_age_has_one_unit(seconds, words):
+    assert span_words(timedelta(seconds=seconds), FR) == words
