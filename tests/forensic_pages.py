@@ -67,8 +67,9 @@ def _on_paper(page: Light, kind: str, chance: Chance) -> Light:
     page = black + page * ((255 - black) / 255)
     shape = page.shape[:2]
     fine = cv2.GaussianBlur(chance.standard_normal(shape, np.float32), (0, 0), 1.1)
-    coarse = cv2.resize(chance.standard_normal((shape[0] // 6, shape[1] // 6), np.float32), shape[::-1], interpolation=cv2.INTER_CUBIC)
-    grain = chance.uniform(0.6, 1.2) * fine / fine.std() + chance.uniform(0.3, 0.7) * coarse
+    # Clouds are blurred, not enlarged: an enlargement is what the pages are to be searched for.
+    coarse = cv2.GaussianBlur(chance.standard_normal(shape, np.float32), (0, 0), 4)
+    grain = chance.uniform(0.6, 1.2) * fine / fine.std() + chance.uniform(0.3, 0.7) * coarse / coarse.std()
     return np.asarray((page + grain[..., None] * (page / 255)) * tint * chance.uniform(0.985, 1.0), np.float32)
 
 
@@ -355,6 +356,10 @@ def sharpened(page: Picture, radius: float, amount: float) -> Picture:
     return np.asarray(cv2.addWeighted(page, 1 + amount, soft, -amount, 0), np.uint8)
 
 
+def blurred(page: Picture, radius: float) -> Picture:
+    return np.asarray(cv2.GaussianBlur(page, (0, 0), radius), np.uint8)
+
+
 def cropped(page: Picture, share: float) -> Picture:
     height, width = page.shape[:2]
     return np.ascontiguousarray(page[int(height * share) : int(height * (1 - share / 2)), int(width * share) : int(width * (1 - share))])
@@ -438,8 +443,8 @@ TREATMENTS: tuple[Treatment, ...] = (
     Treatment("median 3", lambda page: np.asarray(cv2.medianBlur(page, 3), np.uint8), SMOOTHED, False),
     Treatment("median 5", lambda page: np.asarray(cv2.medianBlur(page, 5), np.uint8), SMOOTHED, False),
     Treatment("bilateral", lambda page: np.asarray(cv2.bilateralFilter(page, 5, 25, 3), np.uint8), SMOOTHED, False),
-    Treatment("Gaussian 0.6", lambda page: np.asarray(cv2.GaussianBlur(page, (0, 0), 0.6), np.uint8), SMOOTHED, False),
-    Treatment("Gaussian 1.0", lambda page: np.asarray(cv2.GaussianBlur(page, (0, 0), 1.0), np.uint8), SMOOTHED, False),
+    Treatment("Gaussian 0.6", lambda page: blurred(page, 0.6), SMOOTHED, False),
+    Treatment("Gaussian 1.0", lambda page: blurred(page, 1.0), SMOOTHED, False),
     Treatment("sharpened, radius 1", lambda page: sharpened(page, 1.0, 0.7), SHARPENED, False),
     Treatment("sharpened, radius 2", lambda page: sharpened(page, 2.0, 1.0), SHARPENED, False),
     Treatment("edges erased, 8 pixels", lambda page: framed(page, 8), frozenset({"flat-border"}), False),
@@ -455,11 +460,11 @@ HARDER: tuple[Treatment, ...] = (
     Treatment("JPEG 80, then turned 0.4°", lambda page: deskewed(once_jpeg(page, 80), 0.4, cv2.INTER_CUBIC, None), JPEG),
     Treatment("250 → 300 dpi, cubic", lambda page: enlarged(page, 250, cv2.INTER_CUBIC), UPSAMPLED),
     Treatment("200 → 300 dpi, cubic, then sharpened", lambda page: sharpened(enlarged(page, 200, cv2.INTER_CUBIC), 1.0, 0.7), UPSAMPLED),
-    Treatment("contrast 15…250, then Gaussian 0.6", lambda page: cv2.GaussianBlur(stretched(page, 15, 250), (0, 0), 0.6), TONES, False),
+    Treatment("contrast 15…250, then Gaussian", lambda page: blurred(stretched(page, 15, 250), 0.6), TONES | SMOOTHED, False),
     Treatment("contrast 15…250, then noise", lambda page: noisier(stretched(page, 15, 250), 1.0), TONES | SHARPENED, False),
     Treatment("gamma 1.05", lambda page: toned(page, lambda x: x**1.05), TONES),
     Treatment("colour noise smoothed", less_colour_noise, SMOOTHED, False),
-    Treatment("Gaussian 0.4", lambda page: np.asarray(cv2.GaussianBlur(page, (0, 0), 0.4), np.uint8), SMOOTHED, False),
+    Treatment("Gaussian 0.4", lambda page: blurred(page, 0.4), SMOOTHED, False),
     Treatment("sharpened, radius 1, little", lambda page: sharpened(page, 1.0, 0.25), SHARPENED, False),
 )  # fmt: skip
 """Beyond what is promised, and reported apart."""
