@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import BinaryIO
 
 from capture.ifd import BrokenDirectory, Directory, walk_directories
-from capture.packets import all_planes
+from capture.packets import all_planes, holds_stray_marker
 
 PIECE = 1 << 20
 MAX_PARTS = 400_000
@@ -378,7 +378,12 @@ def read_codestream(file: BinaryIO, start: int, end: int) -> Header:
     header = _siz_header(siz, "jpeg2000_5_3" if reversible else "jpeg2000_9_7", reversible)
     if b"\xff\xd9" not in tail:
         return replace(header, trouble=("truncated", "EOC"))
-    return replace(header, lossless=all_planes(_read_at(file, start, end - start))) if reversible else header
+    if not reversible:
+        return header  # It is refused whatever its data are.
+    stream = _read_at(file, start, end - start)
+    if holds_stray_marker(stream):
+        return replace(header, trouble=("damaged", "FF 90…FF"))
+    return replace(header, lossless=all_planes(stream))
 
 
 def _siz_header(siz: bytes, codec: str, lossless: bool | None) -> Header:

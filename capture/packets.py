@@ -4,6 +4,7 @@ The 5-3 wavelet alone proves nothing: a rate limit leaves out the lowest bit-pla
 reading does not know (packed headers, regions of interest, changes of progression, high throughput) is answered by None, never by yes.
 """
 
+import re
 import struct
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -16,6 +17,8 @@ _KNOWN_STYLES = 0x01 | 0x02 | 0x04 | 0x08 | 0x10 | 0x20
 _BYPASS, _TERMINATE = 0x01, 0x04
 _REFUSED = {0x50, 0x5E, 0x5F, 0x60, 0x61}
 """CAP, RGN, POC, PPM, PPT."""
+_STRAY = re.compile(rb"\xff[\x90\x93-\xff]")
+"""FF91 and FF92 begin and end a packet's header (SOP, EPH)."""
 _TILE_OWN = {0x52, 0x53, 0x5C, 0x5D}
 """COD, COC, QCD, QCC, which a tile may have of its own."""
 
@@ -48,6 +51,18 @@ def all_planes(stream: bytes) -> bool | None:
     finest = [block for block in found if block.finest]
     # A block that is never there may be all zero; a whole finest level that is never there may have been left out.
     return None if finest and not any(block.included for block in finest) else True
+
+
+def holds_stray_marker(stream: bytes) -> bool:
+    """Whether coded data hold what no coder writes: FF before 90 or more (D.1, B.10.1), but for the markers of packets.
+
+    JPEG 2000 has no checksums; this finds overwritten bytes about every second time that 400 of them are random, and FF at once.
+    """
+    try:
+        _image, tiles = _read_headers(stream)
+    except (_Unknown, _Short, struct.error, IndexError, ValueError, ZeroDivisionError, OverflowError):
+        return False
+    return any(_STRAY.search(part) for parts in tiles.values() for part in parts)
 
 
 # --- headers ---

@@ -283,6 +283,12 @@ def cut(data: bytes, share: float) -> Write:
     return lambda path: path.write_bytes(data[: int(len(data) * share)])
 
 
+def overwritten(data: bytes) -> Write:
+    """Some bytes of the image's data are lost, and the file is as long as before."""
+    middle = len(data) // 2
+    return lambda path: path.write_bytes(data[:middle] + b"\xff" * 100 + data[middle + 100 :])
+
+
 def webp_with_exif(path: Path) -> None:
     exif = Image.Exif()
     exif[282], exif[283], exif[296] = 300.0, 300.0, 2
@@ -315,6 +321,7 @@ PHOTOS = (
     Kind("grey.jp2", jp2(GREY), "blocked", "grey-image"),
     Kind("rgba.jp2", jp2(np.dstack([PAPER, GREY])), "blocked", "alpha"),
     Kind("coarse.jp2", jp2(dpi=200), "blocked", "too-coarse"),
+    Kind("overwritten.jp2", overwritten(grown_jp2(coded("JPEG2000"))), "blocked", "damaged"),
     Kind("cut.jp2", cut(grown_jp2(coded("JPEG2000")), 0.7), "blocked", "truncated"),
     Kind("cut.j2k", cut(coded("JPEG2000", no_jp2=True), 0.7), "blocked", "truncated"),
     Kind("lossless.webp", lambda path: write_webp(path, PAPER), "blocked", "resolution-unknown"),

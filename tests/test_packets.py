@@ -8,7 +8,7 @@ import pytest
 from papers import draw_page
 from PIL import Image
 
-from capture.packets import all_planes
+from capture.packets import all_planes, holds_stray_marker
 
 PAPER = draw_page(size=(421, 363))
 FORMS = (
@@ -72,3 +72,11 @@ def test_damage_is_answered_and_never_raises():
         for _ in range(chance.randint(1, 20)):
             damaged[chance.randrange(len(damaged))] = chance.randrange(256)
         assert all_planes(bytes(damaged)) in (True, False, None)
+
+
+@pytest.mark.parametrize("form", FORMS, ids=str)
+def test_coded_data_hold_no_stray_marker_and_overwritten_ones_do(form):
+    whole = bytearray(coded(**form))
+    assert not holds_stray_marker(bytes(whole))
+    whole[len(whole) // 2 : len(whole) // 2 + 40] = b"\xff" * 40
+    assert holds_stray_marker(bytes(whole))
