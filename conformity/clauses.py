@@ -246,6 +246,9 @@ def judge_policy(findings: Iterable[Finding], facts: ClauseFacts) -> ClauseRow:
         f"{floor[0]} dpi − {floor[1]}%: your policy {facts.policy.title}; the arrêté names no figure",
     )
     remedy = _remedy(own[0]) if own and worst is not Level.INFO else None
+    silent = next((each for each in found if each.code in ("resolution-unwritten", "resolution-inferred")), None)
+    if silent and outcome is Outcome.CONFORM:  # What was not measured is not said to conform.
+        outcome, remedy = Outcome.REVIEW, _remedy(silent)
     if is_electronic(found, facts):
         outcome, remedy = Outcome.APART, None
     codes = tuple(dict.fromkeys(each.code for each in own))

@@ -148,6 +148,13 @@ def test_a_trouble_of_the_station_says_nothing_of_the_copy():
     assert judge_policy([finding("reading-failed", page=1), finding("disk-full")], FACTS).outcome is Outcome.CONFORM
 
 
+def test_a_resolution_that_the_file_does_not_write_is_not_said_to_conform():
+    silent = replace(FACTS, pages=(replace(SHEET, dpi=None, codec="jpeg2000_5_3"),))
+    row = judge_policy([finding("resolution-unwritten", page=1, measured="1100 × 1000", limit="300")], silent)
+    assert row.outcome is Outcome.REVIEW
+    assert row.remedy
+
+
 # --- organisation ---
 
 
