@@ -6,7 +6,7 @@ segments and the paper feed make lines too, but never the same ones across and a
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -18,12 +18,16 @@ from conformity.paper import PlainPaper, Values
 
 Levels: TypeAlias = npt.NDArray[np.uint8]
 Profile: TypeAlias = npt.NDArray[np.float64]
+Spectra: TypeAlias = tuple[Profile, Profile]
+"""Across the page and along it."""
 
 BANDS = 6
 SAMPLES = 3_000_000
 """Pixels looked at per axis: about a third of an A4 page at 300 dpi, 13 ms in all."""
-CLIP = (4, 24)
-"""Grey levels, at least and at most: edges of text weigh no more than three times the middle, so that paper noise is heard."""
+CLIP = 24
+"""Grey levels: edges of text weigh no more than this."""
+QUIET_CLIP = 4
+"""The same where paper is quiet, at least; three times the middle where it is not. Noise is heard better under it, clipped paper worse."""
 SMALLEST = 256
 """Pixels per side below which spectra say nothing."""
 
@@ -58,20 +62,22 @@ class Trace:
 
 def find_traces(grey: Levels) -> tuple[Trace | None, Trace | None]:
     """An earlier JPEG, an enlargement: each with its strength, or None. `grey` is one channel, (height, width)."""
-    spectra = _spectra(grey)
-    if spectra is None:
-        return None, None
-    grid = _grid_trace(spectra)
+    heard = [spectra for spectra in _spectra(grey) if min(_strays(spectrum) for spectrum in spectra) <= MAX_STRAYS]
+    grid = _strongest(_grid_trace(spectra) for spectra in heard)
     # The eighths of a JPEG include one half, which then says nothing of enlargement.
-    return grid, None if grid else _enlargement_trace(spectra)
+    return grid, None if grid else _strongest(_enlargement_trace(spectra) for spectra in heard)
 
 
-def _grid_trace(spectra: tuple[Profile, Profile]) -> Trace | None:
+def _strongest(traces: Iterable[Trace | None]) -> Trace | None:
+    return max((trace for trace in traces if trace), key=lambda trace: trace.strength, default=None)
+
+
+def _grid_trace(spectra: Spectra) -> Trace | None:
     heights = sorted((_shared_peak(spectra, line) for line in GRID), reverse=True)
     return Trace("8 × 8", heights[1]) if heights[1] > GRID_PEAK else None
 
 
-def _enlargement_trace(spectra: tuple[Profile, Profile]) -> Trace | None:
+def _enlargement_trace(spectra: Spectra) -> Trace | None:
     traces = [Trace(ratio, max(_shared_peak(spectra, line) for line in lines)) for ratio, lines in ENLARGED.items()]
     strongest = max(traces, key=lambda trace: trace.strength)
     return strongest if strongest.strength > ENLARGED_PEAK else None
@@ -166,30 +172,29 @@ def _differs(samples: Levels) -> bool:
 # --- spectra ---
 
 
-def _spectra(grey: Levels) -> tuple[Profile, Profile] | None:
+def _spectra(grey: Levels) -> tuple[Spectra, ...]:
+    """Both axes' spectra, under either clip; none where the page is too small."""
     if min(grey.shape) < SMALLEST:
-        return None
-    spectra = _spectrum(_profile(grey)), _spectrum(_profile(grey.T))
-    return None if min(_strays(spectrum) for spectrum in spectra) > MAX_STRAYS else spectra
+        return ()
+    across, along = _profiles(grey), _profiles(grey.T)
+    return tuple((_spectrum(a), _spectrum(b)) for a, b in zip(across, along, strict=True))
 
 
-def _profile(grey: Levels) -> Profile:
-    """Mean clipped third difference along the rows, one value per column, over a few bands of rows spread over the page."""
+def _profiles(grey: Levels) -> tuple[Profile, Profile]:
+    """Mean third difference along the rows, one value per column, over a few bands of rows spread over the page: under either clip."""
     height, width = grey.shape
     band = max(16, min(height // BANDS, SAMPLES // (BANDS * width)))
-    total: Any = np.zeros(width - 3)
+    totals: Any = np.zeros((2, width - 3))
     for i in range(BANDS):
         top = (2 * i + 1) * height // (2 * BANDS) - band // 2
         rows = np.ascontiguousarray(grey[max(0, top) : max(0, top) + band]).astype(np.int16)
         third = np.diff(rows, 3, axis=1)
         np.abs(third, out=third)
-        np.minimum(third, _loudest(third), out=third)
-        total += third.mean(axis=0)
-    return np.asarray(total, np.float64)
-
-
-def _loudest(third: npt.NDArray[np.int16]) -> np.int16:
-    return np.int16(min(CLIP[1], max(CLIP[0], 3 * float(np.median(third[::7, ::3])))))
+        quiet = min(CLIP, max(QUIET_CLIP, round(3 * float(np.median(third[::7, ::3])))))
+        for k, clip in enumerate((CLIP, quiet)):
+            np.minimum(third, np.int16(clip), out=third)
+            totals[k] += third.mean(axis=0)
+    return np.asarray(totals[0], np.float64), np.asarray(totals[1], np.float64)
 
 
 def _spectrum(profile: Profile) -> Profile:
@@ -211,7 +216,7 @@ def _peak(spectrum: Profile, line: float) -> float:
     return float(spectrum[max(0, centre - 2) : centre + 3].max())
 
 
-def _shared_peak(spectra: tuple[Profile, Profile], line: float) -> float:
+def _shared_peak(spectra: Spectra, line: float) -> float:
     """Geometric mean of both axes; 0 where one of them shows nothing."""
     across, along = (_peak(spectrum, line) for spectrum in spectra)
     return math.sqrt(across * along) if min(across, along) >= WEAKER_AXIS else 0.0

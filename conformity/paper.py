@@ -46,7 +46,7 @@ class PlainPaper:
     tiles: Values
     """(count, TILE, TILE), each less its own mean; no tile where too few are plain."""
     drawn: bool
-    """Most of the page has no noise at all though it is not clipped: no sensor saw it."""
+    """A fifth of what is not clipped, or more, has no noise at all: no sensor saw it."""
 
     def __bool__(self) -> bool:
         return len(self.tiles) > 0
@@ -62,7 +62,7 @@ def find_plain(grey: Levels) -> PlainPaper:
     # Tiles without any noise are drawn or filled: where they are many, what is left is edges of type and tells nothing of a sensor.
     heard = deviation > 0
     loud = int(np.count_nonzero(heard))
-    drawn = len(values) - loud > len(tiles) // 2
+    drawn = len(values) - loud > len(values) // 5
     quiet = float(np.quantile(deviation[heard], 0.2)) if loud else 0.0
     if loud < max(FEWEST_TILES, len(values) // 2) or quiet > LOUDEST:
         return PlainPaper(values[:0], drawn)
