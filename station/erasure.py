@@ -32,6 +32,7 @@ from station.records.tables import (
     FieldRow,
     FindingRow,
     LedgerPayload,
+    LedgerRow,
     Original,
     PageRow,
     PassportRow,
@@ -264,6 +265,18 @@ def _forget_pages(workstation: Workstation) -> None:
 
 
 # --- the certificate ---
+
+
+def certificate_of(session: Session, document: Document) -> str | None:
+    """Whose certificate tells of this erased document: its own, or that of the one with which it went; None where it was not erased."""
+    if document.state != State.ERASED:
+        return None
+    entry = session.scalars(
+        sa.select(LedgerRow.entry)
+        .join(LedgerPayload, sa.and_(LedgerPayload.entity == LedgerRow.entity, LedgerPayload.sequence == LedgerRow.sequence))
+        .where(LedgerPayload.document_id == document.id, LedgerPayload.type == "erased")
+    ).first()
+    return None if entry is None else str(json.loads(entry)["objects"]["asked"])
 
 
 def certificate_path(workstation: Workstation, document_id: str) -> Path:

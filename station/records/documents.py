@@ -227,6 +227,8 @@ def list_documents(session: Session, *, states: Sequence[State] = (), search: st
     if search.strip():
         pattern = "%" + search.strip().replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
         found = sa.select(FieldRow.document_id).where(FieldRow.value.ilike(pattern, escape="\\"))
+        # What a « pli confidentiel » contains is not found out by searching for it either.
+        query = query.where(Document.confidential.is_(False))
         query = query.where(sa.or_(Document.title.ilike(pattern, escape="\\"), Document.id.in_(found)))
     total = session.scalar(sa.select(sa.func.count()).select_from(query.subquery())) or 0
     pages = max(1, -(-total // size))
@@ -254,7 +256,12 @@ def count_states(session: Session) -> dict[State, int]:
 def recent_duplicates(session: Session, limit: int = 20) -> list[Arrival]:
     return list(
         session.scalars(
-            sa.select(Arrival).where(Arrival.duplicate).options(selectinload(Arrival.document)).order_by(Arrival.id.desc()).limit(limit)
+            sa.select(Arrival)
+            .join(Document)
+            .where(Arrival.duplicate, Document.confidential.is_(False), Document.state != State.ERASED)
+            .options(selectinload(Arrival.document))
+            .order_by(Arrival.id.desc())
+            .limit(limit)
         )
     )
 

@@ -13,11 +13,28 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.sessions import SessionMiddleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
-from station.acts import NotOffered
+from station.acts import NotOffered, Reserved
 from station.records import people
 from station.records.documents import Unknown, WrongMove
 from station.tolerances import NoTolerance
-from station.web import batch, desk, documents, entrance, events, ledger, mailroom, nature, papers, stations, tolerances, twins, verdict
+from station.web import (
+    batch,
+    corrections,
+    desk,
+    documents,
+    entrance,
+    erasure,
+    events,
+    feeder,
+    ledger,
+    mailroom,
+    nature,
+    papers,
+    stations,
+    tolerances,
+    twins,
+    verdict,
+)
 from station.web.guard import SMALL_FORM, Guard, mark_answer
 from station.workstation import Workstation
 
@@ -25,7 +42,7 @@ log = logging.getLogger("sceau.web")
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 WORKDAY = 12 * 3600
 """Seconds after which one signs in again."""
-IN_WORDS = frozenset({403, 404, 405, 409, 411, 413, 422, 500, 507})
+IN_WORDS = frozenset({403, 404, 405, 409, 411, 413, 422, 423, 500, 507})
 """Statuses that have words of their own in the catalogue."""
 
 
@@ -40,14 +57,17 @@ def build_app(workstation: Workstation, *, secret: bytes) -> FastAPI:
     app = FastAPI(title="Sceau", docs_url=None, redoc_url=None, openapi_url=None)
     app.state.workstation = workstation
     app.state.checks = ledger.Checks()
-    app.state.changes = events.changes_of(workstation)
+    app.state.changes = events.changes_of(workstation, app.state)
     app.include_router(entrance.open_router)
     for router in (
         mailroom.router,
         twins.router,
         batch.router,
+        feeder.router,
         events.router,
         documents.router,
+        corrections.router,
+        erasure.router,
         verdict.router,
         nature.router,
         tolerances.router,
@@ -56,7 +76,7 @@ def build_app(workstation: Workstation, *, secret: bytes) -> FastAPI:
         ledger.router,
         entrance.router,
     ):
-        app.include_router(router, dependencies=[Depends(desk.signed_in, scope="function")])
+        app.include_router(router, dependencies=[Depends(desk.signed_in, scope="function"), Depends(desk.reserved, scope="function")])
     app.mount("/static", StaticFiles(directory=desk.STATIC, check_dir=False), name="static")
     _say_errors(app)
     _stand_guard(app, workstation, secret)
@@ -100,6 +120,10 @@ def _say_errors(app: FastAPI) -> None:
     @app.exception_handler(WrongMove)
     def conflict(request: Request, error: Exception) -> Response:
         return error_page(request, 409, detail=str(error))
+
+    @app.exception_handler(Reserved)
+    def reserved(request: Request, _error: Exception) -> Response:
+        return error_page(request, 423)
 
     @app.exception_handler(RequestValidationError)
     def unreadable(request: Request, _error: Exception) -> Response:

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -14,7 +15,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from markupsafe import Markup
 from sqlalchemy.orm import Session
 
-from station.records import people
+from station import acts
+from station.records import documents, people
 from station.records.tables import Person
 from station.web.words import Words, words_in
 from station.workstation import Workstation
@@ -63,6 +65,18 @@ def signed_in(request: Request, session: InReading) -> Person:
 
 
 SignedIn: TypeAlias = Annotated[Person, Depends(signed_in, scope="function")]
+
+
+MASKS = "masks"
+"""Tag of the pages about a document that show nothing of what it contains, or know how to keep silent."""
+
+
+def reserved(request: Request, session: InReading) -> None:
+    """Stands before every page about one document: of a « pli confidentiel » only those that keep silent are shown. Raises Reserved."""
+    document_id = request.path_params.get("document_id")
+    if document_id and MASKS not in getattr(request.scope.get("route"), "tags", ()):
+        with suppress(documents.Unknown):
+            acts.shown_document(session, str(document_id))
 
 
 def is_practice(workstation: Workstation) -> bool:

@@ -7,19 +7,27 @@ from typing import Annotated, Any
 import pikepdf
 from fastapi import APIRouter, Form, HTTPException, Request
 from fastapi.responses import FileResponse, Response
+from sqlalchemy.orm import Session
 
 from capture.coding import tell_format
 from capture.scan import Format
 from conformity.circumstances import COLOUR_CODES
 from station import acts
+from station.corrections import Order, give_up, may_give_up, offered_corrections
+from station.erasure import certificate_of, pending_erasure
 from station.records import documents
+from station.records.batches import links_of
 from station.records.ledger import story_of
-from station.records.tables import Document, State
+from station.records.tables import Document, Link, State
+from station.sheets import originals_of
 from station.sources import can_say
+from station.versions import GIVEN_UP
 from station.web import desk, show
 from station.web.figures import WORKING
 from station.web.words import Words
 from station.workstation import Workstation
+from workflow.kinds import INVOICES, kind_of, longest_duty
+from workflow.kinds import KINDS as KIND_TABLE
 
 router = APIRouter()
 FILTERS: dict[str, tuple[State, ...]] = {
@@ -55,6 +63,19 @@ class Choice:
     help: str
 
 
+@dataclass(frozen=True, slots=True)
+class Act:
+    """One link to what may be done with a document."""
+
+    code: str
+    text: str
+    address: str
+
+
+OTHER_KINDS = (*(kind.code for kind in KIND_TABLE if kind.code not in INVOICES), acts.ASIDE)
+"""What may stand in place of an invoice."""
+
+
 @router.get("/documents")
 def list_page(
     request: Request, session: desk.InReading, htmx: desk.FromHtmx = None, state: str = "", q: str = "", page: int = 1
@@ -71,28 +92,44 @@ def list_page(
     return desk.show(request, template, **values, duplicates=[], slice=found, cards=cards)
 
 
-@router.get("/documents/{document_id}")
+@router.get("/documents/{document_id}", tags=[desk.MASKS])
 def document_page(request: Request, session: desk.InReading, document_id: str, htmx: desk.FromHtmx = None, seen: str = "") -> Response:
     """All that is known of one document; for HTMX its live part, or 204 where nothing is new since `seen`."""
     document = documents.get_document(session, document_id)
     t = desk.words_of(request)
-    change = desk.fingerprint_of(document.revision, document.changed_at, len(document.arrivals), t.language)
+    arrivals = documents.arrivals_of(session, document)
+    change = desk.fingerprint_of(document.revision, document.changed_at, len(arrivals), t.language)
     if htmx and seen == change:
         return desk.nothing_new()
+    values: dict[str, Any] = {
+        "change": change,
+        "document": document,
+        "card": show.card_of(document, t, has_thumb=False, findings=100),
+        "story": show.tell_story(story_of(session, document_id), document, t),
+        "choices": choices_for(document, t),
+        "acts": acts_for(session, document, t),
+        "links": show.show_links(linked(session, document), document, t),
+        "certificate": certificate_of(session, document),
+    }
+    if document.confidential or document.state == State.ERASED:
+        return desk.show(request, "_reserved.html" if htmx else "reserved.html", **values)
     return desk.show(
         request,
         "_document.html" if htmx else "document.html",
-        change=change,
-        document=document,
-        card=show.card_of(document, t, has_thumb=False, findings=100),
+        **values,
+        arrivals=arrivals,
+        originals=originals_of(document) if document.current_pages or document.arrivals else (),
         fields=show.show_fields(document.fields, t),
         images=page_images(document, desk.workstation_of(request)),
         image_words=show.image_words(show.newest(document.archives), t),
         archive=show.newest(document.archives),
+        earlier=sorted(document.archives, key=lambda archive: -archive.version)[1:],
+        worn=[page for page in document.pages if page.superseded],
+        given_back=may_give_up(document),
+        kind=kind_of(document.document_type),
+        duty=longest_duty(document.document_type, desk.workstation_of(request).clock().date()),
         checks=[] if not document.archives else show.show_checks(document.archives[-1], t),
         steps=show.evidence_steps(show.newest(document.archives), t),
-        story=show.tell_story(story_of(session, document_id), document, t),
-        choices=choices_for(document, t),
         can_say=can_say(document),
         colourless=any(row.code in COLOUR_CODES for row in document.findings),
     )
@@ -110,9 +147,10 @@ def page_image(request: Request, session: desk.InReading, document_id: str, numb
 
 
 @router.get("/documents/{document_id}/sealed.pdf")
-def sealed_file(request: Request, session: desk.InReading, document_id: str) -> Response:
-    """The newest sealed PDF/A-3, byte for byte."""
-    archive = show.newest(documents.get_document(session, document_id).archives)
+def sealed_file(request: Request, session: desk.InReading, document_id: str, version: int | None = None) -> Response:
+    """The newest sealed PDF/A-3, byte for byte, or an earlier version."""
+    archives = documents.get_document(session, document_id).archives
+    archive = show.newest([each for each in archives if version in (None, each.version)])
     if archive is None:
         raise HTTPException(404)
     return _download(desk.workstation_of(request).archives.path(archive.sha256, ".pdf"), "application/pdf", f"{archive.sha256}.pdf")
@@ -137,21 +175,21 @@ def capture_data(request: Request, session: desk.InReading, document_id: str) ->
 def original_file(request: Request, session: desk.InReading, document_id: str, sha256: str) -> Response:
     """An original as the scanner wrote it, where it belongs to this document."""
     document = documents.get_document(session, document_id)
-    if sha256 not in {arrival.sha256 for arrival in document.arrivals}:
+    if sha256 not in {arrival.sha256 for arrival in document.arrivals} | {page.sha256 for page in document.pages}:
         raise HTTPException(404)
     path = desk.workstation_of(request).originals.path(sha256)
     media, ending = media_of(path)
     return _download(path, media, f"{sha256}{ending}")
 
 
-@router.get("/documents/{document_id}/decision/{choice}")
+@router.get("/documents/{document_id}/decision/{choice}", tags=[desk.MASKS])
 def decision_page(request: Request, session: desk.InReading, document_id: str, choice: str) -> Response:
     """What the choice means, its reason, and the button that does it."""
     document = documents.get_document(session, document_id)
     return _decision(request, document, choice)
 
 
-@router.post("/documents/{document_id}/decision/{choice}")
+@router.post("/documents/{document_id}/decision/{choice}", tags=[desk.MASKS])
 def decide(
     request: Request,
     session: desk.InWriting,
@@ -160,20 +198,45 @@ def decide(
     choice: str,
     reason: Annotated[str, Form(max_length=2000)] = "",
     suggested: Annotated[str, Form(max_length=2000)] = "",
+    kind: Annotated[str, Form(max_length=20)] = "",
 ) -> Response:
     """Decide; without a reason the page comes back and keeps what was typed."""
     words = reason.strip() or suggested.strip()
-    document = documents.get_document(session, document_id)
-    if not words:
+    document, now = documents.get_document(session, document_id), desk.workstation_of(request).clock()
+    if not words or (choice == "not-invoice" and kind not in OTHER_KINDS):
         return _decision(request, document, choice, status=422, missing=True)
-    acts.decide(session, document_id, choice, words, person, desk.workstation_of(request).clock())
+    if choice == GIVEN_UP:
+        give_up(session, document, Order(person, words, now))
+    else:
+        acts.decide(session, document_id, choice, words, person, now, kind or None)
     return desk.go_to(request, f"/documents/{document_id}", f"flash.{show.choice_key(document, choice)}")
 
 
 def choices_for(document: Document, t: Words) -> tuple[Choice, ...]:
     """What may be decided about a document as it stands, in words."""
-    keys = {code: f"choice.{show.choice_key(document, code)}" for code in acts.offered_choices(document)}
-    return tuple(Choice(code, t(f"{key}.button"), t(f"{key}.help")) for code, key in keys.items())
+    given_up = (GIVEN_UP,) if may_give_up(document) else ()
+    return tuple(_choice(document, code, t) for code in (*acts.offered_choices(document), *given_up))
+
+
+def acts_for(session: Session, document: Document, t: Words) -> tuple[Act, ...]:
+    """What may be done besides, each with its page."""
+    here = f"/documents/{document.id}"
+    offered = [Act("correct", t("correct.button"), f"{here}/correct")] if offered_corrections(document) else []
+    offered += [Act(code, _choice(document, code, t).text, f"{here}/decision/{code}") for code in acts.offered_acts(document)]
+    if document.state == State.SET_ASIDE or pending_erasure(session, document.id) is not None:
+        offered.append(Act("erase", t("erasure.button"), f"{here}/erasure"))
+    return tuple(offered)
+
+
+def linked(session: Session, document: Document) -> list[tuple[Link, Document]]:
+    """Documents that it came out of or became, in the order in which that was."""
+    links = links_of(session, document.id)
+    return [(link, documents.get_document(session, link.older_id if link.newer_id == document.id else link.newer_id)) for link in links]
+
+
+def _choice(document: Document, code: str, t: Words) -> Choice:
+    key = f"choice.{show.choice_key(document, code)}"
+    return Choice(code, t(f"{key}.button"), t(f"{key}.help"))
 
 
 def page_images(document: Document, workstation: Workstation) -> list[tuple[int, str | None]]:
@@ -198,7 +261,8 @@ def _image_address(document: Document, number: int) -> str:
 
 def _decision(request: Request, document: Document, choice: str, *, status: int = 200, missing: bool = False) -> Response:
     t = desk.words_of(request)
-    chosen = next((each for each in choices_for(document, t) if each.code == choice), None)
+    offered = (*choices_for(document, t), *(_choice(document, code, t) for code in acts.offered_acts(document)))
+    chosen = next((each for each in offered if each.code == choice), None)
     if chosen is None:
         raise acts.NotOffered(f"{document.state}: {choice}")
     return desk.show(
@@ -210,6 +274,7 @@ def _decision(request: Request, document: Document, choice: str, *, status: int 
         choice=chosen,
         reasons=[t(f"choice.{show.choice_key(document, choice)}.reason-{n}") for n in range(1, REASONS + 1)],
         missing=missing,
+        kinds=OTHER_KINDS if choice == "not-invoice" else (),
     )
 
 

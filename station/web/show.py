@@ -13,7 +13,7 @@ from conformity.circumstances import Source
 from station import acts
 from station.problems import PROBLEMS
 from station.records.documents import finding_of
-from station.records.tables import OPEN_STATES, Archive, Document, FieldRow, FindingRow, State
+from station.records.tables import OPEN_STATES, Archive, Document, FieldRow, FindingRow, Link, State
 from station.web.words import NARROW, Words
 
 Tone: TypeAlias = str
@@ -140,7 +140,9 @@ class Card:
 
 
 def card_of(document: Document, t: Words, *, has_thumb: bool, findings: int = 2) -> Card:
-    """A document as a list shows it, with its weightiest findings."""
+    """A document as a list shows it, with its weightiest findings; of a confidential one, only where it stands."""
+    if document.confidential or document.state == State.ERASED:
+        return _silent_card(document, t)
     shown = show_findings(document.findings, t)
     return Card(
         id=document.id,
@@ -157,6 +159,43 @@ def card_of(document: Document, t: Words, *, has_thumb: bool, findings: int = 2)
         sealed=bool(document.archives),
         pages=sum(1 for page in document.pages if not page.superseded),
         thumb=f"/documents/{document.id}/pages/1/thumb.jpg?r={document.attempt}" if has_thumb else None,
+    )
+
+
+def _silent_card(document: Document, t: Words) -> Card:
+    state = state_badge(document, t)
+    verdict = Badge(t("confidential.badge"), "calm", "lock") if document.confidential else state
+    nothing: tuple[ShownFinding, ...] = ()
+    title, received = title_of(document, t), t.moment(document.received_at)
+    return Card(document.id, title, received, state, verdict, nothing, 0, {}, (), None, problem_words(document, t), False, 0, None)
+
+
+def title_of(document: Document, t: Words) -> str:
+    """Its name, where one may be shown."""
+    if document.confidential:
+        return t("confidential.title")
+    return t("erasure.title-done") if document.state == State.ERASED else document.title
+
+
+@dataclass(frozen=True, slots=True)
+class ShownLink:
+    """Another document that this one came out of, or became."""
+
+    text: str
+    id: str
+    title: str
+    state: Badge
+
+
+def show_links(linked: Iterable[tuple[Link, Document]], document: Document, t: Words) -> tuple[ShownLink, ...]:
+    return tuple(
+        ShownLink(
+            t.known("link", f"{link.kind}-{'older' if link.newer_id == document.id else 'newer'}"),
+            other.id,
+            title_of(other, t),
+            state_badge(other, t),
+        )
+        for link, other in linked
     )
 
 
@@ -392,7 +431,12 @@ class Chapter:
 
 
 def tell_story(story: Iterable[tuple[int, str, datetime, Mapping[str, Any]]], document: Document, t: Words) -> tuple[Chapter, ...]:
-    return tuple(Chapter(sequence, t.known("event", kind), t.moment(at), _detail(body, document, t)) for sequence, kind, at, body in story)
+    """Each entry in words; of a confidential document without its details, which may quote it."""
+    silent = document.confidential or document.state == State.ERASED
+    return tuple(
+        Chapter(sequence, t.known("event", kind), t.moment(at), "" if silent else _detail(body, document, t))
+        for sequence, kind, at, body in story
+    )
 
 
 def choice_key(document: Document, choice: str) -> str:
