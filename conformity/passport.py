@@ -253,7 +253,7 @@ class Line:
     """1 front, 2 back; None where the line is about the sheet."""
     outcome: Outcome
     measured: str
-    """Figures with their unit, a point before decimals."""
+    """Figures with their unit, a point before decimals, words as {français|English}: see `figure_in`."""
     limit: str = ""
 
     def as_json(self) -> dict[str, Any]:
@@ -319,8 +319,9 @@ def assess_passport(readings: Sequence[TargetReading], findings: Iterable[Findin
 
 
 def figure_in(text: str, language: str) -> str:
-    """Measured figures and limits as a reader writes them: a comma before decimals in French."""
-    return re.sub(r"(\d)\.(\d)", r"\1,\2", text) if language == "fr" else text
+    """Measured figures and limits as a reader writes them: of `{fr|en}` the reader's words, and a comma before decimals in French."""
+    chosen = re.sub(r"\{([^|{}]*)\|([^|{}]*)\}", r"\1" if language == "fr" else r"\2", text)
+    return re.sub(r"(\d)\.(\d)", r"\1,\2", chosen) if language == "fr" else chosen
 
 
 # --- line by line ---
@@ -346,7 +347,7 @@ def _sides(readings: Sequence[TargetReading]) -> Line:
     turned = [reading.measures.turned for reading in readings if reading.measures]
     mirrored = any(reading.measures.mirrored for reading in readings if reading.measures)
     told = ", ".join(str(side) for side in sides)
-    told += "".join(f" · {angle}°" for angle in turned if angle) + (" · miroir / mirrored" if mirrored else "")
+    told += "".join(f", {angle}°" for angle in turned if angle) + (", {en miroir|mirrored}" if mirrored else "")
     if mirrored or sides not in ([1], [1, 2], [2]) or len(set(turned)) > 1:
         return Line("sides", None, Outcome.FAIL, told, "1, 2")
     if any(turned) or sides == [2]:
@@ -376,14 +377,14 @@ def _judged(findings: Sequence[Finding]) -> Answer:
 
 def _resolution(reading: TargetReading, measures: Measures, limits: PassportLimits) -> Answer:
     across, down = measures.dpi
-    told = f"{across:.1f} × {down:.1f} dpi"
-    limit = f"≥ {limits.min_dpi:g} dpi (± {limits.dpi_tolerance * 100:g} %)"
+    told = f"{across:.1f} × {down:.1f} {{ppp|dpi}}"
+    limit = f"≥ {limits.min_dpi:g} {{ppp|dpi}} (± {limits.dpi_tolerance * 100:g} %)"
     stated = reading.stated_dpi
     lies = stated is not None and any(
         abs(said / real - 1) > limits.stated_tolerance for said, real in zip(stated, measures.dpi, strict=True)
     )
     if stated is None or lies:
-        told += ", fichier / file: " + (f"{stated[0]:.0f} × {stated[1]:.0f} dpi" if stated else "–")
+        told += ", {le fichier dit|the file says} " + (f"{stated[0]:.0f} × {stated[1]:.0f} {{ppp|dpi}}" if stated else "{rien|nothing}")
     if lies or min(measures.dpi) < limits.min_dpi * (1 - limits.dpi_tolerance):
         return Outcome.FAIL, told, limit
     return (Outcome.WARN if stated is None else Outcome.OK), told, limit
@@ -405,7 +406,7 @@ def _skew(measures: Measures, limits: PassportLimits) -> Answer:
 
 def _borders(measures: Measures, limits: PassportLimits) -> Answer:
     room, seen = min(measures.room), min(measures.frame)
-    told = " · ".join(f"{value:.1f}" for value in measures.room) + f" mm, {seen * 100:.0f} %"
+    told = " · ".join(f"{value:.1f}" for value in measures.room) + f" mm, {{repères vus :|marks seen:}} {seen * 100:.0f} %"
     limit = f"≥ {limits.room_warn:g} mm, ≥ {limits.frame_warn * 100:g} %"
     if room < 0 or seen < limits.frame_fail:
         return Outcome.FAIL, told, limit
@@ -438,15 +439,15 @@ def _straightened(measures: Measures, limits: PassportLimits) -> Answer:
 
 
 def _paper(measures: Measures, limits: PassportLimits) -> Answer:
-    told = " · ".join(f"{value:.0f}" for value in measures.paper) + f", {measures.white_share * 100:.0f} % = 255"
-    return _rising(measures.white_share, limits.white_warn, limits.white_fail), told, f"≤ {limits.white_warn * 100:g} % = 255"
+    told = " · ".join(f"{value:.0f}" for value in measures.paper) + f", {measures.white_share * 100:.0f} % {{saturés|saturated}}"
+    return _rising(measures.white_share, limits.white_warn, limits.white_fail), told, f"≤ {limits.white_warn * 100:g} %"
 
 
 def _greys(measures: Measures, limits: PassportLimits) -> Answer:
     """Never brighter towards black, nothing swallowed at either end. Office printers print 3 % hardly and 90 % like black."""
     wedge = measures.wedge
     told = " · ".join(f"{value:.0f}" for value in wedge)
-    limit = f"10 %: ≥ {limits.light_step:g}"
+    limit = f"{{pas à 10 % : ≥|step of 10%: ≥}} {limits.light_step:g}"
     if any(after > before + 3 for before, after in pairwise(wedge)):
         return Outcome.FAIL, told, limit
     tenth = wedge[0] - wedge[targets.WEDGE_INKS.index(10)]
@@ -455,26 +456,37 @@ def _greys(measures: Measures, limits: PassportLimits) -> Answer:
 
 
 def _levels(measures: Measures, limits: PassportLimits) -> Answer:
-    told = f"{measures.levels} (− {measures.missing})"
+    told = f"{measures.levels}, {{manquants :|missing:}} {measures.missing}"
     bad = measures.levels < limits.few_levels or measures.missing >= limits.missing_levels
-    return (Outcome.FAIL if bad else Outcome.OK), told, f"− {limits.missing_levels - 1}"
+    return (Outcome.FAIL if bad else Outcome.OK), told, f"{{manquants : ≤|missing: ≤}} {limits.missing_levels - 1}"
 
 
 def _colours(reading: TargetReading, measures: Measures, limits: PassportLimits) -> Answer:
     """Kept, none dropped out, and in their places: red is red."""
     limit = f"≥ {limits.chroma:g}"
     if reading.model in ("gray", "bilevel") or measures.colourless:
-        return Outcome.FAIL, "gris / grey" if reading.model != "bilevel" else "noir et blanc / black and white", limit
+        return Outcome.FAIL, "{noir et blanc|black and white}" if reading.model == "bilevel" else "{gris|grey}", limit
     chroma = max(max(patch) - min(patch) for patch in measures.colours)
     if chroma < limits.chroma:
         # Its channels differ, so that the device sees colour: most likely the print is grey.
         return Outcome.WARN, f"{chroma:.0f}", limit
     lost = lost_colours(measures, limits)
     if lost:
-        return Outcome.FAIL, f"{chroma:.0f}, − {', '.join(lost)}", limit
+        return Outcome.FAIL, f"{chroma:.0f}, {{sans|without}} {', '.join(f'{{{_FRENCH[name]}|{name}}}' for name in lost)}", limit
     red, green, blue = (measures.colours[[name for name, _ in targets.COLOURS].index(name)] for name in ("red", "green", "blue"))
     swapped = not (red[0] == max(red) and green[1] == max(green) and blue[2] == max(blue))
-    return (Outcome.FAIL if swapped else Outcome.OK), f"{chroma:.0f}" + (", R ↔ B" if swapped else ""), limit
+    return (
+        (Outcome.FAIL if swapped else Outcome.OK),
+        f"{chroma:.0f}" + (", {couleurs interverties|colours swapped}" if swapped else ""),
+        limit,
+    )
+
+
+_FRENCH = {
+    "red": "rouge", "green": "vert", "blue": "bleu", "cyan": "cyan", "magenta": "magenta", "yellow": "jaune", "orange": "orange",
+    "violet": "violet", "pink": "rose", "pale-yellow": "jaune pâle", "pale-green": "vert pâle", "pale-blue": "bleu pâle",
+}  # fmt: skip
+"""Names of the colour patches."""
 
 
 def lost_colours(measures: Measures, limits: PassportLimits) -> tuple[str, ...]:
@@ -513,7 +525,7 @@ def _fine_lines(measures: Measures, limits: PassportLimits) -> Answer:
 def _sharpness(measures: Measures, _limits: PassportLimits) -> Answer:
     halves = " × ".join(f"{value:.1f}" for value in measures.mtf50)
     tenths = " × ".join(f"{value:.1f}" for value in measures.mtf10)
-    return Outcome.TOLD, f"MTF50 {halves}, MTF10 {tenths} pl/mm", ""
+    return Outcome.TOLD, f"MTF50 {halves}, MTF10 {tenths} {{pl/mm|lp/mm}}", ""
 
 
 QUESTIONS: dict[str, Callable[[Measures, PassportLimits], Answer]] = {

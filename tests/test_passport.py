@@ -16,7 +16,7 @@ from capture.catalogue import finding
 from capture.raster import Raster
 from capture.scan import Model, Page
 from conformity import passport, target
-from conformity.passport import LINES, Outcome, Passport, assess_passport, compare_passports, overdue
+from conformity.passport import LINES, Outcome, Passport, assess_passport, compare_passports, figure_in, overdue
 from conformity.target import TargetReading, read_target
 
 
@@ -146,7 +146,9 @@ def test_axes_that_differ_by_two_per_cent_fail() -> None:
 def test_a_file_that_says_300_dpi_and_has_200_fails_with_both_figures() -> None:
     (line,) = (line for line in judged(devices.honest(dpi=(200, 200))).lines if line.name == "resolution")
     assert line.outcome is Outcome.FAIL
-    assert line.measured == "200.0 × 200.0 dpi, fichier / file: 300 × 300 dpi"
+    assert line.measured == "200.0 × 200.0 {ppp|dpi}, {le fichier dit|the file says} 300 × 300 {ppp|dpi}"
+    assert figure_in(line.measured, "fr") == "200,0 × 200,0 ppp, le fichier dit 300 × 300 ppp"
+    assert figure_in(line.measured, "en") == "200.0 × 200.0 dpi, the file says 300 × 300 dpi"
 
 
 def test_a_file_that_states_no_resolution_is_to_be_looked_at(good) -> None:
@@ -220,6 +222,16 @@ def test_what_judging_found_of_that_page_counts(good) -> None:
 
 
 # --- words and JSON ---
+
+
+def test_every_colour_patch_has_its_name_in_french() -> None:
+    assert set(passport._FRENCH) == {name for name, _ in targets.COLOURS}
+
+
+def test_a_colour_that_drops_out_is_named_in_the_readers_language() -> None:
+    (line,) = (line for line in judged(devices.drop_red(devices.honest())).lines if line.name == "colours")
+    assert figure_in(line.measured, "fr").endswith("sans rouge")
+    assert figure_in(line.measured, "en").endswith("without red")
 
 
 def test_every_line_that_can_object_names_a_setting_in_both_languages() -> None:

@@ -154,7 +154,7 @@ def test_a_report_names_the_setting_to_change(passports, language, setting) -> N
     drift = compare_passports(*passports)
     text = " ".join(words(passport_report_pdf(passports[1], drift, language, ["Station demo", "22/11/2026"])).split())
     assert setting in text and "Station demo" in text
-    assert ("300,0 × 300,0 dpi" if language == "fr" else "300.0 × 300.0 dpi") in text
+    assert ("300,0 × 300,0 ppp" if language == "fr" else "300.0 × 300.0 dpi") in text
 
 
 def test_a_report_can_be_kept_as_pdf_a_3(passports, tmp_path) -> None:

@@ -188,8 +188,8 @@ def show_line(line: Line, t: Words) -> ShownLine:
         title=_in(t, words.fr, words.en),
         side="" if line.side is None else t(f"stations.side-{line.side}"),
         badge=outcome_badge(line.outcome, t),
-        measured=figure_in(line.measured, t.language),
-        limit=figure_in(line.limit, t.language),
+        measured=_figure(line.measured, t),
+        limit=_figure(line.limit, t),
         clause=f"{words.clause} · {t('authority.' + words.authority.name.lower())}",
         remedy=remedy,
     )
@@ -202,8 +202,8 @@ def show_drift(drift: Drift, t: Words) -> ShownLine:
         title=_in(t, words.fr, words.en),
         side=t(f"stations.side-{drift.side}"),
         badge=outcome_badge(drift.outcome, t),
-        measured=figure_in(f"{drift.before:.4g} → {drift.now:.4g}", t.language),
-        limit=figure_in(f"± {drift.limit:g}", t.language),
+        measured=_figure(f"{drift.before:.4g} → {drift.now:.4g}", t),
+        limit=_figure(f"± {drift.limit:g}", t),
         clause="",
         remedy=None,
     )
@@ -228,6 +228,11 @@ def _sentence(passport: Passport, t: Words) -> str:
 
 def _heaviest_first(line: Line) -> int:
     return 0 if line.outcome is Outcome.FAIL else 1
+
+
+def _figure(text: str, t: Words) -> str:
+    told = figure_in(text, t.language)
+    return _in(t, told, told)
 
 
 def _in(t: Words, french: str, english: str) -> str:
