@@ -212,8 +212,11 @@ MODELS: dict[Model, Said] = {
 }
 AUDIT_TRAIL = frozenset({"order", "delivery", "contract"})
 """Documents of the audit trail, under art. A. 102 B-1 LPF, which asks for a signature of level RGS*."""
-NOT_OF_IMAGES = frozenset({"reading-failed", "reading-over-budget", "duplicate", "disk-full", "work-stopped"})
-"""Troubles of the station's own, which say nothing of the copy."""
+NOT_OF_IMAGES = frozenset({"reading-failed", "reading-over-budget", "duplicate", "disk-full", "work-stopped"}) | {
+    "signature-broken",
+    "signature-unverifiable",
+}
+"""Troubles of the station's own, and signatures that came with the file, which say nothing of the copy."""
 
 
 TALLIED_CODES = COLOUR_CODES | {"colour-tolerated", "lossy-compression", "symbol-compression", "unproven-compression"}
