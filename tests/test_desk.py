@@ -1,7 +1,10 @@
 """The desk: what an operator sees of a batch, what each button does, and how the pages hear of changes."""
 
 import asyncio
+import html
+import os
 import re
+import time
 from collections.abc import Iterator
 from contextlib import aclosing
 from dataclasses import replace
@@ -9,6 +12,7 @@ from datetime import timedelta
 
 import atwork
 import pytest
+import sane
 import webhome
 from fastapi.testclient import TestClient
 from hypothesis import given
@@ -19,16 +23,18 @@ from capture.catalogue import CATALOGUE, finding
 from capture.findings import Level
 from capture.separate import Part, Plan, Sheet, merge_with_previous, move_page, set_apart, split_before
 from station import batches, twins
+from station.problems import PROBLEMS
 from station.records import batches as rows
 from station.records import documents
 from station.records.ledger import story_of
 from station.records.tables import Batch, Decision, State
+from station.scanning import Scanning
 from station.web import figures
 from station.web.ages import span_words
 from station.web.batch import edit_of
 from station.web.events import Changes, last_change
 from station.web.words import words_in
-from station.workstation import Workstation
+from station.workstation import Workstation, now
 
 FR = words_in("fr")
 PAPERS = [replace(paper, number=f"desk-{number}") for number, paper in enumerate(webhome.PAPERS)]
@@ -532,3 +538,55 @@ def test_every_change_of_a_batch_is_heard(home, desk, fed):
 )
 def test_an_age_has_one_unit(seconds, words):
     assert span_words(timedelta(seconds=seconds), FR) == words
+
+
+# --- the scanner that Sceau feeds ---
+
+
+@pytest.fixture
+def scanner_desk(home, tmp_path, monkeypatch) -> Iterator[tuple[TestClient, Scanning]]:
+    """A station whose scanner is SANE's own test device; it jams after two pages."""
+    monkeypatch.setenv("SANE_CONFIG_DIR", str(sane.configure(tmp_path / "sane")))
+    program = sane.jamming(tmp_path, after=2, then="--batch-count=1")
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    station = home.settings.stations[0].model_copy(update={"scanner": "test:0"})
+    fed = replace(home, settings=home.settings.model_copy(update={"stations": (station,)}), clock=now)
+    scanning = Scanning(fed, program=str(program))
+    browser = enter(fed)
+    browser.app.state.scanning = scanning
+    yield browser, scanning
+    scanning.close()
+
+
+def until(browser: TestClient, words: str) -> str:
+    """The desk as soon as it says so."""
+    for _ in range(200):
+        said = look(browser)
+        if words in said:
+            return said
+        time.sleep(0.05)
+    raise AssertionError(said)
+
+
+def test_a_stack_is_scanned_from_the_desk_and_a_jam_is_waited_for(scanner_desk):
+    browser, scanning = scanner_desk
+    act(browser, "/desk/demo/open")
+    act(browser, "/desk/demo/scan")
+    assert "2" in until(browser, "Reprendre")
+    job = scanning.jobs()[0]
+    act(browser, f"/desk/demo/scan/{job.id}/resume")
+    act(browser, f"/desk/demo/scan/{job.id}/finish")
+    until(browser, "Terminé")
+    assert scanning.jobs()[0].pages >= 2
+
+
+def test_a_scanner_that_does_not_answer_is_told_with_what_to_do(scanner_desk, monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path / "nowhere"))
+    act(scanner_desk[0], "/desk/demo/open")
+    said = act(scanner_desk[0], "/desk/demo/scan")
+    assert PROBLEMS["scan-no-program"].happened in html.unescape(said)
+
+
+def test_without_a_scanner_of_its_own_a_station_offers_no_button(desk, fed):
+    assert 'id="scan"' not in desk.get("/desk/demo").text
+    assert desk.post("/desk/demo/scan", data={}).status_code == 404

@@ -116,7 +116,7 @@ def received(workstation: Workstation, name: str, paper: Paper, hours: int, at: 
         image.resize((width, width * image.height // image.width)).save(path, quality=82)
     with workstation.database.writing() as session:
         original = documents.get_document(session, document_id).arrivals[0].sha256
-        documents.replace_pages(session, document_id, [documents.PageFact(1, original, CODING, "ab" * 32)])
+        documents.replace_pages(session, document_id, [documents.PageFact(1, original, CODING, original)])
     return document_id
 
 

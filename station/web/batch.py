@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from secrets import token_hex
 from typing import Annotated, Any
+from urllib.parse import urlencode
 
 import sqlalchemy as sa
 from fastapi import APIRouter, Form, HTTPException, Request
@@ -33,7 +34,7 @@ from station.batches import (
 from station.print import slips_pdf
 from station.records import batches, documents
 from station.records.tables import Batch, Document, State
-from station.web import desk, show, stack
+from station.web import desk, feeder, show, stack
 from station.web.ages import age_words, span_words
 from station.web.mailroom import lying_in
 from station.web.stack import Side, Stack
@@ -88,7 +89,14 @@ def all_desks(request: Request, session: desk.InReading) -> Response:
 
 @router.get("/desk/{name}")
 def desk_page(
-    request: Request, session: desk.InReading, name: str, htmx: desk.FromHtmx = None, page: str = "", after: int = 0, seen: str = ""
+    request: Request,
+    session: desk.InReading,
+    name: str,
+    htmx: desk.FromHtmx = None,
+    page: str = "",
+    after: int = 0,
+    trouble: str = "",
+    seen: str = "",
 ) -> Response:
     """The open batch, or the form that opens one; for HTMX its live part, or 204 where nothing is new since `seen`."""
     workstation, t = desk.workstation_of(request), desk.words_of(request)
@@ -102,7 +110,9 @@ def desk_page(
     chosen = stack.find_side(session, page, workstation, t) if page else newest
     doubts = stack.doubtful_sides(found, workstation, t)
     figures = stack.figures_of(found, len(doubts))
-    change = desk.fingerprint_of(figures, chosen, newest, doubts, found.redo and found.redo.id, len(arriving), t.language, after, page)
+    job = feeder.job_at(request, station, workstation)
+    waits = found.redo and (found.redo.id, found.redo.carrier_id)
+    change = desk.fingerprint_of(figures, chosen, newest, doubts, waits, found.newest and found.newest.id, len(arriving), job, t.language)
     if htmx and seen == change:
         return desk.nothing_new()
     moved_on = chosen is newest and found.newest is not None and found.newest.id <= after
@@ -121,7 +131,11 @@ def desk_page(
         newest=found.newest,
         moved_on=moved_on,
         change=change,
-        query=f"page={page}&after={after}",
+        query=urlencode({"page": page, "after": after, "trouble": trouble}),
+        job=job,
+        job_words=job and job.words(t.language),
+        may_scan=feeder.may_scan(request, station),
+        trouble=feeder.trouble_words(trouble, t),
         live=bool(htmx),
     )
 

@@ -12,9 +12,11 @@ from fastapi.sse import KEEPALIVE_COMMENT, EventSourceResponse, format_sse_event
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import State
 
 from station.records import documents
 from station.records.tables import Batch, Redo
+from station.scanning import Scanning
 from station.web import desk
 from station.workstation import Workstation
 
@@ -80,12 +82,14 @@ class Changes:
             return self._seen
 
 
-def changes_of(workstation: Workstation) -> Changes:
-    """What the pages of one workstation listen to."""
+def changes_of(workstation: Workstation, state: State) -> Changes:
+    """What the pages of one workstation listen to: its records, and the scanners that this process feeds."""
 
     def look() -> str:
+        scanning: Scanning | None = getattr(state, "scanning", None)
+        jobs = [(job.id, job.state, job.pages) for job in scanning.jobs()] if scanning else []
         with workstation.database.reading() as session:
-            return last_change(session)
+            return desk.fingerprint_of(last_change(session), jobs)
 
     return Changes(look)
 

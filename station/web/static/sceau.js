@@ -143,11 +143,12 @@ function switchSound() {
 }
 
 function sayVerdict() {
-  const verdict = document.getElementById("verdict");
-  if (!verdict) return;
-  const before = recall(sessionStorage, "sceau-verdict");
-  remember(sessionStorage, "sceau-verdict", verdict.dataset.key);
-  if (before !== null && before !== verdict.dataset.key) play(verdict.dataset.sound);
+  // The verdict of the newest sheet, and the scanner that waits for a person.
+  for (const said of document.querySelectorAll("[data-sound][data-key]")) {
+    const before = recall(sessionStorage, `sceau-${said.id}`);
+    remember(sessionStorage, `sceau-${said.id}`, said.dataset.key);
+    if (before !== null && before !== said.dataset.key) play(said.dataset.sound);
+  }
 }
 
 // --- big buttons and keys ---
