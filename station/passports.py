@@ -81,9 +81,15 @@ def limits_for(limits: Limits | None) -> PassportLimits:
 
 
 def passport_files(session: Session, document: Document, language: str) -> tuple[Attachment, ...]:
-    """The reports of the passports that a document gave: they are sealed with the scan of the target. None for any other document."""
+    """Reports and data of the passports that a document gave: they are sealed with the scan of the target. None for any other document."""
     rows = session.scalars(sa.select(PassportRow).where(PassportRow.document_id == document.id).order_by(PassportRow.id))
-    return tuple(_report_file(session, row, language) for row in rows)
+    return tuple(file for row in rows for file in (_report_file(session, row, language), _data_file(row)))
+
+
+def _data_file(row: PassportRow) -> Attachment:
+    """The passport itself, in the very bytes whose hash the ledger holds."""
+    data = rfc8785.dumps(dict(row.body))
+    return Attachment(f"passport-{row.target}.json", data, "application/json", Relation.SUPPLEMENT, "Passeport de scanner, données")
 
 
 def _report_file(session: Session, row: PassportRow, language: str) -> Attachment:

@@ -1,6 +1,7 @@
 """Stations: a scanned target becomes a passport in the records and the ledger, and its page says what to change on the device."""
 
 import copy
+import hashlib
 import io
 import json
 from collections.abc import Iterator
@@ -91,6 +92,14 @@ def test_an_altered_passport_no_longer_has_its_hash(home) -> None:
     altered = copy.deepcopy(row.body)
     altered["lines"][0]["measured"] += "!"
     assert passports.body_hash(altered) != passports.body_hash(row.body)
+
+
+def test_what_is_sealed_with_the_scan_is_what_the_ledger_holds(home) -> None:
+    row = take(home)
+    with home.database.reading() as session:
+        report, data = passports.passport_files(session, documents.get_document(session, row.document_id), "fr")
+    assert report.data.startswith(b"%PDF")
+    assert hashlib.sha256(data.data).hexdigest() == passports.body_hash(row.body)
 
 
 def test_the_audit_notices_an_altered_passport(home) -> None:
