@@ -15,6 +15,7 @@ import webhome
 from PIL import Image
 from playwright.sync_api import Browser, Page, Playwright, sync_playwright
 
+from station.records import batches
 from station.serve import Server
 from station.web.app import build_app
 from station.workstation import Workstation
@@ -66,7 +67,25 @@ def _launch(playwright: Playwright) -> Browser:
 def _walk(browser: Browser, home: Path, folder: Path, width: int, dark: bool) -> None:
     workstation = webhome.open_home(home)
     ids = webhome.fill(workstation)
-    addresses = {
+    with serving(workstation) as address:
+        page = browser.new_page(viewport={"width": width, "height": TALLEST}, color_scheme="dark" if dark else "light", locale="fr-FR")
+        sign_in(page, address)
+        for name, path in _pages(ids).items():
+            page.goto(address + path)
+            if name == "ledger":
+                page.click("#check-now")
+                page.wait_for_selector(".chain.good")
+            _take(page, folder / f"{name}.png")
+        # At the desk as on its screen; the batch comes last, so that the pages before show finished work.
+        page.set_viewport_size({"width": width, "height": 768})
+        for name, path in _desk_pages(workstation).items():
+            page.goto(address + path)
+            _take(page, folder / f"{name}.png")
+        page.close()
+
+
+def _pages(ids: dict[str, str]) -> dict[str, str]:
+    return {
         "mailroom": "/",
         "documents": "/documents",
         "document": f"/documents/{ids['conform']}",
@@ -75,21 +94,24 @@ def _walk(browser: Browser, home: Path, folder: Path, width: int, dark: bool) ->
         "ledger": "/ledger",
         "help": "/help",
     }
-    with serving(workstation) as address:
-        page = browser.new_page(viewport={"width": width, "height": TALLEST}, color_scheme="dark" if dark else "light", locale="fr-FR")
-        sign_in(page, address)
-        for name, path in addresses.items():
-            page.goto(address + path)
-            if name == "ledger":
-                page.click("#check-now")
-                page.wait_for_selector(".chain.good")
-            page.wait_for_load_state("networkidle")
-            height = min(
-                TALLEST, int(page.evaluate("document.body.lastElementChild.previousElementSibling.getBoundingClientRect().bottom"))
-            )
-            page.screenshot(path=folder / f"{name}.png", clip={"x": 0, "y": 0, "width": width, "height": height})
-            _slim(folder / f"{name}.png")
-        page.close()
+
+
+def _desk_pages(workstation: Workstation) -> dict[str, str]:
+    batch = webhome.feed(workstation)
+    with workstation.database.reading() as session:
+        bad = batches.stacks_in(session, batch)[-1].id
+    return {"desk": "/desk/demo", "redo": f"/desk/demo/redo?page={bad}:1", "separation": "/desk/demo/preview"}
+
+
+def _take(page: Page, picture: Path) -> None:
+    """From the top to the end of the page, or to the height that a README has room for."""
+    page.wait_for_load_state()
+    # The stream of events never ends, so the network is never idle.
+    page.wait_for_timeout(500)
+    bottom = int(page.evaluate("document.body.lastElementChild.previousElementSibling.getBoundingClientRect().bottom"))
+    width, height = page.evaluate("innerWidth"), min(TALLEST, bottom)
+    page.screenshot(path=picture, clip={"x": 0, "y": 0, "width": width, "height": height}, full_page=True)
+    _slim(picture)
 
 
 def _slim(picture: Path) -> None:

@@ -1,6 +1,6 @@
 """The desk: one page per station at which a person feeds a batch, sees at once whether a sheet is good, corrects and ends it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from secrets import token_hex
@@ -255,14 +255,15 @@ def preview(request: Request, session: desk.InReading, name: str) -> Response:
     station, batch = _station(workstation, name), _open_batch(session, name)
     found = stack.open_stack(session, batch, recipe_of(station))
     recipe = recipe_in_force(batch, recipe_of(station))
+    sides = _sides_by_key(found, workstation, t)
     return desk.show(
         request,
         "preview.html",
         station=station,
         batch=batch,
         recipe=t(f"recipe.{recipe.kind.value}"),
-        documents=[_proposed(number, part, found, workstation, t) for number, part in enumerate(found.plan.documents, 1)],
-        apart=[(_thumb(found, each.key, workstation, t), t(f"apart.{each.reason.value}")) for each in found.plan.apart],
+        documents=[_proposed(number, part, found.plan, sides, t) for number, part in enumerate(found.plan.documents, 1)],
+        apart=[(_thumb(found.plan, each.key, sides, t), t(f"apart.{each.reason.value}")) for each in found.plan.apart],
         judging=sum(document.state == State.RECEIVED for document in found.fed),
         edits=len(batch.edits or []),
     )
@@ -329,28 +330,24 @@ def _end(plan: Plan, index: int, key: str) -> int:
     return len([each for each in plan.documents[index].keys if each != key])
 
 
-def _proposed(number: int, part: Part, found: Stack, workstation: Workstation, t: Words) -> Proposed:
-    first, last = number == 1, number == len(found.plan.documents)
-    thumbs = tuple(
-        _thumb(
-            found,
-            key,
-            workstation,
-            t,
-            place,
-            cuttable=place > 1,
-            back=not (first and place == 1),
-            forth=not (last and place == len(part.keys)),
-        )
-        for place, key in enumerate(part.keys, 1)
-    )
-    return Proposed(number, t.known("type", part.document_type) if part.document_type else "", thumbs)
+def _sides_by_key(found: Stack, workstation: Workstation, t: Words) -> dict[str, Side]:
+    sides = {(side.document_id, side.number): side for fed in found.fed for side in stack.sides_of(fed, workstation, t)}
+    return {key: sides[row.document_id, row.number] for key, row in found.rows.items()}
+
+
+def _proposed(number: int, part: Part, plan: Plan, sides: Mapping[str, Side], t: Words) -> Proposed:
+    first, last = number == 1, number == len(plan.documents)
+    thumbs = []
+    for place, key in enumerate(part.keys, 1):
+        back, forth = not (first and place == 1), not (last and place == len(part.keys))
+        thumbs.append(_thumb(plan, key, sides, t, place, cuttable=place > 1, back=back, forth=forth))
+    return Proposed(number, t.known("type", part.document_type) if part.document_type else "", tuple(thumbs))
 
 
 def _thumb(
-    found: Stack,
+    plan: Plan,
     key: str,
-    workstation: Workstation,
+    sides: Mapping[str, Side],
     t: Words,
     number: int = 0,
     *,
@@ -358,13 +355,8 @@ def _thumb(
     back: bool = False,
     forth: bool = False,
 ) -> Thumb:
-    row = found.rows.get(key)
-    side = None
-    if row is not None:
-        owner = next(each for each in found.fed if each.id == row.document_id)
-        side = next(each for each in stack.sides_of(owner, workstation, t) if each.number == row.number)
-    notes = tuple(t(f"remark.{note.remark.value}", text=note.text) for note in found.plan.notes if note.key == key)
-    return Thumb(key, side, number, cuttable, back, forth, notes)
+    notes = tuple(t(f"remark.{note.remark.value}", text=note.text) for note in plan.notes if note.key == key)
+    return Thumb(key, sides.get(key), number, cuttable, back, forth, notes)
 
 
 # --- the end ---
