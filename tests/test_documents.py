@@ -185,8 +185,10 @@ def test_the_example_file_sets_what_would_hold_without_it() -> None:
     shipped = tomllib.loads(example_text())
     shipped["station"] = shipped["station"][0] | {"folder": None}
     shipped["policy"] = shipped["policy"][0]
-    flat = {f"{name}.{key}": value for name, part in shipped.items() if isinstance(part, dict) for key, value in part.items()}
-    assert {**settings(), **flat, **{name: value for name, value in shipped.items() if not isinstance(value, dict)}} == settings()
+    told: dict[str, object] = {}
+    for name, value in shipped.items():
+        told |= flat(name, value) if isinstance(value, dict) else {name: value}
+    assert settings() | told == settings()
 
 
 def test_every_variable_of_the_environment_is_told() -> None:
