@@ -83,7 +83,7 @@ def desk(tmp_path_factory) -> Iterator[tuple[str, list[str]]]:
 def addresses(ids: dict[str, str]) -> list[str]:
     one = [f"/documents/{ids[kind]}" for kind in ("conform", "held", "failed", "paper")]
     said = [f"/documents/{ids['conform']}/verdict", f"/documents/{ids['held']}/source", "/tolerances"]
-    return ["/", "/documents", "/ledger", "/help", *one, f"/documents/{ids['held']}/decision/treat", *said]
+    return ["/", "/documents", "/stations", "/stations/demo", "/ledger", "/help", *one, f"/documents/{ids['held']}/decision/treat", *said]
 
 
 def test_a_scan_that_arrives_appears_without_reloading_and_the_focus_stays(page, station):
