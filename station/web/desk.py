@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Iterator
-from contextlib import suppress
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -17,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from station import acts
 from station.records import documents, people
-from station.records.tables import Person
+from station.records.tables import Person, State
 from station.web.words import Words, words_in
 from station.workstation import Workstation
 
@@ -72,11 +71,16 @@ MASKS = "masks"
 
 
 def reserved(request: Request, session: InReading) -> None:
-    """Stands before every page about one document: of a « pli confidentiel » only those that keep silent are shown. Raises Reserved."""
+    """Stands before every page about one document: of a « pli confidentiel » only those that keep silent are shown, as of
+    one that was erased. Raises Reserved, Unknown."""
     document_id = request.path_params.get("document_id")
     if document_id and MASKS not in getattr(request.scope.get("route"), "tags", ()):
-        with suppress(documents.Unknown):
-            acts.shown_document(session, str(document_id))
+        try:
+            document = acts.shown_document(session, str(document_id))
+        except documents.Unknown:
+            return  # For the page itself to say.
+        if document.state == State.ERASED:
+            raise documents.Unknown(document.id)
 
 
 def is_practice(workstation: Workstation) -> bool:
