@@ -163,6 +163,14 @@ def test_a_page_that_lies_across_has_its_axes_in_the_order_of_the_pixels() -> No
     assert found.dpi == pytest.approx((306, 300), abs=0.2)
 
 
+@pytest.mark.parametrize("turns", [0, 1, 2])
+def test_a_mirrored_page_keeps_its_quarter_turns_and_its_skew(turns) -> None:
+    found = reading(np.rot90(devices.honest()[:, ::-1], -turns)).measures
+    assert found is not None
+    assert (found.mirrored, found.turned) == (True, 90 * turns)
+    assert abs(found.skew) == pytest.approx(0.4, abs=0.02)
+
+
 def test_a_target_whose_marks_are_cut_off_is_read_as_such() -> None:
     image = devices.honest()[:, : 2480 - 260]
     found = reading(image)
