@@ -75,6 +75,8 @@ def _listen(host: str, port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
+        # From now on a browser waits instead of being turned away, so that « prêt » is true when it is said.
+        listener.listen()
     except OSError:
         listener.close()
         raise

@@ -90,7 +90,7 @@ def test_a_scan_that_arrives_appears_without_reloading_and_the_focus_stays(page,
     page.evaluate("window.sameLoad = true")
     page.focus("#all-documents")
     webhome.received(station[1], "arrivé-pendant-ce-temps.tif", replace(webhome.PAPERS[5], number="TV-1"), 0, at=LATER)
-    expect(page.get_by_role("link", name="arrivé-pendant-ce-temps.tif")).to_be_visible(timeout=8000)
+    expect(page.locator("h3").get_by_role("link", name="arrivé-pendant-ce-temps.tif")).to_be_visible(timeout=8000)
     expect(page.locator("#announce")).to_contain_text("Reçus")
     assert page.evaluate("window.sameLoad && document.activeElement.id") == "all-documents"
 
@@ -207,6 +207,58 @@ def test_without_script_every_page_still_works(chromium, station):
     page.click("#check-now")
     expect(page.get_by_role("heading", name="La chaîne est intacte")).to_be_visible()
     context.close()
+
+
+def test_a_page_without_a_stream_asks_by_itself(chromium, station):
+    page = chromium.new_page()
+    page.route("**/events", lambda route: route.fulfill(status=503))
+    sign_in(page, station[0])
+    webhome.received(station[1], "sans-flux.tif", replace(webhome.PAPERS[5], number="TV-2"), 0, at=LATER)
+    expect(page.locator("h3").get_by_role("link", name="sans-flux.tif")).to_be_visible(timeout=8000)
+    page.close()
+
+
+def test_nothing_changes_under_a_finger(page, station):
+    page.mouse.move(5, 700)
+    page.mouse.down()
+    webhome.received(station[1], "sous-le-doigt.tif", replace(webhome.PAPERS[5], number="TV-3"), 0, at=LATER)
+    link = page.locator("h3").get_by_role("link", name="sous-le-doigt.tif")
+    page.wait_for_timeout(2000)
+    expect(link).to_have_count(0)
+    page.mouse.up()
+    expect(link).to_be_visible()
+
+
+def test_the_sound_is_announced_muted_and_the_mute_is_remembered(chromium, desk):
+    context = chromium.new_context(locale="fr-FR")
+    page = context.new_page()
+    sign_in(page, desk[0])
+    page.goto(f"{desk[0]}/desk/demo")
+    switch = page.locator("#sound")
+    expect(switch).to_have_attribute("aria-pressed", "true")
+    switch.click()
+    expect(switch).to_have_text("Son coupé")
+    page.reload()
+    expect(switch).to_have_text("Son coupé")
+    switch.click()
+    expect(switch).to_have_text("Son activé")
+    context.close()
+
+
+def test_a_page_is_asked_anew_and_given_up_with_the_keyboard_alone(chromium, desk):
+    page = chromium.new_page(locale="fr-FR")
+    sign_in(page, desk[0])
+    page.goto(desk[0] + next(path for path in desk[1] if "?page=" in path))
+    page.keyboard.press("F8")
+    page.wait_for_url("**/redo?*")
+    page.wait_for_load_state()
+    page.locator("#reason-cut").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#verdict")).to_contain_text("Refaites la page")
+    page.locator("#drop-redo").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#verdict")).not_to_contain_text("Refaites")
+    page.close()
 
 
 # --- the desk, with the real station behind it ---------------------------------------------------

@@ -533,6 +533,14 @@ def test_every_change_of_a_batch_is_heard(home, desk, fed):
 # --- words ---
 
 
+def test_the_desk_speaks_english_too(desk, fed):
+    desk.post("/language", data={"language": "en", "back": "/"})
+    page = bad_side(desk)
+    for path in ("", f"/redo?page={page}", "/preview", "/end", "/history"):
+        said = look(desk, f"/desk/demo{path}")
+        assert not re.search(r"\b(feuille|lot|doute|Refaire|Annuler|page suivante)s?\b", said.replace(fed, "")), path
+
+
 @pytest.mark.parametrize(
     ("seconds", "words"), [(-5, "0 s"), (59, "59 s"), (60, "1 min"), (7199, "1 h"), (86_400, "24 h"), (172_800, "2 jours")]
 )
