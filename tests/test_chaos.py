@@ -141,15 +141,15 @@ def prepare(home: Path, practice_keys: Path) -> Path:
     return folder
 
 
-def settled(workstation: Workstation, folder: Path) -> bool:
-    """Nothing lies in the folder and nothing is at work."""
-    if any(path.is_file() for path in folder.iterdir()):
-        return False
+def unsettled(workstation: Workstation, folder: Path) -> list[str]:
+    """Files that lie in the folder, and documents at work."""
     with workstation.database.reading() as session:
-        return not session.scalar(sa.select(sa.func.count()).where(Document.state.in_(OPEN_STATES)))
+        working = session.execute(sa.select(Document.title, Document.state).where(Document.state.in_(OPEN_STATES))).all()
+    return [path.name for path in folder.iterdir() if path.is_file()] + [f"{title}: {state}" for title, state in working]
 
 
 def chaos_run(home: Path, practice_keys: Path, files: int, kills: int, patience: float) -> None:
+    """`patience` in seconds, for a machine that has much else to do; a quiet one with two cores needs some 80 for 200 files."""
     print(f"SEED={SEED}")
     chance = random.Random(SEED)
     folder = prepare(home, practice_keys)
@@ -167,9 +167,9 @@ def chaos_run(home: Path, practice_keys: Path, files: int, kills: int, patience:
             served.kill()
         served.start()
         scanner.join()
-        while not settled(workstation, folder) and time.monotonic() < deadline:
+        while unsettled(workstation, folder) and time.monotonic() < deadline:
             time.sleep(0.2)
-        assert settled(workstation, folder)
+        assert unsettled(workstation, folder) == []
     finally:
         served.stop()
     assert len(deeds) >= files
@@ -194,11 +194,11 @@ def chaos_run(home: Path, practice_keys: Path, files: int, kills: int, patience:
 def test_of_200_files_of_a_chaos_scanner_none_is_lost_and_none_archived_twice_though_the_station_is_killed(
     tmp_path: Path, practice_keys: Path
 ) -> None:
-    chaos_run(tmp_path, practice_keys, files=200, kills=5, patience=170)
+    chaos_run(tmp_path, practice_keys, files=200, kills=5, patience=600)
 
 
 @pytest.mark.long
 def test_of_2000_files_of_a_chaos_scanner_none_is_lost_and_none_archived_twice_though_the_station_is_killed(
     tmp_path: Path, practice_keys: Path
 ) -> None:
-    chaos_run(tmp_path, practice_keys, files=2000, kills=40, patience=2400)
+    chaos_run(tmp_path, practice_keys, files=2000, kills=40, patience=7200)
