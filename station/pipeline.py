@@ -26,6 +26,7 @@ from capture.originals import Condition
 from capture.scan import Format, Page, Scan
 from capture.separate import Recipe
 from config.options import caps_of, policy_of, reader_of, recipe_of
+from config.settings import Station
 from conformity.baseline import Baseline
 from conformity.checks import fitting_sheet, judge_page, verdict
 from conformity.circumstances import Source
@@ -285,7 +286,8 @@ class Pipeline:
         if alone and document.document_type == batches.PASSPORT:
             # What a device does wrong is what its passport is there to say: it is sealed as it is.
             document.paper_stays = True
-            take_target(session, document, [p["seen"].get("target") for p in judged["pages"]], found, now, limits=policy.limits)
+            station, readings = self._station(document), [p["seen"].get("target") for p in judged["pages"]]
+            take_target(session, document, readings, found, now, device=(station and station.scanner) or "", limits=policy.limits)
         sealable = bool(facts) and all(page["shown"] for page in judged["pages"])
         held = not sealable or (document.verdict == "blocked" and not document.paper_stays)
         if alone:
@@ -309,8 +311,11 @@ class Pipeline:
 
     def _recipe(self, document: Document) -> Recipe:
         """How the stacks of the document's station are cut; a station that is no longer set up cuts nothing."""
-        stations = {station.name: station for station in self._workstation.settings.stations}
-        return recipe_of(stations[document.station]) if document.station in stations else Recipe()
+        station = self._station(document)
+        return recipe_of(station) if station else Recipe()
+
+    def _station(self, document: Document) -> Station | None:
+        return next((station for station in self._workstation.settings.stations if station.name == document.station), None)
 
     # --- read -------------------------------------------------------------------------------------
 
