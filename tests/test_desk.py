@@ -158,6 +158,7 @@ def test_a_sheet_is_being_checked_until_it_is_judged(home, desk, fed):
     assert re.search(r'id="verdict" data-sound=""', page)
     assert "Contrôle en cours" in text_of(page)
     assert "+ 1 en cours" in text_of(page)
+    assert 'id="redo" aria-disabled="true"' in page
 
 
 def test_the_same_bytes_again_are_told_and_do_not_count(home, desk, fed):
