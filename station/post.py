@@ -433,6 +433,16 @@ class MailboxHealth:
             told.append("The mailbox has not been looked into yet." if english else "La messagerie n'a pas encore été relevée.")
         return tuple(told)
 
+    def as_json(self) -> dict[str, object]:
+        """Plain values, as `status --json` prints them."""
+        return {
+            "ok": self.ok,
+            "looked_at": self.looked_at.isoformat() if self.looked_at else None,
+            "trouble": self.trouble or None,
+            "since": self.since.isoformat() if self.since else None,
+            "messages": self.counts,
+        }
+
 
 def mailbox_health(session: Session, settings: Settings) -> tuple[MailboxHealth, ...]:
     """One per mailbox station, in the order of the settings."""

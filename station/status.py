@@ -3,6 +3,8 @@
 from dataclasses import asdict
 from typing import Any
 
+from sqlalchemy.orm import Session
+
 from station.disk import look_at_disk
 from station.probe import folder_health
 from station.records import documents
@@ -24,10 +26,20 @@ def status_of(workstation: Workstation) -> dict[str, Any]:
             "workers": [f"{w.executor} (pid {w.pid})" for w in living],
             "not_taken": [f"{s.station}: {s.name or '(folder)'}: {s.reason}" for s in documents.list_sightings(session)],
             "folders": {health.station: health.as_json() for health in folder_health(session, workstation.settings, workstation.clock())},
+            "mailboxes": _mailboxes(session, workstation),
             "disk": {"room": str(disk.room), "free": disk.free, "total": disk.total},
             "bytes": {**asdict(cost), **_per_page(cost)},
             "ledger": {e: {"size": tree_of(session, e).size, "head": tree_of(session, e).root.hex()} for e in entities(session)},
         }
+
+
+def _mailboxes(session: Session, workstation: Workstation) -> dict[str, Any]:
+    if not any(station.kind == "mailbox" for station in workstation.settings.stations):
+        return {}
+    # A tenth of a second of imports that others need not wait for.
+    from station.post import mailbox_health
+
+    return {health.station: health.as_json() for health in mailbox_health(session, workstation.settings)}
 
 
 def _per_page(cost: documents.Cost) -> dict[str, int]:

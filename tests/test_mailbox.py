@@ -32,6 +32,7 @@ from station.problems import PROBLEMS
 from station.records.tables import Arrival, Document, LedgerPayload, Mail, State
 from station.running import Running
 from station.slots import hold_slot
+from station.status import status_of
 
 ENVIRONMENT = {"SCEAU_MAILBOX_COURRIER_PASSWORD": PASSWORD}
 PDF = b"%PDF-1.4\n1 0 obj <<>> endobj\ntrailer <<>>\n%%EOF\n"
@@ -442,6 +443,14 @@ def test_a_scan_that_comes_by_mail_is_sealed_and_its_message_flagged_by_the_stat
     assert document.state == State.SEALED
     assert office.flags(box) == {1: {"$Sceau"}}
     assert all(answer.ok for answer in audit_ledger(workstation))
+
+
+def test_status_tells_how_a_mailbox_fares(office, box, tmp_path):
+    look = Look(office, box, tmp_path)
+    look.put(letter("rien", 1))
+    look()
+    told = status_of(look.workstation)["mailboxes"]["courrier"]
+    assert (told["ok"], told["trouble"], told["messages"]) == (True, None, {"nothing-in-it": 1})
 
 
 def test_no_bytes_are_settled_before_they_arrived(tmp_path):
