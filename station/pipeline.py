@@ -414,6 +414,8 @@ class Pipeline:
 
     def _note_late(self, session: Session, job: Job, trouble: dict[str, str] | None) -> State:
         document = documents.get_document(session, job.document_id)
+        if document.state != State.SEALED:
+            return document.state  # A person took it away, or had it corrected, meanwhile.
         done = trouble is None and not _load(job.texts)["troubles"]
         if done:
             texts = pixels.load_texts(job.texts)

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy.orm import Session
+from test_pipeline import write_drawn
 
 from capture.catalogue import finding
 from sealing.keys import UnusableKey
@@ -264,6 +265,16 @@ def test_an_electronic_file_is_renamed_but_never_cut(station, sealed):
         session.refresh(row, ["findings"])
         assert offered_corrections(row) == ("type", "company")
         session.rollback()
+
+
+def test_an_electronic_file_of_another_kind_is_sealed_again_with_the_file_inside(station, clerk):
+    held = clerk.work(atwork.take_in(station, write_drawn(station.home / "drawn.pdf")))
+    with station.database.writing() as session:
+        acts.decide(session, held.id, "treat", "reçue par courriel", atwork.somebody(session), station.clock())
+    assert clerk.work(held.id).state == State.SEALED
+    (letter,) = clerk.correct(corrections.retype, held, "letter")
+    assert (letter.state, letter.document_type, len(letter.archives)) == (State.SEALED, "letter", 2)
+    assert not_well(station) == []
 
 
 @given(st.permutations([1, 2, 3, 4, 5]), st.sets(st.integers(1, 5)))
