@@ -261,3 +261,10 @@ def test_the_pages_are_there_in_english_too(home, browser) -> None:
     browser.post("/language", data={"language": "en", "back": "/"}, headers={"origin": "http://127.0.0.1:8080"})
     assert "To change on the device" in browser.get("/stations/demo").text
     assert "edge erasing" in browser.get(f"/stations/demo/passports/{row.id}").text
+
+
+def test_a_station_says_when_it_took_something_last_and_what_is_wrong_with_its_folder(browser, home) -> None:
+    page = browser.get("/stations/demo").text
+    assert "Rien n’est encore venu de cette station." in page
+    take(home)
+    assert "Dernière prise" in browser.get("/stations/demo").text

@@ -153,11 +153,11 @@ def find_side(session: Session, name: str, workstation: Workstation, t: Words) -
 def _side(document: Document, page: PageRow | None, workstation: Workstation, t: Words) -> Side:
     number = page.number if page else 0
     told = [row for row in document.findings if page is None or row.page in (None, number)]
-    told = [row for row in told if for_operator(row)]
+    told = [row for row in told if for_operator(row) and not document.confidential]
     return Side(
         document_id=document.id,
         number=number,
-        title=document.title,
+        title=show.title_of(document, t),
         image=image_of(document, number, "page", workstation),
         thumb=image_of(document, number, "thumb", workstation),
         badge=_verdict(document, [row.level for row in told], t),

@@ -8,14 +8,20 @@ from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import JSONResponse, Response
 from sqlalchemy.orm import Session
 
+from capture.catalogue import message
 from config.settings import Station
+from conformity.baseline import LEAST_PAGES, Baseline, doubts
 from conformity.passport import LINES, OUTCOME_WORDS, VERDICT_WORDS, Drift, Line, Outcome, Passport, figure_in
 from station import passports
+from station.baselines import learn_baseline
+from station.post import mailbox_health
 from station.print import passport_report_pdf, target_pdf
+from station.probe import folder_health
 from station.records.tables import PassportRow
 from station.web import desk
 from station.web.show import Badge, Tone
 from station.web.words import Words, typeset
+from station.workstation import Workstation
 
 router = APIRouter()
 HISTORY = 24
@@ -86,20 +92,52 @@ def station_page(request: Request, session: desk.InReading, name: str, htmx: des
     """The whole page; for HTMX its live part, or 204 where nothing is new since `seen`."""
     station, t = station_named(request, name), desk.words_of(request)
     rows = passports.list_passports(session, name, HISTORY)
-    shown = show_station(request, session, station)
-    change = desk.fingerprint_of(shown, *((row.id, row.made_at) for row in rows), t.language)
+    shown, health = show_station(request, session, station), show_health(session, desk.workstation_of(request), name, t)
+    change = desk.fingerprint_of(shown, health, *((row.id, row.made_at) for row in rows), t.language)
     if htmx and seen == change:
         return desk.nothing_new()
     return desk.show(
         request,
         "_station.html" if htmx else "station.html",
         station=shown,
+        health=health,
+        mailbox=station.mailbox if station.kind == "mailbox" else None,
         change=change,
         passport=show_passport(session, rows[0], t) if rows else None,
         history=[(row.id, t.moment(row.made_at), row.target.upper(), outcome_badge(Outcome(row.outcome), t)) for row in rows],
         ways=WAYS,
         host=socket.gethostname(),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class ShownHealth:
+    """How files come in at a station, now."""
+
+    badge: Badge
+    sentences: tuple[str, ...]
+    usual: tuple[str, ...]
+    """What its own accepted pages say of the device: told here, to compliance, and never to the operator who feeds it."""
+    last_taken: str | None
+
+
+def show_health(session: Session, workstation: Workstation, name: str, t: Words) -> ShownHealth:
+    """Its folder as probed and watched; of a mailbox, its server, too."""
+    settings = workstation.settings
+    folder = next(each for each in folder_health(session, settings, workstation.clock()) if each.station == name)
+    mail = [each for each in mailbox_health(session, settings) if each.station == name]
+    ok = folder.ok and all(each.ok for each in mail)
+    badge = Badge(t("stations.health-good"), "good", "circle-check") if ok else Badge(t("stations.health-bad"), "bad", "circle-x")
+    sentences = (*(words for each in mail for words in each.words(t.language)), *folder.words(t.language))
+    baseline = learn_baseline(session, name)
+    last_taken = t.moment(folder.last_taken) if folder.last_taken else None
+    return ShownHealth(badge, sentences, usual_words(learn_baseline(session, name), t), last_taken)
+
+
+def usual_words(baseline: Baseline, t: Words) -> tuple[str, ...]:
+    """How much was learned of a scanner, and what no scanner is expected to do on all its pages."""
+    key = "stations.baseline" if baseline.learned else "stations.baseline-learning"
+    return (t(key, n=baseline.pages, least=LEAST_PAGES), *(message(found, t.language) for found in doubts(baseline)))
 
 
 @router.get("/stations/{name}/target.pdf")
