@@ -118,8 +118,8 @@ CATALOGUE: dict[str, Entry] = {
     # --- signatures that came with the file ---
     "signed-document": Entry(
         INFO, None, HOUSE,
-        "Le PDF est signé électroniquement (signatures : {measured}). Le fichier est conservé à l’octet près ; l’archive en montre une vue, "
-        "qui n’est pas elle-même signée. Rien à faire.",
+        "Le PDF est signé électroniquement (signatures : {measured}). Le fichier est conservé à l’octet près ; l’archive en montre une "
+        "vue, qui n’est pas elle-même signée. Rien à faire.",
         "The PDF is electronically signed (signatures: {measured}). The file is kept byte for byte; the archive shows a view of it, "
         "which is not itself signed. Nothing to do.",
     ),

@@ -14,6 +14,8 @@ from capture.originals import kind_of, sync_folder
 
 PROCESSED = "processed"
 """Where files go once they are taken in."""
+FED_BY_US = "sceau-scan-"
+"""Beginning of the names of pages that Sceau itself fed: they are renamed into the folder when they are whole, and never grow."""
 UNFINISHED = (".part", ".partial", ".filepart", ".crdownload", ".tmp")
 """Endings that say of themselves that a file is not there yet; compared in lower case."""
 CLUTTER = frozenset({"thumbs.db", "ehthumbs.db", "desktop.ini", ".ds_store", "$recycle.bin", "system volume information"})

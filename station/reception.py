@@ -7,7 +7,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from capture.coding import complete, tell_format
-from capture.hotfolder import CannotLook, CannotMove, Memory, Ready, Sighting, glance, move_processed, plain_name, settle
+from capture.hotfolder import FED_BY_US, CannotLook, CannotMove, Memory, Ready, Sighting, glance, move_processed, plain_name, settle
 from capture.originals import NotAFile, StillWriting, TooLarge
 from capture.scan import Format
 from capture.watch import still_open
@@ -87,7 +87,8 @@ class Reception:
         path = self.folder / sighting.name
         known = self._memory.get(sighting.name)
         quiet = seconds - known.since if known is not None and known.sighting == sighting else 0.0
-        if quiet < self._workstation.settings.intake.growing_seconds and may_grow(path):
+        grows = not sighting.name.startswith(FED_BY_US) and may_grow(path)
+        if quiet < self._workstation.settings.intake.growing_seconds and grows:
             return False
         return not still_open(path) and complete(path)
 

@@ -26,6 +26,7 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 from capture import scanners
+from capture.hotfolder import FED_BY_US
 from capture.originals import sync_folder
 from capture.scanners import Abilities, Option, Plan, Refusal, Scanner, Source, Stop, Wish
 from config.options import limits_of
@@ -40,7 +41,7 @@ ASK_SECONDS = 60.0
 STOP_SECONDS = 10.0
 """How long a device may take to stop by itself before its program is ended."""
 KEPT_JOBS = 50
-HIDDEN = ".sceau-scan-"
+HIDDEN = "." + FED_BY_US
 """Beginning of a page's name until it is whole and safe; the intake passes it over."""
 ABANDONED = 3600.0
 """Seconds after which a page that was never finished is taken for a crash's leavings."""
@@ -484,7 +485,7 @@ def keep_page(folder: Path, hidden: str) -> str:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-    name = "scan-" + hidden.removeprefix(HIDDEN)
+    name = hidden.removeprefix(".")
     path.rename(folder / name)
     sync_folder(folder)
     return name

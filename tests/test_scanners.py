@@ -425,8 +425,8 @@ def test_a_whole_page_that_a_dead_process_left_is_named_at_once_and_a_cut_one_af
     papers.write_tiff(tmp_path / f"{HIDDEN}job-0001.tif", papers.draw_page(size=(50, 40)))
     (tmp_path / f"{HIDDEN}job-0002.tif.part").write_bytes(b"II*\0")
     now = time.time()
-    assert rescue_pages(tmp_path, now) == ["scan-job-0001.tif"]
-    assert rescue_pages(tmp_path, now + 3601) == ["scan-job-0002.tif"]
+    assert rescue_pages(tmp_path, now) == ["sceau-scan-job-0001.tif"]
+    assert rescue_pages(tmp_path, now + 3601) == ["sceau-scan-job-0002.tif"]
     assert rescue_pages(tmp_path, now + 3601) == []
 
 
@@ -443,13 +443,13 @@ def test_a_process_killed_while_it_scans_leaves_every_finished_page(device, tmp_
     doomed = subprocess.Popen([sys.executable, "-c", code, tests, str(home), device(first=slow)])
     folder = home / "stations" / "demo"
     deadline = time.monotonic() + 30
-    while len(list(folder.glob("scan-*"))) < 2 and time.monotonic() < deadline:
+    while len(list(folder.glob("sceau-scan-*"))) < 2 and time.monotonic() < deadline:
         time.sleep(0.01)
     doomed.send_signal(signal.SIGKILL)
     doomed.wait()
     time.sleep(0.4)  # the device's program finishes its page, finds nobody and ends
     Scanning(open_home(home))
-    pages = sorted(folder.glob("scan-*"))
+    pages = sorted(folder.glob("sceau-scan-*"))
     assert len(pages) >= 2
     for page in pages:
         with Image.open(page) as image:

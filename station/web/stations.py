@@ -129,7 +129,6 @@ def show_health(session: Session, workstation: Workstation, name: str, t: Words)
     ok = folder.ok and all(each.ok for each in mail)
     badge = Badge(t("stations.health-good"), "good", "circle-check") if ok else Badge(t("stations.health-bad"), "bad", "circle-x")
     sentences = (*(words for each in mail for words in each.words(t.language)), *folder.words(t.language))
-    baseline = learn_baseline(session, name)
     last_taken = t.moment(folder.last_taken) if folder.last_taken else None
     return ShownHealth(badge, sentences, usual_words(learn_baseline(session, name), t), last_taken)
 
