@@ -27,7 +27,7 @@ from station.problems import PROBLEMS
 from station.records import batches as rows
 from station.records import documents
 from station.records.ledger import story_of
-from station.records.tables import Batch, Decision, State
+from station.records.tables import Batch, Decision, FieldRow, State
 from station.scanning import Scanning
 from station.web import figures
 from station.web.ages import span_words
@@ -383,6 +383,14 @@ def test_the_first_page_tells_the_open_batch_and_the_queue_with_its_age(home, de
     assert re.search(r"retenu.jpg depuis 3 h", said)
 
 
+def test_a_confidential_document_is_in_no_queue(home, desk):
+    document_id = webhome.held(home, "pli.tif", PAPERS[5])
+    with home.database.writing() as session:
+        documents.get_document(session, document_id).confidential = True
+    with home.database.reading() as session:
+        assert figures.queue_of(session) == []
+
+
 def test_what_waits_too_long_is_told_with_what_to_do(home, desk):
     webhome.held(home, "oublié.jpg", PAPERS[5], hours=30)
     assert "Une décision est attendue depuis 30 h" in look(desk, "/")
@@ -441,6 +449,24 @@ def test_pages_that_look_alike_are_shown_and_others_are_not(home, pair):
     assert pairs(home) == [(*pair, twins.Kind.ALIKE)]
     with home.database.writing() as session:
         documents.get_document(session, pair[1]).current_pages[0].seen = {"likeness": "ffffffffffffff00"}
+    assert pairs(home) == []
+
+
+def test_two_invoice_numbers_are_two_papers_however_alike(home, pair):
+    with home.database.writing() as session:
+        for document_id, raster, number in zip(pair, "ab", ("F-1", "F-2"), strict=True):
+            document = documents.get_document(session, document_id)
+            document.current_pages[0].seen, document.current_pages[0].raster = {"likeness": "00000000000000ff"}, raster * 64
+            document.fields.append(FieldRow(name="invoice_number", source="read", value=number))
+    assert pairs(home) == []
+
+
+def test_the_same_first_page_with_another_second_is_no_twin(home, pair):
+    with home.database.writing() as session:
+        for document_id, raster in zip(pair, "ab", strict=True):
+            first = documents.get_document(session, document_id).current_pages[0]
+            facts = [documents.PageFact(n, first.sha256, webhome.CODING, (first.raster, raster * 64)[n - 1]) for n in (1, 2)]
+            documents.replace_pages(session, document_id, facts)
     assert pairs(home) == []
 
 
