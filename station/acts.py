@@ -10,6 +10,7 @@ from capture.catalogue import CATALOGUE
 from capture.findings import Level
 from sealing.ledger import Actor, ActorKind, Event
 from station.records import batches, documents
+from station.records.documents import ERASING
 from station.records.intake import SYSTEM
 from station.records.ledger import append_event
 from station.records.tables import Document, Person, State
@@ -22,8 +23,6 @@ ACTS = ("confidential", "not-invoice")
 """confidential: « pli confidentiel », out of all queues and shown to nobody here; not-invoice: it is something else, or nothing."""
 ASIDE = "aside"
 """In place of a kind: the document is none that is kept here, and is set aside."""
-ERASING = "erasing"
-"""Problem of a document that two people had erased and of which not everything is gone yet."""
 
 
 class NotOffered(Exception):
@@ -67,8 +66,9 @@ _RENAMED = frozenset({State.WAITING, State.HELD, State.FAILED, State.SEALED, Sta
 
 def _may_conceal(document: Document) -> bool:
     """Wherever no worker holds it; one that waits for its next try counts as such, unless its batch waits for it."""
-    stuck = document.state == State.RECEIVED and document.try_at is not None and document.batch.closed_at is not None
-    return stuck or document.state in _RENAMED
+    # `try_at` alone stays while the try itself runs; `queued` tells whether it was given to a worker.
+    waits = document.state == State.RECEIVED and document.try_at is not None and document.queued < document.attempt
+    return (waits and document.batch.closed_at is not None) or document.state in _RENAMED
 
 
 def is_electronic(document: Document) -> bool:

@@ -13,9 +13,10 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from sealing.ledger import Event
-from station.acts import ERASING, NotOffered, actor_of
+from station.acts import NotOffered, actor_of
 from station.batches import Forming, NewId, form_document, is_separable, page_copy, page_key
 from station.records import documents
+from station.records.documents import ERASING
 from station.records.ledger import append_event
 from station.records.tables import Document, PageRow, Person, State
 from station.stored import rasters_hash

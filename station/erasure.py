@@ -20,8 +20,9 @@ from sqlalchemy.orm import Session
 
 from config.settings import make_folder
 from sealing.ledger import Actor, ActorKind, Event
-from station.acts import ERASING, NotOffered, actor_of, replaced_by
+from station.acts import NotOffered, actor_of, replaced_by
 from station.records import batches, documents
+from station.records.documents import ERASING
 from station.records.ledger import append_event, tree_of
 from station.records.tables import (
     Archive,

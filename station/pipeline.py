@@ -522,6 +522,8 @@ class Pipeline:
         if document.state == State.SEALED:
             documents.note_late_try(document, False, now)
             return document.state
+        if document.state not in OPEN_STATES:
+            return document.state  # A person took it out of the work meanwhile: it stays where they put it.
         retry = PROBLEMS[trouble["problem"]].retry
         if retry is not None:
             documents.retry_later(document, trouble["problem"], trouble["detail"], now, retry * min(2**document.tries, 64))

@@ -9,6 +9,7 @@ from conformity.circumstances import Source
 from sealing.ledger import Actor, ActorKind, Event
 from station.acts import NotOffered
 from station.records import documents
+from station.records.documents import ERASING
 from station.records.ledger import append_event
 from station.records.tables import MOVES, OPEN_STATES, Document, Person, State
 
@@ -28,8 +29,8 @@ def source_at(station: Station) -> Source:
 
 
 def can_say(document: Document) -> bool:
-    """Not while it is being worked: the work under way would end in what is no longer so."""
-    return document.state not in OPEN_STATES and State.RECEIVED in MOVES[document.state]
+    """Not while it is being worked, for the work under way would end in what is no longer so, nor while it is being erased."""
+    return document.problem != ERASING and document.state not in OPEN_STATES and State.RECEIVED in MOVES[document.state]
 
 
 def say_source(session: Session, document_id: str, source: Source, supplier: str, reason: str, person: Person, at: datetime) -> Document:

@@ -5,7 +5,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import atwork
@@ -14,13 +14,15 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from capture.originals import Vault
+from capture.originals import DiskFull, Vault
+from conformity.circumstances import Source
 from station import acts, corrections, erasure
 from station.audit import audit_ledger
 from station.corrections import Order
 from station.erasure import SamePerson, certificate_path, fingerprint, why_not
 from station.records import documents, people
 from station.records.tables import Archive, Arrival, Base, Document, Original, Person, State
+from station.sources import can_say, say_source
 from station.workstation import Workstation
 
 SIZE = (500, 300)
@@ -183,6 +185,41 @@ def test_a_worker_that_finds_its_document_taken_away_leaves_no_sealed_file_behin
     assert {path.name for path in (station.home / "archive").rglob("*.pdf")} == before
 
 
+def waiting_for_its_try(station: Workstation, desk: Desk) -> str:
+    """Taken in, given to a worker, and put back by a passing trouble."""
+    desk.files += 1
+    document_id = atwork.take_in(station, papers.write_png(desk.path(), papers.draw_page([f"{desk.files}"], size=SIZE, seed=desk.files)))
+    with station.database.writing() as session:
+        document = documents.get_document(session, document_id)
+        documents.mark_queued(session, "document", document_id, 1)
+        documents.retry_later(document, "disk-full", "", station.clock(), timedelta(minutes=1))
+        document.batch.closed_at = station.clock()
+    return document_id
+
+
+def test_only_a_document_that_no_worker_was_given_is_taken_out_of_sight_while_it_waits(station, desk):
+    document_id = waiting_for_its_try(station, desk)
+    with station.database.writing() as session:
+        assert "confidential" in acts.offered_acts(documents.get_document(session, document_id))
+        documents.mark_queued(session, "document", document_id, 2)
+    with station.database.reading() as session:
+        assert acts.offered_acts(documents.get_document(session, document_id)) == ()
+
+
+@pytest.mark.parametrize("trouble", [DiskFull("x"), KeyError("x")], ids=["passing", "lasting"])
+def test_a_trouble_brings_no_document_back_that_was_taken_out_of_sight_meanwhile(station, desk, work, monkeypatch, trouble):
+    document_id = waiting_for_its_try(station, desk)
+
+    def judge(_job: object) -> None:
+        with station.database.writing() as session:
+            acts.decide(session, document_id, "confidential", WHY, desk.clerk, station.clock())
+        raise trouble
+
+    monkeypatch.setattr(work.pipeline, "_judge", judge)
+    document = work(document_id)
+    assert (document.state, document.confidential, document.problem, document.try_at) == (State.SET_ASIDE, True, None, None)
+
+
 # --- who may erase what ---
 
 
@@ -231,6 +268,13 @@ def test_once_confirmed_it_is_neither_taken_back_nor_worked_again(station, desk)
     with station.database.writing() as session, pytest.raises(acts.NotOffered):
         erasure.withdraw_erasure(session, documents.get_document(session, document.id), desk.officer, station.clock())
     assert (acts.offered_choices(desk.look(document)), acts.offered_acts(desk.look(document))) == ((), ())
+    assert not can_say(desk.look(document))
+    with station.database.writing() as session:
+        row = documents.get_document(session, document.id)
+        with pytest.raises(acts.NotOffered):
+            say_source(session, document.id, Source.ELECTRONIC, "", WHY, desk.clerk, station.clock())
+        with pytest.raises(documents.WrongMove):
+            documents.send_back(row, station.clock())
     erasure.finish_erasure(station, left)
 
 

@@ -66,8 +66,14 @@ def touch(document: Document, at: datetime) -> None:
     document.revision += 1
 
 
+ERASING = "erasing"
+"""Problem of a document that two people had erased and of which not everything is gone yet."""
+
+
 def send_back(document: Document, at: datetime) -> None:
-    """To be worked again from the start, as a new attempt."""
+    """To be worked again from the start, as a new attempt. Raises WrongMove, too, of what is being erased: its files may be gone."""
+    if document.problem == ERASING:
+        raise WrongMove(f"{document.state}, being erased → {State.RECEIVED}")
     move_document(document, State.RECEIVED, at)
     document.attempt += 1
     document.tries = 0
