@@ -49,6 +49,8 @@ class Opening:
     box: str | None = None
     recipe: Recipe | None = None
     """None: as the station is set."""
+    source: Source | None = None
+    """None: as the station is set."""
 
 
 # --- at the desk ---
@@ -69,11 +71,18 @@ def begin_batch(session: Session, station: str, entity: str, batch_id: str, pers
         expected_sheets=opening.expected_sheets,
         arrival_date=arrived,
         box=opening.box,
+        source=opening.source.value if opening.source else None,
         recipe=asdict(opening.recipe) if opening.recipe else None,
     )
     session.add(batch)
     session.flush()
-    payload = {"station": station, "expected_sheets": opening.expected_sheets, "arrival_date": arrived, "box": opening.box}
+    payload = {
+        "station": station,
+        "expected_sheets": opening.expected_sheets,
+        "arrival_date": arrived,
+        "box": opening.box,
+        "source": batch.source,
+    }
     append_event(session, Event(entity, "batch opened", {"batch": batch_id}, _actor(person), at, "system", payload))
     return batch
 
@@ -116,6 +125,12 @@ def end_quiet_batch(session: Session, batch_id: str, recipe: Recipe, at: datetim
     batch = session.get(Batch, batch_id)
     if batch is not None and batch.ended_at is None:
         end_batch(session, batch, recipe, None, at, new_id)
+
+
+def form_ended_batches(session: Session, recipes: Mapping[str, Recipe], at: datetime, new_id: NewId) -> None:
+    """Batches that ended and still wait though nothing of them is being judged: whatever kept them then, they are formed now."""
+    for batch in batches.waiting_batches(session):
+        form_when_ready(session, batch, recipes.get(batch.station, Recipe()), at, new_id)
 
 
 def ask_redo(session: Session, document: Document, page: int, reason: str, person: Person, at: datetime) -> Redo:
@@ -180,6 +195,9 @@ def form_when_ready(
 
     None where the batch must wait. `current` is being noted just now and goes on by itself if it stays whole.
     """
+    # Two workers may note the last two files of a batch at once: the second must see what the first wrote.
+    session.flush()
+    session.refresh(batch, with_for_update=True)
     if batch.ended_at is None or batch.closed_at is not None:
         return None
     fed = batches.stacks_in(session, batch.id)
@@ -195,14 +213,15 @@ def form_when_ready(
     _note_closed(session, batch, stacks, check_plan(batch, plan, rows), at)
     whole = [d for d in stacks if not is_separable(d)]
     kept = {d.id for d in whole}
-    for index, part in enumerate((*plan.documents, *_target_parts(plan)), 1):
+    said_kinds = [(part, said_kind(part)) for part in plan.documents] + [(part, PASSPORT) for part in _target_parts(plan)]
+    for index, (part, kind) in enumerate(said_kinds, 1):
         pages = [rows[key] for key in part.keys]
         owner = _whole_stack(pages, stacks)
         if owner is not None:
             kept.add(owner.id)
-            _name_part(owner, part)
+            _name_part(owner, kind)
         else:
-            form_document(session, pages, _forming(pages[0].document, part, new_id(), index), at)
+            form_document(session, pages, _forming(pages[0].document, kind, new_id(), index), at)
     for stack in stacks:
         if stack.id not in kept:
             _replace_stack(session, stack, plan, at)
@@ -302,7 +321,7 @@ def _target_parts(plan: Plan) -> tuple[Part, ...]:
     for apart in plan.apart:
         if isinstance(apart.slip, TargetMark):
             sides.setdefault(apart.slip.target, []).append(apart.sheet)
-    return tuple(Part(tuple(sheets), PASSPORT) for sheets in sides.values())
+    return tuple(Part(tuple(sheets)) for sheets in sides.values())
 
 
 def _heed_slips(batch: Batch, plan: Plan) -> BatchSlip | None:
@@ -333,8 +352,14 @@ def _whole_stack(pages: Sequence[PageRow], stacks: Sequence[Document]) -> Docume
     return owner if [page.id for page in owner.current_pages] == [page.id for page in pages] else None
 
 
-def _name_part(document: Document, part: Part) -> None:
-    document.document_type = kind_named(part.document_type or "") or document.document_type
+def said_kind(part: Part) -> str | None:
+    """The kind that a separator named, where it is known; a passport is made by scanning a target, never by a word on paper."""
+    kind = kind_named(part.document_type or "")
+    return kind if kind != PASSPORT else None
+
+
+def _name_part(document: Document, kind: str | None) -> None:
+    document.document_type = kind or document.document_type
     document.formed = True
 
 
@@ -392,9 +417,8 @@ def form_document(session: Session, pages: Sequence[PageRow], forming: Forming, 
     return document
 
 
-def _forming(first: Document, part: Part, document_id: str, index: int) -> Forming:
-    """A separator's word for the kind counts where it is known; any other is a word and no more."""
-    return Forming(document_id, first.entity, f"{first.title} ({index})", kind_named(part.document_type or "") or first.document_type)
+def _forming(first: Document, kind: str | None, document_id: str, index: int) -> Forming:
+    return Forming(document_id, first.entity, f"{first.title} ({index})", kind or first.document_type)
 
 
 def _replace_stack(session: Session, stack: Document, plan: Plan, at: datetime) -> None:

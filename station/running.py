@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from capture.watch import Hint
 from config.options import recipe_of
-from station.batches import end_quiet_batch
+from station.batches import end_quiet_batch, form_ended_batches
 from station.erasure import finish_erasures
 from station.jobs import Engine
 from station.pipeline import Pipeline
@@ -68,7 +68,7 @@ class Running:
                     # Only our own: a share that is not mounted must not look like an empty folder.
                     reception.folder.mkdir(parents=True, exist_ok=True)
             self._spawn("probe", partial(probe_stations, self._workstation), PROBE_SECONDS, self._stopping.wait)
-            self._spawn("batches", self._end_quiet_batches, BATCH_SECONDS, self._stopping.wait)
+            self._spawn("batches", self._tend_batches, BATCH_SECONDS, self._stopping.wait)
             self._hint = Hint([reception.folder for reception in self._receptions])
             for station in self._workstation.settings.stations:
                 if station.kind == "mailbox":
@@ -130,8 +130,8 @@ class Running:
         finish_erasures(self._workstation)
         empty_processed(self._workstation)
 
-    def _end_quiet_batches(self) -> None:
-        """Folder batches into which nothing came for their station's delay are ended."""
+    def _tend_batches(self) -> None:
+        """Folder batches into which nothing came for their station's delay are ended; what ended is formed, whatever kept it."""
         for station in self._workstation.settings.stations:
             now = self._workstation.clock()
             with self._workstation.database.reading() as session:
@@ -140,6 +140,16 @@ class Running:
                 with self._workstation.database.writing() as session:
                     end_quiet_batch(session, batch_id, recipe_of(station), now, lambda: uuid4().hex)
                 self._due.set()
+        self._form_ended_batches()
+
+    def _form_ended_batches(self) -> None:
+        with self._workstation.database.reading() as session:
+            if not batches.waiting_batches(session):
+                return
+        recipes = {station.name: recipe_of(station) for station in self._workstation.settings.stations}
+        with self._workstation.database.writing() as session:
+            form_ended_batches(session, recipes, self._workstation.clock(), lambda: uuid4().hex)
+        self._due.set()
 
     def _fetch(self, look: Callable[[float], int]) -> None:
         if look(time.monotonic()):

@@ -18,6 +18,7 @@ from PIL import Image
 from capture.separate import Kind, Recipe
 from capture.slips import BatchSlip, Separator, slip_text
 from config.settings import Separation, Station
+from conformity.circumstances import Source
 from station import batches, passports
 from station.audit import audit_ledger
 from station.batches import Opening
@@ -267,3 +268,32 @@ def test_a_slip_whose_tolerance_was_decided_when_it_was_printed_lets_its_grey_pa
     (document,) = sealed(station)
     assert (document.supplier, document.batch.arrival_date, "colour-tolerated" in atwork.codes(document)) == ("EDF", "2026-11-20", True)
     assert all_is_well(station)
+
+
+def test_a_pile_that_was_said_to_be_prints_of_electronic_invoices_is_held(station, desk):
+    batch = desk.open(source=Source.PRINT)
+    desk.feed(FIRST)
+    desk.end(batch)
+    (document,) = atwork.all_documents(station)
+    assert (document.state, "print-of-electronic" in atwork.codes(atwork.document_of(station, document.id))) == (State.HELD, True)
+
+
+def test_a_word_on_paper_makes_no_passport(station, desk):
+    desk.feed(draw_sheet(slip_text(Separator("passport"))), FIRST)
+    desk.work_all()
+    assert [document.document_type for document in sealed(station)] == ["invoice"]
+
+
+def test_a_batch_whose_last_file_was_put_aside_while_it_was_judged_is_formed_all_the_same(station, desk):
+    batch = desk.open()
+    desk.feed(FIRST)
+    path = papers.write_tiff(station.home / "late.tif", [SECOND])
+    late = atwork.take_in(station, path)
+    with station.database.writing() as session:
+        person, now = atwork.somebody(session), station.clock()
+        batches.end_batch(session, session.get(Batch, batch), desk.recipe, person, now, lambda: uuid4().hex)
+        documents.move_document(documents.get_document(session, late), State.SET_ASIDE, now)
+    with station.database.writing() as session:
+        batches.form_ended_batches(session, {}, station.clock(), lambda: uuid4().hex)
+    desk.work_all()
+    assert states(station) == ["sealed", "set aside"]

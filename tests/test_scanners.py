@@ -370,7 +370,6 @@ def test_on_the_glass_each_sheet_is_waited_for_and_a_second_press_takes_no_secon
 def test_a_person_may_stop_a_device_in_the_middle_of_a_page_and_keeps_what_was_taken(device, tmp_path):
     slow = "--read-delay=yes --read-delay-duration=200000 --read-limit=yes --read-limit-size=1000"
     jobs, job_id, folder = begin(open_home(tmp_path / "home"), sane.jamming(tmp_path, after=2, then=slow))
-    wait_for(jobs, job_id, State.SCANNING, pages=2)
     wait_for(jobs, job_id, State.PAUSED)
     jobs.resume(job_id)
     deadline = time.monotonic() + 10

@@ -44,6 +44,13 @@ def quiet_batches(session: Session, station: str, at: datetime, delay: float) ->
     )
 
 
+def waiting_batches(session: Session) -> list[Batch]:
+    """Ended and not closed, though none of their files is still to be judged; oldest first. A lone file settles by itself."""
+    at_work = sa.select(Document.id).where(Document.batch_id == Batch.id, Document.state == State.RECEIVED).exists()
+    query = sa.select(Batch).where(Batch.ended_at.is_not(None), Batch.closed_at.is_(None), Batch.kind != "file", ~at_work)
+    return list(session.scalars(query.order_by(Batch.ended_at).limit(100)))
+
+
 def stacks_in(session: Session, batch_id: str, *states: State) -> list[Document]:
     """Documents of a batch as they were fed, in the order in which their files arrived; all states unless some are named."""
     query = (

@@ -156,7 +156,7 @@ def _new_document(session: Session, incoming: Incoming) -> str:
             operator=incoming.operator,
             document_type=incoming.document_type,
             title=incoming.name,
-            source=incoming.source,
+            source=batch.source or incoming.source,
             supplier=incoming.supplier,
             state=State.RECEIVED,
             received_at=incoming.at,

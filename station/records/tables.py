@@ -122,6 +122,8 @@ class Batch(Base):
     """As counted on paper: from the batch slip or typed at the desk."""
     arrival_date: Mapped[str | None] = mapped_column(sa.String(10))
     """Day on which the mail came (ISO), from the slip or the desk."""
+    source: Mapped[str | None] = mapped_column(sa.String(12))
+    """Nature of what lies in it, where its opener said so; None: as the station is set."""
     slip: Mapped[str | None] = mapped_column(sa.String(60))
     """The printed slip that was read in it: a tolerance may have been decided when it was printed."""
     box: Mapped[str | None] = mapped_column(sa.String(40))

@@ -13,9 +13,10 @@ from fastapi.responses import Response
 from sqlalchemy.orm import Session, selectinload
 
 from capture.separate import Kind, Part, Plan, Recipe
-from capture.slips import MAX_SHEETS, BatchSlip
+from capture.slips import MAX_SHEETS, BatchSlip, Nature
 from config.options import recipe_of
 from config.settings import Station
+from conformity.circumstances import Source
 from station import acts
 from station.batches import (
     BatchEnded,
@@ -42,6 +43,8 @@ from station.web.words import Words
 from station.workstation import Workstation
 
 router = APIRouter()
+ASKED = (Source.PAPER.value, Source.PRINT.value)
+"""What a pile on a desk can be; a native file is not fed to a scanner."""
 REASONS = ("blurred", "cut", "askew", "duplicate", "other")
 """Why a page is scanned anew, `redo.reason-<name>` in the catalogue."""
 FINISHED = 600
@@ -145,7 +148,15 @@ def _new_batch(session: Session, workstation: Workstation, station: Station, t: 
     now = workstation.clock()
     last = recent[0] if recent and recent[0].ended_at and (now - recent[0].ended_at).total_seconds() < FINISHED else None
     kinds = [(kind.value, t(f"recipe.{kind.value}")) for kind in Kind]
-    return {"station": station, "today": now.date().isoformat(), "kinds": kinds, "most": MAX_SHEETS, "last": last}
+    return {
+        "station": station,
+        "today": t.today(now).isoformat(),
+        "kinds": kinds,
+        "most": MAX_SHEETS,
+        "last": last,
+        "sources": ASKED,
+        "asks": station.source == "ask",
+    }
 
 
 @router.post("/desk/{name}/open")
@@ -161,13 +172,20 @@ def open_batch(
     pattern: Annotated[str, Form(max_length=200)] = "",
     pages: Annotated[str, Form(max_length=6)] = "",
     separate: Annotated[str, Form(max_length=3)] = "",
+    source: Annotated[str, Form(max_length=12)] = "",
 ) -> Response:
     """Open a batch; everything about it may be left empty."""
     workstation = desk.workstation_of(request)
     _station(workstation, name)
     try:
         recipe = Recipe(Kind(kind), pattern.strip() or "*", not separate, int(pages or 1)) if kind else None
-        opening = Opening(_sheets(sheets), date.fromisoformat(arrived) if arrived else None, box.strip() or None, recipe)
+        opening = Opening(
+            _sheets(sheets),
+            date.fromisoformat(arrived) if arrived else None,
+            box.strip() or None,
+            recipe,
+            Source(source) if source in ASKED else None,
+        )
     except ValueError:
         return desk.go_to(request, f"/desk/{name}", "flash.batch-form")
     now = workstation.clock()
@@ -195,8 +213,9 @@ def batch_slip(request: Request, session: desk.InReading, name: str) -> Response
     workstation = desk.workstation_of(request)
     _station(workstation, name)
     batch = _open_batch(session, name)
-    arrived = date.fromisoformat(batch.arrival_date) if batch.arrival_date else batch.opened_at.date()
-    slip = BatchSlip(batch.id, name, batch.expected_sheets, arrived)
+    arrived = date.fromisoformat(batch.arrival_date) if batch.arrival_date else desk.words_of(request).today(batch.opened_at)
+    nature = Nature(batch.source) if batch.source in ASKED else None
+    slip = BatchSlip(batch.id, name, batch.expected_sheets, arrived, nature)
     headers = {"Content-Disposition": f'inline; filename="{batch.id}.pdf"'}
     return Response(slips_pdf([slip], desk.words_of(request).language), media_type="application/pdf", headers=headers)
 

@@ -67,7 +67,8 @@ def batch_slip(
     names it, and one that somebody else printed names none."""
     workstation = desk.workstation_of(request)
     chosen = next((each for each in workstation.settings.stations if each.name == station), None)
-    slip = None if chosen is None else read_form(chosen, sheets, arrived, nature, supplier, workstation)
+    today = desk.words_of(request).today(workstation.clock())
+    slip = None if chosen is None else read_form(chosen, sheets, arrived, nature, supplier, today)
     if slip is None:
         return _page(request, "slip", 422)
     if grey.strip():
@@ -75,18 +76,17 @@ def batch_slip(
     return _print(request, [slip], f"bordereau-{slip.batch}")
 
 
-def read_form(station: Station, sheets: str, arrived: str, nature: str, supplier: str, workstation: Workstation) -> BatchSlip | None:
+def read_form(station: Station, sheets: str, arrived: str, nature: str, supplier: str, today: date) -> BatchSlip | None:
     """The slip with a fresh name; None where a number, day or nature is none."""
-    now = workstation.clock()
     try:
         counted = int(sheets) if sheets.strip() else None
-        day = date.fromisoformat(arrived) if arrived.strip() else now.date()
+        day = date.fromisoformat(arrived) if arrived.strip() else today
         said = Nature(nature) if nature else None
     except ValueError:
         return None
     if counted is not None and not 1 <= counted <= MAX_SHEETS:
         return None
-    return BatchSlip(f"{now:%y%m%d}-{token_hex(3)}", station.name, counted, day, said, supplier=supplier.strip()[:60] or None)
+    return BatchSlip(f"{today:%y%m%d}-{token_hex(3)}", station.name, counted, day, said, supplier=supplier.strip()[:60] or None)
 
 
 def declare_grey(session: Session, slip: BatchSlip, reason: str, person: Person, workstation: Workstation) -> BatchSlip:
@@ -106,7 +106,7 @@ def _page(request: Request, wrong: str | None = None, status: int = 200) -> Resp
         stations=[station.name for station in workstation.settings.stations],
         kinds=[kind.code for kind in KINDS],
         natures=[nature.value for nature in Nature],
-        today=workstation.clock().date().isoformat(),
+        today=desk.words_of(request).today(workstation.clock()).isoformat(),
         most=MAX_SHEETS,
         wrong=wrong,
     )

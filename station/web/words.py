@@ -46,6 +46,10 @@ class Words:
         """JJ/MM/AAAA."""
         return moment.strftime("%d/%m/%Y")
 
+    def today(self, now: datetime) -> date:
+        """The day on the wall clock in Paris."""
+        return now.astimezone(PARIS).date()
+
     def moment(self, moment: datetime) -> str:
         """Day and time of the wall clock in Paris."""
         return moment.astimezone(PARIS).strftime("%d/%m/%Y %H:%M:%S")

@@ -26,6 +26,7 @@ def upgrade() -> None:  # noqa: PLR0915 one statement per table and index
         sa.Column("closed_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("expected_sheets", sa.Integer(), nullable=True),
         sa.Column("arrival_date", sa.String(length=10), nullable=True),
+        sa.Column("source", sa.String(length=12), nullable=True),
         sa.Column("slip", sa.String(length=60), nullable=True),
         sa.Column("box", sa.String(length=40), nullable=True),
         sa.Column("recipe", sa.JSON(), nullable=True),
