@@ -158,7 +158,7 @@ def _work_again(session: Session, document: Document, choice: str, at: datetime)
 def _lay_sealed(document: Document) -> bool:
     """It was set aside as it was sealed, and comes back as that."""
     newest = document.decisions[-1] if document.decisions else None
-    return document.state == State.SET_ASIDE and newest is not None and newest.choice in ACTS and newest.was == State.SEALED
+    return document.state == State.SET_ASIDE and newest is not None and newest.choice in (*ACTS, "same") and newest.was == State.SEALED
 
 
 def _rename(document: Document, kind: str | None, at: datetime) -> dict[str, Any]:

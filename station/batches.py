@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from capture import codes
 from capture.findings import Finding
+from capture.scan import Format
 from capture.separate import Kind, Part, Plan, Reason, Recipe, Sheet, merge_with_previous, move_page, separate, set_apart, split_before
 from capture.slips import BatchSlip, BoxLabel, TargetMark
 from conformity.circumstances import Source
@@ -205,7 +206,7 @@ def form_when_ready(
         return None
     stacks = [d for d in fed if d.state == State.WAITING or (current is not None and d.id == current.id)]
     plan, rows = _plan_of(stacks, batch, recipe)
-    said = _heed_slips(batch, plan)
+    said = _heed_slips(session, batch, plan)
     if said is not None:
         for stack in stacks:
             _heed_nature(stack, said)
@@ -236,14 +237,8 @@ def propose_plan(session: Session, batch: Batch, recipe: Recipe) -> Plan:
     return _plan_of(stacks, batch, recipe)[0]
 
 
-def check_sheets(session: Session, batch: Batch, recipe: Recipe) -> tuple[Finding, ...]:
-    """What does not add up in a batch as it stands: counted sheets, repeated pages, odd lengths (clause I-1)."""
-    plan, rows = _plan_of(batches.stacks_in(session, batch.id, State.WAITING), batch, recipe)
-    return check_plan(batch, plan, rows)
-
-
 def check_plan(batch: Batch, plan: Plan, rows: Mapping[str, PageRow]) -> tuple[Finding, ...]:
-    """The same, of a plan; sheets set apart are not counted."""
+    """What does not add up in a proposed batch: counted sheets, repeated pages, odd lengths (clause I-1). Sheets set apart are not counted."""
     keys = [key for part in plan.documents for key in part.keys]
     facts = [page_fact(rows[key], number) for number, key in enumerate(keys, 1)]
     return check_batch(facts, Count(batch.expected_sheets))
@@ -298,8 +293,12 @@ def _note_closed(session: Session, batch: Batch, stacks: Sequence[Document], fou
 
 
 def is_separable(stack: Document) -> bool:
-    """An electronic file is one document by nature, and what is cut out of it would no longer be it."""
-    return not any(found.code in ("electronic-document", "signed-document") for found in stack.findings)
+    """An electronic file is one document by nature, and what is cut out of it would no longer be it.
+
+    So is a PDF with a page that is drawn: no raster stands for that page, only the file.
+    """
+    drawn = any(page.raster is None and page.coding.get("format") == Format.PDF for page in stack.current_pages)
+    return not drawn and not any(found.code in ("electronic-document", "signed-document") for found in stack.findings)
 
 
 def _edited(plan: Plan, edit: Edit) -> Plan:
@@ -324,18 +323,19 @@ def _target_parts(plan: Plan) -> tuple[Part, ...]:
     return tuple(Part(tuple(sheets)) for sheets in sides.values())
 
 
-def _heed_slips(batch: Batch, plan: Plan) -> BatchSlip | None:
+def _heed_slips(session: Session, batch: Batch, plan: Plan) -> BatchSlip | None:
     """What printed sheets say counts where nobody said otherwise; returns the batch slip, by which the pages are then judged anew."""
     said = None
     for apart in plan.apart:
         match apart.slip:
             case BatchSlip() as slip:
                 said = said or slip
-                batch.slip = batch.slip or slip.batch
+                # A slip used again, or copied, names nothing: the tolerance decided with it was for one batch.
+                batch.slip = batch.slip or (slip.batch if batches.first_with_slip(session, slip.batch, batch.id) else None)
                 batch.expected_sheets = batch.expected_sheets or slip.sheets
                 batch.arrival_date = batch.arrival_date or slip.arrived.isoformat()
             case BoxLabel() as label:
-                batch.box = batch.box or label.box
+                batch.box = batch.box or label.box[:40]
     return said
 
 

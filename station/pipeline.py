@@ -11,6 +11,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -540,8 +541,20 @@ class Pipeline:
         append_event(session, Event(document.entity, kind, {**identity, **objects}, SYSTEM, self._workstation.clock(), "system", payload))
 
     def _clear(self, job: Job) -> None:
-        """Derived files, of this attempt and of those before it, are not needed once the outcome stands in the records."""
-        shutil.rmtree(job.folder.parent, ignore_errors=True)
+        """Derived files, of this attempt and of those before it, are not needed once the outcome stands in the records.
+
+        A later attempt may be at work already, in its own folder beside.
+        """
+        attempts = [folder for folder in job.folder.parent.glob("*") if _older(folder.name, job.folder.name)]
+        for folder in (job.folder, *attempts):
+            shutil.rmtree(folder, ignore_errors=True)
+        with suppress(OSError):
+            job.folder.parent.rmdir()
+
+
+def _older(attempt: str, than: str) -> bool:
+    """Late readings are counted apart and clear away their own folders only."""
+    return attempt.isdecimal() and than.isdecimal() and int(attempt) < int(than)
 
 
 def physical_dpi(page: Page, limits: Limits) -> tuple[float, float]:

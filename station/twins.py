@@ -51,11 +51,15 @@ def find_pairs(session: Session) -> list[Pair]:
 def settle_pair(session: Session, first_id: str, second_id: str, choice: str, reason: str, person: Person, at: datetime) -> None:
     """Write what a person decided about two documents; « same » puts the later one aside, with its archive and original kept.
 
-    Raises Unknown, NotOffered where the later one cannot be put aside as it stands; ValueError for another choice.
+    Which is the earlier is told by their arrival. Raises Unknown; NotOffered where the later one cannot be put aside as it stands, the
+    earlier one no longer stands, or the pair is decided already; ValueError for another choice.
     """
     if choice not in CHOICES:
         raise ValueError(choice)
-    first, second = documents.get_document(session, first_id), documents.get_document(session, second_id)
+    both = (documents.get_document(session, first_id), documents.get_document(session, second_id))
+    first, second = sorted(both, key=lambda document: (document.received_at, document.id))
+    if first.state not in _STANDING or frozenset((first.id, second.id)) in settled_pairs(session):
+        raise NotOffered(f"{first.state}, {second.state}: {choice}")
     was = second.state
     if choice == "same":
         if State.SET_ASIDE not in MOVES[second.state]:
@@ -89,10 +93,10 @@ def _same_pixels(session: Session) -> list[tuple[Document, Document]]:
         .join(PageRow)
         .where(PageRow.number == 1, PageRow.superseded == 0, PageRow.raster.in_(firsts), Document.state.in_(_STANDING))
         .options(selectinload(Document.pages))
-        .order_by(Document.received_at, Document.id)
+        .order_by(Document.received_at.desc(), Document.id)
         .limit(RECENT)
     ).all()
-    return [(one, other) for one, other in _pairs(found) if _rasters(one) == _rasters(other)]
+    return [(one, other) for one, other in _pairs(found[::-1]) if _rasters(one) == _rasters(other)]
 
 
 def _alike(session: Session) -> list[tuple[Document, Document]]:

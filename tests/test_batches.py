@@ -297,3 +297,19 @@ def test_a_batch_whose_last_file_was_put_aside_while_it_was_judged_is_formed_all
         batches.form_ended_batches(session, {}, station.clock(), lambda: uuid4().hex)
     desk.work_all()
     assert states(station) == ["sealed", "set aside"]
+
+
+def test_a_slip_that_is_used_again_names_no_tolerance_for_its_second_batch(station, desk):
+    slip = BatchSlip("b-1", "demo", 1, date(2026, 11, 20), grey=True)
+    for seed in (1, 2):
+        desk.feed(draw_sheet(slip_text(slip)), papers.draw_page(["a"], size=SIZE, seed=40 + seed))
+    with station.database.reading() as session:
+        assert sorted(batch.slip or "" for batch in session.query(Batch)) == ["", "b-1"]
+
+
+def test_what_an_ended_attempt_clears_away_leaves_a_later_one_its_files(station, desk):
+    folder = station.work_folder("0" * 32)
+    (folder / "2").mkdir(parents=True)
+    (folder / "3").mkdir()
+    desk.work.pipeline._clear(desk.work.pipeline._job("0" * 32, "2"))
+    assert [each.name for each in folder.iterdir()] == ["3"]

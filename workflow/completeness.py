@@ -114,6 +114,8 @@ def _miscounted(pages: int, count: Count) -> Iterator[Finding]:
 def _repeated(pages: Sequence[PageFact]) -> Iterator[Finding]:
     first: dict[str, int] = {}
     for page in pages:
+        if not page.raster:
+            continue  # Two pages that do not decode have nothing in common but that.
         if page.raster in first and not page.blank:
             yield finding("page-repeated", page=page.number, measured=str(page.number), limit=str(first[page.raster]))
         first.setdefault(page.raster, page.number)

@@ -44,6 +44,11 @@ def quiet_batches(session: Session, station: str, at: datetime, delay: float) ->
     )
 
 
+def first_with_slip(session: Session, slip: str, batch_id: str) -> bool:
+    """Whether no other batch bears this printed slip."""
+    return session.scalar(sa.select(Batch.id).where(Batch.slip == slip, Batch.id != batch_id).limit(1)) is None
+
+
 def waiting_batches(session: Session) -> list[Batch]:
     """Ended and not closed, though none of their files is still to be judged; oldest first. A lone file settles by itself."""
     at_work = sa.select(Document.id).where(Document.batch_id == Batch.id, Document.state == State.RECEIVED).exists()

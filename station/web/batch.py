@@ -118,6 +118,7 @@ def desk_page(
     change = desk.fingerprint_of(figures, chosen, newest, doubts, waits, found.newest and found.newest.id, len(arriving), job, t.language)
     if htmx and seen == change:
         return desk.nothing_new()
+    again = found.newest if found.newest is not None and found.newest.duplicate and not page else None
     moved_on = chosen is newest and found.newest is not None and found.newest.id <= after
     return desk.show(
         request,
@@ -127,7 +128,8 @@ def desk_page(
         figures=figures,
         side=chosen,
         older=bool(page) and chosen is not None and (newest is None or chosen.name != newest.name),
-        duplicate=found.newest if found.newest is not None and found.newest.duplicate and not page else None,
+        duplicate=again,
+        duplicate_name=again and stack.arrival_name(again, t),
         doubts=[doubt for doubt in doubts if chosen is None or doubt.name != chosen.name],
         arriving=len(arriving),
         redo=found.redo,

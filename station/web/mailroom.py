@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from capture import hotfolder
 from config.settings import Station
+from station import passports
 from station.disk import Room, look_at_disk
 from station.probe import folder_health
 from station.records import batches, documents
@@ -93,6 +94,7 @@ def mailroom(request: Request, session: desk.InReading, htmx: desk.FromHtmx = No
         counters=figures.counters(session),
         queue=queue,
         late=late and (late, late_words(late, now, t)),
+        overdue=passports.overdue_stations(session, workstation.settings.stations, now.date()),
         late_folders=[health.words(t.language)[0] for health in folder_health(session, workstation.settings, now) if health.late],
         cards=newest_cards(session, workstation, t),
         duplicates=documents.recent_duplicates(session, 5),

@@ -166,6 +166,11 @@ def _side(document: Document, page: PageRow | None, workstation: Workstation, t:
     )
 
 
+def arrival_name(arrival: Arrival, t: Words) -> str:
+    """The file's name, where its document's may be shown."""
+    return show.title_of(arrival.document, t) if arrival.document.confidential else arrival.name
+
+
 def for_operator(row: FindingRow) -> bool:
     """Whether it is told at the desk: indicators are for compliance, and what is only told can wait."""
     known = CATALOGUE.get(row.code)

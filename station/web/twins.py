@@ -42,7 +42,8 @@ def again_page(request: Request, session: desk.InReading, arrival_id: int) -> Re
     arrival = session.get(Arrival, arrival_id)
     if arrival is None or not arrival.duplicate:
         raise HTTPException(404)
-    return desk.show(request, "again.html", arrival=arrival, half_shown=half_of(arrival.document, workstation, t))
+    title = stack.arrival_name(arrival, t)
+    return desk.show(request, "again.html", arrival=arrival, title=title, half_shown=half_of(arrival.document, workstation, t))
 
 
 @router.get("/duplicates/{first}/{second}")
