@@ -24,15 +24,17 @@ PRIVATE = re.compile(r"/[A-Z0-9]{3,4}_|/(Trans|Dur|PieceInfo|LastModified)$")
 """Entries that show nothing on a page: second-class names of producers (ISO 32000-1 annex E), slide shows, producers' own data."""
 
 
-def native_name(format: Format) -> str:
-    """Name under which the native file is attached."""
-    return f"original.{format}"
+def native_files(sources: Sequence[tuple[Path, Format]]) -> list[Attachment]:
+    """The native files as attachments, byte for byte; several are numbered in the order in which they come."""
+    if len(sources) == 1:
+        return [native_file(*sources[0])]
+    return [native_file(source, format, f"original-{number}") for number, (source, format) in enumerate(sources, 1)]
 
 
-def native_file(source: Path, format: Format) -> Attachment:
-    """The native file as an attachment, byte for byte."""
+def native_file(source: Path, format: Format, stem: str = "original") -> Attachment:
+    """One native file as an attachment, byte for byte."""
     mime = "application/pdf" if format is Format.PDF else f"image/{format}"
-    return Attachment(native_name(format), source.read_bytes(), mime, Relation.SOURCE, "Fichier électronique d'origine")
+    return Attachment(f"{stem}.{format}", source.read_bytes(), mime, Relation.SOURCE, "Fichier électronique d'origine")
 
 
 def convert_pdf(source: Path, target: Path, metadata: Metadata, attachments: Sequence[Attachment]) -> None:

@@ -386,10 +386,10 @@ def _check_pixels(archive: Archive, expected: Sequence[str] | None) -> tuple[boo
     """Each page decoded again: `pages[].raster`, and `pages[].codestream` where it is recorded, of `capture-data.json`."""
     files = _attached(archive)
     data = _capture_data(files)
-    if "view" in data:
-        return True, _compare_native(files, data)
     entries = data["pages"]
     count = archive.pages
+    if "view" in data and len(entries) == count:
+        return True, _compare_native(files, data)
     if len(entries) != count or (expected is not None and len(expected) != count):
         raise _No(f"{count} pages, {len(entries)} certifiées", f"{count} pages, {len(entries)} certified")
     otherwise = []
@@ -408,18 +408,30 @@ def _check_pixels(archive: Archive, expected: Sequence[str] | None) -> tuple[boo
 
 
 def _compare_native(files: dict[str, bytes], data: dict[str, Any]) -> Told:
-    """A view proves the native file that it carries: its bytes are those that came in, and every page says so."""
+    """A view proves the native files that it carries: their bytes are those that came in, and each page lies in one of them.
+
+    `view` names each file with its SHA-256; the first archives name their only one without a list.
+    """
     try:
-        name, wanted = str(data["view"]["name"]), str(data["view"]["sha256"])
+        told = data["view"] if isinstance(data["view"], list) else [data["view"]]
+        wanted = {str(each["name"]): str(each["sha256"]) for each in told}
         originals = {str(entry["original"]) for entry in data["pages"]}
     except (KeyError, TypeError) as error:
         raise _No("la vue ne dit pas ce qu'elle montre", "the view does not say what it shows") from error
-    found = hashlib.sha256(files.get(name, b"")).hexdigest()
-    if name not in files or found != wanted or originals != {wanted}:
+    same = all(name in files and hashlib.sha256(files[name]).hexdigest() == sha256 for name, sha256 in wanted.items())
+    if not wanted or not same or originals != set(wanted.values()):
+        if len(wanted) > 1:
+            raise _No("les fichiers natifs joints ne sont pas ceux qui sont arrivés", "the native files inside are not those that came in")
         raise _No("le fichier natif joint n'est pas celui qui est arrivé", "the native file inside is not the one that came in")
+    names = ", ".join(wanted)
+    if len(wanted) > 1:
+        return (
+            f"vue ; les fichiers natifs joints sont ceux qui sont arrivés ({names})",
+            f"view; the native files inside are those that came in ({names})",
+        )
     return (
-        f"vue ; le fichier natif joint est celui qui est arrivé ({name})",
-        f"view; the native file inside is the one that came in ({name})",
+        f"vue ; le fichier natif joint est celui qui est arrivé ({names})",
+        f"view; the native file inside is the one that came in ({names})",
     )
 
 

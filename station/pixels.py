@@ -4,7 +4,7 @@ import hashlib
 import json
 import secrets
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -36,7 +36,7 @@ from ocr.reading import read_page
 from ocr.text import PageText, from_json
 from sealing.certificate import codestream_digest
 from sealing.codestream import CannotArchive, code_page
-from sealing.foreign import convert_pdf, native_file
+from sealing.foreign import convert_pdf, native_files
 from sealing.incoming import incoming_signatures, signatures_json, signed_findings
 from sealing.keys import Practice, load_practice, make_practice
 from sealing.pdfa import Attachment, Leaf, Metadata, Relation, compose_pdfa
@@ -275,7 +275,7 @@ def seal_and_prove(plan: Plan, sealed: Path, keys: Keys) -> Proved:
 
 def _compose(plan: Plan, draft: Path) -> None:
     data = plan.data.read_bytes()
-    if plan.native or (_signed(data) and len({leaf.source.original for leaf in plan.leaves}) == 1):
+    if plan.native or _signed(data):
         _compose_view(plan, draft, data)
         return
     try:
@@ -311,19 +311,32 @@ def _by_decoder(codec: str) -> bool:
 
 
 def _compose_view(plan: Plan, draft: Path, data: bytes) -> None:
-    """A PDF/A that shows the document, with the native file inside: what is proved is that file, byte for byte."""
-    first = plan.leaves[0].source
-    native = native_file(first.original, first.format)
-    told = {**json.loads(data), "view": {"name": native.name, "sha256": hashlib.sha256(native.data).hexdigest()}}
+    """A PDF/A that shows the document's pages, with every file in which they lie inside: what is proved is those files, byte for byte."""
+    files = {leaf.source.original: leaf.source.format for leaf in plan.leaves}
+    natives = native_files(list(files.items()))
+    told = {**json.loads(data), "view": [{"name": each.name, "sha256": hashlib.sha256(each.data).hexdigest()} for each in natives]}
     if _signed(data):
-        told["signatures"] = signatures_json(incoming_signatures(first.original))
-    attachments = [_capture(json.dumps(told, ensure_ascii=False, sort_keys=True, indent=1).encode("utf-8")), native]
-    if first.format is Format.PDF:
+        papers = (path for path, format in files.items() if format is Format.PDF)
+        told["signatures"] = signatures_json([each for path in papers for each in incoming_signatures(path)])
+    attachments = [_capture(json.dumps(told, ensure_ascii=False, sort_keys=True, indent=1).encode("utf-8")), *natives]
+    if _is_whole_pdf(plan.leaves):
         with suppress(CannotArchive):
-            convert_pdf(first.original, draft, plan.metadata, attachments)
+            convert_pdf(plan.leaves[0].source.original, draft, plan.metadata, attachments)
             return
     with tempfile.TemporaryDirectory(dir=draft.parent) as folder:
         compose_pdfa(_shown_leaves(plan, Path(folder)), draft, plan.metadata, attachments)
+
+
+def _is_whole_pdf(leaves: Sequence[LeafPlan]) -> bool:
+    """Whether the pages are one PDF's, all of them and in its order: only then may the file be shown in their place."""
+    first = leaves[0].source
+    if first.format is not Format.PDF or any(leaf.source.original != first.original for leaf in leaves):
+        return False
+    try:
+        with pikepdf.open(first.original) as pdf:
+            return [leaf.source.page.index for leaf in leaves] == list(range(len(pdf.pages)))
+    except pikepdf.PdfError:
+        return False
 
 
 def _leaves(plan: Plan) -> Iterator[Leaf]:

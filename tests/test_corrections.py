@@ -9,15 +9,18 @@ from uuid import uuid4
 import atwork
 import papers
 import pikepdf
+import pypdfium2 as pdfium
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 from sqlalchemy.orm import Session
 from test_pipeline import write_drawn
 
 from capture.catalogue import finding
 from sealing.keys import UnusableKey
 from station import acts, corrections, pixels
+from station import batches as desk
 from station.audit import audit_ledger
 from station.corrections import Order, may_give_up, offered_corrections
 from station.records import batches, documents
@@ -275,6 +278,88 @@ def test_an_electronic_file_of_another_kind_is_sealed_again_with_the_file_inside
     (letter,) = clerk.correct(corrections.retype, held, "letter")
     assert (letter.state, letter.document_type, len(letter.archives)) == (State.SEALED, "letter", 2)
     assert not_well(station) == []
+
+
+# --- views ---
+
+STAMP = b"1 0 0 RG 1 0 0 rg 5 5 40 20 re f"
+
+
+def pages_of(station: Workstation, document: Document) -> list[Image.Image]:
+    """What the newest sealed file shows, small."""
+    with pdfium.PdfDocument(atwork.archive_path(station, document)) as pdf:
+        return [page.render(scale=0.5).to_pil().convert("RGB") for page in pdf]
+
+
+def is_stamped(shown: Image.Image) -> bool:
+    return shown.getpixel((10, shown.height - 6)) == (255, 0, 0)
+
+
+def natives_of(station: Workstation, document: Document) -> list[bytes]:
+    """The files that the newest sealed file's record names as those it is a view of."""
+    with pikepdf.open(atwork.archive_path(station, document)) as pdf:
+        told = json.loads(pdf.attachments["capture-data.json"].get_file().read_bytes())["view"]
+        return [pdf.attachments[each["name"]].get_file().read_bytes() for each in told]
+
+
+def treat(station: Workstation, clerk: Clerk, document: Document) -> Document:
+    with station.database.writing() as session:
+        acts.decide(session, document.id, "treat", "à payer", atwork.somebody(session), station.clock())
+    return clerk.work(document.id)
+
+
+def feed_stamped(station: Workstation, clerk: Clerk, name: str, seed: int) -> Document:
+    """Two pages, each with something drawn over its image; sealed with the original kept."""
+    drawn = [papers.draw_page([f"Reçu {seed + n}"], size=SIZE, seed=seed + n) for n in range(2)]
+    return treat(station, clerk, clerk.work(atwork.take_in(station, papers.write_pdf(station.home / name, drawn, over=STAMP))))
+
+
+def scan_anew(station: Workstation, clerk: Clerk, document: Document, number: int, path: Path) -> Document:
+    with station.database.writing() as session:
+        desk.ask_redo(session, documents.get_document(session, document.id), number, "floue", atwork.somebody(session), station.clock())
+    clerk.work(atwork.take_in(station, path))
+    return clerk.work(document.id)
+
+
+def test_a_page_scanned_anew_takes_its_place_in_a_view_with_both_files_inside(station, clerk):
+    before = feed_stamped(station, clerk, "stamped.pdf", 700)
+    assert [is_stamped(page) for page in pages_of(station, before)] == [True, True]
+    new = papers.write_png(station.home / "anew.png", papers.draw_page(["Reçu net"], size=SIZE, seed=709))
+    after = scan_anew(station, clerk, before, 2, new)
+    assert (after.state, len(after.archives)) == (State.SEALED, 2)
+    assert [is_stamped(page) for page in pages_of(station, after)] == [True, False]
+    assert natives_of(station, after) == [(station.home / "stamped.pdf").read_bytes(), new.read_bytes()]
+
+
+def test_two_views_become_one_with_every_file_inside(station, clerk):
+    paths = [station.home / f"cmyk-{seed}.tif" for seed in (720, 730)]
+    for path, lines in zip(paths, (["Un"], ["Deux"]), strict=True):
+        Image.fromarray(papers.draw_page(lines, size=SIZE)).convert("CMYK").save(path, "TIFF", dpi=(300, 300))
+    views = [treat(station, clerk, clerk.work(atwork.take_in(station, path))) for path in paths]
+    assert [len(natives_of(station, view)) for view in views] == [1, 1]
+    (whole,) = clerk.correct(corrections.merge, *views)
+    assert (whole.state, len(pages_of(station, whole))) == (State.SEALED, 2)
+    assert natives_of(station, whole) == [path.read_bytes() for path in paths]
+    assert not_well(station) == []
+
+
+def test_what_is_cut_out_of_a_view_shows_its_own_pages_in_their_order(station, clerk):
+    drawn = [papers.draw_page([f"Page {n}"], size=(SIZE[0], SIZE[1] + 40 * n), seed=740 + n) for n in range(3)]
+    document_id = atwork.take_in(station, papers.write_pdf(station.home / "mailed.pdf", drawn))
+    with station.database.writing() as session:
+        documents.get_document(session, document_id).source = "electronic"
+    view = clerk.work(document_id)
+    heights = [page.height for page in pages_of(station, view)]
+    assert len(set(heights)) == 3
+    (turned,) = clerk.correct(corrections.reorder, view, [3, 1, 2])
+    assert [page.height for page in pages_of(station, turned)] == [heights[2], heights[0], heights[1]]
+    one, two = clerk.correct(corrections.split, turned, [2])
+    assert [[page.height for page in pages_of(station, each)] for each in (one, two)] == [heights[2:], heights[:2]]
+    assert not_well(station) == []
+
+
+def test_a_pdf_with_a_drawn_page_is_never_cut(station, clerk):
+    assert offered_corrections(feed_stamped(station, clerk, "drawn-over.pdf", 760)) == ("type", "company")
 
 
 @given(st.permutations([1, 2, 3, 4, 5]), st.sets(st.integers(1, 5)))

@@ -244,7 +244,7 @@ def test_of_a_tiff_that_is_half_jpeg_one_page_stays_lossless_and_one_stays_jpeg(
 @pytest.mark.parametrize("name", VIEWS)
 def test_what_cannot_enter_a_pdfa_is_sealed_as_a_view_with_the_native_file_inside(station, treated, files, name):
     archive = atwork.archive_path(station, treated[name])
-    told = capture_of(archive)["view"]
+    (told,) = capture_of(archive)["view"]
     with pikepdf.open(archive) as pdf:
         assert pdf.attachments[told["name"]].get_file().read_bytes() == files[name].read_bytes()
     assert "vue ; le fichier natif joint" in " ".join(check["detail"] for check in treated[name].archives[0].checks)

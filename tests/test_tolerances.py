@@ -321,4 +321,4 @@ def test_a_file_from_a_mailbox_goes_on_by_itself_as_a_view_with_the_native_file_
     assert (document.verdict, document.paper_stays) == ("conform", True)
     assert {row["outcome"] for row in record["clauses"]} == {"sans objet"}
     with pikepdf.open(atwork.archive_path(station, document)) as pdf:
-        assert pdf.attachments[record["view"]["name"]].get_file().read_bytes() == path.read_bytes()
+        assert pdf.attachments[record["view"][0]["name"]].get_file().read_bytes() == path.read_bytes()

@@ -28,10 +28,10 @@ from capture.scan import Format, Model
 from sealing.certificate import codestream_digest
 from sealing.codestream import code_page
 from sealing.keys import make_practice
-from sealing.pdfa import Leaf, compose_pdfa
+from sealing.pdfa import Attachment, Leaf, Relation, compose_pdfa
 from sealing.seal import Pdf17Signer, seal_file
 from sealing.syntax import BrokenSyntax, revision_ends
-from sealing.verify import CHECKS, Verification, prove_file, verify_file
+from sealing.verify import CHECKS, Verification, _compare_native, _No, prove_file, verify_file
 
 Tamper = Callable[[bytes], bytes]
 
@@ -259,6 +259,57 @@ def test_the_pixels_of_a_lossless_codestream_decide_whatever_the_record_says(los
     kept = codestream_digest(code_page(leaf.source, leaf.format, leaf.page, leaf.decode))
     path = decoded_otherwise(tmp_path, leaf, codestream=kept, coding={"lossless": lossless})
     assert failed(verify(path)) == {"pixels"}
+
+
+NATIVES = {"original-1.pdf": b"un", "original-2.tiff": b"deux"}
+
+
+def told_of_view(**changes: object) -> dict[str, object]:
+    """What the record of a view of those two files says, with changes."""
+    digests = {name: hashlib.sha256(data).hexdigest() for name, data in NATIVES.items()}
+    view = [{"name": name, "sha256": digest} for name, digest in digests.items()]
+    return {"view": view, "pages": [{"original": digest} for digest in digests.values()], **changes}
+
+
+def test_a_view_proves_every_native_file_inside_it() -> None:
+    assert "original-1.pdf, original-2.tiff" in _compare_native(NATIVES, told_of_view())[0]
+
+
+def test_a_view_of_one_file_is_read_as_it_was_first_written() -> None:
+    digest = hashlib.sha256(b"un").hexdigest()
+    told = {"view": {"name": "original.pdf", "sha256": digest}, "pages": [{"original": digest}]}
+    assert "celui qui est arrivé (original.pdf)" in _compare_native({"original.pdf": b"un"}, told)[0]
+
+
+@pytest.mark.parametrize(
+    ("files", "changes"),
+    [
+        (NATIVES | {"original-2.tiff": b"autre"}, {}),
+        ({"original-1.pdf": b"un"}, {}),
+        (NATIVES, {"pages": [{"original": "0" * 64}]}),
+        (NATIVES, {"pages": [{"original": hashlib.sha256(b"un").hexdigest()}]}),
+        (NATIVES, {"pages": [{}]}),
+        (NATIVES, {"view": [], "pages": []}),
+        (NATIVES, {"view": "original-1.pdf"}),
+    ],
+)
+def test_a_view_whose_files_are_not_those_of_its_pages_is_noticed(files: dict[str, bytes], changes: dict[str, object]) -> None:
+    with pytest.raises(_No):
+        _compare_native(files, told_of_view(**changes))
+
+
+def test_a_view_that_shows_another_number_of_pages_than_it_lists_is_noticed(tmp_path: Path) -> None:
+    leaves = [png_leaf(tmp_path, noisy()), png_leaf(tmp_path, noisy(seed=2), 2)]
+    native = Attachment("original.pdf", b"%PDF", "application/pdf", Relation.SOURCE)
+    digest = hashlib.sha256(native.data).hexdigest()
+    answers = []
+    for listed in (2, 1):
+        told = {"pages": [{"original": digest}] * listed, "view": [{"name": native.name, "sha256": digest}]}
+        path = tmp_path / f"{listed}.pdf"
+        compose_pdfa(leaves, path, METADATA, [replace(capture_data([]), data=json.dumps(told).encode()), native])
+        seal_file(path, path, sealer())
+        answers.append(failed(verify(path)))
+    assert answers == [set(), {"pixels"}]
 
 
 def test_the_gate_wants_the_pixels_it_was_told(tmp_path: Path) -> None:
