@@ -38,8 +38,8 @@ class MailState(StrEnum):
     """Each of its documents is sealed or decided, and the message is flagged."""
     NOTHING = "nothing-in-it"
     TOO_LARGE = "too-large"
-    AGAIN = "seen-before"
-    """The same message under another number: the server numbered its mailbox anew, or it was copied."""
+    STUCK = "stuck"
+    """Kept raw, but an attachment that was found in it is not found again: a person saves it from the message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +50,11 @@ class Heading:
     """Without brackets; empty where there is none."""
     sender: str
     subject: str
+
+    @property
+    def fingerprint(self) -> str:
+        """By which the message is recognised under another number, also once its text is erased; hexadecimal SHA-256."""
+        return hashlib.sha256("\0".join((self.message_id, self.sender, self.subject)).encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,11 @@
 """A mailbox as a station: messages are looked at once, kept raw in the vault, and their attachments go through the station's folder.
 
-Nothing is deleted on the server and nothing is fetched twice: a cursor by UIDVALIDITY and UID, headings first, and what yields nothing is
-remembered too. A message is flagged only when each of its documents is sealed or decided.
+Nothing is deleted on the server and nothing is fetched twice: a cursor by account, UIDVALIDITY and UID, headings first, and what yields
+nothing is remembered too. A message is flagged only when each of its documents is sealed or decided.
 """
 
 import hashlib
+import ipaddress
 import logging
 import os
 import ssl
@@ -57,18 +58,40 @@ class MailboxTrouble(Exception):
 
 
 def connect(station: Station, password: str) -> IMAPClient:
-    """Signed in at the station's server, encrypted wherever the server can. Raises OSError, ssl.SSLError, IMAPClientError."""
+    """Signed in at the station's server, encrypted but on this very machine.
+
+    Raises MailboxTrouble before a password would leave in clear; OSError, ssl.SSLError, IMAPClientError.
+    """
     context = ssl.create_default_context()
     client = IMAPClient(station.host, station.port, ssl=station.tls, ssl_context=context if station.tls else None, timeout=ANSWER_SECONDS)
     try:
         if not station.tls and client.has_capability("STARTTLS"):
             client.starttls(context)
+        elif not station.tls and not is_loopback(_peer_of(client)):
+            # A server that offers no encryption, or somebody between who hides that it does.
+            raise MailboxTrouble("mailbox-clear-text", station.host)
         client.login(station.user, password)
     except BaseException:
         with suppress(OSError, IMAPClientError):
             client.shutdown()
         raise
     return client
+
+
+def _peer_of(client: IMAPClient) -> str:
+    """Address of the other end, whatever the settings call it."""
+    return str(client.socket().getpeername()[0])
+
+
+def is_loopback(address: str) -> bool:
+    """Whether this IP address is of this very machine."""
+    ip = ipaddress.ip_address(address)
+    return (getattr(ip, "ipv4_mapped", None) or ip).is_loopback
+
+
+def account_of(station: Station) -> str:
+    """Whose folder on which server: what a cursor and a message's number belong to, beside the station."""
+    return f"{station.user}@{station.host.lower()}/{station.mailbox}"
 
 
 class Postman:
@@ -79,6 +102,7 @@ class Postman:
     ) -> None:
         self._workstation = workstation
         self._station = station
+        self._account = account_of(station)
         self._environment = environment
         self._connect = connect
         self._folder = workstation.settings.folder_of(station)
@@ -163,7 +187,7 @@ class Postman:
     def _cursor(self, validity: int) -> int:
         """The highest number looked at; 0 where the server has numbered its mailbox anew."""
         with self._workstation.database.reading() as session:
-            cursor = session.get(MailboxCursor, self._station.name)
+            cursor = session.get(MailboxCursor, (self._station.name, self._account))
             return cursor.uid if cursor is not None and cursor.uidvalidity == validity else 0
 
     def _look_at(self, client: IMAPClient, validity: int, uid: int, told: Mapping[bytes, Any] | None) -> bool:
@@ -172,7 +196,7 @@ class Postman:
             return False  # removed by somebody meanwhile
         heading = read_heading(told.get(_HEADINGS) or b"")
         size = int(told[b"RFC822.SIZE"])
-        if self._is_known(heading, validity, uid, size):
+        if self._is_noted(heading, validity, uid) or self._is_known(heading, validity, uid, size):
             return False
         if size > self._station.mail_megabytes << 20:
             self._note(heading, validity, uid, MailState.TOO_LARGE)
@@ -185,13 +209,26 @@ class Postman:
             return False
         return self._keep(heading, validity, uid, fetched[b"BODY[]"] or b"")
 
+    def _is_noted(self, heading: Heading, validity: int, uid: int) -> bool:
+        """Looked at before the settings or the server came back to this mailbox; another message that got its number was not."""
+        with self._workstation.database.reading() as session:
+            noted = _numbered_mail(session, self._station.name, self._account, validity, uid)
+        if noted is None or noted.fingerprint not in ("", heading.fingerprint):
+            return False
+        with self._workstation.database.writing() as session:
+            cursor = _cursor_row(session, self._station.name, self._account)
+            cursor.uidvalidity, cursor.uid = validity, uid
+        return True
+
     def _is_known(self, heading: Heading, validity: int, uid: int, size: int) -> bool:
         """The same message under a new number: noted as it stands, not fetched again. A Message-ID alone proves nothing."""
         with self._workstation.database.reading() as session:
-            known = _known_mail(session, self._station.name, heading, validity, size) if heading.message_id else None
+            known = _known_mail(session, self._station.name, (self._account, validity), heading, size) if heading.message_id else None
             if known is None:
                 return False
             state, sha256, files, flagged = MailState(known.state), known.sha256, list(known.files), known.flagged_at
+            if state is MailState.DONE and known.account != self._account:
+                state, flagged = MailState.DELIVERED, None  # Flagged over there, not here.
         self._note(heading, validity, uid, state, sha256, files, flagged)
         return True
 
@@ -205,7 +242,8 @@ class Postman:
             file.write(raw)
             file.flush()
             original = self._workstation.originals.keep(file.fileno())
-        files = [{"name": f"{validity}-{uid}-{n}-{a.name}", "sha256": a.sha256} for n, a in enumerate(attachments, 1)]
+        # Numbers of one account may be those of another; the message's own fingerprint is nobody else's.
+        files = [{"name": f"{original.sha256[:8]}-{uid}-{n}-{a.name}", "sha256": a.sha256} for n, a in enumerate(attachments, 1)]
         self._note(heading, validity, uid, MailState.KEPT, original.sha256, files, size=original.size)
         return True
 
@@ -229,8 +267,10 @@ class Postman:
             session.add(
                 Mail(
                     station=station,
+                    account=self._account,
                     uidvalidity=validity,
                     uid=uid,
+                    fingerprint=heading.fingerprint,
                     message_id=heading.message_id,
                     sender=heading.sender,
                     subject=heading.subject,
@@ -241,7 +281,7 @@ class Postman:
                     flagged_at=flagged_at,
                 )
             )
-            cursor = _cursor_row(session, station)
+            cursor = _cursor_row(session, station, self._account)
             cursor.uidvalidity, cursor.uid = validity, uid
             if size is not None:
                 append_event(session, self._event(heading, str(sha256), files, now))
@@ -269,23 +309,32 @@ class Postman:
     def deliver(self) -> None:
         """Put the attachments of each kept message into the folder, from the vault; what lies or was there already is not put again."""
         with self._workstation.database.reading() as session:
-            query = sa.select(Mail).where(Mail.station == self._station.name, Mail.state == str(MailState.KEPT)).order_by(Mail.uid)
-            kept = [(mail.uidvalidity, mail.uid, str(mail.sha256), list(mail.files)) for mail in session.scalars(query)]
-        for validity, uid, sha256, files in kept:
-            self._deliver_files(sha256, files)
+            query = sa.select(Mail).where(Mail.station == self._station.name, Mail.state == str(MailState.KEPT)).order_by(Mail.id)
+            kept = [(mail.id, str(mail.sha256), list(mail.files)) for mail in session.scalars(query)]
+        for mail_id, sha256, files in kept:
+            state = MailState.DELIVERED if self._deliver_files(sha256, files) else MailState.STUCK
             with self._workstation.database.writing() as session:
-                session.execute(_this_mail(self._station.name, validity, uid).values(state=str(MailState.DELIVERED)))
+                session.execute(_this_mail(mail_id).values(state=str(state)))
 
-    def _deliver_files(self, sha256: str, files: Sequence[dict[str, str]]) -> None:
+    def _deliver_files(self, sha256: str, files: Sequence[dict[str, str]]) -> bool:
+        """False where the message in the vault no longer yields one of them: a person is told, and the other messages go on."""
         missing = [file for file in files if not self._was_there(file["name"])]
-        if not missing:
-            return
-        raw = self._workstation.originals.path(sha256).read_bytes()
-        if hashlib.sha256(raw).hexdigest() != sha256:
-            raise OSError(f"{sha256}: the message in the vault no longer matches its fingerprint")
-        attachments: dict[str, Attachment] = {attachment.sha256: attachment for attachment in attachments_of(raw)}
+        attachments = self._kept_attachments(sha256) if missing else {}
         for file in missing:
-            put_file(self._folder, file["name"], attachments[file["sha256"]].content)
+            if file["sha256"] in attachments:
+                put_file(self._folder, file["name"], attachments[file["sha256"]].content)
+        return all(file["sha256"] in attachments for file in missing)
+
+    def _kept_attachments(self, sha256: str) -> dict[str, Attachment]:
+        """By their SHA-256; none of a message that the vault no longer holds as it came, which the audit tells, too."""
+        try:
+            raw = self._workstation.originals.path(sha256).read_bytes()
+        except FileNotFoundError:
+            raw = b""
+        if hashlib.sha256(raw).hexdigest() != sha256:
+            log.error("mail: the message %s in the vault no longer matches its fingerprint", sha256)
+            return {}
+        return {attachment.sha256: attachment for attachment in attachments_of(raw)}
 
     def _was_there(self, name: str) -> bool:
         # The folder first: a file that leaves it has its arrival already.
@@ -307,21 +356,25 @@ class Postman:
             return
         with self._workstation.database.reading() as session:
             query = sa.select(Mail).where(
-                Mail.station == self._station.name, Mail.uidvalidity == validity, Mail.state == str(MailState.DELIVERED)
+                Mail.station == self._station.name,
+                Mail.account == self._account,
+                Mail.uidvalidity == validity,
+                Mail.state == str(MailState.DELIVERED),
+                ~_is_outdated(),
             )
-            done = [mail.uid for mail in session.scalars(query) if is_settled(session, [file["sha256"] for file in mail.files])]
-        for uid in done:
+            done = [(mail.id, mail.uid) for mail in session.scalars(query) if is_settled(session, [file["sha256"] for file in mail.files])]
+        for mail_id, uid in done:
             # Flagged first, noted second: dying between the two flags it again, which changes nothing.
             client.add_flags([uid], [flag])
             with self._workstation.database.writing() as session:
                 values = {"state": str(MailState.DONE), "flagged_at": self._workstation.clock()}
-                session.execute(_this_mail(self._station.name, validity, uid).values(**values))
+                session.execute(_this_mail(mail_id).values(**values))
 
     def _note_trouble(self, trouble: MailboxTrouble | None) -> None:
         """Writes when the server last answered, or since when and why it does not."""
         now = self._workstation.clock()
         with self._workstation.database.writing() as session:
-            cursor = _cursor_row(session, self._station.name)
+            cursor = _cursor_row(session, self._station.name, self._account)
             if trouble is None:
                 cursor.looked_at, cursor.trouble, cursor.detail, cursor.since = now, None, None, None
             elif (cursor.trouble, cursor.detail) != (trouble.code, trouble.detail):
@@ -346,28 +399,42 @@ def _is_ours(error: BaseException) -> bool:
     return isinstance(error, OSError) and (error.filename is not None or problem_of(error).code == "disk-full")
 
 
-def _this_mail(station: str, validity: int, uid: int) -> sa.Update:
-    return sa.update(Mail).where(Mail.station == station, Mail.uidvalidity == validity, Mail.uid == uid)
+def _this_mail(mail_id: int) -> sa.Update:
+    return sa.update(Mail).where(Mail.id == mail_id)
 
 
-def _cursor_row(session: Session, station: str) -> MailboxCursor:
-    cursor = session.get(MailboxCursor, station)
+def _numbered_mail(session: Session, station: str, account: str, validity: int, uid: int) -> Mail | None:
+    """The message that has this number there, as far as we know."""
+    number = (Mail.station == station, Mail.account == account, Mail.uidvalidity == validity, Mail.uid == uid)
+    return session.scalars(sa.select(Mail).where(*number).order_by(Mail.id.desc()).limit(1)).first()
+
+
+def _is_outdated() -> sa.ColumnElement[bool]:
+    """Its number was given to another message: to flag it would flag that one."""
+    newer = sa.orm.aliased(Mail)
+    same = (newer.station == Mail.station, newer.account == Mail.account, newer.uidvalidity == Mail.uidvalidity, newer.uid == Mail.uid)
+    return sa.select(newer.id).where(*same, newer.id > Mail.id).exists()
+
+
+def _cursor_row(session: Session, station: str, account: str) -> MailboxCursor:
+    cursor = session.get(MailboxCursor, (station, account))
     if cursor is None:
-        cursor = MailboxCursor(station=station, uidvalidity=0, uid=0)
+        cursor = MailboxCursor(station=station, account=account, uidvalidity=0, uid=0)
         session.add(cursor)
     return cursor
 
 
-def _known_mail(session: Session, station: str, heading: Heading, validity: int, size: int) -> Mail | None:
-    """The row of this very message from before the server numbered its mailbox anew."""
+def _known_mail(session: Session, station: str, numbering: tuple[str, int], heading: Heading, size: int) -> Mail | None:
+    """The row of this very message from under other numbers: those of another account or UIDVALIDITY than `numbering`."""
+    account, validity = numbering
     rows = session.execute(
         sa.select(Mail, Original.size)
         .join(Original, Mail.sha256 == Original.sha256, isouter=True)
-        .where(Mail.station == station, Mail.message_id == heading.message_id, Mail.uidvalidity != validity)
-        .order_by(Mail.noted_at.desc())
+        .where(Mail.station == station, Mail.fingerprint == heading.fingerprint)
+        .where(sa.or_(Mail.account != account, Mail.uidvalidity != validity))
+        .order_by(Mail.id.desc())
     )
-    same = (mail for mail, kept in rows if (mail.sender, mail.subject) == (heading.sender, heading.subject) and kept in (None, size))
-    return next(same, None)
+    return next((mail for mail, kept in rows if kept in (None, size)), None)
 
 
 def is_settled(session: Session, fingerprints: Sequence[str]) -> bool:
@@ -411,6 +478,8 @@ class MailboxHealth:
     """Messages by state."""
     too_large: tuple[Heading, ...]
     """Messages that were not fetched, newest first."""
+    stuck: tuple[Heading, ...] = ()
+    """Messages whose attachments are not found again in what the vault holds, newest first."""
 
     @property
     def ok(self) -> bool:
@@ -422,6 +491,15 @@ class MailboxHealth:
         told = []
         if self.trouble:
             told.append(PROBLEMS[self.trouble].words(language).format(variable=self.variable))
+        for heading in self.stuck:
+            named = f"« {heading.subject} » ({heading.sender})"
+            told.append(
+                f"{named}: an attachment is not found again in the message that was kept. Nothing is lost: the message is still on the "
+                "server. Save its attachments into the folder, then run sceau verify --ledger."
+                if english
+                else f"{named} : une pièce ne se retrouve pas dans le message gardé. Rien n'est perdu : le message est toujours sur le "
+                "serveur. Déposez ses pièces dans le dossier, puis lancez sceau verify --ledger."
+            )
         for heading in self.too_large:
             named = f"« {heading.subject} » ({heading.sender})"
             told.append(
@@ -450,11 +528,15 @@ def mailbox_health(session: Session, settings: Settings) -> tuple[MailboxHealth,
 
 
 def _health(session: Session, station: Station) -> MailboxHealth:
-    cursor = session.get(MailboxCursor, station.name)
-    counts = session.execute(sa.select(Mail.state, sa.func.count()).where(Mail.station == station.name).group_by(Mail.state)).all()
-    large = session.scalars(
-        sa.select(Mail).where(Mail.station == station.name, Mail.state == str(MailState.TOO_LARGE)).order_by(Mail.noted_at.desc()).limit(20)
-    )
+    account = account_of(station)
+    cursor = session.get(MailboxCursor, (station.name, account))
+    ours = sa.and_(Mail.station == station.name, Mail.account == account)
+    counts = session.execute(sa.select(Mail.state, sa.func.count()).where(ours).group_by(Mail.state)).all()
+
+    def newest(state: MailState) -> tuple[Heading, ...]:
+        rows = session.scalars(sa.select(Mail).where(ours, Mail.state == str(state)).order_by(Mail.id.desc()).limit(20))
+        return tuple(Heading(mail.message_id, mail.sender, mail.subject) for mail in rows)
+
     return MailboxHealth(
         station=station.name,
         looked_at=cursor.looked_at if cursor else None,
@@ -463,5 +545,6 @@ def _health(session: Session, station: Station) -> MailboxHealth:
         since=cursor.since if cursor else None,
         variable=station.password_variable,
         counts={str(state): int(count) for state, count in counts},
-        too_large=tuple(Heading(mail.message_id, mail.sender, mail.subject) for mail in large),
+        too_large=newest(MailState.TOO_LARGE),
+        stuck=newest(MailState.STUCK),
     )

@@ -332,6 +332,17 @@ PROBLEMS: dict[str, Problem] = {
                     ("The identity of the mail server is not proved.", "Have its certificate checked; Sceau has sent nothing."),
                 ),
                 (
+                    "clear-text",
+                    (
+                        "Le serveur de messagerie n'offre pas de liaison chiffrée : le mot de passe n'a pas été envoyé.",
+                        "Mettez tls = true, ou prenez un serveur qui offre STARTTLS.",
+                    ),
+                    (
+                        "The mail server offers no encrypted connection: the password was not sent.",
+                        "Set tls = true, or take a server that offers STARTTLS.",
+                    ),
+                ),
+                (
                     "failed",
                     (
                         "Le serveur de messagerie a répondu autrement que prévu.",

@@ -27,7 +27,7 @@ from capture.mailbox import MailState, attachments_of, may_hold_documents, read_
 from config.settings import Station
 from station import post
 from station.audit import audit_ledger
-from station.post import Postman, connect, is_settled, mailbox_health
+from station.post import Postman, connect, is_loopback, is_settled, mailbox_health
 from station.problems import PROBLEMS
 from station.records.tables import Arrival, Document, LedgerPayload, Mail, State
 from station.running import Running
@@ -248,6 +248,115 @@ def test_a_server_that_numbers_its_mailbox_anew_makes_nothing_come_twice(office,
     assert len(look.files()) == 3
 
 
+def other_folder(look, name="Autre"):
+    """The same station once its setting `mailbox` names another folder, which is made on the server."""
+    with connect(look.station, PASSWORD) as client:
+        if not client.folder_exists(name):
+            client.create_folder(name)
+    return look.station.model_copy(update={"mailbox": name})
+
+
+def test_a_mailbox_that_is_set_to_another_folder_and_back_goes_on_where_it_was(office, box, tmp_path, monkeypatch):
+    look = Look(office, box, tmp_path)
+    look.put(letter("une", 1, ("a.pdf", "application/pdf", PDF)))
+    assert look() == 1
+    other = other_folder(look)
+    with connect(other, PASSWORD) as client:
+        client.append("Autre", letter("deux", 2, ("b.pdf", "application/pdf", PDF + b"\n")).as_bytes())
+        client.append("Autre", letter("une", 1, ("a.pdf", "application/pdf", PDF)).as_bytes())
+    fetched = counting(monkeypatch)
+    assert Postman(look.workstation, other, ENVIRONMENT).look(1.0) == 1
+    look.put(letter("trois", 3, ("c.pdf", "application/pdf", PDF + b"\n\n")))
+    assert Postman(look.workstation, look.station, ENVIRONMENT).look(2.0) == 1
+    assert (fetched, len(look.files())) == ([1, 2], 3)
+
+
+class Numbered:
+    """A server that numbers its mailbox as we say."""
+
+    def __init__(self, client, validity):
+        self._client, self._validity = client, validity
+
+    def select_folder(self, name):
+        return {**self._client.select_folder(name), b"UIDVALIDITY": self._validity}
+
+    def __getattr__(self, name):
+        return getattr(self._client, name)
+
+
+def numbered(look, validity, station=None):
+    station = station or look.station
+    return Postman(look.workstation, station, ENVIRONMENT, lambda *told: Numbered(connect(*told), validity))
+
+
+def test_a_restored_server_that_returns_to_old_numbers_makes_nothing_come_twice_and_nothing_stay_away(office, box, tmp_path, monkeypatch):
+    look = Look(office, box, tmp_path)
+    nameless = letter("une", 1, ("a.pdf", "application/pdf", PDF))
+    del nameless["Message-ID"]  # Under new numbers nothing tells that it is the same.
+    look.put(nameless)
+    look.put(letter("deux", 2, ("b.pdf", "application/pdf", PDF + b"\n")))
+    assert [numbered(look, validity).look(0.0) for validity in (7, 8)] == [2, 1]
+    with look.workstation.database.writing() as session:
+        # What had the number 2 is not in the backup; another message has it since.
+        session.execute(sa.update(Mail).where(Mail.uid == 2).values(fingerprint="f" * 64))
+    fetched = counting(monkeypatch)
+    assert numbered(look, 7).look(0.0) == 1
+    assert fetched == [2]
+    assert numbered(look, 7).look(0.0) == 0
+
+
+def test_another_folder_whose_numbers_are_the_same_is_looked_through_from_its_first_message(office, box, tmp_path):
+    look = Look(office, box, tmp_path)
+    for number in (1, 2):
+        look.put(letter("x", number, ("a.pdf", "application/pdf", PDF + bytes(number))))
+    assert numbered(look, 7).look(0.0) == 2
+    other = other_folder(look)
+    with connect(other, PASSWORD) as client:
+        client.append("Autre", letter("autre", 3, ("a.pdf", "application/pdf", PDF)).as_bytes())
+    assert numbered(look, 7, other).look(0.0) == 1
+    assert len(look.files()) == 3
+
+
+def test_a_number_that_was_given_to_another_message_is_not_flagged_for_the_first(office, box, tmp_path):
+    look = Look(office, box, tmp_path)
+    look.put(letter("une", 1, ("un.png", "image/png", png(1))))
+    numbered(look, 7).look(0.0)
+    look.take_in()
+    (document,) = all_documents(look.workstation)
+    set_state(look.workstation, document.id, State.SEALED)
+    with look.workstation.database.writing() as session:
+        session.execute(sa.update(Mail).values(fingerprint="f" * 64))
+        session.execute(sa.update(post.MailboxCursor).values(uid=0))
+        session.execute(sa.update(Document).values(state=State.HELD))
+    numbered(look, 7).look(0.0)
+    with look.workstation.database.writing() as session:
+        session.execute(sa.update(Mail).where(Mail.fingerprint != "f" * 64).values(files=[{"name": "b", "sha256": "0" * 64}]))
+    set_state(look.workstation, document.id, State.SEALED)
+    numbered(look, 7).look(0.0)
+    assert office.flags(box) == {1: set()}
+
+
+@pytest.mark.parametrize("damage", ["no longer told", "another byte", "no file"])
+def test_a_message_that_no_longer_yields_its_attachment_is_told_and_keeps_back_no_other(office, box, tmp_path, monkeypatch, damage):
+    look = Look(office, box, tmp_path)
+    look.put(letter("bloqué", 1, ("a.pdf", "application/pdf", PDF)))
+    with monkeypatch.context() as patch:
+        patch.setattr(Postman, "deliver", lambda _self: None)
+        look()
+    with look.workstation.database.reading() as session:
+        raw = look.workstation.originals.path(session.scalars(sa.select(Mail.sha256)).one())
+    if damage == "no longer told":
+        told = post.attachments_of
+        monkeypatch.setattr(post, "attachments_of", lambda raw: () if b"bloqu" in raw else told(raw))
+    else:
+        raw.chmod(0o600)
+        raw.unlink() if damage == "no file" else raw.write_bytes(b"x")
+    look.put(letter("bon", 2, ("b.pdf", "application/pdf", PDF + b"\n")))
+    assert look() == 1
+    assert look.states() == [MailState.STUCK, MailState.DELIVERED]
+    assert ["« bloqué »" in look.health().words(language)[0] for language in ("fr", "en")] == [True, True]
+
+
 def test_a_message_is_flagged_only_after_every_one_of_its_documents_is_sealed_or_decided(office, box, tmp_path, practice_keys):
     look = Look(office, box, tmp_path, practice_keys)
     look.put(letter("deux pages", 1, ("un.png", "image/png", png(1)), ("deux.png", "image/png", png(2))))
@@ -405,6 +514,28 @@ def test_a_server_whose_certificate_nobody_vouches_for_is_not_given_the_password
         Postman(workstation, station, ENVIRONMENT).look(0.0)
         look.workstation = workstation
         assert look.health().trouble == "mailbox-tls"
+
+
+def test_no_password_leaves_this_machine_in_clear(office, box, tmp_path, monkeypatch):
+    look = Look(office, box, tmp_path)
+    sent = []
+    login = IMAPClient.login
+    monkeypatch.setattr(IMAPClient, "login", lambda self, *told: sent.append(told) or login(self, *told))
+    with monkeypatch.context() as patch:
+        patch.setattr(post, "_peer_of", lambda _client: "192.0.2.7")
+        assert look() == 0
+    assert (look.health().trouble, sent) == ("mailbox-clear-text", [])
+    assert "n'a pas été envoyé" in look.health().words()[0]
+    look(1000.0)
+    assert (look.health().ok, len(sent)) == (True, 1)
+
+
+@pytest.mark.parametrize(
+    ("address", "ours"),
+    [("127.0.0.1", True), ("127.8.0.1", True), ("::1", True), ("::ffff:127.0.0.1", True), ("192.0.2.7", False), ("fe80::1%eth0", False)],
+)
+def test_only_a_loopback_address_is_this_machine(address, ours):
+    assert is_loopback(address) is ours
 
 
 def own_certificate(folder):

@@ -490,6 +490,8 @@ class MailboxCursor(Base):
 
     __tablename__ = "mailbox_cursor"
     station: Mapped[str] = mapped_column(sa.String(40), primary_key=True)
+    account: Mapped[str] = mapped_column(sa.Text, primary_key=True)
+    """Whose folder on which server (`station.post.account_of`): numbers of one mean nothing in another."""
     uidvalidity: Mapped[int] = mapped_column(sa.BigInteger)
     uid: Mapped[int] = mapped_column(sa.BigInteger)
     """The highest that was looked at."""
@@ -502,19 +504,28 @@ class MailboxCursor(Base):
 
 
 class Mail(Base):
-    """A message that was looked at, whatever it yielded: it is never fetched twice."""
+    """A message that was looked at, whatever it yielded: it is never fetched twice.
+
+    Of several rows with the same number the newest counts: a server that was restored may have given it to another message.
+    """
 
     __tablename__ = "mail"
-    station: Mapped[str] = mapped_column(sa.String(40), primary_key=True)
-    uidvalidity: Mapped[int] = mapped_column(sa.BigInteger, primary_key=True, autoincrement=False)
-    uid: Mapped[int] = mapped_column(sa.BigInteger, primary_key=True, autoincrement=False)
-    message_id: Mapped[str] = mapped_column(sa.Text, index=True)
+    __table_args__ = (sa.Index("ix_mail_number", "station", "account", "uidvalidity", "uid"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    station: Mapped[str] = mapped_column(sa.String(40))
+    account: Mapped[str] = mapped_column(sa.Text)
+    """Whose folder on which server (`station.post.account_of`)."""
+    uidvalidity: Mapped[int] = mapped_column(sa.BigInteger)
+    uid: Mapped[int] = mapped_column(sa.BigInteger)
+    fingerprint: Mapped[str] = mapped_column(sa.String(64), index=True)
+    """Of its heading (`capture.mailbox.Heading.fingerprint`); stays when its text is erased, so that it is not fetched again."""
+    message_id: Mapped[str] = mapped_column(sa.Text)
     """Empty where the message has none."""
     sender: Mapped[str] = mapped_column(sa.Text)
     subject: Mapped[str] = mapped_column(sa.Text)
     state: Mapped[str] = mapped_column(sa.String(20))
-    """kept, delivered, done; nothing-in-it, too-large, seen-before."""
-    sha256: Mapped[str | None] = mapped_column(sa.ForeignKey("original.sha256"))
+    """kept, delivered, done; nothing-in-it, too-large, stuck."""
+    sha256: Mapped[str | None] = mapped_column(sa.ForeignKey("original.sha256"), index=True)
     """The raw message in the vault; None where it was not fetched."""
     files: Mapped[list[Any]]
     """Its attachments that became files of the station: name, sha256."""

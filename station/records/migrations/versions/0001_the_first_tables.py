@@ -100,19 +100,23 @@ def upgrade() -> None:  # noqa: PLR0915 one statement per table and index
     op.create_table(
         "mailbox_cursor",
         sa.Column("station", sa.String(length=40), nullable=False),
+        sa.Column("account", sa.Text(), nullable=False),
         sa.Column("uidvalidity", sa.BigInteger(), nullable=False),
         sa.Column("uid", sa.BigInteger(), nullable=False),
         sa.Column("looked_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("trouble", sa.String(length=40), nullable=True),
         sa.Column("detail", sa.Text(), nullable=True),
         sa.Column("since", sa.DateTime(timezone=True), nullable=True),
-        sa.PrimaryKeyConstraint("station", name=op.f("pk_mailbox_cursor")),
+        sa.PrimaryKeyConstraint("station", "account", name=op.f("pk_mailbox_cursor")),
     )
     op.create_table(
         "mail",
+        sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("station", sa.String(length=40), nullable=False),
-        sa.Column("uidvalidity", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("uid", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("account", sa.Text(), nullable=False),
+        sa.Column("uidvalidity", sa.BigInteger(), nullable=False),
+        sa.Column("uid", sa.BigInteger(), nullable=False),
+        sa.Column("fingerprint", sa.String(length=64), nullable=False),
         sa.Column("message_id", sa.Text(), nullable=False),
         sa.Column("sender", sa.Text(), nullable=False),
         sa.Column("subject", sa.Text(), nullable=False),
@@ -122,9 +126,11 @@ def upgrade() -> None:  # noqa: PLR0915 one statement per table and index
         sa.Column("noted_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("flagged_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(["sha256"], ["original.sha256"], name=op.f("fk_mail_sha256_original")),
-        sa.PrimaryKeyConstraint("station", "uidvalidity", "uid", name=op.f("pk_mail")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_mail")),
     )
-    op.create_index(op.f("ix_mail_message_id"), "mail", ["message_id"], unique=False)
+    op.create_index("ix_mail_number", "mail", ["station", "account", "uidvalidity", "uid"], unique=False)
+    op.create_index(op.f("ix_mail_fingerprint"), "mail", ["fingerprint"], unique=False)
+    op.create_index(op.f("ix_mail_sha256"), "mail", ["sha256"], unique=False)
     op.create_table(
         "worker",
         sa.Column("executor", sa.String(length=80), nullable=False),
