@@ -228,6 +228,32 @@ def set_apart(plan: Plan, key: str) -> Plan:
     return _without_empty(replace(rest, apart=(*rest.apart, Apart(sheet, Reason.PERSON))))
 
 
+def join_pages(plan: Plan, last: str, first: str) -> Plan:
+    """The document that begins with page `first` goes on the one that ends with page `last`. Raises ValueError where they are not so."""
+    (before, _), (index, place) = _where(plan, last), _where(plan, first)
+    if index != before + 1 or place or plan.documents[before].keys[-1] != last:
+        raise ValueError(f"{first} does not follow {last}")
+    return merge_with_previous(plan, index)
+
+
+def lay_beside(plan: Plan, key: str, anchor: str, *, after: bool) -> Plan:
+    """The page goes right after (or before) page `anchor`, wherever that is. Raises ValueError where either is none of the plan's."""
+    index, _ = _where(plan, anchor)
+    others = [other for other in plan.documents[index].keys if other != key]
+    if anchor not in others:
+        raise ValueError(f"{key} cannot lie beside itself")
+    return move_page(plan, key, index, others.index(anchor) + after)
+
+
+def neighbour_of(plan: Plan, key: str) -> tuple[str, bool]:
+    """A page beside this one, and whether this one comes after it. Raises ValueError where it is alone in its document."""
+    index, place = _where(plan, key)
+    keys = plan.documents[index].keys
+    if len(keys) == 1:
+        raise ValueError(f"{key} is alone in its document")
+    return (keys[place - 1], True) if place else (keys[1], False)
+
+
 def _where(plan: Plan, key: str) -> tuple[int, int]:
     """Document and place, both from 0."""
     for index, part in enumerate(plan.documents):

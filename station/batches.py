@@ -4,7 +4,7 @@ Nothing that was taken in disappears: a stack whose pages went to several docume
 named in the ledger, and the files lie in the vault as they came.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
 from typing import Any, TypeAlias
@@ -14,7 +14,22 @@ from sqlalchemy.orm import Session
 from capture import codes
 from capture.findings import Finding
 from capture.scan import Format
-from capture.separate import Kind, Part, Plan, Reason, Recipe, Sheet, merge_with_previous, move_page, separate, set_apart, split_before
+from capture.separate import (
+    Kind,
+    Part,
+    Plan,
+    Reason,
+    Recipe,
+    Sheet,
+    join_pages,
+    lay_beside,
+    merge_with_previous,
+    move_page,
+    neighbour_of,
+    separate,
+    set_apart,
+    split_before,
+)
 from capture.slips import BatchSlip, BoxLabel, TargetMark
 from conformity.circumstances import Source
 from sealing.ledger import Actor, ActorKind, Event
@@ -31,6 +46,9 @@ from workflow.kinds import kind_named
 NewId: TypeAlias = Callable[[], str]
 Edit: TypeAlias = dict[str, Any]
 """{"do": "split", "key"}, {"do": "merge", "index"}, {"do": "move", "key", "to", "at"} or {"do": "apart", "key"}."""
+Kept: TypeAlias = dict[str, Any]
+"""An edit as it is kept, by pages alone: split and apart as they are, {"do": "join", "last", "first"} or
+{"do": "lay", "key", "beside", "after"}."""
 
 
 class BatchOpen(Exception):
@@ -92,8 +110,9 @@ def edit_batch(session: Session, batch: Batch, recipe: Recipe, edit: Edit) -> Pl
     """Correct the proposed documents of an open batch; the plan as it then is. Raises BatchEnded, ValueError where the edit is none."""
     if batch.ended_at is not None:
         raise BatchEnded(batch.id)
-    plan = _edited(propose_plan(session, batch, recipe), edit)
-    batch.edits = [*(batch.edits or []), edit]
+    proposed = propose_plan(session, batch, recipe)
+    plan = _edited(proposed, edit)
+    batch.edits = [*(batch.edits or []), _anchored(proposed, plan, edit)]
     return plan
 
 
@@ -233,12 +252,11 @@ def form_when_ready(
 
 def propose_plan(session: Session, batch: Batch, recipe: Recipe) -> Plan:
     """The documents that the batch would become if it ended now, corrections included."""
-    stacks = batches.stacks_in(session, batch.id, State.WAITING)
-    return _plan_of(stacks, batch, recipe)[0]
+    return _plan_of(_proposable(session, batch), batch, recipe)[0]
 
 
 def check_plan(batch: Batch, plan: Plan, rows: Mapping[str, PageRow]) -> tuple[Finding, ...]:
-    """What does not add up in a proposed batch: counted sheets, repeated pages, odd lengths (clause I-1). Sheets set apart are not counted."""
+    """What does not add up in a proposed batch: counted sheets, repeated pages, odd lengths (clause I-1). Sheets apart are not counted."""
     keys = [key for part in plan.documents for key in part.keys]
     facts = [page_fact(rows[key], number) for number, key in enumerate(keys, 1)]
     return check_batch(facts, Count(batch.expected_sheets))
@@ -266,13 +284,29 @@ def sheet_of(page: PageRow) -> Sheet:
 def _plan_of(stacks: Sequence[Document], batch: Batch, recipe: Recipe) -> tuple[Plan, dict[str, PageRow]]:
     rows = {page_key(page): page for stack in stacks if is_separable(stack) for page in stack.current_pages}
     plan = separate([sheet_of(page) for page in rows.values()], recipe_in_force(batch, recipe))
-    for edit in batch.edits or ():
+    return _replay(plan, batch.edits or ())[0], rows
+
+
+def _replay(plan: Plan, edits: Iterable[Kept]) -> tuple[Plan, int]:
+    """The plan as a person corrected it, and how many corrections no longer apply: their pages are not side by side any more."""
+    lost = 0
+    for kept in edits:
         try:
-            plan = _edited(plan, edit)
+            plan = _replayed(plan, kept)
         except ValueError:
-            # The page it was about was scanned anew meanwhile: the others stand.
-            continue
-    return plan, rows
+            lost += 1
+    return plan, lost
+
+
+def lost_edits(session: Session, batch: Batch, recipe: Recipe) -> int:
+    """Corrections that no longer apply to an open batch; the preview says so."""
+    sheets = [sheet_of(page) for stack in _proposable(session, batch) if is_separable(stack) for page in stack.current_pages]
+    return _replay(separate(sheets, recipe_in_force(batch, recipe)), batch.edits or ())[1]
+
+
+def _proposable(session: Session, batch: Batch) -> list[Document]:
+    """Stacks whose pages are known; one that is judged anew keeps its place meanwhile."""
+    return batches.stacks_in(session, batch.id, State.WAITING, State.RECEIVED)
 
 
 def _note_closed(session: Session, batch: Batch, stacks: Sequence[Document], found: Sequence[Finding], at: datetime) -> None:
@@ -302,6 +336,7 @@ def is_separable(stack: Document) -> bool:
 
 
 def _edited(plan: Plan, edit: Edit) -> Plan:
+    """The plan with what a button means in it, documents counted as they stand."""
     match edit:
         case {"do": "split", "key": str(key)}:
             return split_before(plan, key)
@@ -312,6 +347,31 @@ def _edited(plan: Plan, edit: Edit) -> Plan:
         case {"do": "apart", "key": str(key)}:
             return set_apart(plan, key)
     raise ValueError(f"no such edit: {edit}")
+
+
+def _anchored(before: Plan, after: Plan, edit: Edit) -> Kept:
+    """The same edit by pages alone: when it is replayed, other files may have come or be judged anew, and documents count otherwise."""
+    match edit:
+        case {"do": "merge", "index": int(index)}:
+            return {"do": "join", "last": before.documents[index - 1].keys[-1], "first": before.documents[index].keys[0]}
+        case {"do": "move", "key": str(key)}:
+            anchor, follows = neighbour_of(after, key)
+            return {"do": "lay", "key": key, "beside": anchor, "after": follows}
+    return edit
+
+
+def _replayed(plan: Plan, kept: Kept) -> Plan:
+    match kept:
+        case {"do": "join", "last": str(last), "first": str(first)}:
+            return join_pages(plan, last, first)
+        case {"do": "lay", "key": str(key), "beside": str(anchor), "after": bool(after)}:
+            return lay_beside(plan, key, anchor, after=after)
+    return _edited(plan, kept)
+
+
+def _follow_page(batch: Batch, was: str, now: str) -> None:
+    """What a person said of a page holds for the scan that takes its place."""
+    batch.edits = [{name: now if value == was else value for name, value in kept.items()} for kept in batch.edits or ()] or None
 
 
 def _target_parts(plan: Plan) -> tuple[Part, ...]:
@@ -454,6 +514,7 @@ def _carry_page(session: Session, carrier: Document, at: datetime) -> bool:
     was, state = page_key(pages[redo.page]), target.state
     change = remember_change(target, {"what": "page", "from": was, "to": redo.page})
     _supersede(session, target, pages[redo.page], carrier.current_pages)
+    _follow_page(target.batch, was, page_key(target.current_pages[redo.page - 1]))
     redo.done_at = at
     batches.link(session, carrier.id, target.id, "rescan", at)
     target.formed = True

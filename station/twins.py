@@ -57,7 +57,7 @@ def settle_pair(session: Session, first_id: str, second_id: str, choice: str, re
     if choice not in CHOICES:
         raise ValueError(choice)
     both = (documents.get_document(session, first_id), documents.get_document(session, second_id))
-    first, second = sorted(both, key=lambda document: (document.received_at, document.id))
+    first, second = sorted(both, key=lambda document: document.received_at)
     if first.state not in _STANDING or frozenset((first.id, second.id)) in settled_pairs(session):
         raise NotOffered(f"{first.state}, {second.state}: {choice}")
     was = second.state

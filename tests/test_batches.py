@@ -313,3 +313,35 @@ def test_what_an_ended_attempt_clears_away_leaves_a_later_one_its_files(station,
     (folder / "3").mkdir()
     desk.work.pipeline._clear(desk.work.pipeline._job("0" * 32, "2"))
     assert [each.name for each in folder.iterdir()] == ["3"]
+
+
+def test_corrections_are_about_pages_so_that_none_hits_another_invoice_when_a_page_is_scanned_anew(station, desk):
+    desk.recipe = Recipe(Kind.NONE)
+    batch = desk.open(recipe=desk.recipe)
+    fed = [desk.feed(papers.draw_page([f"p{n}"], size=SIZE, seed=60 + n)) for n in range(4)]
+    with station.database.reading() as session:
+        keys = [batches.page_key(documents.get_document(session, each).current_pages[0]) for each in fed]
+    for key in keys[1:]:
+        desk.edit(batch, do="split", key=key)
+    assert desk.edit(batch, do="merge", index=1) == [2, 1, 1]
+    desk.redo(fed[1])
+    desk.feed(papers.draw_page(["p1 anew"], size=SIZE, seed=70))
+    desk.work_all()
+    with station.database.reading() as session:
+        found = session.get(Batch, batch)
+        plan = batches.propose_plan(session, found, desk.recipe)
+        assert [len(part.sheets) for part in plan.documents] == [2, 1, 1]
+        assert [part.keys[0] for part in plan.documents] == [keys[0], keys[2], keys[3]]
+        assert batches.lost_edits(session, found, desk.recipe) == 0
+
+
+def test_a_correction_whose_pages_are_gone_is_told_as_lost_and_hits_nothing_else(station, desk):
+    batch = desk.open()
+    first, second, _ = (desk.feed(page) for page in (FIRST, SECOND, THIRD))
+    assert desk.edit(batch, do="merge", index=1) == [2, 1]
+    with station.database.writing() as session:
+        documents.move_document(documents.get_document(session, first), State.SET_ASIDE, station.clock())
+    with station.database.reading() as session:
+        found = session.get(Batch, batch)
+        assert [len(part.sheets) for part in batches.propose_plan(session, found, desk.recipe).documents] == [1, 1]
+        assert batches.lost_edits(session, found, desk.recipe) == 1

@@ -28,6 +28,7 @@ from station.batches import (
     drop_redo,
     edit_batch,
     end_batch,
+    lost_edits,
     propose_plan,
     recipe_in_force,
     undo_edit,
@@ -287,6 +288,7 @@ def preview(request: Request, session: desk.InReading, name: str) -> Response:
         apart=[(_thumb(found.plan, each.key, sides, t), t(f"apart.{each.reason.value}")) for each in found.plan.apart],
         judging=sum(document.state == State.RECEIVED for document in found.fed),
         edits=len(batch.edits or []),
+        lost=lost_edits(session, batch, recipe_of(station)),
     )
 
 

@@ -87,7 +87,7 @@ def open_stack(session: Session, batch: Batch, recipe: Recipe) -> Stack:
     loaded = [selectinload(Document.pages), selectinload(Document.findings), selectinload(Document.arrivals)]
     fed = [document for document in batches.stacks_in(session, batch.id) if document.state not in GONE]
     session.scalars(sa.select(Document).where(Document.id.in_([each.id for each in fed])).options(*loaded)).all()
-    rows = {page_key(page): page for each in fed if each.state == State.WAITING for page in each.current_pages}
+    rows = {page_key(page): page for each in fed if each.state in (State.WAITING, State.RECEIVED) for page in each.current_pages}
     return Stack(batch, fed, propose_plan(session, batch, recipe), rows, newest_arrival(session, batch), waited_for(session, batch.station))
 
 
