@@ -120,7 +120,7 @@ def note_decision(
 ) -> None:
     """Row and entry of one decision; `was` is where the document stood before it."""
     documents.add_decision(session, document, choice, reason.strip(), person.pseudonym, at, was, detail)
-    payload = {"choice": choice, "reason": reason.strip(), **told}
+    payload = {"choice": choice, "reason": reason.strip(), "paper_stays": document.paper_stays, **told}
     append_event(session, Event(document.entity, "decided", {"document": document.id}, actor_of(person), at, "system", payload))
 
 

@@ -19,7 +19,7 @@ from station.records import documents
 from station.records.documents import ERASING
 from station.records.ledger import append_event
 from station.records.tables import Document, PageRow, Person, State
-from station.stored import rasters_hash
+from station.stored import finding_from, rasters_hash
 from station.versions import GIVEN_UP, name_version, open_change, remember_change
 from workflow.kinds import CHOSEN
 
@@ -122,7 +122,8 @@ def give_up(session: Session, document: Document, order: Order) -> Document:
         # Its small images and values may be those of the other order: a late reading makes them anew, beside the archive.
         documents.note_unread(document, True, order.at)
     documents.add_decision(session, document, GIVEN_UP, order.reason.strip(), order.person.pseudonym, order.at, state)
-    _enter(session, document, GIVEN_UP, order, {}, {"kind": before["kind"], "verdict": document.verdict})
+    told = {"kind": before["kind"], "verdict": document.verdict, "paper_stays": document.paper_stays}
+    _enter(session, document, GIVEN_UP, order, {}, told)
     return document
 
 
@@ -149,15 +150,15 @@ def _seal_again(
 
 
 def _put_back(session: Session, document: Document, before: Mapping[str, Any], now: Mapping[int, int | None]) -> None:
-    """Pages as they were, and whatever names a page by its number with them."""
+    """Pages and what was judged of them as they were, and whatever names a page by its number with them."""
     facts = [
         documents.PageFact(number, page["sha256"], {**page["coding"], "number": number}, page["raster"], page["seen"])
         for number, page in enumerate(before["pages"], 1)
     ]
     documents.replace_pages(session, document.id, facts)
-    document.verdict = before["verdict"]
-    for found in document.findings:
-        found.page = found.page and now.get(found.page)
+    document.verdict, document.paper_stays = before["verdict"], before["paper_stays"]
+    document.policy, document.tolerance_id = before["policy"], before["tolerance"]
+    documents.replace_findings(session, document.id, [finding_from(each) for each in before["findings"]])
     for value in document.fields:
         value.page = value.page and now.get(value.page)
     kept = {_place(page) for page in before["pages"]}

@@ -273,7 +273,8 @@ class Pipeline:
         judged = _load(job.judged)
         document = documents.get_document(session, job.document_id)
         policy = self._policy(document)
-        found = weigh_document(session, document, policy, [finding_from(f) for f in judged["findings"]])
+        judged_findings = [finding_from(f) for f in judged["findings"]]
+        found = (*weigh_document(session, document, policy, judged_findings), *batches.told_of_batch(document))
         facts = [
             documents.PageFact(p["coding"]["number"], p["original"], {**p["coding"], "format": p["format"]}, p["raster"], p["seen"])
             for p in judged["pages"]
@@ -300,6 +301,7 @@ class Pipeline:
             "policy": policy.as_json(),
             "source": document.source,
             "tolerance": document.tolerance_id,
+            "paper_stays": document.paper_stays,
             **kind_note(document),
         }
         kind = "held" if alone and held else "judged"

@@ -57,7 +57,13 @@ def say_source(session: Session, document_id: str, source: Source, supplier: str
             actor=Actor(person.pseudonym, ActorKind.HUMAN),
             at=at,
             clock="system",
-            payload={"source": document.source, "before": before, "supplier": document.supplier, "reason": reason.strip()},
+            payload={
+                "source": document.source,
+                "before": before,
+                "supplier": document.supplier,
+                "reason": reason.strip(),
+                "paper_stays": document.paper_stays,
+            },
         ),
     )
     return document

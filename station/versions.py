@@ -1,7 +1,9 @@
 """What a sealed version consists of, remembered before its document is changed: for whoever gives up, and for the next sealed file."""
 
+from dataclasses import asdict
 from typing import Any
 
+from station.records.documents import finding_of
 from station.records.tables import Archive, Decision, Document
 
 
@@ -50,4 +52,13 @@ def _made_up(document: Document) -> dict[str, Any]:
         for page in document.current_pages
     ]
     reading = max((reading.version for reading in document.readings if reading.in_archive), default=None)
-    return {"kind": document.document_type, "pages": pages, "reading": reading, "verdict": document.verdict}
+    return {
+        "kind": document.document_type,
+        "pages": pages,
+        "reading": reading,
+        "verdict": document.verdict,
+        "findings": [asdict(finding_of(row)) for row in document.findings],
+        "paper_stays": document.paper_stays,
+        "policy": document.policy and dict(document.policy),
+        "tolerance": document.tolerance_id,
+    }

@@ -10,9 +10,12 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import DatabaseError
 
+from conformity.circumstances import Source
+from station.acts import decide
 from station.audit import audit_ledger
 from station.records.ledger import append_event, verify_ledger, written_entries
-from station.records.tables import LedgerPayload, LedgerRow
+from station.records.tables import LedgerPayload, LedgerRow, State
+from station.sources import say_source
 from station.workstation import Workstation
 
 
@@ -180,6 +183,24 @@ def test_an_archive_smuggled_into_the_records_has_no_entry(home):
 def test_records_that_were_taken_away_added_or_exchanged_contradict_the_ledger(home, statements):
     behind_the_back(home, *statements)
     assert answers(home)["records"] is False
+
+
+def test_what_is_judged_again_after_a_person_s_word_is_what_the_entries_say(home, tmp_path):
+    station = atwork.open_home(home)
+
+    def facts() -> bool:
+        return next(each.ok for each in audit_ledger(station) if each.name == "facts")
+
+    path = papers.write_jpeg(tmp_path / "a.jpg", papers.draw_page(["Facture"], size=(500, 300), seed=4))
+    with atwork.pipeline_of(station) as work:
+        document = work(atwork.take_in(station, path))
+        with station.database.writing() as session:
+            decide(session, document.id, "treat", "à payer", atwork.somebody(session), station.clock())
+        assert (facts(), work(document.id).state, facts()) == (True, State.SEALED, True)
+        with station.database.writing() as session:
+            say_source(session, document.id, Source.PAPER, "", "c'est un papier", atwork.somebody(session), station.clock())
+        assert (facts(), work(document.id).state, facts()) == (True, State.HELD, True)
+    station.database.close()
 
 
 def test_the_same_bytes_twice_are_one_original_and_hold(home, tmp_path):

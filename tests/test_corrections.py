@@ -208,6 +208,22 @@ def test_after_two_attempts_giving_up_goes_back_to_what_was_sealed(station, cler
     assert not_well(station) == []
 
 
+def test_giving_up_a_version_that_was_treated_brings_back_what_was_said_of_the_sealed_one(station, clerk, monkeypatch):
+    before = clerk.feed(1)
+    lossy = papers.write_jpeg(station.home / "redone.jpg", papers.draw_page(["Refaite"], size=SIZE, seed=781))
+    held = scan_anew(station, clerk, before, 1, lossy)
+    assert (held.state, "lossy-compression" in atwork.codes(held)) == (State.HELD, True)
+    monkeypatch.setattr(pixels, "seal_and_prove", cannot_seal)
+    failed = treat(station, clerk, held)
+    assert (failed.state, failed.paper_stays, not_well(station)) == (State.FAILED, True, [])
+    monkeypatch.undo()
+    clerk.correct(corrections.give_up, failed, reason="le premier scan suffit")
+    after = clerk.look(before)
+    assert (after.state, after.paper_stays, after.verdict) == (State.SEALED, False, before.verdict)
+    assert (atwork.codes(after), after.policy) == (atwork.codes(before), before.policy)
+    assert not_well(station) == []
+
+
 # --- what cannot be ---
 
 

@@ -226,8 +226,15 @@ def test_a_treated_document_is_sealed_verifies_and_says_that_the_paper_stays(sta
 def test_a_decision_stands_in_the_ledger_with_its_author_and_reason(station, treated):
     with station.database.reading() as session:
         story = {kind: payload for _, kind, _, payload in story_of(session, treated["photo.jpg"].id)}
-    assert story["decided"] == {"choice": "treat", "reason": "fournisseur pressé", "findings": ["lossy-compression"]}
+    decided = {"choice": "treat", "reason": "fournisseur pressé", "findings": ["lossy-compression"], "paper_stays": True}
+    assert story["decided"] == decided
     assert story["sealed"]["paper_stays"] is True
+
+
+def test_every_entry_after_judging_tells_whether_the_paper_stays(station, judged):
+    with station.database.reading() as session:
+        told = {kind: payload.get("paper_stays") for _, kind, _, payload in story_of(session, judged["invoice.png"].id)}
+    assert (told["judged"], told["sealed"]) == (False, False)
 
 
 def test_a_jpeg_enters_the_archive_as_the_very_stream_that_the_scanner_wrote(station, treated, files):

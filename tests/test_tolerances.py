@@ -231,7 +231,7 @@ def test_saying_the_source_sends_the_document_back_and_enters_the_ledger(session
     say_source(session, document.id, Source.PRINT, "Quais", "le fournisseur envoie des PDF", atwork.somebody(session), NOON)
     assert (document.source, document.supplier, document.state, document.paper_stays) == ("print", "Quais", State.RECEIVED, False)
     assert told(session, "source") == [
-        {"before": "paper", "reason": "le fournisseur envoie des PDF", "source": "print", "supplier": "Quais"}
+        {"before": "paper", "reason": "le fournisseur envoie des PDF", "source": "print", "supplier": "Quais", "paper_stays": False}
     ]
 
 
