@@ -33,12 +33,13 @@ from capture.separate import (
 from capture.slips import BatchSlip, BoxLabel, TargetMark
 from conformity.circumstances import Source
 from sealing.ledger import Actor, ActorKind, Event
+from station.acts import is_electronic
 from station.records import batches, documents
 from station.records.intake import SYSTEM
 from station.records.ledger import append_event
 from station.records.tables import Batch, Document, PageRow, Person, Redo, State
 from station.sheets import page_fact
-from station.stored import rasters_hash
+from station.stored import finding_from, rasters_hash
 from station.versions import remember_change
 from workflow.completeness import Count, check_batch
 from workflow.kinds import kind_named
@@ -147,6 +148,13 @@ def end_quiet_batch(session: Session, batch_id: str, recipe: Recipe, at: datetim
         end_batch(session, batch, recipe, None, at, new_id)
 
 
+def told_of_batch(document: Document) -> tuple[Finding, ...]:
+    """What a document shares with its pile: sheets that are missing may be its own. Nothing of an electronic file, which was in no pile."""
+    if document.batch.closed_at is None or is_electronic(document):
+        return ()
+    return tuple(found for found in map(finding_from, document.batch.findings or ()) if found.code == "count-mismatch")
+
+
 def form_ended_batches(session: Session, recipes: Mapping[str, Recipe], at: datetime, new_id: NewId) -> None:
     """Batches that ended and still wait though nothing of them is being judged: whatever kept them then, they are formed now."""
     for batch in batches.waiting_batches(session):
@@ -230,7 +238,8 @@ def form_when_ready(
         for stack in stacks:
             _heed_nature(stack, said)
     batch.closed_at = at
-    _note_closed(session, batch, stacks, check_plan(batch, plan, rows), at)
+    sides = sum(len(part.sheets) for part in plan.documents)
+    _note_closed(session, batch, stacks, sides, check_plan(batch, plan, rows), at)
     whole = [d for d in stacks if not is_separable(d)]
     kept = {d.id for d in whole}
     said_kinds = [(part, said_kind(part)) for part in plan.documents] + [(part, PASSPORT) for part in _target_parts(plan)]
@@ -309,14 +318,16 @@ def _proposable(session: Session, batch: Batch) -> list[Document]:
     return batches.stacks_in(session, batch.id, State.WAITING, State.RECEIVED)
 
 
-def _note_closed(session: Session, batch: Batch, stacks: Sequence[Document], found: Sequence[Finding], at: datetime) -> None:
+def _note_closed(session: Session, batch: Batch, stacks: Sequence[Document], pages: int, found: Sequence[Finding], at: datetime) -> None:
     """What did not add up stays with the batch; a lone file is told nothing of sheets that nobody counted."""
     batch.findings = [asdict(each) for each in found]
+    batch.counted_pages = pages
     if batch.kind == "file" and not found:
         return
     payload = {
         "files": len(stacks),
         "expected_sheets": batch.expected_sheets,
+        "counted_pages": pages,
         "arrival_date": batch.arrival_date,
         "box": batch.box,
         "findings": [{"code": f.code, "page": f.page, "measured": f.measured, "limit": f.limit} for f in found],

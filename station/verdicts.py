@@ -11,9 +11,10 @@ from config.settings import Settings
 from conformity.circumstances import Source
 from conformity.clauses import ClauseFacts, ClauseRow, Counted, Sealed, judge_clauses, judge_policy, row_json, text_on
 from conformity.policy import Policy
+from station.acts import is_electronic
 from station.records.documents import finding_of
 from station.records.ledger import story_of
-from station.records.tables import Document, PageRow, PassportRow, State, Tolerance
+from station.records.tables import Document, PassportRow, Tolerance
 from station.stored import page_from
 
 
@@ -44,7 +45,7 @@ def facts_of(session: Session, document: Document, settings: Settings, *, sealin
         organisation=organisation_of(settings),
         document_type=document.document_type,
         source=Source(document.source),
-        counted=counted_of(session, document),
+        counted=counted_of(document),
         tolerance=accepted_by(document),
         passport=f"n° {passport.id} ({passport.made_at.date().isoformat()})" if passport else None,
         passport_failed=passport is not None and passport.outcome == "fail",
@@ -65,17 +66,10 @@ def accepted_by(document: Document) -> str | None:
     return next((row.limit for row in document.findings if row.code == "colour-tolerated"), None)
 
 
-def counted_of(session: Session, document: Document) -> Counted | None:
-    """Sheets of its batch as counted on paper, and pages as they came in; None where nobody counted."""
-    sheets = document.batch.expected_sheets
-    if sheets is None:
-        return None
-    pages = session.scalar(
-        sa.select(sa.func.count(PageRow.id))
-        .join(Document, Document.id == PageRow.document_id)
-        .where(Document.batch_id == document.batch_id, Document.state != State.REPLACED, PageRow.superseded == 0)
-    )
-    return Counted(sheets, pages or 0)
+def counted_of(document: Document) -> Counted | None:
+    """Sheets of its batch as counted on paper, and sides as they were when it was closed; None where nobody counted, or it is no paper."""
+    sheets, pages = document.batch.expected_sheets, document.batch.counted_pages
+    return Counted(sheets, pages) if sheets is not None and pages is not None and not is_electronic(document) else None
 
 
 def passport_then(session: Session, document: Document) -> PassportRow | None:

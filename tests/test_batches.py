@@ -19,6 +19,7 @@ from capture.separate import Kind, Recipe
 from capture.slips import BatchSlip, Separator, slip_text
 from config.settings import Separation, Station
 from conformity.circumstances import Source
+from conformity.clauses import Counted
 from station import batches, passports
 from station.audit import audit_ledger
 from station.batches import Opening
@@ -26,6 +27,7 @@ from station.records import batches as rows
 from station.records import documents
 from station.records.tables import Batch, Document, State
 from station.tolerances import declare_tolerance
+from station.verdicts import counted_of
 from station.workstation import Workstation
 
 SIZE = (700, 420)
@@ -337,7 +339,7 @@ def test_corrections_are_about_pages_so_that_none_hits_another_invoice_when_a_pa
 
 def test_a_correction_whose_pages_are_gone_is_told_as_lost_and_hits_nothing_else(station, desk):
     batch = desk.open()
-    first, second, _ = (desk.feed(page) for page in (FIRST, SECOND, THIRD))
+    first, *_ = (desk.feed(page) for page in (FIRST, SECOND, THIRD))
     assert desk.edit(batch, do="merge", index=1) == [2, 1]
     with station.database.writing() as session:
         documents.move_document(documents.get_document(session, first), State.SET_ASIDE, station.clock())
@@ -345,3 +347,14 @@ def test_a_correction_whose_pages_are_gone_is_told_as_lost_and_hits_nothing_else
         found = session.get(Batch, batch)
         assert [len(part.sheets) for part in batches.propose_plan(session, found, desk.recipe).documents] == [1, 1]
         assert batches.lost_edits(session, found, desk.recipe) == 1
+
+
+def test_a_pile_is_counted_once_when_it_is_closed_and_each_of_its_documents_says_what_is_missing(station, desk):
+    batch = desk.open(expected_sheets=3)
+    desk.feed(FIRST)
+    desk.feed(SECOND)
+    desk.end(batch)
+    with station.database.reading() as session:
+        found = [documents.get_document(session, document.id) for document in sealed(station)]
+        assert [(document.verdict, counted_of(document)) for document in found] == [("review", Counted(3, 2))] * 2
+    assert all_is_well(station)

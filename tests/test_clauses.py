@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from papers import A4
 
-from capture.catalogue import CATALOGUE, finding
+from capture.catalogue import CATALOGUE, finding, message
 from capture.findings import Authority, Finding, Level
 from capture.scan import Model, Page
 from conformity.circumstances import ADDED_CODES, COLOUR_CODES, Acceptance, Source, acceptance_of, apply_source, apply_tolerance, weigh
@@ -117,11 +117,25 @@ def test_a_page_that_was_not_opened_is_for_a_person_to_look_at():
     assert outcomes(facts=replace(FACTS, decoded=0))["II-5"] is Outcome.REVIEW
 
 
-@pytest.mark.parametrize(("sheets", "outcome"), [(1, Outcome.CONFORM), (2, Outcome.AGAINST)])
-def test_fewer_pages_than_counted_sheets_are_no_whole_copy(sheets, outcome):
+def test_of_a_file_without_a_page_nothing_is_said_to_conform():
+    told = rows(finding("encrypted"), facts=replace(FACTS, pages=(), decoded=0))
+    assert not [clause for clause, row in told.items() if row.outcome is Outcome.CONFORM]
+    assert all(told[clause].measured.fr == "rien n’a pu être examiné" for clause in ("I-2", "I-3", "I-4", "II-1"))
+    assert judge_policy([], replace(FACTS, pages=(), decoded=0)).outcome is Outcome.REVIEW
+
+
+def test_of_a_page_whose_pixels_were_not_seen_no_row_about_the_image_conforms():
+    told = rows(facts=replace(FACTS, pages=(SHEET, replace(SHEET, number=2)), decoded=1))
+    assert all(told[clause].outcome is Outcome.REVIEW for clause in ("I-2", "I-3", "I-4"))
+    assert "1 page sur 2 non décodée" in told["I-3"].measured.fr
+    assert told["II-1"].outcome is Outcome.CONFORM
+
+
+@pytest.mark.parametrize(("sheets", "outcome"), [(1, Outcome.CONFORM), (2, Outcome.REVIEW)])
+def test_fewer_pages_than_counted_sheets_are_to_be_looked_at(sheets, outcome):
     row = rows(facts=replace(FACTS, counted=Counted(sheets, 1)))["I-1"]
     assert row.outcome is outcome
-    assert f"{sheets} feuilles comptées" in row.measured.fr
+    assert ("1 feuille comptée" if sheets == 1 else "2 feuilles comptées") in row.measured.fr
 
 
 # --- the house ---
@@ -253,6 +267,14 @@ def test_a_tolerance_softens_colour_and_nothing_else(found):
         each for each in found if each.code not in COLOUR_CODES | ADDED_CODES
     ]
     assert apply_tolerance(found, None) == tuple(found)
+
+
+def test_in_english_a_decision_and_a_passport_bear_english_names():
+    facts = replace(FACTS, tolerance=LOGO.name, passport="n° 4 (2026-11-02)")
+    assert "tolerance no. 3" in rows(facts=facts)["I-2"].covered_by.en
+    assert rows(facts=facts)["I-3"].covered_by.en == "scanner passport no. 4 (2026-11-02)"
+    assert "tolerance no. 3" in message(finding("colour-tolerated", measured=LOGO.reason, limit=LOGO.name), "en")
+    assert "tolérance n° 3" in rows(facts=facts)["I-2"].covered_by.fr
 
 
 def test_thresholding_is_a_treatment_that_no_tolerance_answers():

@@ -132,6 +132,8 @@ class Batch(Base):
     """How its sheets are separated into documents (`capture.separate.Recipe` as JSON); None: as the station is set."""
     edits: Mapped[list[Any] | None]
     """What a person changed in the proposed documents, in order (`station.batches.Edit` as JSON); undo takes the last away."""
+    counted_pages: Mapped[int | None]
+    """Sides of paper in its documents when it was closed: counted once, for what is corrected later changes no pile."""
     findings: Mapped[list[Any] | None]
     """What did not add up when it was closed (`capture.findings.Finding` as JSON); None until then."""
 

@@ -31,6 +31,7 @@ def upgrade() -> None:  # noqa: PLR0915 one statement per table and index
         sa.Column("box", sa.String(length=40), nullable=True),
         sa.Column("recipe", sa.JSON(), nullable=True),
         sa.Column("edits", sa.JSON(), nullable=True),
+        sa.Column("counted_pages", sa.Integer(), nullable=True),
         sa.Column("findings", sa.JSON(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_batch")),
     )
