@@ -516,8 +516,26 @@ def message(found: Finding, language: str = "fr") -> str:
     entry = CATALOGUE[found.code]
     words = entry.en if language == "en" else entry.fr
     blank = "not measured" if language == "en" else "non mesuré"
-    text = words.replace("{measured}", found.measured or blank).replace("{limit}", found.limit or blank)
+    limit = _limit_words(found, english=language == "en") or blank
+    text = words.replace("{measured}", found.measured or blank).replace("{limit}", limit)
     return text[0].upper() + text[1:]
+
+
+def _limit_words(found: Finding, *, english: bool) -> str:
+    """The limit as a sentence says it: of two counts that would fit, which is for one side of each sheet, and which for both."""
+    limit = found.limit or ""
+    if found.code == "count-mismatch" and " / " in limit:
+        one, both = limit.split(" / ")
+        return f"{one} (one-sided) or {both} (two-sided)" if english else f"{one} (recto) ou {both} (recto verso)"
+    return english_name(limit) if english else limit
+
+
+def english_name(name: str) -> str:
+    """A decision, policy or passport as an English sentence names it; it is kept under its French name."""
+    for french, english in (("tolérance n° ", "tolerance no. "), ("politique ", "policy "), ("n° ", "no. ")):
+        if name.startswith(french):
+            return english + name.removeprefix(french)
+    return name
 
 
 def certainty_of(found: Finding) -> Certainty:

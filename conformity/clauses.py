@@ -10,7 +10,7 @@ from datetime import date
 from enum import StrEnum
 from typing import Any, TypeAlias
 
-from capture.catalogue import CATALOGUE, message
+from capture.catalogue import CATALOGUE, english_name, message
 from capture.findings import Authority, Finding, Level
 from capture.scan import Model, Page
 from conformity.circumstances import COLOUR_CODES, Source
@@ -82,6 +82,10 @@ TEXTS: tuple[LegalText, ...] = (
     ),
 )
 CLAUSES: tuple[str, ...] = tuple(TEXTS[-1].quotations)
+OF_PIXELS = frozenset({"I-2", "I-3", "I-4"})
+"""What only the decoded pixels of every page can show."""
+OF_PAGES = OF_PIXELS | {"II-1"}
+"""What nothing can be said of where there is no page at all."""
 HOUSE_ROW = "politique"
 """What stands where a clause would in the row of the house policy."""
 
@@ -232,7 +236,7 @@ def judge_clauses(findings: Iterable[Finding], facts: ClauseFacts) -> tuple[Clau
     found = tuple(findings)
     apart = is_electronic(found, facts)
     quotations = text_on(facts.day).quotations
-    return tuple(_row(clause, quotations[clause], judge(facts), found, apart) for clause, judge in JUDGES.items())
+    return tuple(_row(clause, quotations[clause], _examined(clause, judge(facts), facts), found, apart) for clause, judge in JUDGES.items())
 
 
 def judge_policy(findings: Iterable[Finding], facts: ClauseFacts) -> ClauseRow:
@@ -252,6 +256,8 @@ def judge_policy(findings: Iterable[Finding], facts: ClauseFacts) -> ClauseRow:
     silent = next((each for each in found if each.code in ("resolution-unwritten", "resolution-inferred")), None)
     if silent and outcome is Outcome.CONFORM:  # What was not measured is not said to conform.
         outcome, remedy = Outcome.REVIEW, _remedy(silent)
+    if not facts.pages and outcome is Outcome.CONFORM:
+        outcome = Outcome.REVIEW
     if is_electronic(found, facts):
         outcome, remedy = Outcome.APART, None
     codes = tuple(dict.fromkeys(each.code for each in own))
@@ -302,12 +308,12 @@ def _whole(facts: ClauseFacts) -> _Answer:
         counted = facts.counted
         measured = measured.then(
             Said(
-                f"lot : {_pages_fr(counted.pages)} pour {counted.sheets} feuilles comptées",
-                f"batch: {_pages_en(counted.pages)} for {counted.sheets} sheets counted",
+                f"lot : {_pages_fr(counted.pages)} pour {_sheets_fr(counted.sheets)}",
+                f"batch: {_pages_en(counted.pages)} for {_sheets_en(counted.sheets)} counted",
             )
         )
         if counted.pages < counted.sheets:
-            outcome = Outcome.AGAINST
+            outcome = Outcome.REVIEW
             remedy = Said(
                 "Il manque une feuille au lot : comptez le papier, renumérisez ce qui manque.",
                 "A sheet of the batch is missing: count the paper and scan what is missing.",
@@ -323,6 +329,20 @@ def _whole(facts: ClauseFacts) -> _Answer:
     )
 
 
+def _examined(clause: str, answer: _Answer, facts: ClauseFacts) -> _Answer:
+    """The answer as far as something was there to be looked at: of pages that nobody could open nothing is said to conform."""
+    count, unseen = len(facts.pages), len(facts.pages) - facts.decoded
+    if answer.outcome is not Outcome.CONFORM or not ((clause in OF_PIXELS and unseen) or (clause in OF_PAGES and not count)):
+        return answer
+    if not count:
+        return replace(answer, outcome=Outcome.REVIEW, measured=Said("rien n’a pu être examiné", "nothing could be examined"))
+    told = Said(
+        f"{_pages_fr(unseen)} sur {count} non décodée{'s' if unseen > 1 else ''} : rien n’a pu y être examiné",
+        f"{unseen} of {_pages_en(count)} not decoded: nothing could be examined there",
+    )
+    return replace(answer, outcome=Outcome.REVIEW, measured=answer.measured.then(told))
+
+
 def _compared(sealed: Sealed) -> Said:
     if "pixels" in sealed.failed:
         return Said("l’archive relue n’est pas identique au scan", "the archive read back is not identical to the scan")
@@ -336,12 +356,12 @@ def _colours(facts: ClauseFacts) -> _Answer:
         measured = measured.then(
             Said(
                 f"conforme par tolérance ({facts.tolerance}) ; une couleur qui aurait eu un sens ne peut plus se voir",
-                f"accepted by tolerance ({facts.tolerance}); a colour that would have had a meaning can no longer be seen",
+                f"accepted by tolerance ({english_name(facts.tolerance)}); a colour that would have had a meaning can no longer be seen",
             )
         )
         covered = Said(
             f"{facts.tolerance} : BOI-CF-COM-10-10-30-10, § 100 et 105, à expliquer à l’administration",
-            f"{facts.tolerance}: BOI-CF-COM-10-10-30-10, § 100 and 105, to be explained to the administration",
+            f"{english_name(facts.tolerance)}: BOI-CF-COM-10-10-30-10, § 100 and 105, to be explained to the administration",
         )
     limit = Said("couleur 24 bits, sauf tolérance décidée", "24-bit colour, unless a tolerance was decided")
     return _Answer(Outcome.CONFORM, measured, limit, None, covered, Authority.DOCTRINE)
@@ -350,7 +370,7 @@ def _colours(facts: ClauseFacts) -> _Answer:
 def _untreated(facts: ClauseFacts) -> _Answer:
     """No trace is no proof: what the device is set to remains the company's to attest."""
     covered = _joined(
-        facts.passport and Said(f"passeport du scanner {facts.passport}", f"scanner passport {facts.passport}"),
+        facts.passport and Said(f"passeport du scanner {facts.passport}", f"scanner passport {english_name(facts.passport)}"),
         _dossier(facts.organisation),
     )
     looked = Said("traces de traitement cherchées dans les pixels", "traces of treatment looked for in the pixels")
@@ -419,7 +439,9 @@ def _controlled(facts: ClauseFacts) -> _Answer:
             Said(f", tous les {own.control_months} mois", f", every {own.control_months} months") if own.control_months else Said("", "")
         )
         plan = Said(f"plan de contrôle {own.control_plan}{every.fr}", f"control plan {own.control_plan}{every.en}")
-    covered = _joined(plan, facts.passport and Said(f"passeport du scanner {facts.passport}", f"scanner passport {facts.passport}"))
+    covered = _joined(
+        plan, facts.passport and Said(f"passeport du scanner {facts.passport}", f"scanner passport {english_name(facts.passport)}")
+    )
     automatic = Said("chaque document contrôlé à l’arrivée", "every document judged as it comes in")
     if plan is None:
         return _Answer(
@@ -670,3 +692,11 @@ def _pages_fr(number: int) -> str:
 
 def _pages_en(number: int) -> str:
     return f"{number} page{'' if number == 1 else 's'}"
+
+
+def _sheets_fr(number: int) -> str:
+    return f"{number} feuille{'s' if number > 1 else ''} comptée{'s' if number > 1 else ''}"
+
+
+def _sheets_en(number: int) -> str:
+    return f"{number} sheet{'' if number == 1 else 's'}"

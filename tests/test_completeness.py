@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from capture.catalogue import message
+from capture.catalogue import finding, message
 from capture.findings import Finding, Level
 from ocr.text import Line, PageText, Word
 from workflow.completeness import Count, PageFact, check_batch, check_document
@@ -217,6 +217,12 @@ def test_pages_numbered_as_one_document_are_one_whatever_invoices_they_name() ->
 def test_pages_are_held_against_the_sheets_counted(pages: int, count: Count, mismatch: bool) -> None:
     found = check_batch([fact(i) for i in range(1, pages + 1)], count)
     assert codes(found) == (["count-mismatch"] if mismatch else [])
+
+
+def test_of_two_counts_that_would_fit_it_is_said_which_is_for_one_side_of_each_sheet():
+    found = finding("count-mismatch", measured="5", limit="6 / 12")
+    assert "il en faudrait 6 (recto) ou 12 (recto verso)." in message(found)
+    assert "6 (one-sided) or 12 (two-sided)" in message(found, "en")
 
 
 def test_the_same_raster_twice_is_told_save_for_blank_pages() -> None:

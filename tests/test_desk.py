@@ -342,7 +342,7 @@ def test_before_the_end_what_is_open_is_told(home, desk, fed):
 
 
 def test_missing_sheets_are_told_against_the_count(desk, fed):
-    assert "5 / 10" in look(desk, "/desk/demo/end")
+    assert "5 (recto) ou 10 (recto verso)" in look(desk, "/desk/demo/end")
 
 
 def test_the_end_forms_the_documents_and_shows_them(home, desk, fed):
