@@ -134,6 +134,10 @@ def end_batch(session: Session, batch: Batch, recipe: Recipe, person: Person | N
     batch.ended_at = at
     session.flush()
     fed = batches.stacks_in(session, batch.id)
+    waited = batches.pending_redo(session, batch.station)
+    if waited is not None and waited.document_id in {document.id for document in fed}:
+        # The page stays as it is: what comes later belongs to another pile.
+        waited.done_at = at
     if fed:
         payload = {"station": batch.station, "files": len(fed), "expected_sheets": batch.expected_sheets, "edits": len(batch.edits or [])}
         actor = _actor(person) if person else SYSTEM
@@ -164,7 +168,7 @@ def form_ended_batches(session: Session, recipes: Mapping[str, Recipe], at: date
 def ask_redo(session: Session, document: Document, page: int, reason: str, person: Person, at: datetime) -> Redo:
     """The next file of the document's station takes the place of this page; both are kept.
 
-    Raises ValueError where there is no such page or no reason, documents.WrongMove where the document is being worked.
+    Raises ValueError where there is no such page or no reason, documents.WrongMove where the document, or another new scan of its station, is being worked.
     """
     if not reason.strip():
         raise ValueError("a page scanned anew needs its reason")
@@ -172,9 +176,10 @@ def ask_redo(session: Session, document: Document, page: int, reason: str, perso
         raise ValueError(f"no page {page}")
     if document.state not in REDOABLE:
         raise documents.WrongMove(f"{document.state}: redo")
-    waiting = batches.pending_redo(session, document.station)
-    if waiting is not None:
-        waiting.done_at = at
+    if batches.redo_at_work(session, document.station):
+        # Its scan is being judged: a second wish would swallow the next sheet of the stack.
+        raise documents.WrongMove("redo: a new scan is being judged")
+    drop_redo(session, document.station, at)
     redo = Redo(station=document.station, document_id=document.id, page=page, reason=reason.strip(), actor=person.pseudonym, asked_at=at)
     session.add(redo)
     documents.touch(document, at)

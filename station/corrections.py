@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from sealing.ledger import Event
 from station.acts import NotOffered, actor_of
-from station.batches import Forming, NewId, form_document, is_separable, page_copy, page_key
+from station.batches import PASSPORT, Forming, NewId, form_document, is_separable, page_copy, page_key
 from station.records import documents
 from station.records.documents import ERASING
 from station.records.ledger import append_event
@@ -41,6 +41,9 @@ class Order:
 def offered_corrections(document: Document) -> tuple[str, ...]:
     """What may be corrected in a document as it stands."""
     if document.state not in CORRECTABLE or document.confidential or document.problem == ERASING or not document.current_pages:
+        return ()
+    if document.document_type == PASSPORT:
+        # The control of a device is no page of anybody's document.
         return ()
     many = len(document.current_pages) > 1
     fitting = {"type", "company", "merge"} | ({"order", "split"} if many else set())

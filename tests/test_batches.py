@@ -358,3 +358,18 @@ def test_a_pile_is_counted_once_when_it_is_closed_and_each_of_its_documents_says
         found = [documents.get_document(session, document.id) for document in sealed(station)]
         assert [(document.verdict, counted_of(document)) for document in found] == [("review", Counted(3, 2))] * 2
     assert all_is_well(station)
+
+
+def test_while_a_new_scan_is_judged_no_second_one_is_asked_for_and_an_ended_batch_waits_for_none(station, desk):
+    batch = desk.open()
+    bad = desk.feed(FIRST, jpeg=True)
+    desk.redo(bad)
+    carrier = atwork.take_in(station, papers.write_tiff(station.home / "anew.tif", [FIRST]))
+    with pytest.raises(documents.WrongMove):
+        desk.redo(bad)
+    desk.work(carrier)
+    desk.work_all()
+    desk.redo(bad)
+    desk.end(batch)
+    desk.feed(THIRD)
+    assert states(station) == ["replaced", "sealed", "sealed"]

@@ -25,7 +25,7 @@ from station.audit import audit_ledger
 from station.corrections import Order, may_give_up, offered_corrections
 from station.records import batches, documents
 from station.records.ledger import story_of
-from station.records.tables import Archive, Document, State
+from station.records.tables import Archive, Document, PageRow, State
 from station.workstation import Workstation
 
 SIZE = (600, 360)
@@ -405,3 +405,9 @@ def test_whatever_is_cut_or_moved_no_page_is_lost_and_none_is_twice(order, start
         if starts - {1}:
             corrections.split(None, document, sorted(starts), word, lambda: "")  # type: ignore[arg-type]
             assert handed.pop() == [1, 2, 3, 4, 5]
+
+
+def test_a_passport_is_no_page_of_anybody_s_document() -> None:
+    page = PageRow(number=1, superseded=0)
+    passport = Document(state=State.SEALED, document_type="passport", confidential=False, problem=None, pages=[page])
+    assert offered_corrections(passport) == ()

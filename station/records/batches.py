@@ -109,6 +109,12 @@ def pending_redo(session: Session, station: str) -> Redo | None:
     ).first()
 
 
+def redo_at_work(session: Session, station: str) -> bool:
+    """Whether a new scan of this station has come and is still being judged."""
+    at_work = sa.select(Redo.id).where(Redo.station == station, Redo.carrier_id.is_not(None), Redo.done_at.is_(None))
+    return session.scalar(at_work.limit(1)) is not None
+
+
 def redo_carried_by(session: Session, document_id: str) -> Redo | None:
     """The page for which this document was scanned; None where it was scanned for itself."""
     return session.scalars(sa.select(Redo).where(Redo.carrier_id == document_id, Redo.done_at.is_(None)).limit(1)).first()
