@@ -9,7 +9,7 @@ import json
 import logging
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -34,6 +34,7 @@ from station.records.tables import (
     FindingRow,
     LedgerPayload,
     LedgerRow,
+    Mail,
     Original,
     PageRow,
     PassportRow,
@@ -65,9 +66,11 @@ class Scope:
     kept: tuple[Document, ...]
     """Replaced documents that stay: another document needs them, or they were sealed under a duty to keep them."""
     originals: tuple[Original, ...]
-    """Files that no other document uses."""
+    """Files that no other document uses, and messages by which nothing else came."""
     shared: tuple[Original, ...]
-    """Files that stay, for other documents lie in them."""
+    """Files and messages that stay, for other documents lie in them."""
+    messages: tuple[str, ...] = ()
+    """SHA-256 of those of the originals that are raw messages, hexadecimal."""
 
     @property
     def ids(self) -> tuple[str, ...]:
@@ -133,12 +136,15 @@ def confirm_erasure(session: Session, document: Document, person: Person, at: da
 
 
 def finish_erasures(workstation: Workstation) -> int:
-    """Finish what was confirmed and cut short; returns how many."""
+    """Finish what was confirmed and cut short; returns how many were left. One whose files cannot be reached now keeps back no other."""
     with workstation.database.reading() as session:
         query = sa.select(Erasure.id).where(Erasure.confirmed_at.is_not(None), Erasure.done_at.is_(None)).order_by(Erasure.id)
         left = list(session.scalars(query))
     for erasure_id in left:
-        finish_erasure(workstation, erasure_id)
+        try:
+            finish_erasure(workstation, erasure_id)
+        except OSError as error:
+            log.warning("erasure %d: %s; tried again later", erasure_id, error)
     return len(left)
 
 
@@ -152,8 +158,12 @@ def finish_erasure(workstation: Workstation, erasure_id: int) -> None:
             shutil.rmtree(workstation.home / room / document_id, ignore_errors=False, onerror=_already_gone)
     for sha256 in archives:
         workstation.archives.drop(sha256, ".pdf")
-    with workstation.database.writing() as session:
-        _forget(session, workstation, session.get_one(Erasure, erasure_id))
+    done = False
+    while not done:
+        # Before the transaction: a folder on the network may keep us waiting, and nobody else could write meanwhile.
+        removed = _remove_copies(workstation, erasure_id)
+        with workstation.database.writing() as session:
+            done = _forget(session, workstation, session.get_one(Erasure, erasure_id), removed)
     _forget_pages(workstation)
     log.info("document %s: erased, certificate written", scope.ids[0])
 
@@ -169,13 +179,16 @@ def scope_of(session: Session, document: Document) -> Scope:
         (kept if others or duty else gone).append(older)
     ids = [each.id for each in gone]
     used = {page.sha256 for each in gone for page in each.pages} | {arrival.sha256 for each in gone for arrival in each.arrivals}
-    originals = [session.get_one(Original, sha256) for sha256 in sorted(used)]
-    shared = {original.sha256 for original in originals if _used_elsewhere(session, original.sha256, ids)}
+    shared = {sha256 for sha256 in used if _used_elsewhere(session, sha256, ids) or _is_message(session, sha256)}
+    messages = _messages_with(session, used)
+    staying = {raw for raw, files in messages.items() if not files <= used - shared or _used_elsewhere(session, raw, ids)}
+    originals = [session.get_one(Original, sha256) for sha256 in sorted(used | set(messages))]
     return Scope(
         tuple(gone),
         tuple(kept),
-        tuple(original for original in originals if original.sha256 not in shared),
-        tuple(original for original in originals if original.sha256 in shared),
+        tuple(original for original in originals if original.sha256 not in shared | staying),
+        tuple(original for original in originals if original.sha256 in shared | staying),
+        tuple(sorted(set(messages) - staying)),
     )
 
 
@@ -185,6 +198,27 @@ def _used_elsewhere(session: Session, sha256: str, ids: Sequence[str]) -> bool:
     return session.scalar(pages.limit(1)) is not None or session.scalar(arrivals.limit(1)) is not None
 
 
+def _is_message(session: Session, sha256: str) -> bool:
+    """The raw message of a mailbox, which somebody also put into a folder."""
+    return session.scalar(sa.select(Mail.id).where(Mail.sha256 == sha256).limit(1)) is not None
+
+
+def _mails_with(session: Session, files: Collection[str]) -> list[Mail]:
+    """Messages by which one of these files came."""
+    text = sa.cast(Mail.files, sa.Text)
+    named = sa.or_(sa.false(), *(text.contains(sha256) for sha256 in files))
+    rows = session.scalars(sa.select(Mail).where(Mail.sha256.is_not(None), named))
+    return [mail for mail in rows if not {file["sha256"] for file in mail.files}.isdisjoint(files)]
+
+
+def _messages_with(session: Session, files: Collection[str]) -> dict[str, set[str]]:
+    """Raw messages by which one of these files came, each with all its files of which something is left."""
+    found: dict[str, set[str]] = {}
+    for mail in _mails_with(session, files):
+        found.setdefault(str(mail.sha256), set()).update(file["sha256"] for file in mail.files)
+    return found
+
+
 def _copies(session: Session, scope: Scope) -> list[Arrival]:
     """Where the files that go may still lie in processed/."""
     hashes = [original.sha256 for original in scope.originals]
@@ -192,29 +226,46 @@ def _copies(session: Session, scope: Scope) -> list[Arrival]:
     return list(session.scalars(sa.select(Arrival).where(Arrival.sha256.in_(hashes), *moved)))
 
 
+def _remove_copies(workstation: Workstation, erasure_id: int) -> frozenset[int]:
+    """Each file in processed/; returns the arrivals of which none is left. Raises OSError of a folder that cannot be reached."""
+    with workstation.database.reading() as session:
+        document = documents.get_document(session, session.get_one(Erasure, erasure_id).document_id)
+        copies = _copies(session, scope_of(session, document))
+    for arrival in copies:
+        _remove_copy(arrival)
+    return frozenset(arrival.id for arrival in copies)
+
+
 def _remove_copy(arrival: Arrival) -> None:
-    """The file in processed/, if it is still the one that came; another of the same name stays."""
+    """The file in processed/, if it is still the one that came; another of the same name stays. Raises OSError."""
     path = path_from(arrival.moved_to or "")
     try:
-        if not path.is_symlink() and fingerprint(path) == arrival.sha256:
+        if path.is_symlink():
+            return
+        with path.open("rb") as file:
+            same = hashlib.file_digest(file, "sha256").hexdigest() == arrival.sha256
+        if same:
             path.unlink()
     except FileNotFoundError:
         return
 
 
-def _forget(session: Session, workstation: Workstation, erasure: Erasure) -> None:
-    """Vault, rows, certificate and entry, in one transaction: killed within it, all but the files is as it was, and is done again."""
+def _forget(session: Session, workstation: Workstation, erasure: Erasure, removed: Collection[int]) -> bool:
+    """Vault, rows, certificate and entry, in one transaction: killed within it, all but the files is as it was, and is done again.
+
+    False, and nothing is done, where a file came again since the copies of the arrivals `removed` were.
+    """
     if erasure.done_at is not None:
-        return
+        return True
     if session.get_bind().dialect.name == "sqlite":
         session.execute(sa.text("PRAGMA secure_delete = ON"))
     document = documents.get_document(session, erasure.document_id)
     scope, now = scope_of(session, document), workstation.clock()
+    if not {arrival.id for arrival in _copies(session, scope)} <= set(removed):
+        return False
     certificate = _certificate(session, erasure, scope, now, practice=workstation.settings.sealing.mode == "practice")
     archives = {each.id: [archive.sha256 for archive in each.archives] for each in scope.gone}
     originals = [original.sha256 for original in scope.originals]
-    for arrival in _copies(session, scope):
-        _remove_copy(arrival)
     for sha256 in originals:
         # Here and not before: whoever takes the same file in now waits for this transaction, and then keeps it anew.
         workstation.originals.drop(sha256)
@@ -228,12 +279,18 @@ def _forget(session: Session, workstation: Workstation, erasure: Erasure) -> Non
         if each is document:
             named |= {f"original-{number}": sha256 for number, sha256 in enumerate(originals, 1)}
         append_event(session, Event(each.entity, "erased", named, actor, now, "system", {"format": FORMAT}))
+    return True
 
 
 def _delete_rows(session: Session, scope: Scope) -> None:
     """Everything that tells of the documents but their numbers, and of the entries but the entries."""
     ids, now_empty = scope.ids, [original.sha256 for original in scope.originals]
-    for table in (FieldRow, FindingRow, Reading, Archive, Decision, PageRow, PassportRow, LedgerPayload):
+    for entity, sequence in _payloads_of(session, scope):
+        session.execute(sa.delete(LedgerPayload).where(LedgerPayload.entity == entity, LedgerPayload.sequence == sequence))
+    for mail in _mails_with(session, now_empty):
+        _forget_mail(mail, scope)
+    session.flush()
+    for table in (FieldRow, FindingRow, Reading, Archive, Decision, PageRow, PassportRow):
         session.execute(sa.delete(table).where(table.document_id.in_(ids)))
     session.execute(sa.delete(Redo).where(sa.or_(Redo.document_id.in_(ids), Redo.carrier_id.in_(ids))))
     session.execute(sa.delete(Arrival).where(Arrival.document_id.in_(ids), Arrival.sha256.in_(now_empty)))
@@ -247,6 +304,29 @@ def _delete_rows(session: Session, scope: Scope) -> None:
         document.confidential = False
         documents.move_document(document, State.ERASED, document.changed_at)
     session.flush()
+
+
+def _forget_mail(mail: Mail, scope: Scope) -> None:
+    """Its row no longer tells of what went; of a message that goes, only the numbers are left by which it is not fetched again."""
+    gone = {original.sha256 for original in scope.originals}
+    mail.files = [file for file in mail.files if file["sha256"] not in gone]
+    if mail.sha256 in scope.messages:
+        # Without a Message-ID, sender and subject could be guessed from the fingerprint.
+        mail.fingerprint = mail.fingerprint if mail.message_id else ""
+        mail.sha256, mail.message_id, mail.sender, mail.subject = None, "", "", ERASED_TITLE
+
+
+def _payloads_of(session: Session, scope: Scope) -> list[tuple[str, int]]:
+    """Entity and sequence of each entry that tells of what goes, and still tells it."""
+    payloads = sa.select(LedgerPayload.entity, LedgerPayload.sequence)
+    found = {(row.entity, row.sequence) for row in session.execute(payloads.where(LedgerPayload.document_id.in_(scope.ids)))}
+    if scope.messages:
+        here = sa.and_(LedgerPayload.entity == LedgerRow.entity, LedgerPayload.sequence == LedgerRow.sequence)
+        entries = sa.select(LedgerRow).join(LedgerPayload, here).where(LedgerPayload.type == "mail")
+        for row in session.scalars(entries.execution_options(yield_per=500)):
+            if json.loads(row.entry)["objects"].get("original") in scope.messages:
+                found.add((row.entity, row.sequence))
+    return sorted(found)
 
 
 def _forget_pages(workstation: Workstation) -> None:
@@ -298,11 +378,6 @@ def _certificate(session: Session, erasure: Erasure, scope: Scope, at: datetime,
     """What, when, who, why; fingerprints of what was there, and the ledger as it stood just before. No name and no content."""
     document = scope.gone[0]
     tree = tree_of(session, document.entity)
-    payloads = session.execute(
-        sa.select(LedgerPayload.entity, LedgerPayload.sequence)
-        .where(LedgerPayload.document_id.in_(scope.ids))
-        .order_by(LedgerPayload.entity, LedgerPayload.sequence)
-    )
     return {
         "format": FORMAT,
         "evidence": "essai, sans valeur probante" if practice else "cachet",
@@ -317,15 +392,17 @@ def _certificate(session: Session, erasure: Erasure, scope: Scope, at: datetime,
         "documents_kept": [each.id for each in scope.kept],
         "originals": [_file(each) for each in scope.originals],
         "originals_kept": [_file(each) for each in scope.shared],
+        "messages": list(scope.messages),
         "archives": [
             {"document": each.id, "version": archive.version, "sha256": archive.sha256, "size": archive.size}
             for each in scope.gone
             for archive in each.archives
         ],
         "pages": sum(len(each.pages) for each in scope.gone),
-        "payloads": [[row.entity, row.sequence] for row in payloads],
+        "payloads": [list(payload) for payload in _payloads_of(session, scope)],
         "ledger": {"entity": document.entity, "size": tree.size, "root": tree.root.hex()},
-        "not_reached": "copies de sauvegarde, fichiers restés hors du poste, papier / back-ups, files outside the station, the paper",
+        "not_reached": "copies de sauvegarde, fichiers restés hors du poste, messages restés sur le serveur de messagerie, papier "
+        "/ back-ups, files outside the station, messages on the mail server, the paper",
     }
 
 

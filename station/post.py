@@ -4,6 +4,7 @@ Nothing is deleted on the server and nothing is fetched twice: a cursor by accou
 nothing is remembered too. A message is flagged only when each of its documents is sealed or decided.
 """
 
+import errno
 import hashlib
 import ipaddress
 import logging
@@ -262,6 +263,9 @@ class Postman:
         now, station = self._workstation.clock(), self._station.name
         with self._workstation.database.writing() as session:
             if size is not None and session.get(Original, sha256) is None:
+                if not self._workstation.originals.path(str(sha256)).exists():
+                    # The same message was erased since it was put there: the next look fetches it anew.
+                    raise FileNotFoundError(errno.ENOENT, "erased meanwhile", str(sha256))
                 session.add(Original(sha256=sha256, size=size, kept_at=now))
                 session.flush()
             session.add(

@@ -352,6 +352,54 @@ def test_the_copy_in_processed_goes_and_another_file_of_its_name_stays(station, 
     assert [path.exists() for path in copies] == [False, True]
 
 
+def with_copy(station: Workstation, desk: Desk, document: Document, name: str) -> Path:
+    """Its file lies in processed/, too, as it came once more."""
+    copy = desk.path(name)
+    copy.write_bytes(desk.path().read_bytes())
+    atwork.take_in(station, copy)
+    with station.database.writing() as session:
+        newest = sa.select(sa.func.max(Arrival.id)).where(Arrival.document_id == document.id).scalar_subquery()
+        session.execute(sa.update(Arrival).where(Arrival.id == newest).values(moved_to=str(copy)))
+    return copy
+
+
+def test_while_a_folder_keeps_an_erasure_waiting_others_may_write_and_what_comes_again_meanwhile_goes_too(station, desk, monkeypatch):
+    document = desk.hidden()
+    copies = [with_copy(station, desk, document, "one.jpg")]
+    remove = erasure._remove_copy
+
+    def slowly(arrival: Arrival) -> None:
+        if len(copies) == 1:
+            copies.append(with_copy(station, desk, document, "two.jpg"))
+        remove(arrival)
+
+    monkeypatch.setattr(erasure, "_remove_copy", slowly)
+    desk.erase(document)
+    assert [copy.exists() for copy in copies] == [False, False]
+    assert not_well(station) == []
+
+
+def test_a_copy_that_cannot_be_reached_keeps_its_own_erasure_waiting_and_no_other(station, desk, monkeypatch):
+    away, other = desk.hidden(), desk.hidden()
+    with_copy(station, desk, away, "away.jpg")
+    for document in (away, other):
+        desk.ask(document)
+        desk.confirm(document)
+    reach = Path.open
+
+    def unreachable(path: Path, *args: object, **more: object) -> object:
+        if path.name == "away.jpg":
+            raise PermissionError(13, "Permission denied", str(path))
+        return reach(path, *args, **more)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "open", unreachable)
+        erasure.finish_erasures(station)
+        assert [desk.look(each).state for each in (away, other)] == [State.SET_ASIDE, State.ERASED]
+    assert erasure.finish_erasures(station) == 1
+    assert desk.look(away).state == State.ERASED
+
+
 # --- cut short ---
 
 

@@ -10,7 +10,7 @@ from email.message import EmailMessage
 import papers
 import pytest
 import sqlalchemy as sa
-from atwork import all_documents, open_home, reception_of
+from atwork import all_documents, document_of, open_home, reception_of, take_in
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -21,15 +21,18 @@ from imapclient.exceptions import IMAPClientError
 from imapclient.response_parser import parse_fetch_response
 from PIL import Image
 from postoffice import PASSWORD, letter, open_office
+from test_erasure import everything_kept
 
 from capture.hotfolder import glance
 from capture.mailbox import MailState, attachments_of, may_hold_documents, read_heading
 from config.settings import Station
-from station import post
+from station import acts, erasure, post
 from station.audit import audit_ledger
+from station.erasure import certificate_path
 from station.post import Postman, connect, is_loopback, is_settled, mailbox_health
 from station.problems import PROBLEMS
-from station.records.tables import Arrival, Document, LedgerPayload, Mail, State
+from station.records import documents, people
+from station.records.tables import Arrival, Document, LedgerPayload, Mail, Person, State
 from station.running import Running
 from station.slots import hold_slot
 from station.status import status_of
@@ -394,6 +397,77 @@ def test_what_came_before_by_another_way_is_known_and_its_message_is_flagged_too
     set_state(look.workstation, document.id, State.SEALED)
     look()
     assert office.flags(box) == {1: {"$Sceau"}, 2: {"$Sceau"}}
+
+
+# --- erased ---
+
+
+def erase(workstation, document):
+    """As two people decide it; returns the certificate."""
+    set_state(workstation, document.id, State.HELD)
+    with workstation.database.writing() as session:
+        people.ensure_practice(session)
+        clerk, officer = (session.get_one(Person, login) for login in ("atelier", "responsable"))
+        acts.decide(session, document.id, "confidential", "lettre médicale", clerk, workstation.clock())
+        row = documents.get_document(session, document.id)
+        erasure.ask_erasure(session, row, "lettre médicale", clerk, workstation.clock())
+        erasure.confirm_erasure(session, row, officer, workstation.clock())
+    erasure.finish_erasures(workstation)
+    return json.loads(certificate_path(workstation, document.id).read_bytes())
+
+
+def fingerprints(files):
+    return {file["sha256"] for file in files}
+
+
+def test_a_message_goes_with_the_last_of_its_documents_and_is_not_fetched_again(office, box, tmp_path, monkeypatch):
+    look = Look(office, box, tmp_path)
+    workstation = look.workstation
+    look.put(letter("Mme Quenouille", 1, ("genou.png", "image/png", png(1)), ("autre.png", "image/png", png(2))))
+    numbered(look, 7).look(0.0)
+    assert look.take_in() == 2
+    knee, other = sorted(all_documents(workstation), key=lambda document: "genou" not in document.title)
+    with workstation.database.reading() as session:
+        raw = session.scalars(sa.select(Mail.sha256)).one()
+    told = erase(workstation, knee)
+    assert (raw in fingerprints(told["originals_kept"]), told["messages"]) == (True, [])
+    assert workstation.originals.path(raw).exists()
+    with workstation.database.reading() as session:
+        assert [file["name"].rsplit("-", 1)[1] for file in session.scalars(sa.select(Mail)).one().files] == ["autre.png"]
+    told = erase(workstation, other)
+    assert (raw in fingerprints(told["originals"]), told["messages"]) == (True, [raw])
+    assert not workstation.originals.path(raw).exists()
+    kept = everything_kept(workstation)
+    assert [word for word in (b"Quenouille", b"berthier", b"genou") if word in kept] == []
+    assert [answer.english for answer in audit_ledger(workstation) if not answer.ok] == []
+    fetched = counting(monkeypatch)
+    assert [numbered(look, validity).look(0.0) for validity in (7, 8, 7)] == [0, 0, 0]
+    assert (fetched, office.flags(box)) == ([], {1: {"$Sceau"}})
+
+
+def test_a_message_in_which_the_same_bytes_came_again_goes_with_them(office, box, tmp_path):
+    look = Look(office, box, tmp_path)
+    for number in (1, 2):
+        look.put(letter(f"Quenouille {number}", number, ("genou.png", "image/png", png(1))))
+    look()
+    look.take_in()
+    (document,) = all_documents(look.workstation)
+    assert len(erase(look.workstation, document)["messages"]) == 2
+    assert b"Quenouille" not in everything_kept(look.workstation)
+
+
+def test_a_message_that_somebody_put_into_a_folder_too_stays_with_the_mailbox(office, box, tmp_path):
+    look = Look(office, box, tmp_path)
+    look.put(letter("facture", 1, ("a.png", "image/png", png(1))))
+    look()
+    with look.workstation.database.reading() as session:
+        raw = session.scalars(sa.select(Mail.sha256)).one()
+    saved = tmp_path / "message.eml"
+    saved.write_bytes(look.workstation.originals.path(raw).read_bytes())
+    document = document_of(look.workstation, take_in(look.workstation, saved))
+    told = erase(look.workstation, document)
+    assert (fingerprints(told["originals_kept"]), told["originals"]) == ({raw}, [])
+    assert look.workstation.originals.path(raw).exists()
 
 
 # --- kills ---
