@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import atwork
 import pytest
 import sqlalchemy as sa
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from hypothesis import given
@@ -14,7 +15,8 @@ from hypothesis import strategies as st
 
 from station.records import database as room
 from station.records import documents, intake, people
-from station.records.database import NetworkFileSystem, migrate, open_database, open_engine
+from station.records.batches import open_batch_at
+from station.records.database import NetworkFileSystem, alembic_config, migrate, open_database, open_engine
 from station.records.intake import Incoming
 from station.records.tables import MOVES, OPEN_STATES, Base, Document, Moment, Sighting, State
 
@@ -215,3 +217,25 @@ def test_a_practice_account_opens_in_practice_only_and_a_password_of_its_own_end
         people.set_password(session, "atelier", "long enough for us")
         assert people.check_password(session, "atelier", "long enough for us", practice=False)
         assert people.check_password(session, "atelier", "essai", practice=True) is None
+
+
+def test_a_database_of_the_first_version_is_brought_here_with_its_documents_and_no_batch_left_open(tmp_path):
+    database = open_database(f"sqlite:///{tmp_path / 'sceau.db'}")
+    command.upgrade(alembic_config(database.writer), "0001")
+    moment = "2026-11-20 09:00:00"
+    with database.writer.begin() as connection:
+        connection.execute(sa.text("INSERT INTO batch (id, station, opened_at) VALUES ('b', 'demo', :at)"), {"at": moment})
+        connection.execute(
+            sa.text(
+                "INSERT INTO document (id, entity, batch_id, station, operator, document_type, title, state, paper_stays, received_at, "
+                "changed_at, revision, attempt, queued, tries) VALUES "
+                "('d', 'essai', 'b', 'demo', 'atelier', 'invoice', 'a.tif', 'sealed', 0, :at, :at, 1, 1, 1, 0)"
+            ),
+            {"at": moment},
+        )
+    migrate(database)
+    with database.reading() as session:
+        document = documents.get_document(session, "d")
+        assert (document.state, document.source, document.formed, document.batch.kind) == (State.SEALED, "paper", False, "file")
+        assert open_batch_at(session, "demo") is None
+    database.close()

@@ -13,31 +13,15 @@ REFUSALS = (("ledger", "UPDATE"), ("ledger", "DELETE"), ("ledger_payload", "UPDA
 """Entries are never changed nor removed; a payload may be erased with its salt, never changed."""
 
 
-def upgrade() -> None:  # noqa: PLR0915 one statement per table and index
+def upgrade() -> None:
     op.create_table(
         "batch",
         sa.Column("id", sa.String(length=32), nullable=False),
         sa.Column("station", sa.String(length=40), nullable=False),
-        sa.Column("kind", sa.String(length=10), nullable=False),
-        sa.Column("opened_by", sa.String(length=32), nullable=True),
         sa.Column("opened_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("touched_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("closed_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("expected_sheets", sa.Integer(), nullable=True),
-        sa.Column("arrival_date", sa.String(length=10), nullable=True),
-        sa.Column("source", sa.String(length=12), nullable=True),
-        sa.Column("slip", sa.String(length=60), nullable=True),
-        sa.Column("box", sa.String(length=40), nullable=True),
-        sa.Column("recipe", sa.JSON(), nullable=True),
-        sa.Column("edits", sa.JSON(), nullable=True),
-        sa.Column("counted_pages", sa.Integer(), nullable=True),
-        sa.Column("findings", sa.JSON(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_batch")),
     )
-    with op.batch_alter_table("batch", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_batch_ended_at"), ["ended_at"], unique=False)
-
     op.create_table(
         "ledger",
         sa.Column("entity", sa.String(length=60), nullable=False),
@@ -87,52 +71,6 @@ def upgrade() -> None:  # noqa: PLR0915 one statement per table and index
         sa.PrimaryKeyConstraint("station", "name", name=op.f("pk_sighting")),
     )
     op.create_table(
-        "probe",
-        sa.Column("station", sa.String(length=40), nullable=False),
-        sa.Column("probed_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("readable", sa.Boolean(), nullable=False),
-        sa.Column("writable", sa.Boolean(), nullable=False),
-        sa.Column("movable", sa.Boolean(), nullable=False),
-        sa.Column("notified", sa.Boolean(), nullable=False),
-        sa.Column("network", sa.String(length=40), nullable=False),
-        sa.Column("detail", sa.Text(), nullable=True),
-        sa.PrimaryKeyConstraint("station", name=op.f("pk_probe")),
-    )
-    op.create_table(
-        "mailbox_cursor",
-        sa.Column("station", sa.String(length=40), nullable=False),
-        sa.Column("account", sa.Text(), nullable=False),
-        sa.Column("uidvalidity", sa.BigInteger(), nullable=False),
-        sa.Column("uid", sa.BigInteger(), nullable=False),
-        sa.Column("looked_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("trouble", sa.String(length=40), nullable=True),
-        sa.Column("detail", sa.Text(), nullable=True),
-        sa.Column("since", sa.DateTime(timezone=True), nullable=True),
-        sa.PrimaryKeyConstraint("station", "account", name=op.f("pk_mailbox_cursor")),
-    )
-    op.create_table(
-        "mail",
-        sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("station", sa.String(length=40), nullable=False),
-        sa.Column("account", sa.Text(), nullable=False),
-        sa.Column("uidvalidity", sa.BigInteger(), nullable=False),
-        sa.Column("uid", sa.BigInteger(), nullable=False),
-        sa.Column("fingerprint", sa.String(length=64), nullable=False),
-        sa.Column("message_id", sa.Text(), nullable=False),
-        sa.Column("sender", sa.Text(), nullable=False),
-        sa.Column("subject", sa.Text(), nullable=False),
-        sa.Column("state", sa.String(length=20), nullable=False),
-        sa.Column("sha256", sa.String(length=64), nullable=True),
-        sa.Column("files", sa.JSON(), nullable=False),
-        sa.Column("noted_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("flagged_at", sa.DateTime(timezone=True), nullable=True),
-        sa.ForeignKeyConstraint(["sha256"], ["original.sha256"], name=op.f("fk_mail_sha256_original")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_mail")),
-    )
-    op.create_index("ix_mail_number", "mail", ["station", "account", "uidvalidity", "uid"], unique=False)
-    op.create_index(op.f("ix_mail_fingerprint"), "mail", ["fingerprint"], unique=False)
-    op.create_index(op.f("ix_mail_sha256"), "mail", ["sha256"], unique=False)
-    op.create_table(
         "worker",
         sa.Column("executor", sa.String(length=80), nullable=False),
         sa.Column("kind", sa.String(length=10), nullable=False),
@@ -144,22 +82,6 @@ def upgrade() -> None:  # noqa: PLR0915 one statement per table and index
         sa.PrimaryKeyConstraint("executor", name=op.f("pk_worker")),
     )
     op.create_table(
-        "tolerance",
-        sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("entity", sa.String(length=60), nullable=False),
-        sa.Column("scope", sa.String(length=10), nullable=False),
-        sa.Column("value", sa.String(length=80), nullable=False),
-        sa.Column("reason", sa.Text(), nullable=False),
-        sa.Column("actor", sa.String(length=32), nullable=False),
-        sa.Column("starts", sa.String(length=10), nullable=False),
-        sa.Column("ends", sa.String(length=10), nullable=True),
-        sa.Column("decided_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("revoked_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("revoked_by", sa.String(length=32), nullable=True),
-        sa.Column("revoked_reason", sa.Text(), nullable=True),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_tolerance")),
-    )
-    op.create_table(
         "document",
         sa.Column("id", sa.String(length=32), nullable=False),
         sa.Column("entity", sa.String(length=60), nullable=False),
@@ -168,10 +90,6 @@ def upgrade() -> None:  # noqa: PLR0915 one statement per table and index
         sa.Column("operator", sa.String(length=80), nullable=False),
         sa.Column("document_type", sa.String(length=20), nullable=False),
         sa.Column("title", sa.Text(), nullable=False),
-        sa.Column("source", sa.String(length=12), nullable=False),
-        sa.Column("supplier", sa.String(length=80), nullable=True),
-        sa.Column("policy", sa.JSON(), nullable=True),
-        sa.Column("tolerance_id", sa.Integer(), nullable=True),
         sa.Column(
             "state",
             sa.Enum(
@@ -183,9 +101,6 @@ def upgrade() -> None:  # noqa: PLR0915 one statement per table and index
                 "failed",
                 "duplicate",
                 "set aside",
-                "waiting",
-                "replaced",
-                "erased",
                 name="state",
                 native_enum=False,
                 length=20,
@@ -203,35 +118,12 @@ def upgrade() -> None:  # noqa: PLR0915 one statement per table and index
         sa.Column("try_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("problem", sa.String(length=40), nullable=True),
         sa.Column("problem_detail", sa.Text(), nullable=True),
-        sa.Column("formed", sa.Boolean(), nullable=False),
-        sa.Column("confidential", sa.Boolean(), nullable=False),
         sa.ForeignKeyConstraint(["batch_id"], ["batch.id"], name=op.f("fk_document_batch_id_batch")),
-        sa.ForeignKeyConstraint(["tolerance_id"], ["tolerance.id"], name=op.f("fk_document_tolerance_id_tolerance")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_document")),
     )
     with op.batch_alter_table("document", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_document_batch_id"), ["batch_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_document_changed_at"), ["changed_at"], unique=False)
         batch_op.create_index(batch_op.f("ix_document_state"), ["state"], unique=False)
-
-    op.create_table(
-        "passport",
-        sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("entity", sa.String(length=60), nullable=False),
-        sa.Column("station", sa.String(length=40), nullable=False),
-        sa.Column("device", sa.String(length=120), nullable=False),
-        sa.Column("target", sa.String(length=60), nullable=False),
-        sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("outcome", sa.String(length=10), nullable=False),
-        sa.Column("body", sa.JSON(), nullable=False),
-        sa.Column("document_id", sa.String(length=32), nullable=False),
-        sa.ForeignKeyConstraint(["document_id"], ["document.id"], name=op.f("fk_passport_document_id_document")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_passport")),
-        sa.UniqueConstraint("document_id", "target", name=op.f("uq_passport_document_id")),
-    )
-    with op.batch_alter_table("passport", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_passport_document_id"), ["document_id"], unique=False)
-        batch_op.create_index(batch_op.f("ix_passport_station"), ["station"], unique=False)
 
     op.create_table(
         "archive",
@@ -284,49 +176,11 @@ def upgrade() -> None:  # noqa: PLR0915 one statement per table and index
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("actor", sa.String(length=32), nullable=False),
         sa.Column("decided_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column(
-            "was",
-            sa.Enum(
-                "received",
-                "judged",
-                "held",
-                "read",
-                "sealed",
-                "failed",
-                "duplicate",
-                "set aside",
-                "waiting",
-                "replaced",
-                "erased",
-                name="state",
-                native_enum=False,
-                length=20,
-            ),
-            nullable=True,
-        ),
-        sa.Column("detail", sa.JSON(), nullable=True),
         sa.ForeignKeyConstraint(["document_id"], ["document.id"], name=op.f("fk_decision_document_id_document")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_decision")),
     )
     with op.batch_alter_table("decision", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_decision_document_id"), ["document_id"], unique=False)
-
-    op.create_table(
-        "erasure",
-        sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("document_id", sa.String(length=32), nullable=False),
-        sa.Column("reason", sa.Text(), nullable=True),
-        sa.Column("asked_by", sa.String(length=32), nullable=False),
-        sa.Column("asked_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("confirmed_by", sa.String(length=32), nullable=True),
-        sa.Column("confirmed_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("certificate", sa.String(length=64), nullable=True),
-        sa.Column("done_at", sa.DateTime(timezone=True), nullable=True),
-        sa.ForeignKeyConstraint(["document_id"], ["document.id"], name=op.f("fk_erasure_document_id_document")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_erasure")),
-    )
-    with op.batch_alter_table("erasure", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_erasure_document_id"), ["document_id"], unique=False)
 
     op.create_table(
         "field",
@@ -377,7 +231,6 @@ def upgrade() -> None:  # noqa: PLR0915 one statement per table and index
         sa.Column("sha256", sa.String(length=64), nullable=False),
         sa.Column("coding", sa.JSON(), nullable=False),
         sa.Column("raster", sa.String(length=64), nullable=True),
-        sa.Column("seen", sa.JSON(), nullable=True),
         sa.ForeignKeyConstraint(["document_id"], ["document.id"], name=op.f("fk_page_document_id_document")),
         sa.ForeignKeyConstraint(["sha256"], ["original.sha256"], name=op.f("fk_page_sha256_original")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_page")),
@@ -402,42 +255,6 @@ def upgrade() -> None:  # noqa: PLR0915 one statement per table and index
     )
     with op.batch_alter_table("reading", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_reading_document_id"), ["document_id"], unique=False)
-
-    op.create_table(
-        "link",
-        sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("older_id", sa.String(length=32), nullable=False),
-        sa.Column("newer_id", sa.String(length=32), nullable=False),
-        sa.Column("kind", sa.String(length=20), nullable=False),
-        sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
-        sa.ForeignKeyConstraint(["newer_id"], ["document.id"], name=op.f("fk_link_newer_id_document")),
-        sa.ForeignKeyConstraint(["older_id"], ["document.id"], name=op.f("fk_link_older_id_document")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_link")),
-        sa.UniqueConstraint("older_id", "newer_id", "kind", name=op.f("uq_link_older_id")),
-    )
-    with op.batch_alter_table("link", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_link_newer_id"), ["newer_id"], unique=False)
-        batch_op.create_index(batch_op.f("ix_link_older_id"), ["older_id"], unique=False)
-
-    op.create_table(
-        "redo",
-        sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("station", sa.String(length=40), nullable=False),
-        sa.Column("document_id", sa.String(length=32), nullable=False),
-        sa.Column("page", sa.Integer(), nullable=False),
-        sa.Column("reason", sa.Text(), nullable=False),
-        sa.Column("actor", sa.String(length=32), nullable=False),
-        sa.Column("asked_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("carrier_id", sa.String(length=32), nullable=True),
-        sa.Column("done_at", sa.DateTime(timezone=True), nullable=True),
-        sa.ForeignKeyConstraint(["carrier_id"], ["document.id"], name=op.f("fk_redo_carrier_id_document")),
-        sa.ForeignKeyConstraint(["document_id"], ["document.id"], name=op.f("fk_redo_document_id_document")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_redo")),
-    )
-    with op.batch_alter_table("redo", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_redo_carrier_id"), ["carrier_id"], unique=False)
-        batch_op.create_index(batch_op.f("ix_redo_document_id"), ["document_id"], unique=False)
-        batch_op.create_index(batch_op.f("ix_redo_station"), ["station"], unique=False)
 
     refuse_changes(op.get_bind().dialect.name)
 
@@ -469,14 +286,6 @@ def refuse_changes(dialect: str) -> None:
 
 
 def downgrade() -> None:
-    with op.batch_alter_table("passport", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_passport_station"))
-        batch_op.drop_index(batch_op.f("ix_passport_document_id"))
-
-    op.drop_table("passport")
-    op.drop_table("erasure")
-    op.drop_table("redo")
-    op.drop_table("link")
     with op.batch_alter_table("reading", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_reading_document_id"))
 
@@ -512,7 +321,6 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_document_changed_at"))
 
     op.drop_table("document")
-    op.drop_table("tolerance")
     op.drop_table("worker")
     op.drop_table("sighting")
     op.drop_table("person")
