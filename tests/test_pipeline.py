@@ -257,6 +257,13 @@ def test_what_cannot_enter_a_pdfa_is_sealed_as_a_view_with_the_native_file_insid
     assert "vue ; le fichier natif joint" in " ".join(check["detail"] for check in treated[name].archives[0].checks)
 
 
+@pytest.mark.parametrize(("places", "whole"), [("a0 a1", True), ("a0", False), ("a1 a0", False), ("a0 b1", False), ("b0 b1", True)])
+def test_a_pdf_stands_for_its_pages_only_where_they_are_all_of_it_in_its_order(tmp_path, places, whole):
+    pages = {name: examine(papers.write_pdf(tmp_path / f"{name}.pdf", [OTHER, OTHER])).pages for name in "ab"}
+    sources = [pixels.PageSource(tmp_path / f"{name}.pdf", Format.PDF, pages[name][int(at)], 1000) for name, at in places.split()]
+    assert pixels._is_whole_pdf([pixels.LeafPlan(source, "", (300, 300)) for source in sources]) is whole
+
+
 def test_a_view_shows_what_was_drawn_over_the_image(station, treated):
     with pdfium.PdfDocument(atwork.archive_path(station, treated["compact.pdf"])) as pdf:
         page = pdf[0].render(scale=1, rev_byteorder=True).to_numpy()
