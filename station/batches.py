@@ -243,8 +243,8 @@ def form_when_ready(
         for stack in stacks:
             _heed_nature(stack, said)
     batch.closed_at = at
-    sides = sum(len(part.sheets) for part in plan.documents)
-    _note_closed(session, batch, stacks, sides, check_plan(batch, plan, rows), at)
+    sides = sum(len(part.sheets) for part in plan.documents) + concealed_pages(fed)
+    _note_closed(session, batch, stacks, sides, check_plan(batch, plan, rows, concealed_pages(fed)), at)
     whole = [d for d in stacks if not is_separable(d)]
     kept = {d.id for d in whole}
     said_kinds = [(part, said_kind(part)) for part in plan.documents] + [(part, PASSPORT) for part in _target_parts(plan)]
@@ -269,11 +269,16 @@ def propose_plan(session: Session, batch: Batch, recipe: Recipe) -> Plan:
     return _plan_of(_proposable(session, batch), batch, recipe)[0]
 
 
-def check_plan(batch: Batch, plan: Plan, rows: Mapping[str, PageRow]) -> tuple[Finding, ...]:
+def concealed_pages(fed: Iterable[Document]) -> int:
+    """Pages that came and were put aside as confidential: they are in no document here, and none of them is missing."""
+    return sum(len(document.current_pages) for document in fed if document.confidential)
+
+
+def check_plan(batch: Batch, plan: Plan, rows: Mapping[str, PageRow], aside: int = 0) -> tuple[Finding, ...]:
     """What does not add up in a proposed batch: counted sheets, repeated pages, odd lengths (clause I-1). Sheets apart are not counted."""
     keys = [key for part in plan.documents for key in part.keys]
     facts = [page_fact(rows[key], number) for number, key in enumerate(keys, 1)]
-    return check_batch(facts, Count(batch.expected_sheets))
+    return check_batch(facts, Count(batch.expected_sheets, aside=aside))
 
 
 def recipe_in_force(batch: Batch, recipe: Recipe) -> Recipe:

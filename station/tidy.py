@@ -1,4 +1,4 @@
-"""Empties processed/ of what is sealed, once original and archive were read again and found sound."""
+"""Empties processed/ of what is sealed or confidential, once original and archive were read again and found sound."""
 
 import hashlib
 import logging
@@ -15,7 +15,9 @@ log = logging.getLogger("sceau.tidy")
 
 
 def empty_processed(workstation: Workstation) -> int:
-    """Remove what has lain in processed/ for the set delay and is proved; returns how many files need no further look."""
+    """Remove what has lain in processed/ for the set delay and is proved, and at once what a person declared confidential: the folder
+    is shared, and others than the station read it. Returns how many files need no further look.
+    """
     delay = timedelta(days=workstation.settings.intake.processed_days)
     now = workstation.clock()
     with workstation.database.reading() as session:

@@ -219,6 +219,11 @@ def test_pages_are_held_against_the_sheets_counted(pages: int, count: Count, mis
     assert codes(found) == (["count-mismatch"] if mismatch else [])
 
 
+def test_sheets_put_aside_as_confidential_are_among_those_counted():
+    assert codes(check_batch(sides("ppp"), Count(4))) == ["count-mismatch"]
+    assert check_batch(sides("ppp"), Count(4, aside=1)) == ()
+
+
 def test_of_two_counts_that_would_fit_it_is_said_which_is_for_one_side_of_each_sheet():
     found = finding("count-mismatch", measured="5", limit="6 / 12")
     assert "il en faudrait 6 (recto) ou 12 (recto verso)." in message(found)

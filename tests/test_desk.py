@@ -27,7 +27,7 @@ from station.problems import PROBLEMS
 from station.records import batches as rows
 from station.records import documents
 from station.records.ledger import story_of
-from station.records.tables import Batch, Decision, FieldRow, State
+from station.records.tables import Arrival, Batch, Decision, FieldRow, State
 from station.scanning import Scanning
 from station.web import figures
 from station.web.ages import span_words
@@ -201,6 +201,40 @@ def test_a_confidential_page_is_shown_to_nobody_at_the_desk(home, desk, fed):
     with home.database.writing() as session:
         documents.get_document(session, document_id).confidential = True
     assert f"/documents/{document_id}/pages" not in desk.get("/desk/demo").text
+
+
+def test_of_a_confidential_document_the_desk_says_that_it_left_and_nothing_else(home, desk, fed):
+    document_id = webhome.fed(home, "pli.tif", PAPERS[4])
+    assert f'id="conceal" href="/documents/{document_id}/decision/confidential"' in desk.get("/desk/demo").text
+    said = act(desk, f"/documents/{document_id}/decision/confidential", reason="courrier médical")
+    assert "Réservé à la conformité" in said
+    assert "Ce pli est sorti de toutes les files" in said
+    for words in ("pli.tif", "Page bonne", "redo?page=", 'id="conceal"'):
+        assert words not in desk.get("/desk/demo").text
+    assert desk.get(f"/desk/demo/redo?page={document_id}:1").status_code == 404
+    assert desk.post("/desk/demo/redo", data={"page": f"{document_id}:1", "reason": "cut"}).status_code == 404
+
+
+def test_the_desk_shows_pages_of_its_open_batch_only(home, desk, fed):
+    elsewhere = webhome.held(home, "ailleurs.tif", PAPERS[4])
+    with home.database.writing() as session:
+        session.add(Batch(id="autre", station="demo", kind="file", opened_at=webhome.NOON, ended_at=webhome.NOON))
+        session.flush()
+        documents.get_document(session, elsewhere).batch_id = "autre"
+        session.query(Arrival).filter_by(document_id=elsewhere).update({"arrived_at": webhome.NOON - timedelta(days=1)})
+    assert "ailleurs.tif" not in look(desk, f"/desk/demo?page={elsewhere}:1")
+    assert desk.get(f"/desk/demo/redo?page={elsewhere}:1").status_code == 404
+    assert desk.post("/desk/demo/redo", data={"page": f"{elsewhere}:1", "reason": "cut"}).status_code == 404
+
+
+def test_a_sheet_put_aside_as_confidential_is_not_missing(home, desk, fed):
+    document_id = webhome.fed(home, "pli.tif", PAPERS[4])
+    act(desk, f"/documents/{document_id}/decision/confidential", reason="courrier médical")
+    assert re.search(r"5 faces numérisées", look(desk))
+    assert "il en faudrait" not in look(desk, "/desk/demo/end")
+    act(desk, "/desk/demo/end")
+    with home.database.reading() as session:
+        assert session.get(Batch, fed).findings == []
 
 
 # --- a page scanned anew ---

@@ -428,6 +428,13 @@ def test_what_is_not_sealed_stays_in_processed(sealed):
     assert left_over(sealed) == ["a.png"]
 
 
+def test_a_confidential_file_leaves_the_shared_folder_at_once(sealed, station):
+    with sealed.database.writing() as session:
+        session.query(Document).update({"state": State.SET_ASIDE, "confidential": True})
+    assert empty_processed(station) == 1
+    assert left_over(sealed) == []
+
+
 @pytest.mark.parametrize("store", ["originals", "archives"])
 def test_what_does_not_read_back_sound_from_its_store_stays_in_processed(sealed, store):
     (kept,) = [path for path in getattr(sealed, store).root.rglob("*") if path.is_file()]

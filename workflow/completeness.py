@@ -78,6 +78,8 @@ class Count:
     """Sheets of paper counted; None where nobody counted. Slips and separators are not among them."""
     duplex: bool | None = None
     """Both sides scanned; None where nobody said, and then either fits."""
+    aside: int = 0
+    """Pages that were scanned and then put aside as confidential: their sheets are among those counted."""
 
 
 def check_batch(pages: Sequence[PageFact], count: Count | None = None) -> tuple[Finding, ...]:
@@ -86,7 +88,7 @@ def check_batch(pages: Sequence[PageFact], count: Count | None = None) -> tuple[
     `pages` in the order of scanning, without the sheets set apart and their backs.
     """
     count = count or Count()
-    return (*_miscounted(len(pages), count), *_repeated(pages), *_alike(pages), *_odd_lengths(pages), *_shifted(pages, count))
+    return (*_miscounted(len(pages) + count.aside, count), *_repeated(pages), *_alike(pages), *_odd_lengths(pages), *_shifted(pages, count))
 
 
 def check_document(pages: Sequence[PageFact]) -> tuple[Finding, ...]:
@@ -179,7 +181,7 @@ def _known_sheet(page: PageFact) -> bool:
 
 def _shifted(pages: Sequence[PageFact], count: Count) -> Iterator[Finding]:
     """Of a stack scanned on both sides: blank backs up to a sheet, and blank fronts from there on."""
-    if count.duplex is False or (count.duplex is None and count.sheets != len(pages) / 2):
+    if count.duplex is False or (count.duplex is None and count.sheets != (len(pages) + count.aside) / 2):
         return
     pairs = list(zip(pages[::2], pages[1::2], strict=False))
     told = [(front, back.blank) for front, back in pairs if front.blank != back.blank]

@@ -330,14 +330,13 @@ def cost_at_rest(session: Session) -> Cost:
 
 
 def to_empty(session: Session, before: datetime) -> list[Arrival]:
-    """Files in processed/ whose document is sealed and that lie there since before `before`."""
+    """Files in processed/ whose document is sealed and that lie there since before `before`; of a confidential one at once."""
     return list(
         session.scalars(
             sa.select(Arrival)
             .join(Document)
             .where(
-                _safely_kept(),
-                Arrival.arrived_at < before,
+                sa.or_(Document.confidential, sa.and_(_safely_kept(), Arrival.arrived_at < before)),
                 Arrival.moved_to.is_not(None),
                 Arrival.moved_to != "",
                 Arrival.emptied_at.is_(None),

@@ -111,7 +111,7 @@ def desk_page(
     found = stack.open_stack(session, batch, recipe_of(station))
     arriving = [each for each in lying_in(workstation.settings.folder_of(station)) if each.kind == "file"]
     newest = stack.newest_side(session, found, workstation, t)
-    chosen = stack.find_side(session, page, workstation, t) if page else newest
+    chosen = (stack.find_side(session, batch, page, workstation, t) if page else None) or newest
     doubts = stack.doubtful_sides(found, workstation, t)
     figures = stack.figures_of(found, len(doubts))
     job = feeder.job_at(request, station, workstation)
@@ -128,7 +128,7 @@ def desk_page(
         batch=batch,
         figures=figures,
         side=chosen,
-        older=bool(page) and chosen is not None and (newest is None or chosen.name != newest.name),
+        older=chosen is not None and (newest is None or chosen.name != newest.name),
         duplicate=again,
         duplicate_name=again and stack.arrival_name(again, t),
         doubts=[doubt for doubt in doubts if chosen is None or doubt.name != chosen.name],
@@ -231,8 +231,8 @@ def redo_page(request: Request, session: desk.InReading, name: str, page: str) -
     """Why anew? By big choices, with the page in view."""
     workstation, t = desk.workstation_of(request), desk.words_of(request)
     station, batch = _station(workstation, name), _open_batch(session, name)
-    side = stack.find_side(session, page, workstation, t)
-    if side is None:
+    side = stack.find_side(session, batch, page, workstation, t)
+    if side is None or not side.redoable:
         raise HTTPException(404)
     return desk.show(request, "redo.html", station=station, batch=batch, side=side, reasons=REASONS)
 
@@ -248,8 +248,8 @@ def redo(
 ) -> Response:
     """The next file takes this page's place; a file without pages is set aside, and the next one stands for it."""
     workstation, t = desk.workstation_of(request), desk.words_of(request)
-    side = stack.find_side(session, page, workstation, t)
-    if side is None or reason not in REASONS:
+    side = stack.find_side(session, _open_batch(session, name), page, workstation, t)
+    if side is None or not side.redoable or reason not in REASONS:
         raise HTTPException(404)
     document = documents.get_document(session, side.document_id)
     words, now = t(f"redo.reason-{reason}"), workstation.clock()

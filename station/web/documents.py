@@ -209,7 +209,8 @@ def decide(
         give_up(session, document, Order(person, words, now))
     else:
         acts.decide(session, document_id, choice, words, person, now, kind or None)
-    return desk.go_to(request, f"/documents/{document_id}", f"flash.{show.choice_key(document, choice)}")
+    back = f"/desk/{document.station}" if choice == "confidential" and document.batch.ended_at is None else f"/documents/{document_id}"
+    return desk.go_to(request, back, f"flash.{show.choice_key(document, choice)}")
 
 
 def choices_for(document: Document, t: Words) -> tuple[Choice, ...]:

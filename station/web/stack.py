@@ -10,7 +10,8 @@ from sqlalchemy.orm import Session, selectinload
 from capture.catalogue import CATALOGUE
 from capture.findings import Certainty, Level
 from capture.separate import Plan, Recipe
-from station.batches import page_key, propose_plan
+from station import acts
+from station.batches import REDOABLE, concealed_pages, page_key, propose_plan
 from station.records import batches
 from station.records.tables import Arrival, Batch, Document, FindingRow, PageRow, Redo, State
 from station.sheets import page_fact
@@ -39,6 +40,10 @@ class Side:
     findings: tuple[ShownFinding, ...]
     """What an operator should know: no indicators, nothing that is only told."""
     blank: bool = False
+    redoable: bool = False
+    """A new scan may take its place: never of what nobody may see here, nor of a file that never was a paper."""
+    concealable: bool = False
+    """It may be taken out of sight as a « pli confidentiel »."""
 
     @property
     def name(self) -> str:
@@ -76,6 +81,8 @@ class Stack:
     plan: Plan
     rows: Mapping[str, PageRow]
     """Judged pages by `station.batches.page_key`."""
+    concealed: int
+    """Pages that came and were put aside as confidential."""
     newest: Arrival | None
     """What came last, a duplicate included."""
     redo: Redo | None
@@ -85,10 +92,12 @@ class Stack:
 def open_stack(session: Session, batch: Batch, recipe: Recipe) -> Stack:
     """All that the desk needs of an open batch, in a handful of queries."""
     loaded = [selectinload(Document.pages), selectinload(Document.findings), selectinload(Document.arrivals)]
-    fed = [document for document in batches.stacks_in(session, batch.id) if document.state not in GONE]
+    came = batches.stacks_in(session, batch.id)
+    fed = [document for document in came if document.state not in GONE]
     session.scalars(sa.select(Document).where(Document.id.in_([each.id for each in fed])).options(*loaded)).all()
     rows = {page_key(page): page for each in fed if each.state in (State.WAITING, State.RECEIVED) for page in each.current_pages}
-    return Stack(batch, fed, propose_plan(session, batch, recipe), rows, newest_arrival(session, batch), waited_for(session, batch.station))
+    plan, concealed = propose_plan(session, batch, recipe), concealed_pages(came)
+    return Stack(batch, fed, plan, rows, concealed, newest_arrival(session, batch), waited_for(session, batch.station))
 
 
 def newest_arrival(session: Session, batch: Batch) -> Arrival | None:
@@ -110,7 +119,7 @@ def waited_for(session: Session, station: str) -> Redo | None:
 def figures_of(stack: Stack, doubts: int) -> Figures:
     return Figures(
         expected=stack.batch.expected_sheets,
-        scanned=sum(len(document.current_pages) for document in stack.fed),
+        scanned=sum(len(document.current_pages) for document in stack.fed) + stack.concealed,
         documents=len(stack.plan.documents),
         doubts=doubts,
         judging=sum(document.state == State.RECEIVED for document in stack.fed),
@@ -121,7 +130,9 @@ def figures_of(stack: Stack, doubts: int) -> Figures:
 
 
 def sides_of(document: Document, workstation: Workstation, t: Words) -> list[Side]:
-    """Each page of a file with its verdict; one side without an image where there are no pages."""
+    """Each page of a file with its verdict; one side without an image where there are no pages, or none that may be shown."""
+    if is_silent(document):
+        return [_silent_side(document, t)]
     return [_side(document, page, workstation, t) for page in document.current_pages] or [_side(document, None, workstation, t)]
 
 
@@ -136,24 +147,41 @@ def newest_side(session: Session, stack: Stack, workstation: Workstation, t: Wor
     document = stack.newest.document
     redo = session.scalars(sa.select(Redo).where(Redo.carrier_id == document.id).order_by(Redo.id.desc()).limit(1)).first()
     if redo is not None and document.state == State.REPLACED:
-        return find_side(session, f"{redo.document_id}:{redo.page}", workstation, t)
+        document = session.get_one(Document, redo.document_id)
+        return _side_at(document, redo.page, workstation, t)
     sides = sides_of(document, workstation, t)
     return next((side for side in sides if side.doubtful), sides[-1])
 
 
-def find_side(session: Session, name: str, workstation: Workstation, t: Words) -> Side | None:
-    """The side that an address names; None where there is none."""
+def find_side(session: Session, batch: Batch, name: str, workstation: Workstation, t: Words) -> Side | None:
+    """The side of the batch that an address names; None where there is none, or it is shown to nobody here."""
     document_id, _, number = name.partition(":")
     document = session.get(Document, document_id)
-    if document is None or not number.isdecimal():
+    if document is None or document.batch_id != batch.id or is_silent(document) or not number.isdecimal():
         return None
-    return next((side for side in sides_of(document, workstation, t) if side.number == int(number)), None)
+    return _side_at(document, int(number), workstation, t)
+
+
+def is_silent(document: Document) -> bool:
+    """Whether nothing of what it contains, nor what was found about it, may be shown."""
+    return document.confidential or document.state == State.ERASED
+
+
+def _side_at(document: Document, number: int, workstation: Workstation, t: Words) -> Side | None:
+    sides = sides_of(document, workstation, t)
+    return sides[0] if is_silent(document) else next((side for side in sides if side.number == number), None)
+
+
+def _silent_side(document: Document, t: Words) -> Side:
+    """That something came and was taken out of sight, and no more than that."""
+    badge = Badge(t("confidential.badge"), "calm", "lock") if document.confidential else show.state_badge(document, t)
+    return Side(document.id, 0, show.title_of(document, t), None, None, badge, ())
 
 
 def _side(document: Document, page: PageRow | None, workstation: Workstation, t: Words) -> Side:
     number = page.number if page else 0
     told = [row for row in document.findings if page is None or row.page in (None, number)]
-    told = [row for row in told if for_operator(row) and not document.confidential]
+    told = [row for row in told if for_operator(row)]
     return Side(
         document_id=document.id,
         number=number,
@@ -163,6 +191,8 @@ def _side(document: Document, page: PageRow | None, workstation: Workstation, t:
         badge=_verdict(document, [row.level for row in told], t),
         findings=show.show_findings(told, t),
         blank=bool(page and (page.seen or {}).get("blank")),
+        redoable=document.state in REDOABLE and not acts.is_electronic(document),
+        concealable="confidential" in acts.offered_acts(document),
     )
 
 
@@ -192,7 +222,7 @@ def _verdict(document: Document, levels: Iterable[Level], t: Words) -> Badge:
 
 def image_of(document: Document, number: int, kind: str, workstation: Workstation) -> str | None:
     """Address of a page's light image; None where there is none yet, or where nobody in the mailroom may see it."""
-    if document.confidential or not number or not workstation.light_image(document.id, number, kind).is_file():
+    if is_silent(document) or not number or not workstation.light_image(document.id, number, kind).is_file():
         return None
     return f"/documents/{document.id}/pages/{number}/{kind}.jpg?r={document.attempt}"
 
@@ -204,7 +234,7 @@ def completeness_of(stack: Stack, t: Words) -> tuple[ShownFinding, ...]:
     """Cues about the batch as a whole: counted sheets, repeated pages, odd lengths. Sheets set apart are not among its pages."""
     apart = {each.key for each in stack.plan.apart}
     pages = [page_fact(row, number) for number, row in enumerate((r for key, r in stack.rows.items() if key not in apart), 1)]
-    found = check_batch(pages, Count(stack.batch.expected_sheets))
+    found = check_batch(pages, Count(stack.batch.expected_sheets, aside=stack.concealed))
     return show.show_findings([FindingRow(**asdict(each)) for each in found if each.level is not Level.INFO], t)
 
 
