@@ -15,7 +15,7 @@ import subprocess
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
@@ -33,6 +33,7 @@ from config.options import limits_of
 from config.settings import Settings, Station
 from station.disk import Room, look_at_disk
 from station.problems import PROBLEMS
+from station.slots import hold_slot, is_held
 from station.workstation import Workstation
 
 log = logging.getLogger("sceau.scanning")
@@ -293,7 +294,8 @@ class Scanning:
         self._jobs: dict[str, Job] = {}
         self._runs: dict[str, _Run] = {}
         for station in workstation.settings.stations:
-            rescue_pages(workstation.settings.folder_of(station), workstation.clock().timestamp())
+            folder, now = workstation.settings.folder_of(station), workstation.clock().timestamp()
+            rescue_pages(folder, now, living=lambda job_id: bool(is_held(workstation.home, slot_of(job_id))))
 
     def start(self, station: Station, scanner: Scanner, wish: Wish, person: str) -> str:
         """Begin to scan into a station's folder; returns the job's identifier. Raises CannotScan, and then nothing was begun."""
@@ -388,6 +390,15 @@ class Scanning:
     # --- the job's own thread ---
 
     def _work(self, job_id: str, run: _Run) -> None:
+        """The job, under its lock; without a lock (a full disk) nothing is fed."""
+        try:
+            with _at_work(self._workstation.home, job_id):
+                self._run(job_id, run)
+        except OSError:
+            log.exception("scan %s ended", job_id)
+            self._change(job_id, state=State.CANCELLED, trouble=str(Stop.FAILED))
+
+    def _run(self, job_id: str, run: _Run) -> None:
         """Feed until the stack is through or a person has had enough; each trouble waits for a person."""
         try:
             while not run.finish:
@@ -448,6 +459,22 @@ class Scanning:
         return ""
 
 
+def slot_of(job_id: str) -> str:
+    """Name of the lock that a job holds while it lives."""
+    return f"scan-{job_id}-0"
+
+
+@contextmanager
+def _at_work(home: Path, job_id: str) -> Iterator[None]:
+    """The kernel releases the lock when this process dies; only then may another process take the job's pages for left behind."""
+    with hold_slot(home, f"scan-{job_id}", count=1) as name:
+        try:
+            yield
+        finally:
+            with suppress(OSError):
+                (home / "slots" / name).unlink()
+
+
 def _no_room(*folders: Path) -> bool:
     return any(look_at_disk(folder).room is Room.NONE for folder in folders)
 
@@ -491,14 +518,17 @@ def keep_page(folder: Path, hidden: str) -> str:
     return name
 
 
-def rescue_pages(folder: Path, now: float | None, job_id: str = "") -> list[str]:
+def rescue_pages(folder: Path, now: float | None, job_id: str = "", living: Callable[[str], bool] = lambda _job: False) -> list[str]:
     """Name the pages that a job of a dead process left hidden, so that the intake takes them; returns their names.
 
+    Pages of a job that is `living`, in whatever process, are its own to name.
     Whole ones at once. One that was cut short only an hour later (`now`, seconds): the intake holds it as damaged, so a person sees it.
     """
     rescued: list[str] = []
     with suppress(OSError):
         for path in sorted(folder.glob(f"{HIDDEN}{job_id}*")):
+            if living(path.name.removeprefix(HIDDEN).rsplit("-", 1)[0]):
+                continue
             whole = path.suffix == ".tif"
             if whole or (path.suffix == ".part" and now is not None and now - path.stat().st_mtime > ABANDONED):
                 page = path if whole else path.rename(path.with_suffix(""))

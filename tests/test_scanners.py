@@ -429,6 +429,37 @@ def test_a_whole_page_that_a_dead_process_left_is_named_at_once_and_a_cut_one_af
     assert rescue_pages(tmp_path, now + 3601) == []
 
 
+def test_pages_of_a_job_that_lives_are_left_to_it_by_whoever_starts_beside_it(device, tmp_path, monkeypatch):
+    workstation = open_home(tmp_path / "home")
+    keep, started = scanning.keep_page, []
+
+    def start_beside(folder, page):
+        if not started:
+            started.append(page)
+            Scanning(workstation)
+        return keep(folder, page)
+
+    monkeypatch.setattr(scanning, "keep_page", start_beside)
+    jobs, job_id, _ = begin(workstation, device())
+    job = wait_for(jobs, job_id, State.DONE, State.CANCELLED)
+    assert (job.state, job.pages) == (State.DONE, 10)
+    jobs.close()
+    deadline = time.monotonic() + 5
+    while list((workstation.home / "slots").glob("scan-*")) and time.monotonic() < deadline:
+        time.sleep(0.005)
+    assert not list((workstation.home / "slots").glob("scan-*"))
+
+
+def test_a_job_that_cannot_hold_its_lock_feeds_nothing_and_says_so(device, tmp_path, monkeypatch):
+    def full(*_args, **_more):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(scanning, "hold_slot", full)
+    jobs, job_id, folder = begin(open_home(tmp_path / "home"), device())
+    job = wait_for(jobs, job_id, State.CANCELLED, State.DONE)
+    assert (job.state, job.pages, job.trouble, list(folder.iterdir())) == (State.CANCELLED, 0, "scan-failed", [])
+
+
 def test_a_process_killed_while_it_scans_leaves_every_finished_page(device, tmp_path):
     home = tmp_path / "home"
     slow = "--read-delay=yes --read-delay-duration=100000"
