@@ -543,11 +543,6 @@ def certainty_of(found: Finding) -> Certainty:
     return CATALOGUE[found.code].certainty
 
 
-def image_finding(found: Finding) -> bool:
-    """True where a person may go on with the paper kept: codec, resolution, colour or treatment, but never a file that cannot be read."""
-    return CATALOGUE[found.code].image
-
-
 def finding_json(found: Finding, language: str = "fr") -> dict[str, object]:
     """One finding as `check --json` prints it."""
     return {

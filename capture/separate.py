@@ -9,9 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import takewhile
-from typing import Any
 
-from capture import codes, slips
+from capture import slips
 from capture.codes import Code
 from capture.slips import BatchSlip, BoxLabel, Separator, Slip, TargetMark
 
@@ -108,11 +107,6 @@ class Part:
     def codes(self) -> tuple[Code, ...]:
         """All that speak for this document, its separator's first."""
         return self.heading + tuple(code for sheet in self.sheets for code in sheet.codes)
-
-    @property
-    def blanks(self) -> tuple[str, ...]:
-        """Keys of its blank pages: marked, never dropped."""
-        return tuple(sheet.key for sheet in self.sheets if sheet.blank)
 
 
 @dataclass(frozen=True, slots=True)
@@ -397,67 +391,3 @@ def _notes(stack: Sequence[Sheet], apart: Mapping[str, Apart], recipe: Recipe) -
         before = sheet
     if waiting:
         yield Note(waiting, Remark.EMPTY_SEPARATOR)
-
-
-# --- as JSON ---
-
-
-def plan_json(plan: Plan) -> dict[str, Any]:
-    """Plain values, to be kept and shown."""
-    return {
-        "documents": [
-            {
-                "sheets": [_sheet_json(sheet) for sheet in part.sheets],
-                "document_type": part.document_type,
-                "company": part.company,
-                "heading": [code.as_json() for code in part.heading],
-            }
-            for part in plan.documents
-        ],
-        "apart": [
-            {
-                "sheet": _sheet_json(apart.sheet),
-                "reason": str(apart.reason),
-                "slip": slips.slip_text(apart.slip) if apart.slip else None,
-            }
-            for apart in plan.apart
-        ],
-        "notes": [[note.key, str(note.remark), note.text] for note in plan.notes],
-    }
-
-
-def plan_from_json(value: dict[str, Any]) -> Plan:
-    """The inverse of `plan_json`. Raises KeyError, TypeError or ValueError where the value was not made by it."""
-    return Plan(
-        tuple(
-            Part(
-                tuple(_sheet_from(sheet) for sheet in part["sheets"]),
-                part["document_type"],
-                part["company"],
-                tuple(codes.from_json(code) for code in part["heading"]),
-            )
-            for part in value["documents"]
-        ),
-        tuple(
-            Apart(_sheet_from(apart["sheet"]), Reason(apart["reason"]), slips.parse_slip(apart["slip"] or "")) for apart in value["apart"]
-        ),
-        tuple(Note(key, Remark(remark), text) for key, remark, text in value["notes"]),
-    )
-
-
-def _sheet_json(sheet: Sheet) -> dict[str, Any]:
-    return {
-        "key": sheet.key,
-        "file": sheet.file,
-        "number": sheet.number,
-        "blank": sheet.blank,
-        "codes": [code.as_json() for code in sheet.codes],
-        "patch": sheet.patch,
-        "side": sheet.side and str(sheet.side),
-    }
-
-
-def _sheet_from(value: dict[str, Any]) -> Sheet:
-    side = Side(value["side"]) if value["side"] else None
-    read = tuple(codes.from_json(code) for code in value["codes"])
-    return Sheet(value["key"], value["file"], int(value["number"]), bool(value["blank"]), read, value["patch"], side)

@@ -279,21 +279,6 @@ def row_json(row: ClauseRow) -> dict[str, Any]:
     return asdict(row)
 
 
-def row_from(stored: Mapping[str, Any]) -> ClauseRow:
-    """The inverse of `row_json`."""
-    said = {name: None if stored[name] is None else Said(**stored[name]) for name in ("remedy", "covered_by")}
-    return ClauseRow(
-        clause=stored["clause"],
-        quotation=stored["quotation"],
-        outcome=Outcome(stored["outcome"]),
-        measured=Said(**stored["measured"]),
-        limit=Said(**stored["limit"]),
-        authority=Authority(stored["authority"]),
-        findings=tuple(stored["findings"]),
-        **said,
-    )
-
-
 # --- clause I: the image ---
 
 

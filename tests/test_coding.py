@@ -13,7 +13,7 @@ import pytest
 from papers import draw_page, write_jp2, write_jpeg, write_pdf, write_png, write_special_tiff, write_tiff, write_webp
 from PIL import Image
 
-from capture.catalogue import CATALOGUE, finding, image_finding, message
+from capture.catalogue import CATALOGUE, finding, message
 from capture.coding import Caps, complete, examine
 from capture.decode import Undecodable, decode
 from capture.findings import Authority, Level
@@ -386,10 +386,10 @@ def test_resolution_is_said_to_be_house_policy_and_never_law():
 
 
 def test_a_person_may_go_on_with_a_poor_image_but_not_with_a_broken_file():
-    assert image_finding(finding("lossy-compression"))
-    assert image_finding(finding("too-coarse"))
-    assert not image_finding(finding("damaged"))
-    assert not image_finding(finding("electronic-document"))
+    assert CATALOGUE["lossy-compression"].image
+    assert CATALOGUE["too-coarse"].image
+    assert not CATALOGUE["damaged"].image
+    assert not CATALOGUE["electronic-document"].image
 
 
 def test_the_format_is_told_by_bytes_alone(tmp_path):

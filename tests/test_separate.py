@@ -1,6 +1,5 @@
 """Printed slips say what was put into them, and every sheet of a stack is in exactly one place whatever the recipe."""
 
-import json
 import string
 from datetime import date
 
@@ -21,8 +20,6 @@ from capture.separate import (
     Side,
     merge_with_previous,
     move_page,
-    plan_from_json,
-    plan_json,
     separate,
     set_apart,
     split_before,
@@ -197,7 +194,7 @@ def test_a_separator_without_pages_is_noted() -> None:
 
 def test_blank_pages_are_marked_in_their_document() -> None:
     (part,) = cut(".b.b", Kind.NONE).documents
-    assert part.blanks == ("scan.pdf#2", "scan.pdf#4")
+    assert [sheet.key for sheet in part.sheets if sheet.blank] == ["scan.pdf#2", "scan.pdf#4"]
 
 
 def test_a_recipe_that_cannot_be_is_refused() -> None:
@@ -270,7 +267,6 @@ def test_no_correction_loses_a_sheet(drawing: str, recipe: Recipe, data: st.Data
             continue
     assert places(plan) == places(first)
     assert all(part.sheets for part in plan.documents)
-    assert plan_from_json(json.loads(json.dumps(plan_json(plan)))) == plan
 
 
 # --- corrections ---
