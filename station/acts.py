@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from capture.catalogue import CATALOGUE
 from capture.findings import Level
+from conformity.circumstances import Source
 from sealing.ledger import Actor, ActorKind, Event
 from station.records import batches, documents
 from station.records.documents import ERASING
@@ -15,7 +16,7 @@ from station.records.intake import SYSTEM
 from station.records.ledger import append_event
 from station.records.tables import Document, Person, State
 from station.versions import remember_change
-from workflow.kinds import CHOSEN, INVOICES, kind_of
+from workflow.kinds import CHOSEN, INVOICES, Profile, kind_of
 
 CHOICES = ("treat", "rescan", "retry")
 """treat: work it although it does not conform, the paper stays the original; rescan: set aside until a new scan comes; retry: as it is."""
@@ -71,9 +72,30 @@ def _may_conceal(document: Document) -> bool:
     return (waits and document.batch.closed_at is not None) or document.state in _RENAMED
 
 
+def source_of(document: Document) -> Source:
+    """What was captured: as a person said it of this document; else a drawn or signed file is no paper, whatever its station scans."""
+    said = Source(document.source)
+    if said in (Source.PAPER, Source.UNKNOWN) and not document.source_said and any(row.code in _OF_FILES for row in document.findings):
+        return Source.ELECTRONIC
+    return said
+
+
+_OF_FILES = frozenset({"electronic-document", "signed-document"})
+
+
 def is_electronic(document: Document) -> bool:
     """Whether its original is a file and no paper: then it is the native file that must be kept (L. 102 B LPF)."""
-    return any(row.code == "electronic-document" for row in document.findings)
+    return source_of(document) is Source.ELECTRONIC
+
+
+def profile_of(document: Document) -> str:
+    """Under which text it is kept: that of its kind, which is about copies of paper, or that of native files; `profile.…` of the words."""
+    profile = kind_of(document.document_type).profile
+    return NATIVE if is_electronic(document) and profile is not Profile.HOUSE else profile.value
+
+
+NATIVE = "native-file"
+"""Profile of an electronic original: art. L. 102 B LPF, kept as it came."""
 
 
 def can_treat(document: Document) -> bool:
@@ -174,7 +196,7 @@ def _rename(document: Document, kind: str | None, at: datetime) -> dict[str, Any
         documents.touch(document, at)
     else:
         documents.send_back(document, at)
-    return {"kind": kind, "profile": kind_of(kind).profile.value}
+    return {"kind": kind, "profile": profile_of(document)}
 
 
 def _conceal(session: Session, document: Document, at: datetime) -> dict[str, Any]:

@@ -10,10 +10,10 @@ from ocr.fields import Field, fields_json
 from ocr.text import PageText
 from sealing.ledger import Tree
 from sealing.pdfa import TextRun
+from station.acts import profile_of
 from station.records.documents import finding_of
 from station.records.tables import Batch, Document
 from station.versions import is_about, newest_archive
-from workflow.kinds import kind_of
 
 FILE_NAME = "capture-data.json"
 FORMAT = "sceau-capture-data-1"
@@ -50,7 +50,7 @@ def capture_data(
             "station": document.station,
             "operator": document.operator,
             "document_type": document.document_type,
-            "profile": kind_of(document.document_type).profile.value,
+            "profile": profile_of(document),
             "names": list(names),
             "batch": batch_note(document.batch),
             "times": dict(times),
@@ -85,7 +85,7 @@ def capture_data(
 
 def kind_note(document: Document) -> dict[str, Any]:
     """What kind of document it is taken for, and under which text its copy is made."""
-    return {"kind": document.document_type, "profile": kind_of(document.document_type).profile.value}
+    return {"kind": document.document_type, "profile": profile_of(document)}
 
 
 def batch_note(batch: Batch) -> dict[str, Any]:

@@ -168,7 +168,8 @@ def form_ended_batches(session: Session, recipes: Mapping[str, Recipe], at: date
 def ask_redo(session: Session, document: Document, page: int, reason: str, person: Person, at: datetime) -> Redo:
     """The next file of the document's station takes the place of this page; both are kept.
 
-    Raises ValueError where there is no such page or no reason, documents.WrongMove where the document, or another new scan of its station, is being worked.
+    Raises ValueError where there is no such page or no reason, documents.WrongMove where the document, or another new scan of its
+    station, is being worked.
     """
     if not reason.strip():
         raise ValueError("a page scanned anew needs its reason")
@@ -472,6 +473,7 @@ def form_document(session: Session, pages: Sequence[PageRow], forming: Forming, 
         document_type=forming.document_type,
         title=forming.title,
         source=first.source,
+        source_said=first.source_said,
         supplier=first.supplier,
         state=State.RECEIVED,
         paper_stays=any(source.paper_stays for source in sources),

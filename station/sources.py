@@ -44,7 +44,7 @@ def say_source(session: Session, document_id: str, source: Source, supplier: str
     if source not in SAYABLE or not reason.strip():
         raise ValueError("a source needs its reason")
     before = document.source
-    document.source, document.supplier = source.value, supplier.strip()[:80] or None
+    document.source, document.source_said, document.supplier = source.value, True, supplier.strip()[:80] or None
     # Whoever decided to go on with the original kept decided about what was then thought of it.
     document.paper_stays = False
     documents.send_back(document, at)

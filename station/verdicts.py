@@ -8,10 +8,9 @@ from sqlalchemy.orm import Session
 
 from config.options import organisation_of, policies_of, policy_of
 from config.settings import Settings
-from conformity.circumstances import Source
 from conformity.clauses import ClauseFacts, ClauseRow, Counted, Sealed, judge_clauses, judge_policy, row_json, text_on
 from conformity.policy import Policy
-from station.acts import is_electronic
+from station.acts import is_electronic, source_of
 from station.records.documents import finding_of
 from station.records.ledger import story_of
 from station.records.tables import Document, PassportRow, Tolerance
@@ -44,7 +43,7 @@ def facts_of(session: Session, document: Document, settings: Settings, *, sealin
         day=document.received_at.date(),
         organisation=organisation_of(settings),
         document_type=document.document_type,
-        source=Source(document.source),
+        source=source_of(document),
         counted=counted_of(document),
         tolerance=accepted_by(document),
         passport=f"n° {passport.id} ({passport.made_at.date().isoformat()})" if passport else None,
@@ -106,7 +105,7 @@ def verdict_note(session: Session, document: Document, settings: Settings) -> di
         **verdict_json(verdict_of(session, document, settings, sealing=True)),
         "law": {"article": text.article, "source": text.source, "in_force": text.in_force.isoformat()},
         "policy": document.policy,
-        "source": document.source,
+        "source": source_of(document).value,
         "supplier_named": document.supplier,
         "tolerance": tolerance_note(document.tolerance),
         "organisation": asdict(organisation_of(settings)),

@@ -227,6 +227,15 @@ def test_the_desk_shows_pages_of_its_open_batch_only(home, desk, fed):
     assert desk.post("/desk/demo/redo", data={"page": f"{elsewhere}:1", "reason": "cut"}).status_code == 404
 
 
+def test_an_electronic_file_in_a_batch_is_no_page_to_scan_anew(home, desk, fed):
+    document_id = webhome.fed(home, "facture.pdf", PAPERS[4], [finding("electronic-document", page=1)])
+    said = look(desk)
+    assert "Fichier électronique : rien à refaire" in said.replace("\xa0", " ")
+    assert "redo?page=" not in desk.get("/desk/demo").text
+    assert re.search(r"1 doute\b", said)
+    assert desk.get(f"/desk/demo/redo?page={document_id}:1").status_code == 404
+
+
 def test_a_sheet_put_aside_as_confidential_is_not_missing(home, desk, fed):
     document_id = webhome.fed(home, "pli.tif", PAPERS[4])
     act(desk, f"/documents/{document_id}/decision/confidential", reason="courrier médical")

@@ -257,6 +257,12 @@ def test_what_cannot_enter_a_pdfa_is_sealed_as_a_view_with_the_native_file_insid
     assert "vue ; le fichier natif joint" in " ".join(check["detail"] for check in treated[name].archives[0].checks)
 
 
+def test_the_record_of_an_electronic_file_speaks_of_no_paper(station, treated):
+    told = capture_of(atwork.archive_path(station, treated["electronic.pdf"]))
+    assert (told["source"], told["context"]["profile"]) == ("electronic", "native-file")
+    assert {row["outcome"] for row in told["clauses"]} == {"sans objet"}
+
+
 @pytest.mark.parametrize(("places", "whole"), [("a0 a1", True), ("a0", False), ("a1 a0", False), ("a0 b1", False), ("b0 b1", True)])
 def test_a_pdf_stands_for_its_pages_only_where_they_are_all_of_it_in_its_order(tmp_path, places, whole):
     pages = {name: examine(papers.write_pdf(tmp_path / f"{name}.pdf", [OTHER, OTHER])).pages for name in "ab"}

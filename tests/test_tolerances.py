@@ -19,6 +19,7 @@ from config.settings import Station
 from conformity.circumstances import Source
 from conformity.policy import Policy
 from station import acts
+from station.acts import profile_of, source_of
 from station.records import documents, intake
 from station.records.intake import Incoming
 from station.records.tables import Document, LedgerPayload, State, Tolerance
@@ -233,6 +234,20 @@ def test_saying_the_source_sends_the_document_back_and_enters_the_ledger(session
     assert told(session, "source") == [
         {"before": "paper", "reason": "le fournisseur envoie des PDF", "source": "print", "supplier": "Quais", "paper_stays": False}
     ]
+
+
+@pytest.mark.parametrize("code", ["electronic-document", "signed-document"])
+def test_a_drawn_or_signed_file_is_electronic_wherever_nobody_said_otherwise(session, code):
+    document = received(session)
+    documents.replace_findings(session, document.id, [finding(code)])
+    session.expire(document)
+    assert (source_of(document), profile_of(document)) == (Source.ELECTRONIC, "native-file")
+    document.document_type = "letter"
+    assert profile_of(document) == "house"
+    document.source, document.source_said = Source.PAPER.value, True
+    assert source_of(document) is Source.PAPER
+    document.source, document.source_said = Source.PRINT.value, False
+    assert source_of(document) is Source.PRINT
 
 
 def test_nothing_is_said_of_a_document_at_work_nor_without_a_reason(session):

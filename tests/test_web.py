@@ -569,6 +569,8 @@ def test_of_a_view_the_page_claims_the_native_file_and_no_pixel(home):
     page = text_of(enter(home).get(f"/documents/{sealed_view(home)}").text)
     assert "Le fichier natif joint est celui qui est arrivé, octet pour octet" in page
     assert "la preuve est le fichier natif joint" in page
+    assert "original sur papier" not in page
+    assert "facture, art. A102 B-2" not in page
     assert "pixel" not in page
 
 

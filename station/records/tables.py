@@ -150,6 +150,8 @@ class Document(Base):
     """The file's name as a person may read it."""
     source: Mapped[str] = mapped_column(sa.String(12), default="paper")
     """Nature of what was captured (`conformity.circumstances.Source`): paper, print, electronic; unknown until a person says."""
+    source_said: Mapped[bool] = mapped_column(default=False)
+    """A person said so of this very document; else it is what is said of everything at its station, or in its batch."""
     supplier: Mapped[str | None] = mapped_column(sa.String(80))
     """As a slip or a person named it: judging comes before reading."""
     policy: Mapped[dict[str, Any] | None]

@@ -127,6 +127,8 @@ def document_page(request: Request, session: desk.InReading, document_id: str, h
         worn=[page for page in document.pages if page.superseded],
         given_back=may_give_up(document),
         kind=kind_of(document.document_type),
+        profile=acts.profile_of(document),
+        source=acts.source_of(document).value,
         duty=longest_duty(document.document_type, desk.workstation_of(request).clock().date()),
         checks=[] if not document.archives else show.show_checks(document.archives[-1], t),
         steps=show.evidence_steps(show.newest(document.archives), t),

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import Response
 
 from conformity.circumstances import Source
-from station.acts import NotOffered
+from station.acts import NotOffered, source_of
 from station.records import documents
 from station.records.tables import Document
 from station.sources import SAYABLE, can_say, say_source
@@ -20,7 +20,7 @@ Text = Annotated[str, Form(max_length=2000)]
 def nature_page(request: Request, session: desk.InReading, document_id: str) -> Response:
     """What it is thought to be, and the form that says otherwise."""
     document = documents.get_document(session, document_id)
-    return _page(request, document, document.source, document.supplier or "")
+    return _page(request, document, source_of(document).value, document.supplier or "")
 
 
 @router.post("/documents/{document_id}/source")

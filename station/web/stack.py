@@ -39,6 +39,8 @@ class Side:
     badge: Badge
     findings: tuple[ShownFinding, ...]
     """What an operator should know: no indicators, nothing that is only told."""
+    note: str = ""
+    """What to do where no finding says it."""
     blank: bool = False
     redoable: bool = False
     """A new scan may take its place: never of what nobody may see here, nor of a file that never was a paper."""
@@ -175,23 +177,29 @@ def _side_at(document: Document, number: int, workstation: Workstation, t: Words
 def _silent_side(document: Document, t: Words) -> Side:
     """That something came and was taken out of sight, and no more than that."""
     badge = Badge(t("confidential.badge"), "calm", "lock") if document.confidential else show.state_badge(document, t)
-    return Side(document.id, 0, show.title_of(document, t), None, None, badge, ())
+    return Side(
+        document.id, 0, show.title_of(document, t), None, None, badge, (), t("desk.confidential-text") if document.confidential else ""
+    )
 
 
 def _side(document: Document, page: PageRow | None, workstation: Workstation, t: Words) -> Side:
     number = page.number if page else 0
     told = [row for row in document.findings if page is None or row.page in (None, number)]
     told = [row for row in told if for_operator(row)]
+    native = acts.is_electronic(document)
+    if native:  # Nothing about its image is wrong with a file that never was a paper.
+        told = [row for row in told if not acts.may_go_on(row.code)]
     return Side(
         document_id=document.id,
         number=number,
         title=show.title_of(document, t),
         image=image_of(document, number, "page", workstation),
         thumb=image_of(document, number, "thumb", workstation),
-        badge=_verdict(document, [row.level for row in told], t),
+        badge=_verdict(document, [row.level for row in told], t, native=native),
         findings=show.show_findings(told, t),
+        note=t("desk.electronic-text") if native else "",
         blank=bool(page and (page.seen or {}).get("blank")),
-        redoable=document.state in REDOABLE and not acts.is_electronic(document),
+        redoable=document.state in REDOABLE and not native,
         concealable="confidential" in acts.offered_acts(document),
     )
 
@@ -207,15 +215,17 @@ def for_operator(row: FindingRow) -> bool:
     return row.level is not Level.INFO and (known is None or known.certainty is not Certainty.INDICATOR)
 
 
-def _verdict(document: Document, levels: Iterable[Level], t: Words) -> Badge:
+def _verdict(document: Document, levels: Iterable[Level], t: Words, *, native: bool) -> Badge:
     found = set(levels)
     if document.state == State.RECEIVED:
         return Badge(t("desk.verdict-judging"), "busy", "hourglass")
     if document.problem or document.state == State.FAILED:
         return Badge(t("desk.verdict-trouble"), "bad", "circle-x")
-    if Level.BLOCKING in found:
+    if native and not found:
+        return Badge(t("desk.verdict-electronic"), "calm", "file-text")
+    if Level.BLOCKING in found and not native:
         return Badge(t("desk.verdict-bad"), "bad", "circle-x")
-    if Level.REVIEW in found:
+    if found:
         return Badge(t("desk.verdict-doubt"), "watch", "triangle-alert")
     return Badge(t("desk.verdict-good"), "good", "circle-check")
 

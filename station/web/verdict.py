@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 
 from conformity.clauses import HOUSE_ROW, ClauseRow, Outcome, Said, text_on, worst_of
+from station.acts import source_of
 from station.records import documents
 from station.records.tables import Document
 from station.verdicts import policy_in_force, tolerance_note, verdict_json, verdict_of
@@ -58,6 +59,7 @@ def verdict_page(request: Request, session: desk.InReading, document_id: str) ->
         request,
         "verdict.html",
         document=document,
+        source=source_of(document).value,
         card=show.card_of(document, t, has_thumb=False, findings=0),
         judged=document.verdict is not None,
         parts=show_parts(verdict.rows, t),
@@ -82,7 +84,7 @@ def _told(document: Document, rows: dict[str, Any]) -> dict[str, Any]:
         "document": document.id,
         "verdict": document.verdict,
         "original_stays": document.paper_stays,
-        "source": document.source,
+        "source": source_of(document).value,
         "policy": document.policy,
         "tolerance": tolerance_note(document.tolerance),
         "law": {"article": law.article, "source": law.source, "in_force": law.in_force.isoformat()},

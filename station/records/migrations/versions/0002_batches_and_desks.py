@@ -182,6 +182,7 @@ def upgrade() -> None:
     op.add_column("decision", sa.Column("detail", sa.JSON(), nullable=True))
 
     op.add_column("document", sa.Column("source", sa.String(length=12), nullable=False, server_default="paper"))
+    op.add_column("document", sa.Column("source_said", sa.Boolean(), nullable=False, server_default=sa.false()))
     op.add_column("document", sa.Column("supplier", sa.String(length=80), nullable=True))
     op.add_column("document", sa.Column("policy", sa.JSON(), nullable=True))
     op.add_column(
