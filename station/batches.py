@@ -31,7 +31,7 @@ from capture.separate import (
     split_before,
 )
 from capture.slips import BatchSlip, BoxLabel, TargetMark
-from conformity.circumstances import Source
+from conformity.circumstances import COLOUR_CODES, Source
 from sealing.ledger import Actor, ActorKind, Event
 from station.acts import is_electronic
 from station.records import batches, documents
@@ -219,7 +219,19 @@ def settle_judged(session: Session, document: Document, recipe: Recipe, at: date
         if kept is not None:
             return document.id in kept
     documents.move_document(document, State.WAITING, at)
+    if batch.ended_at is None:
+        _heed_at_once(session, batch, recipe, at)
     return False
+
+
+def _heed_at_once(session: Session, batch: Batch, recipe: Recipe, at: datetime) -> None:
+    """A slip in an open batch counts from when it is seen: what waits without its colours is weighed again, as what comes will be."""
+    waiting = batches.stacks_in(session, batch.id, State.WAITING)
+    if batch.slip is not None or _heed_slips(session, batch, _plan_of(waiting, batch, recipe)[0]) is None or batch.slip is None:
+        return
+    for stack in waiting:
+        if any(row.code in COLOUR_CODES for row in stack.findings):
+            documents.send_back(stack, at)
 
 
 def form_when_ready(

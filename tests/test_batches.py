@@ -272,6 +272,25 @@ def test_a_slip_whose_tolerance_was_decided_when_it_was_printed_lets_its_grey_pa
     assert all_is_well(station)
 
 
+@pytest.mark.parametrize("order", [("slip", "grey"), ("grey", "slip")])
+def test_a_slip_counts_in_an_open_batch_as_soon_as_it_is_scanned(station, desk, order):
+    with station.database.writing() as session:
+        at = station.clock()
+        declare_tolerance(session, "essai", "batch", "b-1", "papier autocopiant", (at.date(), None), atwork.somebody(session), at)
+    batch = desk.open()
+    for name in order:
+        drawn = draw_sheet(slip_text(BatchSlip("b-1", "demo", 1, date(2026, 11, 20), grey=True))) if name == "slip" else FIRST
+        path = station.home / f"{name}.tif"
+        image = Image.fromarray(drawn)
+        (image if name == "slip" else image.convert("L")).save(path, "TIFF", compression="tiff_lzw", dpi=(300, 300))
+        desk.work(atwork.take_in(station, path))
+    desk.work_all()
+    assert states(station) == ["waiting", "waiting"]
+    assert not [d for d in atwork.all_documents(station) if atwork.document_of(station, d.id).verdict == "blocked"]
+    with station.database.reading() as session:
+        assert (session.get(Batch, batch).slip, session.get(Batch, batch).expected_sheets) == ("b-1", 1)
+
+
 def test_a_pile_that_was_said_to_be_prints_of_electronic_invoices_is_held(station, desk):
     batch = desk.open(source=Source.PRINT)
     desk.feed(FIRST)
