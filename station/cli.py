@@ -340,7 +340,11 @@ def _follow_scan(scanning: "Scanning", job_id: str, language: str, as_json: bool
             if not sys.stdin.isatty():
                 scanning.finish(job_id)
                 return 3
-            answer = input("[Entrée] continuer, [q] terminer : " if language == "fr" else "[Enter] go on, [q] finish: ")
+            answer = input(
+                "Continuer : [Entrée]. Terminer : [q], puis [Entrée]. "
+                if language == "fr"
+                else "Continue: [Enter]. Finish: [q], then [Enter]. "
+            )
             scanning.finish(job_id) if answer.strip().lower().startswith("q") else scanning.resume(job_id)
         time.sleep(0.05)
     return 3

@@ -262,6 +262,21 @@ def test_a_bad_page_is_asked_anew_with_a_reason_by_one_big_choice(home, desk, fe
         assert (waiting.reason, waiting.page) == ("Coupée", 1)
 
 
+def test_each_reason_has_its_key_and_the_first_has_the_focus(desk, fed):
+    page = desk.get(f"/desk/demo/redo?page={bad_side(desk)}").text
+    assert re.findall(r'id="reason-\w+" aria-keyshortcuts="(F\d)"', page) == ["F2", "F3", "F4", "F5", "F6"]
+    assert re.findall(r'id="(reason-\w+)"[^>]* autofocus', page) == ["reason-blurred"]
+
+
+def test_a_batch_of_a_separator_alone_says_that_it_holds_no_document(home, desk):
+    batch = webhome.open_batch(home)
+    with home.database.writing() as session:
+        found = session.get(Batch, batch)
+        found.ended_at = found.closed_at = webhome.NOON
+    said = look(desk, f"/batches/{batch}")
+    assert "Ce lot ne contient aucun document" in said
+
+
 def test_a_page_that_is_waited_for_may_be_given_up(home, desk, fed):
     act(desk, "/desk/demo/redo", page=bad_side(desk), reason="other")
     assert "À refaire" in act(desk, "/desk/demo/redo/drop")
