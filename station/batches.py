@@ -227,7 +227,9 @@ def settle_judged(session: Session, document: Document, recipe: Recipe, at: date
 def _heed_at_once(session: Session, batch: Batch, recipe: Recipe, at: datetime) -> None:
     """A slip in an open batch counts from when it is seen: what waits without its colours is weighed again, as what comes will be."""
     waiting = batches.stacks_in(session, batch.id, State.WAITING)
-    if batch.slip is not None or _heed_slips(session, batch, _plan_of(waiting, batch, recipe)[0]) is None or batch.slip is None:
+    before = batch.slip
+    _heed_slips(session, batch, _plan_of(waiting, batch, recipe)[0])
+    if batch.slip == before:
         return
     for stack in waiting:
         if any(row.code in COLOUR_CODES for row in stack.findings):
