@@ -109,6 +109,12 @@ def verify_file(path: Path, trust: Sequence[x509.Certificate], moment: datetime 
     return _examine(path, None, trust, moment)
 
 
+LOCKED = (
+    "ce PDF est protégé par un mot de passe : rien n'a pu y être vérifié. Une archive de Sceau ne l'est jamais ; demandez le vrai fichier",
+    "this PDF is locked by a password: nothing in it could be verified. An archive of Sceau never is; ask for the true file",
+)
+
+
 def prove_file(path: Path, expected: Sequence[str], trust: Sequence[x509.Certificate], moment: datetime | None = None) -> Verification:
     """The release gate: `verify_file`, and the archive's pages are those whose raster fingerprints are handed in, in their order."""
     return _examine(path, expected, trust, moment)
@@ -120,6 +126,8 @@ def _examine(path: Path, expected: Sequence[str] | None, trust: Sequence[x509.Ce
             file = stack.enter_context(path.open("rb"))
             view = stack.enter_context(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
             archive = stack.enter_context(open_archive(path))
+        except pikepdf.PasswordError:
+            return Verification((Check("syntax", False, *LOCKED),))
         except (OSError, ValueError, CannotDecode) as error:
             return Verification((Check("syntax", False, f"ce fichier n'est pas un PDF lisible : {error}", f"not a readable PDF: {error}"),))
         ends = _Answer("syntax", lambda: _check_syntax(view))

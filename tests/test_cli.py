@@ -19,7 +19,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from config.settings import example_text
-from station.cli import app
+from station.cli import _flat, app
+from station.web.words import words_in
 
 SCEAU = [str(Path(sys.executable).with_name("sceau"))]
 PAGE = papers.draw_page(papers.INVOICE[3:6], size=(1000, 300))
@@ -371,3 +372,8 @@ def test_killed_it_takes_its_children_with_it(tmp_path, practice_keys):
     served.process.kill()
     served.process.communicate()
     assert gone(family, 5)
+
+
+def test_status_tells_a_person_times_of_paris_and_leaves_out_what_is_not_known():
+    told = _flat({"ok": True, "oldest": None, "last_taken": "2026-11-20T09:42:07+00:00"}, words_in("fr"))
+    assert told == "ok oui, last_taken 20/11/2026 10:42:07"

@@ -49,6 +49,14 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return sealed(tmp_path_factory.mktemp("archive"))
 
 
+def test_a_pdf_locked_by_a_password_is_an_answer_in_words(tmp_path):
+    with pikepdf.new() as pdf:
+        pdf.add_blank_page()
+        pdf.save(tmp_path / "a.pdf", encryption=pikepdf.Encryption(owner="o", user="u"))
+    (check,) = verify(tmp_path / "a.pdf").checks
+    assert (check.ok, check.detail.startswith("ce PDF est protégé par un mot de passe")) == (False, True)
+
+
 @pytest.fixture
 def changed(archive: Path, tmp_path: Path) -> Callable[[Tamper], Path]:
     def change(tamper: Tamper) -> Path:
