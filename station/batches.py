@@ -286,7 +286,7 @@ def propose_plan(session: Session, batch: Batch, recipe: Recipe) -> Plan:
 
 def concealed_pages(fed: Iterable[Document]) -> int:
     """Pages that came and were put aside as confidential: they are in no document here, and none of them is missing."""
-    return sum(len(document.current_pages) for document in fed if document.confidential)
+    return sum(len(document.current_pages) for document in fed if document.confidential and document.state == State.SET_ASIDE)
 
 
 def check_plan(batch: Batch, plan: Plan, rows: Mapping[str, PageRow], aside: int = 0) -> tuple[Finding, ...]:
