@@ -1,6 +1,7 @@
 """What nobody must keep goes when two people say so, and nothing else ever does; a certificate stays and the ledger still verifies."""
 
 import json
+import os
 import sqlite3
 import subprocess
 import sys
@@ -443,7 +444,8 @@ def test_killed_between_file_and_entry_the_next_start_finishes(station, desk):
         "erasure.finish_erasure(open_workstation(quick(Path(sys.argv[1]))), int(sys.argv[2]))"
     )
     tests = str(Path(__file__).parent)
-    ran = subprocess.run([sys.executable, "-c", code, station.home, str(left)], cwd=tests, check=False, capture_output=True)
+    environment = os.environ | {"PYTHONPATH": tests}
+    ran = subprocess.run([sys.executable, "-c", code, station.home, str(left)], env=environment, check=False, capture_output=True)
     assert ran.returncode == -9, ran.stderr
     assert not station.originals.path(document.arrivals[0].sha256).exists()
     assert "originals" in {line.split(":")[0] for line in not_well(station)}
