@@ -26,6 +26,7 @@ from capture.coding import Caps, examine
 from capture.decode import decode
 from capture.originals import Vault
 from config.settings import Intake, Settings
+from conformity.baseline import Baseline
 from conformity.checks import judge_page
 from conformity.limits import Limits
 from ocr.engines import Reader, ReaderOptions
@@ -71,12 +72,13 @@ class Chain:
             judge_page(page, Limits())
             source = pixels.PageSource(original, found.format, page, Caps().max_pixels)
             copies = pixels.Copies(work / "copy.pnm", work / "l.jpg", work / "t.jpg")
-            judged = pixels.judge_pixels(source, False, Limits(), options, copies)
+            judged = pixels.judge_pixels(source, False, Limits(), Baseline(), options, copies)
             texts = []
             if read:
                 texts = [pixels.read_copy(work / "copy.pnm", judged.scale, 1, options).as_json()]
             pixels.write_json(work / "texts.json", {"pages": texts})
-            data = json.dumps({"pages": [{"number": 1, "original": kept.sha256, "coding": {}, "raster": judged.raster}]}).encode()
+            told = {"pages": [{"number": 1, "original": kept.sha256, "coding": {}, "raster": judged.raster}], "findings": []}
+            data = json.dumps(told).encode()
             (work / "data.json").write_bytes(data)
             leaf = pixels.LeafPlan(source, kept.sha256, page.dpi or (300.0, 300.0))
             metadata = Metadata("bench", bytes(16), datetime.now(UTC))
