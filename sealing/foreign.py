@@ -93,9 +93,10 @@ def _plain_copy(source: Path, plain: Path) -> None:
 
 def _private_keys(thing: Any) -> list[str]:
     """Of one object; a part's own metadata (a font's) are among them, those of the document are not."""
-    if isinstance(thing, pikepdf.Stream):
-        return [key for key in thing.keys() if PRIVATE.match(key) or key == "/Metadata"]  # noqa: SIM118 a stream iterates otherwise
-    return [key for key in thing.keys() if PRIVATE.match(key)] if isinstance(thing, pikepdf.Dictionary) else []  # noqa: SIM118
+    if not isinstance(thing, (pikepdf.Stream, pikepdf.Dictionary)):
+        return []
+    names = thing.keys()  # A stream iterated by itself gives its bytes.
+    return [name for name in names if PRIVATE.match(name) or (name == "/Metadata" and isinstance(thing, pikepdf.Stream))]
 
 
 def _detach_files(pdf: pikepdf.Pdf) -> None:

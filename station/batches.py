@@ -30,7 +30,7 @@ from capture.separate import (
     set_apart,
     split_before,
 )
-from capture.slips import BatchSlip, BoxLabel, TargetMark
+from capture.slips import BatchSlip, BoxLabel, TargetMark, parse_slip
 from conformity.circumstances import COLOUR_CODES, Source
 from sealing.ledger import Actor, ActorKind, Event
 from station.acts import is_electronic
@@ -219,9 +219,15 @@ def settle_judged(session: Session, document: Document, recipe: Recipe, at: date
         if kept is not None:
             return document.id in kept
     documents.move_document(document, State.WAITING, at)
-    if batch.ended_at is None:
+    if batch.ended_at is None and _bears_slip(document):
         _heed_at_once(session, batch, recipe, at)
     return False
+
+
+def _bears_slip(document: Document) -> bool:
+    """Asked of the one document just judged: to plan the whole pile anew for each of its files would cost more with every file."""
+    texts = [code.text for page in document.current_pages for code in sheet_of(page).codes]
+    return any(isinstance(parse_slip(text), BatchSlip) for text in texts)
 
 
 def _heed_at_once(session: Session, batch: Batch, recipe: Recipe, at: datetime) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from sealing.ledger import Event
-from station.acts import NotOffered, actor_of
+from station.acts import NotOffered, actor_of, can_treat
 from station.batches import PASSPORT, Forming, NewId, form_document, is_separable, page_copy, page_key
 from station.records import documents
 from station.records.documents import ERASING
@@ -46,7 +46,10 @@ def offered_corrections(document: Document) -> tuple[str, ...]:
         # The control of a device is no page of anybody's document.
         return ()
     many = len(document.current_pages) > 1
-    fitting = {"type", "company", "merge"} | ({"order", "split"} if many else set())
+    fitting = {"type", "company"} | ({"order", "split"} if many else set())
+    if document.state != State.HELD or can_treat(document):
+        # What is broken is scanned anew first: joined to another document it would hold that one, too.
+        fitting.add("merge")
     return tuple(what for what in WHATS if what in fitting and (what not in CUTS or is_separable(document)))
 
 
