@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 from test_pipeline import write_drawn
 
 from capture.catalogue import finding
+from capture.findings import Level
 from sealing.keys import UnusableKey
 from station import acts, corrections, pixels
 from station import batches as desk
@@ -25,7 +26,7 @@ from station.audit import audit_ledger
 from station.corrections import Order, may_give_up, offered_corrections
 from station.records import batches, documents
 from station.records.ledger import story_of
-from station.records.tables import Archive, Document, PageRow, State
+from station.records.tables import Archive, Document, FindingRow, PageRow, State
 from station.workstation import Workstation
 
 SIZE = (600, 360)
@@ -411,3 +412,12 @@ def test_a_passport_is_no_page_of_anybody_s_document() -> None:
     page = PageRow(number=1, superseded=0)
     passport = Document(state=State.SEALED, document_type="passport", confidential=False, problem=None, pages=[page])
     assert offered_corrections(passport) == ()
+
+
+def test_what_is_broken_is_not_joined_to_another_document() -> None:
+    page = PageRow(number=1, superseded=0, raster=None, coding={"format": "tiff"})
+    broken = Document(state=State.HELD, document_type="invoice", confidential=False, problem=None, pages=[page])
+    broken.findings = [FindingRow(code="truncated", level=Level.BLOCKING)]
+    assert offered_corrections(broken) == ("type", "company")
+    broken.findings = [FindingRow(code="lossy-compression", level=Level.BLOCKING)]
+    assert "merge" in offered_corrections(broken)
