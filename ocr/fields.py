@@ -7,61 +7,18 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
-from decimal import Decimal
-from typing import Any, TypeAlias
 
 from ocr.amounts import CODES, CURRENCIES, Amount
 from ocr.companies import Found, Name, find_names, supplier_iban, supplier_identifiers
 from ocr.dates import Day, find_dates
 from ocr.labels import CREDIT_WORDS, Label, labels_in, nearest_label
 from ocr.layout import Sheet, Spot, above, fold, lay_out, left_of, segments_of
-from ocr.text import Box, PageText
-from ocr.totals import Totals, VatLine, choose_totals
-
-Value: TypeAlias = str | Decimal | date | tuple[VatLine, ...]
-
-NAMES = (
-    "document_type_code",
-    "invoice_number",
-    "issue_date",
-    "due_date",
-    "supplier_name",
-    "supplier_siren",
-    "supplier_siret",
-    "supplier_vat_id",
-    "buyer_name",
-    "order_reference",
-    "currency",
-    "total_net",
-    "total_tax",
-    "total_gross",
-    "amount_due",
-    "iban",
-    "vat_breakdown",
-    "line_count",
-)
-"""The fields in the order in which they are shown. Stable: programs read them."""
+from ocr.text import PageText
+from ocr.totals import Totals, choose_totals
+from ocr.values import Field, Value
 
 _TOKEN = re.compile(r"(?<![\w/.-])[A-Za-z0-9](?:[A-Za-z0-9/_.\-]{0,33}[A-Za-z0-9])?(?![\w/])")
 _MAX_TEXT = 300
-
-
-@dataclass(frozen=True, slots=True)
-class Field:
-    """One value, as printed and as understood."""
-
-    name: str
-    value: Value
-    raw: str
-    """As printed."""
-    page: int
-    """From 1; 0 where no single place shows it."""
-    box: Box | None
-    confidence: float
-    """0…1: what speaks for it, times what the reader says of its words. Not calibrated yet."""
-    reason: str
-    """Why this one, in words for the record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +44,6 @@ def extract(pages: Sequence[PageText]) -> dict[str, Field]:
         *_total_fields(choose_totals(sheets)),
     ]
     return {field.name: field for field in fields if field is not None}
-
-
-def fields_json(fields: Mapping[str, Field]) -> dict[str, Any]:
-    """Every name of `NAMES`, null where absent; dates ISO 8601, amounts as numbers of two decimals."""
-    return {name: _plain(fields[name].value) if name in fields else ([] if name == "vat_breakdown" else None) for name in NAMES}
 
 
 def best_number(sheets: Sequence[Sheet], kind: str) -> Choice | None:
@@ -283,19 +235,4 @@ def _choice_field(name: str, choice: Choice | None) -> Field | None:
 
 def _field(name: str, value: Value, spot: Spot, score: float, reason: str) -> Field:
     certainty = min(0.99, max(0.05, 0.3 + 0.2 * score)) * spot.confidence
-    return Field(name, value, spot.raw, spot.sheet.page, spot.box, round(certainty, 3), reason)
-
-
-def _plain(value: Value) -> Any:
-    match value:
-        case Decimal():
-            return float(value)
-        case date():
-            return value.isoformat()
-        case tuple():
-            return [_plain_line(line) for line in value]
-    return value
-
-
-def _plain_line(line: VatLine) -> dict[str, float]:
-    return {"rate": float(line.rate), "base": float(line.base), "tax": float(line.tax)}
+    return Field(name, value, spot.raw, spot.sheet.page, spot.box, round(certainty, 3), reason, spot.words)

@@ -9,6 +9,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from ocr.amounts import Amount, find_amounts
 from ocr.labels import labels_in, nearest_label
 from ocr.layout import Segment, Sheet, Spot, above, fold, left_of, right_of
+from ocr.values import VatLine
 
 RATES = tuple(
     Decimal(rate)
@@ -54,15 +55,6 @@ class Votes:
     best: dict[str, Amount] = field(default_factory=dict)
     """The occurrence that speaks best for each kind."""
     times: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class VatLine:
-    """One line of the VAT table: base × rate = tax to the cent."""
-
-    rate: Decimal
-    base: Decimal
-    tax: Decimal
 
 
 @dataclass(frozen=True, slots=True)

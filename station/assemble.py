@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from capture.catalogue import finding_json
-from ocr.fields import Field, fields_json
 from ocr.text import PageText
+from ocr.values import Field, fields_json
 from sealing.ledger import Tree
 from sealing.pdfa import TextRun
 from station.acts import profile_of

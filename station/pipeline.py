@@ -35,8 +35,9 @@ from conformity.limits import Limits
 from conformity.policy import Policy
 from ocr import engines
 from ocr.engines import ReadingFailed
-from ocr.fields import Field, extract
+from ocr.fields import extract
 from ocr.text import PageText
+from ocr.values import Field
 from sealing.ledger import Event
 from sealing.pdfa import Metadata
 from station import batches, pixels

@@ -9,9 +9,10 @@ from capture.catalogue import message
 from capture.coding import Caps, examine
 from capture.decode import Undecodable
 from ocr.engines import ReaderOptions, ReadingFailed, prepare_copy, warm_engine, write_copy
-from ocr.fields import extract, fields_json
+from ocr.fields import extract
 from ocr.reading import read_page
 from ocr.text import PageText
+from ocr.values import fields_json
 from station.pixels import PageSource, page_image
 
 

@@ -25,8 +25,9 @@ import numpy as np
 import pypdfium2 as pdfium
 
 from ocr.engines import Engine, Reader, ReaderOptions, prepare_copy, warm_engine, write_copy
-from ocr.fields import extract, fields_json
+from ocr.fields import extract
 from ocr.reading import read_page
+from ocr.values import fields_json
 
 EIGHT = ("invoice_number", "issue_date", "due_date", "supplier_id", "total_gross", "total_net", "total_tax", "iban")
 MORE = (

@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 
 from ocr.amounts import parse_amount
 from ocr.dates import parse_date
-from ocr.fields import NAMES, extract, fields_json
+from ocr.fields import extract
 from ocr.labels import labels_in
 from ocr.layout import fold
 from ocr.text import Line, PageText, Word
+from ocr.values import NAMES, fields_json
 
 WIDTH, HEIGHT = 2480, 3508
 
