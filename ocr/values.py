@@ -106,6 +106,20 @@ class Field:
     """What else was thought of, the likeliest first, as `plain_value` writes it."""
 
 
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the installation knows before it reads: its own companies, which are the buyers of what it receives, and the day of arrival."""
+
+    names: tuple[str, ...] = ()
+    sirens: tuple[str, ...] = ()
+    vat_ids: tuple[str, ...] = ()
+    ibans: tuple[str, ...] = ()
+    arrival: date | None = None
+    """The day on the batch slip, else the day of the scan."""
+    languages: tuple[str, ...] = ()
+    """Preferred first: fr, de, nl, en."""
+
+
 def fields_json(fields: Mapping[str, Field]) -> dict[str, Any]:
     """Every name of `NAMES` and `line_count`; null (or an empty list) where absent; dates ISO 8601, amounts as decimal strings."""
     told: dict[str, Any] = {name: [] if name in LISTS else None for name in NAMES}
