@@ -12,30 +12,38 @@ from ocr.engines import ReaderOptions, ReadingFailed, prepare_copy, warm_engine,
 from ocr.fields import extract
 from ocr.reading import read_page
 from ocr.text import PageText
-from ocr.values import fields_json
+from ocr.values import Field, evidence_json, fields_json
 from station.pixels import PageSource, page_image
 
 
 @dataclass(frozen=True, slots=True)
 class ReadResult:
     file: str
+    pages: int
+    """Pages of the file, read or not."""
     text: str
-    fields: dict[str, Any]
-    """Under the names of EN 16931-like truth: invoice_number, issue_date, total_net…; None where not found."""
+    values: dict[str, Field]
+    """By the names of `ocr.values.NAMES`; what was not found is absent."""
     trouble: str | None
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """As plain values, every name there."""
+        return fields_json(self.values)
 
     def as_json(self) -> dict[str, Any]:
         """One line of `read --json`."""
-        return {"file": self.file, **self.fields, "text": self.text, "trouble": self.trouble}
+        evidence = evidence_json(self.values)
+        return {"file": self.file, "pages": self.pages, **self.fields, "evidence": evidence, "text": self.text, "trouble": self.trouble}
 
 
 def read_file(path: Path, caps: Caps, options: ReaderOptions) -> ReadResult:
     """Read every page; trouble is words, never an exception."""
     if not path.is_file():
-        return ReadResult(str(path), "", fields_json(extract([])), "no such file")
+        return ReadResult(str(path), 0, "", {}, "no such file")
     scan = examine(path, caps)
     if not scan.pages:
-        return ReadResult(str(path), "", fields_json(extract([])), " ".join(message(f) for f in scan.findings) or "no page")
+        return ReadResult(str(path), 0, "", {}, " ".join(message(f) for f in scan.findings) or "no page")
     pages: list[PageText] = []
     troubles: list[str] = []
     mixed = {found.page for found in scan.findings if found.code == "mixed-page"}
@@ -51,4 +59,4 @@ def read_file(path: Path, caps: Caps, options: ReaderOptions) -> ReadResult:
             except (Undecodable, ReadingFailed, OSError) as error:
                 troubles.append(f"page {page.number}: {error}")
     text = "\n\f\n".join(page.text for page in pages)
-    return ReadResult(str(path), text, fields_json(extract(pages)), "; ".join(troubles) or None)
+    return ReadResult(str(path), len(scan.pages), text, extract(pages), "; ".join(troubles) or None)
