@@ -461,7 +461,7 @@ def why_stopped(exit_code: int, said: str) -> Stop:
     named = [(words.rfind(text), stop) for text, stop in _SAID.items() if text in words]
     if exit_code in _STOPS:
         return _STOPS[exit_code]
-    if named and (exit_code or max(named)[1] is Stop.EMPTY):
+    if named:
         return max(named)[1]
     return Stop.FAILED if exit_code else Stop.EMPTY
 

@@ -488,16 +488,12 @@ def _press_return(stdin: IO[bytes] | None) -> None:
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:
-    """No further page; what hangs is ended."""
-    for stream in (process.stdin, process.stdout):
-        with suppress(OSError):
-            if stream is not None:
-                stream.close()
+    """No further page; what hangs is ended. Its output is read to the end: a program whose pipe is closed forgets why it stopped."""
     for number in (None, signal.SIGINT, signal.SIGKILL):
         if number is not None:
             process.send_signal(number)
         with suppress(subprocess.TimeoutExpired):
-            process.wait(STOP_SECONDS)
+            process.communicate(timeout=STOP_SECONDS)
             return
 
 

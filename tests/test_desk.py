@@ -665,8 +665,8 @@ def scanner_desk(home, tmp_path, monkeypatch) -> Iterator[tuple[TestClient, Scan
 
 
 def until(browser: TestClient, words: str) -> str:
-    """The desk as soon as it says so."""
-    for _ in range(200):
+    """The desk as soon as it says so; a busy machine scans a page in seconds."""
+    for _ in range(1200):
         said = look(browser)
         if words in said:
             return said

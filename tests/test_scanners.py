@@ -244,6 +244,7 @@ def test_a_planned_resolution_is_never_below_that_of_the_house_and_is_one_that_t
         (6, "scanimage: sane_read: Document feeder jammed", Stop.JAM),
         (0, "scanimage: sane_start: Document feeder out of documents", Stop.EMPTY),
         (7, "scanimage: sane_start: Document feeder out of documents", Stop.EMPTY),
+        (0, "scanimage: sane_read: Document feeder jammed\nscanimage: received signal 13", Stop.JAM),
         (8, "scanimage: sane_read: Scanner cover is open", Stop.COVER),
         (9, "Error during device I/O", Stop.LOST),
         (1, "scanimage: open of device x failed: Device busy", Stop.BUSY),
@@ -415,6 +416,14 @@ def test_nothing_is_begun_without_the_program_the_scanner_or_the_folder(device, 
     with pytest.raises(CannotScan, match="scan-no-folder"):
         share = Settings(home=tmp_path / "home", station=[{"name": "copieur", "folder": "/no/such/share"}])
         begin(open_home(tmp_path / "home", stations=share.stations), device())
+
+
+def test_a_program_that_still_writes_after_its_last_page_keeps_its_word_of_why_it_stopped():
+    words = "echo; sleep 0.2; echo more; exit 6"
+    process = subprocess.Popen(["/bin/sh", "-c", words], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    process.stdout.readline()
+    scanning._end(process)
+    assert process.returncode == 6
 
 
 # --- a process that dies ---
