@@ -90,7 +90,7 @@ def test_a_scan_that_arrives_appears_without_reloading_and_the_focus_stays(page,
     page.evaluate("window.sameLoad = true")
     page.focus("#all-documents")
     webhome.received(station[1], "arrivé-pendant-ce-temps.tif", replace(webhome.PAPERS[5], number="TV-1"), 0, at=LATER)
-    expect(page.locator("h3").get_by_role("link", name="arrivé-pendant-ce-temps.tif")).to_be_visible(timeout=8000)
+    expect(page.locator("h3").get_by_role("link", name="arrivé-pendant-ce-temps.tif")).to_be_visible(timeout=60_000)
     expect(page.locator("#announce")).to_contain_text("Reçus")
     assert page.evaluate("window.sameLoad && document.activeElement.id") == "all-documents"
 
@@ -214,7 +214,7 @@ def test_a_page_without_a_stream_asks_by_itself(chromium, station):
     page.route("**/events", lambda route: route.fulfill(status=503))
     sign_in(page, station[0])
     webhome.received(station[1], "sans-flux.tif", replace(webhome.PAPERS[5], number="TV-2"), 0, at=LATER)
-    expect(page.locator("h3").get_by_role("link", name="sans-flux.tif")).to_be_visible(timeout=8000)
+    expect(page.locator("h3").get_by_role("link", name="sans-flux.tif")).to_be_visible(timeout=60_000)
     page.close()
 
 
@@ -270,7 +270,7 @@ def mailroom(tmp_path, practice_keys) -> Iterator[Served]:
     served = Served(make_home(tmp_path / "home", practice_keys, **{"growing_seconds = 5.0": "growing_seconds = 0.3"}))
     yield served
     served.process.terminate()
-    served.process.communicate(timeout=30)
+    served.process.communicate(timeout=60)
 
 
 class Feeder:
@@ -295,10 +295,10 @@ class Feeder:
         self.page.keyboard.press(key)
 
     def sees(self, words: str) -> None:
-        expect(self.page.locator("#verdict")).to_contain_text(words, timeout=20_000)
+        expect(self.page.locator("#verdict")).to_contain_text(words, timeout=60_000)
 
     def has(self, sides: int) -> None:
-        expect(self.page.locator("#count-scanned")).to_have_text(str(sides), timeout=20_000)
+        expect(self.page.locator("#count-scanned")).to_have_text(str(sides), timeout=60_000)
 
 
 def test_a_batch_with_one_bad_page_is_fed_corrected_and_sealed(chromium, mailroom):
@@ -353,6 +353,6 @@ def test_a_batch_with_one_bad_page_is_fed_corrected_and_sealed(chromium, mailroo
     # 6. A page that is open does not keep the station from stopping.
     began = time.monotonic()
     mailroom.process.terminate()
-    mailroom.process.wait(timeout=30)
+    mailroom.process.wait(timeout=60)
     assert time.monotonic() - began < 4
     page.close()

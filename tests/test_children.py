@@ -49,7 +49,7 @@ def test_stopping_frees_whoever_waits_and_nothing_begins_afterwards(children):
     thread, answers = in_a_thread(lambda: children.run(nap, 60, 30))
     time.sleep(0.5)
     children.stop()
-    thread.join(timeout=5)
+    thread.join(timeout=60)
     assert not thread.is_alive()
     assert isinstance(answers[0], Stopped)
     with pytest.raises(Stopped):
@@ -61,5 +61,5 @@ def test_an_exception_that_cannot_come_back_is_told_and_spares_the_work_of_other
     time.sleep(0.5)
     with pytest.raises(RuntimeError, match="Awkward"):
         children.run(raise_awkward, 60)
-    thread.join(timeout=10)
+    thread.join(timeout=60)
     assert answers == ["rested"]

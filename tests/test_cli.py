@@ -334,7 +334,7 @@ def test_what_is_dropped_is_sealed_and_what_is_taken_is_worked_by_the_running_wo
     (drop / "dropped.png").write_bytes(papers.write_png(scans / "dropped.png", PAGE[::-1]).read_bytes())
     taken = json.loads(served.run("take", "--json", scans / "good.png").stdout)
     assert taken["state"] == "archived"
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline and (told := json.loads(served.run("status", "--json").stdout))["documents"].get("sealed") != 2:
         time.sleep(0.2)
     assert told["documents"] == {"sealed": 2}
@@ -356,16 +356,16 @@ def test_a_port_that_is_taken_is_told_with_what_to_do(served, tmp_path, practice
 def test_told_to_stop_it_stops_cleanly_and_quickly_and_leaves_nobody_behind(served):
     family, started = served.family(), time.monotonic()
     served.process.send_signal(signal.SIGTERM)
-    _, said = served.process.communicate(timeout=30)
-    assert time.monotonic() - started < 5
+    _, said = served.process.communicate(timeout=60)
+    assert time.monotonic() - started < 15
     assert (served.process.returncode, "rien n'est perdu" in said, "Traceback" in said) == (0, True, False)
-    assert gone(family, 2)
+    assert gone(family, 10)
     assert json.loads(served.run("status", "--json").stdout)["workers"] == []
 
 
 def test_killed_it_takes_its_children_with_it(tmp_path, practice_keys):
     served = Served(make_home(tmp_path, practice_keys))
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while len(family := served.family()) < 4:
         assert time.monotonic() < deadline
         time.sleep(0.1)

@@ -169,7 +169,7 @@ def test_a_station_at_work_probes_its_folders_by_itself(tmp_path, practice_keys)
     with hold_slot(workstation.home, "serve", count=1) as executor:
         running = Running(workstation, "serve", executor, watch=True)
         running.start()
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while health(workstation).probe is None and time.monotonic() < deadline:
             time.sleep(0.05)
         running.stop()

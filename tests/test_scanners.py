@@ -268,7 +268,7 @@ def device(tmp_path, monkeypatch):
 
 
 def wait_for(jobs: Scanning, job_id: str, *states: State, pages: int = 0) -> Job:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         job = jobs.state(job_id)
         if job is not None and job.state in states and job.pages >= pages:
@@ -373,7 +373,7 @@ def test_a_person_may_stop_a_device_in_the_middle_of_a_page_and_keeps_what_was_t
     jobs, job_id, folder = begin(open_home(tmp_path / "home"), sane.jamming(tmp_path, after=2, then=slow))
     wait_for(jobs, job_id, State.PAUSED)
     jobs.resume(job_id)
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while not list(folder.glob(f"{HIDDEN}*")) and time.monotonic() < deadline:
         time.sleep(0.005)
     jobs.cancel(job_id)
@@ -453,7 +453,7 @@ def test_pages_of_a_job_that_lives_are_left_to_it_by_whoever_starts_beside_it(de
     job = wait_for(jobs, job_id, State.DONE, State.CANCELLED)
     assert (job.state, job.pages) == (State.DONE, 10)
     jobs.close()
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while list((workstation.home / "slots").glob("scan-*")) and time.monotonic() < deadline:
         time.sleep(0.005)
     assert not list((workstation.home / "slots").glob("scan-*"))
@@ -481,7 +481,7 @@ def test_a_process_killed_while_it_scans_leaves_every_finished_page(device, tmp_
     tests = str(papers.Path(papers.__file__).parent)
     doomed = subprocess.Popen([sys.executable, "-c", code, tests, str(home), device(first=slow)])
     folder = home / "stations" / "demo"
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while len(list(folder.glob("sceau-scan-*"))) < 2 and time.monotonic() < deadline:
         time.sleep(0.01)
     doomed.send_signal(signal.SIGKILL)
