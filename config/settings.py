@@ -150,6 +150,15 @@ class Intake(Section):
     max_megapixels: Annotated[int, Field(gt=0)] = 300
 
 
+class Identity(Section):
+    """The companies that this installation works for: the buyers of what arrives (`ocr.values.Known`). Empty: nothing is known."""
+
+    names: list[Annotated[str, Field(min_length=2, max_length=200)]] = []
+    sirens: list[Annotated[str, Field(pattern=r"^\d{9}$")]] = []
+    vat_ids: list[Annotated[str, Field(pattern=r"^[A-Z]{2}[0-9A-Z]{2,13}$")]] = []
+    ibans: list[Annotated[str, Field(pattern=r"^[A-Z]{2}\d\d[0-9A-Z]{10,30}$")]] = []
+
+
 class Reading(Section):
     engine: Literal["rapidocr", "tesseract"] = "rapidocr"
     languages: str = "fra+eng+deu+nld"
@@ -188,6 +197,7 @@ class Settings(Section):
     server: Server = Server()
     intake: Intake = Intake()
     organisation: Organisation = Organisation()
+    identity: Identity = Identity()
     reading: Reading = Reading()
     sealing: Sealing = Sealing()
     work: Work = Work()

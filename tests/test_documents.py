@@ -20,7 +20,7 @@ from typer.testing import CliRunner
 from capture.catalogue import CATALOGUE
 from capture.findings import Level
 from config.settings import Policy, Settings, Station, example_text
-from ocr.fields import NAMES
+from ocr.values import NAMES
 from sealing.verify import CHECKS
 from station.acts import CHOICES, may_go_on
 from station.cli import app
