@@ -1,0 +1,1 @@
+"""Drawn invoices: invented, seeded, exact in their arithmetic, to learn from and to measure with. No real paper was copied."""
