@@ -34,6 +34,8 @@ from station.records.tables import (
     FindingRow,
     LedgerPayload,
     LedgerRow,
+    LessonRow,
+    LessonUse,
     Mail,
     Original,
     PageRow,
@@ -290,7 +292,9 @@ def _delete_rows(session: Session, scope: Scope) -> None:
     for mail in _mails_with(session, now_empty):
         _forget_mail(mail, scope)
     session.flush()
-    for table in (FieldRow, FindingRow, Reading, Archive, Decision, PageRow, PassportRow):
+    taught = sa.select(LessonRow.id).where(LessonRow.document_id.in_(ids))
+    session.execute(sa.delete(LessonUse).where(sa.or_(LessonUse.document_id.in_(ids), LessonUse.lesson_id.in_(taught))))
+    for table in (LessonRow, FieldRow, FindingRow, Reading, Archive, Decision, PageRow, PassportRow):
         session.execute(sa.delete(table).where(table.document_id.in_(ids)))
     session.execute(sa.delete(Redo).where(sa.or_(Redo.document_id.in_(ids), Redo.carrier_id.in_(ids))))
     session.execute(sa.delete(Arrival).where(Arrival.document_id.in_(ids), Arrival.sha256.in_(now_empty)))

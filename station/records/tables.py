@@ -318,7 +318,49 @@ class FieldRow(Base):
     box: Mapped[list[Any] | None]
     confidence: Mapped[float | None]
     reason: Mapped[str | None] = mapped_column(sa.Text)
+    actor: Mapped[str | None] = mapped_column(sa.String(32))
+    """Of a value that a person typed or confirmed: who."""
+    said_at: Mapped[datetime | None]
     document: Mapped[Document] = relationship(back_populates="fields")
+
+
+class LessonRow(Base):
+    """What one correction of a person taught about a supplier's paper; undone, it stays with who undid it and why."""
+
+    __tablename__ = "lesson"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    entity: Mapped[str] = mapped_column(sa.String(60), index=True)
+    supplier: Mapped[str] = mapped_column(sa.String(120), index=True)
+    """Under which the supplier is known: `siren:732829320`, `vat:…`, `iban:…` or `name:…`."""
+    title: Mapped[str] = mapped_column(sa.Text)
+    """The supplier as a person calls it."""
+    field: Mapped[str] = mapped_column(sa.String(40))
+    data: Mapped[dict[str, Any]]
+    """`ocr.suppliers.Lesson` as JSON."""
+    document_id: Mapped[str] = mapped_column(sa.ForeignKey("document.id"), index=True)
+    """Which paper taught it."""
+    actor: Mapped[str] = mapped_column(sa.String(32))
+    taught_at: Mapped[datetime]
+    undone_at: Mapped[datetime | None]
+    undone_by: Mapped[str | None] = mapped_column(sa.String(32))
+    undone_reason: Mapped[str | None] = mapped_column(sa.Text)
+    uses: Mapped[list["LessonUse"]] = relationship(back_populates="lesson", order_by="LessonUse.id")
+
+
+class LessonUse(Base):
+    """One document whose value a lesson decided, and what would have stood there without it."""
+
+    __tablename__ = "lesson_use"
+    __table_args__ = (sa.UniqueConstraint("lesson_id", "document_id", "field"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    lesson_id: Mapped[int] = mapped_column(sa.ForeignKey("lesson.id"), index=True)
+    document_id: Mapped[str] = mapped_column(sa.ForeignKey("document.id"), index=True)
+    field: Mapped[str] = mapped_column(sa.String(40))
+    before: Mapped[str | None] = mapped_column(sa.Text)
+    """Canonical text; None where nothing was read."""
+    after: Mapped[str | None] = mapped_column(sa.Text)
+    used_at: Mapped[datetime]
+    lesson: Mapped[LessonRow] = relationship(back_populates="uses")
 
 
 class Archive(Base):
