@@ -159,6 +159,22 @@ class Identity(Section):
     ibans: list[Annotated[str, Field(pattern=r"^[A-Z]{2}\d\d[0-9A-Z]{10,30}$")]] = []
 
 
+class Suppliers(Section):
+    """What the house knows of its suppliers."""
+
+    sizes: dict[Annotated[str, Field(pattern=r"^\d{9}$")], Literal["GE", "ETI", "PME", "MICRO"]] = {}
+    """SIREN to size: the size sets the day from which an invoice must come electronically."""
+
+
+class Channel(Section):
+    """How invoices have to come to this house."""
+
+    public: bool = False
+    """A public entity: its suppliers bill through Chorus Pro."""
+    platform: Annotated[str, Field(max_length=200)] = ""
+    """The plateforme agréée that receives its invoices, as a letter to a supplier names it."""
+
+
 class Reading(Section):
     engine: Literal["rapidocr", "tesseract"] = "rapidocr"
     languages: str = "fra+eng+deu+nld"
@@ -198,6 +214,8 @@ class Settings(Section):
     intake: Intake = Intake()
     organisation: Organisation = Organisation()
     identity: Identity = Identity()
+    suppliers: Suppliers = Suppliers()
+    channel: Channel = Channel()
     reading: Reading = Reading()
     sealing: Sealing = Sealing()
     work: Work = Work()

@@ -37,7 +37,7 @@ def written_keys(table: dict[str, object], before: str = "") -> set[str]:
     keys: set[str] = set()
     for name, value in table.items():
         inner = value[0] if isinstance(value, list) and value else value
-        keys |= written_keys(inner, f"{before}{name}.") if isinstance(inner, dict) else {before + name}
+        keys |= written_keys(inner, f"{before}{name}.") if isinstance(inner, dict) and inner else {before + name}
     return keys
 
 
