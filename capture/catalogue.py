@@ -4,6 +4,7 @@
 resolution, sheet sizes and safety caps are the house policy of the installation.
 """
 
+import re
 from dataclasses import dataclass
 
 from capture.findings import Authority, Certainty, Finding, Level
@@ -495,6 +496,125 @@ CATALOGUE: dict[str, Entry] = {
         "Ce fichier n’a pas pu être pris ({measured}). Rien n’a changé : il est là où il était. Donnez un fichier ordinaire et lisible.",
         "This file could not be taken in ({measured}). Nothing was changed: it is where it was. Give an ordinary, readable file.",
     ),
+    # --- what law and arithmetic say of an invoice; none of it holds the document: the copy is faithful whatever the invoice lacks ---
+    "particulars-missing": Entry(
+        REVIEW, None, LAW,
+        "Le lecteur n’a pas trouvé, ou pas lu assez sûrement, ce que la facture doit porter : {measured} ({limit}). Regardez la page ; "
+        "si cela manque vraiment, demandez au fournisseur une facture rectifiée : la TVA à déduire en dépend.",
+        "The reader did not find, or read with too little certainty, what the invoice must bear: {measured} ({limit}). Look at the page; "
+        "if it is really not there, ask the supplier for a corrected invoice: the VAT to be deducted depends on it.",
+    ),
+    "mentions-missing": Entry(
+        INFO, None, LAW,
+        "Le lecteur n’a pas trouvé de mentions que le code de commerce demande entre professionnels : {measured} ({limit}). Regardez la "
+        "page ; si elles manquent, signalez-le au fournisseur. La facture peut être traitée.",
+        "The reader did not find particulars that commercial law asks for between professionals: {measured} ({limit}). Look at the page; "
+        "if they are not there, tell the supplier. The invoice can be worked.",
+    ),
+    "old-reference": Entry(
+        INFO, None, LAW,
+        "La facture cite encore un article du CGI ({measured}) ; la tolérance a pris fin le {limit}, la TVA est au CIBS. Signalez-le au "
+        "fournisseur ; la facture peut être traitée.",
+        "The invoice still cites an article of the CGI ({measured}); the tolerance ended on {limit}, VAT law is in the CIBS. Tell the "
+        "supplier; the invoice can be worked.",
+    ),
+    "amounts-disagree": Entry(
+        REVIEW, None, STANDARD,
+        "Les montants ne s’accordent pas : {measured} (tolérance {limit}). Comparez avec la page et corrigez la valeur mal lue ; si la "
+        "page dit bien cela, demandez une facture rectifiée avant de payer.",
+        "The amounts do not agree: {measured} (tolerance {limit}). Compare with the page and correct the value that was misread; if the "
+        "page does say so, ask for a corrected invoice before paying.",
+    ),
+    "lines-disagree": Entry(
+        INFO, None, STANDARD,
+        "Le total des lignes lues n’est pas le total hors taxes : {measured} (tolérance {limit}). Une ligne, une remise ou des frais ont "
+        "pu échapper au lecteur : comparez avec la page avant d’utiliser le détail.",
+        "The lines that were read do not add up to the net total: {measured} (tolerance {limit}). A line, a discount or a charge may have "
+        "escaped the reader: compare with the page before using the lines.",
+    ),
+    "vat-rounding": Entry(
+        INFO, None, HOUSE,
+        "Le fournisseur a arrondi la TVA ligne par ligne : {measured} (admis : {limit}). C’est le montant imprimé qui se comptabilise. "
+        "Rien à faire.",
+        "The supplier rounded VAT line by line: {measured} (accepted: {limit}). The printed amount is the one to post. Nothing to do.",
+    ),
+    "vat-rate-unknown": Entry(
+        REVIEW, None, STANDARD,
+        "Ce taux de TVA n’existe pas en France à cette date : {measured} (taux admis : {limit}). Comparez avec la page ; si le taux est "
+        "bien imprimé, interrogez le fournisseur avant de déduire la TVA.",
+        "This rate of VAT does not exist in France at that date: {measured} (known rates: {limit}). Compare with the page; if the rate is "
+        "really printed, ask the supplier before deducting the VAT.",
+    ),
+    "identifier-invalid": Entry(
+        REVIEW, None, STANDARD,
+        "La clé de contrôle ne tombe pas juste : {measured}. Comparez chiffre à chiffre avec la page et corrigez la lecture ; si la page "
+        "porte ce numéro, vérifiez-le auprès du fournisseur avant de payer.",
+        "The check digits do not fit: {measured}. Compare digit by digit with the page and correct the reading; if the page bears this "
+        "number, verify it with the supplier before paying.",
+    ),
+    "identifiers-differ": Entry(
+        REVIEW, None, STANDARD,
+        "Les identifiants du fournisseur ne désignent pas la même entreprise : {measured}. Comparez avec la page ; si elle les porte "
+        "ainsi, demandez au fournisseur lequel vaut.",
+        "The supplier’s identifiers do not name one and the same company: {measured}. Compare with the page; if it bears them so, ask "
+        "the supplier which one holds.",
+    ),
+    "due-before-issue": Entry(
+        REVIEW, None, STANDARD,
+        "L’échéance ({measured}) précède la date de la facture ({limit}). Comparez avec la page et corrigez la date mal lue ; sinon, "
+        "demandez au fournisseur laquelle vaut.",
+        "The due date ({measured}) comes before the date of the invoice ({limit}). Compare with the page and correct the date that was "
+        "misread; else ask the supplier which one holds.",
+    ),
+    "number-not-electronic": Entry(
+        INFO, None, STANDARD,
+        "Le numéro {measured} ne pourrait pas passer par une plateforme agréée : {limit} au plus. Comparez avec la page ; si le numéro est "
+        "bien celui-là, signalez-le au fournisseur.",
+        "The number {measured} could not pass through an approved platform: {limit} at most. Compare with the page; if that is the "
+        "number, tell the supplier.",
+    ),
+    "not-our-company": Entry(
+        REVIEW, None, HOUSE,
+        "La facture est adressée à {measured}, que vos réglages ne connaissent pas comme l’une de vos sociétés ({limit}). Regardez "
+        "l’adresse : renvoyez-la à qui elle revient, ou complétez [identity] dans les réglages.",
+        "The invoice is addressed to {measured}, which your settings do not know as one of your companies ({limit}). Look at the address: "
+        "send it on to whom it belongs, or complete [identity] in the settings.",
+    ),
+    "invoice-twice": Entry(
+        REVIEW, None, HOUSE,
+        "Cette facture est déjà là : même fournisseur, même numéro, même année ({measured}). Comparez les deux, et ne payez qu’une fois ; "
+        "rien n’a été supprimé.",
+        "This invoice is here already: same supplier, same number, same year ({measured}). Compare the two, and pay only once; nothing "
+        "was deleted.",
+    ),
+    "invoice-nearly-twice": Entry(
+        REVIEW, None, HOUSE,
+        "Cette facture ressemble de très près à une autre ({measured}) : numéro à un signe près, ou signes que l’on confond. Comparez les "
+        "deux avant de payer, et corrigez le numéro mal lu.",
+        "This invoice is very close to another one ({measured}): a number one sign apart, or signs that are confused. Compare the two "
+        "before paying, and correct the number that was misread.",
+    ),
+    "iban-changed": Entry(
+        REVIEW, None, HOUSE,
+        "Le compte à payer n’est pas celui que l’on connaît de ce fournisseur : {measured} au lieu de {limit}. Ne payez pas : rappelez le "
+        "fournisseur à un numéro déjà connu, et faites valider par deux personnes ; la fraude au changement de compte commence ainsi.",
+        "The account to pay is not the one known of this supplier: {measured} instead of {limit}. Do not pay: call the supplier back at a "
+        "number known before, and have two people confirm; fraud by change of account begins like this.",
+    ),
+    "wrong-channel": Entry(
+        REVIEW, None, LAW,
+        "Cette facture devait arriver par {measured} ({limit}), et non sur papier ou en PDF. Vérifiez qu’elle n’y est pas déjà ; sinon, "
+        "une lettre au fournisseur est prête. La conservation de ce document n’est pas en cause.",
+        "This invoice had to arrive through {measured} ({limit}), not on paper or as a PDF. Check that it is not there already; else a "
+        "letter to the supplier is ready. The keeping of this document is not in question.",
+    ),
+    "supplier-size-unknown": Entry(
+        INFO, None, LAW,
+        "La taille du fournisseur (SIREN {measured}) n’est pas connue : grande entreprise ou ETI, il devait envoyer cette facture "
+        "par {limit}, avec ses nouvelles mentions. Notez sa taille dans [suppliers] : la question ne sera plus posée.",
+        "The supplier’s size (SIREN {measured}) is not known: a large company or ETI had to send this invoice through {limit}, with its "
+        "new particulars. Note the size under [suppliers]: it will not be asked again.",
+    ),
     "work-stopped": Entry(
         BLOCKING, None, HOUSE,
         "Le document est au coffre, mais le travail s’est arrêté : {measured}",
@@ -517,13 +637,73 @@ def message(found: Finding, language: str = "fr") -> str:
     words = entry.en if language == "en" else entry.fr
     blank = "not measured" if language == "en" else "non mesuré"
     limit = _limit_words(found, english=language == "en") or blank
-    text = words.replace("{measured}", found.measured or blank).replace("{limit}", limit)
+    text = words.replace("{measured}", measured_words(found, language) or blank).replace("{limit}", limit)
     return text[0].upper() + text[1:]
+
+
+NAMED: dict[str, tuple[str, str]] = {
+    "supplier-name": ("nom du fournisseur", "supplier’s name"),
+    "supplier-siren": ("SIREN du fournisseur", "supplier’s SIREN"),
+    "supplier-vat": ("numéro de TVA du fournisseur", "supplier’s VAT number"),
+    "both-vat-numbers": ("numéros de TVA du fournisseur et du client", "VAT numbers of supplier and customer"),
+    "issue-date": ("date de la facture", "date of issue"),
+    "invoice-number": ("numéro de la facture", "invoice number"),
+    "tax-breakdown": ("TVA par taux", "VAT per rate"),
+    "exemption": ("motif de l’exonération de TVA", "reason why no VAT is due"),
+    "self-billing": ("mention « Autofacturation »", "mention “Autofacturation” (self-billing)"),
+    "buyer-name": ("nom du client", "customer’s name"),
+    "due-date": ("date ou conditions de règlement", "due date or payment terms"),
+    "late-penalties": ("pénalités de retard", "late-payment penalties"),
+    "recovery-indemnity": ("indemnité forfaitaire de recouvrement", "fixed recovery indemnity"),
+    "early-discount": ("escompte, ou son absence", "early-payment discount, or its absence"),
+    "buyer-siren": ("SIREN du client", "customer’s SIREN"),
+    "operation-nature": ("nature des opérations (biens, services)", "nature of operations (goods, services)"),
+    "net": ("HT", "net"),
+    "tax": ("TVA", "VAT"),
+    "gross": ("TTC", "gross"),
+    "paid": ("payé", "paid"),
+    "due": ("à payer", "due"),
+    "lines": ("lignes", "lines"),
+    "platform": ("une plateforme agréée", "an approved platform (plateforme agréée)"),
+    "chorus": ("Chorus Pro", "Chorus Pro"),
+    "signs": ("35 signes, lettres sans accent, chiffres, + - _ /", "35 signs, plain letters, digits, + - _ /"),
+}
+"""What a finding of an invoice lists or compares, French and English. In `measured` and `limit` such a name stands between braces, and so does a day."""
+_BRACED = re.compile(r"\{([a-z-]{2,30})\}")
+_CENTS = re.compile(r"(?<![\d.])(\d+)\.(\d{1,4})(?![\d.])")
+_DAY = re.compile(r"\{(\d{4})-(\d\d)-(\d\d)\}")
+_OF_INVOICES = frozenset({
+    "particulars-missing", "mentions-missing", "old-reference", "amounts-disagree", "lines-disagree", "vat-rounding", "vat-rate-unknown",
+    "identifier-invalid", "identifiers-differ", "due-before-issue", "number-not-electronic", "not-our-company", "invoice-twice",
+    "invoice-nearly-twice", "iban-changed", "wrong-channel", "supplier-size-unknown",
+})  # fmt: skip
+_AMOUNTS = frozenset({"amounts-disagree", "lines-disagree", "vat-rounding", "vat-rate-unknown"})
+
+
+def measured_words(found: Finding, language: str = "fr") -> str | None:
+    """What was measured, as a person reads it."""
+    return told_words(found, found.measured, language)
+
+
+def limit_words(found: Finding, language: str = "fr") -> str | None:
+    """What it was held against, as a person reads it."""
+    return told_words(found, found.limit, language)
+
+
+def told_words(found: Finding, text: str | None, language: str) -> str | None:
+    """Of an invoice: names in the language, days as JJ/MM/AAAA, amounts with a comma in French. Of a scan: as it was measured."""
+    if text is None or found.code not in _OF_INVOICES:
+        return text
+    english = language == "en"
+    text = _BRACED.sub(lambda name: NAMED[name[1]][english] if name[1] in NAMED else name[0], text)
+    if found.code in _AMOUNTS and not english:
+        text = _CENTS.sub(r"\1,\2", text)
+    return _DAY.sub(r"\3/\2/\1", text)
 
 
 def _limit_words(found: Finding, *, english: bool) -> str:
     """The limit as a sentence says it: of two counts that would fit, which is for one side of each sheet, and which for both."""
-    limit = found.limit or ""
+    limit = limit_words(found, "en" if english else "fr") or ""
     if found.code == "count-mismatch" and " / " in limit:
         one, both = limit.split(" / ")
         return f"{one} (one-sided) or {both} (two-sided)" if english else f"{one} (recto) ou {both} (recto verso)"

@@ -1,4 +1,4 @@
-"""Dated legal data as values: which particulars, VAT rates and channels held on a day. The data lie in `config/law`, read by `config.legal`."""
+"""Dated legal data as values: which particulars, VAT rates and channels held on a day. They lie in `config/law`, read by `config.legal`."""
 
 from dataclasses import dataclass
 from datetime import date
