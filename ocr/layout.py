@@ -1,5 +1,6 @@
 """Where things stand on a page: rows of segments, what is printed to the left of a value and what stands above it in its column."""
 
+import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -20,6 +21,8 @@ MAX_PAGES = 20
 """Pages looked at: the first ten and the last ten, where number, dates and totals stand."""
 _SENTENCE = 60
 """Letters: a longer text in another column is a sentence, not a label."""
+_GLUED = re.compile(r"(?<=[^\W\d_])(?=[Nn][°º])")
+"""Between a word and the sign for number."""
 _WIDE_GAP = 1.6
 """In line heights: a wider gap separates columns."""
 
@@ -128,10 +131,35 @@ def above(spot: Spot, rows: int = 8) -> Iterator[tuple[int, str]]:
 
 @lru_cache(maxsize=20_000)
 def fold(text: str) -> str:
-    """Small letters without accents; every run of other signs is one space: « Échéance : » and « echeance » are the same."""
+    """Small letters without accents; every run of other signs is one space: « Échéance : » and « echeance » are the same.
+
+    « FactureN°12 », glued by a reader, is « facture n 12 ».
+    """
+    return " ".join(_plain(_GLUED.sub(" ", text)).split())
+
+
+@lru_cache(maxsize=4_000)
+def fold_places(text: str) -> tuple[str, tuple[int, ...]]:
+    """`fold(text)`, and for each of its letters the place in `text` that it comes from."""
+    letters: list[str] = []
+    places: list[int] = []
+    glued = {match.start() for match in _GLUED.finditer(text)}
+    for place, sign in enumerate(text):
+        for letter in (" " if place in glued else "") + _plain(sign):
+            blank = letter.isspace()
+            if blank and (not letters or letters[-1] == " "):
+                continue
+            letters.append(" " if blank else letter)
+            places.append(place)
+    if letters and letters[-1] == " ":
+        del letters[-1], places[-1]
+    return "".join(letters), tuple(places)
+
+
+def _plain(text: str) -> str:
+    """Small letters without accents, a space for every other sign."""
     plain = unicodedata.normalize("NFKD", text.replace("°", " ").replace("º", " ").replace("ß", "ss").replace("œ", "oe"))
-    letters = "".join(c if c.isalnum() or c == "%" else " " for c in plain if not unicodedata.combining(c))
-    return " ".join(letters.casefold().split())
+    return "".join(c if c.isalnum() or c == "%" else " " for c in plain if not unicodedata.combining(c)).casefold()
 
 
 def _sheet(page: PageText) -> Sheet:

@@ -1,0 +1,173 @@
+"""The numbers that name papers: the document's own, and those of the order, the contract and the public buyer's references.
+
+A number is one token with a digit (or two that belong together) that a label claims; among several the label, the shape, the place and
+its being repeated decide. Numbers of other things (customer, telephone, account …) have labels too, and so claim their own.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from ocr.choices import Choice, ranked
+from ocr.claims import Claim, Marks, Relation, claim_above, claim_before, marks_of
+from ocr.layout import Sheet, Spot, fold, segments_of
+
+FIELDS = {
+    "number": "invoice_number",
+    "order": "order_reference",
+    "contract": "contract_reference",
+    "engagement": "engagement_number",
+    "service": "service_code",
+    "market": "market_reference",
+}
+"""Kind of label to name of field."""
+_TOKEN = re.compile(r"(?<![\w/.-])[A-Za-z0-9](?:[A-Za-z0-9/_.\-]{0,33}[A-Za-z0-9])?(?![\w/])")
+_TAIL = re.compile(r" ?[/\-–] ?\d{1,8}(?![\w,.]\d)(?!\w)| \d{3,6}(?![\w.,/-])")
+_BARE = frozenset({"n", "no", "nr", "num", "numero", "nummer", "number", "ref", "reference", "referenz", "code", "id"})
+"""Labels that say « number » and not of what: the word before them says it."""
+_MAX_TEXT = 300
+_MAX_TOKENS = 1500
+"""Tokens with a digit looked at on one page."""
+
+Span = tuple[int, int]
+Taken = Mapping[tuple[int, int, int], Sequence[Span]]
+"""Stretches that are something else (a date, a company's identifier), by page, row and column."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Near:
+    """A token, the label that claims it, and the kind of number that this makes it."""
+
+    spot: Spot
+    value: str
+    claim: Claim
+    kind: str
+
+
+def reference_choices(sheets: Sequence[Sheet], taken: Taken) -> dict[str, tuple[Choice, ...]]:
+    """All scored candidates by name of field, the best first."""
+    near = [found for sheet in sheets for found in _claimed(sheet, taken)]
+    seen = _repeats(sheets, {found.value for found in near})
+    choices: dict[str, list[Choice]] = {}
+    for found in near:
+        if found.kind in FIELDS:
+            choices.setdefault(FIELDS[found.kind], []).append(_choice(found, seen))
+    return {name: ranked(own) for name, own in choices.items()}
+
+
+def _claimed(sheet: Sheet, taken: Taken) -> Iterator[_Near]:
+    marks = marks_of(sheet, "numbers")
+    if not marks:
+        return
+    count = 0
+    for row, column, segment in segments_of(sheet):
+        for spot, value in _tokens(sheet, row, column, segment.text[:_MAX_TEXT], taken, marks):
+            count += 1
+            if count > _MAX_TOKENS:
+                return
+            claim = _claim(spot, marks)
+            if claim:
+                yield _Near(spot, value, claim, _kind(claim, marks, sheet))
+
+
+def _claim(spot: Spot, marks: Marks) -> Claim | None:
+    """The label before it; a heading above is asked only where no label stands before it in its own text."""
+    before = claim_before(spot, marks)
+    if before:
+        return before
+    own = [mark for mark in marks.get(spot.row, ()) if mark.column == spot.column and mark.end <= spot.start]
+    return None if own else claim_above(spot, marks)
+
+
+def _kind(claim: Claim, marks: Marks, sheet: Sheet) -> str:
+    """What the label names; a bare « n° » takes over what the label before it in the same text, or to its left, or above it, names."""
+    mark = claim.mark
+    if mark.label.phrase not in _BARE:
+        return mark.kind
+    before = [other for other in marks.get(mark.row, ()) if (other.column, other.end) <= (mark.column, mark.start)]
+    if before:
+        last = before[-1]
+        passed = sheet.rows[mark.row][last.column].text[last.end : mark.start if last.column == mark.column else None]
+        if last.column == mark.column and len(fold(passed)) <= 22 and not last.used:
+            return last.kind
+        if last.column < mark.column and len(fold(passed)) <= 3 and mark.start < 3:
+            return last.kind
+    return mark.kind
+
+
+def _tokens(sheet: Sheet, row: int, column: int, text: str, taken: Taken, marks: Marks) -> Iterator[tuple[Spot, str]]:
+    spans = taken.get((sheet.page, row, column), ())
+    ends = [mark.end for mark in marks.get(row, ()) if mark.column == column]
+    for match in _TOKEN.finditer(text):
+        start, end = match.span()
+        # A label that the reader glued to its value is cut off: « Nr.4711 ».
+        glued = [place for place in ends if start < place < end]
+        start = max([start, *glued])
+        start += len(text[start:end]) - len(text[start:end].lstrip("._-/"))
+        if not re.search(r"\d", text[start:end]) or any(start < stop and end > begin for begin, stop in spans):
+            continue
+        start, end = _whole(text, start, end, spans, ends)
+        yield Spot(sheet, row, column, start, end), " ".join(text[start:end].split())
+
+
+def _whole(text: str, start: int, end: int, spans: Sequence[Span], ends: Sequence[int]) -> Span:
+    """With the letters before it (« FA 2024 ») and the figures behind it (« 2024 / 017 ») that belong to the same number."""
+    lead = re.search(r"(?<![\w/.-])([A-Z]{1,4}) $", text[max(0, start - 6) : start])
+    if lead and text[start].isdigit() and max(0, start - 6) + lead.start() >= max((place for place in ends if place <= start), default=0):
+        begin = max(0, start - 6) + lead.start()
+        if fold(lead[1]) not in _BARE:
+            start = begin
+    tail = _TAIL.match(text, end)
+    if tail and text[end - 1].isdigit() and not any(tail.start() < stop and tail.end() > begin for begin, stop in spans):
+        sign = bool(re.search(r"[/\-–]", tail[0]))
+        if sign or (len(re.sub(r"\D", "", text[start:end])) >= 4 and len(tail[0]) <= 5):
+            end = tail.end()
+    return start, end
+
+
+def _choice(found: _Near, seen: Mapping[str, int]) -> Choice:
+    claim, weight = found.claim, found.claim.mark.label.weight
+    if claim.relation is Relation.BEFORE:
+        label = weight * (1.0 if claim.gap <= 1 else 0.7) + (1.0 if claim.gap == 0 else 0.0)
+    else:
+        label = 0.9 * weight / claim.gap + 0.3
+    shape, place = _shape_score(found.value), _place_score(found.spot)
+    repeated = 0.3 * min(2, seen.get(found.value, 1) - 1)
+    says = (("label", label), ("shape", shape), ("place", place), ("repeated", repeated), ("depends", _refers(found)))
+    reason = f"« {claim.mark.label.phrase} »" + (" above" if claim.relation is Relation.ABOVE else "")
+    return Choice(found.value, found.spot, sum(score for _, score in says), reason, says=says)
+
+
+def _shape_score(value: str) -> float:
+    digits = sum(c.isdigit() for c in value)
+    score = 0.3 * (len(value) >= 4) + 0.3 * (digits >= 3)
+    score -= 1.0 * bool(re.fullmatch(r"(?:19|20)\d\d", value)) + 1.5 * (len(value) < 3)
+    score -= 1.5 * bool(re.fullmatch(r"\d+[.,]\d\d", value)) + 0.8 * bool(re.fullmatch(r"0\d(?:[. ]?\d\d){4}", value))
+    return score - 1.0 * (digits < 2)
+
+
+def _place_score(spot: Spot) -> float:
+    return 0.4 * (spot.depth < 0.5) + 0.3 * (spot.sheet.page == 1)
+
+
+_OTHERS = re.compile(
+    r"(?<![a-z])(?:refers? to|relati\w+ a|concern\w+|annul\w+|rectifi\w+|corrig\w+|remplac\w+|origin\w+|preced\w+|previous|anterieur\w*"
+    r"|associe\w*|sur la|gegen|bezug|bezieht|betrifft|korrig\w+|ursprung\w*|stornier\w*|zur|zu|vorherig\w*|betreff\w+"
+    r"|oorspronkelijk\w*|vorige|bij|against)(?: \w+){0,2} ?$"
+)
+
+
+def _refers(found: _Near) -> float:
+    """Against the number of another paper that this one speaks of."""
+    text = found.spot.sheet.rows[found.claim.mark.row][found.claim.mark.column].text
+    return -2.5 if found.kind == "number" and _OTHERS.search(fold(text[: found.claim.mark.start])[-40:]) else 0.0
+
+
+def _repeats(sheets: Sequence[Sheet], values: set[str]) -> Counter[str]:
+    """How often each value stands on the pages as a token of its own."""
+    seen: Counter[str] = Counter()
+    for sheet in sheets:
+        for _, _, segment in segments_of(sheet):
+            seen.update(match[0] for match in _TOKEN.finditer(segment.text[:_MAX_TEXT]) if match[0] in values)
+    return seen
