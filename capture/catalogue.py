@@ -161,6 +161,56 @@ CATALOGUE: dict[str, Entry] = {
         "Switch compact PDF and stamps off; choose TIFF uncompressed or LZW.",
         image=True,
     ),
+    # --- electronic invoices (EN 16931, Factur-X) ---
+    "structured-invoice": Entry(
+        INFO, None, STANDARD,
+        "Le fichier est une facture électronique ({measured}) : elle est conservée à l’octet près et ses valeurs viennent d’elle, non de "
+        "l’image. Règles appliquées : {limit}. Rien à faire.",
+        "The file is an electronic invoice ({measured}): it is kept byte for byte, and its values come from it, not from the picture. "
+        "Rules applied: {limit}. Nothing to do.",
+    ),
+    "structured-unreadable": Entry(
+        REVIEW, None, STANDARD,
+        "Une facture électronique est jointe au fichier, mais son XML ne se lit pas ({measured}). Les valeurs sont lues sur la page ; rien "
+        "n’est perdu. Demandez à l’émetteur un fichier correct.",
+        "An electronic invoice is attached to the file, but its XML cannot be read ({measured}). The values are read from the page; "
+        "nothing is lost. Ask the sender for a correct file.",
+    ),
+    "structured-invalid": Entry(
+        REVIEW, None, STANDARD,
+        "Le XML de la facture électronique ne suit pas son schéma {limit} ({measured}). Il est lu autant que possible ; rien n’est perdu. "
+        "Vérifiez les valeurs et signalez l’erreur à l’émetteur.",
+        "The XML of the electronic invoice does not follow its schema {limit} ({measured}). It is read as far as possible; nothing is lost. "
+        "Check the values and tell the sender.",
+    ),
+    "structured-rule": Entry(
+        REVIEW, None, STANDARD,
+        "La facture électronique enfreint une règle de la norme ({measured} ; {limit}). Le fichier est conservé tel quel. Vérifiez la valeur "
+        "en cause et signalez l’erreur à l’émetteur.",
+        "The electronic invoice breaks a rule of the standard ({measured}; {limit}). The file is kept as it came. Check the value and tell "
+        "the sender.",
+    ),
+    "structured-rule-france": Entry(
+        INFO, None, STANDARD,
+        "La facture électronique enfreint une règle française de la réforme ({measured} ; {limit}). Elle est traitée quand même. "
+        "Signalez-le à l’émetteur : sa plateforme agréée pourrait la refuser.",
+        "The electronic invoice breaks a French rule of the reform ({measured}; {limit}). It is processed all the same. Tell the sender: "
+        "their platform might refuse it.",
+    ),
+    "structured-unchecked": Entry(
+        REVIEW, None, HOUSE,
+        "La facture électronique n’a pas pu être contrôlée selon les règles de la norme ({measured}). Elle est lue et conservée ; rien n’est "
+        "perdu. Relancez le contrôle plus tard, ou vérifiez les montants.",
+        "The electronic invoice could not be checked against the rules of the standard ({measured}). It is read and kept; nothing is lost. "
+        "Check it again later, or check the amounts.",
+    ),
+    "structured-differs": Entry(
+        REVIEW, None, STANDARD,
+        "La page montre autre chose que la facture électronique : « {measured} » sur la page, « {limit} » dans le XML. C’est le XML qui fait "
+        "foi ici ; ne payez pas avant d’avoir demandé à l’émetteur laquelle des deux valeurs est la bonne.",
+        "The page shows something else than the electronic invoice: “{measured}” on the page, “{limit}” in the XML. The XML is what counts "
+        "here; do not pay before the sender has said which of the two is right.",
+    ),
     # --- codec ---
     "lossy-compression": Entry(
         BLOCKING, "I-4", LAW,
@@ -668,7 +718,7 @@ NAMED: dict[str, tuple[str, str]] = {
     "chorus": ("Chorus Pro", "Chorus Pro"),
     "signs": ("35 signes, lettres sans accent, chiffres, + - _ /", "35 signs, plain letters, digits, + - _ /"),
 }
-"""What a finding of an invoice lists or compares, French and English. In `measured` and `limit` such a name stands between braces, and so does a day."""
+"""What a finding of an invoice lists or compares, French and English. In `measured` and `limit` a name or a day stands in braces."""
 _BRACED = re.compile(r"\{([a-z-]{2,30})\}")
 _CENTS = re.compile(r"(?<![\d.])(\d+)\.(\d{1,4})(?![\d.])")
 _DAY = re.compile(r"\{(\d{4})-(\d\d)-(\d\d)\}")
