@@ -178,15 +178,15 @@ CATALOGUE: dict[str, Entry] = {
     ),
     "structured-invalid": Entry(
         REVIEW, None, STANDARD,
-        "Le XML de la facture électronique ne suit pas son schéma {limit} ({measured}). Il est lu autant que possible ; rien n’est perdu. "
-        "Vérifiez les valeurs et signalez l’erreur à l’émetteur.",
-        "The XML of the electronic invoice does not follow its schema {limit} ({measured}). It is read as far as possible; nothing is lost. "
-        "Check the values and tell the sender.",
+        "Le XML de la facture électronique ne suit pas son schéma {limit} ({measured}). Il est lu autant que possible ; rien n’est "
+        "perdu. Vérifiez les valeurs et signalez l’erreur à l’émetteur.",
+        "The XML of the electronic invoice does not follow its schema {limit} ({measured}). It is read as far as possible; nothing "
+        "is lost. Check the values and tell the sender.",
     ),
     "structured-rule": Entry(
         REVIEW, None, STANDARD,
-        "La facture électronique enfreint une règle de la norme ({measured} ; {limit}). Le fichier est conservé tel quel. Vérifiez la valeur "
-        "en cause et signalez l’erreur à l’émetteur.",
+        "La facture électronique enfreint une règle de la norme ({measured} ; {limit}). Le fichier est conservé tel quel. Vérifiez la "
+        "valeur en cause et signalez l’erreur à l’émetteur.",
         "The electronic invoice breaks a rule of the standard ({measured}; {limit}). The file is kept as it came. Check the value and tell "
         "the sender.",
     ),
@@ -199,15 +199,15 @@ CATALOGUE: dict[str, Entry] = {
     ),
     "structured-unchecked": Entry(
         REVIEW, None, HOUSE,
-        "La facture électronique n’a pas pu être contrôlée selon les règles de la norme ({measured}). Elle est lue et conservée ; rien n’est "
-        "perdu. Relancez le contrôle plus tard, ou vérifiez les montants.",
+        "La facture électronique n’a pas pu être contrôlée selon les règles de la norme ({measured}). Elle est lue et conservée ; rien "
+        "n’est perdu. Relancez le contrôle plus tard, ou vérifiez les montants.",
         "The electronic invoice could not be checked against the rules of the standard ({measured}). It is read and kept; nothing is lost. "
         "Check it again later, or check the amounts.",
     ),
     "structured-differs": Entry(
         REVIEW, None, STANDARD,
-        "La page montre autre chose que la facture électronique : « {measured} » sur la page, « {limit} » dans le XML. C’est le XML qui fait "
-        "foi ici ; ne payez pas avant d’avoir demandé à l’émetteur laquelle des deux valeurs est la bonne.",
+        "La page montre autre chose que la facture électronique : « {measured} » sur la page, « {limit} » dans le XML. C’est le XML qui "
+        "fait foi ici ; ne payez pas avant d’avoir demandé à l’émetteur laquelle des deux valeurs est la bonne.",
         "The page shows something else than the electronic invoice: “{measured}” on the page, “{limit}” in the XML. The XML is what counts "
         "here; do not pay before the sender has said which of the two is right.",
     ),
