@@ -174,6 +174,7 @@ PATHS: dict[str, Paths] = {
             f"{_CUSTOMER}/PartyLegalEntity/CompanyID[@schemeID='0009']",
         ),
     ),
+    "BT-55": Paths((f"{_BUYER}/PostalTradeAddress/CountryID",), (f"{_CUSTOMER}/PostalAddress/Country/IdentificationCode",)),
     "BT-72": Paths((f"{_DELIVERY}/ActualDeliverySupplyChainEvent/OccurrenceDateTime/DateTimeString",), ("Delivery/ActualDeliveryDate",)),
     "BT-84": Paths(
         (f"{_PAYING}/SpecifiedTradeSettlementPaymentMeans/PayeePartyCreditorFinancialAccount/IBANID",),
