@@ -17,7 +17,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Three lanes side by side: system packages, Python packages, front-end packages.
 SETUP := $(MAKE) --silent --jobs=3
 
-.PHONY: run test check format long soak bench lock clean setup setup-test
+.PHONY: run test check format long soak bench bench-reading lock clean setup setup-test
 
 run:
 	@$(SETUP) setup
@@ -50,6 +50,13 @@ soak:
 bench:
 	@$(SETUP) setup-test
 	.venv/bin/python tests/bench.py
+
+# DATA=dir SEVERITY=light,normal,hard SEED=1 READER=rapidocr JOBS=2 MISSES=0 CACHE=dir PAGES_JSON=1 ONLY=word SVG=file: see tests/bench_reading.py
+bench-reading:
+	@$(SETUP) setup-test
+	@PYTHONPATH=tests:. .venv/bin/python tests/bench_reading.py $(or $(DATA),$(error say DATA=dir)) $(if $(SEVERITY),--severity $(SEVERITY)) \
+	  $(if $(SEED),--seed $(SEED)) $(if $(READER),--reader $(READER)) $(if $(JOBS),--jobs $(JOBS)) $(if $(CACHE),--cache $(CACHE)) \
+	  $(if $(PAGES_JSON),--pages-json) $(if $(ONLY),--only $(ONLY)) $(if $(SVG),--svg $(SVG)) $(if $(filter 0,$(MISSES)),--no-misses)
 
 # --- set-up: what each step does is in .ci/setup ---
 
