@@ -1,0 +1,547 @@
+"""What was learned of a supplier from a correction, and how it speaks on the next paper of the same supplier.
+
+A lesson tells where a value stands: beside which words, below which heading, how far down the page, and what it looks like. What
+never changes (name, identifiers) is told by itself. The words come first and the place second, for papers shift. Nothing that is
+not on the page is put there, save a name that the paper draws; amounts that add up are never replaced by amounts that do not.
+"""
+
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import date
+from decimal import Decimal
+from difflib import SequenceMatcher
+from itertools import islice
+from math import hypot
+from typing import Any
+
+from ocr.amounts import find_amounts
+from ocr.dates import find_dates
+from ocr.identifiers import compact, valid_bic, valid_iban, valid_siren, valid_siret, valid_vat, vat_siren
+from ocr.layout import Sheet, Spot, above, fold, lay_out, right_of, segments_of
+from ocr.locate import locate_on, skeleton
+from ocr.text import Box, PageText
+from ocr.values import Field, Source, Value, plain_value
+
+CONSTANTS = frozenset({
+    "supplier_name", "supplier_siren", "supplier_siret", "supplier_vat_id", "iban", "bic", "currency", "buyer_name", "buyer_siren",
+    "payment_terms",
+})  # fmt: skip
+"""What is the same on every paper of a supplier."""
+UNPRINTED = frozenset({"supplier_name", "supplier_siren"})
+"""What a paper may leave out (a name may be a picture). An account never: one that is not printed is not this invoice's."""
+IDENTIFIERS = frozenset({"supplier_siren", "supplier_siret", "supplier_vat_id", "iban", "bic", "buyer_siren"})
+AMOUNTS = frozenset({"total_net", "total_tax", "total_gross", "paid_amount", "amount_due"})
+DATES = frozenset({"issue_date", "due_date", "delivery_date"})
+NUMBERS = frozenset({
+    "invoice_number", "order_reference", "contract_reference", "engagement_number", "service_code", "market_reference"
+})  # fmt: skip
+MAX_LESSONS = 5
+"""The newest of one supplier and field: a paper that changed its look twice needs no more."""
+_ALIKE = 0.75
+"""Likeness (difflib's ratio) from which words are the ones that were taught, a sign or two misread."""
+_REACH = (0.08, 0.06)
+"""Shares of the page's width and height within which a value stands where it was taught."""
+_MAX_TEXT = 300
+_MAX_CANDIDATES = 2000
+_LABELLED, _PLACED, _AGREED, _DOUBTFUL = 0.97, 0.85, 0.98, 0.5
+"""Confidences: beside its words; at its place only; amounts that add up besides; at odds with what else is known."""
+_UNPROVED = 0.9
+"""An amount that no sum confirms."""
+_CONSTANT, _UNPRINTED, _BY_NAME = 0.99, 0.95, 0.9
+"""Confidences: printed; left out by the paper; of a supplier that only its name tells."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a value stands. Shares are of the page's width or height, 0…1."""
+
+    page: int
+    """From 1; of a value on a page after the middle, from -1 backwards."""
+    x: float
+    """Of the value's left edge; of an amount its right edge, for amounts are set flush right."""
+    y: float
+    left: str
+    """The words to its left, folded, each number as #; empty where there are none."""
+    above: str
+    """The nearest words above in its column, the same way."""
+    right: str
+    """What follows in its own segment."""
+    dx: float = 0.0
+    """From the start of the words to the left to the value."""
+    dy: float = 0.0
+    """From the words above to the value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """What one correction taught."""
+
+    keys: tuple[str, ...]
+    """Under which the supplier is known, the surest first: `siren:…`, `vat:…`, `iban:…`, `name:…` (folded)."""
+    field: str
+    value: str
+    """As it was taught, as `plain_value` writes it."""
+    instead_of: str | None
+    """What had been read."""
+    place: Place | None
+    """None where no page shows the value."""
+    shape: str | None
+    """Regular expression of a number as it is printed; None for dates, amounts and constants."""
+    closed: bool = False
+    """Spaces of the print are left out of the value."""
+    turned: bool = False
+    """The month is printed before the day; the amount has the other sign."""
+    author: str = ""
+    """Pseudonym."""
+    day: str = ""
+    """ISO date of the correction."""
+    document: str = ""
+    """The paper that taught it."""
+    number: int = 0
+    """Under which the records keep it."""
+
+    @property
+    def supplier(self) -> str:
+        return self.keys[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """A lesson that decided or confirmed a value."""
+
+    lesson: Lesson
+    before: Field | None
+    after: Field
+
+    @property
+    def changed(self) -> bool:
+        return self.before is None or self.before.value != self.after.value
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A value that a lesson finds on a page."""
+
+    value: Value
+    spot: Spot | None
+    score: float
+    confidence: float
+    lesson: Lesson
+
+
+def supplier_keys(values: Mapping[str, str | None]) -> tuple[str, ...]:
+    """Under which a supplier is known, from the values of a document as canonical text; empty where nothing tells it.
+
+    What is the buyer's too is nobody's: it would make one supplier of all.
+    """
+    vat, siret = compact(values.get("supplier_vat_id") or ""), compact(values.get("supplier_siret") or "")
+    siren = compact(values.get("supplier_siren") or "") or siret[:9] or vat_siren(vat) or ""
+    name = fold(values.get("supplier_name") or "")
+    keys = [("siren", siren if valid_siren(siren) else ""), ("vat", vat), ("iban", compact(values.get("iban") or ""))]
+    buyers = {compact(values.get("buyer_siren") or ""), ""}
+    found = [f"{kind}:{value}" for kind, value in keys if value not in buyers and (vat_siren(value) or value) not in buyers]
+    if len(name) >= 4 and name != fold(values.get("buyer_name") or ""):
+        found.append(f"name:{name[:100]}")
+    return tuple(found)
+
+
+def learn(
+    pages: Sequence[PageText],
+    name: str,
+    value: Value,
+    spot: Spot | None,
+    keys: Sequence[str],
+    *,
+    instead_of: Value | None = None,
+    author: str = "",
+    day: date | None = None,
+    document: str = "",
+) -> Lesson | None:
+    """What a correction of field `name` teaches: the value, and its place as `ocr.locate` or a person found it.
+
+    None where nothing can be learned: an unknown supplier, values of several rows, the kind of document, a value that no page shows.
+    """
+    place = place_of(spot, len(pages), name) if spot else None
+    if not keys or isinstance(value, tuple) or (name not in CONSTANTS and (place is None or name not in AMOUNTS | DATES | NUMBERS)):
+        return None
+    taught = Lesson(
+        tuple(keys),
+        name,
+        str(plain_value(value)),
+        None if instead_of is None else str(plain_value(instead_of)),
+        place,
+        None,
+        author=author,
+        day=day.isoformat() if day else "",
+        document=document,
+    )
+    if spot is None or name in CONSTANTS:
+        return taught
+    if name in NUMBERS and isinstance(value, str):
+        printed = spot.raw if skeleton(spot.raw) == skeleton(value) else value
+        closed = " " in printed and " " not in value
+        return replace(taught, shape=shape_of(printed if closed else value), closed=closed)
+    return replace(taught, turned=_is_turned(spot, value))
+
+
+def apply_lessons(
+    pages: Sequence[PageText], fields: Mapping[str, Field], lessons: Sequence[Lesson], own: Collection[str] = ()
+) -> tuple[dict[str, Field], tuple[Use, ...]]:
+    """The fields as the lessons of the paper's supplier make them, and which lessons spoke.
+
+    `own`: SIREN, VAT numbers and accounts of the companies that receive the invoices: whose papers these are is never told by them.
+    """
+    if not lessons:
+        return dict(fields), ()
+    sheets = lay_out(pages)
+    spoken = _of_supplier(sheets, fields, lessons, frozenset(own))
+    made = dict(fields)
+    told = {name: _best(sheets, len(pages), group, fields, frozenset(own)) for name, group in _by_field(spoken).items()}
+    proposals = {name: proposal for name, proposal in told.items() if proposal is not None}
+    # Who it is comes first, then what else was printed; amounts are weighed together.
+    for name in [name for name in proposals if name not in AMOUNTS]:
+        made[name] = _settled(name, proposals[name], made)
+    made |= _summed({name: proposals[name] for name in proposals if name in AMOUNTS}, made, sheets)
+    uses = [Use(proposals[name].lesson, fields.get(name), made[name]) for name in proposals if name in made]
+    return made, tuple(use for use in uses if use.after != use.before)
+
+
+# --- whose paper it is ---
+
+
+def known_keys(sheets: Sequence[Sheet], keys: Collection[str]) -> frozenset[str]:
+    """Those of the keys that the pages show: identifiers with or without spaces, names as whole words, misread signs let pass."""
+    rows = [" ".join(segment.text[:_MAX_TEXT] for segment in row) for sheet in sheets for row in sheet.rows]
+    numbers = {digits[:9] for row in rows for digits in _digit_groups(row) if len(digits) in (9, 14)}
+    bones = "|".join(skeleton(row) for row in rows)
+    names = "|".join(f" {fold(row)} " for row in rows)
+    shown = set()
+    for key in keys:
+        kind, _, value = key.partition(":")
+        bone = skeleton(value)
+        if kind == "siren":
+            # Within a French VAT number (art. 286 ter CGI) it follows the country and two signs.
+            printed = bone in numbers or re.search(rf"FR[0-9A-Z]{{2}}{bone}", bones) is not None
+        else:
+            printed = f" {value} " in names or (len(bone) >= 8 and bone in bones) if kind == "name" else bool(bone) and bone in bones
+        if printed:
+            shown.add(key)
+    return frozenset(shown)
+
+
+def _digit_groups(row: str) -> Iterator[str]:
+    for match in re.finditer(r"(?<![0-9A-Za-z])[0-9OISB](?:[ .]?[0-9OISB]){8,13}(?![0-9A-Za-z])", row):
+        yield skeleton(match[0])
+
+
+def _of_supplier(sheets: Sequence[Sheet], fields: Mapping[str, Field], lessons: Sequence[Lesson], own: frozenset[str]) -> list[Lesson]:
+    """Lessons of the supplier whose paper this is: one of its keys is printed, and no other company is known to be the sender.
+
+    An account alone may be a factor's, a name another company's: where a valid SIREN of somebody else was read, they tell nothing.
+    """
+    mine = {key for lesson in lessons for key in lesson.keys if key.partition(":")[2] not in own}
+    shown = known_keys(sheets, mine)
+    read = _text(fields.get("supplier_siren"))
+    confused = {lesson.instead_of for lesson in lessons if lesson.field == "supplier_siren" and shown & set(lesson.keys)}
+    sender = read if read and valid_siren(read) and read not in own and read not in confused else None
+    buyer = _text(fields.get("buyer_siren"))
+    return [lesson for lesson in lessons if _is_its(lesson, shown, sender, buyer)]
+
+
+def _is_its(lesson: Lesson, shown: frozenset[str], sender: str | None, buyer: str | None) -> bool:
+    sirens = {key[6:] for key in lesson.keys if key.startswith("siren:")}
+    if sender is not None and sirens:
+        return sender in sirens
+    matching = (shown & set(lesson.keys)) - {f"siren:{buyer}"}
+    return any(sender is None or not key.startswith("iban:") for key in matching)
+
+
+def _by_field(lessons: Sequence[Lesson]) -> dict[str, list[Lesson]]:
+    """The newest of each field, newest first."""
+    groups: dict[str, list[Lesson]] = {}
+    for lesson in sorted(lessons, key=lambda lesson: (lesson.day, lesson.number), reverse=True):
+        group = groups.setdefault(lesson.field, [])
+        if len(group) < MAX_LESSONS:
+            group.append(lesson)
+    return groups
+
+
+# --- where it stands ---
+
+
+def place_of(spot: Spot, pages: int, name: str) -> Place:
+    """Where a value stands and what is printed around it."""
+    left, left_box = _beside(spot)
+    over, over_box = _over(spot)
+    x0, y0, x1, _ = spot.box
+    width, height = max(1, spot.sheet.width), max(1, spot.sheet.height)
+    return Place(
+        page=_page_of(spot.sheet.page, pages),
+        x=round((x1 if name in AMOUNTS else x0) / width, 4),
+        y=round(y0 / height, 4),
+        left=left,
+        above=over,
+        right=_numberless(right_of(spot, 20)),
+        dx=round((x0 - left_box[0]) / width, 4) if left_box else 0.0,
+        dy=round((y0 - over_box[1]) / height, 4) if over_box else 0.0,
+    )
+
+
+def _page_of(number: int, pages: int) -> int:
+    return number if number <= (pages + 1) // 2 else number - pages - 1
+
+
+def shape_of(printed: str) -> str:
+    """A number's look as a regular expression: as many letters, digits within one or two of as many, the same signs between them."""
+    parts = re.findall(r"[0-9]+|[^\W\d_]+|\s+|[^\w\s]|_", printed[:60])
+    return "".join(_part(part) for part in parts)
+
+
+def _part(part: str) -> str:
+    if part.isdecimal():
+        return rf"\d{{{max(1, len(part) - 1)},{len(part) + 2}}}"
+    if part.isalpha():
+        return rf"[^\W\d_]{{{len(part)}}}"
+    return r"\s?" if part.isspace() else rf"\s?{re.escape(part)}\s?"
+
+
+def _beside(spot: Spot) -> tuple[str, Box | None]:
+    """The nearest words to the left with letters in them: in its own segment, else the segment before."""
+    own = _numberless(spot.segment.text[: spot.start][-40:])
+    if _has_words(own):
+        return own, spot.segment.box
+    for segment in reversed(spot.sheet.rows[spot.row][: spot.column][-3:]):
+        text = _numberless(segment.text[-40:])
+        if _has_words(text):
+            return text, segment.box
+    return "", None
+
+
+def _over(spot: Spot) -> tuple[str, Box | None]:
+    """The nearest words above in its column, with the box of their row's first segment that holds them."""
+    for distance, text in above(spot, rows=12):
+        told = _numberless(text[:60])
+        if _has_words(told):
+            row = spot.sheet.rows[spot.row - distance]
+            return told, next((s.box for s in row if fold(s.text) == text), None)
+    return "", None
+
+
+def _numberless(text: str) -> str:
+    """Folded, each number as #: « TVA 20,00 % » and « TVA 5,50 % » are the same label."""
+    return re.sub(r"#(?: #)+", "#", re.sub(r"\d+", "#", fold(text)))
+
+
+def _has_words(text: str) -> bool:
+    return sum(c.isalpha() for c in text) >= 2
+
+
+# --- what it proposes ---
+
+
+def _best(
+    sheets: Sequence[Sheet], pages: int, lessons: Sequence[Lesson], fields: Mapping[str, Field], own: frozenset[str]
+) -> Proposal | None:
+    """The likeliest of what the lessons of one field find; None where two values are as likely as each other."""
+    name = lessons[0].field
+    if name in CONSTANTS:
+        return _constant(sheets, lessons[0], fields, own)
+    found = [each for lesson in lessons for each in _candidates(sheets, pages, lesson)]
+    if not found:
+        return None
+    best = max(found, key=lambda proposal: proposal.score)
+    rivals = [each for each in found if each.value != best.value and each.score > best.score - 0.25]
+    return None if rivals else best
+
+
+def _candidates(sheets: Sequence[Sheet], pages: int, lesson: Lesson) -> Iterator[Proposal]:
+    place = lesson.place
+    if place is None:
+        return
+    likely = sorted(sheets, key=lambda sheet: _page_of(sheet.page, pages) != place.page)
+    for value, spot, exact in islice(_values(likely, lesson), _MAX_CANDIDATES):
+        here = place_of(spot, pages, lesson.field)
+        left, over = _alike(place.left, here.left), _alike(place.above, here.above)
+        far = hypot((here.x - place.x) / _REACH[0], (here.y - place.y) / _REACH[1])
+        same_page = here.page == place.page or (pages == 1 and spot.sheet.page == 1)
+        labelled = (place.left and left >= _ALIKE) or (place.above and over >= _ALIKE and (not place.left or left >= _ALIKE or far < 3))
+        if not labelled and not (same_page and far < 1):
+            continue
+        score = 3.0 * _told(place.left, left) + 2.0 * _told(place.above, over) + 1.0 * _told(place.right, _alike(place.right, here.right))
+        score += max(0.0, 1.5 - 0.5 * far) + 0.5 * same_page + 0.5 * exact
+        # The same words at the same distance: the other amount of the row stands further off.
+        score -= min(1.0, 4.0 * abs(here.dx - place.dx)) if place.left and left >= _ALIKE else 0.0
+        yield Proposal(value, spot, score, _LABELLED if labelled else _PLACED, lesson)
+
+
+def _told(taught: str, likeness: float) -> float:
+    """Words that are the same speak for it, others in their place against it; none were taught: nothing."""
+    if not taught:
+        return 0.0
+    return likeness if likeness >= _ALIKE else -0.3
+
+
+def _alike(taught: str, here: str) -> float:
+    if taught == here:
+        return 1.0
+    return SequenceMatcher(None, taught, here, autojunk=False).ratio() if taught and here else 0.0
+
+
+def _values(sheets: Sequence[Sheet], lesson: Lesson) -> Iterator[tuple[Value, Spot, bool]]:
+    """What might be meant, where it stands, and whether it looks exactly as what was taught."""
+    if lesson.field in AMOUNTS:
+        for amount in (amount for sheet in sheets for amount in find_amounts(sheet)):
+            yield -amount.value if lesson.turned else amount.value, amount.spot, True
+    elif lesson.field in DATES:
+        for day in (day for sheet in sheets for day in find_dates(sheet)):
+            yield day.swapped if lesson.turned and day.swapped else day.value, day.spot, not day.tight
+    elif lesson.shape:
+        # The shape holds no repetition within a repetition: it cannot backtrack for long.
+        pattern = re.compile(rf"(?<![^\W_]){lesson.shape}(?![^\W_])")
+        exact = re.sub(r"\d", "0", lesson.value)
+        for sheet in sheets:
+            for row, column, segment in segments_of(sheet):
+                for match in pattern.finditer(segment.text[:_MAX_TEXT]):
+                    text = re.sub(r"\s", "", match[0]) if lesson.closed else match[0].strip()
+                    yield text, Spot(sheet, row, column, *match.span()), re.sub(r"\d", "0", text) == exact
+
+
+def _constant(sheets: Sequence[Sheet], lesson: Lesson, fields: Mapping[str, Field], own: frozenset[str]) -> Proposal | None:
+    """The value that was taught, where the page prints it; where it prints none, only what a paper may leave out.
+
+    Another identifier that was read and passes its checksum stays: a new account or a sister company is for a person to see.
+    """
+    read = _text(fields.get(lesson.field))
+    sure = any(not key.startswith("name:") for key in lesson.keys)
+    spot = _find(sheets, lesson)
+    if lesson.field == "currency":
+        return Proposal(lesson.value, spot, 1.0, _UNPRINTED if sure else _BY_NAME, lesson) if read in (None, lesson.instead_of) else None
+    contrary = read is not None and read not in (lesson.instead_of, lesson.value)
+    if contrary and lesson.field in IDENTIFIERS and read not in own and _is_valid(lesson.field, read or ""):
+        return None
+    if spot is not None:
+        return Proposal(lesson.value, spot, 1.0, _CONSTANT if sure else _BY_NAME, lesson)
+    if lesson.field not in UNPRINTED or (lesson.field != "supplier_name" and (contrary or lesson.place is not None)):
+        return None
+    return Proposal(lesson.value, None, 1.0, _UNPRINTED if sure else _BY_NAME, lesson)
+
+
+def _is_valid(name: str, value: str) -> bool:
+    return {"supplier_siret": valid_siret, "supplier_vat_id": valid_vat, "iban": valid_iban, "bic": valid_bic}.get(name, valid_siren)(value)
+
+
+def _find(sheets: Sequence[Sheet], lesson: Lesson) -> Spot | None:
+    """Of an identifier every sign counts: an account that is almost the one that was taught is another account."""
+    return locate_on(sheets, lesson.field, lesson.value, near=lesson.field in ("supplier_name", "buyer_name"))
+
+
+def _is_turned(spot: Spot, value: Value) -> bool:
+    if isinstance(value, date):
+        days = [day for day in find_dates(spot.sheet) if day.spot == spot]
+        return bool(days) and days[0].value != value and days[0].swapped == value
+    amounts = [amount for amount in find_amounts(spot.sheet) if amount.spot == spot]
+    return bool(amounts) and isinstance(value, Decimal) and amounts[0].value == -value != value
+
+
+# --- what becomes of it ---
+
+
+def _settled(name: str, proposal: Proposal, fields: Mapping[str, Field]) -> Field:
+    """The proposal as a field; one that agrees with what was read makes it surer, a due date before the issue stays a doubt."""
+    read = fields.get(name)
+    if read is not None and read.value == proposal.value:
+        return replace(read, confidence=_surer(read.confidence, proposal.confidence), reason=f"{read.reason}, {_reason(proposal.lesson)}")
+    if name in DATES and not _in_order(name, proposal.value, fields):
+        return _doubted(name, proposal, read)
+    return _field(name, proposal, read, proposal.confidence)
+
+
+def _in_order(name: str, value: Value, fields: Mapping[str, Field]) -> bool:
+    dates = {each: fields[each].value for each in ("issue_date", "due_date") if each in fields} | {name: value}
+    issue, due = dates.get("issue_date"), dates.get("due_date")
+    return not (isinstance(issue, date) and isinstance(due, date)) or issue <= due
+
+
+def _summed(proposals: Mapping[str, Proposal], fields: Mapping[str, Field], sheets: Sequence[Sheet]) -> dict[str, Field]:
+    """The amounts with what was proposed, where no sum speaks against it; else what was read, as a doubt."""
+    if not proposals:
+        return {}
+    values = {name: field.value for name, field in fields.items() if name in AMOUNTS}
+    taught = values | {name: proposal.value for name, proposal in proposals.items()}
+    printed = frozenset(abs(amount.value) for sheet in sheets for amount in islice(find_amounts(sheet), _MAX_CANDIDATES))
+    made = {}
+    for name, proposal in proposals.items():
+        adds_up = _pays_up if name in ("paid_amount", "amount_due") else _adds_up
+        made[name] = _weighed(name, proposal, fields.get(name), adds_up(taught, printed))
+    return made
+
+
+def _weighed(name: str, proposal: Proposal, read: Field | None, holds: bool | None) -> Field:
+    if holds is False:
+        return _doubted(name, proposal, read)
+    if read is not None and read.value == proposal.value:
+        return replace(read, confidence=_surer(read.confidence, proposal.confidence), reason=f"{read.reason}, {_reason(proposal.lesson)}")
+    return _field(name, proposal, read, _AGREED if holds else min(proposal.confidence, _UNPROVED))
+
+
+def _adds_up(values: Mapping[str, Value], _printed: frozenset[Decimal]) -> bool | None:
+    """Whether net + tax = gross; None where one is not known."""
+    net, tax, gross = (values.get(name) for name in ("total_net", "total_tax", "total_gross"))
+    if isinstance(net, Decimal) and isinstance(tax, Decimal) and isinstance(gross, Decimal):
+        return net + tax == gross
+    return None
+
+
+def _pays_up(values: Mapping[str, Value], printed: frozenset[Decimal]) -> bool | None:
+    """Whether gross - paid = due (BR-CO-16 of EN 16931); where no payment is known, whether the difference is nothing, or printed."""
+    gross, paid, due = (values.get(name) for name in ("total_gross", "paid_amount", "amount_due"))
+    if not isinstance(gross, Decimal) or not isinstance(due, Decimal):
+        return None
+    if isinstance(paid, Decimal):
+        return gross - paid == due
+    return due == gross or abs(gross - due) in printed
+
+
+def _surer(confidence: float, other: float) -> float:
+    """Reader and lesson agree; both looked at the same words, so that it is no proof."""
+    return round(max(confidence, other, 1 - (1 - confidence) * 0.5), 3)
+
+
+def _doubted(name: str, proposal: Proposal, read: Field | None) -> Field:
+    """At odds with what else is known: what was read stays, doubtful, the taught value beside it; or the taught one alone."""
+    if read is None:
+        return _field(name, proposal, None, _DOUBTFUL)
+    told = (str(plain_value(proposal.value)), *(each for each in read.alternatives if each != str(plain_value(proposal.value))))
+    reason = f"{read.reason}, at odds with {_reason(proposal.lesson)}"
+    return replace(read, confidence=min(read.confidence, _DOUBTFUL), reason=reason, alternatives=told)
+
+
+def _field(name: str, proposal: Proposal, read: Field | None, confidence: float) -> Field:
+    told = () if read is None else (str(plain_value(read.value)), *read.alternatives)
+    spot, reason = proposal.spot, _reason(proposal.lesson)
+    if spot is None:
+        return Field(name, proposal.value, "", 0, None, confidence, reason, source=Source.RULE, alternatives=told)
+    return Field(name, proposal.value, spot.raw, spot.sheet.page, spot.box, confidence, reason, spot.words, Source.READ, told)
+
+
+def _reason(lesson: Lesson) -> str:
+    return f"learned from the correction of {lesson.author} on {lesson.day} (document {lesson.document})"
+
+
+def _text(field: Field | None) -> str | None:
+    return None if field is None or field.value == "" else str(plain_value(field.value))
+
+
+# --- as JSON ---
+
+
+def lesson_json(lesson: Lesson) -> dict[str, Any]:
+    """Plain values."""
+    return asdict(lesson)
+
+
+def lesson_from(value: Mapping[str, Any]) -> Lesson:
+    """The inverse of `lesson_json`. Raises KeyError, TypeError where the value was not made by it."""
+    place = value["place"]
+    return Lesson(**{**value, "keys": tuple(value["keys"]), "place": Place(**place) if place else None})
