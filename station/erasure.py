@@ -32,6 +32,7 @@ from station.records.tables import (
     Erasure,
     FieldRow,
     FindingRow,
+    InvoiceRow,
     LedgerPayload,
     LedgerRow,
     LessonRow,
@@ -294,7 +295,7 @@ def _delete_rows(session: Session, scope: Scope) -> None:
     session.flush()
     taught = sa.select(LessonRow.id).where(LessonRow.document_id.in_(ids))
     session.execute(sa.delete(LessonUse).where(sa.or_(LessonUse.document_id.in_(ids), LessonUse.lesson_id.in_(taught))))
-    for table in (LessonRow, FieldRow, FindingRow, Reading, Archive, Decision, PageRow, PassportRow):
+    for table in (LessonRow, FieldRow, FindingRow, InvoiceRow, Reading, Archive, Decision, PageRow, PassportRow):
         session.execute(sa.delete(table).where(table.document_id.in_(ids)))
     session.execute(sa.delete(Redo).where(sa.or_(Redo.document_id.in_(ids), Redo.carrier_id.in_(ids))))
     session.execute(sa.delete(Arrival).where(Arrival.document_id.in_(ids), Arrival.sha256.in_(now_empty)))

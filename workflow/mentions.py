@@ -1,4 +1,4 @@
-"""The words by which an invoice's mentions are known. Texts are folded (`ocr.layout.fold`); `tight` ones without spaces, which readers lose.
+"""The words by which mentions are known. Texts are folded (`ocr.layout.fold`); `tight` ones without spaces, which readers lose.
 
 They are wide on purpose: a mention that is there and not seen costs a clerk a look, a hundred times a day.
 """

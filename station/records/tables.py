@@ -363,6 +363,30 @@ class LessonUse(Base):
     lesson: Mapped[LessonRow] = relationship(back_populates="uses")
 
 
+class InvoiceRow(Base):
+    """What tells an invoice from all others (`workflow.duplicates.InvoiceKey`), for one indexed question; follows the document's values."""
+
+    __tablename__ = "invoice_key"
+    __table_args__ = (
+        sa.Index("ix_invoice_key_likeness", "supplier", "likeness"),
+        sa.Index("ix_invoice_key_issued", "supplier", "issued"),
+    )
+    document_id: Mapped[str] = mapped_column(sa.ForeignKey("document.id"), primary_key=True)
+    supplier: Mapped[str] = mapped_column(sa.String(120))
+    number: Mapped[str] = mapped_column(sa.String(40), index=True)
+    likeness: Mapped[str] = mapped_column(sa.String(40))
+    """The number with signs that readers confuse made one."""
+    issued: Mapped[str | None] = mapped_column(sa.String(10))
+    """ISO date."""
+    gross: Mapped[str | None] = mapped_column(sa.String(40))
+    """Decimal with a point and two decimals or more."""
+    credit: Mapped[bool]
+    iban: Mapped[str] = mapped_column(sa.String(34))
+    """Empty where none was read, or its check digits do not fit."""
+    iban_known: Mapped[bool]
+    """The first of its supplier, one known before, or said by a person: later ones are held against it."""
+
+
 class Archive(Base):
     """One sealed PDF/A-3, by its SHA-256; one per version of a document."""
 

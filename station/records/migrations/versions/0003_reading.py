@@ -49,6 +49,24 @@ def upgrade() -> None:
     with op.batch_alter_table("lesson_use", schema=None) as batch_op:
         for column in ("document_id", "lesson_id"):
             batch_op.create_index(batch_op.f(f"ix_lesson_use_{column}"), [column], unique=False)
+    op.create_table(
+        "invoice_key",
+        sa.Column("document_id", sa.String(length=32), nullable=False),
+        sa.Column("supplier", sa.String(length=120), nullable=False),
+        sa.Column("number", sa.String(length=40), nullable=False),
+        sa.Column("likeness", sa.String(length=40), nullable=False),
+        sa.Column("issued", sa.String(length=10), nullable=True),
+        sa.Column("gross", sa.String(length=40), nullable=True),
+        sa.Column("credit", sa.Boolean(), nullable=False),
+        sa.Column("iban", sa.String(length=34), nullable=False),
+        sa.Column("iban_known", sa.Boolean(), nullable=False),
+        sa.ForeignKeyConstraint(["document_id"], ["document.id"], name=op.f("fk_invoice_key_document_id_document")),
+        sa.PrimaryKeyConstraint("document_id", name=op.f("pk_invoice_key")),
+    )
+    with op.batch_alter_table("invoice_key", schema=None) as batch_op:
+        batch_op.create_index("ix_invoice_key_likeness", ["supplier", "likeness"], unique=False)
+        batch_op.create_index("ix_invoice_key_issued", ["supplier", "issued"], unique=False)
+        batch_op.create_index(batch_op.f("ix_invoice_key_number"), ["number"], unique=False)
 
 
 def downgrade() -> None:
