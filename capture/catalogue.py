@@ -171,10 +171,10 @@ CATALOGUE: dict[str, Entry] = {
     ),
     "structured-unreadable": Entry(
         REVIEW, None, STANDARD,
-        "Une facture électronique est jointe au fichier, mais son XML ne se lit pas ({measured}). Les valeurs sont lues sur la page ; rien "
-        "n’est perdu. Demandez à l’émetteur un fichier correct.",
-        "An electronic invoice is attached to the file, but its XML cannot be read ({measured}). The values are read from the page; "
-        "nothing is lost. Ask the sender for a correct file.",
+        "Le XML de la facture électronique ne se lit pas ({measured}). Le fichier est conservé tel quel, rien n’est perdu ; s’il a une "
+        "page, c’est elle qui est lue. Demandez à l’émetteur un fichier correct.",
+        "The XML of the electronic invoice cannot be read ({measured}). The file is kept as it came and nothing is lost; if it has a page, "
+        "that is what is read. Ask the sender for a correct file.",
     ),
     "structured-invalid": Entry(
         REVIEW, None, STANDARD,
@@ -722,11 +722,12 @@ NAMED: dict[str, tuple[str, str]] = {
 _BRACED = re.compile(r"\{([a-z-]{2,30})\}")
 _CENTS = re.compile(r"(?<![\d.])(\d+)\.(\d{1,4})(?![\d.])")
 _DAY = re.compile(r"\{(\d{4})-(\d\d)-(\d\d)\}")
-_OF_INVOICES = frozenset({
+OF_INVOICES = frozenset({
     "particulars-missing", "mentions-missing", "old-reference", "amounts-disagree", "lines-disagree", "vat-rounding", "vat-rate-unknown",
     "identifier-invalid", "identifiers-differ", "due-before-issue", "number-not-electronic", "not-our-company", "invoice-twice",
     "invoice-nearly-twice", "iban-changed", "wrong-channel", "supplier-size-unknown",
 })  # fmt: skip
+"""What is said of the invoice and not of its copy: it changes with the values, and no archive holds it."""
 _AMOUNTS = frozenset({"amounts-disagree", "lines-disagree", "vat-rounding", "vat-rate-unknown"})
 
 
@@ -742,7 +743,7 @@ def limit_words(found: Finding, language: str = "fr") -> str | None:
 
 def told_words(found: Finding, text: str | None, language: str) -> str | None:
     """Of an invoice: names in the language, days as JJ/MM/AAAA, amounts with a comma in French. Of a scan: as it was measured."""
-    if text is None or found.code not in _OF_INVOICES:
+    if text is None or found.code not in OF_INVOICES:
         return text
     english = language == "en"
     text = _BRACED.sub(lambda name: NAMED[name[1]][english] if name[1] in NAMED else name[0], text)

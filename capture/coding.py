@@ -5,6 +5,7 @@ Hostile files are expected: headers first, every count capped, nothing decoded. 
 
 import io
 import os
+import re
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -32,6 +33,8 @@ class Caps:
     """Per file: 2000 uncompressed A4 pages take 52 GB, 600 take 16."""
 
 
+HEAD = 1 << 16
+"""Bytes by which a format is told: an XML may begin with pages of licence before its root."""
 Read: TypeAlias = tuple[list[Page], list[Finding]]
 Reader: TypeAlias = Callable[[BinaryIO, int, Caps], Read]
 
@@ -44,7 +47,7 @@ _MAGIC: dict[Format, tuple[bytes, ...]] = {
 _NAMES = {
     ".tif": Format.TIFF, ".tiff": Format.TIFF, ".png": Format.PNG, ".jpg": Format.JPEG, ".jpeg": Format.JPEG, ".jp2": Format.JP2,
     ".j2k": Format.JP2, ".jpf": Format.JP2, ".jpx": Format.JP2, ".j2c": Format.JP2, ".jpc": Format.JP2, ".pdf": Format.PDF,
-    ".webp": Format.WEBP,
+    ".webp": Format.WEBP, ".xml": Format.XML,
 }  # fmt: skip
 _STRANGERS = {
     b"GIF8": "gif", b"BM": "bmp", b"PK\x03\x04": "zip", b"<?xml": "xml", b"{\\rtf": "rtf", b"%!PS": "postscript", b"<!": "html",
@@ -61,7 +64,7 @@ def examine(path: Path, caps: Caps | None = None, name: str | None = None) -> Sc
     caps = caps or Caps()
     with path.open("rb") as file:
         size = os.fstat(file.fileno()).st_size
-        head = file.read(2048)
+        head = file.read(HEAD)
         format_ = tell_format(head)
         if refused := _refuse(head, format_, size, caps):
             return Scan(format_, size, (), (refused,))
@@ -81,7 +84,7 @@ def examine(path: Path, caps: Caps | None = None, name: str | None = None) -> Sc
 
 
 def tell_format(head: bytes) -> Format:
-    """The container, by its first 1 KB."""
+    """The container, by its first `HEAD` bytes; all but XML are told from the first 1024."""
     for format_, starts in _MAGIC.items():
         if head.startswith(starts):
             return format_
@@ -89,7 +92,7 @@ def tell_format(head: bytes) -> Format:
         return Format.WEBP
     if b"%PDF-" in head[:1024]:  # ISO 32000-1 annex H.3.4.1: readers accept the header within the first 1024 bytes.
         return Format.PDF
-    return Format.UNKNOWN
+    return Format.XML if xml_root(head) else Format.UNKNOWN
 
 
 def complete(path: Path) -> bool:
@@ -100,7 +103,7 @@ def complete(path: Path) -> bool:
     """
     with path.open("rb") as file:
         size = os.fstat(file.fileno()).st_size
-        head = file.read(2048)
+        head = file.read(HEAD)
         try:
             return _COMPLETE[tell_format(head)](file, size)
         except (ValueError, struct.error, OverflowError, MemoryError):
@@ -291,6 +294,61 @@ def _pdf_complete(file: BinaryIO, size: int) -> bool:
     return b"%%EOF" in tail[-1024:]
 
 
+# --- XML invoices ---
+
+_ROOT = re.compile(
+    r"\s*<(?:(?P<prefix>[\w.-]{1,40}):)?(?P<name>CrossIndustryInvoice|CrossIndustryDocument|Invoice|CreditNote)(?P<rest>[\s>/][^>]{0,8000})"
+)
+_SPACES = (
+    "urn:un:unece:uncefact:data:standard:CrossIndustryInvoice:",
+    "urn:ferd:CrossIndustryDocument:invoice:",
+    "urn:oasis:names:specification:ubl:schema:xsd:Invoice-2",
+    "urn:oasis:names:specification:ubl:schema:xsd:CreditNote-2",
+)
+"""Namespaces of an invoice's root: CII (UN/CEFACT), ZUGFeRD 1, UBL 2 (OASIS)."""
+
+
+def xml_root(head: bytes) -> str | None:
+    """Name of the root element, with its prefix, where an XML begins that is an invoice; comments and the like before it are passed."""
+    text = _xml_text(head)
+    if not text.startswith("<"):
+        return None
+    at = 0
+    while text.startswith(("<?", "<!--"), at):
+        mark = "-->" if text.startswith("<!--", at) else "?>"
+        end = text.find(mark, at)
+        if end < 0:
+            return None
+        at = end + len(mark)
+        at += len(text[at : at + 10_000]) - len(text[at : at + 10_000].lstrip())
+    found = _ROOT.match(text, at)
+    if found is None or not any(space in found["rest"] for space in _SPACES):
+        return None
+    return f"{found['prefix']}:{found['name']}" if found["prefix"] else found["name"]
+
+
+def _xml_text(data: bytes) -> str:
+    """Enough of the encodings of XML to see its tags (XML 1.0, appendix F): UTF-16 by its mark, all others by their ASCII."""
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return data.decode("utf-16", "replace").lstrip()
+    return data.removeprefix(b"\xef\xbb\xbf").decode("latin-1").lstrip()
+
+
+def _read_xml(_file: BinaryIO, _size: int, _caps: Caps) -> Read:
+    """One page, drawn from its values; how many there are the one who draws them knows."""
+    return [Page(1, "vector", None, 0, 0, 0, 0, Model.OTHER, None)], []
+
+
+def _xml_complete(file: BinaryIO, size: int) -> bool:
+    """The root's end tag is there."""
+    file.seek(0)
+    head = file.read(HEAD)
+    file.seek(max(0, size - 4096))
+    tail = file.read(4096)
+    wide = head.startswith((b"\xff\xfe", b"\xfe\xff"))
+    return f"</{xml_root(head)}".encode() in (tail.replace(b"\0", b"") if wide else tail)
+
+
 # --- what is common ---
 
 
@@ -323,6 +381,7 @@ _READERS: dict[Format, Reader] = {
     Format.JP2: _single(_read_jp2),
     Format.WEBP: _single(markers.read_webp),
     Format.PDF: _read_pdf,
+    Format.XML: _read_xml,
 }
 
 _COMPLETE: dict[Format, Callable[[BinaryIO, int], bool]] = {
@@ -332,5 +391,6 @@ _COMPLETE: dict[Format, Callable[[BinaryIO, int], bool]] = {
     Format.JP2: markers.jp2_complete,
     Format.WEBP: markers.webp_complete,
     Format.PDF: _pdf_complete,
+    Format.XML: _xml_complete,
     Format.UNKNOWN: lambda _file, size: size >= 8,
 }

@@ -17,14 +17,14 @@ from typing import Any
 
 from PIL import Image
 
-from capture.coding import tell_format
+from capture.coding import HEAD, tell_format
 from capture.scan import Format
 
 LONGEST_NAME = 120
 """Bytes of an attachment's name as UTF-8 that are kept; its number in the mailbox comes before it."""
 LOGO = 1_000_000
 """Pixels below which an image that the text shows is no document: less than A4 at 100 dpi. House policy."""
-_ENDINGS = {Format.PDF: ".pdf", Format.TIFF: ".tif", Format.PNG: ".png", Format.JPEG: ".jpg"}
+_ENDINGS = {Format.PDF: ".pdf", Format.TIFF: ".tif", Format.PNG: ".png", Format.JPEG: ".jpg", Format.XML: ".xml"}
 
 
 class MailState(StrEnum):
@@ -143,7 +143,7 @@ def _content(part: Message) -> bytes:
 
 def _ending(content: bytes) -> str | None:
     """Of the kinds that are documents; None for anything else."""
-    if (ending := _ENDINGS.get(tell_format(content[:2048]))) is not None:
+    if (ending := _ENDINGS.get(tell_format(content[:HEAD]))) is not None:
         return ending
     start = content[:200].removeprefix(b"\xef\xbb\xbf").replace(b"\0", b"").lstrip(b"\xff\xfe \t\r\n")
     return ".xml" if start.startswith(b"<?xml") else None

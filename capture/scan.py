@@ -15,6 +15,8 @@ class Format(StrEnum):
     JP2 = "jp2"
     PDF = "pdf"
     WEBP = "webp"
+    XML = "xml"
+    """An electronic invoice in XML (CII or UBL), told by its root; other XML is unknown."""
     UNKNOWN = "unknown"
 
 
@@ -37,7 +39,8 @@ class Page:
     """From 1, in the order of the file."""
     codec: str
     """none, lzw, deflate, packbits, zstd, lzma, ccitt_g3, ccitt_g4, jpeg, jpeg_lossless, png, flate, dct, rle, jpeg2000_5_3, jpeg2000_9_7,
-    jpx_5_3, jpx_9_7, jbig2_generic, jbig2_symbols, webp_lossless, webp_lossy…; "vector" where a PDF page is drawn, not scanned."""
+    jpx_5_3, jpx_9_7, jbig2_generic, jbig2_symbols, webp_lossless, webp_lossy…; "vector" where a page of a PDF,
+    or of the view of an XML invoice, is drawn, not scanned."""
     lossless: bool | None
     """None where the bytes do not tell."""
     width: int

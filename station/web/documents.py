@@ -9,7 +9,7 @@ from fastapi import APIRouter, Form, HTTPException, Request
 from fastapi.responses import FileResponse, Response
 from sqlalchemy.orm import Session
 
-from capture.coding import tell_format
+from capture.coding import HEAD, tell_format
 from capture.scan import Format
 from conformity.circumstances import COLOUR_CODES
 from station import acts
@@ -49,6 +49,8 @@ MEDIA: dict[Format, tuple[str, str]] = {
     Format.JP2: ("image/jp2", ".jp2"),
     Format.WEBP: ("image/webp", ".webp"),
     Format.PDF: ("application/pdf", ".pdf"),
+    # Not as XML: a browser would show it with whatever style or script it brings along.
+    Format.XML: ("application/octet-stream", ".xml"),
     Format.UNKNOWN: ("application/octet-stream", ".bin"),
 }
 """Media type and ending: what an original is served as says its content, never its name."""
@@ -253,7 +255,7 @@ def media_of(path: Path) -> tuple[str, str]:
     if not path.is_file():
         raise HTTPException(404)
     with path.open("rb") as file:
-        head = file.read(1024)
+        head = file.read(HEAD)
     # A JPEG 2000 codestream without its box file has a type of its own.
     return ("image/j2c", ".j2c") if head.startswith(b"\xff\x4f\xff") else MEDIA[tell_format(head)]
 

@@ -1,0 +1,135 @@
+"""Electronic invoices: the XML is found in its file, a PDF or the XML itself, read, and held against the rules.
+
+The XML is the invoice and is kept in its native file, byte for byte.
+"""
+
+import hashlib
+import zlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import pikepdf
+
+from capture.catalogue import finding
+from capture.findings import Finding, Level
+from capture.scan import Format
+from ocr.en16931 import MAX_BYTES, NoInvoice
+from ocr.structured import Structured, read_invoice
+from station.rules import Checked, check_rules, rule_findings
+
+NAMES_OF_INVOICES = ("factur-x.xml", "xrechnung.xml", "zugferd-invoice.xml")
+"""As the formats want the attachment to be called, in small letters (Factur-X 1.0 §6.2.2; ZUGFeRD 1.0; XRechnung)."""
+MAX_ATTACHED = 100
+"""Attachments of one PDF that are looked at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Invoice:
+    """The XML of an electronic invoice, as it came."""
+
+    name: str
+    xml: bytes
+    attached: bool
+    """Inside a PDF; else the file itself."""
+
+    def read(self) -> Structured:
+        """Raises NoInvoice."""
+        return read_invoice(self.xml, attached=self.attached)
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What one file told when it was asked for an electronic invoice."""
+
+    invoice: Invoice | None
+    structured: Structured | None = None
+    findings: tuple[Finding, ...] = ()
+
+
+def look_into(path: Path, format: Format, name: str = "") -> Looked:
+    """The electronic invoice in a file and what its rules say; nothing where there is none. For a child process: files may be hostile."""
+    found = find_invoice(path, format, name)
+    if found.invoice is None or found.structured is None:
+        return found
+    return replace(found, findings=_told(found.invoice, found.structured, check_rules(found.invoice.xml)))
+
+
+def find_invoice(path: Path, format: Format, name: str = "") -> Looked:
+    """The electronic invoice of a file and its fields, its rules left aside. An XML that should be one and cannot be read is told."""
+    spoilt: tuple[Finding, ...] = ()
+    for each in _candidates(path, format, name):
+        try:
+            return Looked(each, each.read())
+        except NoInvoice as error:
+            if error.reason != "not-invoice" and (not each.attached or each.name.casefold() in NAMES_OF_INVOICES):
+                told = finding("structured-unreadable", measured=f"{each.name[:80]} : {error}")
+                # Without a page beside it nothing is left to work with.
+                spoilt = (told if each.attached else replace(told, level=Level.BLOCKING),)
+    return Looked(None, findings=spoilt)
+
+
+def _candidates(path: Path, format: Format, name: str) -> Iterable[Invoice]:
+    if format is Format.XML:
+        return [Invoice(name or path.name, path.read_bytes(), False)]
+    return attached_files(path) if format is Format.PDF else ()
+
+
+def _told(invoice: Invoice, structured: Structured, checked: Checked) -> tuple[Finding, ...]:
+    digest = hashlib.sha256(invoice.xml).hexdigest()
+    told = f"{invoice.name[:80]}, {structured.name}, SHA-256 {digest[:16]}…"
+    found = [finding("structured-invoice", measured=told, limit=checked.rules), *rule_findings(checked)]
+    if structured.troubles:
+        found.append(finding("structured-invalid", measured="; ".join(structured.troubles)[:300], limit="EN 16931"))
+    return tuple(found)
+
+
+# --- out of a PDF ---
+
+
+def attached_files(path: Path) -> Iterator[Invoice]:
+    """XML files attached to a PDF (ISO 32000-2, 7.11.4 and 14.13), those named as an invoice first; none of a PDF that does not open."""
+    try:
+        with pikepdf.open(path) as pdf:
+            named = {name: stream for name, stream in islice(_streams(pdf), MAX_ATTACHED) if name.casefold().endswith(".xml")}
+            found = [Invoice(name, xml, True) for name in sorted(named, key=_rank) if (xml := _content(named[name])) is not None]
+    except (pikepdf.PdfError, ValueError, TypeError, AttributeError, KeyError, RecursionError):
+        return
+    yield from found
+
+
+def _rank(name: str) -> tuple[int, str]:
+    plain = name.casefold()
+    return (NAMES_OF_INVOICES.index(plain) if plain in NAMES_OF_INVOICES else len(NAMES_OF_INVOICES)), name
+
+
+def _streams(pdf: pikepdf.Pdf) -> Iterator[tuple[str, pikepdf.Stream]]:
+    """Of the tree of embedded files, then of /AF: some writers fill only one of them."""
+    specs: list[Any] = [(name, spec.obj) for name, spec in islice(pdf.attachments.items(), MAX_ATTACHED)]
+    associated = pdf.Root.get("/AF")
+    if isinstance(associated, pikepdf.Array):
+        specs += [("", spec) for spec in islice(associated, MAX_ATTACHED)]
+    for name, spec in specs:
+        if not isinstance(spec, pikepdf.Dictionary) or not isinstance(spec.get("/EF"), pikepdf.Dictionary):
+            continue
+        stream = spec.EF.get("/F", spec.EF.get("/UF"))
+        if isinstance(stream, pikepdf.Stream):
+            yield str(spec.get("/UF", spec.get("/F", name))) or name, stream
+
+
+def _content(stream: pikepdf.Stream) -> bytes | None:
+    """Inflated within bounds: an attachment may be a bomb. None where it is too large or coded in a way that no writer uses for it."""
+    raw = bytes(stream.get_raw_stream_buffer())
+    filters = stream.get("/Filter")
+    names = [str(each) for each in filters] if isinstance(filters, pikepdf.Array) else [str(filters)] if filters is not None else []
+    if len(raw) > MAX_BYTES or names not in ([], ["/FlateDecode"]):
+        return None
+    if not names:
+        return raw
+    try:
+        data = zlib.decompressobj().decompress(raw, MAX_BYTES + 1)
+    except zlib.error:
+        return None
+    return data if len(data) <= MAX_BYTES else None
