@@ -1,103 +1,158 @@
-"""Net, tax, gross and amount due, chosen together: the labels vote, the sum decides."""
+"""Net, tax, gross, what was paid and what is due, chosen together: the labels vote, the arithmetic decides.
+
+A story is told once: net + tax = gross, the tax table adds up to both, the lines add up to the net, gross − paid = due.
+"""
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from decimal import ROUND_HALF_UP, Decimal
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from itertools import combinations
 
-from ocr.amounts import Amount, find_amounts
-from ocr.labels import labels_in, nearest_label
-from ocr.layout import Segment, Sheet, Spot, above, fold, left_of, right_of
-from ocr.values import VatLine
+from ocr.amounts import Amount, find_amounts, misread_amounts, whole_amounts
+from ocr.claims import Mark, Marks, marks_of
+from ocr.items import Line, find_lines, settled
+from ocr.labels import Label, nearest_label
+from ocr.layout import Sheet, Spot, left_of, right_of
+from ocr.rates import MAX_SHARE, RATES, VatRow, fits_rate, implied_line, printed_rates, says_free, settled_lines, summed_lines, vat_rows
+from ocr.values import Field, LineItem, Source, VatLine
 
-RATES = tuple(
-    Decimal(rate)
-    for rate in (
-        "0",
-        "0.9",
-        "1.05",
-        "1.75",
-        "2.1",
-        "5.5",
-        "7",
-        "8.5",
-        "9",
-        "9.2",
-        "9.6",
-        "10",
-        "13",
-        "16",
-        "17",
-        "19",
-        "19.6",
-        "20",
-        "20.6",
-        "21",
-        "22",
-    )
-)
-"""Per cent. The closed French list (rule of the official schematron, past and overseas rates included) and the neighbours' usual rates."""
+KINDS = ("net", "tax", "gross", "due", "paid", "rounding", "balance")
+"""What an amount can be in the sum at the foot of an invoice; `balance` is what was owed before."""
 _CENT = Decimal("0.01")
-_MAX_SHARE = Decimal("0.28")
-"""No tax is a larger part of its base than this (Hungary's 27 %)."""
 _MAX_CHOICES = 14
-_PERCENT = re.compile(r"(?<![\d.,])(\d{1,2}(?:[.,]\d{1,4})?)\s?%")
-_BARE_RATE = re.compile(r"\d{1,2}(?:[.,]\d{1,2})?")
-_KINDS = ("net", "tax", "gross", "due", "paid")
+_MAX_VALUES = 60
+"""Amounts tried in pairs where no label speaks."""
+_MAX_TABLES = 12
+"""Stories whose tax tables are tried; the likeliest before."""
+_ROUNDING = re.compile(r"\b(arrondi|rounding|round adj|rundung\w*|afronding\w*|rounded|round off)\b")
+_BALANCE = re.compile(
+    r"\b(solde (precedent|anterieur|reporte)|ancien solde|report (du )?solde|previous balance|balance brought forward|opening balance|"
+    r"saldovortrag|alter saldo|vorheriger saldo|vorig saldo|openstaand saldo|vorige saldo|solde au)\b"
+)
+_CARRIED = re.compile(
+    r"\b(a reporter|report de la page|report page|total page|ubertrag|uebertrag|carried forward|brought forward|transport)\b"
+)
+_AFTER = (("gross", ("ttc", "t t c", "incl", "tvac", "tva comprise")), ("net", ("ht", "hors taxes", "htva", "excl", "hors tva")))
+_UP = 8
+"""Rows between an amount and the heading of its column."""
 
 
 @dataclass(slots=True)
 class Votes:
     """What the labels say of one value, wherever it is printed."""
 
-    weights: dict[str, float] = field(default_factory=lambda: dict.fromkeys(_KINDS, 0.0))
+    weights: dict[str, float] = field(default_factory=lambda: dict.fromkeys(KINDS, 0.0))
     best: dict[str, Amount] = field(default_factory=dict)
     """The occurrence that speaks best for each kind."""
     times: int = 0
 
 
 @dataclass(frozen=True, slots=True)
+class Computed:
+    """One of the sums, not printed: concluded from the two others."""
+
+    kind: str
+    value: Decimal
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Totals:
     """The joint choice; None where the page does not show the amount."""
 
-    net: Amount | None
-    tax: Amount | None
-    gross: Amount | None
-    due: Amount | None
-    agrees: bool
+    net: Amount | None = None
+    tax: Amount | None = None
+    gross: Amount | None = None
+    due: Amount | None = None
+    paid: Amount | None = None
+    agrees: bool = False
     """net + tax = gross, all three printed."""
-    score: float
+    score: float = 0.0
     vat_lines: tuple[VatLine, ...] = ()
+    implied: bool = False
+    """The tax line follows from the totals and a rate; no row shows it."""
+    items: tuple[LineItem, ...] = ()
+    computed: tuple[Computed, ...] = ()
+    repaired: bool = False
+    """One of the three was misread, and only one reading of it adds up."""
 
 
-def choose_totals(sheets: Sequence[Sheet]) -> Totals:
-    """The set of printed amounts that the labels, the sum and the VAT table speak for most."""
+@dataclass(frozen=True, slots=True)
+class Story:
+    """Net, tax and gross as one candidate."""
+
+    net: Decimal | None
+    tax: Decimal | None
+    gross: Decimal | None
+
+    @property
+    def parts(self) -> tuple[tuple[str, Decimal | None], ...]:
+        return ("net", self.net), ("tax", self.tax), ("gross", self.gross)
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Everything beside the labels that a story is held against."""
+
+    votes: Mapping[Decimal, Votes]
+    rows: Sequence[VatRow]
+    rates: Mapping[Decimal, int]
+    free: bool
+    sums: frozenset[Decimal]
+    """What the lines of goods add up to."""
+    largest: Decimal
+    values: frozenset[Decimal]
+    """All amounts on the pages."""
+
+
+def choose_totals(sheets: Sequence[Sheet], votes: Mapping[Decimal, Votes] | None = None) -> Totals:
+    """The set of printed amounts that the labels, the sums and the tax table speak for most.
+
+    `votes` may be handed in where something other than the labels has learned to weigh them.
+    """
     amounts = [amount for sheet in sheets for amount in find_amounts(sheet)]
-    votes = count_votes(amounts)
-    lines = vat_lines(amounts)
-    choices = list(_choices(votes))
-    if not choices:
-        return Totals(None, None, None, None, False, 0.0, lines)
-    largest = max((abs(value) for value in votes), default=Decimal(1)) or Decimal(1)
-    best = max(choices, key=lambda choice: _score(choice, votes, lines, largest))
-    net, tax, gross = best
-    return Totals(
-        net=_best(votes, net, "net"),
-        tax=_best(votes, tax, "tax"),
-        gross=_best(votes, gross, "gross"),
-        due=_best(votes, _due(votes, gross), "due"),
-        agrees=_adds_up(net, tax, gross),
-        score=_score(best, votes, lines, largest),
-        vat_lines=lines,
-    )
+    lines = find_lines(sheets)
+    goods = {(line.item.page, line.row) for line in lines if line.sure}
+    if votes is None:
+        votes = _votes_of(sheets, amounts, goods)
+    items = [line.item for line in lines]
+    rows = vat_rows(amounts, goods, items)
+    rates, free = printed_rates(sheets), says_free(sheets)
+    largest = max((abs(value) for value, own in votes.items() if own.times), default=Decimal(1)) or Decimal(1)
+    evidence = Evidence(votes, rows, rates, free, _line_sums(lines), largest, frozenset(amount.value for amount in amounts))
+    story, score = _best_story(evidence)
+    repair = None if _adds_up(story) else _repaired(sheets, goods, evidence)
+    if repair:
+        story, votes = repair
+        evidence = replace(evidence, votes=votes)
+        score = _score(story, evidence)
+    return _told(story, score, evidence, lines, repair is not None)
 
 
-def count_votes(amounts: Iterable[Amount]) -> dict[Decimal, Votes]:
-    """For each value what its labels say; an amount whose own label names a discount, a unit price or a capital has no vote."""
+def amount_votes(sheets: Sequence[Sheet]) -> dict[Decimal, Votes]:
+    """Every amount of the pages with what its labels say, rows of goods left out."""
+    amounts = [amount for sheet in sheets for amount in find_amounts(sheet)]
+    return _votes_of(sheets, amounts, {(line.item.page, line.row) for line in find_lines(sheets) if line.sure})
+
+
+def count_votes(amounts: Iterable[Amount], goods: Collection[tuple[int, int]] = ()) -> dict[Decimal, Votes]:
+    """For each value what its labels say; an amount whose own label names a discount, a unit price or a capital has no vote.
+
+    `goods` are rows of goods as (page, row): they are prices, not sums.
+    """
     votes: dict[Decimal, Votes] = defaultdict(Votes)
-    for amount in amounts:
-        said = _said(amount)
+    marks: dict[int, Marks] = {}
+    values: dict[tuple[int, int], list[Spot]] = defaultdict(list)
+    kept = [amount for amount in amounts if (amount.spot.sheet.page, amount.spot.row) not in goods]
+    for amount in kept:
+        values[amount.spot.sheet.page, amount.spot.row].append(amount.spot)
+    for amount in kept:
+        page = amount.spot.sheet.page
+        if page not in marks:
+            marks[page] = marks_of(amount.spot.sheet, "amounts")
+        said = _said(amount, marks[page], values)
         if said is None:
             continue
         own = votes[amount.value]
@@ -109,67 +164,151 @@ def count_votes(amounts: Iterable[Amount]) -> dict[Decimal, Votes]:
     return dict(votes)
 
 
-def vat_lines(amounts: Sequence[Amount]) -> tuple[VatLine, ...]:
-    """Rows that hold a rate, a base and its tax."""
-    rows: dict[tuple[int, int], list[Amount]] = defaultdict(list)
-    for amount in amounts:
-        rows[amount.spot.sheet.page, amount.spot.row].append(amount)
-    found: dict[VatLine, None] = {}
-    for row in rows.values():
-        line = _vat_line(row[0].spot.sheet.rows[row[0].spot.row], [amount.value for amount in row])
-        if line:
-            found[line] = None
-    return tuple(found)
+def total_fields(totals: Totals) -> Iterator[Field]:
+    """The amounts, the tax table and the lines as fields; what was computed says so."""
+    why = "net + tax = gross" if totals.agrees else "its label"
+    why += ", one misread sign put right: only this reading adds up" if totals.repaired else ""
+    named = ("total_net", totals.net), ("total_tax", totals.tax), ("total_gross", totals.gross), ("paid_amount", totals.paid)
+    for name, amount in (*named, ("amount_due", totals.due)):
+        if amount:
+            yield _amount_field(name, amount, 4.0 if totals.agrees else 1.5, why)
+    names = {"net": "total_net", "tax": "total_tax", "gross": "total_gross", "due": "amount_due"}
+    for one in totals.computed:
+        yield Field(names[one.kind], one.value, "", 0, None, 0.9 if totals.agrees else 0.6, one.reason, source=Source.RULE)
+    if totals.vat_lines:
+        certain = 0.9 if totals.agrees else 0.6
+        reason, source = ("computed: the totals and one rate", Source.RULE) if totals.implied else ("base × rate = tax", Source.READ)
+        yield Field("vat_breakdown", totals.vat_lines, "", 0, None, certain, reason, source=source)
+    if totals.items:
+        summed = sum((item.net for item in totals.items if item.net is not None), Decimal(0))
+        agrees = totals.net is not None and summed == totals.net.value
+        reason = "the lines add up to the net amount" if agrees else "rows of the table of goods"
+        page, box = (totals.items[0].page, totals.items[0].box) if len(totals.items) == 1 else (totals.items[0].page, None)
+        yield Field("lines", totals.items, "", page, box, 0.9 if agrees else 0.6, reason)
 
 
-def tax_of(base: Decimal, rate: Decimal) -> Decimal:
-    """Rounded to the cent, half away from zero."""
-    return (base * rate / 100).quantize(_CENT, ROUND_HALF_UP)
-
-
-def _said(amount: Amount) -> Mapping[str, float] | None:
+def _amount_field(name: str, amount: Amount, score: float, reason: str) -> Field:
     spot = amount.spot
-    said = dict.fromkeys(_KINDS, 0.0)
+    certainty = min(0.99, max(0.05, 0.3 + 0.2 * score)) * spot.confidence
+    return Field(name, amount.value, spot.raw, spot.sheet.page, spot.box, round(certainty, 3), reason, spot.words)
+
+
+def _votes_of(sheets: Sequence[Sheet], amounts: Sequence[Amount], goods: Collection[tuple[int, int]]) -> dict[Decimal, Votes]:
+    """Whole numbers speak where no sum with cents bears a label."""
+    votes = count_votes(amounts, goods)
+    if any(own.weights["gross"] > 1 or own.weights["due"] > 1 for own in votes.values()):
+        return votes
+    whole = count_votes((amount for sheet in sheets for amount in whole_amounts(sheet)), goods)
+    spoken = {value: own for value, own in whole.items() if max(own.weights.values()) > 1 and value not in votes}
+    return votes | spoken
+
+
+def _said(amount: Amount, marks: Marks, values: Mapping[tuple[int, int], Sequence[Spot]]) -> Mapping[str, float] | None:
+    spot = amount.spot
+    said = dict.fromkeys(KINDS, 0.0)
     text = left_of(spot)
+    if _CARRIED.search(text[-40:]):
+        return None
     label = nearest_label(text, "amounts")
-    adjacent = (
-        label is not None and not re.search(r"\d", re.sub(r"\d+ ?%|\d+ \d+ ?%", "", text[label.end :])) and len(text) - label.end < 45
-    )
+    adjacent = label is not None and _is_adjacent(text, label)
+    special = "rounding" if _ROUNDING.search(text[-40:]) else "balance" if _BALANCE.search(text[-40:]) else None
+    if special:
+        said[special] = 2.5
+        return said
     if label and adjacent and label.kind == "line":
         return None
     if label and label.kind in said:
         said[label.kind] += label.weight * (1.0 if adjacent else 0.4)
-    for kind, words in (("gross", ("ttc", "t t c", "incl")), ("net", ("ht", "hors taxes"))):
-        if any(right_of(spot).removeprefix("eur ").startswith(word) for word in words):
+    after = right_of(spot).removeprefix("eur ")
+    for kind, words in _AFTER:
+        if any(after.startswith(word) for word in words):
             said[kind] += 1.0
     if label is None or not adjacent or label.kind == "gross":
-        for kind, weight in _column_says(spot):
-            said[kind] += weight
+        mark, weight = _heading_of(spot, marks, values[spot.sheet.page, spot.row])
+        if mark and mark.kind in KINDS:
+            said[mark.kind] += weight
     if spot.depth > 0.4:
         said = {kind: weight + 0.3 * spot.depth if weight else 0.0 for kind, weight in said.items()}
     return said
 
 
-def _column_says(spot: Spot) -> Iterator[tuple[str, float]]:
-    """The first heading above in the column; short texts without a label, such as « (EUR) », are passed over."""
-    for distance, text in above(spot):
-        labels = labels_in(text, "amounts")
-        if labels:
-            if labels[-1].kind in _KINDS:
-                yield labels[-1].kind, labels[-1].weight * (1 - 0.02 * distance)
-            return
-        if sum(c.isalpha() for c in text) > 6:
-            return
+def _is_adjacent(text: str, label: Label) -> bool:
+    """No other number stands between the label and the value; a rate may."""
+    between = re.sub(r"\d+ ?%|\d+ \d+ ?%", "", text[label.end :])
+    return not re.search(r"\d", between) and len(text) - label.end < 45
 
 
-def _choices(votes: Mapping[Decimal, Votes]) -> Iterator[tuple[Decimal | None, Decimal | None, Decimal | None]]:
+def _heading_of(spot: Spot, marks: Marks, row: Sequence[Spot]) -> tuple[Mark | None, float]:
+    """The label over the value in its column and its weight, less with distance.
+
+    Where a row of as many labels stands over the row of values, the first label speaks for the first value and so on.
+    """
+    x0, _, x1, _ = spot.box
+    paired = False
+    for distance in range(1, _UP + 1):
+        index = spot.row - distance
+        if index < 0:
+            return None, 0.0
+        heads = [mark for mark in marks.get(index, ()) if not mark.used]
+        if len(row) > 1 and len(heads) == len(row) and not paired and distance <= 3 and len({mark.kind for mark in heads}) > 1:
+            mark = heads[row.index(spot)]
+            return mark, mark.label.weight * (1 - 0.02 * distance)
+        over = [mark for mark in heads if mark.x0 < x1 and mark.x1 > x0]
+        if over:
+            mark = max(over, key=lambda mark: min(x1, mark.x1) - max(x0, mark.x0))
+            return mark, mark.label.weight * (1 - 0.02 * distance)
+        between = [s for s in spot.sheet.rows[index] if s.box[0] < x1 and s.box[2] > x0]
+        if any(sum(c.isalpha() for c in segment.text) > 6 for segment in between):
+            return None, 0.0
+        paired = paired or bool(heads)
+    return None, 0.0
+
+
+def _best_story(evidence: Evidence) -> tuple[Story, float]:
+    """Scored without the tax table first: only the likeliest are held against it."""
+    rough = sorted(_stories(evidence), key=lambda story: -_score(story, evidence, tables=False))[:_MAX_TABLES]
+    if not rough:
+        return Story(None, None, None), 0.0
+    scored = [(story, _score(story, evidence)) for story in rough]
+    return max(scored, key=lambda pair: pair[1])
+
+
+def _stories(evidence: Evidence) -> Iterator[Story]:
+    votes = evidence.votes
+    seen: set[Story] = set()
+    for story in (*_labelled(votes), *_arithmetic(evidence)):
+        if story not in seen:
+            seen.add(story)
+            yield story
+
+
+def _labelled(votes: Mapping[Decimal, Votes]) -> Iterator[Story]:
     nets, taxes, grosses = (_ranked(votes, kind) for kind in ("net", "tax", "gross"))
     for gross in [*grosses, None]:
         for net in [*nets, None]:
             missing = [gross - net] if gross is not None and net is not None and gross - net in votes else []
-            for tax in {*taxes, *missing, None}:
+            for tax in [*dict.fromkeys([*taxes, *missing]), None]:
                 if (net, tax, gross) != (None, None, None):
-                    yield net, tax, gross
+                    yield Story(net, tax, gross)
+
+
+def _arithmetic(evidence: Evidence) -> Iterator[Story]:
+    """Three amounts that add up by a known rate, whatever their labels say."""
+    votes = evidence.votes
+    spoken = sorted((value for value in votes if value), key=lambda value: (-max(votes[value].weights.values()), -abs(value)))
+    values = spoken[:_MAX_VALUES]
+    rates = [*evidence.rates, *(rate for rate in RATES if rate not in evidence.rates)]
+    for gross in values:
+        for net in values:
+            tax = gross - net
+            if tax in votes and _is_share(net, tax) and any(rate and fits_rate(net, tax, rate) for rate in rates):
+                yield Story(net, tax, gross)
+            if _weight(votes[gross], "gross") > 0 and tax and _is_share(net, tax) and tax in votes:
+                yield Story(net, tax, gross)
+
+
+def _is_share(net: Decimal, tax: Decimal) -> bool:
+    return net * tax > 0 and abs(tax) <= abs(net) * MAX_SHARE
 
 
 def _ranked(votes: Mapping[Decimal, Votes], kind: str) -> list[Decimal]:
@@ -184,72 +323,180 @@ def _weight(own: Votes, kind: str) -> float:
     return own.weights[kind]
 
 
-def _score(
-    choice: tuple[Decimal | None, Decimal | None, Decimal | None],
-    votes: Mapping[Decimal, Votes],
-    lines: Sequence[VatLine],
-    largest: Decimal,
-) -> float:
-    net, tax, gross = choice
-    score = sum(_weight(votes[value], kind) for value, kind in zip(choice, ("net", "tax", "gross"), strict=True) if value is not None)
+def _score(story: Story, evidence: Evidence, tables: bool = True) -> float:
+    net, tax, gross = story.net, story.tax, story.gross
+    votes = evidence.votes
+    score = sum(_weight(votes[value], kind) for kind, value in story.parts if value is not None)
     if gross is not None:
-        score += 0.5 * float(abs(gross) / largest)
+        score += 1.5 + 0.5 * float(abs(gross) / evidence.largest)
     if net is not None and tax is not None and gross is not None:
-        score += 3.0 if _adds_up(net, tax, gross) else -5.0
-    if net is not None and tax is not None and any(abs(tax - tax_of(net, rate)) <= _CENT for rate in RATES):
-        score += 0.5
+        score += 3.0 if _adds_up(story, _roundings(votes)) else -5.0
+    if net is not None and tax:
+        score += _rate_worth(net, tax, evidence, tables)
     if net is not None and gross is not None and tax is None:
         score += 1.0 if net == gross else -1.0
         score -= 3.0 if abs(gross) < abs(net) else 0.0
-    if lines and net == sum(line.base for line in lines) and tax == sum(line.tax for line in lines):
-        score += 1.5
+    if net is not None and abs(net) in evidence.sums:
+        score += 1.0
+    elif gross is not None and abs(gross) in evidence.sums:
+        score += 0.5
+    if gross is not None and _settles(votes, gross):
+        score += 0.5
     return score
 
 
-def _adds_up(net: Decimal | None, tax: Decimal | None, gross: Decimal | None) -> bool:
-    if net is None or tax is None or gross is None or net + tax != gross:
+def _rate_worth(net: Decimal, tax: Decimal, evidence: Evidence, tables: bool) -> float:
+    """A tax table that adds up says more than one rate that fits; a table of several lines more than one of one line."""
+    lines = summed_lines(evidence.rows, net, tax) if tables else None
+    if lines:
+        return 3.5 if len(lines) > 1 else 3.0
+    if any(rate and fits_rate(net, tax, rate) for rate in evidence.rates):
+        return 1.5
+    return 0.5 if any(rate and fits_rate(net, tax, rate) for rate in RATES) else 0.0
+
+
+def _adds_up(story: Story, roundings: Collection[Decimal] = ()) -> bool:
+    """net + tax = gross, or with a rounding that is printed."""
+    net, tax, gross = story.net, story.tax, story.gross
+    if net is None or tax is None or gross is None:
         return False
-    return tax == 0 or (net * tax > 0 and abs(tax) <= abs(net) * _MAX_SHARE)
+    rest = gross - net - tax
+    if rest and not any(abs(rest) == abs(rounding) for rounding in roundings):
+        return False
+    return tax == 0 or _is_share(net, tax)
 
 
-def _due(votes: Mapping[Decimal, Votes], gross: Decimal | None) -> Decimal | None:
-    """What the due labels say, best where gross − paid = due; the gross amount where no label speaks and nothing was paid."""
-    paid = {value for value, own in votes.items() if own.weights["paid"] > 0}
-    spoken = [value for value, own in votes.items() if own.weights["due"] > 0]
-    if not spoken:
-        return gross if not any(paid) else None
-    return max(
-        spoken,
-        key=lambda value: votes[value].weights["due"] + (1.0 if gross is not None and (gross - value in paid or value == gross) else 0.0),
+def _roundings(votes: Mapping[Decimal, Votes]) -> list[Decimal]:
+    return [value for value, own in votes.items() if own.weights["rounding"] > 0 and 0 < abs(value) < 1]
+
+
+def _settles(votes: Mapping[Decimal, Votes], gross: Decimal) -> bool:
+    """What is due follows from the gross amount and what was paid."""
+    dues = [value for value, own in votes.items() if own.weights["due"] > 1]
+    return any(value == gross or _paid_parts(votes, gross - value) for value in dues[:8])
+
+
+def _paid_parts(votes: Mapping[Decimal, Votes], rest: Decimal) -> tuple[Decimal, ...]:
+    """The amounts paid, or owed before, that make the difference between gross and due: at most three."""
+    kinds = ("paid", "balance", "rounding")
+    spoken = [value for value, own in votes.items() if value and any(own.weights[kind] > 0 for kind in kinds)]
+    for size in (1, 2, 3):
+        for parts in combinations(spoken[:8], size):
+            if any(sum(sign * part for sign, part in zip(signs, parts, strict=True)) == rest for signs in _signs(size)):
+                return parts
+    return ()
+
+
+def _signs(size: int) -> Iterator[tuple[int, ...]]:
+    for mask in range(2**size):
+        yield tuple(-1 if mask >> place & 1 else 1 for place in range(size))
+
+
+def _repaired(sheets: Sequence[Sheet], goods: Collection[tuple[int, int]], evidence: Evidence) -> tuple[Story, dict[Decimal, Votes]] | None:
+    """The one story in which one of the three was misread and all then adds up; None where there are several, or none."""
+    doubtful = count_votes((amount for sheet in sheets for amount in misread_amounts(sheet)), goods)
+    votes = dict(evidence.votes)
+    found: set[Story] = set()
+    for value, own in doubtful.items():
+        if value in votes:
+            continue
+        for kind in ("net", "tax", "gross"):
+            if _weight(own, kind) > 0.5:
+                found |= set(_completed(kind, value, votes))
+    if len(found) != 1:
+        return None
+    story = found.pop()
+    parts = [value for _, value in story.parts]
+    return story, votes | {value: own for value, own in doubtful.items() if value not in votes and value in parts}
+
+
+def _completed(kind: str, value: Decimal, votes: Mapping[Decimal, Votes]) -> Iterator[Story]:
+    """Two labelled amounts that make a sum with the repaired one, by a known rate."""
+    nets = [value] if kind == "net" else _ranked(votes, "net")[:6]
+    taxes = [value] if kind == "tax" else _ranked(votes, "tax")[:6]
+    for net in nets:
+        for tax in taxes:
+            gross = net + tax
+            printed = gross == value if kind == "gross" else gross in votes and _weight(votes[gross], "gross") > 0
+            if printed and _is_share(net, tax) and any(rate and fits_rate(net, tax, rate) for rate in RATES):
+                yield Story(net, tax, gross)
+
+
+def _line_sums(lines: Sequence[Line]) -> frozenset[Decimal]:
+    """Of all lines, and of the sure ones."""
+    groups = [[line for line in lines if line.sure], list(lines)]
+    sums = (abs(sum((line.item.net for line in group if line.item.net is not None), Decimal(0))) for group in groups)
+    return frozenset(one for one in sums if one)
+
+
+def _told(story: Story, score: float, evidence: Evidence, lines: Sequence[Line], repaired: bool) -> Totals:
+    votes = evidence.votes
+    computed = list(_computed(story))
+    values = {kind: value for kind, value in story.parts if value is not None} | {one.kind: one.value for one in computed}
+    net, tax, gross = values.get("net"), values.get("tax"), values.get("gross")
+    table = settled_lines(evidence.rows, net, tax, evidence.values)
+    implied = implied_line(net, tax, evidence.rates, evidence.free) if not table and net is not None and tax is not None else None
+    due, paid = _due_and_paid(votes, gross)
+    if due is None and gross is not None and not any(own.weights["due"] > 1 for own in votes.values()):
+        computed.append(_unpaid(gross, paid))
+    targets = {abs(value) for value in (net, gross) if value} | set(evidence.votes)
+    return Totals(
+        net=_best(votes, story.net, "net"),
+        tax=_best(votes, story.tax, "tax"),
+        gross=_best(votes, story.gross, "gross"),
+        due=_best(votes, due, "due"),
+        paid=_best(votes, paid, "paid"),
+        agrees=_adds_up(story, _roundings(votes)),
+        score=score,
+        vat_lines=table or ((implied,) if implied else ()),
+        implied=implied is not None,
+        items=tuple(line.item for line in settled(lines, targets)),
+        computed=tuple(computed),
+        repaired=repaired,
     )
+
+
+def _computed(story: Story) -> Iterator[Computed]:
+    """The one of the three that is not printed."""
+    net, tax, gross = story.net, story.tax, story.gross
+    if gross is None and net is not None and tax is not None:
+        yield Computed("gross", net + tax, "computed: net + tax")
+    elif tax is None and net is not None and gross is not None and (net == gross or _is_share(net, gross - net)):
+        yield Computed("tax", gross - net, "computed: gross − net")
+    elif net is None and tax is not None and gross is not None and _is_share(gross - tax, tax):
+        yield Computed("net", gross - tax, "computed: gross − tax")
+
+
+def _unpaid(gross: Decimal, paid: Decimal | None) -> Computed:
+    if paid is None:
+        return Computed("due", gross, "computed: the gross amount, nothing says that it was paid")
+    return Computed("due", gross - abs(paid) if gross > 0 else gross + abs(paid), "computed: gross − paid")
+
+
+def _due_and_paid(votes: Mapping[Decimal, Votes], gross: Decimal | None) -> tuple[Decimal | None, Decimal | None]:
+    """What the labels say, best where gross − paid = due; both None where none speaks."""
+    dues = [value for value, own in votes.items() if own.weights["due"] > 0]
+    due = max(dues, key=lambda value: votes[value].weights["due"] + _due_worth(votes, gross, value), default=None)
+    if gross is not None and due is not None:
+        parts = [part for part in _paid_parts(votes, gross - due) if votes[part].weights["paid"] > 0]
+        if len(parts) == 1:
+            return due, parts[0]
+    spoken = [value for value, own in votes.items() if own.weights["paid"] > 1]
+    paid = max(spoken, key=lambda value: votes[value].weights["paid"], default=None)
+    return due, paid
+
+
+def _due_worth(votes: Mapping[Decimal, Votes], gross: Decimal | None, value: Decimal) -> float:
+    if gross is None:
+        return 0.0
+    return 1.0 if value == gross or _paid_parts(votes, gross - value) else 0.0
 
 
 def _best(votes: Mapping[Decimal, Votes], value: Decimal | None, kind: str) -> Amount | None:
     if value is None:
         return None
     best = votes[value].best
-    for other in (kind, "due", "gross", *_KINDS):
+    for other in (kind, "due", "gross", *KINDS):
         if other in best:
             return best[other]
     return None
-
-
-def _vat_line(segments: Sequence[Segment], values: Sequence[Decimal]) -> VatLine | None:
-    text = " ".join(segment.text for segment in segments)
-    shown = [match[1] for match in _PERCENT.finditer(text[:300])]
-    shown += [segment.text for segment in segments if _BARE_RATE.fullmatch(segment.text)]
-    for rate in (Decimal(number.replace(",", ".")).normalize() for number in shown[:4]):
-        if rate not in RATES or not _is_tax_row(segments, rate):
-            continue
-        # The base stands next to its tax: neighbours are tried first.
-        for step in range(1, len(values)):
-            for base, tax in zip(values, values[step:], strict=False):
-                if abs(tax_of(base, rate) - tax) <= _CENT and (base or tax):
-                    return VatLine(rate, base, tax)
-    return None
-
-
-def _is_tax_row(segments: Sequence[Segment], rate: Decimal) -> bool:
-    """A line of goods shows quantities and descriptions as well: a tax row is short."""
-    letters = sum(c.isalpha() for segment in segments for c in fold(segment.text))
-    return letters < 60 and (rate != 0 or letters < 30)
