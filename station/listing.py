@@ -38,27 +38,27 @@ def view_pages(path: Path) -> int:
 
 
 def draw_view(path: Path) -> bytes:
-    """A PDF of A4 pages that lists what an XML invoice says; of bytes that cannot be read, a page that says so. Equal bytes make equal ones."""
+    """A PDF of A4 pages that lists what an XML invoice says; of bytes that cannot be read, a page saying so. Equal in, equal out."""
     sheet = _View()
     try:
         structured = read_invoice(path.read_bytes())
     except NoInvoice as error:
-        sheet.title("Fichier XML illisible")
-        sheet.row("", str(error))
+        sheet.add_title("Fichier XML illisible")
+        sheet.add_row("", str(error))
         return sheet.as_bytes()
-    sheet.title(f"Facture électronique ({structured.name})")
+    sheet.add_title(f"Facture électronique ({structured.name})")
     for name in NAMES:
         if (field := structured.fields.get(name)) is not None and not isinstance(field.value, tuple):
-            sheet.row(TITLES[name], _plain(field))
+            sheet.add_row(TITLES[name], _plain(field))
     vat = structured.fields.get("vat_breakdown")
     if vat is not None and isinstance(vat.value, tuple):
-        sheet.heading("TVA : taux, base, montant")
+        sheet.add_heading("TVA : taux, base, montant")
         for row in vat.value:
             if isinstance(row, VatLine):
-                sheet.row(f"{row.rate.normalize():f} %", f"{plain_amount(row.base)}   {plain_amount(row.tax)}")
+                sheet.add_row(f"{row.rate.normalize():f} %", f"{plain_amount(row.base)}   {plain_amount(row.tax)}")
     lines = structured.fields.get("lines")
     if lines is not None and isinstance(lines.value, tuple):
-        sheet.heading("Lignes : désignation, quantité × prix unitaire, montant hors taxe")
+        sheet.add_heading("Lignes : désignation, quantité × prix unitaire, montant hors taxe")
         _draw_lines(sheet, [row for row in lines.value if isinstance(row, LineItem)])
     return sheet.as_bytes()
 
@@ -78,9 +78,9 @@ def _draw_lines(sheet: "_View", rows: Sequence[LineItem]) -> None:
     for row in rows[:VIEW_LINES]:
         price = plain_amount(row.unit_price) if row.unit_price is not None else "?"
         count = f"{row.quantity.normalize():f} × {price}" if row.quantity is not None else ""
-        sheet.line(row.description, f"{count}   {plain_amount(row.net) if row.net is not None else ''}")
+        sheet.add_line(row.description, f"{count}   {plain_amount(row.net) if row.net is not None else ''}")
     if len(rows) > VIEW_LINES:
-        sheet.row("", f"… et {len(rows) - VIEW_LINES} autres lignes : voir le fichier XML")
+        sheet.add_row("", f"… et {len(rows) - VIEW_LINES} autres lignes : voir le fichier XML")
 
 
 def _plain(field: Field) -> str:
@@ -98,22 +98,22 @@ class _View(Sheet):
         super().__init__()
         self._at = self.END
 
-    def title(self, text: str) -> None:
+    def add_title(self, text: str) -> None:
         self._next(10)
         self.write_at(MARGIN, self._at - 10, text, 15)
 
-    def heading(self, text: str) -> None:
+    def add_heading(self, text: str) -> None:
         self._next(9)
         self.write_at(MARGIN, self._at - 6, text, self.TEXT, GREY)
 
-    def row(self, name: str, value: str) -> None:
+    def add_row(self, name: str, value: str) -> None:
         for part, text in enumerate(self._wrapped(value, 210 - self.VALUES - MARGIN)):
             self._next(5)
             if part == 0:
                 self.write_at(MARGIN, self._at - 5, name, self.TEXT, GREY)
             self.write_at(self.VALUES, self._at - 5, text, self.TEXT)
 
-    def line(self, words: str, amounts: str) -> None:
+    def add_line(self, words: str, amounts: str) -> None:
         parts = self._wrapped(words, 115)
         for part, text in enumerate(parts):
             self._next(5)
