@@ -121,7 +121,7 @@ def _same_facts(session: Session) -> Audited:
     for stored, body in session.execute(query.order_by(LedgerRow.entity, LedgerRow.sequence).execution_options(yield_per=500)):
         entry, payload = json.loads(stored), {} if body is None else json.loads(body)
         facts = told.setdefault(entry["objects"].get("document", ""), {"decisions": [], "confidential": False, "erased": False})
-        facts |= {name: entry["objects"][name] for name in ("rasters", "fields") if name in entry["objects"]}
+        facts |= {name: entry["objects"][name] for name in ("rasters", "fields", "said") if name in entry["objects"]}
         facts |= {name: payload[name] for name in ("verdict", "paper_stays", "kind", "confidential") if name in payload}
         if entry["type"] == "passport":
             facts.setdefault("passports", set()).add(entry["objects"].get("passport"))
@@ -152,6 +152,7 @@ def _differing(document: Document, told: dict[str, Any]) -> Iterator[str]:
         "rasters": rasters_hash([page.raster for page in document.current_pages]),
         "paper_stays": document.paper_stays,
         "fields": fields_hash(read),
+        "said": fields_hash({row.name: row.value for row in document.fields if row.source == "person"}),
         "decisions": [(decision.choice, decision.reason) for decision in document.decisions],
         "confidential": document.confidential,
     }

@@ -37,7 +37,7 @@ from ocr import engines
 from ocr.engines import ReadingFailed
 from ocr.fields import extract
 from ocr.text import PageText
-from ocr.values import Field
+from ocr.values import Field, Known
 from sealing.ledger import Event
 from sealing.pdfa import Metadata
 from station import batches, pixels
@@ -46,6 +46,8 @@ from station.baselines import Baselines
 from station.batches import NewId
 from station.children import Children, OverBudget, PoisonPage
 from station.jobs import Steps
+from station.learning import known_of, recalled_fields, taught_fields
+from station.particulars import judge_particulars
 from station.passports import passport_files, take_target
 from station.problems import PROBLEMS, problem_of
 from station.records import documents
@@ -373,7 +375,7 @@ class Pipeline:
     def _note_read(self, session: Session, job: Job) -> State:
         texts, troubles = pixels.load_texts(job.texts), [finding_from(f) for f in _load(job.texts)["troubles"]]
         document = documents.get_document(session, job.document_id)
-        fields = extract(texts)
+        fields = self._fields(session, document, texts)
         by_page = {text.page: text for text in texts}
         cues = check_document([page_fact(page, page.number, by_page.get(page.number)) for page in document.current_pages])
         for found in (*troubles, *cues):
@@ -386,9 +388,18 @@ class Pipeline:
             # Of an attempt that was never sealed.
             earlier.in_archive = False
         self._keep_reading(session, document, texts, fields, in_archive=True)
+        judge_particulars(session, document, texts, self._workstation.settings)
         documents.move_document(document, State.READ, self._workstation.clock())
         self._enter_reading(session, document, texts, fields)
         return document.state
+
+    def _fields(self, session: Session, document: Document, texts: Sequence[PageText]) -> dict[str, Field]:
+        """What the text says, and what was learned of its supplier."""
+        read = extract(texts, self._known(document))
+        return taught_fields(session, self._workstation.settings, document, texts, read, self._workstation.clock())
+
+    def _known(self, document: Document) -> Known:
+        return known_of(self._workstation.settings, document)
 
     def _keep_reading(
         self, session: Session, document: Document, texts: Sequence[PageText], fields: dict[str, Field], *, in_archive: bool
@@ -423,9 +434,10 @@ class Pipeline:
         done = trouble is None and not _load(job.texts)["troubles"]
         if done:
             texts = pixels.load_texts(job.texts)
-            fields = extract(texts)
+            fields = self._fields(session, document, texts)
             self._keep_reading(session, document, texts, fields, in_archive=False)
             documents.drop_findings(session, document.id, ("reading-failed", "reading-over-budget"))
+            judge_particulars(session, document, texts, self._workstation.settings)
             self._enter_reading(session, document, texts, fields)
         documents.note_late_try(document, done, self._workstation.clock())
         return document.state
@@ -449,7 +461,7 @@ class Pipeline:
                 times,
                 verdict_note(session, document, self._workstation.settings),
                 reading_note(texts, troubles[0] if troubles else None),
-                extract(texts),
+                recalled_fields(session, self._workstation.settings, document, texts, extract(texts, self._known(document))),
                 Witnessed(document.entity, tree_of(session, document.entity)),
                 practice=self._workstation.settings.sealing.mode == "practice",
             )

@@ -1,0 +1,173 @@
+"""What was learned of suppliers, which documents it influenced, and what people said of values."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime
+from decimal import Decimal, InvalidOperation
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session, selectinload
+
+from ocr.suppliers import AMOUNTS, Lesson, Use, lesson_from, lesson_json
+from station.records.tables import Document, FieldRow, LessonRow, LessonUse, State
+from station.stored import field_text
+
+MOST_LESSONS = 20_000
+"""Standing lessons looked through for one document."""
+RECENT = 2000
+"""Reviewed values from which the promise of green is judged: what was so years ago says little."""
+
+
+class NoLesson(Exception):
+    """There is no such lesson, or it is undone already."""
+
+
+def keep_lesson(session: Session, entity: str, title: str, lesson: Lesson, at: datetime) -> LessonRow:
+    """Write down what a correction taught; its keys are kept with the data, the surest as the supplier."""
+    row = LessonRow(
+        entity=entity,
+        supplier=lesson.supplier[:120],
+        title=title[:200],
+        field=lesson.field,
+        data=lesson_json(lesson),
+        document_id=lesson.document,
+        actor=lesson.author,
+        taught_at=at,
+    )
+    session.add(row)
+    session.flush()
+    return row
+
+
+def get_lesson(session: Session, number: int) -> LessonRow:
+    """A standing lesson. Raises NoLesson."""
+    row = session.get(LessonRow, number)
+    if row is None or row.undone_at is not None:
+        raise NoLesson(str(number))
+    return row
+
+
+def standing_lessons(session: Session, entity: str) -> list[Lesson]:
+    """What speaks when a document is read, each with its number."""
+    rows = session.scalars(
+        sa.select(LessonRow)
+        .where(LessonRow.entity == entity, LessonRow.undone_at.is_(None))
+        .order_by(LessonRow.id.desc())
+        .limit(MOST_LESSONS)
+    )
+    return [lesson_of(row) for row in rows]
+
+
+def lessons_used(session: Session, document_id: str) -> list[Lesson]:
+    """Standing lessons that spoke when this document was read."""
+    rows = session.scalars(
+        sa.select(LessonRow).join(LessonUse).where(LessonUse.document_id == document_id, LessonRow.undone_at.is_(None)).distinct()
+    )
+    return [lesson_of(row) for row in rows]
+
+
+def lessons_taught(session: Session, document_id: str, name: str | None = None) -> list[LessonRow]:
+    """Standing lessons that this document taught, of one field or of all."""
+    query = sa.select(LessonRow).where(LessonRow.document_id == document_id, LessonRow.undone_at.is_(None))
+    return list(session.scalars(query if name is None else query.where(LessonRow.field == name)))
+
+
+def lesson_of(row: LessonRow) -> Lesson:
+    return replace(lesson_from(row.data), number=row.id)
+
+
+def list_lessons(session: Session, entity: str, limit: int = 500) -> list[LessonRow]:
+    """Standing ones first, by supplier, then the undone; with the documents that they influenced."""
+    return list(
+        session.scalars(
+            sa.select(LessonRow)
+            .where(LessonRow.entity == entity)
+            .options(selectinload(LessonRow.uses))
+            .order_by(LessonRow.undone_at.is_not(None), LessonRow.title, LessonRow.supplier, LessonRow.id.desc())
+            .limit(limit)
+        )
+    )
+
+
+def note_uses(session: Session, document_id: str, uses: Iterable[Use], at: datetime, only: str | None = None) -> None:
+    """Which lessons spoke on a document, in place of those of an earlier reading; `only`: of this field."""
+    gone = sa.delete(LessonUse).where(LessonUse.document_id == document_id)
+    standing = sa.select(LessonRow.id).where(LessonRow.undone_at.is_(None))
+    # What a lesson did before it was undone stays to be seen.
+    gone = gone.where(LessonUse.lesson_id.in_(standing))
+    session.execute(gone if only is None else gone.where(LessonUse.field == only))
+    session.add_all(
+        LessonUse(
+            lesson_id=use.lesson.number,
+            document_id=document_id,
+            field=use.after.name,
+            before=None if use.before is None else field_text(use.before.value),
+            after=field_text(use.after.value),
+            used_at=at,
+        )
+        for use in uses
+        if only in (None, use.after.name)
+    )
+    session.flush()
+
+
+def influenced(session: Session, row: LessonRow) -> list[tuple[LessonUse, Document]]:
+    """Documents whose value it decided or confirmed, newest first; of erased ones nothing is left."""
+    found = session.execute(
+        sa.select(LessonUse, Document)
+        .join(Document, Document.id == LessonUse.document_id)
+        .where(LessonUse.lesson_id == row.id, Document.state != State.ERASED)
+        .order_by(LessonUse.id.desc())
+    )
+    return [(use, document) for use, document in found]
+
+
+# --- what people said of values ---
+
+
+def said_row(session: Session, document_id: str, name: str) -> FieldRow | None:
+    """What a person typed or confirmed."""
+    return session.scalar(
+        sa.select(FieldRow).where(FieldRow.document_id == document_id, FieldRow.name == name, FieldRow.source == "person")
+    )
+
+
+def replace_said(session: Session, row: FieldRow) -> None:
+    """The newest word of a person takes the place of an earlier one; what was read stays beside it."""
+    session.execute(
+        sa.delete(FieldRow).where(FieldRow.document_id == row.document_id, FieldRow.name == row.name, FieldRow.source == "person")
+    )
+    session.add(row)
+    session.flush()
+
+
+def replace_read(session: Session, document_id: str, name: str, row: FieldRow | None) -> None:
+    """One value read anew; None where nothing is read any more."""
+    session.execute(sa.delete(FieldRow).where(FieldRow.document_id == document_id, FieldRow.name == name, FieldRow.source == "read"))
+    if row is not None:
+        session.add(row)
+    session.flush()
+
+
+def same_value(name: str, one: str | None, other: str | None) -> bool:
+    """Whether two canonical texts say the same; 12.5 and 12.50 are one amount."""
+    if one is None or other is None or name not in AMOUNTS:
+        return (one or None) == (other or None)
+    try:
+        return Decimal(one) == Decimal(other)
+    except InvalidOperation:
+        return one == other
+
+
+def reviewed_values(session: Session, entity: str, limit: int = RECENT) -> Sequence[tuple[str, float | None, str | None, str | None]]:
+    """Name, confidence, value as read and value as a person said, newest first: what is known of how often reading errs."""
+    read, said = sa.orm.aliased(FieldRow), sa.orm.aliased(FieldRow)
+    rows = session.execute(
+        sa.select(said.name, read.confidence, read.value, said.value)
+        .join(read, sa.and_(read.document_id == said.document_id, read.name == said.name, read.source == "read"))
+        .join(Document, Document.id == said.document_id)
+        .where(said.source == "person", Document.entity == entity)
+        .order_by(said.id.desc())
+        .limit(limit)
+    )
+    return [(name, confidence, as_read, as_said) for name, confidence, as_read, as_said in rows]
