@@ -33,7 +33,7 @@ def native_files(sources: Sequence[tuple[Path, Format]]) -> list[Attachment]:
 
 def native_file(source: Path, format: Format, stem: str = "original") -> Attachment:
     """One native file as an attachment, byte for byte."""
-    mime = "application/pdf" if format is Format.PDF else f"image/{format}"
+    mime = f"application/{format}" if format in (Format.PDF, Format.XML) else f"image/{format}"
     return Attachment(f"{stem}.{format}", source.read_bytes(), mime, Relation.SOURCE, "Fichier électronique d'origine")
 
 

@@ -2,13 +2,10 @@
 
 import io
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import pikepdf
 
-from capture.coding import Caps
-from capture.scan import Format, Scan
 from ocr.en16931 import NoInvoice
 from ocr.structured import read_invoice
 from ocr.values import NAMES, Field, LineItem, VatLine, plain_amount, plain_value
@@ -21,15 +18,6 @@ LONGEST_WORD = 40
 """Characters; a longer one is cut."""
 LONGEST_VALUE = 40
 """Rows on the page."""
-
-
-def view_scan(scan: Scan, path: Path, caps: Caps) -> Scan:
-    """An XML invoice has as many pages as its view; other files stay as they are."""
-    if scan.format is not Format.XML or not scan.pages:
-        return scan
-    count = min(view_pages(path), caps.max_pages)
-    first = scan.pages[0]
-    return replace(scan, pages=tuple(replace(first, number=index + 1, index=index) for index in range(count)))
 
 
 def view_pages(path: Path) -> int:
@@ -55,7 +43,7 @@ def draw_view(path: Path) -> bytes:
         sheet.add_heading("TVA : taux, base, montant")
         for row in vat.value:
             if isinstance(row, VatLine):
-                sheet.add_row(f"{row.rate.normalize():f} %", f"{plain_amount(row.base)}   {plain_amount(row.tax)}")
+                sheet.add_row(f"{row.rate.normalize():f} %", f"base {plain_amount(row.base)}, TVA {plain_amount(row.tax)}")
     lines = structured.fields.get("lines")
     if lines is not None and isinstance(lines.value, tuple):
         sheet.add_heading("Lignes : désignation, quantité × prix unitaire, montant hors taxe")

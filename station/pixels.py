@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import cv2
 import numpy as np
@@ -44,8 +44,13 @@ from sealing.seal import Sealer, practice_sealer, seal_file
 from sealing.verify import Verification, prove_file, verify_file
 from station.assemble import FILE_NAME, text_runs
 
+if TYPE_CHECKING:
+    from station.electronic import Looked
+
 Pixels: TypeAlias = npt.NDArray[np.uint8]
 RENDER_DPI, MAX_RENDERED_SIDE = 300, 10_000
+DRAWN = (Format.PDF, Format.XML)
+"""Formats whose pages may be drawn rather than stored as one image."""
 THUMB_SIDE, LIGHT_SIDE = 240, 1400
 """Pixels of the longest side of the screens' images."""
 
@@ -93,8 +98,26 @@ class JudgedPage:
 def examine_file(path: Path, caps: Caps, name: str) -> Scan:
     """`capture.coding.examine` with OpenCV kept to this one core, and a look at the signatures that the file brought along."""
     cv2.setNumThreads(1)
-    scan = examine(path, caps, name)
+    scan = view_scan(examine(path, caps, name), path, caps)
     return replace(scan, findings=(*scan.findings, *signed_findings(path, scan.findings)))
+
+
+def view_scan(scan: Scan, path: Path, caps: Caps) -> Scan:
+    """An XML invoice has as many pages as its view; other files stay as they are."""
+    if scan.format is not Format.XML or not scan.pages:
+        return scan
+    # Loaded only here: few documents come this way.
+    from station.listing import view_pages
+
+    pages = range(min(view_pages(path), caps.max_pages))
+    return replace(scan, pages=tuple(replace(scan.pages[0], number=index + 1, index=index) for index in pages))
+
+
+def look_into(path: Path, format: Format, name: str) -> "Looked":
+    """`station.electronic.look_into`, loaded only here."""
+    from station import electronic
+
+    return electronic.look_into(path, format, name)
 
 
 def judge_pixels(source: PageSource, mixed: bool, limits: Limits, baseline: Baseline, options: ReaderOptions, copies: Copies) -> JudgedPage:
@@ -110,7 +133,7 @@ def judge_pixels(source: PageSource, mixed: bool, limits: Limits, baseline: Base
     except Undecodable as error:
         raster, trouble = None, (error.finding(page.number),)
     if raster is None:
-        drawn = render_page(source.original, page.index) if source.format is Format.PDF else None
+        drawn = render_source(source)
         scale = make_copies(drawn, options, copies) if drawn is not None else 1.0
         return JudgedPage(page, None, trouble, scale, drawn is not None, {})
     inspection = inspect_raster(raster, page, limits, baseline)
@@ -152,9 +175,9 @@ def copy_page(source: PageSource, drawn: bool, options: ReaderOptions, copy: Pat
 
 def page_image(source: PageSource, drawn: bool) -> Pixels:
     """The page as a person reads it: its raster upright, or, of a PDF page that is `drawn`, what PDFium shows. Raises Undecodable."""
-    if not (drawn and source.format is Format.PDF):
+    if not (drawn and source.format in DRAWN):
         return upright(source.decode())
-    image = render_page(source.original, source.page.index)
+    image = render_source(source)
     if image is None:
         raise Undecodable("page impossible à afficher / page that cannot be shown")
     return image
@@ -168,7 +191,16 @@ def _shown(source: PageSource) -> Pixels | None:
         return None
 
 
-def render_page(original: Path, index: int) -> Pixels | None:
+def render_source(source: PageSource) -> Pixels | None:
+    """A page that is drawn, as PDFium shows it: of a PDF, or of the view of an XML invoice; None where it cannot, and for images."""
+    if source.format is Format.XML:
+        from station.listing import draw_view
+
+        return render_page(draw_view(source.original), source.page.index)
+    return render_page(source.original, source.page.index) if source.format is Format.PDF else None
+
+
+def render_page(original: Path | bytes, index: int) -> Pixels | None:
     """A drawn PDF page as PDFium shows it at 300 dpi, BGR; None where it cannot. Never evidence of a scan."""
     try:
         with pdfium.PdfDocument(original) as pdf:
@@ -319,12 +351,33 @@ def _compose_view(plan: Plan, draft: Path, data: bytes) -> None:
         papers = (path for path, format in files.items() if format is Format.PDF)
         told["signatures"] = signatures_json([each for path in papers for each in incoming_signatures(path)])
     attachments = [_capture(json.dumps(told, ensure_ascii=False, sort_keys=True, indent=1).encode("utf-8")), *natives]
+    if _is_whole_xml(plan.leaves):
+        _convert_xml(plan, draft, attachments)
+        return
     if _is_whole_pdf(plan.leaves):
         with suppress(CannotArchive):
             convert_pdf(plan.leaves[0].source.original, draft, plan.metadata, attachments)
             return
     with tempfile.TemporaryDirectory(dir=draft.parent) as folder:
         compose_pdfa(_shown_leaves(plan, Path(folder)), draft, plan.metadata, attachments)
+
+
+def _is_whole_xml(leaves: Sequence[LeafPlan]) -> bool:
+    sources = [leaf.source for leaf in leaves]
+    alone = all(source.format is Format.XML and source.original == sources[0].original for source in sources)
+    return alone and [source.page.index for source in sources] == list(range(len(sources)))
+
+
+def _convert_xml(plan: Plan, draft: Path, attachments: Sequence[Attachment]) -> None:
+    """The view of an XML invoice, drawn anew: its text is text, and the XML travels inside."""
+    from station.listing import draw_view
+
+    drawn = draft.with_suffix(".listing.pdf")
+    try:
+        drawn.write_bytes(draw_view(plan.leaves[0].source.original))
+        convert_pdf(drawn, draft, plan.metadata, attachments)
+    finally:
+        drawn.unlink(missing_ok=True)
 
 
 def _is_whole_pdf(leaves: Sequence[LeafPlan]) -> bool:
@@ -350,11 +403,11 @@ def _shown_leaves(plan: Plan, folder: Path) -> Iterator[Leaf]:
     texts = _texts_by_page(plan)
     for leaf in plan.leaves:
         source, number = leaf.source, leaf.source.page.number
-        shown = render_page(source.original, source.page.index) if source.format is Format.PDF else _shown(source)
+        shown = render_source(source) if source.format in DRAWN else _shown(source)
         if shown is None:
             raise CannotArchive(f"page {number} impossible à afficher", f"page {number} cannot be shown")
         path = folder / f"{number}.tif"
-        dpi = (float(RENDER_DPI),) * 2 if source.format is Format.PDF else leaf.dpi
+        dpi = (float(RENDER_DPI),) * 2 if source.format in DRAWN else leaf.dpi
         Image.fromarray(cv2.cvtColor(shown, cv2.COLOR_GRAY2RGB if shown.ndim == 2 else cv2.COLOR_BGR2RGB)).save(path, "TIFF", dpi=dpi)
         (page,) = examine(path).pages
         # Drawn by us, whatever the station takes in.
