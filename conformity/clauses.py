@@ -10,7 +10,7 @@ from datetime import date
 from enum import StrEnum
 from typing import Any, TypeAlias
 
-from capture.catalogue import CATALOGUE, english_name, message
+from capture.catalogue import CATALOGUE, OF_INVOICES, english_name, message
 from capture.findings import Authority, Finding, Level
 from capture.scan import Model, Page
 from conformity.circumstances import COLOUR_CODES, Source
@@ -219,8 +219,9 @@ AUDIT_TRAIL = frozenset({"order", "delivery", "contract"})
 NOT_OF_IMAGES = frozenset({"reading-failed", "reading-over-budget", "duplicate", "disk-full", "work-stopped"}) | {
     "signature-broken",
     "signature-unverifiable",
+    *OF_INVOICES,
 }
-"""Troubles of the station's own, and signatures that came with the file, which say nothing of the copy."""
+"""Troubles of the station's own, signatures that came with the file, and what an invoice lacks, which say nothing of the copy."""
 
 
 TALLIED_CODES = COLOUR_CODES | {"colour-tolerated", "lossy-compression", "symbol-compression", "unproven-compression"}

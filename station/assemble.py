@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from capture.catalogue import finding_json
+from capture.catalogue import OF_INVOICES, finding_json
 from ocr.text import PageText
 from ocr.values import Field, fields_json
 from sealing.ledger import Tree
@@ -62,7 +62,8 @@ def capture_data(
             {"choice": d.choice, "reason": d.reason, "actor": d.actor, "at": d.decided_at.isoformat(timespec="milliseconds")}
             for d in document.decisions
         ],
-        "findings": [finding_json(finding_of(row)) for row in document.findings],
+        # What is said of the invoice itself follows its values and the records, which go on changing.
+        "findings": [finding_json(finding_of(row)) for row in document.findings if row.code not in OF_INVOICES],
         "raster_format": "sceau-raster-1",
         "pages": [
             {

@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any, TypeAlias
 
-from capture.catalogue import message
+from capture.catalogue import limit_words, measured_words, message
 from capture.findings import Authority, Finding, Level
 from conformity.circumstances import Source
 from station import acts
+from station.particulars import TWICE
 from station.problems import PROBLEMS
 from station.records.documents import finding_of
 from station.records.tables import OPEN_STATES, Archive, Document, FieldRow, FindingRow, Link, State
@@ -98,6 +99,8 @@ class ShownFinding:
     authority: str
     measured: str | None
     limit: str | None
+    other: str | None = None
+    """Identifier of the document that it names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,8 +258,9 @@ def _shown_finding(found: Finding, pages: Sequence[int], t: Words) -> ShownFindi
         pages=_pages_words(pages, t),
         clause=found.clause,
         authority=t(f"authority.{Authority(found.authority).name.lower()}"),
-        measured=found.measured,
-        limit=found.limit,
+        measured=measured_words(found, t.language),
+        limit=None if found.code in TWICE else limit_words(found, t.language),
+        other=found.limit if found.code in TWICE else None,
     )
 
 

@@ -1,0 +1,259 @@
+"""The checks of law and of duplicates, run with what the records and the settings know; their findings stand beside the others.
+
+They are made anew whenever the values change: after a reading, and after a person said a value. They never hold a document, and never
+change its verdict, which is about the copy.
+"""
+
+import json
+import logging
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import date
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from capture.catalogue import OF_INVOICES
+from capture.findings import Finding
+from config.legal import load_law
+from config.settings import Settings
+from conformity.circumstances import Source as Nature
+from ocr.text import PageText, from_json
+from ocr.values import Field, LineItem, Source, Value, VatLine
+from station.records import documents
+from station.records.tables import Document, FieldRow, FindingRow, InvoiceRow, Reading, State
+from workflow.duplicates import Earlier, InvoiceKey, changed_account, find_twice, key_of
+from workflow.invoices import Circumstances, Invoice, invoice_of
+from workflow.kinds import INVOICES
+from workflow.law import Size
+from workflow.particulars import check_invoice
+
+log = logging.getLogger("sceau.particulars")
+TRUST = ("person", "xml", "rule", "read")
+"""Whose value counts where several are known."""
+GONE = (State.SET_ASIDE, State.REPLACED, State.ERASED, State.DUPLICATE)
+"""States in which a document is no invoice to compare with."""
+TWICE = ("invoice-twice", "invoice-nearly-twice")
+MOST_EARLIER = 200
+"""Invoices of one supplier that are compared with a new one: those with its number, amount or day, which are few."""
+
+
+def judge_particulars(session: Session, document: Document, texts: Sequence[PageText], settings: Settings) -> list[Finding]:
+    """What the newest values and words of a document give reason to say, in place of what was said before; to be called with its fields
+    already in the records, in the same transaction."""
+    documents.drop_findings(session, document.id, tuple(OF_INVOICES))
+    session.flush()
+    session.expire(document, ["fields", "findings"])
+    found: list[Finding] = []
+    if document.document_type in INVOICES:
+        fields = fields_of(document.fields)
+        invoice = invoice_of(fields, texts, whole=len(texts) >= len(document.current_pages) > 0)
+        captured = document.source != Nature.PRINT
+        found = list(check_invoice(invoice, circumstances_of(settings, document.received_at.date(), captured=captured)))
+        found = [each for each in found if not _asked_before(session, document, each)]
+        found += _compared(session, document, key_of(invoice), settings)
+    else:
+        session.execute(sa.delete(InvoiceRow).where(InvoiceRow.document_id == document.id))
+    for each in found:
+        documents.add_finding(session, document.id, each)
+    session.flush()
+    session.expire(document, ["findings"])
+    return found
+
+
+def judge_again(session: Session, document: Document, settings: Settings) -> list[Finding]:
+    """After a person said a value: the checks once more, with the words that were read last; and of those documents that were held to be
+    the same invoice as this one."""
+    found = judge_particulars(session, document, texts_of(document, settings), settings)
+    for other in _held_alike(session, document):
+        judge_particulars(session, other, texts_of(other, settings), settings)
+    return found
+
+
+def plain_findings(fields: Mapping[str, Field], texts: Sequence[PageText], settings: Settings, today: date, pages: int) -> list[Finding]:
+    """What the page alone gives reason to say, without the records; `pages` is how many the file has."""
+    return list(check_invoice(invoice_of(fields, texts, whole=len(texts) >= pages > 0), circumstances_of(settings, today)))
+
+
+def circumstances_of(settings: Settings, today: date, *, captured: bool = True) -> Circumstances:
+    """What the settings say of both sides."""
+    return Circumstances(
+        law=load_law(),
+        day=today,
+        sizes={siren: Size(size) for siren, size in settings.suppliers.sizes.items()},
+        names=tuple(settings.identity.names),
+        sirens=tuple(settings.identity.sirens),
+        public=settings.channel.public,
+        captured=captured,
+    )
+
+
+def invoice_in(document: Document, settings: Settings) -> Invoice:
+    """A document as the checks see it."""
+    texts = texts_of(document, settings)
+    return invoice_of(fields_of(document.fields), texts, whole=len(texts) >= len(document.current_pages) > 0)
+
+
+# --- the records' side ----------------------------------------------------------------------------
+
+
+def _compared(session: Session, document: Document, key: InvoiceKey, settings: Settings) -> Iterator[Finding]:
+    """Against all other invoices; then this one is noted for those that come."""
+    iban = "" if key.iban in settings.identity.ibans else key.iban
+    known = _known_accounts(session, document, key.supplier)
+    said = any(row.name == "iban" and row.source == "person" for row in document.fields)
+    others = list(_earlier(session, document, key)) if key.number else []
+    session.merge(
+        InvoiceRow(
+            document_id=document.id,
+            supplier=key.supplier[:120],
+            number=key.number,
+            likeness=key.likeness,
+            issued=key.issued.isoformat() if key.issued else None,
+            gross=_plain_gross(key.gross),
+            credit=key.credit,
+            iban=iban,
+            iban_known=bool(iban) and (said or not known or iban in known),
+        )
+    )
+    twice = find_twice(key, others)
+    if twice is not None:
+        yield twice
+    changed = changed_account(key, known) if iban and not said else None
+    if changed is not None:
+        yield changed
+
+
+def _earlier(session: Session, document: Document, key: InvoiceKey) -> Iterator[Earlier]:
+    """Other invoices that have number, day or amount in common with this one; an index answers."""
+    mine = sa.and_(
+        InvoiceRow.supplier == key.supplier[:120],
+        sa.or_(InvoiceRow.likeness == key.likeness, InvoiceRow.issued == (key.issued.isoformat() if key.issued else "")),
+    )
+    misread = sa.and_(InvoiceRow.number == key.number, InvoiceRow.gross == _plain_gross(key.gross))
+    rows = session.execute(
+        sa.select(InvoiceRow, Document)
+        .join(Document, Document.id == InvoiceRow.document_id)
+        .where(_another(document), sa.or_(mine, misread) if key.supplier else misread)
+        .order_by(Document.received_at, Document.id)
+        .limit(MOST_EARLIER)
+    )
+    for row, other in rows:
+        yield Earlier(other.id, other.title, other.received_at.date(), _key_from(row))
+
+
+def _known_accounts(session: Session, document: Document, supplier: str) -> list[str]:
+    if not supplier:
+        return []
+    query = (
+        sa.select(InvoiceRow.iban)
+        .join(Document, Document.id == InvoiceRow.document_id)
+        .where(_another(document), InvoiceRow.supplier == supplier[:120], InvoiceRow.iban_known)
+        .distinct()
+    )
+    return sorted(session.scalars(query))
+
+
+def _another(document: Document) -> sa.ColumnElement[bool]:
+    """Not itself, nothing that is gone, and nothing of a « pli confidentiel », whose name must not show elsewhere."""
+    return sa.and_(Document.id != document.id, Document.state.not_in(GONE), Document.confidential.is_(False))
+
+
+def _asked_before(session: Session, document: Document, found: Finding) -> bool:
+    """The size of a supplier is asked on one of its invoices only."""
+    if found.code != "supplier-size-unknown":
+        return False
+    query = (
+        sa.select(FindingRow.id)
+        .join(Document, Document.id == FindingRow.document_id)
+        .where(FindingRow.code == found.code, FindingRow.measured == found.measured, _another(document))
+        .limit(1)
+    )
+    return session.scalar(query) is not None
+
+
+def _held_alike(session: Session, document: Document) -> list[Document]:
+    query = (
+        sa.select(Document)
+        .join(FindingRow, FindingRow.document_id == Document.id)
+        .where(FindingRow.code.in_(TWICE), FindingRow.limit == document.id, _another(document))
+        .distinct()
+        .limit(20)
+    )
+    return list(session.scalars(query))
+
+
+def _plain_gross(gross: Decimal | None) -> str | None:
+    return None if gross is None else f"{gross.quantize(Decimal('0.01')):f}"
+
+
+def _key_from(row: InvoiceRow) -> InvoiceKey:
+    issued = date.fromisoformat(row.issued) if row.issued else None
+    return InvoiceKey(row.supplier, row.number, issued, Decimal(row.gross) if row.gross else None, row.credit, row.iban)
+
+
+# --- rows as values -------------------------------------------------------------------------------
+
+
+def texts_of(document: Document, settings: Settings) -> list[PageText]:
+    """The words that were read last; none where the reading is no longer there."""
+    newest: Reading | None = max(document.readings, key=lambda reading: reading.version, default=None)
+    if newest is None:
+        return []
+    try:
+        stored = json.loads((settings.home / newest.path).read_text(encoding="utf-8"))
+        return [from_json(page) for page in stored["pages"]]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        log.warning("document %s: the reading cannot be read back: %s", document.id, error)
+        return []
+
+
+def fields_of(rows: Iterable[FieldRow]) -> dict[str, Field]:
+    """The value that counts of each name: a person's before the electronic invoice's, before what was concluded or read."""
+    best: dict[str, FieldRow] = {}
+    for row in rows:
+        if row.name not in best or _rank(row) < _rank(best[row.name]):
+            best[row.name] = row
+    made = {name: field_from(row) for name, row in best.items()}
+    return {name: field for name, field in made.items() if field is not None}
+
+
+def field_from(row: FieldRow) -> Field | None:
+    """The inverse of the row that a field was stored as; None where it holds no value, or none of its kind."""
+    try:
+        value = _value_from(row.name, row.value) if row.value else None
+    except (ValueError, InvalidOperation, KeyError, TypeError):
+        return None
+    if value is None:
+        return None
+    source = Source(row.source) if row.source in set(Source) else Source.READ
+    confidence = row.confidence if row.confidence is not None else 0.0 if source is Source.READ else 1.0
+    box = tuple(row.box) if row.box and len(row.box) == 4 else None
+    return Field(row.name, value, row.raw or "", row.page or 0, box, confidence, row.reason or "", (), source)
+
+
+def _rank(row: FieldRow) -> int:
+    return TRUST.index(row.source) if row.source in TRUST else len(TRUST)
+
+
+def _value_from(name: str, text: str) -> Value:
+    if name.startswith("total_") or name in ("paid_amount", "amount_due"):
+        amount = Decimal(text)
+        if not amount.is_finite():
+            raise ValueError(text)
+        return amount
+    if name.endswith("_date"):
+        return date.fromisoformat(text)
+    if name == "vat_breakdown":
+        return tuple(VatLine(Decimal(row["rate"]), Decimal(row["base"]), Decimal(row["tax"])) for row in json.loads(text))
+    if name == "lines":
+        return tuple(_line_from(row) for row in json.loads(text))
+    return text
+
+
+def _line_from(row: Mapping[str, Any]) -> LineItem:
+    def number(name: str) -> Decimal | None:
+        return None if row.get(name) is None else Decimal(row[name])
+
+    return LineItem(str(row.get("description") or ""), number("quantity"), number("unit_price"), number("net"), number("rate"))
