@@ -15,7 +15,7 @@ LAYOUTS = {name: getattr(sheets, name) for name in NAMES}
 
 def fitting(invoice: Invoice) -> list[str]:
     """The pages that this invoice may be drawn on; those made for its trade or length count thrice."""
-    special = {"telecom", "receipt", "carried_over", "sentence", "hotel"}
+    special = {"telecom", "receipt", "carried_over", "hotel"}
     names = [name for name in NAMES if sheets.fits(name, invoice)]
     return names + [name for name in names if name in special] * 2
 

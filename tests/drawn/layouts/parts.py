@@ -127,7 +127,7 @@ def legal_footer(sheet: Sheet, columns: int = 1, bank: bool = False) -> str:
     third = [f"{sheet.label('phone')} {escape(party.phone)}", escape(party.email), escape(party.web)]
     if party.country in {"DE", "AT", "CH"} and sheet.chance(0.6):
         second.append(f"Geschäftsführer: {escape(party.director)}")
-    fourth = [f"{escape(account.bank)}<br>{sheet.label('iban')} {sheet.iban(account)}<br>{sheet.label('bic')} {sheet.bic(account)}" for account in invoice.accounts] if bank else []
+    fourth = [f"{escape(account.bank)}<br><span class=n>{sheet.label('iban')} {sheet.iban(account)}</span><br>{sheet.label('bic')} {sheet.bic(account)}" for account in invoice.accounts] if bank else []
     blocks = [[part for part in block if part] for block in (first, second, third, fourth)]
     if columns == 1:
         glue = sheet.pick(" - ", " | ", " • ", " – ", ", ")
@@ -197,8 +197,6 @@ def meta_pairs(sheet: Sheet, most: int = 14, keep: float = 0.85, head: bool = Tr
     if sheet.chance(0.2) and head and rest:
         pairs.insert(0, (sheet.label(rest[0]), _meta_value(sheet, rest.pop(0), True)))
     pairs += [(sheet.label(key), _meta_value(sheet, key, True)) for key in rest]
-    if invoice.order_reference and "order_reference" not in rest and sheet.chance(0.0):
-        pairs.append((sheet.label("order_reference"), sheet.put("order_reference")))
     return pairs
 
 
@@ -456,9 +454,17 @@ def account_words(sheet: Sheet, account: Account, look: str = "") -> str:
     pairs.append((sheet.label("iban"), f"<span class=n>{sheet.iban(account)}</span>"))
     if sheet.chance(0.85):
         pairs.append((sheet.label("bic"), sheet.bic(account)))
+    if account.iban.startswith("FR") and sheet.chance(0.12):
+        return _french_account(account) + inline(pairs, " - ")
     if look == "line":
         return inline(pairs, sheet.pick(" - ", " &nbsp; ", " / ", ", "))
     return horizontal(pairs) if look == "table" else "<br>".join(f"{label} {value}" for label, value in pairs)
+
+
+def _french_account(account: Account) -> str:
+    """Code banque, code guichet, numéro de compte, clé RIB: the number before there was an IBAN."""
+    bban = account.iban[4:]
+    return horizontal([("Code banque", bban[:5]), ("Code guichet", bban[5:10]), ("N° de compte", bban[10:21]), ("Clé RIB", bban[21:])])
 
 
 def mentions(sheet: Sheet) -> str:

@@ -159,8 +159,10 @@ def coloured(sheet: Sheet) -> Drawn:
     """A coloured bar with white words at the top, one at the foot for the sum."""
     party = sheet.invoice.supplier
     bar = f'<div class=flex style="background:var(--c);color:#fff;padding:5mm"><div style="font-size:18pt">{escape(party.trade_name or "")}{"" if party.trade_name else named(party, sheet)}</div><div style="font-size:18pt">{title(sheet)}</div></div>'
-    *items, last = sums(sheet)
-    body = bar + _gap(5) + f'<div class=flex style="gap:6mm"><div>{supplier_lines(sheet)}</div><div>{buyer_lines(sheet, True)}</div><div>{"".join(f"<div><small>{label}</small><br><b>{value}</b></div>" for label, value in meta_pairs(sheet, 7))}</div></div>' + _gap(6)
+    told = sums(sheet)
+    last = next((item for item in reversed(told) if item[2]), told[-1])
+    items = [item for item in told if item is not last]
+    body = bar + _gap(5) + f'<div class=flex style="gap:6mm"><div>{supplier_lines(sheet)}</div><div>{buyer_lines(sheet, True)}</div><div>{"".join(f"<div class=n><small>{label}</small><br><b>{value}</b></div>" for label, value in meta_pairs(sheet, 7))}</div></div>' + _gap(6)
     body += rows_table(sheet, look="band") + _gap(3) + f'<table style="margin-left:auto">{"".join(f"<tr><td style=padding-right:8mm>{label}</td><td class=r>{value}</td></tr>" for label, value, _ in items)}</table>'
     body += f'<div class=flex style="background:var(--c);color:#fff;padding:2mm 5mm;font-size:120%;margin:2mm 0"><span>{last[0]}</span><b class=n>{last[1]}</b></div>' + exemption(sheet) + _maybe_vat(sheet, 0.3) + payment(sheet) + mentions(sheet)
     return sheet.drawn(page(sheet, body, legal_footer(sheet, sheet.pick(1, 3))))
