@@ -2,8 +2,9 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from ocr.choices import Choice, ranked
 from ocr.identifiers import (
@@ -64,6 +65,7 @@ _DEBITED = re.compile(
     r"preleve|prelevement|debite|domicili|eingezogen|einzug|lastschrift|abgebucht|abbuch|belastet|incass|afgeschreven|direct debit"
     r"|debited|collected from|mandat"
 )
+NO_BLOCKS: Mapping[tuple[int, int], Block] = MappingProxyType({})
 _MAX_TEXT = 300
 
 
@@ -158,7 +160,7 @@ def _is_known(group: Sequence[Found], known: Known) -> bool:
     return any(found.identifier.value in numbers or found.company in numbers for found in group)
 
 
-def find_identifiers(sheet: Sheet, blocks: dict[tuple[int, int], Block]) -> Iterator[Found]:
+def find_identifiers(sheet: Sheet, blocks: Mapping[tuple[int, int], Block] = NO_BLOCKS) -> Iterator[Found]:
     """SIREN and SIRET beside their labels (or valid), VAT numbers by their country's form."""
     for row, column, segment in segments_of(sheet):
         text = segment.text[:_MAX_TEXT]
@@ -264,7 +266,7 @@ def _block_index(sheet: Sheet) -> dict[tuple[int, int], Block]:
     return {place: block for block in blocks_of(sheet) for place in block.lines}
 
 
-def _found(kind: str, identifier: Identifier, spot: Spot, blocks: dict[tuple[int, int], Block]) -> Found:
+def _found(kind: str, identifier: Identifier, spot: Spot, blocks: Mapping[tuple[int, int], Block]) -> Found:
     side = _side(spot)
     score = {"supplier": 2.0, "buyer": -3.0}.get(side or "", 0.0)
     block = blocks.get((spot.row, spot.column))

@@ -14,7 +14,7 @@ from ocr.days import date_choices, days_of
 from ocr.labels import CREDIT_WORDS
 from ocr.layout import Sheet, Spot, fold, lay_out, segments_of
 from ocr.parties import name_choices
-from ocr.references import reference_choices
+from ocr.references import FIELDS, reference_choices
 from ocr.text import PageText
 from ocr.totals import choose_totals, total_fields
 from ocr.values import Field, Known, Value
@@ -50,6 +50,11 @@ def choices(sheets: Sequence[Sheet], known: Known = NOTHING) -> dict[str, tuple[
         "bic": bic_choices(sheets, ibans),
         **name_choices(sheets, companies.own, companies.theirs, known),
     }
+
+
+def best_number(sheets: Sequence[Sheet], kind: str) -> Choice | None:
+    """The document's own number (`number`), or another kind of `ocr.references.FIELDS`; what speaks for it may be little."""
+    return next(iter(reference_choices(sheets, taken_spans(sheets)).get(FIELDS[kind], ())), None)
 
 
 def taken_spans(sheets: Sequence[Sheet]) -> dict[tuple[int, int, int], list[tuple[int, int]]]:

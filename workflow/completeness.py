@@ -141,7 +141,7 @@ def _other_invoices(one: PageFact, other: PageFact, own: dict[int, str]) -> bool
     for page in (one, other):
         if page.number not in own:
             choice = _own_number(page)
-            own[page.number] = _plain(choice.value) if choice else ""
+            own[page.number] = _plain(str(choice.value)) if choice else ""
     return bool(own[one.number] and own[other.number]) and own[one.number] != own[other.number]
 
 
@@ -312,9 +312,9 @@ def _two_numbers(pages: Sequence[PageFact]) -> Iterator[Finding]:
             continue
         shown = " ".join(_plain(word.text) for word in page.text.words)
         if own is None:
-            own = choice.value, shown
-        elif _plain(choice.value) not in own[1] and _plain(own[0]) not in shown and page.number not in run:
-            yield finding("two-invoice-numbers", page=page.number, measured=choice.value, limit=own[0])
+            own = str(choice.value), shown
+        elif _plain(str(choice.value)) not in own[1] and _plain(own[0]) not in shown and page.number not in run:
+            yield finding("two-invoice-numbers", page=page.number, measured=str(choice.value), limit=own[0])
             return
 
 
