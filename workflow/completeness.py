@@ -16,7 +16,8 @@ from capture.findings import Finding
 from capture.likeness import likeness
 from conformity.limits import SHEETS
 from ocr.amounts import find_amounts
-from ocr.fields import Choice, best_number
+from ocr.choices import Choice
+from ocr.fields import best_number
 from ocr.layout import Sheet, fold, lay_out, left_of
 from ocr.text import PageText
 from workflow.numbering import Printed, printed_number
