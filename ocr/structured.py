@@ -92,8 +92,12 @@ def merge(structured: Structured, read: Mapping[str, Field]) -> dict[str, Field]
 
     What the XML is silent about is the page's.
     """
-    merged = {name: _placed(field, read.get(name)) for name, field in structured.fields.items()}
-    return {**{name: field for name, field in read.items() if name not in merged}, **merged}
+    return {**read, **told_by_xml(structured, read)}
+
+
+def told_by_xml(structured: Structured | None, read: Mapping[str, Field]) -> dict[str, Field]:
+    """The XML's values alone, with the places at which the page shows them; empty where there is no XML."""
+    return {name: _placed(field, read.get(name)) for name, field in structured.fields.items()} if structured else {}
 
 
 def differences(structured: Structured, read: Mapping[str, Field], pages: Sequence[PageText]) -> tuple[Finding, ...]:

@@ -36,11 +36,12 @@ from conformity.policy import Policy
 from ocr import engines
 from ocr.engines import ReadingFailed
 from ocr.fields import extract
+from ocr.structured import Structured, differences, merge, told_by_xml
 from ocr.text import PageText
 from ocr.values import Field, Known
 from sealing.ledger import Event
 from sealing.pdfa import Metadata
-from station import batches, pixels
+from station import batches, electronic, pixels
 from station.assemble import Witnessed, capture_data, kind_note, reading_note
 from station.baselines import Baselines
 from station.batches import NewId
@@ -64,6 +65,8 @@ from workflow.completeness import check_document
 log = logging.getLogger("sceau.pipeline")
 EXAMINE_SECONDS = 120.0
 PAGE_SECONDS = 120.0
+INVOICE_SECONDS = 150.0
+"""Longer than its rules are given: they end by themselves."""
 PROVE_SECONDS = 600.0
 COPIES_AHEAD = 16
 """Reading copies are made while a page is decoded anyway, 8 MB each; of a long document the rest are made when their turn comes."""
@@ -94,6 +97,11 @@ class Job:
     @property
     def texts(self) -> Path:
         return self.folder / "texts.json"
+
+    @property
+    def invoice(self) -> Path:
+        """The XML of an electronic invoice, where the document is one."""
+        return self.folder / "invoice.xml"
 
     @property
     def proof(self) -> Path:
@@ -206,7 +214,7 @@ class Pipeline:
             sheets = place_sheets(scans, places)
         except KeyError as error:
             raise DamagedOriginal(str(error)) from error
-        findings = place_findings(scans, sheets)
+        findings = place_findings(scans, sheets) + self._take_invoice(job, scans, name)
         spoilt = {f.page for f in findings if f.level is Level.BLOCKING}
         mixed = {f.page for f in findings if f.code == "mixed-page"}
         with ThreadPoolExecutor(self._pixels.count) as threads:
@@ -242,6 +250,23 @@ class Pipeline:
             return self._pixels.run(pixels.examine_file, EXAMINE_SECONDS, original, self._caps, name)
         except (OverBudget, PoisonPage) as error:
             return Scan(Format.UNKNOWN, original.stat().st_size, (), (finding("poison-page", measured=str(error)),))
+
+    def _take_invoice(self, job: Job, scans: Sequence[tuple[str, Scan]], name: str) -> list[Finding]:
+        """The XML of an electronic invoice is laid aside for the reading; what its rules say of it."""
+        found: list[Finding] = []
+        for sha256, scan in scans:
+            if scan.format not in pixels.DRAWN:
+                continue
+            try:
+                looked = self._pixels.run(pixels.look_into, INVOICE_SECONDS, self._workstation.originals.path(sha256), scan.format, name)
+            except (OverBudget, PoisonPage) as error:
+                found.append(finding("structured-unchecked", measured=str(error)))
+                continue
+            found += looked.findings
+            if looked.invoice is not None:
+                electronic.keep_invoice(looked.invoice, job.invoice)
+                break
+        return found
 
     def _judge_pixels(self, job: Job, sheet: Sheet, mixed: bool, limits: Limits, baseline: Baseline) -> pixels.JudgedPage:
         page = sheet.page
@@ -338,7 +363,9 @@ class Pipeline:
         judged = _load(job.judged)
         deadline = time.monotonic() + document_seconds
 
-        def read(page: dict[str, Any]) -> PageText | Finding:
+        def read(page: dict[str, Any]) -> PageText | Finding | None:
+            if page["format"] == Format.XML:
+                return None  # Nothing is read from a picture that we drew ourselves.
             left = min(page_seconds, deadline - time.monotonic())
             return self._read_page(job, page, left, f"{page_seconds:g} s")
 
@@ -375,22 +402,23 @@ class Pipeline:
     def _note_read(self, session: Session, job: Job) -> State:
         texts, troubles = pixels.load_texts(job.texts), [finding_from(f) for f in _load(job.texts)["troubles"]]
         document = documents.get_document(session, job.document_id)
-        fields = self._fields(session, document, texts)
+        fields, invoice = self._fields(session, document, texts), electronic.kept_invoice(job.invoice)
+        apart = differences(invoice, fields, texts) if invoice else ()
         by_page = {text.page: text for text in texts}
         cues = check_document([page_fact(page, page.number, by_page.get(page.number)) for page in document.current_pages])
-        for found in (*troubles, *cues):
+        for found in (*troubles, *cues, *apart):
             documents.add_finding(session, document.id, found)
-        if cues and document.verdict == "conform":
+        if (cues or apart) and document.verdict == "conform":
             document.verdict = "review"
         session.flush()
         session.expire(document, ["findings"])
         for earlier in document.readings:
             # Of an attempt that was never sealed.
             earlier.in_archive = False
-        self._keep_reading(session, document, texts, fields, in_archive=True)
+        self._keep_reading(session, document, texts, fields, invoice, in_archive=True)
         judge_particulars(session, document, texts, self._workstation.settings)
         documents.move_document(document, State.READ, self._workstation.clock())
-        self._enter_reading(session, document, texts, fields)
+        self._enter_reading(session, document, texts, fields, invoice)
         return document.state
 
     def _fields(self, session: Session, document: Document, texts: Sequence[PageText]) -> dict[str, Field]:
@@ -398,12 +426,26 @@ class Pipeline:
         read = extract(texts, self._known(document))
         return taught_fields(session, self._workstation.settings, document, texts, read, self._workstation.clock())
 
+    def _recalled(self, session: Session, document: Document, job: Job, texts: Sequence[PageText]) -> dict[str, Field]:
+        """The same once more, for the inside of the sealed file."""
+        fields = recalled_fields(session, self._workstation.settings, document, texts, extract(texts, self._known(document)))
+        invoice = electronic.kept_invoice(job.invoice)
+        return merge(invoice, fields) if invoice else fields
+
     def _known(self, document: Document) -> Known:
         return known_of(self._workstation.settings, document)
 
     def _keep_reading(
-        self, session: Session, document: Document, texts: Sequence[PageText], fields: dict[str, Field], *, in_archive: bool
+        self,
+        session: Session,
+        document: Document,
+        texts: Sequence[PageText],
+        fields: dict[str, Field],
+        invoice: Structured | None,
+        *,
+        in_archive: bool,
     ) -> None:
+        """The text, the values read from it and, beside them, those of the XML of an electronic invoice."""
         version = documents.next_version(session, Reading, document.id)
         path = Path("readings") / document.id / f"{version}.json"
         pixels.write_json(self._workstation.home / path, {"pages": [t.as_json() for t in texts]})
@@ -418,13 +460,18 @@ class Pipeline:
                 read_at=self._workstation.clock(),
             )
         )
-        documents.replace_fields(session, document.id, _field_rows(document.id, fields))
+        rows = (*_field_rows(document.id, fields), *_field_rows(document.id, told_by_xml(invoice, fields), "xml"))
+        documents.replace_fields(session, document.id, rows)
 
-    def _enter_reading(self, session: Session, document: Document, texts: Sequence[PageText], fields: dict[str, Field]) -> None:
+    def _enter_reading(
+        self, session: Session, document: Document, texts: Sequence[PageText], fields: dict[str, Field], invoice: Structured | None
+    ) -> None:
         """The values that were read are committed to by their hash, so that one changed later in the records shows."""
         told = {name: field_text(field.value) for name, field in fields.items()}
         words = sum(len(text.words) for text in texts)
         payload = {"engine": texts[0].engine if texts else "", "words": words, "verdict": document.verdict}
+        if invoice:
+            payload["structured"] = fields_hash({name: field_text(field.value) for name, field in invoice.fields.items()})
         self._enter(session, document, "read", {"fields": fields_hash(told)}, payload)
 
     def _note_late(self, session: Session, job: Job, trouble: dict[str, str] | None) -> State:
@@ -434,11 +481,13 @@ class Pipeline:
         done = trouble is None and not _load(job.texts)["troubles"]
         if done:
             texts = pixels.load_texts(job.texts)
-            fields = self._fields(session, document, texts)
-            self._keep_reading(session, document, texts, fields, in_archive=False)
-            documents.drop_findings(session, document.id, ("reading-failed", "reading-over-budget"))
+            fields, invoice = self._fields(session, document, texts), electronic.kept_invoice(job.invoice)
+            self._keep_reading(session, document, texts, fields, invoice, in_archive=False)
+            documents.drop_findings(session, document.id, ("reading-failed", "reading-over-budget", "structured-differs"))
+            for found in differences(invoice, fields, texts) if invoice else ():
+                documents.add_finding(session, document.id, found)
             judge_particulars(session, document, texts, self._workstation.settings)
-            self._enter_reading(session, document, texts, fields)
+            self._enter_reading(session, document, texts, fields, invoice)
         documents.note_late_try(document, done, self._workstation.clock())
         return document.state
 
@@ -461,7 +510,7 @@ class Pipeline:
                 times,
                 verdict_note(session, document, self._workstation.settings),
                 reading_note(texts, troubles[0] if troubles else None),
-                recalled_fields(session, self._workstation.settings, document, texts, extract(texts, self._known(document))),
+                self._recalled(session, document, job, texts),
                 Witnessed(document.entity, tree_of(session, document.entity)),
                 practice=self._workstation.settings.sealing.mode == "practice",
             )
@@ -474,7 +523,7 @@ class Pipeline:
                 job.data,
                 metadata,
                 document.paper_stays,
-                document.source == Source.ELECTRONIC,
+                document.source == Source.ELECTRONIC or job.invoice.exists(),
                 passport_files(session, document, self._workstation.settings.language),
             )
         proved = self._pixels.run(pixels.seal_and_prove, PROVE_SECONDS + 30 * len(leaves), plan, job.sealed, self._keys)
@@ -589,12 +638,12 @@ def _load(path: Path) -> dict[str, Any]:
     return loaded
 
 
-def _field_rows(document_id: str, fields: dict[str, Field]) -> Iterator[FieldRow]:
+def _field_rows(document_id: str, fields: dict[str, Field], source: str = "read") -> Iterator[FieldRow]:
     for name, field in fields.items():
         yield FieldRow(
             document_id=document_id,
             name=name,
-            source="read",
+            source=source,
             value=field_text(field.value),
             raw=field.raw,
             page=field.page,

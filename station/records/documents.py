@@ -203,7 +203,7 @@ def replace_pages(session: Session, document_id: str, pages: Sequence[PageFact])
 
 def replace_fields(session: Session, document_id: str, rows: Iterable[FieldRow]) -> None:
     """Newly read values take the place of those read before; what a person typed stays."""
-    session.execute(sa.delete(FieldRow).where(FieldRow.document_id == document_id, FieldRow.source == "read"))
+    session.execute(sa.delete(FieldRow).where(FieldRow.document_id == document_id, FieldRow.source.in_(("read", "xml"))))
     session.add_all(rows)
 
 
