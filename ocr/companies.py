@@ -51,7 +51,7 @@ _VAT = re.compile(
 )
 _IBAN = re.compile(r"(?<![0-9A-Z])(?:IBAN)?([A-Z]{2} ?[0-9OISB]{2}(?:[ .-]?[A-Z0-9]){10,30})")
 _BIC = re.compile(r"(?<![0-9A-Za-z])[A-Z]{4} ?[A-Z]{2} ?[A-Z0-9]{2}(?: ?[A-Z0-9]{3})?(?![0-9A-Za-z])")
-_BIC_LABEL = re.compile(r"(?:bic|swift)(?: (?:code|swift|bic|nr|n))*$")
+_BIC_LABEL = re.compile(r"(?:bic|b i c|swift)(?: (?:code|swift|bic|nr|n))*$")
 _THEIRS = re.compile(
     r"(?<![a-z])(?:votre|vos|ihre?n?|ihrem|uw|your|client|kunden?|customer|klant|acheteur|kaufer|afnemer|preneur|buyer|destinataire"
     r"|empfanger"
@@ -61,8 +61,12 @@ _OURS = re.compile(
     r"(?<![a-z])(?:notre|nos|unsere?|unserem|onze?|our|fournisseur|vendeur|emetteur|verkaufer|lieferant|leverancier|seller"
     r"|supplier)(?![a-z])"
 )
+_THEIR_ACCOUNT = re.compile(
+    r"(?:votre|vos|ihrem|ihr|ihres|uw|your|client|kunden|customer|klant) (?:\w+ )?(?:compte|konto|bankkonto|rekening|bankrekening"
+    r"|account|iban)|votre iban"
+)
 _DEBITED = re.compile(
-    r"preleve|prelevement|debite|domicili|eingezogen|einzug|lastschrift|abgebucht|abbuch|belastet|incass|afgeschreven|direct debit"
+    r"preleve|prelevement|debite|eingezogen|einzug|lastschrift|abgebucht|abbuch|belastet|incass|afgeschreven|direct debit"
     r"|debited|collected from|mandat"
 )
 NO_BLOCKS: Mapping[tuple[int, int], Block] = MappingProxyType({})
@@ -221,7 +225,7 @@ def _find_bics(sheet: Sheet, account: Choice | None) -> Iterator[Spot]:
     for row, column, segment in segments_of(sheet):
         for match in _BIC.finditer(segment.text[:_MAX_TEXT]):
             spot = Spot(sheet, row, column, *match.span())
-            if not valid_bic(compact(match[0])):
+            if not valid_bic(compact(match[0])) or match[0].startswith("IBAN"):
                 continue
             labelled = _BIC_LABEL.search(left_of(spot)) or any(_BIC_LABEL.search(heading) for _, heading in above(spot, 1))
             same = account is not None and account.spot is not None and (account.spot.sheet, account.spot.row) == (sheet, row)
@@ -256,7 +260,7 @@ def _continued(sheet: Sheet, row: int, x0: int) -> str:
 def _is_debited(spot: Spot) -> bool:
     """The account is the buyer's: « sera prélevé sur votre compte », « von Ihrem Konto ». The line before belongs to the sentence."""
     own = fold(spot.segment.text[: spot.start])[-120:]
-    if any(label.kind == "buyer" for label in labels_in(own or left_of(spot, 40), "parties")) or _THEIRS.search(own[-60:]):
+    if any(label.kind == "buyer" for label in labels_in(own or left_of(spot, 40), "parties")) or _THEIR_ACCOUNT.search(own[-60:]):
         return True
     before = " ".join(text for _, text in above(spot, 1) if len(text) > 25)[-120:]
     return bool(_DEBITED.search(own) or (_DEBITED.search(before) and _THEIRS.search(before) and not re.search(r"\d{4}", before)))

@@ -19,7 +19,8 @@ _ISO = re.compile(r"(?<!\d)(?P<y>20\d\d)(?P<s>[-./])(?P<m>\d{1,2})(?P=s)(?P<d>\d
 _SHORT = re.compile(r"(?<!\d)(?P<d>\d{1,2})\s?(?P<s>[-./])\s?(?P<m>\d{1,2})\s?(?P=s)\s?(?P<y>20\d\d|\d\d)(?![\d])")
 _TIGHT = re.compile(r"(?<!\d)(?P<y>20\d\d)(?P<m>0[1-9]|1[0-2])(?P<d>0[1-9]|[12]\d|3[01])(?!\d)")
 _DAY_FIRST = re.compile(
-    r"(?<!\d)(?P<d>\d{1,2})(?:er|st|nd|rd|th)?[. ]{0,2}(?:of )?(?P<name>[^\W\d_]{3,10})[., ]{0,3}(?P<y>20\d\d)(?!\d)", re.IGNORECASE
+    r"(?<!\d)(?P<d>\d{1,2})(?:er|st|nd|rd|th|e|de)?[. /-]{0,2}(?:of )?(?P<name>[^\W\d_]{3,10})[., /-]{0,3}(?P<y>20\d\d)(?!\d)",
+    re.IGNORECASE,
 )
 _MONTH_FIRST = re.compile(r"(?P<name>[^\W\d_]{3,10})[. ]{1,2}(?P<d>\d{1,2})(?:st|nd|rd|th)? ?, ?(?P<y>20\d\d)(?!\d)", re.IGNORECASE)
 _FORMS = (_ISO, _SHORT, _DAY_FIRST, _MONTH_FIRST, _TIGHT)
@@ -71,9 +72,19 @@ def month_numbers() -> dict[str, int]:
     return names
 
 
+@lru_cache(maxsize=2_000)
+def month_number(name: str) -> int | None:
+    """The month of a name, in full or cut after three letters or more: « nov. », « octo »; « jui » is June, for July is cut to « juil »."""
+    folded, names = fold(name), month_numbers()
+    if folded in names:
+        return names[folded]
+    found = {number for known, number in names.items() if len(folded) >= 3 and known.startswith(folded)}
+    return min(found) if len(found) == 1 or folded == "jui" else None
+
+
 def _date(match: re.Match[str]) -> date | None:
     groups = match.groupdict()
-    month = month_numbers().get(fold(groups["name"])) if groups.get("name") else int(groups["m"])
+    month = month_number(groups["name"]) if groups.get("name") else int(groups["m"])
     year = int(groups["y"]) + (2000 if len(groups["y"]) == 2 else 0)
     if month is None:
         return None

@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
-from ocr.amounts import CODES, CURRENCIES
+from ocr.amounts import CODES, CURRENCIES, find_amounts
 from ocr.choices import Choice, field_of
 from ocr.companies import bic_choices, iban_choices, sort_companies
 from ocr.days import date_choices, days_of
@@ -58,11 +58,14 @@ def best_number(sheets: Sequence[Sheet], kind: str) -> Choice | None:
 
 
 def taken_spans(sheets: Sequence[Sheet]) -> dict[tuple[int, int, int], list[tuple[int, int]]]:
-    """Stretches that are dates, and so no numbers of papers, by page, row and column."""
+    """Stretches that are dates or amounts, and so no numbers of papers, by page, row and column."""
+    spots = [day.spot for day in days_of(sheets) if not day.tight]
+    spots += [
+        amount.spot for sheet in sheets for amount in find_amounts(sheet) if amount.marked or re.search(r"[.,]\d\d$", amount.spot.raw)
+    ]
     taken: dict[tuple[int, int, int], list[tuple[int, int]]] = {}
-    for day in days_of(sheets):
-        if not day.tight:
-            taken.setdefault((day.spot.sheet.page, day.spot.row, day.spot.column), []).append((day.spot.start, day.spot.end))
+    for spot in spots:
+        taken.setdefault((spot.sheet.page, spot.row, spot.column), []).append((spot.start, spot.end))
     return taken
 
 

@@ -22,10 +22,14 @@ FIELDS = {
     "market": "market_reference",
 }
 """Kind of label to name of field."""
-_TOKEN = re.compile(r"(?<![\w/.-])[A-Za-z0-9](?:[A-Za-z0-9/_.\-]{0,33}[A-Za-z0-9])?(?![\w/])")
+_TOKEN = re.compile(r"(?<![\w/-])(?<!\w\.)[A-Za-z0-9](?:[A-Za-z0-9/_.\-]{0,33}[A-Za-z0-9])?(?![\w/])")
 _TAIL = re.compile(r" ?[/\-–] ?\d{1,8}(?![\w,.]\d)(?!\w)| \d{3,6}(?![\w.,/-])")
 _BARE = frozenset({"n", "no", "nr", "num", "numero", "nummer", "number", "ref", "reference", "referenz", "code", "id"})
 """Labels that say « number » and not of what: the word before them says it."""
+_CALL = re.compile(
+    r"(?:\bt[ée]l\w*|phone|\bcall|\bbel|appel\w*|fon|mobile?|handy|\bfax|hotline|ruf\w*)[^\d]{0,10}[+(]?$|\d[,]$|[€$£] ?$", re.IGNORECASE
+)
+"""Before a token: it is a telephone's number, or the cents of an amount."""
 _MAX_TEXT = 300
 _MAX_TOKENS = 1500
 """Tokens with a digit looked at on one page."""
@@ -91,7 +95,9 @@ def _kind(claim: Claim, marks: Marks, sheet: Sheet) -> str:
         passed = sheet.rows[mark.row][last.column].text[last.end : mark.start if last.column == mark.column else None]
         if last.column == mark.column and len(fold(passed)) <= 22 and not last.used:
             return last.kind
-        if last.column < mark.column and len(fold(passed)) <= 3 and mark.start < 3:
+        segments = sheet.rows[mark.row]
+        gap = segments[mark.column].box[0] - segments[last.column].box[2]
+        if last.column < mark.column and len(fold(passed)) <= 3 and mark.start < 3 and gap < 4 * segments[mark.column].height:
             return last.kind
     return mark.kind
 
@@ -105,7 +111,11 @@ def _tokens(sheet: Sheet, row: int, column: int, text: str, taken: Taken, marks:
         glued = [place for place in ends if start < place < end]
         start = max([start, *glued])
         start += len(text[start:end]) - len(text[start:end].lstrip("._-/"))
-        if not re.search(r"\d", text[start:end]) or any(start < stop and end > begin for begin, stop in spans):
+        if (
+            not re.search(r"\d", text[start:end])
+            or _CALL.search(text[max(0, start - 24) : start])
+            or any(start < stop and end > begin for begin, stop in spans)
+        ):
             continue
         start, end = _whole(text, start, end, spans, ends)
         yield Spot(sheet, row, column, start, end), " ".join(text[start:end].split())
@@ -118,6 +128,9 @@ def _whole(text: str, start: int, end: int, spans: Sequence[Span], ends: Sequenc
         begin = max(0, start - 6) + lead.start()
         if fold(lead[1]) not in _BARE:
             start = begin
+    groups = re.match(r"(?: \d{4}){2,4}(?![\w.,/-])", text[end:])
+    if groups and re.fullmatch(r"\d{4}", text[start:end]):
+        return start, end + groups.end()
     tail = _TAIL.match(text, end)
     if tail and text[end - 1].isdigit() and not any(tail.start() < stop and tail.end() > begin for begin, stop in spans):
         sign = bool(re.search(r"[/\-–]", tail[0]))
