@@ -72,14 +72,15 @@ def parse_typed(name: str, text: str) -> Value | None:
         return None
     if len(text) > MAX_TYPED or name not in TYPED:
         raise Unreadable("text")
-    kind = _kind(name)
+    kind = kind_of_value(name)
     value = _READ[kind](text)
     if value is None:
         raise Unreadable(kind)
     return value
 
 
-def _kind(name: str) -> str:
+def kind_of_value(name: str) -> str:
+    """What is typed in this field: date, amount, currency, type, identifier or text."""
     kinds = {"currency": "currency", "document_type_code": "type"}
     if name in IDENTIFIERS:
         return "identifier"

@@ -546,7 +546,7 @@ def test_a_document_s_page_tells_verdict_fields_proof_and_story(browser, ids):
         "essai, sans valeur probante",
         "Altération décelable",
         "FR76 3000 6000 0112 3456 7890 189",
-        "Douteux",
+        "douteux",
         "Reçu : original au coffre".replace(" :", "\u00a0:"),
         "Arrivé de nouveau",
     ):

@@ -16,6 +16,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from station.acts import NotOffered, Reserved
 from station.records import people
 from station.records.documents import Unknown, WrongMove
+from station.records.learned import NoLesson
 from station.tolerances import NoTolerance
 from station.web import (
     batch,
@@ -26,6 +27,7 @@ from station.web import (
     erasure,
     events,
     feeder,
+    learning,
     ledger,
     mailroom,
     nature,
@@ -67,6 +69,7 @@ def build_app(workstation: Workstation, *, secret: bytes) -> FastAPI:
         events.router,
         documents.router,
         corrections.router,
+        learning.router,
         erasure.router,
         verdict.router,
         nature.router,
@@ -113,6 +116,7 @@ def _say_errors(app: FastAPI) -> None:
 
     @app.exception_handler(Unknown)
     @app.exception_handler(NoTolerance)
+    @app.exception_handler(NoLesson)
     def unknown(request: Request, _error: Exception) -> Response:
         return error_page(request, 404)
 

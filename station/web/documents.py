@@ -14,6 +14,7 @@ from capture.scan import Format
 from conformity.circumstances import COLOUR_CODES
 from station import acts
 from station.corrections import Order, give_up, may_give_up, offered_corrections
+from station.drift import thresholds_of
 from station.erasure import certificate_of, pending_erasure
 from station.records import documents
 from station.records.batches import links_of
@@ -22,7 +23,7 @@ from station.records.tables import Document, Link, State
 from station.sheets import originals_of
 from station.sources import can_say
 from station.versions import GIVEN_UP
-from station.web import desk, show
+from station.web import desk, learning, show
 from station.web.figures import WORKING
 from station.web.words import Words
 from station.workstation import Workstation
@@ -121,7 +122,9 @@ def document_page(request: Request, session: desk.InReading, document_id: str, h
         **values,
         arrivals=arrivals,
         originals=originals_of(document) if document.current_pages or document.arrivals else (),
-        fields=show.show_fields(document.fields, t),
+        lines=learning.show_lines(document, thresholds_of(session, document.entity), t),
+        missing_fields=learning.missing_fields(document, t),
+        to_confirm=learning.to_confirm(document),
         images=page_images(document, desk.workstation_of(request)),
         image_words=show.image_words(show.newest(document.archives), t),
         archive=show.newest(document.archives),

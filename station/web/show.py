@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 from capture.catalogue import limit_words, measured_words, message
 from capture.findings import Authority, Finding, Level
 from conformity.circumstances import Source
+from ocr.confidence import Colour, colour_of
 from station import acts
 from station.particulars import TWICE
 from station.problems import PROBLEMS
@@ -44,6 +45,11 @@ LEVEL_LOOKS: dict[Level, tuple[Tone, str]] = {
     Level.REVIEW: ("watch", "triangle-alert"),
     Level.INFO: ("calm", "info"),
 }
+COLOUR_LOOKS: dict[Colour, tuple[Tone, str]] = {
+    Colour.GREEN: ("good", "circle-check"),
+    Colour.ORANGE: ("watch", "triangle-alert"),
+    Colour.RED: ("bad", "circle-x"),
+}
 WEIGHT: dict[Level, int] = {Level.BLOCKING: 0, Level.REVIEW: 1, Level.INFO: 2}
 SOURCE_ORDER = ("person", "xml", "rule", "read")
 """Whose value counts where several are known."""
@@ -66,8 +72,6 @@ WHYS = {
 """The reader's own words for why it chose a value, to `why.…` of the catalogue; a label that it quotes is shown as quoted."""
 UTC_TIME = re.compile(r"\b(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) UTC\b", re.ASCII)
 """As `sealing.verify` writes a time."""
-SURE, PLAUSIBLE = 0.9, 0.6
-"""Confidences from which a value is called clearly read, or to be checked. Our own scale: the readers' figures are not calibrated."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -358,13 +362,8 @@ def confidence_badge(row: FieldRow, t: Words) -> Badge:
         return Badge(t.known("source", row.source), "good", "check")
     if row.confidence is None:
         return Badge(t("confidence.unknown"), "calm", "circle-help")
-    if row.confidence >= SURE:
-        return Badge(t("confidence.sure"), "good", "check")
-    return (
-        Badge(t("confidence.check"), "watch", "eye")
-        if row.confidence >= PLAUSIBLE
-        else Badge(t("confidence.doubtful"), "bad", "circle-help")
-    )
+    colour = colour_of(row.confidence)
+    return Badge(t(f"confidence.{colour}"), *COLOUR_LOOKS[colour])
 
 
 # --- evidence -----------------------------------------------------------------------------------
@@ -458,6 +457,8 @@ def _detail(body: Mapping[str, Any], document: Document, t: Words) -> str:
         parts.append(f"« {body['reason']} »")
     if body.get("source") and "before" in body:
         parts.append(t.known("nature", str(body["source"])))
+    if isinstance(body.get("said"), Mapping):
+        parts.append(", ".join(t.known("field", name) for name in body["said"]))
     if body.get("verdict"):
         parts.append(t.known("verdict", str(body["verdict"])))
     if body.get("name"):
