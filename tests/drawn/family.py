@@ -30,7 +30,9 @@ def family_of(name: str) -> ModuleType:
     return importlib.import_module(f"{__package__}.{FOLDERS.get(name, name)}")
 
 
-def draw_paper(seed: int, number: int, family: str = "learn", languages: tuple[str, ...] = tuple(LANGUAGE_SHARES), layout: str | None = None) -> Paper:
+def draw_paper(
+    seed: int, number: int, family: str = "learn", languages: tuple[str, ...] = tuple(LANGUAGE_SHARES), layout: str | None = None
+) -> Paper:
     """The paper of that seed and number, always the same. A layout may be named; else one that fits is drawn."""
     rng = random.Random(f"{seed} {number} {family}")
     language = rng.choices(languages, [LANGUAGE_SHARES[one] for one in languages])[0]
@@ -39,7 +41,9 @@ def draw_paper(seed: int, number: int, family: str = "learn", languages: tuple[s
     layout = layout or rng.choice(package.fitting(invoice))
     drawn = package.draw_page(invoice, layout, rng)
     name = f"{layout}__{language}{seed}-{number:05d}"
-    return Paper(name, drawn.html, truth_of(invoice, drawn.shown) | {"_meta": _about(invoice, drawn, layout, family, seed, number)}, invoice, drawn)
+    return Paper(
+        name, drawn.html, truth_of(invoice, drawn.shown) | {"_meta": _about(invoice, drawn, layout, family, seed, number)}, invoice, drawn
+    )
 
 
 def _about(invoice: Invoice, drawn: Drawn, layout: str, family: str, seed: int, number: int) -> dict[str, Any]:

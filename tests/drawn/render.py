@@ -140,7 +140,22 @@ def _joined(chars: list[Char]) -> Word:
     return Word(unicodedata.normalize("NFC", "".join(char[0] for char in chars)), round(x0), round(y0), round(x1), round(y1), 0.99)
 
 
-MISREAD = {"1": "Il", "0": "OD", "5": "S", "8": "B", "I": "1l", "O": "0", "S": "5", "B": "8", ",": ".", ".": ",", "l": "1", "6": "G", "2": "Z", "€": "E"}
+MISREAD = {
+    "1": "Il",
+    "0": "OD",
+    "5": "S",
+    "8": "B",
+    "I": "1l",
+    "O": "0",
+    "S": "5",
+    "B": "8",
+    ",": ".",
+    ".": ",",
+    "l": "1",
+    "6": "G",
+    "2": "Z",
+    "€": "E",
+}
 
 
 def misread(pages: list[PageText], rng: random.Random, rate: float = 0.005) -> list[PageText]:

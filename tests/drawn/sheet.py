@@ -41,7 +41,9 @@ class Sheet:
         self.invoice, self.rng, self.words, self.language = invoice, rng, words, invoice.language
         self.shown: set[str] = {"document_type_code"}
         self.thousands, self.decimal = ("'", ".") if invoice.currency == "CHF" else rng.choice(NUMBER_FORMS[self.language])
-        self.dates = "{m:02d}/{d:02d}/{Y}" if invoice.supplier.country == "US" and rng.random() < 0.6 else rng.choice(DATE_FORMS[self.language])
+        self.dates = (
+            "{m:02d}/{d:02d}/{Y}" if invoice.supplier.country == "US" and rng.random() < 0.6 else rng.choice(DATE_FORMS[self.language])
+        )
         self.money_form = rng.choice(("{n} {s}", "{n} {s}", "{n} {s}", "{n} {c}", "{s} {n}", "{s}{n}", "{n}", "{n}{s}", "{c} {n}"))
         if self.language == "en" and rng.random() < 0.6:
             self.money_form = rng.choice(("{s}{n}", "{s} {n}"))
@@ -53,7 +55,12 @@ class Sheet:
         self.colon = rng.choice(colons)
         self.case = rng.choice(("", "", "", "", "upper", "lower" if rng.random() < 0.3 else ""))
         self.bilingual = rng.random() < 0.06 and self.language != "en"
-        self.grouped = {"iban": rng.random() < 0.85, "siren": rng.random() < 0.55, "vat": rng.choice(("", "", "", " ", "groups")), "dots": rng.random() < 0.15}
+        self.grouped = {
+            "iban": rng.random() < 0.85,
+            "siren": rng.random() < 0.55,
+            "vat": rng.choice(("", "", "", " ", "groups")),
+            "dots": rng.random() < 0.15,
+        }
         self.rate_form = rng.choice(("{} %", "{}%", "{} %", "{p} %", "{p}%", "{p}"))
         self._said: dict[str, str] = {}
 
@@ -73,7 +80,13 @@ class Sheet:
                 text = f"{text} / {self.rng.choice(self.words.LABELS['en'][key].split('|'))}"
             self._said[key] = text
         text = self._said[key]
-        text = text.upper() if self.case == "upper" and "{" not in text else text.lower() if self.case == "lower" and "{" not in text and key != "title" else text
+        text = (
+            text.upper()
+            if self.case == "upper" and "{" not in text
+            else text.lower()
+            if self.case == "lower" and "{" not in text and key != "title"
+            else text
+        )
         return escape(text, quote=False)
 
     def label(self, key: str) -> str:
@@ -93,7 +106,9 @@ class Sheet:
         """With the currency, if this invoice prints it; that shows it."""
         if "{s}" in self.money_form or "{c}" in self.money_form:
             self.shown.add("currency")
-        return escape(self.money_form.format(n=self.bare(value), s=SYMBOLS[self.invoice.currency], c=self.invoice.currency).replace(" ", NBSP))
+        return escape(
+            self.money_form.format(n=self.bare(value), s=SYMBOLS[self.invoice.currency], c=self.invoice.currency).replace(" ", NBSP)
+        )
 
     def cell(self, value: Decimal) -> str:
         """As it stands in a table of lines."""
@@ -119,7 +134,11 @@ class Sheet:
         month = self.words.MONTHS[self.language][value.month - 1]
         abbr = month[:4] if self.language == "fr" and len(month) > 4 else month[:3]
         nth = "1er" if value.day == 1 else str(value.day)
-        return escape(self.dates.format(d=value.day, m=value.month, Y=value.year, y=value.year % 100, month=month, MONTH=month.upper(), abbr=abbr, nth=nth))
+        return escape(
+            self.dates.format(
+                d=value.day, m=value.month, Y=value.year, y=value.year % 100, month=month, MONTH=month.upper(), abbr=abbr, nth=nth
+            )
+        )
 
     def put(self, name: str) -> str:
         """The printed value of a name of the truth, marked as shown; empty where the invoice has none."""

@@ -9,11 +9,23 @@ from ..sheet import NBSP, Sheet, group, row_cell
 from . import words
 
 Pairs = list[tuple[str, str]]
-FONTS = ("Liberation Sans", "Liberation Sans", "Liberation Sans", "Liberation Serif", "DejaVu Sans", "DejaVu Serif", "Liberation Sans Narrow", "DejaVu Sans Condensed", "Liberation Mono")
+FONTS = (
+    "Liberation Sans",
+    "Liberation Sans",
+    "Liberation Sans",
+    "Liberation Serif",
+    "DejaVu Sans",
+    "DejaVu Serif",
+    "Liberation Sans Narrow",
+    "DejaVu Sans Condensed",
+    "Liberation Mono",
+)
 COLOURS = ("#1f3864", "#c00000", "#2e7d32", "#333", "#00695c", "#6a1b9a", "#e65100", "#01579b", "#000", "#555", "#8d6e63")
 
 
-def page(sheet: Sheet, body: str, footer: str = "", css: str = "", top: int = 12, bottom: int = 28, font: str = "", numbered: bool | None = None) -> str:
+def page(
+    sheet: Sheet, body: str, footer: str = "", css: str = "", top: int = 12, bottom: int = 28, font: str = "", numbered: bool | None = None
+) -> str:
     """One HTML document; the footer stands at the foot of every page."""
     rng = sheet.rng
     size, side = rng.choice((7.5, 8, 8.5, 9, 9, 9.5, 10, 10.5, 11)), rng.randint(11, 22)
@@ -22,7 +34,11 @@ def page(sheet: Sheet, body: str, footer: str = "", css: str = "", top: int = 12
     counters = ["counter(page)", "counter(pages)"]
     content = " ".join(f'"{part}" {counters.pop(0) if counters and place < len(pages) - 1 else ""}' for place, part in enumerate(pages))
     corner = rng.choice(("@bottom-right", "@bottom-center", "@top-right"))
-    margin = f"@page{{size:A4;margin:9mm {side}mm 9mm;{corner}{{content:{content};font:7.5pt '{font or 'Liberation Sans'}'}}}}" if numbered else f"@page{{size:A4;margin:8mm {side}mm}}"
+    margin = (
+        f"@page{{size:A4;margin:9mm {side}mm 9mm;{corner}{{content:{content};font:7.5pt '{font or 'Liberation Sans'}'}}}}"
+        if numbered
+        else f"@page{{size:A4;margin:8mm {side}mm}}"
+    )
     colour = rng.choice(COLOURS)
     style = (
         f"{margin}*{{box-sizing:border-box}}body{{margin:0;font:{size}pt/{rng.choice((1.2, 1.25, 1.35, 1.45))} '{font or rng.choice(FONTS)}';color:{rng.choice(('#000', '#000', '#222'))};--c:{colour}}}"
@@ -32,7 +48,9 @@ def page(sheet: Sheet, body: str, footer: str = "", css: str = "", top: int = 12
         f".frame>thead>tr>td{{height:{top - 8 if top > 8 else 1}mm}}.frame>tfoot>tr>td{{height:{bottom - 6}mm}}.frame>tbody>tr>td{{padding:0}}tr{{break-inside:avoid}}"
     )
     inner = f'<table class="frame w"><thead><tr><td></td></tr></thead><tfoot><tr><td></td></tr></tfoot><tbody><tr><td>{body}</td></tr></tbody></table>'
-    return f'<!doctype html><html><meta charset="utf-8"><style>{style}{css}</style><body>{inner}<div class="foot">{footer}</div></body></html>'
+    return (
+        f'<!doctype html><html><meta charset="utf-8"><style>{style}{css}</style><body>{inner}<div class="foot">{footer}</div></body></html>'
+    )
 
 
 def address(party: Party, sheet: Sheet, name: bool = True, abroad: bool = False) -> list[str]:
@@ -62,11 +80,23 @@ def named(party: Party, sheet: Sheet) -> str:
 def logo(sheet: Sheet, size: int = 0) -> str:
     """A drawn name in an odd letter: the trade name, the coined part of the name, or initials; the legal name only where it is whole."""
     party, rng = sheet.invoice.supplier, sheet.rng
-    text = party.trade_name or (party.name if sheet.chance(0.4) else " ".join(word for word in party.name.split() if word.isalpha() and len(word) > 2)[:22] or party.name)
+    text = party.trade_name or (
+        party.name
+        if sheet.chance(0.4)
+        else " ".join(word for word in party.name.split() if word.isalpha() and len(word) > 2)[:22] or party.name
+    )
     if text == party.name:
         sheet.shown.add("supplier_name")
-    look = rng.choice(("letter-spacing:3px", "font-style:italic", "font-weight:bold", "text-transform:none;font-weight:bold", "font-variant:small-caps"))
-    spot = rng.choice(("", "", f'<span style="display:inline-block;width:9mm;height:9mm;background:var(--c);border-radius:{rng.choice((0, 50))}%;margin-right:3mm;vertical-align:middle"></span>'))
+    look = rng.choice(
+        ("letter-spacing:3px", "font-style:italic", "font-weight:bold", "text-transform:none;font-weight:bold", "font-variant:small-caps")
+    )
+    spot = rng.choice(
+        (
+            "",
+            "",
+            f'<span style="display:inline-block;width:9mm;height:9mm;background:var(--c);border-radius:{rng.choice((0, 50))}%;margin-right:3mm;vertical-align:middle"></span>',
+        )
+    )
     return f"<div class=n style=\"font-family:'{rng.choice(('DejaVu Serif', 'DejaVu Sans', 'Liberation Serif', 'Liberation Sans Narrow'))}';font-size:{size or rng.choice((16, 18, 22, 26))}pt;color:var(--c);{look}\">{spot}{escape(text)}</div>"
 
 
@@ -127,13 +157,20 @@ def legal_footer(sheet: Sheet, columns: int = 1, bank: bool = False) -> str:
     third = [f"{sheet.label('phone')} {escape(party.phone)}", escape(party.email), escape(party.web)]
     if party.country in {"DE", "AT", "CH"} and sheet.chance(0.6):
         second.append(f"Geschäftsführer: {escape(party.director)}")
-    fourth = [f"{escape(account.bank)}<br><span class=n>{sheet.label('iban')} {sheet.iban(account)}</span><br>{sheet.label('bic')} {sheet.bic(account)}" for account in invoice.accounts] if bank else []
+    fourth = (
+        [
+            f"{escape(account.bank)}<br><span class=n>{sheet.label('iban')} {sheet.iban(account)}</span><br>{sheet.label('bic')} {sheet.bic(account)}"
+            for account in invoice.accounts
+        ]
+        if bank
+        else []
+    )
     blocks = [[part for part in block if part] for block in (first, second, third, fourth)]
     if columns == 1:
         glue = sheet.pick(" - ", " | ", " • ", " – ", ", ")
         return f'<div class=c style="border-top:.5pt solid #999;padding-top:1mm">{"<br>".join(glue.join(block).replace("<br>", " ") for block in blocks if block)}</div>'
     cells = "".join(f"<td>{'<br>'.join(block)}</td>" for block in blocks if block)
-    return f'<table class=w style="border-top:.5pt solid #999;table-layout:fixed"><tr>{cells}</tr></table>'
+    return f'<table class=w style="border-top:.5pt solid #999;{"table-layout:fixed" if not bank else ""}"><tr>{cells}</tr></table>'
 
 
 def buyer_lines(sheet: Sheet, heading: bool | None = None, ids: float = 0.3) -> str:
@@ -143,11 +180,15 @@ def buyer_lines(sheet: Sheet, heading: bool | None = None, ids: float = 0.3) -> 
     if sheet.chance(0.5):
         lines[0] = f"<b>{lines[0]}</b>"
     if sheet.chance(0.25):
-        lines.insert(1, {"fr": "À l'attention de ", "de": "z. Hd. ", "nl": "T.a.v. ", "en": "Attn. "}[sheet.language] + escape(party.director))
+        lines.insert(
+            1, {"fr": "À l'attention de ", "de": "z. Hd. ", "nl": "T.a.v. ", "en": "Attn. "}[sheet.language] + escape(party.director)
+        )
     if party.public and sheet.chance(0.7):
         lines.append(f"{sheet.label('siret')} {sheet.siret(party)}")
     elif party.siren and sheet.chance(ids):
-        lines.append(f"{sheet.label('siren')} {sheet.siren(party)}" if sheet.chance(0.5) else f"{sheet.label('siret')} {sheet.siret(party)}")
+        lines.append(
+            f"{sheet.label('siren')} {sheet.siren(party)}" if sheet.chance(0.5) else f"{sheet.label('siret')} {sheet.siret(party)}"
+        )
     if party.vat_id and (sheet.invoice.regime in {"intra", "reverse"} or sheet.chance(ids)):
         lines.append(f"{sheet.label('buyer_vat_id')} {sheet.vat_id(party)}")
     heading = sheet.chance(0.6) if heading is None else heading
@@ -170,7 +211,10 @@ def titled_number(sheet: Sheet, with_date: bool = True) -> str:
     shapes = words.PROSE[sheet.language]["number"].split("|")
     shape = sheet.rng.choice([one for one in shapes if with_date or "{issue}" not in one] or ["{title} {number}"])
     if not with_date:
-        shape = sheet.pick("{title} {number}", "{title} N° {number}" if sheet.language == "fr" else "{title} Nr. {number}" if sheet.language == "de" else "{title} {number}")
+        shape = sheet.pick(
+            "{title} {number}",
+            "{title} N° {number}" if sheet.language == "fr" else "{title} Nr. {number}" if sheet.language == "de" else "{title} {number}",
+        )
     if not shape.startswith("{title}") and sheet.invoice.kind != "380":
         shape = "{title} {number}" + (" - {issue}" if with_date else "")
     return shape.format(title=title(sheet), number=sheet.put("invoice_number"), issue=sheet.put("issue_date") if with_date else "")
@@ -189,7 +233,29 @@ def meta_pairs(sheet: Sheet, most: int = 14, keep: float = 0.85, head: bool = Tr
         pairs = [(sheet.label(number_key(sheet)), sheet.put("invoice_number")), (sheet.label("issue_date"), sheet.put("issue_date"))]
         if sheet.chance(0.25):
             pairs.reverse()
-    rest = [key for key in ("customer", "due_date", "order_reference", "order_date", "delivery_date", "delivery_note", "contract_reference", "engagement_number", "service_code", "market_reference", "quote", "file", "contact", "period", "preceding", "mandate", "currency") if _meta_value(sheet, key, False)]
+    rest = [
+        key
+        for key in (
+            "customer",
+            "due_date",
+            "order_reference",
+            "order_date",
+            "delivery_date",
+            "delivery_note",
+            "contract_reference",
+            "engagement_number",
+            "service_code",
+            "market_reference",
+            "quote",
+            "file",
+            "contact",
+            "period",
+            "preceding",
+            "mandate",
+            "currency",
+        )
+        if _meta_value(sheet, key, False)
+    ]
     rest = [key for key in rest if sheet.chance(keep) or key in {"engagement_number", "preceding"}]
     if sheet.chance(0.5):
         sheet.rng.shuffle(rest)
@@ -203,7 +269,15 @@ def meta_pairs(sheet: Sheet, most: int = 14, keep: float = 0.85, head: bool = Tr
 def _meta_value(sheet: Sheet, key: str, show: bool) -> str:
     """The printed value; without `show` only whether there is one."""
     invoice = sheet.invoice
-    own = {"customer": invoice.customer_number, "delivery_note": invoice.delivery_note, "quote": invoice.quote_number, "file": invoice.file_reference, "preceding": invoice.preceding_number, "mandate": invoice.mandate, "contact": invoice.salesperson}
+    own = {
+        "customer": invoice.customer_number,
+        "delivery_note": invoice.delivery_note,
+        "quote": invoice.quote_number,
+        "file": invoice.file_reference,
+        "preceding": invoice.preceding_number,
+        "mandate": invoice.mandate,
+        "contact": invoice.salesperson,
+    }
     if key in own:
         text = escape(own[key] or "")
         if key == "preceding" and text and invoice.preceding_date and show and sheet.chance(0.7):
@@ -214,18 +288,33 @@ def _meta_value(sheet: Sheet, key: str, show: bool) -> str:
     if key == "period":
         return sheet.say("from_to").format(*(sheet.day(day) for day in invoice.period)) if invoice.period else ""
     if not show:
-        return {"due_date": "x" if invoice.due else "", "delivery_date": "x" if invoice.delivery else "", "currency": "x" if sheet.chance(0.2) else ""}.get(key, getattr(invoice, key, None) or "")
+        return {
+            "due_date": "x" if invoice.due else "",
+            "delivery_date": "x" if invoice.delivery else "",
+            "currency": "x" if sheet.chance(0.2) else "",
+        }.get(key, getattr(invoice, key, None) or "")
     return sheet.put(key)
 
 
 def vertical(pairs: Pairs, style: str = "") -> str:
     """Label left, value right of it, one pair a line."""
-    return f"<table {style}>" + "".join(f'<tr><td class="n k">{label}</td><td style="padding-left:4mm">{value}</td></tr>' for label, value in pairs) + "</table>"
+    side = "r" if "right" in style else ""
+    return (
+        f"<table {style}>"
+        + "".join(
+            f'<tr><td class="n k {side}">{label}</td><td style="padding-left:4mm" class="{"n" if len(value) < 26 else ""}">{value}</td></tr>'
+            for label, value in pairs
+        )
+        + "</table>"
+    )
 
 
-def leaders(pairs: Pairs) -> str:
+def leaders(pairs: Pairs, sheet_dots: str = ". ") -> str:
     """Label, dots, value."""
-    return "".join(f'<div style="display:flex"><span class=n>{label}</span><span style="flex:1;overflow:hidden;white-space:nowrap;direction:rtl">{". " * 60}</span><span class=n>{value}</span></div>' for label, value in pairs)
+    return "".join(
+        f'<div style="display:flex"><span class=n>{label}</span><span style="flex:1;overflow:hidden;white-space:nowrap;direction:rtl">{sheet_dots * 60}</span><span class=n style="padding-left:1.5mm">{value}</span></div>'
+        for label, value in pairs
+    )
 
 
 def horizontal(pairs: Pairs, border: str = ".5pt solid #888", shade: str = "", across: int = 6) -> str:
@@ -241,7 +330,10 @@ def horizontal(pairs: Pairs, border: str = ".5pt solid #888", shade: str = "", a
 
 def boxes(pairs: Pairs, border: str = ".5pt solid #888") -> str:
     """Boxes with a small label above the value."""
-    cells = "".join(f'<div style="border:{border};padding:1mm 2mm;min-width:28mm"><div style="font-size:75%;color:#555">{label.rstrip(": ")}</div><div class=b>{value}</div></div>' for label, value in pairs)
+    cells = "".join(
+        f'<div style="border:{border};padding:1mm 2mm;min-width:28mm"><div style="font-size:75%;color:#555">{label.rstrip(": ")}</div><div class=b>{value}</div></div>'
+        for label, value in pairs
+    )
     return f'<div style="display:flex;flex-wrap:wrap;gap:2mm">{cells}</div>'
 
 
@@ -283,7 +375,14 @@ def head_word(sheet: Sheet, column: str) -> str:
 RIGHT = {"quantity", "price", "net", "discount"}
 
 
-def rows_table(sheet: Sheet, columns: tuple[str, ...] | None = None, look: str = "", numbered: bool | None = None, rows: tuple[Row, ...] | None = None, extra: str = "") -> str:
+def rows_table(
+    sheet: Sheet,
+    columns: tuple[str, ...] | None = None,
+    look: str = "",
+    numbered: bool | None = None,
+    rows: tuple[Row, ...] | None = None,
+    extra: str = "",
+) -> str:
     """The lines. Looks: grid, lines, zebra, plain, shaded, band."""
     columns = columns or columns_for(sheet)
     sheet.show_rows(columns)
@@ -291,18 +390,74 @@ def rows_table(sheet: Sheet, columns: tuple[str, ...] | None = None, look: str =
     rows = sheet.invoice.rows if rows is None else rows
     numbered = sheet.chance(0.25) if numbered is None else numbered
     pad = sheet.rng.choice((0.5, 0.8, 1.2, 1.6))
-    head = {"shaded": "background:#e3e3e3", "band": "background:var(--c);color:#fff", "zebra": "background:var(--c);color:#fff" if sheet.chance(0.5) else "border-bottom:1pt solid #000"}.get(look, "border-bottom:1pt solid #000" if look != "plain" else "")
-    edge = {"grid": "border:.5pt solid #777", "lines": "border-bottom:.5pt solid #bbb", "tall": "border-left:.5pt solid #777;border-right:.5pt solid #777"}.get(look, "")
+    head = {
+        "shaded": "background:#e3e3e3",
+        "band": "background:var(--c);color:#fff",
+        "zebra": "background:var(--c);color:#fff" if sheet.chance(0.5) else "border-bottom:1pt solid #000",
+    }.get(look, "border-bottom:1pt solid #000" if look != "plain" else "")
+    edge = {
+        "grid": "border:.5pt solid #777",
+        "lines": "border-bottom:.5pt solid #bbb",
+        "tall": "border-left:.5pt solid #777;border-right:.5pt solid #777",
+    }.get(look, "")
     wide = {"description": "width:45%"}
-    heads = ("<th>#</th>" if numbered else "") + "".join(f'<th class="{"r" if column in RIGHT else ""}" style="padding:{pad + 0.3}mm 1.5mm;{head};{edge};{wide.get(column, "")}">{head_word(sheet, column)}</th>' for column in columns)
+    heads = ("<th>#</th>" if numbered else "") + "".join(
+        f'<th class="{"r" if column in RIGHT else ""}" style="padding:{pad + 0.3}mm 1.5mm;{head};{edge};{wide.get(column, "")}">{head_word(sheet, column)}</th>'
+        for column in columns
+    )
     body = ""
+    sections = sheet.chance(0.07) and len(rows) > 3 and not extra and rows is sheet.invoice.rows
+    cuts = sorted(sheet.rng.sample(range(1, len(rows)), min(2, len(rows) // 2 - 1))) if sections else []
+    start = sheet.invoice.rows.index(rows[0])
     for place, row in enumerate(rows):
+        if sections and place in {0, *cuts}:
+            body += _section(sheet, rows, place, cuts, len(columns) + numbered)
         shade = "background:#f0f4f8" if look == "zebra" and place % 2 else ""
-        cells = (f'<td style="{edge};padding:{pad}mm 1.5mm">{sheet.invoice.rows.index(row) + 1}</td>' if numbered else "") + "".join(f'<td class="{"r n" if column in RIGHT else ""}" style="padding:{pad}mm 1.5mm;{edge}">{row_cell(sheet, row, column)}</td>' for column in columns)
+        cells = (f'<td style="{edge};padding:{pad}mm 1.5mm">{start + place + 1}</td>' if numbered else "") + "".join(
+            f'<td class="{"r n" if column in RIGHT else ""}" style="padding:{pad}mm 1.5mm;{edge}">{row_cell(sheet, row, column)}</td>'
+            for column in columns
+        )
         body += f'<tr style="{shade}">{cells}</tr>'
     if look == "tall":
-        body += f'<tr style="height:{sheet.rng.randint(5, 40)}mm;border-bottom:.5pt solid #777">' + f'<td style="{edge}"></td>' * (len(columns) + numbered) + "</tr>"
+        body += (
+            f'<tr style="height:{sheet.rng.randint(5, 40)}mm;border-bottom:.5pt solid #777">'
+            + f'<td style="{edge}"></td>' * (len(columns) + numbered)
+            + "</tr>"
+        )
     return f'<table class=w style="{"border:.5pt solid #777" if look in {"grid", "tall"} else ""}"><thead><tr>{heads}</tr></thead><tbody>{body}{extra}</tbody></table>'
+
+
+def _section(sheet: Sheet, rows: tuple[Row, ...], place: int, cuts: list[int], span: int) -> str:
+    """The sum of the section before, and the head of the next: a site, a delivery note, a person."""
+    before = [0, *cuts].index(place)
+    html = ""
+    if before and sheet.case != "upper":
+        total = sum((row.net for row in rows[[0, *cuts][before - 1] : place]), Decimal(0))
+        html = (
+            f'<tr><td class=r colspan={span - 1}><i>{sheet.say("rows_total")}</i></td><td class="r n"><i>{sheet.cell(total)}</i></td></tr>'
+        )
+    head = {
+        "fr": ("Lot {} - Gros œuvre", "BL n° {} du ", "Chantier {}", "Tranche {}", "Salarié : Dupuis, semaine {}"), "de": ("Lieferschein {} vom ", "Abschnitt {}", "Bauabschnitt {}", "Titel {}"),
+        "nl": ("Pakbon {} d.d. ", "Onderdeel {}", "Project {}"), "en": ("Delivery note {} of ", "Section {}", "Phase {}"),
+    }[sheet.language][(len(rows) + len(cuts)) % 3]  # fmt: skip
+    number = 20340 + 7 * place if head.endswith(" ") else before + 1
+    day = sheet.day(sheet.invoice.issue) if head.endswith(" ") else ""
+    return html + f'<tr><td colspan={span} style="padding:1mm 1.5mm"><b>{head.format(number)}{day}</b></td></tr>'
+
+
+def stacked(pairs: Pairs, columns: int = 3) -> str:
+    """Small words over values, in a grid without lines."""
+    cells = "".join(f'<div style="min-width:0"><div style="font-size:80%">{label}</div><div>{value}</div></div>' for label, value in pairs)
+    return f'<div style="display:grid;grid-template-columns:repeat({columns},auto);gap:2mm 8mm;justify-content:start">{cells}</div>'
+
+
+def sums_stacked(sheet: Sheet) -> str:
+    """Each sum in a box of its own, its word above it, side by side at the right."""
+    cells = "".join(
+        f'<div style="border:.6pt solid {"#000" if strong else "#999"};padding:1mm 2.5mm;text-align:{sheet.pick("right", "center")}"><div style="font-size:80%">{label.rstrip(": ")}</div><div class="n {"b" if strong else ""}">{value}</div></div>'
+        for label, value, strong in sums(sheet)
+    )
+    return f'<div style="display:flex;flex-wrap:wrap;gap:1.5mm;justify-content:flex-end;break-inside:avoid">{cells}</div>'
 
 
 def rows_blocks(sheet: Sheet) -> str:
@@ -310,7 +465,9 @@ def rows_blocks(sheet: Sheet) -> str:
     sheet.show_rows(("quantity", "price", "net"))
     html = ""
     for row in sheet.invoice.rows:
-        detail = f"{escape(sheet.quantity(row.quantity))} {escape(row.unit)} x {sheet.cell(row.unit_price)}" + (f" - {row.discount.normalize():f}{NBSP}%" if row.discount else "")
+        detail = f"{escape(sheet.quantity(row.quantity))} {escape(row.unit)} x {sheet.cell(row.unit_price)}" + (
+            f" - {row.discount.normalize():f}{NBSP}%" if row.discount else ""
+        )
         html += f'<div style="margin:1.2mm 0"><div>{row_cell(sheet, row, "description")}</div><div class=flex><span style="padding-left:6mm">{detail}</span><span class=n>{sheet.money(row.net)}</span></div></div>'
     return html
 
@@ -328,7 +485,13 @@ def sums(sheet: Sheet, short: bool = False) -> list[tuple[str, str, bool]]:
     if not invoice.prices_include_tax:
         items.append((sheet.label("total_net"), sheet.put("total_net"), False))
         items += tax_sums(sheet)
-    final = "amount_refund" if invoice.kind == "381" and sheet.chance(0.4) else "amount_debit" if invoice.terms and invoice.terms.how == "debit" and sheet.chance(0.25) else "amount_due"
+    final = (
+        "amount_refund"
+        if invoice.kind == "381" and sheet.chance(0.4)
+        else "amount_debit"
+        if invoice.terms and invoice.terms.how == "debit" and sheet.chance(0.25)
+        else "amount_due"
+    )
     if settled and (short or sheet.chance(0.22)):
         items.append((sheet.label(final), sheet.put("amount_due"), True))
     else:
@@ -337,7 +500,12 @@ def sums(sheet: Sheet, short: bool = False) -> list[tuple[str, str, bool]]:
             items += tax_sums(sheet)
             if sheet.chance(0.5):
                 items.append((sheet.label("total_net"), sheet.put("total_net"), False))
-        for key, value, field in (("paid", -invoice.paid, "paid_amount"), ("carried", invoice.carried, ""), ("withheld", -invoice.withheld, ""), ("rounding", invoice.rounding, "")):
+        for key, value, field in (
+            ("paid", -invoice.paid, "paid_amount"),
+            ("carried", invoice.carried, ""),
+            ("withheld", -invoice.withheld, ""),
+            ("rounding", invoice.rounding, ""),
+        ):
             if value or (key == "paid" and sheet.chance(0.06)):
                 shown = -value if key in {"paid", "withheld"} and sheet.chance(0.6) else value
                 items.append((sheet.label(key), sheet.money(shown), False))
@@ -359,14 +527,27 @@ def tax_sums(sheet: Sheet) -> list[tuple[str, str, bool]]:
     key = "included_tax" if invoice.prices_include_tax else "rate_tax"
     if len(invoice.vat) == 1:
         named_rate = sheet.chance(0.65) or invoice.prices_include_tax
-        return [(sheet.say(key).format(sheet.with_percent(invoice.vat[0].rate)) if named_rate else sheet.label("total_tax"), sheet.put("total_tax"), False)]
+        return [
+            (
+                sheet.say(key).format(sheet.with_percent(invoice.vat[0].rate)) if named_rate else sheet.label("total_tax"),
+                sheet.put("total_tax"),
+                False,
+            )
+        ]
     if sheet.chance(0.4) and not invoice.prices_include_tax:
         return [(sheet.label("total_tax"), sheet.put("total_tax"), False)]
     based = sheet.chance(0.6)
     over = {"fr": " sur ", "de": " auf ", "nl": " over ", "en": " on "}[sheet.language]
     if based:
         sheet.shown.add("vat_breakdown")
-    lines = [(sheet.say(key).format(sheet.with_percent(line.rate)) + (over + sheet.money(line.base) if based else ""), sheet.money(line.tax), False) for line in invoice.vat]
+    lines = [
+        (
+            sheet.say(key).format(sheet.with_percent(line.rate)) + (over + sheet.money(line.base) if based else ""),
+            sheet.money(line.tax),
+            False,
+        )
+        for line in invoice.vat
+    ]
     return lines + ([(sheet.label("total_tax"), sheet.put("total_tax"), False)] if sheet.chance(0.4) else [])
 
 
@@ -376,7 +557,12 @@ def sums_box(sheet: Sheet, width: int = 75, look: str = "") -> str:
     edge = {"grid": "border:.5pt solid #777;", "lines": "border-bottom:.5pt solid #bbb;"}.get(look, "")
     html = ""
     for label, value, strong in sums(sheet):
-        style = f"{edge}padding:.8mm 2mm;" + ({"shaded": "background:#e3e3e3;", "filled": "background:var(--c);color:#fff;"}.get(look, "border-top:1pt solid #000;") + ("font-weight:bold;font-size:110%" if strong else "") if strong else "")
+        style = f"{edge}padding:.8mm 2mm;" + (
+            {"shaded": "background:#e3e3e3;", "filled": "background:var(--c);color:#fff;"}.get(look, "border-top:1pt solid #000;")
+            + ("font-weight:bold;font-size:110%" if strong else "")
+            if strong
+            else ""
+        )
         html += f'<tr><td style="{style}">{label}</td><td class="r n" style="{style}">{value}</td></tr>'
     return f'<table style="width:{width}mm;margin-left:auto;break-inside:avoid">{html}</table>'
 
@@ -385,13 +571,18 @@ def sums_across(sheet: Sheet, shade: str = "background:#e8e8e8") -> str:
     """A table across the page: the words in the head, the amounts under them."""
     items = sums(sheet)
     heads = "".join(f'<th class=c style="border:.5pt solid #777;padding:1mm;{shade}">{label.rstrip(": ")}</th>' for label, _, _ in items)
-    cells = "".join(f'<td class="c n {"b" if strong else ""}" style="border:.5pt solid #777;padding:1.2mm">{value}</td>' for _, value, strong in items)
+    cells = "".join(
+        f'<td class="c n {"b" if strong else ""}" style="border:.5pt solid #777;padding:1.2mm">{value}</td>' for _, value, strong in items
+    )
     return f'<table class=w style="break-inside:avoid"><tr>{heads}</tr><tr>{cells}</tr></table>'
 
 
 def sums_foot(sheet: Sheet, span: int) -> str:
     """Rows at the foot of the table of lines; `span` is its number of columns."""
-    return "".join(f'<tr><td class=r colspan={span - 1} style="padding:.8mm 1.5mm;{"font-weight:bold" if strong else ""}">{label}</td><td class="r n" style="padding:.8mm 1.5mm;border-top:.5pt solid #999;{"font-weight:bold" if strong else ""}">{value}</td></tr>' for label, value, strong in sums(sheet))
+    return "".join(
+        f'<tr><td class=r colspan={span - 1} style="padding:.8mm 1.5mm;{"font-weight:bold" if strong else ""}">{label}</td><td class="r n" style="padding:.8mm 1.5mm;border-top:.5pt solid #999;{"font-weight:bold" if strong else ""}">{value}</td></tr>'
+        for label, value, strong in sums(sheet)
+    )
 
 
 def vat_table(sheet: Sheet, titled: bool | None = None) -> str:
@@ -401,16 +592,34 @@ def vat_table(sheet: Sheet, titled: bool | None = None) -> str:
         return ""
     sheet.shown |= {"vat_breakdown", "vat.base"}
     order = sheet.pick(("rate", "base", "tax"), ("base", "rate", "tax"), ("rate", "base", "tax", "gross"), ("rate", "tax", "base"))
-    cells = {"rate": lambda line: sheet.rate(line.rate), "base": lambda line: sheet.cell(line.base), "tax": lambda line: sheet.cell(line.tax), "gross": lambda line: sheet.cell(line.base + line.tax)}
+    cells = {
+        "rate": lambda line: sheet.rate(line.rate),
+        "base": lambda line: sheet.cell(line.base),
+        "tax": lambda line: sheet.cell(line.tax),
+        "gross": lambda line: sheet.cell(line.base + line.tax),
+    }
     edge = sheet.pick("border:.5pt solid #888;", "", "border-bottom:.5pt solid #ccc;")
-    heads = "".join(f'<th class=r style="{edge}padding:.6mm 2mm;font-weight:{sheet.pick("bold", "normal")}">{sheet.say("v_" + key)}</th>' for key in order)
-    body = "".join("<tr>" + "".join(f'<td class="r n" style="{edge}padding:.6mm 2mm">{cells[key](line)}</td>' for key in order) + "</tr>" for line in invoice.vat)
+    heads = "".join(
+        f'<th class=r style="{edge}padding:.6mm 2mm;font-weight:{sheet.pick("bold", "normal")}">{sheet.say("v_" + key)}</th>'
+        for key in order
+    )
+    body = "".join(
+        "<tr>" + "".join(f'<td class="r n" style="{edge}padding:.6mm 2mm">{cells[key](line)}</td>' for key in order) + "</tr>"
+        for line in invoice.vat
+    )
     if sheet.chance(0.25) and len(invoice.vat) > 1:
-        total = {"rate": "", "base": sheet.cell(invoice.total_net), "tax": sheet.cell(invoice.total_tax), "gross": sheet.cell(invoice.total_gross)}
+        total = {
+            "rate": "",
+            "base": sheet.cell(invoice.total_net),
+            "tax": sheet.cell(invoice.total_tax),
+            "gross": sheet.cell(invoice.total_gross),
+        }
         body += "<tr>" + "".join(f'<td class="r n b" style="{edge}padding:.6mm 2mm">{total[key]}</td>' for key in order) + "</tr>"
         sheet.shown |= {"total_net", "total_tax"}
     titled = sheet.chance(0.3) if titled is None else titled
-    return (f"<div class=b>{sheet.say('v_title')}</div>" if titled else "") + f'<table style="break-inside:avoid">{"<tr>" + heads + "</tr>"}{body}</table>'
+    return (
+        f"<div class=b>{sheet.say('v_title')}</div>" if titled else ""
+    ) + f'<table style="break-inside:avoid">{"<tr>" + heads + "</tr>"}{body}</table>'
 
 
 def exemption(sheet: Sheet) -> str:
@@ -472,4 +681,6 @@ def mentions(sheet: Sheet) -> str:
     texts = list(words.LEGAL[sheet.language])
     sheet.rng.shuffle(texts)
     chosen = texts[: sheet.rng.choice([0, 1, 1, 2, 3])]
-    return f'<div style="font-size:80%;color:#444;margin-top:3mm">{" ".join(escape(text) for text in chosen)}</div>' + "".join(f"<div>{escape(note)}</div>" for note in sheet.invoice.notes)
+    return f'<div style="font-size:80%;color:#444;margin-top:3mm">{" ".join(escape(text) for text in chosen)}</div>' + "".join(
+        f"<div>{escape(note)}</div>" for note in sheet.invoice.notes
+    )

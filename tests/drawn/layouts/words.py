@@ -224,10 +224,34 @@ LABELS: dict[str, dict[str, str]] = {
 }  # fmt: skip
 
 METHODS = {
-    "fr": {"transfer": "Virement bancaire|Virement|Par virement", "debit": "Prélèvement automatique|Prélèvement SEPA|Prélèvement", "card": "Carte bancaire|CB", "cheque": "Chèque|Par chèque", "cash": "Espèces"},
-    "de": {"transfer": "Überweisung|Banküberweisung|auf Rechnung", "debit": "SEPA-Lastschrift|Bankeinzug|Lastschrift", "card": "Kreditkarte|EC-Karte", "cheque": "Scheck", "cash": "Barzahlung|bar"},
-    "nl": {"transfer": "Overschrijving|Bankoverschrijving|Overboeking", "debit": "Automatische incasso|Incasso", "card": "Pin|Creditcard", "cheque": "Cheque", "cash": "Contant"},
-    "en": {"transfer": "Bank transfer|BACS|Wire transfer", "debit": "Direct Debit", "card": "Credit card|Card", "cheque": "Cheque", "cash": "Cash"},
+    "fr": {
+        "transfer": "Virement bancaire|Virement|Par virement",
+        "debit": "Prélèvement automatique|Prélèvement SEPA|Prélèvement",
+        "card": "Carte bancaire|CB",
+        "cheque": "Chèque|Par chèque",
+        "cash": "Espèces",
+    },
+    "de": {
+        "transfer": "Überweisung|Banküberweisung|auf Rechnung",
+        "debit": "SEPA-Lastschrift|Bankeinzug|Lastschrift",
+        "card": "Kreditkarte|EC-Karte",
+        "cheque": "Scheck",
+        "cash": "Barzahlung|bar",
+    },
+    "nl": {
+        "transfer": "Overschrijving|Bankoverschrijving|Overboeking",
+        "debit": "Automatische incasso|Incasso",
+        "card": "Pin|Creditcard",
+        "cheque": "Cheque",
+        "cash": "Contant",
+    },
+    "en": {
+        "transfer": "Bank transfer|BACS|Wire transfer",
+        "debit": "Direct Debit",
+        "card": "Credit card|Card",
+        "cheque": "Cheque",
+        "cash": "Cash",
+    },
 }
 """How to pay."""
 
@@ -258,18 +282,57 @@ PROSE = {
 LEGAL = {
     "fr": (
         "En cas de retard de paiement, une indemnité forfaitaire de 40 € pour frais de recouvrement sera exigée (art. L441-10 du code de commerce).",
-        "Pénalités de retard : 3 fois le taux d'intérêt légal. Pas d'escompte pour paiement anticipé.", "Escompte pour paiement anticipé : néant. Taux des pénalités en l'absence de paiement : 12 % l'an.",
-        "Tout retard de règlement donnera lieu de plein droit à une pénalité de 10,15 % et à une indemnité de 40,00 EUR.", "TVA acquittée sur les débits.",
+        "Pénalités de retard : 3 fois le taux d'intérêt légal. Pas d'escompte pour paiement anticipé.",
+        "Escompte pour paiement anticipé : néant. Taux des pénalités en l'absence de paiement : 12 % l'an.",
+        "Tout retard de règlement donnera lieu de plein droit à une pénalité de 10,15 % et à une indemnité de 40,00 EUR.",
+        "TVA acquittée sur les débits.",
     ),
-    "de": ("Gerichtsstand ist der Sitz der Gesellschaft.", "Bei Zahlungsverzug berechnen wir Verzugszinsen in Höhe von 9 Prozentpunkten über dem Basiszinssatz.", "Mahngebühr 5,00 €.", "Wir weisen darauf hin, dass Sie nach § 14b UStG diese Rechnung 2 Jahre aufbewahren müssen."),
-    "nl": ("Bij niet tijdige betaling is wettelijke rente verschuldigd alsmede € 40,00 incassokosten.", "Op al onze overeenkomsten zijn de Metaalunievoorwaarden van toepassing.", "Levering onder eigendomsvoorbehoud."),
-    "en": ("We reserve the right to claim statutory interest and £40 compensation for late payment.", "Interest at 8% above base rate is charged on overdue accounts.", "E&OE. All goods sold subject to our standard terms."),
+    "de": (
+        "Gerichtsstand ist der Sitz der Gesellschaft.",
+        "Bei Zahlungsverzug berechnen wir Verzugszinsen in Höhe von 9 Prozentpunkten über dem Basiszinssatz.",
+        "Mahngebühr 5,00 €.",
+        "Wir weisen darauf hin, dass Sie nach § 14b UStG diese Rechnung 2 Jahre aufbewahren müssen.",
+    ),
+    "nl": (
+        "Bij niet tijdige betaling is wettelijke rente verschuldigd alsmede € 40,00 incassokosten.",
+        "Op al onze overeenkomsten zijn de Metaalunievoorwaarden van toepassing.",
+        "Levering onder eigendomsvoorbehoud.",
+    ),
+    "en": (
+        "We reserve the right to claim statutory interest and £40 compensation for late payment.",
+        "Interest at 8% above base rate is charged on overdue accounts.",
+        "E&OE. All goods sold subject to our standard terms.",
+    ),
 }
 EXEMPTIONS = {
-    "fr": {"franchise": "TVA non applicable, art. 293 B du CGI", "reverse": "Autoliquidation - TVA due par le preneur (art. 283-2 nonies du CGI)", "intra": "Exonération de TVA, article 262 ter I du CGI - livraison intracommunautaire", "export": "Exonération de TVA, article 262 I du CGI", "exempt": "Exonéré de TVA, art. 261-4-4° du CGI"},
-    "de": {"franchise": "Gemäß § 19 UStG wird keine Umsatzsteuer berechnet (Kleinunternehmer).", "reverse": "Steuerschuldnerschaft des Leistungsempfängers (§ 13b UStG)", "intra": "Steuerfreie innergemeinschaftliche Lieferung gem. § 4 Nr. 1b UStG", "export": "Steuerfreie Ausfuhrlieferung", "exempt": "Umsatzsteuerfrei nach § 4 Nr. 21 UStG"},
-    "nl": {"franchise": "Factuur vrijgesteld van btw op grond van de kleineondernemersregeling (KOR)", "reverse": "BTW verlegd", "intra": "Intracommunautaire levering, 0% btw - btw verlegd", "export": "Export buiten de EU, 0% BTW", "exempt": "Vrijgesteld van btw (art. 11 Wet OB)"},
-    "en": {"franchise": "Not VAT registered - VAT exempt small business", "reverse": "Reverse charge: customer to account for VAT", "intra": "Intra-Community supply, VAT exempt (Art. 138 Directive 2006/112/EC)", "export": "Zero-rated export / outside the scope of VAT", "exempt": "VAT exempt supply"},
+    "fr": {
+        "franchise": "TVA non applicable, art. 293 B du CGI",
+        "reverse": "Autoliquidation - TVA due par le preneur (art. 283-2 nonies du CGI)",
+        "intra": "Exonération de TVA, article 262 ter I du CGI - livraison intracommunautaire",
+        "export": "Exonération de TVA, article 262 I du CGI",
+        "exempt": "Exonéré de TVA, art. 261-4-4° du CGI",
+    },
+    "de": {
+        "franchise": "Gemäß § 19 UStG wird keine Umsatzsteuer berechnet (Kleinunternehmer).",
+        "reverse": "Steuerschuldnerschaft des Leistungsempfängers (§ 13b UStG)",
+        "intra": "Steuerfreie innergemeinschaftliche Lieferung gem. § 4 Nr. 1b UStG",
+        "export": "Steuerfreie Ausfuhrlieferung",
+        "exempt": "Umsatzsteuerfrei nach § 4 Nr. 21 UStG",
+    },
+    "nl": {
+        "franchise": "Factuur vrijgesteld van btw op grond van de kleineondernemersregeling (KOR)",
+        "reverse": "BTW verlegd",
+        "intra": "Intracommunautaire levering, 0% btw - btw verlegd",
+        "export": "Export buiten de EU, 0% BTW",
+        "exempt": "Vrijgesteld van btw (art. 11 Wet OB)",
+    },
+    "en": {
+        "franchise": "Not VAT registered - VAT exempt small business",
+        "reverse": "Reverse charge: customer to account for VAT",
+        "intra": "Intra-Community supply, VAT exempt (Art. 138 Directive 2006/112/EC)",
+        "export": "Zero-rated export / outside the scope of VAT",
+        "exempt": "VAT exempt supply",
+    },
 }
 MONTHS = {
     "fr": "janvier février mars avril mai juin juillet août septembre octobre novembre décembre".split(),
