@@ -5,8 +5,12 @@ it names its kind. Kinds that are no field (`line`, `paid`, `other`) are listed 
 """
 
 import re
+import tomllib
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from importlib.resources import files
+from itertools import product
 from typing import TypeAlias
 
 Vocabulary: TypeAlias = dict[str, dict[str, float]]
@@ -236,13 +240,23 @@ class Label:
     end: int
 
 
-def labels_in(text: str, vocabulary_name: str) -> list[Label]:
+@lru_cache(maxsize=50_000)
+def labels_in(text: str, vocabulary_name: str) -> tuple[Label, ...]:
     """All phrases in a folded text from the left, the longest at each place.
 
     `vocabulary_name` is one of amounts, dates, numbers, parties.
     """
-    pattern, meanings = _compiled(vocabulary_name)
-    return [Label(*meanings[match[0]], match.start(), match.end()) for match in pattern.finditer(text)]
+    meanings, longest = _phrases(vocabulary_name)
+    spans = [match.span() for match in _WORD.finditer(text)]
+    found: list[Label] = []
+    for first, (start, _) in enumerate(spans):
+        if found and start < found[-1].end:
+            continue
+        for last in range(min(first + longest, len(spans)) - 1, first - 1, -1):
+            if meaning := meanings.get(text[start : spans[last][1]]):
+                found.append(Label(*meaning, start, spans[last][1]))
+                break
+    return tuple(found)
 
 
 def nearest_label(text: str, vocabulary_name: str) -> Label | None:
@@ -251,12 +265,28 @@ def nearest_label(text: str, vocabulary_name: str) -> Label | None:
     return found[-1] if found else None
 
 
+_WORD = re.compile(r"[a-z0-9]+")
+_GLUED = 8
+"""Letters: a phrase of several words this long is known as well when the reader lost the spaces between them."""
 _VOCABULARIES: dict[str, Vocabulary] = {"amounts": AMOUNTS, "dates": DATES, "numbers": NUMBERS, "parties": PARTIES}
+_CROSSED = "labels.toml"
+"""Beside this file: kind, weight, and lists of words of which each of the first stands before each of the next."""
 
 
 @lru_cache(maxsize=len(_VOCABULARIES))
-def _compiled(name: str) -> tuple[re.Pattern[str], dict[str, tuple[str, str, float]]]:
-    """One alternation of plain words, longest first: it cannot backtrack."""
-    meanings = {phrase: (kind, phrase, weight) for kind, phrases in _VOCABULARIES[name].items() for phrase, weight in phrases.items()}
-    alternatives = "|".join(re.escape(phrase) for phrase in sorted(meanings, key=len, reverse=True))
-    return re.compile(rf"(?<![a-z0-9])(?:{alternatives})(?![a-z0-9])"), meanings
+def _phrases(name: str) -> tuple[dict[str, tuple[str, str, float]], int]:
+    """Every phrase with its meaning, and the words of the longest. What is written out wins over what is crossed."""
+    crossed = tomllib.loads(files("ocr").joinpath(_CROSSED).read_text("utf-8"))[name]
+    written = [(phrase, (kind, phrase, float(weight))) for kind, own in _VOCABULARIES[name].items() for phrase, weight in own.items()]
+    made = [(phrase, (one["kind"], phrase, one["weight"])) for one in crossed for phrase in _crossings(one["words"])]
+    meanings: dict[str, tuple[str, str, float]] = {}
+    for phrase, meaning in (*written, *made):
+        meanings.setdefault(phrase, meaning)
+    for phrase, meaning in list(meanings.items()):
+        if len(glued := phrase.replace(" ", "")) >= _GLUED:
+            meanings.setdefault(glued, meaning)
+    return meanings, max(phrase.count(" ") + 1 for phrase in meanings)
+
+
+def _crossings(parts: Iterable[str]) -> Iterator[str]:
+    return (" ".join(words) for words in product(*(part.split(", ") for part in parts)))
