@@ -66,7 +66,7 @@ def _claimed(sheet: Sheet, taken: Taken) -> Iterator[_Near]:
         return
     count = 0
     for row, column, segment in segments_of(sheet):
-        for spot, value in _tokens(sheet, row, column, segment.text[:_MAX_TEXT], taken, marks):
+        for spot, value in tokens_in(sheet, row, column, segment.text[:_MAX_TEXT], taken, marks):
             count += 1
             if count > _MAX_TOKENS:
                 return
@@ -102,7 +102,8 @@ def _kind(claim: Claim, marks: Marks, sheet: Sheet) -> str:
     return mark.kind
 
 
-def _tokens(sheet: Sheet, row: int, column: int, text: str, taken: Taken, marks: Marks) -> Iterator[tuple[Spot, str]]:
+def tokens_in(sheet: Sheet, row: int, column: int, text: str, taken: Taken, marks: Marks) -> Iterator[tuple[Spot, str]]:
+    """What may be a number of a paper in one text: tokens with a digit, or two that belong together; nothing that is `taken`."""
     spans = taken.get((sheet.page, row, column), ())
     ends = [mark.end for mark in marks.get(row, ()) if mark.column == column]
     for match in _TOKEN.finditer(text):
