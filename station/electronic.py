@@ -4,6 +4,7 @@ The XML is the invoice and is kept in its native file, byte for byte.
 """
 
 import hashlib
+import json
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -84,6 +85,24 @@ def _told(invoice: Invoice, structured: Structured, checked: Checked) -> tuple[F
     if structured.troubles:
         found.append(finding("structured-invalid", measured="; ".join(structured.troubles)[:300], limit="EN 16931"))
     return tuple(found)
+
+
+# --- between the steps of the work ---
+
+
+def keep_invoice(invoice: Invoice, path: Path) -> None:
+    """Lay it where a later step finds it: one line that tells what it is, then the XML."""
+    head = json.dumps({"name": invoice.name, "attached": invoice.attached}).encode()
+    path.write_bytes(head + b"\n" + invoice.xml)
+
+
+def kept_invoice(path: Path) -> Structured | None:
+    """What `keep_invoice` laid there; None where there was no electronic invoice."""
+    if not path.exists():
+        return None
+    head, _, xml = path.read_bytes().partition(b"\n")
+    told = json.loads(head)
+    return Invoice(told["name"], xml, told["attached"]).read()
 
 
 # --- out of a PDF ---
