@@ -13,19 +13,19 @@ CODES = ("EUR", "USD", "GBP", "CHF", "CAD", "AUD", "SEK", "DKK", "NOK", "PLN", "
 
 _SIGN = r"€|£|₹|\$|EUR|USD|GBP|CHF"
 _MONEY = re.compile(
-    rf"(?:(?<![\w.,])|(?<=[A-Za-z]{{3}}))(?P<open>\(\s?)?(?P<sign>[-−–]\s?)?(?P<before>(?:{_SIGN}|Rs\.?|RM)\s?)?(?P<minus>[-−–]\s?)?"
-    rf"(?P<whole>\d{{1,3}}(?:[ '’.,]\d{{3}}){{1,5}}|\d{{1,12}})(?P<cents>[.,]\d{{2}}|[.,][-–—](?!\d))?(?![\d%])(?![.,]\d)"
+    rf"(?:(?<![\w,])(?<!\d\.)|(?<=[A-Za-z]{{3}}))(?P<open>\(\s?)?(?P<sign>[-−–]\s?)?(?P<before>(?:{_SIGN}|Rs\.?|RM)\s?)?(?P<minus>[-−–]\s?)?"
+    rf"(?P<whole>\d{{1,3}}(?:[ '’.,]\d{{3}}){{1,5}}|\d{{1,12}})(?P<cents>[.,]\d{{2}}|[.,][-–—](?!\d))?(?![\d%]|[A-Za-z]\d)(?![.,]\d)"
     rf"(?P<close>\s?\))?(?P<after>\s?(?:{_SIGN})(?![A-Za-z]))?(?P<trailing>-(?![\w.]))?"
 )
-_NUMBER = re.compile(r"(?<![\w.,/:])(?P<sign>[-−–]\s?)?(?P<digits>\d{1,12}(?:[ '’.,]\d{1,6}){0,5})(?![\d/:])(?P<percent>\s?%)?")
-_SLIP = re.compile(r"(?<![\w.,])[0-9OoQDIlSBZ|][0-9OoQDIlSBZ|.,:; '’]{0,14}[0-9OoQDIlSBZ|](?![\w%])")
+_NUMBER = re.compile(r"(?<![\w,/:])(?<!\d\.)(?P<sign>[-−–]\s?)?(?P<digits>\d{1,12}(?:[ '’.,]\d{1,6}){0,5})(?![\d/:])(?P<percent>\s?%)?")
+_SLIP = re.compile(r"(?<![\w,])(?<!\d\.)[0-9OoQDIlSBZ|][0-9OoQDIlSBZ|.,:; '’]{0,14}[0-9OoQDIlSBZ|](?![\w%])")
 _CONFUSED = str.maketrans(
     {"O": "0", "o": "0", "Q": "0", "D": "0", "I": "1", "l": "1", "|": "1", "S": "5", "B": "8", "Z": "2", ":": ",", ";": ","}
 )
 """What readers take for digits."""
 _MAX_TEXT = 300
 _CENTS = re.compile(r"\d([.,])\d{2}(?![\d.,])")
-_WHOLE = re.compile(r"(?<![\w.,/:-])\d{1,3}(?:[ '’.]\d{3}){1,3}(?![\w.,/:%-])|(?<![\w.,/:-])\d{2,7}(?![\w.,/:%-])")
+_WHOLE = re.compile(r"(?<![\w,/:-])(?<!\d\.)\d{1,3}(?:[ '’.]\d{3}){1,3}(?![\w.,/:%-])|(?<![\w,/:-])(?<!\d\.)\d{2,7}(?![\w.,/:%-])")
 _WORD_GAP = 0.75
 """In line heights: digits further apart than this are two numbers, not thousands."""
 

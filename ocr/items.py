@@ -71,19 +71,28 @@ HEADINGS: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 """What stands over the columns of a table, folded: French, English, German, Dutch."""
 
+_EXCLUSIVE = (
+    *("ht", "h t", "hors taxe", "hors taxes", "htva", "hors tva", "excl", "excl vat", "excl tax", "ex vat", "excluding vat", "net"),
+    *("netto", "excl btw", "ex btw", "excl ust", "excl mwst", "exkl ust", "exkl mwst", "ohne mwst", "eur", "in eur", "eur ht", "ht eur"),
+)
+_INCLUSIVE = ("ttc", "t t c", "tvac", "incl", "incl vat", "incl tax", "inc vat", "brutto", "inkl mwst", "inkl ust", "incl btw", "incl mwst")
 _CARRIED = re.compile(
     r"\b(report|a reporter|reporte|total page|total de la page|transport|ubertrag|uebertrag|uebertrag|vortrag|zwischensumme|"
     r"carried (forward|over)|brought forward|overdracht|transporteren|overbrengen|te transporteren|sous total|subtotal|sub total|subtotaal|"
     r"tussentotaal|zwischentotal|seitensumme)\b"
 )
 _AMOUNT_HEADS = frozenset({"net", "gross"})
-_ENDINGS = frozenset({"net", "tax", "gross", "due", "paid"})
+_ENDINGS = frozenset({"net", "tax", "gross", "due"})
 _MAX_CELLS = 10
 """Numbers of one row that are tried with one another: a product of three is tried for each."""
 _MAX_SOLUTIONS = 160
 MAX_ITEMS = 1000
+_LEAST_LETTERS = 6
+"""Fewer are a unit, not a description."""
 _MAX_LETTERS = 300
 """Of one description."""
+_NEAR = 4
+"""Rows around proven lines in which others may stand where no heading tells."""
 _MAX_TAIL = 6
 """Rows below a line that may still belong to its description."""
 _CENT = Decimal("0.01")
@@ -208,17 +217,28 @@ def _headings(segments: Sequence[Segment], slope: float) -> list[Heading]:
 
 @lru_cache(maxsize=1)
 def _heading_words() -> re.Pattern[str]:
-    phrases = sorted({phrase for group in HEADINGS.values() for phrase in group}, key=len, reverse=True)
-    return re.compile(rf"(?<![a-z0-9])(?:{'|'.join(re.escape(phrase) for phrase in phrases)})(?![a-z0-9])")
+    phrases = sorted({phrase for phrase, _ in _phrases()}, key=len, reverse=True)
+    spread = (re.escape(phrase).replace(r"\ ", " ?") for phrase in phrases)
+    return re.compile(rf"(?<![a-z0-9])(?:{'|'.join(spread)})(?![a-z0-9])")
+
+
+def _phrases() -> Iterator[tuple[str, str]]:
+    """Every phrase with its kind; amounts and prices also with « excl. VAT » or « incl. VAT » behind."""
+    for kind, group in HEADINGS.items():
+        for phrase in group:
+            yield phrase, kind
+            if kind in ("net", "unit_price"):
+                yield from ((f"{phrase} {words}", kind) for words in _EXCLUSIVE)
+                yield from ((f"{phrase} {words}", "gross" if kind == "net" else kind) for words in _INCLUSIVE)
 
 
 @lru_cache(maxsize=1)
 def _kinds() -> dict[str, str]:
-    return {phrase: kind for kind, phrases in HEADINGS.items() for phrase in phrases}
+    return {phrase.replace(" ", ""): kind for phrase, kind in _phrases()}
 
 
 def _kind_of(phrase: str) -> str:
-    return _kinds()[phrase]
+    return _kinds()[phrase.replace(" ", "")]
 
 
 def _span_edges(segment: Segment, start: float, end: float) -> tuple[float, float]:
@@ -355,9 +375,12 @@ def _columns(solutions: Sequence[Solution], heads: Sequence[Heading], numbers: M
         return Columns(
             _span([one.net for one in like]), _span([one.price for one in like]), _span([one.quantity for one in like]), solved=True
         )
-    net = _heading_span(heads, "net", numbers) or _heading_span(heads, "gross", numbers)
+    spans = (_heading_span(heads, kind, numbers) for kind in ("net", "gross", "unit_price"))
+    net = next((span for span in spans if span), None)
     if net is None:
         return None
+    if not any(head.kind in _AMOUNT_HEADS for head in heads):
+        return Columns(net, None, _heading_span(heads, "quantity", numbers))
     return Columns(net, _heading_span(heads, "unit_price", numbers), _heading_span(heads, "quantity", numbers))
 
 
@@ -400,18 +423,27 @@ def _lines(
     proofs = {one.row: one for one in solutions if _stands_in(one.net, columns.net)}
     found = [row for row in rows if row in proofs or _amount_in(numbers[row], columns.net)]
     if not heads and proofs:
-        found = [row for row in found if min(proofs) <= row <= max(proofs)]
+        found = [row for row in found if min(proofs) - _NEAR <= row <= max(proofs) + _NEAR]
     chosen: list[tuple[int, Line]] = []
     for row in found:
         line = _line(sheet, row, numbers[row], columns, heads, proofs.get(row))
+        if line and row not in proofs and _sums_up(line, [before for _, before in chosen]):
+            if row > max(proofs, default=-1):
+                break
+            continue
         if line:
             chosen.append((row, line))
     starts = [row for row, _ in chosen]
     for index, (row, line) in enumerate(chosen):
         stop = starts[index + 1] if index + 1 < len(starts) else min(rows.stop, row + 1 + _MAX_TAIL)
-        text = _description(sheet, row, stop, heads, columns)
+        text = _description(sheet, row, range(starts[index - 1] + 1 if index else rows.start, stop), heads, columns)
         if text or row in proofs:
             yield replace(line, item=replace(line.item, description=text))
+
+
+def _sums_up(line: Line, before: Sequence[Line]) -> bool:
+    """Its amount is the sum of the lines above: it is no line."""
+    return len(before) > 1 and line.item.net == sum((one.item.net for one in before if one.item.net is not None), Decimal(0))
 
 
 def _line(
@@ -461,13 +493,20 @@ def _line_rate(numbers: Sequence[Number], net: Number, heads: Sequence[Heading])
     return abs(shown[-1].value) if shown else None
 
 
-def _description(sheet: Sheet, row: int, stop: int, heads: Sequence[Heading], columns: Columns) -> str:
+def _description(sheet: Sheet, row: int, rows: range, heads: Sequence[Heading], columns: Columns) -> str:
     """The text of its row left of the numbers, and what stands under it until the next line."""
     head = next((head for head in heads if head.kind == "description"), None)
     slope = _slope(sheet)
     texts = [_words_left(segment, columns, slope) for segment in sheet.rows[row]]
     joined = [max(texts, key=_letters)] if any(_letters(text) > 1 for text in texts) else []
-    for below in range(row + 1, min(stop, row + 1 + _MAX_TAIL)):
+    if (
+        sum(map(_letters, joined)) < _LEAST_LETTERS
+        and row > rows.start
+        and len(sheet.rows[row - 1]) <= 2
+        and not _has_amounts(sheet.rows[row - 1])
+    ):
+        joined = [segment.text for segment in sheet.rows[row - 1][:1]]
+    for below in range(row + 1, min(rows.stop, row + 1 + _MAX_TAIL)):
         segments = sheet.rows[below]
         text = _row_text(segments)
         if _CARRIED.search(text) or _is_total(text) or _has_amounts(segments):
@@ -496,10 +535,10 @@ def settled(lines: Sequence[Line], targets: Collection[Decimal]) -> list[Line]:
     sure = [line for line in lines if line.sure]
     if not sure or len(sure) == len(lines):
         return list(lines)
-    if _sum_of(lines) in targets and _sum_of(sure) not in targets:
-        return list(lines)
     if _sum_of(sure) in targets:
         return sure
+    if _sum_of(lines) in targets:
+        return list(lines)
     doubtful = [line for line in lines if not line.sure]
     for one in doubtful:
         if _sum_of([*sure, one]) in targets:

@@ -18,8 +18,8 @@ from ocr.layout import Sheet, Spot, left_of, right_of
 from ocr.rates import MAX_SHARE, RATES, VatRow, fits_rate, implied_line, printed_rates, says_free, settled_lines, summed_lines, vat_rows
 from ocr.values import Field, LineItem, Source, VatLine
 
-KINDS = ("net", "tax", "gross", "due", "paid", "rounding", "balance")
-"""What an amount can be in the sum at the foot of an invoice; `balance` is what was owed before."""
+KINDS = ("net", "tax", "gross", "due", "paid", "rounding", "balance", "tender", "change")
+"""What an amount can be at the foot of an invoice; `balance` is what was owed before, `tender` what was handed over at a till."""
 _CENT = Decimal("0.01")
 _MAX_CHOICES = 14
 _MAX_VALUES = 60
@@ -34,6 +34,11 @@ _BALANCE = re.compile(
 _CARRIED = re.compile(
     r"\b(a reporter|report de la page|report page|total page|ubertrag|uebertrag|carried forward|brought forward|transport)\b"
 )
+_TENDER = re.compile(
+    r"\b(cash|cash received|especes|carte( bancaire)?|cb|bar|bargeld|gegeben|contant|pin|visa|master( ?card)?|debit card|credit card)$"
+)
+_CHANGE = re.compile(r"\b(change|change due|rendu|monnaie( rendue)?|ruckgeld|wechselgeld|wisselgeld|terug|retour)$")
+_SPECIAL = (("rounding", _ROUNDING), ("balance", _BALANCE), ("change", _CHANGE), ("tender", _TENDER))
 _AFTER = (("gross", ("ttc", "t t c", "incl", "tvac", "tva comprise")), ("net", ("ht", "hors taxes", "htva", "excl", "hors tva")))
 _UP = 8
 """Rows between an amount and the heading of its column."""
@@ -105,6 +110,10 @@ class Evidence:
     largest: Decimal
     values: frozenset[Decimal]
     """All amounts on the pages."""
+    labelled: bool
+    """Some amount bears the label of a gross amount."""
+    tendered: frozenset[Decimal]
+    """What was handed over at a till, less the change."""
 
 
 def choose_totals(sheets: Sequence[Sheet], votes: Mapping[Decimal, Votes] | None = None) -> Totals:
@@ -121,7 +130,9 @@ def choose_totals(sheets: Sequence[Sheet], votes: Mapping[Decimal, Votes] | None
     rows = vat_rows(amounts, goods, items)
     rates, free = printed_rates(sheets), says_free(sheets)
     largest = max((abs(value) for value, own in votes.items() if own.times), default=Decimal(1)) or Decimal(1)
-    evidence = Evidence(votes, rows, rates, free, _line_sums(lines), largest, frozenset(amount.value for amount in amounts))
+    labelled = any(_weight(own, "gross") >= 1 for own in votes.values())
+    values = frozenset(amount.value for amount in amounts)
+    evidence = Evidence(votes, rows, rates, free, _line_sums(lines), largest, values, labelled, _tendered(votes))
     story, score = _best_story(evidence)
     repair = None if _adds_up(story) else _repaired(sheets, goods, evidence)
     if repair:
@@ -211,7 +222,7 @@ def _said(amount: Amount, marks: Marks, values: Mapping[tuple[int, int], Sequenc
         return None
     label = nearest_label(text, "amounts")
     adjacent = label is not None and _is_adjacent(text, label)
-    special = "rounding" if _ROUNDING.search(text[-40:]) else "balance" if _BALANCE.search(text[-40:]) else None
+    special = next((kind for kind, pattern in _SPECIAL if pattern.search(re.sub(r"( rm| eur)$", "", text[-40:]))), None)
     if special:
         said[special] = 2.5
         return said
@@ -328,7 +339,9 @@ def _score(story: Story, evidence: Evidence, tables: bool = True) -> float:
     votes = evidence.votes
     score = sum(_weight(votes[value], kind) for kind, value in story.parts if value is not None)
     if gross is not None:
-        score += 1.5 + 0.5 * float(abs(gross) / evidence.largest)
+        score += 1.5 + 0.5 * float(abs(gross) / evidence.largest) + 0.3 * min(2, votes[gross].times - 1)
+        score -= 3.0 if evidence.labelled and _weight(votes[gross], "gross") < 1 and gross not in evidence.tendered else 0.0
+        score += 2.0 if gross in evidence.tendered else 0.0
     if net is not None and tax is not None and gross is not None:
         score += 3.0 if _adds_up(story, _roundings(votes)) else -5.0
     if net is not None and tax:
@@ -336,6 +349,7 @@ def _score(story: Story, evidence: Evidence, tables: bool = True) -> float:
     if net is not None and gross is not None and tax is None:
         score += 1.0 if net == gross else -1.0
         score -= 3.0 if abs(gross) < abs(net) else 0.0
+        score += 5.0 if tables and net != gross and summed_lines(evidence.rows, net, gross - net) else 0.0
     if net is not None and abs(net) in evidence.sums:
         score += 1.0
     elif gross is not None and abs(gross) in evidence.sums:
@@ -370,6 +384,13 @@ def _roundings(votes: Mapping[Decimal, Votes]) -> list[Decimal]:
     return [value for value, own in votes.items() if own.weights["rounding"] > 0 and 0 < abs(value) < 1]
 
 
+def _tendered(votes: Mapping[Decimal, Votes]) -> frozenset[Decimal]:
+    """Tender − change, where that is printed or no change was given."""
+    tenders = [value for value, own in votes.items() if own.weights["tender"] > 0][:6]
+    changes = [value for value, own in votes.items() if own.weights["change"] > 0][:6] or [Decimal(0)]
+    return frozenset(tender - change for tender in tenders for change in changes if tender - change in votes and tender > change)
+
+
 def _settles(votes: Mapping[Decimal, Votes], gross: Decimal) -> bool:
     """What is due follows from the gross amount and what was paid."""
     dues = [value for value, own in votes.items() if own.weights["due"] > 1]
@@ -398,16 +419,22 @@ def _repaired(sheets: Sequence[Sheet], goods: Collection[tuple[int, int]], evide
     votes = dict(evidence.votes)
     found: set[Story] = set()
     for value, own in doubtful.items():
-        if value in votes:
-            continue
         for kind in ("net", "tax", "gross"):
-            if _weight(own, kind) > 0.5:
+            if _weight(own, kind) > 0.5 and not (value in votes and _weight(votes[value], kind)):
                 found |= set(_completed(kind, value, votes))
     if len(found) != 1:
         return None
     story = found.pop()
     parts = [value for _, value in story.parts]
-    return story, votes | {value: own for value, own in doubtful.items() if value not in votes and value in parts}
+    return story, votes | {value: _joined(own, votes.get(value)) for value, own in doubtful.items() if value in parts}
+
+
+def _joined(own: Votes, other: Votes | None) -> Votes:
+    if other is None:
+        return own
+    weights = {kind: max(own.weights[kind], other.weights[kind]) for kind in KINDS}
+    best = {kind: (other if other.weights[kind] >= own.weights[kind] else own).best.get(kind) for kind in KINDS}
+    return Votes(weights, {kind: amount for kind, amount in best.items() if amount}, own.times + other.times)
 
 
 def _completed(kind: str, value: Decimal, votes: Mapping[Decimal, Votes]) -> Iterator[Story]:
@@ -463,7 +490,7 @@ def _computed(story: Story) -> Iterator[Computed]:
         yield Computed("gross", net + tax, "computed: net + tax")
     elif tax is None and net is not None and gross is not None and (net == gross or _is_share(net, gross - net)):
         yield Computed("tax", gross - net, "computed: gross − net")
-    elif net is None and tax is not None and gross is not None and _is_share(gross - tax, tax):
+    elif net is None and tax is not None and gross is not None and (tax == 0 or _is_share(gross - tax, tax)):
         yield Computed("net", gross - tax, "computed: gross − tax")
 
 
@@ -477,6 +504,8 @@ def _due_and_paid(votes: Mapping[Decimal, Votes], gross: Decimal | None) -> tupl
     """What the labels say, best where gross − paid = due; both None where none speaks."""
     dues = [value for value, own in votes.items() if own.weights["due"] > 0]
     due = max(dues, key=lambda value: votes[value].weights["due"] + _due_worth(votes, gross, value), default=None)
+    if due is not None and votes[due].weights["due"] < 2.5 and gross is not None and not _due_worth(votes, gross, due):
+        due = None
     if gross is not None and due is not None:
         parts = [part for part in _paid_parts(votes, gross - due) if votes[part].weights["paid"] > 0]
         if len(parts) == 1:
