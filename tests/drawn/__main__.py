@@ -29,7 +29,8 @@ def main() -> None:
 
 
 def _write(out: Path, paper: Paper, pdf: bytes, rate: float, keep: bool) -> None:
-    pages = misread(words_of(pdf), random.Random(f"misread {paper.name}"), rate)
+    rng = random.Random(f"misread {paper.name}")
+    pages = misread(words_of(pdf, rng.uniform(0.6, 1.4)), rng, rate)
     truth = {**paper.truth, "_meta": {**paper.truth["_meta"], "pages": len(pages)}}
     (out / f"{paper.name}.json").write_text(json.dumps(truth, ensure_ascii=False, indent=1), encoding="utf-8")
     (out / f"{paper.name}.pages.json").write_text(json.dumps([page.as_json() for page in pages], ensure_ascii=False), encoding="utf-8")

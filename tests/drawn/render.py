@@ -63,11 +63,11 @@ def close_browser() -> None:
         _open.pop().close()
 
 
-def words_of(pdf: bytes) -> list[PageText]:
-    """The words of every page in pixels at 300 dpi, cut into lines where the gap is wider than about one em, as detectors of text do."""
+def words_of(pdf: bytes, widest: float = 0.9) -> list[PageText]:
+    """The words of every page in pixels at 300 dpi, cut into lines where the gap is wider than `widest` em, as detectors of text do."""
     document = pdfium.PdfDocument(pdf)
     try:
-        return [_words_of_page(page, number) for number, page in enumerate(document, 1)]
+        return [_words_of_page(page, number, widest) for number, page in enumerate(document, 1)]
     finally:
         document.close()
 
@@ -76,7 +76,7 @@ Char = tuple[str, float, float, float, float]
 """The character, left, top, right, bottom in pixels."""
 
 
-def _words_of_page(page: pdfium.PdfPage, number: int) -> PageText:
+def _words_of_page(page: pdfium.PdfPage, number: int, widest: float) -> PageText:
     scale = DPI / 72
     width, height = page.get_size()
     text = page.get_textpage()
@@ -94,7 +94,7 @@ def _words_of_page(page: pdfium.PdfPage, number: int) -> PageText:
             continue
         top, bottom = (height - box.top) * scale, (height - box.bottom) * scale
         rows.setdefault(round((top + bottom) / 2), []).append((char, box.left * scale, top, box.right * scale, bottom))
-    lines = [line for row in _same_height(rows) for line in _cut(row)]
+    lines = [line for row in _same_height(rows) for line in _cut(row, widest)]
     lines.sort(key=lambda line: (line.box[1] // 12, line.box[0]))
     return PageText(number, round(width * scale), round(height * scale), tuple(lines), ENGINE)
 
@@ -112,8 +112,8 @@ def _same_height(rows: dict[int, list[Char]]) -> list[list[Char]]:
     return [sorted(row, key=lambda char: char[1]) for row in joined]
 
 
-def _cut(row: list[Char]) -> list[Line]:
-    """Words where the gap is a fifth of an em, lines where it is wider than an em."""
+def _cut(row: list[Char], widest: float) -> list[Line]:
+    """Words where the gap is a tenth of an em, lines where it is wider than `widest` em."""
     lines: list[Line] = []
     words: list[Word] = []
     word: list[Char] = []
@@ -121,7 +121,7 @@ def _cut(row: list[Char]) -> list[Line]:
         if word:
             em = char[4] - char[2]
             gap = char[1] - word[-1][3]
-            if gap > 0.9 * em:
+            if gap > widest * em:
                 words.append(_joined(word))
                 lines.append(Line(tuple(words)))
                 words, word = [], []
@@ -165,7 +165,8 @@ def misread(pages: list[PageText], rng: random.Random, rate: float = 0.005) -> l
 
 
 def _misread_line(line: Line, rng: random.Random, rate: float) -> Line:
-    top, bottom = line.box[1] + rng.randint(-3, 2), line.box[3] + rng.randint(-2, 3)
+    height = line.box[3] - line.box[1]
+    top, bottom = line.box[1] - round(height * rng.uniform(0, 0.14)), line.box[3] + round(height * rng.uniform(0, 0.14))
     confidence = round(min(0.9999, 0.9 + 0.1 * rng.random() ** 0.2), 3)
     words: list[Word] = []
     for word in line.words:

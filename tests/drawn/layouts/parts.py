@@ -302,7 +302,7 @@ def vertical(pairs: Pairs, style: str = "") -> str:
     return (
         f"<table {style}>"
         + "".join(
-            f'<tr><td class="n k {side}">{label}</td><td style="padding-left:4mm" class="{"n" if len(value) < 26 else ""}">{value}</td></tr>'
+            f'<tr><td class="{"n" if len(label) < 26 else ""} {side}">{label}</td><td style="padding-left:4mm" class="{"n" if len(value) < 26 else ""}">{value}</td></tr>'
             for label, value in pairs
         )
         + "</table>"
