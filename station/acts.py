@@ -80,7 +80,7 @@ def source_of(document: Document) -> Source:
     return said
 
 
-_OF_FILES = frozenset({"electronic-document", "signed-document"})
+_OF_FILES = frozenset({"electronic-document", "signed-document", "structured-invoice"})
 
 
 def is_electronic(document: Document) -> bool:

@@ -374,7 +374,7 @@ def is_separable(stack: Document) -> bool:
     So is a PDF with a page that is drawn: no raster stands for that page, only the file.
     """
     drawn = any(page.raster is None and page.coding.get("format") == Format.PDF for page in stack.current_pages)
-    return not drawn and not any(found.code in ("electronic-document", "signed-document") for found in stack.findings)
+    return not drawn and not any(found.code in ("electronic-document", "signed-document", "structured-invoice") for found in stack.findings)
 
 
 def _edited(plan: Plan, edit: Edit) -> Plan:

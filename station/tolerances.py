@@ -117,16 +117,25 @@ def acceptance_named(tolerance: Tolerance) -> Acceptance:
 
 def weigh_document(session: Session, document: Document, policy: Policy, findings: Iterable[Finding]) -> tuple[Finding, ...]:
     """The findings as they count for this document; notes on it policy and tolerance and, of a native file, that it stays the original."""
+    told = tuple(findings)
     tolerance = tolerated(session, document)
-    source = Source(document.source)
+    source = _source(document, told)
     acceptance = acceptance_named(tolerance) if tolerance else acceptance_of(policy)
-    found = weigh(findings, source, acceptance)
+    found = weigh(told, source, acceptance)
     used = any(each.code == "colour-tolerated" for each in found)
     document.policy = policy.as_json()
     document.tolerance_id = tolerance.id if tolerance and used else None
     if source is Source.ELECTRONIC and verdict(found) != "blocked":
         document.paper_stays = True
     return found
+
+
+def _source(document: Document, findings: Iterable[Finding]) -> Source:
+    """What a person or the station said; else an XML says by itself that its file is an electronic invoice."""
+    said = Source(document.source)
+    if document.source_said or said not in (Source.PAPER, Source.UNKNOWN):
+        return said
+    return Source.ELECTRONIC if any(each.code == "structured-invoice" for each in findings) else said
 
 
 def _held_for_colour(session: Session) -> list[Document]:
