@@ -6,15 +6,17 @@ Every field names where on the page it was read, so that a person can check it w
 import re
 from collections import Counter
 from collections.abc import Sequence
+from datetime import date
 
 from ocr.amounts import CODES, CURRENCIES, find_amounts
 from ocr.choices import Choice, field_of
 from ocr.companies import bic_choices, iban_choices, sort_companies
 from ocr.days import date_choices, days_of
-from ocr.labels import CREDIT_WORDS
-from ocr.layout import Sheet, Spot, fold, lay_out, segments_of
+from ocr.kinds import kind_choices
+from ocr.layout import Sheet, Spot, lay_out, segments_of
 from ocr.parties import name_choices
 from ocr.references import FIELDS, reference_choices
+from ocr.terms import due_by_term, term_choices
 from ocr.text import PageText
 from ocr.totals import choose_totals, total_fields
 from ocr.values import Field, Known, Value
@@ -30,7 +32,6 @@ def extract(pages: Sequence[PageText], known: Known = NOTHING) -> dict[str, Fiel
     sheets = lay_out(pages)
     found = choices(sheets, known)
     fields: list[Field | None] = [
-        _type_field(sheets),
         *(field_of(name, own, LEAST.get(name, 0.8)) for name, own in found.items()),
         _currency_field(sheets),
         *total_fields(choose_totals(sheets)),
@@ -42,14 +43,26 @@ def choices(sheets: Sequence[Sheet], known: Known = NOTHING) -> dict[str, tuple[
     """All scored candidates of the fields that are no amounts, by name, the best first."""
     companies = sort_companies(sheets, known)
     ibans = iban_choices(sheets, known)
+    days = date_choices(sheets)
     return {
-        **date_choices(sheets),
+        "document_type_code": kind_choices(sheets),
+        **days,
+        "due_date": days["due_date"] or _due_by_term(sheets, days["issue_date"]),
         **reference_choices(sheets, taken_spans(sheets)),
         **companies.choices,
         "iban": ibans,
         "bic": bic_choices(sheets, ibans),
         **name_choices(sheets, companies.own, companies.theirs, known),
+        "payment_terms": term_choices(sheets),
     }
+
+
+def _due_by_term(sheets: Sequence[Sheet], issues: Sequence[Choice]) -> tuple[Choice, ...]:
+    """Only where no due date is printed, and the date of issue is more than a guess by its place."""
+    if not issues or issues[0].score < 1.0 or not isinstance(issues[0].value, date):
+        return ()
+    due = due_by_term(sheets, issues[0].value)
+    return (due,) if due else ()
 
 
 def best_number(sheets: Sequence[Sheet], kind: str) -> Choice | None:
@@ -67,19 +80,6 @@ def taken_spans(sheets: Sequence[Sheet]) -> dict[tuple[int, int, int], list[tupl
     for spot in spots:
         taken.setdefault((spot.sheet.page, spot.row, spot.column), []).append((spot.start, spot.end))
     return taken
-
-
-def _type_field(sheets: Sequence[Sheet]) -> Field | None:
-    """UNTDID 1001: 381 where the heading says credit note, 380 where it says invoice."""
-    for sheet in sheets[:1]:
-        for row, column, segment in segments_of(sheet):
-            spot = Spot(sheet, row, column, 0, len(segment.text))
-            text = fold(segment.text)
-            if spot.depth < 0.5 and len(text) < 40 and any(text == word or text.startswith(word + " n") for word in CREDIT_WORDS):
-                return _field("document_type_code", "381", spot, 2.0, "the heading says credit note")
-    if not sheets:
-        return None
-    return Field("document_type_code", "380", "", 0, None, 0.6, "nothing says that it is not an invoice")
 
 
 def _currency_field(sheets: Sequence[Sheet]) -> Field | None:
