@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any, TypeAlias
 
-from capture.catalogue import limit_words, measured_words, message
+from capture.catalogue import OF_INVOICES, message
 from capture.findings import Authority, Finding, Level
 from conformity.circumstances import Source
 from ocr.confidence import Colour, colour_of
@@ -262,8 +262,9 @@ def _shown_finding(found: Finding, pages: Sequence[int], t: Words) -> ShownFindi
         pages=_pages_words(pages, t),
         clause=found.clause,
         authority=t(f"authority.{Authority(found.authority).name.lower()}"),
-        measured=measured_words(found, t.language),
-        limit=None if found.code in TWICE else limit_words(found, t.language),
+        # The sentence of a check of the invoice says both already.
+        measured=None if found.code in OF_INVOICES else found.measured,
+        limit=None if found.code in OF_INVOICES else found.limit,
         other=found.limit if found.code in TWICE else None,
     )
 

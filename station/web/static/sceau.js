@@ -5,7 +5,7 @@
 // --- copy ---
 
 function offerCopies(root) {
-  for (const button of root.querySelectorAll("button[data-copy], button[data-step]")) button.hidden = false;
+  for (const button of root.querySelectorAll("button[data-copy], button[data-print], button[data-step]")) button.hidden = false;
 }
 
 async function copyText(button) {
@@ -173,6 +173,7 @@ document.addEventListener("keydown", pressKey);
 document.addEventListener("click", (event) => {
   const button = event.target.closest("button");
   if (button?.dataset.copy) copyText(button);
+  if (button?.hasAttribute("data-print")) print();
   if (button?.dataset.step) step(button);
   if (button?.id === "sound") switchSound();
 });
