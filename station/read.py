@@ -1,18 +1,23 @@
 """`sceau read`: the text and fields of a file, without a database."""
 
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from capture.catalogue import message
+from capture.catalogue import finding_json, message
 from capture.coding import Caps, examine
 from capture.decode import Undecodable
+from capture.findings import Finding
+from capture.scan import Format
 from ocr.engines import ReaderOptions, ReadingFailed, prepare_copy, warm_engine, write_copy
 from ocr.fields import extract
 from ocr.reading import read_page
+from ocr.structured import differences, merge
 from ocr.text import PageText
 from ocr.values import Field, evidence_json, fields_json
+from station.electronic import find_invoice
 from station.pixels import PageSource, page_image
 
 
@@ -25,6 +30,8 @@ class ReadResult:
     values: dict[str, Field]
     """By the names of `ocr.values.NAMES`; what was not found is absent."""
     trouble: str | None
+    findings: tuple[Finding, ...] = ()
+    """Where the page says something else than the XML of an electronic invoice, or that XML cannot be read."""
 
     @property
     def fields(self) -> dict[str, Any]:
@@ -34,11 +41,12 @@ class ReadResult:
     def as_json(self) -> dict[str, Any]:
         """One line of `read --json`."""
         evidence = evidence_json(self.values)
-        return {"file": self.file, "pages": self.pages, **self.fields, "evidence": evidence, "text": self.text, "trouble": self.trouble}
+        told = {"evidence": evidence, "findings": [finding_json(each, "fr") for each in self.findings]}
+        return {"file": self.file, "pages": self.pages, **self.fields, **told, "text": self.text, "trouble": self.trouble}
 
 
 def read_file(path: Path, caps: Caps, options: ReaderOptions) -> ReadResult:
-    """Read every page; trouble is words, never an exception."""
+    """Read every page, and the XML of an electronic invoice, whose values count; trouble is words, never an exception."""
     if not path.is_file():
         return ReadResult(str(path), 0, "", {}, "no such file")
     scan = examine(path, caps)
@@ -48,7 +56,8 @@ def read_file(path: Path, caps: Caps, options: ReaderOptions) -> ReadResult:
     troubles: list[str] = []
     mixed = {found.page for found in scan.findings if found.code == "mixed-page"}
     with tempfile.TemporaryDirectory(prefix="sceau-") as folder:
-        for page in scan.pages:
+        # Of an XML invoice there is no page but the one that we would draw ourselves.
+        for page in scan.pages if scan.format is not Format.XML else ():
             try:
                 image = page_image(PageSource(path, scan.format, page, caps.max_pixels), page.codec == "vector" or page.number in mixed)
                 prepared, scale = prepare_copy(image, options)
@@ -59,4 +68,14 @@ def read_file(path: Path, caps: Caps, options: ReaderOptions) -> ReadResult:
             except (Undecodable, ReadingFailed, OSError) as error:
                 troubles.append(f"page {page.number}: {error}")
     text = "\n\f\n".join(page.text for page in pages)
-    return ReadResult(str(path), len(scan.pages), text, extract(pages), "; ".join(troubles) or None)
+    values, findings = _with_invoice(path, scan.format, extract(pages), pages)
+    return ReadResult(str(path), len(scan.pages), text, values, "; ".join(troubles) or None, findings)
+
+
+def _with_invoice(
+    path: Path, format: Format, read: dict[str, Field], pages: Sequence[PageText]
+) -> tuple[dict[str, Field], tuple[Finding, ...]]:
+    found = find_invoice(path, format)
+    if found.structured is None:
+        return read, found.findings
+    return merge(found.structured, read), differences(found.structured, read, pages)
