@@ -550,9 +550,9 @@ CATALOGUE: dict[str, Entry] = {
     "particulars-missing": Entry(
         REVIEW, None, LAW,
         "Le lecteur n’a pas trouvé, ou pas lu assez sûrement, ce que la facture doit porter : {measured} ({limit}). Regardez la page ; "
-        "si cela manque vraiment, demandez au fournisseur une facture rectifiée : la TVA à déduire en dépend.",
+        "si cela manque vraiment, demandez au fournisseur une facture rectifiée : le droit à déduire la TVA peut en dépendre.",
         "The reader did not find, or read with too little certainty, what the invoice must bear: {measured} ({limit}). Look at the page; "
-        "if it is really not there, ask the supplier for a corrected invoice: the VAT to be deducted depends on it.",
+        "if it is really not there, ask the supplier for a corrected invoice: the right to deduct the VAT may depend on it.",
     ),
     "mentions-missing": Entry(
         INFO, None, LAW,
@@ -716,11 +716,13 @@ NAMED: dict[str, tuple[str, str]] = {
     "lines": ("lignes", "lines"),
     "platform": ("une plateforme agréée", "an approved platform (plateforme agréée)"),
     "chorus": ("Chorus Pro", "Chorus Pro"),
+    "since": ("depuis le", "since"),
     "signs": ("35 signes, lettres sans accent, chiffres, + - _ /", "35 signs, plain letters, digits, + - _ /"),
 }
-"""What a finding of an invoice lists or compares, French and English. In `measured` and `limit` a name or a day stands in braces."""
+"""What a finding of an invoice lists or compares, French and English. In `measured` and `limit` names, days and amounts stand in braces."""
 _BRACED = re.compile(r"\{([a-z-]{2,30})\}")
 _CENTS = re.compile(r"(?<![\d.])(\d+)\.(\d{1,4})(?![\d.])")
+_BRACED_AMOUNT = re.compile(r"\{(-?\d+)\.(\d{2,4})\}")
 _DAY = re.compile(r"\{(\d{4})-(\d\d)-(\d\d)\}")
 OF_INVOICES = frozenset({
     "particulars-missing", "mentions-missing", "old-reference", "amounts-disagree", "lines-disagree", "vat-rounding", "vat-rate-unknown",
@@ -749,7 +751,7 @@ def told_words(found: Finding, text: str | None, language: str) -> str | None:
     text = _BRACED.sub(lambda name: NAMED[name[1]][english] if name[1] in NAMED else name[0], text)
     if found.code in _AMOUNTS and not english:
         text = _CENTS.sub(r"\1,\2", text)
-    return _DAY.sub(r"\3/\2/\1", text)
+    return _BRACED_AMOUNT.sub(r"\1.\2" if english else r"\1,\2", _DAY.sub(r"\3/\2/\1", text))
 
 
 def _limit_words(found: Finding, *, english: bool) -> str:

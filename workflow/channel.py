@@ -64,6 +64,6 @@ def wrong_channel(invoice: Invoice, circumstances: Circumstances) -> Finding | N
     if due is None:
         return None
     if due.certain:
-        return finding("wrong-channel", measured=f"{{{due.channel}}}", limit=f"{due.issuing.text} ; {{{due.since.isoformat()}}}")
+        return finding("wrong-channel", measured=f"{{{due.channel}}}", limit=f"{due.issuing.text}, {{since}} {{{due.since.isoformat()}}}")
     siren = supplier_siren(invoice)
     return finding("supplier-size-unknown", measured=siren, limit=f"{{{due.channel}}}") if siren else None

@@ -139,5 +139,5 @@ def _grouped(iban: str) -> str:
 
 
 def _told(code: str, other: Earlier) -> Finding:
-    gross = f", {other.key.gross:f}" if other.key.gross is not None else ""
+    gross = f", {{{other.key.gross:.2f}}}" if other.key.gross is not None else ""
     return finding(code, measured=f"« {other.title} », {{{other.received.isoformat()}}}{gross}", limit=other.document)
