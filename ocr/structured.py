@@ -107,7 +107,7 @@ def differences(structured: Structured, read: Mapping[str, Field], pages: Sequen
     the XML's is printed too, or the amount read is another of its amounts.
     """
     pairs = [(name, structured.fields[name], read[name]) for name in COMPARED if name in structured.fields and name in read]
-    apart = [(name, field, seen) for name, field, seen in pairs if not _same(field.value, seen.value)]
+    apart = [(name, field, seen) for name, field, seen in pairs if not same_value(field.value, seen.value)]
     if not apart:
         return ()
     shown, known = _Shown(pages), set(_amounts_of(structured.fields))
@@ -121,14 +121,14 @@ def differences(structured: Structured, read: Mapping[str, Field], pages: Sequen
 def _placed(field: Field, seen: Field | None) -> Field:
     if seen is None:
         return field
-    if _same(field.value, seen.value):
+    if same_value(field.value, seen.value):
         return replace(field, raw=seen.raw or field.raw, page=seen.page, box=seen.box, words=seen.words)
     if isinstance(seen.value, tuple):
         return field
     return replace(field, alternatives=(*field.alternatives, str(plain_value(seen.value))))
 
 
-def _same(ours: Value, theirs: Value) -> bool:
+def same_value(ours: Value, theirs: Value) -> bool:
     """A credit note may be printed with a minus; a reference with blanks, strokes or in small letters."""
     if isinstance(ours, Decimal) and isinstance(theirs, Decimal):
         return abs(ours) == abs(theirs)
@@ -367,10 +367,12 @@ class _Reader:
     def _price(self, row: Node) -> Decimal | None:
         """Of one unit: BT-146 is that of BT-149 units."""
         price, per = self._number(row, "BT-146"), self._number(row, "BT-149")
-        if price is None or per is None or per in (0, 1):
-            return price
-        single = price / per
-        return single.quantize(PRICE_DIGITS).normalize() if single != single.quantize(PRICE_DIGITS) else single
+        if price is None:
+            return None
+        try:
+            return (price / per if per else price).quantize(PRICE_DIGITS).normalize()
+        except InvalidOperation:
+            return price  # More digits than Decimal keeps: no price of this world.
 
     def _first(self, row: Node, term: str) -> Node | None:
         return next(all_nodes(row, self._syntax, PATHS[term]), None)
