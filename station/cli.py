@@ -267,6 +267,43 @@ def status(as_json: AsJson = False) -> None:
 
 
 @app.command()
+def memory(
+    action: Annotated[str, typer.Argument(help="list, show, undo or export")] = "list",
+    number: Annotated[int, typer.Argument(help="Of a lesson, for show and undo", show_default=False)] = 0,
+    reason: Annotated[str, typer.Option(help="Why a lesson is undone; goes into the ledger.")] = "",
+    login: Annotated[str, typer.Option(help="Who undoes it.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """What was learned of suppliers from corrections: list, show, undo or export it: exit 0 done, 3 no such lesson."""
+    if action not in ("list", "show", "undo", "export"):
+        raise typer.BadParameter("list, show, undo or export")
+    if action == "undo" and not (reason.strip() and login):
+        raise typer.BadParameter("undo needs --reason and --login: both go into the ledger")
+    with _settings() as settings:
+        from station.recall import NoPerson, forget, recall
+        from station.records.learned import NoLesson
+        from station.workstation import open_workstation
+
+        workstation = open_workstation(settings)
+        try:
+            told = forget(workstation, number, reason, login) if action == "undo" else recall(workstation, action, number)
+        except NoLesson as error:
+            err.print(
+                f"Leçon {error} : il n'y en a pas, ou elle est déjà oubliée. Rien n'a changé. Lancez : sceau memory list", markup=False
+            )
+            raise typer.Exit(3) from error
+        except NoPerson as error:
+            raise typer.BadParameter(f"{error}: nobody has this login") from error
+        for each in told:
+            if as_json or action == "export":
+                _print_json(each)
+                continue
+            standing = "oubliée" if each["undone_at"] else f"{len(each['influenced'])} document(s)"
+            out.print(f"{each['number']:>5}  {each['title']} ({each['supplier']}): {each['field']} = {each['value']}", markup=False)
+            out.print(f"       {each['taught_at'][:10]}, {each['author']}; {standing}", markup=False)
+
+
+@app.command()
 def migrate() -> None:
     """Bring the database to this version."""
     with _settings() as settings:

@@ -11,6 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from config.options import reader_of
 from config.settings import FILE_NAME, Settings
 from ocr.engines import ReadingFailed, warm_engine
+from station.drift import drift_now
 from station.probe import probe_folder
 from station.records.database import NetworkFileSystem, open_database
 from station.workstation import now
@@ -49,6 +50,7 @@ def diagnose(settings: Settings) -> Iterator[Diagnosis]:
     yield Diagnosis("settings", True, True, f"{file}" if file.exists() else f"as shipped; {file} is written at the first start")
     yield _policy(settings)
     yield _database(settings)
+    yield _promise(settings)
     yield _disk(settings)
     for station in settings.stations:
         yield _folder(settings, station.name)
@@ -76,6 +78,21 @@ def _database(settings: Settings) -> Diagnosis:
     except SQLAlchemyError as error:
         return Diagnosis("database", False, True, str(error).splitlines()[0], "check database_url and the server")
     return Diagnosis("database", True, True, kind)
+
+
+def _promise(settings: Settings) -> Diagnosis:
+    """Whether values shown green are as seldom wrong here as they promise."""
+    try:
+        database = open_database(settings.url)
+        with database.reading() as session:
+            found = drift_now(session, settings.entity)
+        database.close()
+    except (NetworkFileSystem, SQLAlchemyError):
+        return Diagnosis("reading", True, False, "no values reviewed yet: no tables")
+    told = f"{found.wrong} of {found.reviewed} green values reviewed lately were wrong (promised: 0.5 %)"
+    if not found.alarm:
+        return Diagnosis("reading", True, False, told)
+    return Diagnosis("reading", False, False, f"reading-drift: {told}", "review green values as well; see /memory for the fields that err")
 
 
 def _disk(settings: Settings) -> Diagnosis:

@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from station.disk import look_at_disk
+from station.drift import drift_now
 from station.probe import folder_health
 from station.records import documents
 from station.records.documents import DEAD_AFTER
@@ -29,6 +30,7 @@ def status_of(workstation: Workstation) -> dict[str, Any]:
             "mailboxes": _mailboxes(session, workstation),
             "disk": {"room": str(disk.room), "free": disk.free, "total": disk.total},
             "bytes": {**asdict(cost), **_per_page(cost)},
+            "reading": drift_now(session, workstation.settings.entity).as_json(),
             "ledger": {e: {"size": tree_of(session, e).size, "head": tree_of(session, e).root.hex()} for e in entities(session)},
         }
 

@@ -15,6 +15,7 @@ from capture import hotfolder
 from config.settings import Station
 from station import passports
 from station.disk import Room, look_at_disk
+from station.drift import drift_now
 from station.probe import folder_health
 from station.records import batches, documents
 from station.records.tables import OPEN_STATES, Document, Sighting
@@ -99,6 +100,7 @@ def mailroom(request: Request, session: desk.InReading, htmx: desk.FromHtmx = No
         cards=newest_cards(session, workstation, t),
         duplicates=documents.recent_duplicates(session, 5),
         cost=documents.cost_at_rest(session),
+        drift=drift_now(session, workstation.settings.entity),
         largest=workstation.settings.intake.max_file_megabytes,
     )
 
