@@ -13,6 +13,7 @@ from lxml import etree
 
 from capture.catalogue import finding
 from capture.findings import Finding
+from ocr.amounts import find_amounts
 from ocr.dates import find_dates
 from ocr.en16931 import PATHS, Node, NoInvoice, Syntax, all_nodes, all_texts, first_text, level_of, parse_xml, plain_text, syntax_of
 from ocr.layout import lay_out
@@ -84,7 +85,6 @@ COMPARED = (
     "currency",
 )
 """What a clerk is told of where page and XML say different things."""
-AMOUNTS = ("total_net", "total_tax", "total_gross", "paid_amount", "amount_due")
 
 
 def merge(structured: Structured, read: Mapping[str, Field]) -> dict[str, Field]:
@@ -103,19 +103,29 @@ def told_by_xml(structured: Structured | None, read: Mapping[str, Field]) -> dic
 def differences(structured: Structured, read: Mapping[str, Field], pages: Sequence[PageText]) -> tuple[Finding, ...]:
     """`structured-differs` for each value of `COMPARED` that the page shows otherwise; measured: the page's, limit: the XML's.
 
-    Nothing is said where the page does not show the value, and nothing where the reading took another value of the same invoice:
-    the XML's is printed too, or the amount read is another of its amounts.
+    Nothing is said where the page does not show the value, and nothing where the reading only took another value of the same invoice:
+    that of the XML is printed too; and an amount is another of its amounts, read where net and tax did not make the gross.
     """
-    pairs = [(name, structured.fields[name], read[name]) for name in COMPARED if name in structured.fields and name in read]
-    apart = [(name, field, seen) for name, field, seen in pairs if not same_value(field.value, seen.value)]
+    pairs = [(structured.fields[name], read[name]) for name in COMPARED if name in structured.fields and name in read]
+    apart = [(ours, seen) for ours, seen in pairs if seen.source is Source.READ and not same_value(ours.value, seen.value)]
     if not apart:
         return ()
-    shown, known = _Shown(pages), set(_amounts_of(structured.fields))
+    shown, known, sound = _Shown(pages), set(_amounts_of(structured.fields)), _adds_up(read)
+
+    def is_told(ours: Value, seen: Value) -> bool:
+        foreign = isinstance(seen, Decimal) and abs(seen) not in known
+        return foreign or (not shown.has(ours) and (sound or not isinstance(seen, Decimal)))
+
     return tuple(
-        finding("structured-differs", page=seen.page or None, measured=_told(name, seen.value), limit=_told(name, field.value))
-        for name, field, seen in apart
-        if not (abs(seen.value) in known if isinstance(seen.value, Decimal) else shown.has(field.value))
+        finding("structured-differs", page=seen.page or None, measured=_told(seen), limit=_told(ours))
+        for ours, seen in apart
+        if is_told(ours.value, seen.value)
     )
+
+
+def _adds_up(read: Mapping[str, Field]) -> bool:
+    net, tax, gross = (read[name].value if name in read else None for name in ("total_net", "total_tax", "total_gross"))
+    return isinstance(net, Decimal) and isinstance(tax, Decimal) and net + tax == gross
 
 
 def _placed(field: Field, seen: Field | None) -> Field:
@@ -137,8 +147,8 @@ def same_value(ours: Value, theirs: Value) -> bool:
     return ours == theirs
 
 
-def _told(name: str, value: Value) -> str:
-    return f"{name} {plain_value(value)}"
+def _told(field: Field) -> str:
+    return f"{field.name} {plain_value(field.value)}"
 
 
 def _bare(text: str) -> str:
@@ -164,11 +174,18 @@ class _Shown:
     """What is printed anywhere on the pages."""
 
     def __init__(self, pages: Sequence[PageText]) -> None:
-        self._dates = {day.value for sheet in lay_out(pages) for day in find_dates(sheet)}
+        sheets = lay_out(pages)
+        self._dates = {day.value for sheet in sheets for day in find_dates(sheet)}
+        self._amounts = {abs(amount.value) for sheet in sheets for amount in find_amounts(sheet)}
         self._text = "".join(_bare(page.text) for page in pages)
 
     def has(self, value: Value) -> bool:
-        return value in self._dates if isinstance(value, date) else _bare(str(value)) in self._text
+        match value:
+            case date():
+                return value in self._dates
+            case Decimal():
+                return abs(value) in self._amounts
+        return _bare(str(value)) in self._text
 
 
 # --- how a text is understood ---
