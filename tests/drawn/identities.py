@@ -2,8 +2,25 @@
 
 import random
 import string
+import tomllib
 from dataclasses import dataclass
+from pathlib import Path
 
+_TOLD = tomllib.loads(Path(__file__).with_name("places.toml").read_text(encoding="utf-8"))
+CITIES: dict[str, list[str]] = _TOLD["cities"]
+STREETS: dict[str, list[str]] = _TOLD["streets"]
+PHONES: dict[str, list[str]] = _TOLD["phones"]
+HOME: dict[str, str] = _TOLD["home"]
+"""The language of a country's companies."""
+FIRST: dict[str, list[str]] = _TOLD["first"]
+LAST: dict[str, list[str]] = _TOLD["last"]
+TRADES: dict[str, list[str]] = _TOLD["trades"]
+COMMON: dict[str, list[str]] = _TOLD["common"]
+FORMS: dict[str, list[str]] = _TOLD["forms"]
+COINED: dict[str, list[str]] = _TOLD["coined"]
+COUNTRY_NAMES: dict[str, dict[str, str]] = _TOLD["countries"]
+BANKS: dict[str, list[list[str]]] = _TOLD["banks"]
+"""Bank code as the IBAN has it, BIC, name."""
 FICTIONAL = 0.06
 """The share of companies whose identifiers are made up so carelessly that no check digit is right, as on samples and on forgeries."""
 
@@ -143,64 +160,6 @@ def with_check(country: str, bban: str) -> str:
     return f"{country}{98 - int(number) % 97:02d}{bban}"
 
 
-BANKS: dict[str, tuple[tuple[str, str, str], ...]] = {
-    "FR": (
-        ("30004", "BNPAFRPPXXX", "BNP Paribas"),
-        ("30003", "SOGEFRPP", "Société Générale"),
-        ("30002", "CRLYFRPP", "LCL"),
-        ("10278", "CMCIFR2A", "Crédit Mutuel"),
-        ("18206", "AGRIFRPP882", "Crédit Agricole Île-de-France"),
-        ("20041", "PSSTFRPPPAR", "La Banque Postale"),
-        ("16958", "QNTOFRP1XXX", "Qonto"),
-        ("13807", "CCBPFRPPNAN", "Banque Populaire Grand Ouest"),
-        ("30056", "CCFRFRPP", "HSBC"),
-        ("14445", "CEPAFRPP444", "Caisse d'Épargne"),
-        ("10096", "CMCIFRPP", "CIC"),
-    ),
-    "DE": (
-        ("37040044", "COBADEFFXXX", "Commerzbank"),
-        ("50010517", "INGDDEFFXXX", "ING"),
-        ("70050000", "BYLADEMMXXX", "BayernLB"),
-        ("20050550", "HASPDEHHXXX", "Hamburger Sparkasse"),
-        ("43060967", "GENODEM1GLS", "GLS Bank"),
-        ("10070000", "DEUTDEBB", "Deutsche Bank"),
-        ("60050101", "SOLADEST600", "BW-Bank"),
-        ("72062152", "GENODEF1MTG", "VR-Bank Handels- und Gewerbebank"),
-    ),
-    "NL": (
-        ("INGB", "INGBNL2A", "ING Bank"),
-        ("RABO", "RABONL2U", "Rabobank"),
-        ("ABNA", "ABNANL2A", "ABN AMRO"),
-        ("KNAB", "KNABNL2H", "Knab"),
-        ("BUNQ", "BUNQNL2A", "bunq"),
-    ),
-    "BE": (
-        ("001", "GEBABEBB", "BNP Paribas Fortis"),
-        ("363", "BBRUBEBB", "ING"),
-        ("733", "KREDBEBB", "KBC"),
-        ("068", "GKCCBEBB", "Belfius"),
-    ),
-    "GB": (
-        ("NWBK", "NWBKGB2L", "NatWest"),
-        ("BARC", "BARCGB22", "Barclays"),
-        ("LOYD", "LOYDGB2L", "Lloyds Bank"),
-        ("MIDL", "HBUKGB4B", "HSBC UK"),
-    ),
-    "AT": (
-        ("20111", "GIBAATWWXXX", "Erste Bank"),
-        ("32000", "RLNWATWW", "Raiffeisenlandesbank"),
-        ("12000", "BKAUATWW", "UniCredit Bank Austria"),
-    ),
-    "CH": (
-        ("00762", "BLKBCH22", "Basellandschaftliche Kantonalbank"),
-        ("09000", "POFICHBEXXX", "PostFinance"),
-        ("00700", "ZKBKCHZZ80A", "Zürcher Kantonalbank"),
-    ),
-    "LU": (("001", "BCEELULL", "Spuerkeess"), ("003", "BGLLLULL", "BGL BNP Paribas"), ("008", "BLUXLULL", "Banque de Luxembourg")),
-    "IE": (("AIBK", "AIBKIE2D", "AIB"), ("BOFI", "BOFIIE2D", "Bank of Ireland")),
-}
-
-
 def draw_account(rng: random.Random, country: str) -> Account:
     """An account in that country (in Ireland for a country without IBAN)."""
     home = country if country in BANKS else "IE"
@@ -212,7 +171,6 @@ def draw_account(rng: random.Random, country: str) -> Account:
             key = 97 - (89 * int(code) + 15 * int(branch) + 3 * int(number)) % 97
             bban = f"{code}{branch}{number}{key:02d}"
         case "DE":
-            bban = code + rng.choice(["00", ""]).ljust(0) + free(rng, 10)
             bban = (code + "00" + free(rng, 8)) if rng.random() < 0.3 else code + free(rng, 10)
         case "NL":
             bban = f"{code}0{free(rng, 9)}"
@@ -232,148 +190,9 @@ def draw_account(rng: random.Random, country: str) -> Account:
     return Account(with_check(home, bban), bic, bank)
 
 
-FIRST = {
-    "fr": "Jean Marie Sophie Nicolas Camille Luc Élise François Hélène Julien Anaïs Pierre Claire Mathieu Nadia Karim Thomas Isabelle Rémi Aurélie Bastien Océane Yves Chloé Noémie Étienne Gaëlle Loïc".split(),
-    "de": "Hans Petra Jürgen Sabine Klaus Anja Matthias Ute Florian Katrin Björn Heike Stefan Monika Dirk Renate Uwe Jörg Lena Tobias".split(),
-    "nl": "Jan Piet Anneke Bram Sanne Kees Marieke Joost Femke Wim Daan Lotte Ruud Ingrid Thijs Karin Maarten Els".split(),
-    "en": "John Emma Oliver Grace Harry Lucy Peter Sarah William Hannah George Alice Patrick Fiona Declan Rachel".split(),
-}
-LAST = {
-    "fr": "Martin Dupont Lefèvre Moreau Garnier Rousseau Chevalier Perrin Gauthier Marchand Delattre Le-Goff Kermarrec Bouvier Lacroix Fabre Roussel Vasseur Poirier Benali Texier Aubry Guérin Pons Escoffier Maillard Bertin Vidal Charpentier Hamon Nguyen Tessier Barbier Colas".split(),
-    "de": "Müller Schmidt Schneider Fischer Weber Wagner Becker Hoffmann Schäfer Koch Bauer Krüger Wolff Schröder Zimmermann Hartmann Lange Werner Krause Lehmann Köhler Maier Huber Steiner Vogt Brandt Pohl Kühn".split(),
-    "nl": "de-Vries Jansen van-den-Berg Bakker Visser Smit Meijer de-Boer Mulder Bos Vos Peters Hendriks van-Dijk Dekker Brouwer de-Wit Dijkstra Kok Jacobs Maes Peeters Claes Wouters".split(),
-    "en": "Smith Jones Taylor Brown Wilson Evans Walker Wright Robinson Thompson Hughes Edwards Turner Parker Collins Murphy Kelly Byrne Ryan Bennett Foster Marshall".split(),
-}
-TRADES = {
-    "fr": "Menuiserie Plomberie Électricité Maçonnerie Imprimerie Garage Boulangerie Transports Étanchéité Peinture Couverture Serrurerie Papeterie Pépinières Traiteur Carrelage Nettoyage Informatique Chauffage Vitrerie Ambulances Fromagerie Brasserie Scierie Métallerie Bureautique Logistique Déménagements Fournitures Quincaillerie".split(),
-    "de": "Bäckerei Schreinerei Elektro Druckerei Autohaus Spedition Heizungsbau Dachdeckerei Malerbetrieb Gärtnerei Bürobedarf Gebäudereinigung Metallbau Getränke Großhandel Zimmerei Brauerei Maschinenbau Fliesen Sanitär IT-Service Software".split(),
-    "nl": "Bakkerij Timmerbedrijf Installatietechniek Drukkerij Garage Transport Schildersbedrijf Hoveniersbedrijf Kantoorartikelen Schoonmaakbedrijf Loodgieters Bouwbedrijf Groothandel Dakdekkers Logistiek Automatisering Elektrotechniek Bloemen".split(),
-    "en": "Plumbing Joinery Printing Logistics Catering Electrical Roofing Cleaning Software Consulting Engineering Stationery Transport Packaging Security Media".split(),
-}
-SYLLABLES = "al ax bel bio cap cor dal del dyn eco el fi flex gen ho il in ka la li lo lum ma mer mo na ne no o pha pro qua ra ri sa sol ta tech ter ti to tra ul va ver vi xo za zen".split()
-ENDINGS = "is ia eo a us om ix et o ys ium ance eria tec net lab soft plan log pack med form".split()
-COMMON = {
-    "fr": "Conseil Services Solutions Distribution Industrie Ingénierie Communication Développement Environnement Habitat Énergie Réseaux Formation Systèmes Création Santé".split(),
-    "de": "Technik Systeme Lösungen Handel Industrie Beratung Vertrieb Energie Logistik Medien Consulting Anlagenbau Werkzeuge".split(),
-    "nl": "Techniek Advies Diensten Handel Groep Bouw Energie Media Oplossingen Systemen Verhuur Support".split(),
-    "en": "Solutions Services Group Systems Digital Consulting Partners Supplies Technologies Networks Cloud Trading".split(),
-}
-FORMS = {
-    "FR": (
-        "SARL",
-        "SARL",
-        "SAS",
-        "SAS",
-        "SASU",
-        "EURL",
-        "SA",
-        "SCOP",
-        "SNC",
-        "SELARL",
-        "SCI",
-        "S.A.R.L.",
-        "S.A.S.",
-        "EI",
-        "SCEA",
-        "Sarl",
-        "GIE",
-    ),
-    "BE": ("SRL", "BV", "SA", "NV", "SPRL", "BVBA"),
-    "CH": ("AG", "GmbH", "SA", "Sàrl"),
-    "LU": ("S.à r.l.", "S.A.", "SARL"),
-    "DE": ("GmbH", "GmbH", "GmbH", "GmbH & Co. KG", "AG", "UG (haftungsbeschränkt)", "KG", "e.K.", "OHG", "GbR", "mbH", "SE", "eG"),
-    "AT": ("GmbH", "Ges.m.b.H.", "KG", "e.U.", "AG"),
-    "NL": ("B.V.", "B.V.", "BV", "N.V.", "V.O.F.", "VOF", ""),
-    "GB": ("Ltd", "Limited", "Ltd.", "LLP", "PLC"),
-    "IE": ("Limited", "Ltd", "DAC"),
-    "US": ("Inc.", "LLC", "Corp.", "Co."),
-}
-CITIES = {
-    "FR": "75011 Paris|75008 PARIS|69003 Lyon|13006 Marseille|31000 TOULOUSE|44000 Nantes|35000 Rennes|33300 BORDEAUX|59800 Lille|67000 Strasbourg|34070 Montpellier|38100 Grenoble|06200 Nice|29200 BREST|76600 Le Havre|63000 CLERMONT-FERRAND|49100 Angers|92100 Boulogne-Billancourt|93200 SAINT-DENIS|78000 Versailles|56100 Lorient|64000 Pau|87000 Limoges|54000 Nancy|25000 Besançon|17000 La Rochelle|97400 Saint-Denis|74960 Annecy|84000 AVIGNON|92800 Puteaux Cedex|75755 PARIS CEDEX 15|02100 Saint-Quentin|01000 Bourg-en-Bresse",
-    "DE": "10115 Berlin|20095 Hamburg|80331 München|50667 Köln|60311 Frankfurt am Main|70173 Stuttgart|40213 Düsseldorf|04109 Leipzig|01067 Dresden|30159 Hannover|90402 Nürnberg|28195 Bremen|76133 Karlsruhe|79098 Freiburg|93047 Regensburg|48143 Münster|66111 Saarbrücken|77652 Offenburg",
-    "AT": "1010 Wien|5020 Salzburg|4020 Linz|8010 Graz|6020 Innsbruck|A-6900 Bregenz",
-    "CH": "8001 Zürich|4051 Basel|1204 Genève|1003 Lausanne|3011 Bern|9000 St. Gallen|CH-2000 Neuchâtel",
-    "NL": "1012 AB Amsterdam|3011 GZ Rotterdam|3511 LN Utrecht|2511 CV Den Haag|5611 EM EINDHOVEN|9711 HN Groningen|6511 PP Nijmegen|4811 XC Breda|8011 PK Zwolle|7511 JM Enschede|6211 CH Maastricht",
-    "BE": "1000 Bruxelles|2000 Antwerpen|9000 Gent|8000 Brugge|3000 Leuven|4000 Liège|5000 Namur|B-1030 Schaarbeek|8500 Kortrijk|7000 Mons",
-    "LU": "L-1855 Luxembourg|L-4010 Esch-sur-Alzette|L-8070 Bertrange",
-    "GB": "London EC2A 4NE|Manchester M1 2WD|Leeds LS1 4DY|Bristol BS1 5TR|Edinburgh EH2 2BY|Birmingham B3 3DH|Cardiff CF10 1EP",
-    "IE": "Dublin 2 D02 X285|Cork T12 W8KP|Galway H91 E2K3",
-    "US": "San Francisco, CA 94107|New York, NY 10013|Seattle, WA 98109|Austin, TX 78701",
-}
-STREETS = {
-    "fr": "rue de la République|avenue Jean Jaurès|boulevard Victor Hugo|rue des Lilas|impasse du Moulin|place de l'Église|chemin des Vignes|rue Pasteur|quai de Seine|route de Lyon|ZA des Peupliers|allée des Tilleuls|rue du Faubourg Saint-Antoine|cours Gambetta|rue du 8 Mai 1945|Parc d'activités du Val|Z.I. Nord - rue Ampère",
-    "de": "Hauptstraße|Bahnhofstraße|Goethestr.|Am Markt|Industriestraße|Gartenweg|Lindenallee|Schillerplatz|Im Gewerbepark|Ringstr.|Kirchgasse|Mühlenweg|Robert-Bosch-Straße",
-    "nl": "Dorpsstraat|Stationsweg|Keizersgracht|Nieuwstraat|Industrieweg|Molenlaan|Kerkstraat|Handelskade|Wilhelminapark|De Hoefsmid|Transportweg",
-    "en": "High Street|Station Road|Victoria Road|Church Lane|Market Street|King's Court|Mill Lane|Park Avenue|Harbour View|Enterprise Way",
-}
-HOME = {"FR": "fr", "BE": "fr", "CH": "de", "LU": "fr", "DE": "de", "AT": "de", "NL": "nl", "GB": "en", "IE": "en", "US": "en"}
-COUNTRY_NAMES = {
-    "fr": {
-        "FR": "France",
-        "BE": "Belgique",
-        "CH": "Suisse",
-        "LU": "Luxembourg",
-        "DE": "Allemagne",
-        "AT": "Autriche",
-        "NL": "Pays-Bas",
-        "GB": "Royaume-Uni",
-        "IE": "Irlande",
-        "US": "États-Unis",
-    },
-    "de": {
-        "FR": "Frankreich",
-        "BE": "Belgien",
-        "CH": "Schweiz",
-        "LU": "Luxemburg",
-        "DE": "Deutschland",
-        "AT": "Österreich",
-        "NL": "Niederlande",
-        "GB": "Großbritannien",
-        "IE": "Irland",
-        "US": "USA",
-    },
-    "nl": {
-        "FR": "Frankrijk",
-        "BE": "België",
-        "CH": "Zwitserland",
-        "LU": "Luxemburg",
-        "DE": "Duitsland",
-        "AT": "Oostenrijk",
-        "NL": "Nederland",
-        "GB": "Verenigd Koninkrijk",
-        "IE": "Ierland",
-        "US": "Verenigde Staten",
-    },
-    "en": {
-        "FR": "France",
-        "BE": "Belgium",
-        "CH": "Switzerland",
-        "LU": "Luxembourg",
-        "DE": "Germany",
-        "AT": "Austria",
-        "NL": "The Netherlands",
-        "GB": "United Kingdom",
-        "IE": "Ireland",
-        "US": "USA",
-    },
-}
-PHONES = {
-    "FR": "0{} {} {} {} {}|+33 {} {} {} {} {}|0{}.{}.{}.{}.{}",
-    "DE": "+49 {3} {6}|0{3}/{6}|0{3} {4}-{2}",
-    "AT": "+43 {1} {7}",
-    "CH": "+41 {2} {3} {2} {2}",
-    "NL": "0{2}-{7}|+31 {2} {7}|088 {3} {2} {2}",
-    "BE": "+32 {1} {3} {2} {2}|0{3}/{2}.{2}.{2}",
-    "LU": "+352 {2} {2} {2}",
-    "GB": "0{3} {3} {4}|+44 {2} {4} {4}",
-    "IE": "+353 1 {3} {4}",
-    "US": "+1 {3}-{3}-{4}|({3}) {3}-{4}",
-}
-
-
 def draw_phone(rng: random.Random, country: str) -> str:
     """A telephone number as that country prints it."""
-    shape = rng.choice(PHONES[country].split("|"))
+    shape = rng.choice(PHONES[country])
     if country == "FR":
         return shape.format(rng.randint(1, 9), *(f"{rng.randint(0, 99):02d}" for _ in range(4)))
     return "".join(digits(rng, int(char)) if place % 2 else char for place, char in enumerate(shape.replace("}", "{").split("{")))
@@ -385,13 +204,13 @@ def draw_person(rng: random.Random, language: str) -> str:
 
 
 def _coined(rng: random.Random) -> str:
-    return "".join(rng.choice(SYLLABLES) for _ in range(rng.choice([1, 2, 2]))).capitalize() + rng.choice(ENDINGS)
+    return "".join(rng.choice(COINED["syllables"]) for _ in range(rng.choice([1, 2, 2]))).capitalize() + rng.choice(COINED["endings"])
 
 
 def draw_name(rng: random.Random, language: str, country: str) -> tuple[str, str | None]:
     """Legal name and, for one in four, a trade name that may share no word with it."""
     last, trade, common = rng.choice(LAST[language]).replace("-", " "), rng.choice(TRADES[language]), rng.choice(COMMON[language])
-    city = rng.choice(CITIES[country].split("|")).split(" ", 1)[-1].title() if country not in {"GB", "US", "IE", "NL"} else ""
+    city = rng.choice(CITIES[country]).split(" ", 1)[-1].title() if country not in {"GB", "US", "IE", "NL"} else ""
     coined = _coined(rng)
     core = rng.choice(
         (
@@ -448,7 +267,7 @@ def _public_name(rng: random.Random, city: str) -> str:
 
 
 def _street_of(rng: random.Random, language: str) -> str:
-    street = rng.choice(STREETS[language].split("|"))
+    street = rng.choice(STREETS[language])
     number = f"{rng.randint(1, 180)}{rng.choice(['', '', '', '', ' bis', 'a', '-' + str(rng.randint(181, 199))])}"
     return (
         f"{street} {number}"
@@ -509,7 +328,7 @@ def _identifiers(
 def draw_party(rng: random.Random, country: str, language: str | None = None, public: bool = False) -> Party:
     """A company of that country whose names are in that language."""
     tongue = language if language and country in {"BE", "CH"} else HOME[country]
-    place = rng.choice(CITIES[country].split("|"))
+    place = rng.choice(CITIES[country])
     if country == "NL":
         postcode, city = place[:7], place[8:]
     elif country in {"GB", "IE", "US"}:

@@ -75,9 +75,9 @@ class Sheet:
     def say(self, key: str) -> str:
         """The word that this invoice uses for it, the same every time."""
         if key not in self._said:
-            text = self.rng.choice(self.words.LABELS[self.language][key].split("|"))
+            text = self.rng.choice(self.words.LABELS[self.language][key])
             if self.bilingual and "{" not in text and not key.startswith(("page", "letter", "dear", "regards", "c_", "v_")):
-                text = f"{text} / {self.rng.choice(self.words.LABELS['en'][key].split('|'))}"
+                text = f"{text} / {self.rng.choice(self.words.LABELS['en'][key])}"
             self._said[key] = text
         text = self._said[key]
         text = (

@@ -208,7 +208,7 @@ def title(sheet: Sheet) -> str:
 
 def titled_number(sheet: Sheet, with_date: bool = True) -> str:
     """One line with title, number and date, as many print it."""
-    shapes = words.PROSE[sheet.language]["number"].split("|")
+    shapes = words.PROSE[sheet.language]["number"]
     shape = sheet.rng.choice([one for one in shapes if with_date or "{issue}" not in one] or ["{title} {number}"])
     if not with_date:
         shape = sheet.pick(
@@ -634,7 +634,7 @@ def payment(sheet: Sheet, bank: bool = True, look: str = "", prose: float = 0.3)
     if invoice.terms and sheet.chance(0.75):
         lines.append(f"{sheet.label('terms')} {sheet.put('payment_terms')}")
     if invoice.terms and sheet.chance(0.65):
-        lines.append(f"{sheet.label('method')} {sheet.rng.choice(words.METHODS[sheet.language][invoice.terms.how].split('|'))}")
+        lines.append(f"{sheet.label('method')} {sheet.rng.choice(words.METHODS[sheet.language][invoice.terms.how])}")
     if invoice.due and sheet.chance(prose):
         lines.append(due_words(sheet))
     elif invoice.due and "due_date" not in sheet.shown and sheet.chance(0.75):
@@ -647,7 +647,7 @@ def payment(sheet: Sheet, bank: bool = True, look: str = "", prose: float = 0.3)
 def due_words(sheet: Sheet) -> str:
     """A sentence that tells when to pay how much."""
     invoice = sheet.invoice
-    shapes = words.PROSE[sheet.language]["debit" if invoice.terms and invoice.terms.how == "debit" else "pay"].split("|")
+    shapes = words.PROSE[sheet.language]["debit" if invoice.terms and invoice.terms.how == "debit" else "pay"]
     shape = sheet.rng.choice(shapes)
     amount = sheet.put("amount_due") if "{amount}" in shape else ""
     number = sheet.put("invoice_number") if "{number}" in shape else ""
