@@ -18,11 +18,14 @@ _MONEY = re.compile(
     rf"(?P<close>\s?\))?(?P<after>\s?(?:{_SIGN})(?![A-Za-z]))?(?P<trailing>-(?![\w.]))?"
 )
 _NUMBER = re.compile(r"(?<![\w,/:])(?<!\d\.)(?P<sign>[-−–]\s?)?(?P<digits>\d{1,12}(?:[ '’.,]\d{1,6}){0,5})(?![\d/:])(?P<percent>\s?%)?")
-_SLIP = re.compile(r"(?<![\w,])(?<!\d\.)[0-9OoQDIlSBZ|][0-9OoQDIlSBZ|.,:; '’]{0,14}[0-9OoQDIlSBZ|](?![\w%])")
+_SLIP = re.compile(r"(?<![\w,])(?<!\d\.)[0-9OoQDIlSBZG|][0-9OoQDIlSBZG|.,:; '’]{0,14}[0-9OoQDIlSBZG|](?![\w%])")
 _CONFUSED = str.maketrans(
-    {"O": "0", "o": "0", "Q": "0", "D": "0", "I": "1", "l": "1", "|": "1", "S": "5", "B": "8", "Z": "2", ":": ",", ";": ","}
+    {"O": "0", "o": "0", "Q": "0", "D": "0", "I": "1", "l": "1", "|": "1", "S": "5", "B": "8", "Z": "2", "G": "6", ":": ",", ";": ","}
 )
 """What readers take for digits."""
+_LETTERS = dict(zip("OoQDIlSBZG", "0000115826", strict=True))
+_LIKELY = re.compile(r"(?<![\w,])(?<!\d\.)[0-9OoQDIlSBZG]{1,3}(?:[ '’.,]?[0-9OoQDIlSBZG]{3}){0,3}[.,][0-9OoQDIlSBZG]{2}(?![\w])")
+"""An amount in which some digits may have been read as letters."""
 _MAX_TEXT = 300
 _CENTS = re.compile(r"\d([.,])\d{2}(?![\d.,])")
 _WHOLE = re.compile(r"(?<![\w,/:-])(?<!\d\.)\d{1,3}(?:[ '’.]\d{3}){1,3}(?![\w.,/:%-])|(?<![\w,/:-])(?<!\d\.)\d{2,7}(?![\w.,/:%-])")
@@ -69,6 +72,8 @@ class Number:
     x0: float
     x1: float
     spot: Spot
+    misread: bool = False
+    """A letter stood for a digit: to be believed where the arithmetic agrees."""
 
 
 def decimal_sign(sheets: Sequence[Sheet]) -> str:
@@ -82,6 +87,7 @@ def find_numbers(sheet: Sheet, row: int, column: int, sign: str) -> Iterator[Num
     segment = sheet.rows[row][column]
     text = segment.text[:_MAX_TEXT]
     position = 0
+    text, slips = _put_right(text)
     while match := _NUMBER.search(text, position):
         start, end = match.span("digits")
         end = min(end, _gap_end(start, end, segment))
@@ -96,7 +102,18 @@ def find_numbers(sheet: Sheet, row: int, column: int, sign: str) -> Iterator[Num
         x0, _, x1, _ = spot.box if len(spot.words) > 1 or len(spot.words[0].text) <= len(digits) + 4 else _share_of(spot)
         negative = match["sign"] or (text[end : end + 1] == "-" and not text[end + 1 : end + 2].strip())
         decimals = -int(value.as_tuple().exponent)
-        yield Number(-value if negative else value, decimals, after.startswith("%"), x0, x1, spot)
+        misread = any(start <= slip < end for slip in slips)
+        yield Number(-value if negative else value, decimals, after.startswith("%"), x0, x1, spot, misread)
+
+
+def _put_right(text: str) -> tuple[str, frozenset[int]]:
+    """Letters that stand for digits in what otherwise is an amount (`1.822,S0`) as digits, and where they were."""
+    slips: set[int] = set()
+    for match in _LIKELY.finditer(text):
+        places = [place for place in range(*match.span()) if text[place] in _LETTERS]
+        if places and len(places) <= 2 and sum(c.isdigit() for c in match[0]) >= 2:
+            slips |= set(places)
+    return "".join(_LETTERS[c] if place in slips else c for place, c in enumerate(text)), frozenset(slips)
 
 
 def misread_amounts(sheet: Sheet) -> Iterator[Amount]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import lru_cache
 
-from ocr.amounts import Number, decimal_sign, find_numbers
+from ocr.amounts import Amount, Number, decimal_sign, find_numbers
 from ocr.labels import labels_in
 from ocr.layout import Segment, Sheet, fold
 from ocr.text import around
@@ -91,6 +91,12 @@ _LEAST_LETTERS = 6
 """Fewer are a unit, not a description."""
 _MAX_LETTERS = 300
 """Of one description."""
+_MAX_TRIED = 20
+"""Doubtful rows that are tried one by one."""
+_MAX_SUMS = 6
+"""Labelled sums above which a plain list is looked for."""
+_MAX_LIST = 40
+"""Rows of a plain list."""
 _NEAR = 4
 """Rows around proven lines in which others may stand where no heading tells."""
 _MAX_TAIL = 6
@@ -138,6 +144,8 @@ class Line:
     sure: bool
     """It has a quantity or a price as well as an amount."""
     row: int
+    adjusts: bool = False
+    """Its words name a discount or a charge."""
 
 
 def find_items(sheets: Sequence[Sheet], targets: Collection[Decimal] = ()) -> tuple[LineItem, ...]:
@@ -146,6 +154,31 @@ def find_items(sheets: Sequence[Sheet], targets: Collection[Decimal] = ()) -> tu
     `targets` are amounts that the lines may sum up to; they settle which doubtful rows are lines.
     """
     return tuple(line.item for line in settled(find_lines(sheets), targets))
+
+
+def listed_lines(sheets: Sequence[Sheet], sums: Sequence[Amount]) -> list[Line]:
+    """Without headings and products: the rows right above a labelled sum whose amounts, in its column, add up to it."""
+    sign = decimal_sign(sheets)
+    for total in sums[:_MAX_SUMS]:
+        sheet, last = total.spot.sheet, total.spot.row
+        slope = _slope(sheet)
+        found: list[Line] = []
+        x0, _, x1, _ = total.spot.box
+        shift = slope * total.spot.segment.level
+        for row in range(last - 1, max(-1, last - _MAX_LIST), -1):
+            number = _amount_in(_row_numbers(sheet, row, sign, slope), (x0 + shift, x1 + shift))
+            text = _row_text(sheet.rows[row])
+            if number is None:
+                continue
+            if _is_total(text) or _letters(text) < 3:
+                break
+            columns = Columns((number.x0, number.x1))
+            words = _description(sheet, row, range(row, row + 1 + _MAX_TAIL), (), columns)
+            item = LineItem(words, None, None, number.value, None, sheet.page, around(sheet.rows[row][0].words + number.spot.words))
+            found.insert(0, Line(item, True, row))
+            if _sum_of(found) == abs(total.value):
+                return found
+    return []
 
 
 def find_lines(sheets: Sequence[Sheet]) -> list[Line]:
@@ -162,7 +195,7 @@ def find_lines(sheets: Sequence[Sheet]) -> list[Line]:
 def table_head(sheet: Sheet) -> tuple[int, tuple[Heading, ...]] | None:
     """The last row of the headings of the table of goods, and its columns; headings may stand in up to three rows."""
     slope = _slope(sheet)
-    rows = [_headings(segments, slope) for segments in sheet.rows]
+    rows = [[] if _has_amounts(segments) else _headings(segments, slope) for segments in sheet.rows]
     best = max(range(len(rows)), key=lambda row: (_head_worth(rows[row]), -row), default=None)
     if best is None or _head_worth(rows[best]) < 2:
         return None
@@ -460,8 +493,7 @@ def _line(
     if not proof and (_CARRIED.search(text) or _is_total(text)):
         return None
     adjusts = any(label.kind == "line" and label.start <= 12 for label in labels_in(text[:80], "amounts"))
-    if not proof and adjusts and (quantity is None or price is None):
-        return None
+    adjusts = adjusts and not proof and (quantity is None or price is None)
     boxes = [number.spot.box for number in (quantity, price, net) if number is not None] + [segment.box for segment in sheet.rows[row]]
     box = min(b[0] for b in boxes), min(b[1] for b in boxes), max(b[2] for b in boxes), max(b[3] for b in boxes)
     item = LineItem(
@@ -473,7 +505,7 @@ def _line(
         sheet.page,
         box,
     )
-    return Line(item, proof is not None or quantity is not None or price is not None, row)
+    return Line(item, not adjusts and (proof is not None or quantity is not None or price is not None), row, adjusts)
 
 
 def _amount_in(numbers: Sequence[Number], span: tuple[float, float] | None) -> Number | None:
@@ -530,20 +562,22 @@ def _letters(text: str) -> int:
 
 
 def settled(lines: Sequence[Line], targets: Collection[Decimal]) -> list[Line]:
-    """Sure rows alone, or with the doubtful ones where that sum is printed; without any sure row, all."""
-    targets = {abs(target) for target in targets if target}
+    """The rows whose sum is printed: the sure ones, else with the doubtful ones.
+
+    Discounts and charges are lines where no row is sure: a plain list makes no difference between them.
+
+    Where no sum is printed: the sure ones, or all but the adjustments where none is sure.
+    """
+    sums = {abs(target) for target in targets if target}
     sure = [line for line in lines if line.sure]
-    if not sure or len(sure) == len(lines):
-        return list(lines)
-    if _sum_of(sure) in targets:
-        return sure
-    if _sum_of(lines) in targets:
-        return list(lines)
-    doubtful = [line for line in lines if not line.sure]
-    for one in doubtful:
-        if _sum_of([*sure, one]) in targets:
-            return [line for line in lines if line.sure or line is one]
-    return sure
+    last = max((index for index, line in enumerate(lines) if line.sure), default=len(lines))
+    others = [line for line in lines[:last] if not line.sure and not line.adjusts][:_MAX_TRIED]
+    plain = [line for index, line in enumerate(lines) if not line.adjusts and index <= last]
+    groups = [sure, plain, *([line for line in lines if line.sure or line is one] for one in others), [] if sure else list(lines)]
+    for group in groups:
+        if group and _sum_of(group) in sums:
+            return group
+    return sure or plain
 
 
 def _sum_of(lines: Sequence[Line]) -> Decimal:

@@ -15,7 +15,32 @@ RATES = tuple(
     Decimal(rate)
     for rate in (
         *("0", "0.9", "1.05", "1.75", "2.1", "5.5", "7", "8.5", "9.2", "9.6", "10", "13", "16", "17", "19", "19.6", "20", "20.6"),
-        *("2.6", "3", "3.7", "3.8", "5", "6", "7.7", "8", "8.1", "9", "12", "14", "15", "18", "21", "22", "23", "24", "25", "27"),
+        *(
+            "2.6",
+            "3",
+            "3.7",
+            "3.8",
+            "5",
+            "6",
+            "7.7",
+            "8",
+            "8.1",
+            "9",
+            "12",
+            "13.5",
+            "14",
+            "15",
+            "18",
+            "21",
+            "22",
+            "23",
+            "24",
+            "25",
+            "25.5",
+            "27",
+            "4",
+            "4.8",
+        ),
     )
 )
 """Per cent. First the closed French list (BR-FR rules of the official schematron, past and overseas rates included) and Germany's rates,
@@ -118,7 +143,7 @@ def _rows_of(row: Sequence[Amount], values: Collection[Decimal], items: Sequence
     worth = _table_worth(sheet, index, text)
     numbers = [amount.value for amount in row][:8]
     letters = sum(c.isalpha() for c in text)
-    for rate in _rates_in(segments)[:4]:
+    for rate in _rates_in(segments, worth)[:4]:
         full = _full_line(rate, numbers, worth) if letters < 90 else None
         if full:
             yield VatRow(full, worth + 1.0)
@@ -126,11 +151,12 @@ def _rows_of(row: Sequence[Amount], values: Collection[Decimal], items: Sequence
             yield from _half_lines(rate, numbers, values, items, worth)
 
 
-def _rates_in(segments: Sequence[Segment]) -> list[Decimal]:
+def _rates_in(segments: Sequence[Segment], worth: float) -> list[Decimal]:
     joined = " ".join(segment.text for segment in segments)[:300]
     shown = [_rate(number) for number in _PERCENT.findall(joined)]
-    shown += [_rate(segment.text) for segment in segments if _BARE_RATE.fullmatch(segment.text)]
-    return [rate for rate in dict.fromkeys(shown) if rate in RATES]
+    signed = [rate for rate in shown if rate in RATES or (worth > 0 and rate <= 100 * MAX_SHARE)]
+    bare = [_rate(segment.text) for segment in segments if _BARE_RATE.fullmatch(segment.text)]
+    return list(dict.fromkeys([*signed, *(rate for rate in bare if rate in RATES)]))
 
 
 def _rate(number: str) -> Decimal:

@@ -12,7 +12,7 @@ from itertools import combinations
 
 from ocr.amounts import Amount, find_amounts, misread_amounts, whole_amounts
 from ocr.claims import Mark, Marks, marks_of
-from ocr.items import Line, find_lines, settled
+from ocr.items import Line, find_lines, listed_lines, settled
 from ocr.labels import Label, nearest_label
 from ocr.layout import Sheet, Spot, left_of, right_of
 from ocr.rates import MAX_SHARE, RATES, VatRow, fits_rate, implied_line, printed_rates, says_free, settled_lines, summed_lines, vat_rows
@@ -110,6 +110,8 @@ class Evidence:
     largest: Decimal
     values: frozenset[Decimal]
     """All amounts on the pages."""
+    outside: frozenset[Decimal]
+    """Those that stand in no row that may be a line of goods."""
     labelled: bool
     """Some amount bears the label of a gross amount."""
     tendered: frozenset[Decimal]
@@ -122,7 +124,7 @@ def choose_totals(sheets: Sequence[Sheet], votes: Mapping[Decimal, Votes] | None
     `votes` may be handed in where something other than the labels has learned to weigh them.
     """
     amounts = [amount for sheet in sheets for amount in find_amounts(sheet)]
-    lines = find_lines(sheets)
+    lines = find_lines(sheets) or listed_lines(sheets, _labelled_sums(amounts))
     goods = {(line.item.page, line.row) for line in lines if line.sure}
     if votes is None:
         votes = _votes_of(sheets, amounts, goods)
@@ -132,7 +134,9 @@ def choose_totals(sheets: Sequence[Sheet], votes: Mapping[Decimal, Votes] | None
     largest = max((abs(value) for value, own in votes.items() if own.times), default=Decimal(1)) or Decimal(1)
     labelled = any(_weight(own, "gross") >= 1 for own in votes.values())
     values = frozenset(amount.value for amount in amounts)
-    evidence = Evidence(votes, rows, rates, free, _line_sums(lines), largest, values, labelled, _tendered(votes))
+    listed = {(line.item.page, line.row) for line in lines}
+    outside = frozenset(amount.value for amount in amounts if (amount.spot.sheet.page, amount.spot.row) not in listed)
+    evidence = Evidence(votes, rows, rates, free, _line_sums(lines), largest, values, outside, labelled, _tendered(votes))
     story, score = _best_story(evidence)
     repair = None if _adds_up(story) else _repaired(sheets, goods, evidence)
     if repair:
@@ -145,7 +149,15 @@ def choose_totals(sheets: Sequence[Sheet], votes: Mapping[Decimal, Votes] | None
 def amount_votes(sheets: Sequence[Sheet]) -> dict[Decimal, Votes]:
     """Every amount of the pages with what its labels say, rows of goods left out."""
     amounts = [amount for sheet in sheets for amount in find_amounts(sheet)]
-    return _votes_of(sheets, amounts, {(line.item.page, line.row) for line in find_lines(sheets) if line.sure})
+    lines = find_lines(sheets) or listed_lines(sheets, _labelled_sums(amounts))
+    return _votes_of(sheets, amounts, {(line.item.page, line.row) for line in lines if line.sure})
+
+
+def _labelled_sums(amounts: Sequence[Amount]) -> list[Amount]:
+    """Wherever amounts stand that are labelled so: net amounts first, then gross ones."""
+    votes = count_votes(amounts)
+    ranked = [value for kind in ("net", "gross") for value in _ranked(votes, kind) if votes[value].weights[kind] >= 1]
+    return [amount for value in dict.fromkeys(ranked) for amount in amounts if amount.value == value]
 
 
 def count_votes(amounts: Iterable[Amount], goods: Collection[tuple[int, int]] = ()) -> dict[Decimal, Votes]:
@@ -237,7 +249,8 @@ def _said(amount: Amount, marks: Marks, values: Mapping[tuple[int, int], Sequenc
     if label is None or not adjacent or label.kind == "gross":
         mark, weight = _heading_of(spot, marks, values[spot.sheet.page, spot.row])
         if mark and mark.kind in KINDS:
-            said[mark.kind] += weight
+            same = label is not None and adjacent and label.kind == mark.kind
+            said[mark.kind] = max(said[mark.kind], weight) if same else said[mark.kind] + weight
     if spot.depth > 0.4:
         said = {kind: weight + 0.3 * spot.depth if weight else 0.0 for kind, weight in said.items()}
     return said
@@ -295,6 +308,7 @@ def _stories(evidence: Evidence) -> Iterator[Story]:
 
 def _labelled(votes: Mapping[Decimal, Votes]) -> Iterator[Story]:
     nets, taxes, grosses = (_ranked(votes, kind) for kind in ("net", "tax", "gross"))
+    grosses = list(dict.fromkeys([*grosses, *_tendered(votes)]))
     for gross in [*grosses, None]:
         for net in [*nets, None]:
             missing = [gross - net] if gross is not None and net is not None and gross - net in votes else []
@@ -312,6 +326,8 @@ def _arithmetic(evidence: Evidence) -> Iterator[Story]:
     for gross in values:
         for net in values:
             tax = gross - net
+            if tax in votes and votes[tax].weights["rounding"]:
+                continue
             if tax in votes and _is_share(net, tax) and any(rate and fits_rate(net, tax, rate) for rate in rates):
                 yield Story(net, tax, gross)
             if _weight(votes[gross], "gross") > 0 and tax and _is_share(net, tax) and tax in votes:
@@ -340,10 +356,13 @@ def _score(story: Story, evidence: Evidence, tables: bool = True) -> float:
     score = sum(_weight(votes[value], kind) for kind, value in story.parts if value is not None)
     if gross is not None:
         score += 1.5 + 0.5 * float(abs(gross) / evidence.largest) + 0.3 * min(2, votes[gross].times - 1)
+        score -= 2.0 if gross == 0 else 0.0
         score -= 3.0 if evidence.labelled and _weight(votes[gross], "gross") < 1 and gross not in evidence.tendered else 0.0
         score += 2.0 if gross in evidence.tendered else 0.0
     if net is not None and tax is not None and gross is not None:
         score += 3.0 if _adds_up(story, _roundings(votes)) else -5.0
+        # What was rounded is the total that counts, where it bears the label of one.
+        score += 0.7 if net + tax != gross and votes[gross].weights["gross"] >= 1 else 0.0
     if net is not None and tax:
         score += _rate_worth(net, tax, evidence, tables)
     if net is not None and gross is not None and tax is None:
@@ -463,10 +482,11 @@ def _told(story: Story, score: float, evidence: Evidence, lines: Sequence[Line],
     net, tax, gross = values.get("net"), values.get("tax"), values.get("gross")
     table = settled_lines(evidence.rows, net, tax, evidence.values)
     implied = implied_line(net, tax, evidence.rates, evidence.free) if not table and net is not None and tax is not None else None
-    due, paid = _due_and_paid(votes, gross)
-    if due is None and gross is not None and not any(own.weights["due"] > 1 for own in votes.values()):
+    due, paid = _due_and_paid(votes, gross, (net, tax))
+    if due is None and gross is not None:
+        due = _rounded_due(votes, evidence.values, gross, paid)
+    if due is None and gross is not None:
         computed.append(_unpaid(gross, paid))
-    targets = {abs(value) for value in (net, gross) if value} | set(evidence.votes)
     return Totals(
         net=_best(votes, story.net, "net"),
         tax=_best(votes, story.tax, "tax"),
@@ -477,7 +497,7 @@ def _told(story: Story, score: float, evidence: Evidence, lines: Sequence[Line],
         score=score,
         vat_lines=table or ((implied,) if implied else ()),
         implied=implied is not None,
-        items=tuple(line.item for line in settled(lines, targets)),
+        items=tuple(line.item for line in settled(lines, evidence.outside)),
         computed=tuple(computed),
         repaired=repaired,
     )
@@ -500,8 +520,13 @@ def _unpaid(gross: Decimal, paid: Decimal | None) -> Computed:
     return Computed("due", gross - abs(paid) if gross > 0 else gross + abs(paid), "computed: gross − paid")
 
 
-def _due_and_paid(votes: Mapping[Decimal, Votes], gross: Decimal | None) -> tuple[Decimal | None, Decimal | None]:
-    """What the labels say, best where gross − paid = due; both None where none speaks."""
+def _due_and_paid(
+    votes: Mapping[Decimal, Votes], gross: Decimal | None, sums: Collection[Decimal | None]
+) -> tuple[Decimal | None, Decimal | None]:
+    """What the labels say, best where gross − paid = due; both None where none speaks.
+
+    `sums` are net and tax: what a deposit invoice asks for is called a deposit too, and was not paid.
+    """
     dues = [value for value, own in votes.items() if own.weights["due"] > 0]
     due = max(dues, key=lambda value: votes[value].weights["due"] + _due_worth(votes, gross, value), default=None)
     if due is not None and votes[due].weights["due"] < 2.5 and gross is not None and not _due_worth(votes, gross, due):
@@ -510,9 +535,17 @@ def _due_and_paid(votes: Mapping[Decimal, Votes], gross: Decimal | None) -> tupl
         parts = [part for part in _paid_parts(votes, gross - due) if votes[part].weights["paid"] > 0]
         if len(parts) == 1:
             return due, parts[0]
-    spoken = [value for value, own in votes.items() if own.weights["paid"] > 1]
+    spoken = [value for value, own in votes.items() if own.weights["paid"] > 1 and value not in sums and value != gross]
     paid = max(spoken, key=lambda value: votes[value].weights["paid"], default=None)
     return due, paid
+
+
+def _rounded_due(votes: Mapping[Decimal, Votes], values: Collection[Decimal], gross: Decimal, paid: Decimal | None) -> Decimal | None:
+    """Printed without a label that is known: gross − paid, with the rounding that is printed."""
+    rest = gross - (abs(paid) if gross > 0 else -abs(paid)) if paid else gross
+    shifts = [sign * rounding for rounding in _roundings(votes) for sign in (1, -1) if sign * rounding + rest in values]
+    found = [rest + shift for shift in shifts if rest + shift in votes]
+    return found[0] if found else rest if paid and rest in votes else None
 
 
 def _due_worth(votes: Mapping[Decimal, Votes], gross: Decimal | None, value: Decimal) -> float:
