@@ -9,16 +9,19 @@ from collections.abc import Sequence
 from datetime import date
 
 from ocr.amounts import CODES, CURRENCIES, find_amounts
+from ocr.chances import Judgement, judge, reorder, weigh
 from ocr.choices import Choice, field_of
-from ocr.companies import bic_choices, iban_choices, sort_companies
+from ocr.companies import bic_choices, find_ibans, find_identifiers, iban_choices, sort_companies
 from ocr.days import date_choices, days_of
 from ocr.kinds import kind_choices
 from ocr.layout import Sheet, Spot, lay_out, segments_of
 from ocr.parties import name_choices
+from ocr.ranker import own_ranker
 from ocr.references import FIELDS, reference_choices
 from ocr.terms import due_by_term, term_choices
 from ocr.text import PageText
-from ocr.totals import choose_totals, total_fields
+from ocr.turning import shown_fields
+from ocr.totals import amount_votes, choose_totals, total_fields
 from ocr.values import Field, Known, Value
 
 NOTHING = Known()
@@ -30,13 +33,17 @@ LEAST = {"issue_date": 0.2, "due_date": 0.5}
 def extract(pages: Sequence[PageText], known: Known = NOTHING) -> dict[str, Field]:
     """The fields of one document by name; what the pages do not show is absent. Work is bounded whatever the pages hold."""
     sheets = lay_out(pages)
-    found = choices(sheets, known)
+    found, votes = choices(sheets, known), amount_votes(sheets)
+    ranker = own_ranker()
+    if ranker:
+        judgement = judge(ranker, sheets, found, votes)
+        found, votes = _reordered(sheets, found, judgement, known), weigh(votes, judgement)
     fields: list[Field | None] = [
         *(field_of(name, own, LEAST.get(name, 0.8)) for name, own in found.items()),
         _currency_field(sheets),
-        *total_fields(choose_totals(sheets)),
+        *total_fields(choose_totals(sheets, votes)),
     ]
-    return {field.name: field for field in fields if field is not None}
+    return shown_fields({field.name: field for field in fields if field is not None}, pages)
 
 
 def choices(sheets: Sequence[Sheet], known: Known = NOTHING) -> dict[str, tuple[Choice, ...]]:
@@ -55,6 +62,16 @@ def choices(sheets: Sequence[Sheet], known: Known = NOTHING) -> dict[str, tuple[
         **name_choices(sheets, companies.own, companies.theirs, known),
         "payment_terms": term_choices(sheets),
     }
+
+
+def _reordered(
+    sheets: Sequence[Sheet], found: dict[str, tuple[Choice, ...]], judgement: Judgement, known: Known
+) -> dict[str, tuple[Choice, ...]]:
+    """The ranker's order; a due date that no place shows follows from the date of issue that this order makes the first."""
+    told = reorder(found, judgement, known, LEAST)
+    printed = tuple(choice for choice in told["due_date"] if choice.spot)
+    given = bool(printed) and printed[0].score > LEAST["due_date"]
+    return told | {"due_date": printed if given else _due_by_term(sheets, told["issue_date"])}
 
 
 def _due_by_term(sheets: Sequence[Sheet], issues: Sequence[Choice]) -> tuple[Choice, ...]:
@@ -76,6 +93,7 @@ def taken_spans(sheets: Sequence[Sheet]) -> dict[tuple[int, int, int], list[tupl
     spots += [
         amount.spot for sheet in sheets for amount in find_amounts(sheet) if amount.marked or re.search(r"[.,]\d\d$", amount.spot.raw)
     ]
+    spots += [found.spot for sheet in sheets for found in (*find_ibans(sheet), *find_identifiers(sheet)) if found.kind != "siren"]
     taken: dict[tuple[int, int, int], list[tuple[int, int]]] = {}
     for spot in spots:
         taken.setdefault((spot.sheet.page, spot.row, spot.column), []).append((spot.start, spot.end))
