@@ -20,8 +20,8 @@ from ocr.ranker import own_ranker
 from ocr.references import FIELDS, reference_choices
 from ocr.terms import due_by_term, term_choices
 from ocr.text import PageText
-from ocr.turning import shown_fields
 from ocr.totals import amount_votes, choose_totals, total_fields
+from ocr.turning import shown_fields
 from ocr.values import Field, Known, Value
 
 NOTHING = Known()

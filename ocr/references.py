@@ -10,7 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from ocr.choices import Choice, ranked
-from ocr.claims import Claim, Marks, Relation, claim_above, claim_before, marks_of
+from ocr.claims import Claim, Mark, Marks, Relation, claim_above, claim_before, marks_of
+from ocr.labels import Label
 from ocr.layout import Sheet, Spot, fold, segments_of
 
 FIELDS = {
@@ -30,6 +31,14 @@ _CALL = re.compile(
     r"(?:\bt[ée]l\w*|phone|\bcall|\bbel|appel\w*|fon|mobile?|handy|\bfax|hotline|ruf\w*)[^\d]{0,10}[+(]?$|\d[,]$|[€$£] ?$", re.IGNORECASE
 )
 """Before a token: it is a telephone's number, or the cents of an amount."""
+_TITLE = re.compile(
+    r"^(?:(?:ref|concerne|objet|betreft|betreff|betr|re|subject|onderwerp) )?[a-z]*(?:factuur|faktuur|rechnung|gutschrift"
+    r"|creditnota|facture|invoice|avoir|note d honoraires"
+    r"|honorairenota|credit memo|credit note|note de credit|autofacturation|facturation|self billing|quittance)(?: (?!assoc|orig"
+    r"|prec|ant|page|seite|pagina|dat|adr|addr|assoz"
+    r"|bez|urspr|vorh|vor|n[^ ]* client|client n|kunden?|klant|sur|zu|op|total|montant)[a-z]{1,16}){0,4}$"
+)
+"""What stands before a number that is part of the title: « Facture de vente n° », « Klantfactuur »."""
 _MAX_TEXT = 300
 _MAX_TOKENS = 1500
 """Tokens with a digit looked at on one page."""
@@ -70,7 +79,7 @@ def _claimed(sheet: Sheet, taken: Taken) -> Iterator[_Near]:
             count += 1
             if count > _MAX_TOKENS:
                 return
-            claim = _claim(spot, marks)
+            claim = _title_claim(spot) or _claim(spot, marks)
             if claim:
                 yield _Near(spot, value, claim, _kind(claim, marks, sheet))
 
@@ -82,6 +91,18 @@ def _claim(spot: Spot, marks: Marks) -> Claim | None:
         return before
     own = [mark for mark in marks.get(spot.row, ()) if mark.column == spot.column and mark.end <= spot.start]
     return None if own else claim_above(spot, marks)
+
+
+def _title_claim(spot: Spot) -> Claim | None:
+    """The title of the paper where it ends in the number, in the upper half of a page."""
+    if spot.depth > 0.55:
+        return None
+    before = fold(spot.segment.text[: spot.start])
+    if len(before) > 60 or not _TITLE.match(before):
+        return None
+    words = re.sub(r" (?:n|no|nr|num|numero|number|nummer)$", "", before)
+    label = Label("number", words, 2.6 if words != before or spot.end == len(spot.segment.text) else 2.2, 0, len(before))
+    return Claim(Mark(label, spot.row, spot.column, 0, spot.start, spot.box[0], spot.box[2], True), Relation.BEFORE, 0)
 
 
 def _kind(claim: Claim, marks: Marks, sheet: Sheet) -> str:
@@ -99,7 +120,14 @@ def _kind(claim: Claim, marks: Marks, sheet: Sheet) -> str:
         gap = segments[mark.column].box[0] - segments[last.column].box[2]
         if last.column < mark.column and len(fold(passed)) <= 3 and mark.start < 3 and gap < 4 * segments[mark.column].height:
             return last.kind
-    return mark.kind
+        return "other" if _qualified(sheet, mark) and not (last.column == mark.column and last.kind == "number") else mark.kind
+    return "other" if _qualified(sheet, mark) else mark.kind
+
+
+def _qualified(sheet: Sheet, mark: Mark) -> bool:
+    """A word before « n° » in its text says of what: « police n° », « lot n° »."""
+    before = fold(sheet.rows[mark.row][mark.column].text[: mark.start])
+    return bool(re.search(r"[a-z]{2,}$", before))
 
 
 def tokens_in(sheet: Sheet, row: int, column: int, text: str, taken: Taken, marks: Marks) -> Iterator[tuple[Spot, str]]:
