@@ -19,12 +19,15 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from ocr.recognition import Recogniser
 from ocr.text import Line, Word, clean_text
 
 Pixels = npt.NDArray[np.uint8]
 """Shape (height, width) for grey, (height, width, 3) for B, G, R; the page upright."""
 
 _A4_ASPECT = math.sqrt(2)
+DETECTION_STEP = 64
+"""Pixels: the picture in which lines are looked for has multiples of it as sides, for OpenVINO keeps memory for every shape that it saw."""
 
 
 class Reader(StrEnum):
@@ -162,7 +165,10 @@ class RapidEngine:
                 "EngineConfig.onnxruntime.inter_op_num_threads": 1,
             }
         )
-        self._reader(np.full((64, 64, 3), 255, np.uint8))
+        # A picture with a sign on it loads both networks.
+        sign = np.full((96, 192, 3), 255, np.uint8)
+        self._reader(cv2.putText(sign, "A1", (30, 70), cv2.FONT_HERSHEY_SIMPLEX, 2, (0, 0, 0), 4))
+        self._reader.text_rec = Recogniser(self._reader.text_rec, options.threads)
 
     @property
     def name(self) -> str:
@@ -173,6 +179,7 @@ class RapidEngine:
         image = cv2.imread(str(copy), cv2.IMREAD_COLOR)
         if image is None:
             raise ReadingFailed(f"the reading copy {copy.name} cannot be opened")
+        image = _rounded(image, round(DETECTION_STEP / self._detection_ratio))
         # Lines are looked for at a fixed ratio to the copy, so that a long receipt keeps its letters.
         self._reader.text_det.limit_side_len = max(32, round(max(image.shape[:2]) * self._detection_ratio))
         try:
@@ -220,6 +227,15 @@ class TesseractEngine:
                 raise OverBudget(f"Tesseract took longer than {self._timeout:g} s") from error
             raise ReadingFailed(f"Tesseract: {_first_line(error)}") from error
         return _tesseract_lines(table)
+
+
+def _rounded(image: Pixels, step: int) -> Pixels:
+    """With a margin of the paper's own colour to the right and below, so that both sides are multiples of `step`."""
+    down, right = -image.shape[0] % step, -image.shape[1] % step
+    if not (down or right):
+        return image
+    paper = [float(level) for level in np.median(image[::16, ::16], axis=(0, 1))]
+    return np.asarray(cv2.copyMakeBorder(image, 0, down, 0, right, cv2.BORDER_CONSTANT, value=paper), np.uint8)
 
 
 def _first_line(error: Exception) -> str:

@@ -8,6 +8,7 @@ from functools import lru_cache
 
 from ocr.reading import height_of, level_of, rows_of, slope_of
 from ocr.text import Box, Line, PageText, Word, around
+from ocr.turning import upright_page
 
 MAX_ROWS = 400
 """Rows looked at on one page, so that a hostile page costs a bounded time; a dense A4 page has about 120."""
@@ -93,9 +94,9 @@ class Spot:
 
 
 def lay_out(pages: Sequence[PageText]) -> tuple[Sheet, ...]:
-    """The pages worth looking at as rows of segments."""
+    """The pages worth looking at as rows of segments, each page as it has to be held to be read."""
     chosen = pages if len(pages) <= MAX_PAGES else [*pages[: MAX_PAGES // 2], *pages[-MAX_PAGES // 2 :]]
-    return tuple(_sheet(page) for page in chosen)
+    return tuple(_sheet(upright_page(page)) for page in chosen)
 
 
 def segments_of(sheet: Sheet) -> Iterator[tuple[int, int, Segment]]:

@@ -62,6 +62,8 @@ class PageText:
     lines: tuple[Line, ...]
     engine: str
     """Engine, its version and its back end, for the record."""
+    turned: int = 0
+    """Degrees clockwise, 0, 90, 180 or 270, by which the page has to be turned to be read. Boxes are those of the page as shown."""
 
     @property
     def words(self) -> tuple[Word, ...]:
@@ -74,13 +76,14 @@ class PageText:
     def as_json(self) -> dict[str, Any]:
         """Plain values; one line is a list of words, one word [text, x0, y0, x1, y1, confidence]."""
         lines = [[[w.text, w.x0, w.y0, w.x1, w.y1, w.confidence] for w in line.words] for line in self.lines]
-        return {"page": self.page, "width": self.width, "height": self.height, "engine": self.engine, "lines": lines}
+        told = {"page": self.page, "width": self.width, "height": self.height, "engine": self.engine, "lines": lines}
+        return told | ({"turned": self.turned} if self.turned else {})
 
 
 def from_json(value: dict[str, Any]) -> PageText:
     """The inverse of `PageText.as_json`. Raises KeyError, TypeError or ValueError where the value was not made by it."""
     lines = tuple(Line(tuple(Word(*word) for word in line)) for line in value["lines"])
-    return PageText(value["page"], value["width"], value["height"], lines, value["engine"])
+    return PageText(value["page"], value["width"], value["height"], lines, value["engine"], value.get("turned", 0))
 
 
 def around(words: Iterable[Word]) -> Box:
