@@ -524,23 +524,46 @@ def draw_invoice(rng: random.Random, language: str, trade: str | None = None) ->
 
     public = buyer.public
     return Invoice(
-        language=language, trade=trade, kind=kind, regime=regime, supplier=supplier, buyer=buyer,
+        language=language,
+        trade=trade,
+        kind=kind,
+        regime=regime,
+        supplier=supplier,
+        buyer=buyer,
         delivered_to=draw_party(rng, buyer.country) if rng.random() < 0.12 else None,
-        number=shaped(rng, rng.choice(NUMBERS), issue), issue=issue, due=due,
-        delivery=delivery if rng.random() < 0.45 else None, order_date=ordered if rng.random() < 0.3 else None,
+        number=shaped(rng, rng.choice(NUMBERS), issue),
+        issue=issue,
+        due=due,
+        delivery=delivery if rng.random() < 0.45 else None,
+        order_date=ordered if rng.random() < 0.3 else None,
         period=(start, _month_end(start)) if trade in {"utility", "cloud"} or rng.random() < 0.08 else None,
-        order_reference=maybe(0.5, ORDERS, ordered), contract_reference=maybe(0.6 if trade == "utility" else 0.1, CONTRACTS),
+        order_reference=maybe(0.5, ORDERS, ordered),
+        contract_reference=maybe(0.6 if trade == "utility" else 0.1, CONTRACTS),
         engagement_number=maybe(0.8, ("{n10}", "{n8}", "EJ{n6}", "{Y}-{n5}", "{n6}", "1{n9}")) if public else None,
-        service_code=maybe(0.6, SERVICES) if public else None, market_reference=maybe(0.4, MARKETS) if public else None,
-        customer_number=maybe(0.55, CUSTOMERS), delivery_note=maybe(0.25, NOTES_NUMBERS), quote_number=quote if kind == "386" or rng.random() < 0.15 else None,
+        service_code=maybe(0.6, SERVICES) if public else None,
+        market_reference=maybe(0.4, MARKETS) if public else None,
+        customer_number=maybe(0.55, CUSTOMERS),
+        delivery_note=maybe(0.25, NOTES_NUMBERS),
+        quote_number=quote if kind == "386" or rng.random() < 0.15 else None,
         file_reference=maybe(0.15, ("{n5}", "{LL}/{n3}", "{Y}-{n3}", "P{n4}", "{LLL}{y}{n3}")),
-        preceding_number=shaped(rng, rng.choice(NUMBERS), ordered) if kind == "381" else None, preceding_date=ordered if kind == "381" and rng.random() < 0.7 else None,
+        preceding_number=shaped(rng, rng.choice(NUMBERS), ordered) if kind == "381" else None,
+        preceding_date=ordered if kind == "381" and rng.random() < 0.7 else None,
         mandate=maybe(1.0, ("RUM{n8}", "++{n9}", "M-{n6}")) if terms and terms.how == "debit" else None,
-        terms=terms, currency=currency, prices_include_tax=inclusive, rows=rows, adjustments=adjustments, vat=vat,
-        rows_total=sum((row.net for row in rows), ZERO), total_net=net, total_tax=tax, total_gross=gross, **money,
+        terms=terms,
+        currency=currency,
+        prices_include_tax=inclusive,
+        rows=rows,
+        adjustments=adjustments,
+        vat=vat,
+        rows_total=sum((row.net for row in rows), ZERO),
+        total_net=net,
+        total_tax=tax,
+        total_gross=gross,
+        **money,
         accounts=tuple(draw_account(rng, country) for _ in range(2 if rng.random() < 0.12 else 1)),
-        salesperson=draw_party(rng, country, language).director, notes=tuple(rng.sample(NOTES[language], rng.choice([0, 0, 1, 1, 2]))),
-    )  # fmt: skip
+        salesperson=draw_party(rng, country, language).director,
+        notes=tuple(rng.sample(NOTES[language], rng.choice([0, 0, 1, 1, 2]))),
+    )
 
 
 def _draw_settlement(rng: random.Random, trade: str, kind: str, gross: Decimal, currency: str, country: str) -> dict[str, Decimal]:
@@ -568,9 +591,10 @@ def _draw_settlement(rng: random.Random, trade: str, kind: str, gross: Decimal, 
 
 
 def truth_of(invoice: Invoice, shown: Set[str]) -> dict[str, Any]:
-    """The truth file of a page that shows these names of `NAMES`: dates ISO 8601, amounts and rates as decimal strings, null where not shown.
+    """The truth file of a page that shows these names of `NAMES`: dates ISO 8601, amounts as decimal strings, null where not shown.
 
-    Beyond the names of fields, "lines.quantity", "lines.unit_price", "lines.net", "lines.rate" and "vat.base" say which columns stand there."""
+    Beyond the names of fields, "lines.quantity", "lines.unit_price", "lines.net" and "lines.rate" say which columns stand there.
+    """
     told: dict[str, Any] = {name: [] if name in LISTS else None for name in NAMES}
     told |= {name: value for name, value in _values(invoice).items() if name in shown}
     if "lines" in shown:
@@ -585,15 +609,32 @@ def truth_of(invoice: Invoice, shown: Set[str]) -> dict[str, Any]:
 
 def _values(invoice: Invoice) -> dict[str, Any]:
     return {
-        "document_type_code": invoice.kind, "invoice_number": invoice.number, "issue_date": invoice.issue.isoformat(),
-        "due_date": invoice.due and invoice.due.isoformat(), "delivery_date": invoice.delivery and invoice.delivery.isoformat(),
-        "supplier_name": invoice.supplier.name, "supplier_siren": invoice.supplier.siren, "supplier_siret": invoice.supplier.siret, "supplier_vat_id": plain_vat(invoice.supplier.vat_id),
-        "buyer_name": invoice.buyer.name, "buyer_siren": invoice.buyer.siren, "order_reference": invoice.order_reference, "contract_reference": invoice.contract_reference,
-        "engagement_number": invoice.engagement_number, "service_code": invoice.service_code, "market_reference": invoice.market_reference, "currency": invoice.currency,
-        "total_net": f"{invoice.total_net:.2f}", "total_tax": f"{invoice.total_tax:.2f}", "total_gross": f"{invoice.total_gross:.2f}",
-        "paid_amount": f"{invoice.paid:.2f}", "amount_due": f"{invoice.amount_due:.2f}", "iban": invoice.accounts[0].iban, "bic": invoice.accounts[0].bic,
+        "document_type_code": invoice.kind,
+        "invoice_number": invoice.number,
+        "issue_date": invoice.issue.isoformat(),
+        "due_date": invoice.due and invoice.due.isoformat(),
+        "delivery_date": invoice.delivery and invoice.delivery.isoformat(),
+        "supplier_name": invoice.supplier.name,
+        "supplier_siren": invoice.supplier.siren,
+        "supplier_siret": invoice.supplier.siret,
+        "supplier_vat_id": plain_vat(invoice.supplier.vat_id),
+        "buyer_name": invoice.buyer.name,
+        "buyer_siren": invoice.buyer.siren,
+        "order_reference": invoice.order_reference,
+        "contract_reference": invoice.contract_reference,
+        "engagement_number": invoice.engagement_number,
+        "service_code": invoice.service_code,
+        "market_reference": invoice.market_reference,
+        "currency": invoice.currency,
+        "total_net": f"{invoice.total_net:.2f}",
+        "total_tax": f"{invoice.total_tax:.2f}",
+        "total_gross": f"{invoice.total_gross:.2f}",
+        "paid_amount": f"{invoice.paid:.2f}",
+        "amount_due": f"{invoice.amount_due:.2f}",
+        "iban": invoice.accounts[0].iban,
+        "bic": invoice.accounts[0].bic,
         "payment_terms": invoice.terms and invoice.terms.words,
-    }  # fmt: skip
+    }
 
 
 def plain_vat(vat_id: str | None) -> str | None:

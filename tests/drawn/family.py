@@ -48,6 +48,16 @@ def draw_paper(
 
 def _about(invoice: Invoice, drawn: Drawn, layout: str, family: str, seed: int, number: int) -> dict[str, Any]:
     return {
-        "language": invoice.language, "template_family": f"{family}-{layout}", "layout": layout, "family": family, "seed": seed, "number": number, "regime": invoice.regime, "trade": invoice.trade,
-        "trade_name": invoice.supplier.trade_name, "prices_include_tax": invoice.prices_include_tax, "ibans": [account.iban for account in invoice.accounts], "shown": sorted(drawn.shown),
-    }  # fmt: skip
+        "language": invoice.language,
+        "template_family": f"{family}-{layout}",
+        "layout": layout,
+        "family": family,
+        "seed": seed,
+        "number": number,
+        "regime": invoice.regime,
+        "trade": invoice.trade,
+        "trade_name": invoice.supplier.trade_name,
+        "prices_include_tax": invoice.prices_include_tax,
+        "ibans": [account.iban for account in invoice.accounts],
+        "shown": sorted(drawn.shown),
+    }

@@ -212,6 +212,11 @@ def draw_name(rng: random.Random, language: str, country: str) -> tuple[str, str
     last, trade, common = rng.choice(LAST[language]).replace("-", " "), rng.choice(TRADES[language]), rng.choice(COMMON[language])
     city = rng.choice(CITIES[country]).split(" ", 1)[-1].title() if country not in {"GB", "US", "IE", "NL"} else ""
     coined = _coined(rng)
+    kin = {
+        "fr": ("et Fils", "Frères", "Père & Fils", "et Associés"),
+        "de": ("& Söhne", "& Partner", "Gebr."),
+        "nl": ("& Zonen", "Groep", "& Co"),
+    }
     core = rng.choice(
         (
             last,
@@ -225,7 +230,7 @@ def draw_name(rng: random.Random, language: str, country: str) -> tuple[str, str
             "".join(rng.choices("ABCDEFGHLMNPRST", k=3)),
             f"{''.join(rng.choices('ABCDEFGLMPRST', k=rng.choice([2, 3])))} {common}",
             f"{coined}-{common}",
-            f"{last} {rng.choice({'fr': ('et Fils', 'Frères', 'Père & Fils', 'et Associés'), 'de': ('& Söhne', '& Partner', 'Gebr.'), 'nl': ('& Zonen', 'Groep', '& Co'), 'en': ('& Sons', 'Brothers', 'Associates')}[language])}",
+            f"{last} {rng.choice(kin.get(language, ('& Sons', 'Brothers', 'Associates')))}",
             draw_person(rng, language),
             f"{coined} {country if rng.random() < 0.5 else common}",
         )
@@ -240,7 +245,7 @@ def draw_name(rng: random.Random, language: str, country: str) -> tuple[str, str
             _coined(rng),
             f"{_coined(rng)} {common}",
             f"{trade} {rng.choice(LAST[language]).replace('-', ' ')}",
-            f"{rng.choice(['Le', 'La', 'Au', 'Chez']) if language == 'fr' else 'Der' if language == 'de' else 'De' if language == 'nl' else 'The'} {trade}",
+            f"{rng.choice({'fr': ('Le', 'La', 'Au', 'Chez'), 'de': ('Der',), 'nl': ('De',)}.get(language, ('The',)))} {trade}",
             f"{_coined(rng).lower()}.{'com' if rng.random() < 0.5 else country.lower()}",
         )
     )
@@ -278,7 +283,7 @@ def _street_of(rng: random.Random, language: str) -> str:
     )
 
 
-def _identifiers(
+def _identifiers(  # noqa: PLR0911 - one answer per country
     rng: random.Random, country: str, city: str, public: bool
 ) -> tuple[str | None, str | None, str | None, str | None, str | None]:
     """SIREN, SIRET, VAT number, tax number, register."""
@@ -304,7 +309,7 @@ def _identifiers(
                 None,
                 vat,
                 tax,
-                f"{rng.choice(['Amtsgericht', 'AG', 'Registergericht'])} {city}, {rng.choice(['HRB', 'HRB', 'HRA'])} {digits(rng, rng.choice([4, 5, 6]))}",
+                f"{rng.choice(['Amtsgericht', 'AG', 'Registergericht'])} {city}, {rng.choice(['HRB', 'HRB', 'HRA'])} {digits(rng, 5)}",
             )
         case "AT":
             return None, None, austrian_vat(rng), None, f"FN {digits(rng, 6)}{rng.choice('abdfgkx')}"

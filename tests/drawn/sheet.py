@@ -1,4 +1,4 @@
-"""One invoice on its way to paper: it says every value in one chosen manner, and remembers what it has shown. Labels come from the family."""
+"""One invoice on its way to paper: it says every value in one chosen manner, and remembers what it has shown."""
 
 import random
 from dataclasses import dataclass
@@ -13,16 +13,47 @@ from .identities import Account, Party
 
 NBSP = "\N{NO-BREAK SPACE}"
 NUMBER_FORMS = {
-    "fr": ((" ", ","), (" ", ","), ("", ","), (".", ","), (" ", "."), ("", ".")), "de": ((".", ","), (".", ","), ("", ",")),
-    "nl": ((".", ","), (".", ","), ("", ",")), "en": ((",", "."), (",", "."), ("", ".")),
-}  # fmt: skip
+    "fr": ((" ", ","), (" ", ","), ("", ","), (".", ","), (" ", "."), ("", ".")),
+    "de": ((".", ","), (".", ","), ("", ",")),
+    "nl": ((".", ","), (".", ","), ("", ",")),
+    "en": ((",", "."), (",", "."), ("", ".")),
+}
 """Separator of thousands, decimal sign."""
 DATE_FORMS = {
-    "fr": ("{d:02d}/{m:02d}/{Y}",) * 6 + ("{d} {month} {Y}", "{d:02d}/{m:02d}/{y:02d}", "{d:02d}.{m:02d}.{Y}", "{d:02d}-{m:02d}-{Y}", "{d} {MONTH} {Y}", "{Y}-{m:02d}-{d:02d}", "{d:02d} {abbr} {Y}", "{nth} {month} {Y}"),
-    "de": ("{d:02d}.{m:02d}.{Y}",) * 6 + ("{d}. {month} {Y}", "{d:02d}.{m:02d}.{y:02d}", "{d}.{m}.{Y}", "{Y}-{m:02d}-{d:02d}", "{d:02d}. {abbr} {Y}", "{d:02d}/{m:02d}/{Y}"),
-    "nl": ("{d:02d}-{m:02d}-{Y}",) * 5 + ("{d} {month} {Y}", "{d:02d}/{m:02d}/{Y}", "{d:02d}-{m:02d}-{y:02d}", "{d}-{m}-{Y}", "{Y}-{m:02d}-{d:02d}", "{d:02d}.{m:02d}.{Y}", "{d} {abbr} {Y}"),
-    "en": ("{d:02d}/{m:02d}/{Y}",) * 3 + ("{d} {month} {Y}", "{month} {d}, {Y}", "{d:02d} {abbr} {Y}", "{d:02d}-{abbr}-{Y}", "{Y}-{m:02d}-{d:02d}", "{abbr} {d}, {Y}", "{d:02d}.{m:02d}.{Y}"),
-}  # fmt: skip
+    "fr": ("{d:02d}/{m:02d}/{Y}",) * 6
+    + (
+        "{d} {month} {Y}",
+        "{d:02d}/{m:02d}/{y:02d}",
+        "{d:02d}.{m:02d}.{Y}",
+        "{d:02d}-{m:02d}-{Y}",
+        "{d} {MONTH} {Y}",
+        "{Y}-{m:02d}-{d:02d}",
+        "{d:02d} {abbr} {Y}",
+        "{nth} {month} {Y}",
+    ),
+    "de": ("{d:02d}.{m:02d}.{Y}",) * 6
+    + ("{d}. {month} {Y}", "{d:02d}.{m:02d}.{y:02d}", "{d}.{m}.{Y}", "{Y}-{m:02d}-{d:02d}", "{d:02d}. {abbr} {Y}", "{d:02d}/{m:02d}/{Y}"),
+    "nl": ("{d:02d}-{m:02d}-{Y}",) * 5
+    + (
+        "{d} {month} {Y}",
+        "{d:02d}/{m:02d}/{Y}",
+        "{d:02d}-{m:02d}-{y:02d}",
+        "{d}-{m}-{Y}",
+        "{Y}-{m:02d}-{d:02d}",
+        "{d:02d}.{m:02d}.{Y}",
+        "{d} {abbr} {Y}",
+    ),
+    "en": ("{d:02d}/{m:02d}/{Y}",) * 3
+    + (
+        "{d} {month} {Y}",
+        "{month} {d}, {Y}",
+        "{d:02d} {abbr} {Y}",
+        "{d:02d}-{abbr}-{Y}",
+        "{Y}-{m:02d}-{d:02d}",
+        "{abbr} {d}, {Y}",
+        "{d:02d}.{m:02d}.{Y}",
+    ),
+}
 SYMBOLS = {"EUR": "€", "GBP": "£", "USD": "$", "CHF": "CHF"}
 
 
@@ -157,10 +188,17 @@ class Sheet:
     def _text(self, name: str) -> str:
         invoice = self.invoice
         plain: dict[str, str | None] = {
-            "invoice_number": invoice.number, "supplier_name": invoice.supplier.name, "buyer_name": invoice.buyer.name, "order_reference": invoice.order_reference,
-            "contract_reference": invoice.contract_reference, "engagement_number": invoice.engagement_number, "service_code": invoice.service_code,
-            "market_reference": invoice.market_reference, "payment_terms": invoice.terms.words if invoice.terms else None, "currency": invoice.currency,
-        }  # fmt: skip
+            "invoice_number": invoice.number,
+            "supplier_name": invoice.supplier.name,
+            "buyer_name": invoice.buyer.name,
+            "order_reference": invoice.order_reference,
+            "contract_reference": invoice.contract_reference,
+            "engagement_number": invoice.engagement_number,
+            "service_code": invoice.service_code,
+            "market_reference": invoice.market_reference,
+            "payment_terms": invoice.terms.words if invoice.terms else None,
+            "currency": invoice.currency,
+        }
         return escape(plain[name] or "", quote=False)
 
     def siren(self, party: Party) -> str:
@@ -234,7 +272,7 @@ def group(text: str | None, *lengths: int) -> str | None:
     return " ".join(pieces)
 
 
-def row_cell(sheet: Sheet, row: Row, column: str) -> str:
+def row_cell(sheet: Sheet, row: Row, column: str) -> str:  # noqa: PLR0911 - one answer per column
     """One value of a line, as it stands in its column."""
     match column:
         case "code":

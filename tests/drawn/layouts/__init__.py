@@ -6,10 +6,37 @@ from ..content import Invoice
 from ..sheet import Drawn, Sheet
 from . import sheets, words
 
-NAMES = (
-    "classic mirrored boxed_head sums_in_band sums_in_foot letter german_norm telecom receipt craftsman hotel cloud coloured only_in_foot dotted two_columns carried_over amount_first slip_below "
-    "three_boxes plain_program wide_table_sums_left net_beside_gross shop stacked_grid energy consignments right_labels sentence"
-).split()
+NAMES = [
+    "classic",
+    "mirrored",
+    "boxed_head",
+    "sums_in_band",
+    "sums_in_foot",
+    "letter",
+    "german_norm",
+    "telecom",
+    "receipt",
+    "craftsman",
+    "hotel",
+    "cloud",
+    "coloured",
+    "only_in_foot",
+    "dotted",
+    "two_columns",
+    "carried_over",
+    "amount_first",
+    "slip_below",
+    "three_boxes",
+    "plain_program",
+    "wide_table_sums_left",
+    "net_beside_gross",
+    "shop",
+    "stacked_grid",
+    "energy",
+    "consignments",
+    "right_labels",
+    "sentence",
+]
 LAYOUTS = {name: getattr(sheets, name) for name in NAMES}
 
 

@@ -1,5 +1,7 @@
 """The parts that pages are put together from: who, what, when, lines, sums, how to pay. Each says its values through the sheet."""
 
+# ruff: noqa: E501 - a line of HTML is read as one
+
 from decimal import Decimal
 from html import escape
 
@@ -227,7 +229,6 @@ def number_key(sheet: Sheet) -> str:
 
 def meta_pairs(sheet: Sheet, most: int = 14, keep: float = 0.85, head: bool = True) -> Pairs:
     """Number, dates and references as pairs, number and date first; each of the rest with some chance."""
-    invoice = sheet.invoice
     pairs: Pairs = []
     if head:
         pairs = [(sheet.label(number_key(sheet)), sheet.put("invoice_number")), (sheet.label("issue_date"), sheet.put("issue_date"))]
@@ -312,7 +313,7 @@ def vertical(pairs: Pairs, style: str = "") -> str:
 def leaders(pairs: Pairs, sheet_dots: str = ". ") -> str:
     """Label, dots, value."""
     return "".join(
-        f'<div style="display:flex"><span class=n>{label}</span><span style="flex:1;overflow:hidden;white-space:nowrap;direction:rtl">{sheet_dots * 60}</span><span class=n style="padding-left:1.5mm">{value}</span></div>'
+        f'<div style="display:flex"><span>{label}</span><span style="flex:1;overflow:hidden;white-space:nowrap;direction:rtl">{sheet_dots * 60}</span><span class=n style="padding-left:1.5mm;flex-shrink:0">{value}</span></div>'
         for label, value in pairs
     )
 
@@ -437,9 +438,11 @@ def _section(sheet: Sheet, rows: tuple[Row, ...], place: int, cuts: list[int], s
             f'<tr><td class=r colspan={span - 1}><i>{sheet.say("rows_total")}</i></td><td class="r n"><i>{sheet.cell(total)}</i></td></tr>'
         )
     head = {
-        "fr": ("Lot {} - Gros œuvre", "BL n° {} du ", "Chantier {}", "Tranche {}", "Salarié : Dupuis, semaine {}"), "de": ("Lieferschein {} vom ", "Abschnitt {}", "Bauabschnitt {}", "Titel {}"),
-        "nl": ("Pakbon {} d.d. ", "Onderdeel {}", "Project {}"), "en": ("Delivery note {} of ", "Section {}", "Phase {}"),
-    }[sheet.language][(len(rows) + len(cuts)) % 3]  # fmt: skip
+        "fr": ("Lot {} - Gros œuvre", "BL n° {} du ", "Chantier {}", "Tranche {}", "Salarié : Dupuis, semaine {}"),
+        "de": ("Lieferschein {} vom ", "Abschnitt {}", "Bauabschnitt {}", "Titel {}"),
+        "nl": ("Pakbon {} d.d. ", "Onderdeel {}", "Project {}"),
+        "en": ("Delivery note {} of ", "Section {}", "Phase {}"),
+    }[sheet.language][(len(rows) + len(cuts)) % 3]
     number = 20340 + 7 * place if head.endswith(" ") else before + 1
     day = sheet.day(sheet.invoice.issue) if head.endswith(" ") else ""
     return html + f'<tr><td colspan={span} style="padding:1mm 1.5mm"><b>{head.format(number)}{day}</b></td></tr>'

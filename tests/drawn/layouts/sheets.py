@@ -1,5 +1,7 @@
 """The pages of the family `learn`: each puts the same parts together in another way."""
 
+# ruff: noqa: E501 - a line of HTML is read as one
+
 from datetime import timedelta
 from decimal import Decimal
 from html import escape
@@ -7,8 +9,39 @@ from html import escape
 from ..content import ZERO, Invoice
 from ..sheet import Drawn, Sheet
 from .parts import (
-    account_words, boxes, buyer_lines, columns_for, delivered_lines, due_words, exemption, horizontal, inline, leaders, legal_footer, logo, mentions, meta_pairs, named, number_key,
-    page, payment, rows_blocks, rows_table, seller_ids, sums, sums_across, sums_box, sums_foot, sums_stacked, stacked, supplier_lines, tax_sums, title, titled_number, vat_table, vertical,
+    account_words,
+    boxes,
+    buyer_lines,
+    columns_for,
+    delivered_lines,
+    due_words,
+    exemption,
+    horizontal,
+    inline,
+    leaders,
+    legal_footer,
+    logo,
+    mentions,
+    meta_pairs,
+    named,
+    number_key,
+    page,
+    payment,
+    rows_blocks,
+    rows_table,
+    seller_ids,
+    stacked,
+    sums,
+    sums_across,
+    sums_box,
+    sums_foot,
+    sums_stacked,
+    supplier_lines,
+    tax_sums,
+    title,
+    titled_number,
+    vat_table,
+    vertical,
 )  # fmt: skip
 
 
@@ -547,7 +580,7 @@ def wide_table_sums_left(sheet: Sheet) -> Drawn:
     )
     body += (
         _heading(titled_number(sheet, False), 15)
-        + vertical([pair for pair in meta_pairs(sheet, head=False)] + [(sheet.label("issue_date"), sheet.put("issue_date"))])
+        + vertical([*meta_pairs(sheet, head=False), (sheet.label("issue_date"), sheet.put("issue_date"))])
         + _gap(5)
         + rows_table(sheet)
         + _gap(4)
@@ -827,7 +860,7 @@ def sentence(sheet: Sheet) -> Drawn:
     return sheet.drawn(page(sheet, body, font=sheet.pick("Liberation Serif", "DejaVu Serif", "Liberation Sans")))
 
 
-def fits(layout: str, invoice: Invoice) -> bool:
+def fits(layout: str, invoice: Invoice) -> bool:  # noqa: PLR0911 - one answer per page
     """Whether this invoice may be drawn so: statements are for subscriptions, till rolls for shops, carried sums for many lines."""
     count = len(invoice.rows)
     match layout:
