@@ -192,7 +192,7 @@ def _schematron_breaches(xml: str, path: Path, *, french: bool) -> Iterator[Brea
 
 def _breach(found: Node, *, french: bool) -> Breach:
     text = " ".join("".join(found.itertext()).split())
-    inside = re.match(r"\[?((?:BR|UBL|CII|FX|G\d|PEPPOL|EXT)[\w-]*)\]?\s*[-:/]*\s*", text)
+    inside = re.match(r"\[?((?:BR|UBL|CII|FX|G\d|PEPPOL|EXT)[\w./-]*)\]?\s*[-:/]*\s*", text)
     rule = found.get("id") or (inside[1] if inside else "?")
     flag = (found.get("flag") or found.get("role") or "fatal").casefold()
     return Breach(rule[:60], (text[inside.end() :] if inside else text)[:300], french, flag in ("warning", "information", "info"))
