@@ -40,6 +40,8 @@ MAX_LESSONS = 5
 """The newest of one supplier and field: a paper that changed its look twice needs no more."""
 _ALIKE = 0.75
 """Likeness (difflib's ratio) from which words are the ones that were taught, a sign or two misread."""
+_WORN = 0.5
+"""Likeness below which words are others, not the same badly read."""
 _REACH = (0.08, 0.06)
 """Shares of the page's width and height within which a value stands where it was taught."""
 _MAX_TEXT = 300
@@ -293,14 +295,15 @@ def _page_of(number: int, pages: int) -> int:
 
 
 def shape_of(printed: str) -> str:
-    """A number's look as a regular expression: as many letters, digits within one or two of as many, the same signs between them."""
+    """A number's look as a regular expression: as many letters, about as many digits (a counter begins at 1), the same signs."""
     parts = re.findall(r"[0-9]+|[^\W\d_]+|\s+|[^\w\s]|_", printed[:60])
     return "".join(_part(part) for part in parts)
 
 
 def _part(part: str) -> str:
     if part.isdecimal():
-        return rf"\d{{{max(1, len(part) - 1)},{len(part) + 2}}}"
+        least = 1 if len(part) <= 4 else len(part) - 1
+        return rf"\d{{{least},{len(part) + 2}}}"
     if part.isalpha():
         return rf"[^\W\d_]{{{len(part)}}}"
     return r"\s?" if part.isspace() else rf"\s?{re.escape(part)}\s?"
@@ -366,13 +369,21 @@ def _candidates(sheets: Sequence[Sheet], pages: int, lesson: Lesson) -> Iterator
         far = hypot((here.x - place.x) / _REACH[0], (here.y - place.y) / _REACH[1])
         same_page = here.page == place.page or (pages == 1 and spot.sheet.page == 1)
         labelled = (place.left and left >= _ALIKE) or (place.above and over >= _ALIKE and (not place.left or left >= _ALIKE or far < 3))
-        if not labelled and not (same_page and far < 1):
+        # Other words in the place of those that were taught: another value, however near it stands.
+        other = _is_other(place.left, here.left, left) or _is_other(place.above, here.above, over)
+        if not labelled and not (same_page and far < 1 and not other):
             continue
-        score = 3.0 * _told(place.left, left) + 2.0 * _told(place.above, over) + 1.0 * _told(place.right, _alike(place.right, here.right))
+        # Words to the left name a value more surely than what stands far above it.
+        score = 3.0 * _told(place.left, left) + (0.5 if place.left else 2.0) * _told(place.above, over)
+        score += _told(place.right, _alike(place.right, here.right)) - 1.5 * _is_other(place.left, here.left, left)
         score += max(0.0, 1.5 - 0.5 * far) + 0.5 * same_page + 0.5 * exact
         # The same words at the same distance: the other amount of the row stands further off.
         score -= min(1.0, 4.0 * abs(here.dx - place.dx)) if place.left and left >= _ALIKE else 0.0
         yield Proposal(value, spot, score, _LABELLED if labelled else _PLACED, lesson)
+
+
+def _is_other(taught: str, here: str, likeness: float) -> bool:
+    return bool(taught and here) and likeness < _WORN
 
 
 def _told(taught: str, likeness: float) -> float:
