@@ -647,9 +647,11 @@ CATALOGUE: dict[str, Entry] = {
     "iban-changed": Entry(
         REVIEW, None, HOUSE,
         "Le compte à payer n’est pas celui que l’on connaît de ce fournisseur : {measured} au lieu de {limit}. Ne payez pas : rappelez le "
-        "fournisseur à un numéro déjà connu, et faites valider par deux personnes ; la fraude au changement de compte commence ainsi.",
+        "fournisseur à un numéro déjà connu et faites valider par deux personnes, la fraude au changement de compte commence ainsi. Le "
+        "compte vérifié se note sous [suppliers].",
         "The account to pay is not the one known of this supplier: {measured} instead of {limit}. Do not pay: call the supplier back at a "
-        "number known before, and have two people confirm; fraud by change of account begins like this.",
+        "number known before and have two people confirm, for fraud by change of account begins like this. The verified account is noted "
+        "under [suppliers].",
     ),
     "wrong-channel": Entry(
         REVIEW, None, LAW,
@@ -784,7 +786,7 @@ def finding_json(found: Finding, language: str = "fr") -> dict[str, object]:
         "clause": found.clause,
         "authority": str(found.authority),
         "level": str(found.level),
-        "measured": found.measured,
-        "limit": found.limit,
+        "measured": measured_words(found, language),
+        "limit": limit_words(found, language),
         "message": message(found, language),
     }

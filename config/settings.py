@@ -164,6 +164,8 @@ class Suppliers(Section):
 
     sizes: dict[Annotated[str, Field(pattern=r"^\d{9}$")], Literal["GE", "ETI", "PME", "MICRO"]] = {}
     """SIREN to size: the size sets the day from which an invoice must come electronically."""
+    ibans: dict[Annotated[str, Field(pattern=r"^(\d{9}|[A-Z]{2}[0-9A-Z]{2,13})$")], list[str]] = {}
+    """SIREN, or VAT number of a supplier abroad, to its accounts as verified; an account that is not among them is told."""
 
 
 class Channel(Section):

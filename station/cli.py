@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 from uuid import uuid4
@@ -131,11 +132,13 @@ def read(files: Files, as_json: AsJson = False) -> None:
     """Read text and fields only, without a database: exit 0 when every file was read, 4 otherwise."""
     with _settings() as settings:
         from config.options import caps_of, reader_of
+        from station.particulars import plain_findings
         from station.read import read_file
 
         worst = 0
+        judge = partial(plain_findings, settings=settings, today=datetime.now(UTC).date())
         for file in _steps(files, "read"):
-            result = read_file(file, caps_of(settings), reader_of(settings))
+            result = read_file(file, caps_of(settings), reader_of(settings), judge)
             worst = max(worst, 4 if result.trouble else 0)
             if as_json:
                 _print_json(result.as_json())

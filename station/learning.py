@@ -25,6 +25,7 @@ from ocr.text import PageText, from_json
 from ocr.values import LISTS, NAMES, Field, Known, Value
 from sealing.ledger import Event
 from station.acts import actor_of, shown_document
+from station.particulars import judge_again
 from station.records import documents, learned
 from station.records.intake import SYSTEM
 from station.records.ledger import append_event
@@ -144,6 +145,7 @@ def say_value(
     if name in IDENTITY:
         _rekey(session, document)
     documents.touch(document, now)
+    judge_again(session, document, workstation.settings)
     _enter_said(session, document, {name: "confirmed" if same else "absent" if value is None else "corrected"}, lesson, person, now)
     return lesson
 
@@ -165,6 +167,7 @@ def confirm_rest(session: Session, workstation: Workstation, document_id: str, p
         session.flush()
         session.expire(document, ["fields"])
         documents.touch(document, now)
+        judge_again(session, document, workstation.settings)
         _enter_said(session, document, dict.fromkeys(names, "confirmed"), None, person, now)
     return tuple(names)
 
@@ -318,6 +321,7 @@ def _read_anew(session: Session, workstation: Workstation, document: Document, n
         learned.replace_read(session, document.id, name, kept or None)
     session.expire(document, ["fields"])
     documents.touch(document, now)
+    judge_again(session, document, workstation.settings)
     told = {row.name: row.value for row in document.fields if row.source == "read"}
     identity = {"document": document.id, "fields": fields_hash(told)}
     append_event(session, Event(document.entity, "read", identity, SYSTEM, now, "system", {"because": "unlearned", "field": name}))

@@ -19,6 +19,7 @@ from capture.findings import Finding
 from config.legal import load_law
 from config.settings import Settings
 from conformity.circumstances import Source as Nature
+from ocr.identifiers import compact
 from ocr.text import PageText, from_json
 from ocr.values import Field, LineItem, Source, Value, VatLine
 from station.records import documents
@@ -71,9 +72,11 @@ def judge_again(session: Session, document: Document, settings: Settings) -> lis
     return found
 
 
-def plain_findings(fields: Mapping[str, Field], texts: Sequence[PageText], settings: Settings, today: date, pages: int) -> list[Finding]:
+def plain_findings(
+    fields: Mapping[str, Field], texts: Sequence[PageText], pages: int, *, settings: Settings, today: date
+) -> tuple[Finding, ...]:
     """What the page alone gives reason to say, without the records; `pages` is how many the file has."""
-    return list(check_invoice(invoice_of(fields, texts, whole=len(texts) >= pages > 0), circumstances_of(settings, today)))
+    return tuple(check_invoice(invoice_of(fields, texts, whole=len(texts) >= pages > 0), circumstances_of(settings, today)))
 
 
 def circumstances_of(settings: Settings, today: date, *, captured: bool = True) -> Circumstances:
@@ -101,8 +104,7 @@ def invoice_in(document: Document, settings: Settings) -> Invoice:
 def _compared(session: Session, document: Document, key: InvoiceKey, settings: Settings) -> Iterator[Finding]:
     """Against all other invoices; then this one is noted for those that come."""
     iban = "" if key.iban in settings.identity.ibans else key.iban
-    known = _known_accounts(session, document, key.supplier)
-    said = any(row.name == "iban" and row.source == "person" for row in document.fields)
+    known = list(map(compact, settings.suppliers.ibans.get(key.supplier, ()))) or _known_accounts(session, document, key.supplier)
     others = list(_earlier(session, document, key)) if key.number else []
     session.merge(
         InvoiceRow(
@@ -114,13 +116,13 @@ def _compared(session: Session, document: Document, key: InvoiceKey, settings: S
             gross=_plain_gross(key.gross),
             credit=key.credit,
             iban=iban,
-            iban_known=bool(iban) and (said or not known or iban in known),
+            iban_known=bool(iban) and (not known or iban in known),
         )
     )
     twice = find_twice(key, others)
     if twice is not None:
         yield twice
-    changed = changed_account(key, known) if iban and not said else None
+    changed = changed_account(key, known) if iban else None
     if changed is not None:
         yield changed
 
@@ -144,6 +146,7 @@ def _earlier(session: Session, document: Document, key: InvoiceKey) -> Iterator[
 
 
 def _known_accounts(session: Session, document: Document, supplier: str) -> list[str]:
+    """That of its first invoice. A person who confirms a reading says what is printed, not whose account it is."""
     if not supplier:
         return []
     query = (

@@ -1,10 +1,10 @@
 """`sceau read`: the text and fields of a file, without a database."""
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from capture.catalogue import finding_json, message
 from capture.coding import Caps, examine
@@ -31,7 +31,7 @@ class ReadResult:
     """By the names of `ocr.values.NAMES`; what was not found is absent."""
     trouble: str | None
     findings: tuple[Finding, ...] = ()
-    """Where the page says something else than the XML of an electronic invoice, or that XML cannot be read."""
+    """Where the page says something else than the XML of an electronic invoice, or that XML cannot be read; what law and arithmetic say."""
 
     @property
     def fields(self) -> dict[str, Any]:
@@ -45,7 +45,11 @@ class ReadResult:
         return {"file": self.file, "pages": self.pages, **self.fields, **told, "text": self.text, "trouble": self.trouble}
 
 
-def read_file(path: Path, caps: Caps, options: ReaderOptions) -> ReadResult:
+Judge: TypeAlias = Callable[[Mapping[str, Field], Sequence[PageText], int], tuple[Finding, ...]]
+"""Values, what was read of each page, and how many pages there are, to what is to be said of the invoice."""
+
+
+def read_file(path: Path, caps: Caps, options: ReaderOptions, judge: Judge = lambda *_: ()) -> ReadResult:
     """Read every page, and the XML of an electronic invoice, whose values count; trouble is words, never an exception."""
     if not path.is_file():
         return ReadResult(str(path), 0, "", {}, "no such file")
@@ -69,6 +73,7 @@ def read_file(path: Path, caps: Caps, options: ReaderOptions) -> ReadResult:
                 troubles.append(f"page {page.number}: {error}")
     text = "\n\f\n".join(page.text for page in pages)
     values, findings = _with_invoice(path, scan.format, extract(pages), pages)
+    findings = (*findings, *judge(values, pages, len(scan.pages)))
     return ReadResult(str(path), len(scan.pages), text, values, "; ".join(troubles) or None, findings)
 
 

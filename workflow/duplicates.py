@@ -1,7 +1,7 @@
 """Has this invoice come before? Has its supplier's account changed? Comparisons of what tells one invoice from another; values only.
 
 A paper scanned twice, a copy by mail after the paper, an invoice sent again: same supplier, same number, same year. Where a sign was
-misread, the amount and the day still agree. An account counts as known once it was on the supplier's first invoice, or a person said it.
+misread, the amount and the day still agree. An account is known when the supplier's first invoice bore it, or the settings name it.
 """
 
 import re

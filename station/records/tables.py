@@ -384,7 +384,7 @@ class InvoiceRow(Base):
     iban: Mapped[str] = mapped_column(sa.String(34))
     """Empty where none was read, or its check digits do not fit."""
     iban_known: Mapped[bool]
-    """The first of its supplier, one known before, or said by a person: later ones are held against it."""
+    """The first of its supplier, or one known before: later ones are held against it."""
 
 
 class Archive(Base):
