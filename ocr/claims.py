@@ -18,6 +18,8 @@ _REACH = 3
 """Rows between a heading and its value: an empty or a second line of the heading may stand between."""
 _FAR = 5.5
 """In line heights: a heading further up is that of something else."""
+_SENTENCE = 28
+"""Letters beside a label that make its text a sentence."""
 _GLUE = re.compile(r"(?<=[a-z]{3})(?=\d)")
 
 
@@ -94,6 +96,8 @@ def claim_before(spot: Spot, marks: Marks, loose: int = 14) -> Claim | None:
     passed = [segments[mark.column].text[mark.end :], *(segment.text for segment in segments[mark.column + 1 : spot.column])]
     between = " ".join([*passed, spot.segment.text[: spot.start]])
     gap = len(fold(between))
+    if re.search(r"[^\W\d_]", passed[0]):
+        return None
     lead = len(fold(spot.segment.text[: spot.start]))
     return Claim(mark, Relation.BEFORE, gap) if gap <= 4 or (gap <= loose and lead == gap) else None
 
@@ -106,7 +110,7 @@ def claim_above(spot: Spot, marks: Marks, rows: int = _REACH) -> Claim | None:
         row = spot.row - distance
         if row < 0:
             return None
-        found = [mark for mark in marks.get(row, ()) if mark.x0 < x1 and mark.x1 > x0]
+        found = [mark for mark in marks.get(row, ()) if mark.x0 < x1 and mark.x1 > x0 and not _in_sentence(spot.sheet, mark, marks)]
         near = [mark for mark in found if level - spot.sheet.rows[row][mark.column].level <= _FAR * max(height, 1)]
         if near:
             mark = max(near, key=lambda mark: min(x1, mark.x1) - max(x0, mark.x0))
@@ -116,6 +120,13 @@ def claim_above(spot: Spot, marks: Marks, rows: int = _REACH) -> Claim | None:
         if any(_letters(s) > 3 for s in spot.sheet.rows[row] if s.box[0] < x1 and s.box[2] > x0):
             return None
     return None
+
+
+def _in_sentence(sheet: Sheet, mark: Mark, marks: Marks) -> bool:
+    """Words in a sentence are no heading: much text around, and no other label in it."""
+    segment = sheet.rows[mark.row][mark.column]
+    others = sum(other.column == mark.column for other in marks.get(mark.row, ())) > 2
+    return not others and _letters(segment) - (mark.end - mark.start) > _SENTENCE
 
 
 def _same_place(spot: Spot, row: int, marks: Marks) -> Mark | None:

@@ -189,7 +189,7 @@ NUMBERS: Vocabulary = {
         "agreement number": 3, "uw contract": 3, "contractreferentie": 3, "contract": 3,
     },
     "other": {
-        "client": 2, "n client": 3, "code client": 3, "numero client": 3, "id client": 3, "abonne": 3, "numero de ligne": 3, "contrat": 3,
+        "client": 2, "n ref": 3, "n client": 3, "code client": 3, "numero client": 3, "id client": 3, "abonne": 3, "numero de ligne": 3, "contrat": 3,
         "n contrat": 3, "n de contrat": 3, "dossier": 3,
         "dossier n": 3, "siret": 3, "siren": 3, "rcs": 3, "tva": 3, "n tva": 3, "n de tva": 3, "n tva intra": 3, "numero tva": 3,
         "numero de tva": 3, "ape": 3, "naf": 3, "iban": 3, "bic": 3,

@@ -24,19 +24,20 @@ FIELDS = {
 }
 """Kind of label to name of field."""
 _TOKEN = re.compile(r"(?<![\w/-])(?<!\w\.)[A-Za-z0-9](?:[A-Za-z0-9/_.\-]{0,33}[A-Za-z0-9])?(?![\w/])")
-_TAIL = re.compile(r" ?[/\-–] ?\d{1,8}(?![\w,.]\d)(?!\w)| \d{3,6}(?![\w.,/-])")
+_TAIL = re.compile(r" ?[/\-–] ?\d{1,8}(?![-/,.]?\d)(?!\w)| \d{3,6}(?![\w.,/-])")
 _BARE = frozenset({"n", "no", "nr", "num", "numero", "nummer", "number", "ref", "reference", "referenz", "code", "id"})
 """Labels that say « number » and not of what: the word before them says it."""
 _CALL = re.compile(
     r"(?:\bt[ée]l\w*|phone|\bcall|\bbel|appel\w*|fon|mobile?|handy|\bfax|hotline|ruf\w*)[^\d]{0,10}[+(]?$|\d[,]$|[€$£] ?$", re.IGNORECASE
 )
 """Before a token: it is a telephone's number, or the cents of an amount."""
+_GLUED_TITLE = re.compile(r"[A-Za-z]*(?:nvoice|acture|actuur|aktuur|echnung|utschrift|NVOICE|ACTURE|ECHNUNG)(?=[A-Z0-9]*\d)")
 _TITLE = re.compile(
     r"^(?:(?:ref|concerne|objet|betreft|betreff|betr|re|subject|onderwerp) )?[a-z]*(?:factuur|faktuur|rechnung|gutschrift"
     r"|creditnota|facture|invoice|avoir|note d honoraires"
     r"|honorairenota|credit memo|credit note|note de credit|autofacturation|facturation|self billing|quittance)(?: (?!assoc|orig"
     r"|prec|ant|page|seite|pagina|dat|adr|addr|assoz"
-    r"|bez|urspr|vorh|vor|n[^ ]* client|client n|kunden?|klant|sur|zu|op|total|montant)[a-z]{1,16}){0,4}$"
+    r"|bez|urspr|vorh|vor|n[^ ]* client|kunden?|klant|sur|zu|op|total|montant)[a-z]{1,16}){0,4}$"
 )
 """What stands before a number that is part of the title: « Facture de vente n° », « Klantfactuur »."""
 _MAX_TEXT = 300
@@ -118,6 +119,8 @@ def _kind(claim: Claim, marks: Marks, sheet: Sheet) -> str:
             return last.kind
         segments = sheet.rows[mark.row]
         gap = segments[mark.column].box[0] - segments[last.column].box[2]
+        if last.column < mark.column and _TITLE.match(fold(segments[last.column].text)):
+            return "number"
         if last.column < mark.column and len(fold(passed)) <= 3 and mark.start < 3 and gap < 4 * segments[mark.column].height:
             return last.kind
         return "other" if _qualified(sheet, mark) and not (last.column == mark.column and last.kind == "number") else mark.kind
@@ -139,6 +142,8 @@ def tokens_in(sheet: Sheet, row: int, column: int, text: str, taken: Taken, mark
         # A label that the reader glued to its value is cut off: « Nr.4711 ».
         glued = [place for place in ends if start < place < end]
         start = max([start, *glued])
+        if title := _GLUED_TITLE.match(text[start:end]):
+            start += title.end()
         start += len(text[start:end]) - len(text[start:end].lstrip("._-/"))
         if (
             not re.search(r"\d", text[start:end])
@@ -171,7 +176,7 @@ def _whole(text: str, start: int, end: int, spans: Sequence[Span], ends: Sequenc
 def _choice(found: _Near, seen: Mapping[str, int]) -> Choice:
     claim, weight = found.claim, found.claim.mark.label.weight
     if claim.relation is Relation.BEFORE:
-        label = weight * (1.0 if claim.gap <= 1 else 0.7) + (1.0 if claim.gap == 0 else 0.0)
+        label = weight * (1.0 if claim.gap <= 1 else 0.7 if _is_close(found) else 0.35) + (1.0 if claim.gap == 0 else 0.0)
     else:
         label = 0.9 * weight / claim.gap + 0.3
     shape, place = _shape_score(found.value), _place_score(found.spot)
@@ -179,6 +184,12 @@ def _choice(found: _Near, seen: Mapping[str, int]) -> Choice:
     says = (("label", label), ("shape", shape), ("place", place), ("repeated", repeated), ("depends", _refers(found)))
     reason = f"« {claim.mark.label.phrase} »" + (" above" if claim.relation is Relation.ABOVE else "")
     return Choice(found.value, found.spot, sum(score for _, score in says), reason, says=says)
+
+
+def _is_close(found: _Near) -> bool:
+    """Nothing but signs, figures and one short word between label and number."""
+    text = found.spot.segment.text[found.claim.mark.end : found.spot.start] if found.claim.mark.column == found.spot.column else ""
+    return len(fold(text).split()) <= 1
 
 
 def _shape_score(value: str) -> float:
@@ -194,8 +205,9 @@ def _place_score(spot: Spot) -> float:
 
 
 _OTHERS = re.compile(
-    r"(?<![a-z])(?:refers? to|relati\w+ a|concern\w+|annul\w+|rectifi\w+|corrig\w+|remplac\w+|origin\w+|preced\w+|previous|anterieur\w*"
-    r"|associe\w*|sur la|gegen|bezug|bezieht|betrifft|korrig\w+|ursprung\w*|stornier\w*|zur|zu|vorherig\w*|betreff\w+"
+    r"(?<![a-z])(?:refers? to|relates? to|credit op|credits|relati\w+ a|concern\w+|annul\w+|rectifi\w+|corrig\w+|remplac\w+"
+    r"|origin\w+|preced\w+|previous|anterieur\w*"
+    r"|associe\w*|sur la|gegen|bezug|bezieht|betrifft|korrig\w+|ursprung\w*|stornier\w*|zur|zu|vorherig\w*|betref\w+"
     r"|oorspronkelijk\w*|vorige|bij|against)(?: \w+){0,2} ?$"
 )
 
