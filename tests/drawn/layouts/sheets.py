@@ -757,7 +757,7 @@ def consignments(sheet: Sheet) -> Drawn:
     )
     note = rng.randint(100000, 900000)
     body_rows = "".join(
-        f'<tr><td class=n>{sheet.day(invoice.issue - timedelta(days=len(invoice.rows) - place))}</td><td>{note + 13 * place}</td><td>{escape(row.description)}</td><td class=r>{escape(sheet.quantity(row.quantity))}</td><td class=r>{rng.randint(5, 900)}</td><td class="r n">{sheet.cell(row.net)}</td></tr>'
+        f'<tr><td class=n style="padding-right:2mm">{sheet.day(invoice.issue - timedelta(days=len(invoice.rows) - place))}</td><td style="padding-right:2.5mm">{note + 13 * place}</td><td>{escape(row.description)}</td><td class=r>{escape(sheet.quantity(row.quantity))}</td><td class=r>{rng.randint(5, 900)}</td><td class="r n">{sheet.cell(row.net)}</td></tr>'
         for place, row in enumerate(invoice.rows)
     )
     body = (
