@@ -49,6 +49,9 @@ MAX_SHARE = Decimal("0.28")
 """No tax is a larger part of its base than this (Hungary's 27 %)."""
 _CENT = Decimal("0.01")
 _PERCENT = re.compile(r"(?<![\d.,])(\d{1,2}(?:[.,]\d{1,4})?)\s?%")
+_SLIPS = re.compile(r"(?<![\w.,])[0-9OoDIlSBZ]{1,2}(?:[.,][0-9OoDIlSBZ]{1,2})?(?=\s?%)")
+_DIGITS = str.maketrans("OoDIlSBZ", "00011582")
+"""What readers take for digits, in a rate."""
 _BARE_RATE = re.compile(r"\d{1,2}(?:[.,]\d{1,2})?")
 _BASE_WORDS = re.compile(r"\b(base|bases|basis|bemessungsgrundlage|grondslag|maatstaf|taxable|assiette|nettobetrag|netto|net)\b")
 _TAX_WORDS = re.compile(r"\b(tva|t v a|vat|mwst|mw st|ust|umsatzsteuer|mehrwertsteuer|btw|tax|taxe|steuer|gst|iva|taux|rate|satz|tarief)\b")
@@ -57,8 +60,8 @@ _FREE_WORDS = re.compile(
     r"kleinunternehmer|19 ustg|steuerfrei|vrijgesteld|btw verlegd|verlegd|intracommunautaire|innergemeinschaftlich|zero rated|"
     r"kleineondernemers|hors champ|outside the scope|vat free|tax free|not subject to vat|ausfuhrlieferung"
 )
-_MAX_ROWS = 14
-"""Rows of tax tables that are tried together: 2^14 sums."""
+_MAX_ROWS = 12
+"""Rows of tax tables that are tried together: 2^12 sums."""
 _MAX_LINES = 6
 
 
@@ -112,7 +115,13 @@ def vat_rows(amounts: Sequence[Amount], goods: Collection[tuple[int, int]], item
     found: list[VatRow] = []
     for row in rows.values():
         found += _rows_of(row, values, items)
-    return sorted(found, key=lambda row: -row.worth)[: 3 * _MAX_ROWS]
+    best: dict[tuple[VatLine, int], VatRow] = {}
+    seen: dict[VatLine, int] = defaultdict(int)
+    for one in sorted(found, key=lambda row: -row.worth):
+        seen[one.line] += 1
+        if seen[one.line] == 1 or (one.worth >= 3 and seen[one.line] == 2 and one.line.rate == 0):
+            best[one.line, seen[one.line]] = one
+    return list(best.values())[:_MAX_ROWS]
 
 
 def settled_lines(rows: Sequence[VatRow], net: Decimal | None, tax: Decimal | None, printed: Collection[Decimal]) -> tuple[VatLine, ...]:
@@ -149,10 +158,19 @@ def _rows_of(row: Sequence[Amount], values: Collection[Decimal], items: Sequence
             yield VatRow(full, worth + 1.0)
         elif rate and worth > 0 and letters < 90:
             yield from _half_lines(rate, numbers, values, items, worth)
+    if worth >= 2 and not _rates_in(segments, worth) and len(numbers) in (2, 3):
+        yield from _unread_rate(numbers, worth)
+
+
+def _unread_rate(numbers: Sequence[Decimal], worth: float) -> Iterator[VatRow]:
+    """Base and tax under the headings of a tax table whose rate was not read: the one known rate that fits both."""
+    fitting = [line for rate in RATES if rate and (line := _full_line(rate, numbers, 0.0))]
+    if len(fitting) == 1:
+        yield VatRow(fitting[0], worth)
 
 
 def _rates_in(segments: Sequence[Segment], worth: float) -> list[Decimal]:
-    joined = " ".join(segment.text for segment in segments)[:300]
+    joined = _SLIPS.sub(lambda match: match[0].translate(_DIGITS), " ".join(segment.text for segment in segments)[:300])
     shown = [_rate(number) for number in _PERCENT.findall(joined)]
     signed = [rate for rate in shown if rate in RATES or (worth > 0 and rate <= 100 * MAX_SHARE)]
     bare = [_rate(segment.text) for segment in segments if _BARE_RATE.fullmatch(segment.text)]
@@ -210,6 +228,14 @@ def summed_lines(rows: Sequence[VatRow], net: Decimal, tax: Decimal) -> tuple[Va
             if sum(row.line.base for row in chosen) == net and sum(row.line.tax for row in chosen) == tax and _better(chosen, best):
                 best = chosen
     return tuple(row.line for row in best) if best else None
+
+
+def table_sums(rows: Sequence[VatRow]) -> Iterator[tuple[Decimal, Decimal]]:
+    """Net amount and tax of every choice of rows."""
+    tried = list(rows[:_MAX_ROWS])
+    for size in range(1, min(_MAX_LINES, len(tried)) + 1):
+        for chosen in combinations(tried, size):
+            yield sum((row.line.base for row in chosen), Decimal(0)), sum((row.line.tax for row in chosen), Decimal(0))
 
 
 def _better(chosen: Sequence[VatRow], best: Sequence[VatRow] | None) -> bool:

@@ -15,7 +15,19 @@ from ocr.claims import Mark, Marks, marks_of
 from ocr.items import Line, find_lines, listed_lines, settled
 from ocr.labels import Label, nearest_label
 from ocr.layout import Sheet, Spot, left_of, right_of
-from ocr.rates import MAX_SHARE, RATES, VatRow, fits_rate, implied_line, printed_rates, says_free, settled_lines, summed_lines, vat_rows
+from ocr.rates import (
+    MAX_SHARE,
+    RATES,
+    VatRow,
+    fits_rate,
+    implied_line,
+    printed_rates,
+    says_free,
+    settled_lines,
+    summed_lines,
+    table_sums,
+    vat_rows,
+)
 from ocr.values import Field, LineItem, Source, VatLine
 
 KINDS = ("net", "tax", "gross", "due", "paid", "rounding", "balance", "tender", "change")
@@ -29,6 +41,8 @@ _MAX_TABLES = 12
 _ROUNDING = re.compile(r"\b(arrondi|rounding|round adj|rundung\w*|afronding\w*|rounded|round off)\b")
 _BALANCE = re.compile(
     r"\b(solde (precedent|anterieur|reporte)|ancien solde|report (du )?solde|previous balance|balance brought forward|opening balance|"
+    r"factures? (anterieures?|precedentes?)( impayees?)?|anterieures? impayees?|impayes|arrieres|unpaid invoices|previous invoices|arrears|"
+    r"offene posten|ruckstand|fruhere rechnungen|saldo vorige \w+|vorige facturen|openstaande facturen|achterstallig\w*|"
     r"saldovortrag|alter saldo|vorheriger saldo|vorig saldo|openstaand saldo|vorige saldo|solde au)\b"
 )
 _CARRIED = re.compile(
@@ -138,11 +152,13 @@ def choose_totals(sheets: Sequence[Sheet], votes: Mapping[Decimal, Votes] | None
     outside = frozenset(amount.value for amount in amounts if (amount.spot.sheet.page, amount.spot.row) not in listed)
     evidence = Evidence(votes, rows, rates, free, _line_sums(lines), largest, values, outside, labelled, _tendered(votes))
     story, score = _best_story(evidence)
-    repair = None if _adds_up(story) else _repaired(sheets, goods, evidence)
-    if repair:
+    repair = None if _is_sound(story, evidence) else _repaired(sheets, goods, evidence)
+    if repair and _score(repair[0], replace(evidence, votes=repair[1])) > score:
         story, votes = repair
         evidence = replace(evidence, votes=votes)
         score = _score(story, evidence)
+    else:
+        repair = None
     return _told(story, score, evidence, lines, repair is not None)
 
 
@@ -300,7 +316,7 @@ def _best_story(evidence: Evidence) -> tuple[Story, float]:
 def _stories(evidence: Evidence) -> Iterator[Story]:
     votes = evidence.votes
     seen: set[Story] = set()
-    for story in (*_labelled(votes), *_arithmetic(evidence)):
+    for story in (*_labelled(votes), *_arithmetic(evidence), *_tabled(evidence)):
         if story not in seen:
             seen.add(story)
             yield story
@@ -334,6 +350,15 @@ def _arithmetic(evidence: Evidence) -> Iterator[Story]:
                 yield Story(net, tax, gross)
 
 
+def _tabled(evidence: Evidence) -> Iterator[Story]:
+    """What the lines of the tax table make together, as far as it is printed."""
+    votes = evidence.votes
+    for net, tax in dict.fromkeys(table_sums(evidence.rows)):
+        parts = [value if value in votes else None for value in (net, tax, net + tax)]
+        if tax and (parts[2] is not None or parts[0] is not None):
+            yield Story(*parts)
+
+
 def _is_share(net: Decimal, tax: Decimal) -> bool:
     return net * tax > 0 and abs(tax) <= abs(net) * MAX_SHARE
 
@@ -351,7 +376,7 @@ def _weight(own: Votes, kind: str) -> float:
 
 
 def _score(story: Story, evidence: Evidence, tables: bool = True) -> float:
-    net, tax, gross = story.net, story.tax, story.gross
+    net, gross = story.net, story.gross
     votes = evidence.votes
     score = sum(_weight(votes[value], kind) for kind, value in story.parts if value is not None)
     if gross is not None:
@@ -359,16 +384,9 @@ def _score(story: Story, evidence: Evidence, tables: bool = True) -> float:
         score -= 2.0 if gross == 0 else 0.0
         score -= 3.0 if evidence.labelled and _weight(votes[gross], "gross") < 1 and gross not in evidence.tendered else 0.0
         score += 2.0 if gross in evidence.tendered else 0.0
-    if net is not None and tax is not None and gross is not None:
-        score += 3.0 if _adds_up(story, _roundings(votes)) else -5.0
-        # What was rounded is the total that counts, where it bears the label of one.
-        score += 0.7 if net + tax != gross and votes[gross].weights["gross"] >= 1 else 0.0
-    if net is not None and tax:
-        score += _rate_worth(net, tax, evidence, tables)
-    if net is not None and gross is not None and tax is None:
-        score += 1.0 if net == gross else -1.0
-        score -= 3.0 if abs(gross) < abs(net) else 0.0
-        score += 5.0 if tables and net != gross and summed_lines(evidence.rows, net, gross - net) else 0.0
+    else:
+        score -= 2.0 if evidence.labelled else 0.0
+    score += _sum_worth(story, evidence, tables)
     if net is not None and abs(net) in evidence.sums:
         score += 1.0
     elif gross is not None and abs(gross) in evidence.sums:
@@ -378,14 +396,54 @@ def _score(story: Story, evidence: Evidence, tables: bool = True) -> float:
     return score
 
 
+def _sum_worth(story: Story, evidence: Evidence, tables: bool) -> float:
+    """How well net, tax and gross agree; the tax table may stand for one that is not printed."""
+    net, tax, gross = story.net, story.tax, story.gross
+    if net is not None and tax is not None and gross is not None:
+        roundings = _roundings(evidence.votes)
+        if not _adds_up(story, roundings):
+            return -5.0
+        # What was rounded is the total that counts, where it bears the label of one.
+        rounded = 0.7 if net + tax != gross and evidence.votes[gross].weights["gross"] >= 1 else 0.0
+        worth = _rate_worth(net, tax, evidence, tables)
+        return rounded + (3.0 if worth or not tax else 1.0) + worth
+    full = _filled(story)
+    if full is None:
+        whole = tables and gross is not None and any(tax and net + tax == gross for net, tax in table_sums(evidence.rows))
+        return 4.0 if whole else 0.0
+    net, tax, gross = full
+    table = _table_worth(net, tax, evidence) if tables and tax else 0.0
+    if story.tax is None:
+        return (1.0 if net == gross else -1.0) - (3.0 if abs(gross) < abs(net) else 0.0) + (table + 2.0 if table else 0.0)
+    return table + 2.0 if table else _rate_worth(net, tax, evidence, tables=False)
+
+
+def _filled(story: Story) -> tuple[Decimal, Decimal, Decimal] | None:
+    """All three, one of them computed; None where two are missing."""
+    net, tax, gross = story.net, story.tax, story.gross
+    if net is not None and tax is not None:
+        return net, tax, net + tax
+    if gross is not None and net is not None:
+        return net, gross - net, gross
+    if gross is not None and tax is not None:
+        return gross - tax, tax, gross
+    return None
+
+
 def _rate_worth(net: Decimal, tax: Decimal, evidence: Evidence, tables: bool) -> float:
-    """A tax table that adds up says more than one rate that fits; a table of several lines more than one of one line."""
-    lines = summed_lines(evidence.rows, net, tax) if tables else None
-    if lines:
-        return 3.5 if len(lines) > 1 else 3.0
+    """A tax table that adds up says more than one rate that fits."""
+    table = _table_worth(net, tax, evidence) if tables else 0.0
+    if table:
+        return table
     if any(rate and fits_rate(net, tax, rate) for rate in evidence.rates):
         return 1.5
     return 0.5 if any(rate and fits_rate(net, tax, rate) for rate in RATES) else 0.0
+
+
+def _table_worth(net: Decimal, tax: Decimal, evidence: Evidence) -> float:
+    """A table of several lines says more than one of one line: it cannot be chance."""
+    lines = summed_lines(evidence.rows, net, tax)
+    return 3.0 + min(3.0, 1.5 * (len(lines) - 1)) if lines else 0.0
 
 
 def _adds_up(story: Story, roundings: Collection[Decimal] = ()) -> bool:
@@ -430,6 +488,13 @@ def _paid_parts(votes: Mapping[Decimal, Votes], rest: Decimal) -> tuple[Decimal,
 def _signs(size: int) -> Iterator[tuple[int, ...]]:
     for mask in range(2**size):
         yield tuple(-1 if mask >> place & 1 else 1 for place in range(size))
+
+
+def _is_sound(story: Story, evidence: Evidence) -> bool:
+    """All three are printed, add up, and some rate or table explains the tax."""
+    if story.net is None or story.tax is None or not _adds_up(story, _roundings(evidence.votes)):
+        return False
+    return story.tax == 0 or _rate_worth(story.net, story.tax, evidence, tables=True) > 0
 
 
 def _repaired(sheets: Sequence[Sheet], goods: Collection[tuple[int, int]], evidence: Evidence) -> tuple[Story, dict[Decimal, Votes]] | None:
@@ -477,14 +542,14 @@ def _line_sums(lines: Sequence[Line]) -> frozenset[Decimal]:
 
 def _told(story: Story, score: float, evidence: Evidence, lines: Sequence[Line], repaired: bool) -> Totals:
     votes = evidence.votes
-    computed = list(_computed(story))
+    computed = list(_computed(story)) or list(_tabled_parts(story, evidence))
     values = {kind: value for kind, value in story.parts if value is not None} | {one.kind: one.value for one in computed}
     net, tax, gross = values.get("net"), values.get("tax"), values.get("gross")
     table = settled_lines(evidence.rows, net, tax, evidence.values)
     implied = implied_line(net, tax, evidence.rates, evidence.free) if not table and net is not None and tax is not None else None
     due, paid = _due_and_paid(votes, gross, (net, tax))
     if due is None and gross is not None:
-        due = _rounded_due(votes, evidence.values, gross, paid)
+        due = _rounded_due(votes, gross, paid)
     if due is None and gross is not None:
         computed.append(_unpaid(gross, paid))
     return Totals(
@@ -514,6 +579,17 @@ def _computed(story: Story) -> Iterator[Computed]:
         yield Computed("net", gross - tax, "computed: gross − tax")
 
 
+def _tabled_parts(story: Story, evidence: Evidence) -> Iterator[Computed]:
+    """Net and tax where only the gross amount is printed, and the tax table makes it."""
+    if story.gross is None or story.net is not None or story.tax is not None:
+        return
+    for net, tax in table_sums(evidence.rows):
+        if tax and net + tax == story.gross:
+            yield Computed("net", net, "computed: sum of the tax table")
+            yield Computed("tax", tax, "computed: sum of the tax table")
+            return
+
+
 def _unpaid(gross: Decimal, paid: Decimal | None) -> Computed:
     if paid is None:
         return Computed("due", gross, "computed: the gross amount, nothing says that it was paid")
@@ -535,15 +611,17 @@ def _due_and_paid(
         parts = [part for part in _paid_parts(votes, gross - due) if votes[part].weights["paid"] > 0]
         if len(parts) == 1:
             return due, parts[0]
-    spoken = [value for value, own in votes.items() if own.weights["paid"] > 1 and value not in sums and value != gross]
+    spoken = [value for value, own in votes.items() if own.weights["paid"] > 1 and (not value or value not in sums)]
+    spoken = [value for value in spoken if value != gross or not value or Decimal(0) in votes]
     paid = max(spoken, key=lambda value: votes[value].weights["paid"], default=None)
     return due, paid
 
 
-def _rounded_due(votes: Mapping[Decimal, Votes], values: Collection[Decimal], gross: Decimal, paid: Decimal | None) -> Decimal | None:
-    """Printed without a label that is known: gross − paid, with the rounding that is printed."""
+def _rounded_due(votes: Mapping[Decimal, Votes], gross: Decimal, paid: Decimal | None) -> Decimal | None:
+    """Printed without a label that is known: gross − paid, with the rounding or the older debt that is printed."""
     rest = gross - (abs(paid) if gross > 0 else -abs(paid)) if paid else gross
-    shifts = [sign * rounding for rounding in _roundings(votes) for sign in (1, -1) if sign * rounding + rest in values]
+    balances = [value for value, own in votes.items() if own.weights["balance"] > 0 and value]
+    shifts = [*balances, *(sign * rounding for rounding in _roundings(votes) for sign in (1, -1))]
     found = [rest + shift for shift in shifts if rest + shift in votes]
     return found[0] if found else rest if paid and rest in votes else None
 
