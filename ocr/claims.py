@@ -5,7 +5,7 @@ A label that has a value of its own beside it does not speak for what stands bel
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from ocr.labels import Label, labels_in
@@ -88,7 +88,7 @@ def claim_before(spot: Spot, marks: Marks, loose: int = 14) -> Claim | None:
     own = [mark for mark in marks.get(spot.row, ()) if (mark.column, mark.end) <= (spot.column, spot.start)]
     if not own:
         return None
-    mark = own[-1]
+    mark = _main_mark(own, spot.sheet)
     if mark.column == spot.column:
         gap = len(fold(spot.segment.text[mark.end : spot.start]))
         return Claim(mark, Relation.BEFORE, gap) if gap <= loose else None
@@ -100,6 +100,21 @@ def claim_before(spot: Spot, marks: Marks, loose: int = 14) -> Claim | None:
         return None
     lead = len(fold(spot.segment.text[: spot.start]))
     return Claim(mark, Relation.BEFORE, gap) if gap <= 4 or (gap <= loose and lead == gap) else None
+
+
+def _main_mark(own: Sequence[Mark], sheet: Sheet) -> Mark:
+    """The last label; of two that say the same in two languages (« Datum factuur / Tax point ») the surer one."""
+    last = own[-1]
+    if len(own) < 2 or own[-2].column != last.column:
+        return last
+    before = own[-2]
+    between = sheet.rows[last.row][last.column].text[before.end : last.start].strip()
+    twins = between in {"/", "|", "-", "–", "("}
+    return (
+        replace(before, end=last.end, x1=last.x1)
+        if twins and before.label.weight * (before.kind != "other") > last.label.weight * (last.kind != "other")
+        else last
+    )
 
 
 def claim_above(spot: Spot, marks: Marks, rows: int = _REACH) -> Claim | None:

@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from babel.dates import get_month_names
 
-from ocr.layout import Sheet, Spot, fold, segments_of
+from ocr.layout import Segment, Sheet, Spot, fold, segments_of
 
 LANGUAGES = ("fr", "en", "de", "nl")
 _YEARS = range(2000, 2100)
@@ -23,6 +23,8 @@ _DAY_FIRST = re.compile(
     re.IGNORECASE,
 )
 _MONTH_FIRST = re.compile(r"(?P<name>[^\W\d_]{3,10})[. ]{1,2}(?P<d>\d{1,2})(?:st|nd|rd|th)? ?, ?(?P<y>20\d\d)(?!\d)", re.IGNORECASE)
+_OPEN = re.compile(r"(?<!\d)\d{1,2}(?:er)?[. ]{1,2}[^\W\d_]{3,10}[.,]?$")
+"""Day and month at the end of a text, the year not with them."""
 _FORMS = (_ISO, _SHORT, _DAY_FIRST, _MONTH_FIRST, _TIGHT)
 
 
@@ -50,6 +52,19 @@ def find_dates(sheet: Sheet) -> Iterator[Day]:
                     continue
                 taken.append(match.span())
                 yield Day(found, Spot(sheet, row, column, *match.span()), form is _TIGHT, _swapped(match) if form is _SHORT else None)
+        if (broken := _OPEN.search(text)) and not any(broken.start() < end for _, end in taken):
+            year = _year_below(sheet, row, segment)
+            if year and (found := parse_date(f"{broken[0].rstrip(' ,.')} {year}")):
+                yield Day(found, Spot(sheet, row, column, *broken.span()))
+
+
+def _year_below(sheet: Sheet, row: int, segment: Segment) -> str:
+    """The year of a date that its column was too narrow for, on the next line; empty if there is none."""
+    if row + 1 >= len(sheet.rows):
+        return ""
+    below = [s.text for s in sheet.rows[row + 1] if s.box[0] < segment.box[2] and s.box[2] > segment.box[0]]
+    found = re.match(r"(20\d\d)(?!\d)", below[0]) if len(below) == 1 else None
+    return found[1] if found else ""
 
 
 def parse_date(text: str) -> date | None:

@@ -20,7 +20,8 @@ _SAME = 0.25
 """For every other place that says the same of the same date, at most two."""
 
 _PAY = re.compile(
-    r"pay|regl|echeance|prelev|virement|vire|solde|exigib|uberweis|uberwies|zahl|fallig|begleich|beglichen|eingezogen|abgebucht|einzug|lastschrift"
+    r"pay|transfer|regl|echeance|prelev|virement|vire|solde|exigib|uberweis|uberwies|zahl|fallig|begleich|beglichen|eingezogen|abgebucht"
+    r"|einzug|lastschrift"
     r"|abbuch|betal|voldoe|voldaan|overmak|overgemaakt|incass|afgeschreven|afschrijv|debit|remit|settle|collected|charged"
 )
 _LIMIT = re.compile(
@@ -29,7 +30,8 @@ _LIMIT = re.compile(
     r"|on or before|on or about|no later than|until|on|latest)$"
 )
 _NOT_DUE = re.compile(
-    r"skonto|escompte|discount|korting|rabais|abzug von|retard|verspat|verzug|late|mahn|herinnering|rappel|relance|depuis|seit|since|sinds"
+    r"skonto|escompte|discount|korting|rabais|abzug von|retard|verspat|verzug|late|mahn|herinnering|rappel|relance|depuis|seit"
+    r"|since|sinds"
 )
 _DELIVERED = (
     "livr",
@@ -44,6 +46,14 @@ _DELIVERED = (
     "expedi",
     "service date",
     "execution",
+)
+_TITLE = re.compile(
+    r"^(?:votre |uw |ihre |your |copie |duplicata )?[a-z]*(?:factuur|faktuur|rechnung|gutschrift|creditnota|facture|invoice|avoir"
+    r"|note d honoraires|honorairenota"
+    r"|credit memo|credit note|note de credit|autofacturation|facturation|self billing)(?: |$)"
+)
+_EARLIER = re.compile(
+    r"initial|origin|associe|preced|anterieur|ursprung|vorherig|vorige|oorspronk|previous|original|periode|period|zeitraum|livr|liefer|lever|deliver|echeance|fallig|due|verval"
 )
 _TOWN = re.compile(r"^[^\W\d_][\w' -]{2,30}[,.]? ?(?:le|den|the|,)? ?$", re.IGNORECASE)
 _REFERENCE = re.compile(
@@ -87,6 +97,8 @@ def _says(day: Day, marks: Marks, numbers: Marks) -> list[_Said]:
     """What its label makes of a date; without one it may be the date of issue, more likely near the top."""
     prose = _prose_due(day.spot)
     claim = claim_before(day.spot, marks, _LOOSE) or _claimed_above(day, marks)
+    if _in_title(day, claim):
+        return [_Said(day, "issue", 2.4, "in the title")]
     if claim and not (prose and claim.mark.label.weight < 2.5):
         return _labelled(day, claim)
     if prose:
@@ -103,6 +115,15 @@ def _says(day: Day, marks: Marks, numbers: Marks) -> list[_Said]:
     )
     alone = 0.2 if not before else 0.0
     return [_Said(day, "issue", 0.2 + 0.3 * (1 - day.spot.depth) + bonus + alone, "its place on the page")]
+
+
+def _in_title(day: Day, claim: Claim | None) -> bool:
+    """« Facture n° 12 du 3 mai 2026 », « Rechnung 12 - 3.5.2026 » in the upper half, where no label but « du » stands between."""
+    before = fold(day.spot.segment.text[: day.spot.start])
+    if day.tight or day.spot.depth > 0.5 or not _TITLE.match(before) or len(before) > 70:
+        return False
+    between = claim is None or claim.relation is Relation.ABOVE or claim.mark.label.weight < 1 or claim.mark.start < 12
+    return between and not _EARLIER.search(before)
 
 
 def _claimed_above(day: Day, marks: Marks) -> Claim | None:
