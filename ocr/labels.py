@@ -19,7 +19,7 @@ AMOUNTS: Vocabulary = {
     "net": {
         "total ht net": 4, "total net ht": 4, "total ht": 3, "total h t": 3, "total hors taxes": 3, "total hors taxe": 3,
         "montant total ht": 3,
-        "montant ht": 2, "montant eur ht": 2, "montant total net": 3, "net ht": 3, "total net": 3, "sous total ht": 1.5,
+        "montant ht": 2, "montant eur ht": 2, "montant total net": 3, "net ht": 3, "net": 1.5, "total net": 3, "sous total ht": 1.5,
         "montant hors taxes": 2.5,
         "net total": 3, "total excl vat": 3, "total excluding vat": 3, "total excl tax": 3, "untaxed amount": 3, "subtotal": 2,
         "sub total": 2,
