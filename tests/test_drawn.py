@@ -180,3 +180,12 @@ def test_misreading_keeps_to_its_rate_and_to_its_seed(press):
     assert 0.005 < wrong / numbers < 0.05
     assert [page.text for page in clean] == [page.text for page in pages]
     assert misread(pages, random.Random(1), 0.02) == read
+
+
+def test_a_currency_is_shown_where_its_sign_stands_and_hidden_where_it_does_not(press):
+    papers = [draw_paper(4, number) for number in range(60)]
+    assert any(paper.truth["currency"] is None for paper in papers)
+    for paper in papers[:12]:
+        text = " ".join(page.text for page in words_of(press.print(paper.html)))
+        sign = {"EUR": "€", "GBP": "£", "USD": "$", "CHF": "CHF"}[paper.invoice.currency]
+        assert (sign in text or paper.invoice.currency in text) == (paper.truth["currency"] is not None)

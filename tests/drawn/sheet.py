@@ -250,6 +250,8 @@ class Sheet:
     def drawn(self, html: str) -> Drawn:
         """What is printed, and what can be known from it: equal sums that are printed once are both known."""
         invoice, shown = self.invoice, set(self.shown)
+        if any(sign in html for sign in (SYMBOLS[invoice.currency], f"{invoice.currency} ", f"{invoice.currency}<")):
+            shown.add("currency")
         if invoice.amount_due == invoice.total_gross and shown & {"amount_due", "total_gross"}:
             shown |= {"amount_due", "total_gross"}
         if not invoice.total_tax and shown & {"total_gross", "total_net"}:
