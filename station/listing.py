@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pikepdf
 
+from capture.targets import BLACK, Colour
 from ocr.en16931 import NoInvoice
 from ocr.structured import read_invoice
 from ocr.values import NAMES, Field, LineItem, VatLine, plain_amount, plain_value
@@ -88,31 +89,37 @@ class _View(Sheet):
 
     def add_title(self, text: str) -> None:
         self._next(10)
-        self.write_at(MARGIN, self._at - 10, text, 15)
+        self._put(MARGIN, self._at - 10, text, 15)
 
     def add_heading(self, text: str) -> None:
         self._next(9)
-        self.write_at(MARGIN, self._at - 6, text, self.TEXT, GREY)
+        self._put(MARGIN, self._at - 6, text, self.TEXT, GREY)
 
     def add_row(self, name: str, value: str) -> None:
         for part, text in enumerate(self._wrapped(value, 210 - self.VALUES - MARGIN)):
             self._next(5)
             if part == 0:
-                self.write_at(MARGIN, self._at - 5, name, self.TEXT, GREY)
-            self.write_at(self.VALUES, self._at - 5, text, self.TEXT)
+                self._put(MARGIN, self._at - 5, name, self.TEXT, GREY)
+            self._put(self.VALUES, self._at - 5, text, self.TEXT)
 
     def add_line(self, words: str, amounts: str) -> None:
         parts = self._wrapped(words, 115)
         for part, text in enumerate(parts):
             self._next(5)
-            self.write_at(MARGIN, self._at - 5, text, self.TEXT)
+            self._put(MARGIN, self._at - 5, text, self.TEXT)
             if part == 0:
-                self.write_at(135, self._at - 5, amounts, self.TEXT)
+                self._put(135, self._at - 5, amounts, self.TEXT)
+
+    def _put(self, x: float, y: float, text: str, size: float, colour: Colour = BLACK) -> None:
+        """Signs that no font draws (controls, half a pair) would stop the drawing, and so would nothing at all."""
+        plain = "".join(sign if sign.isprintable() else " " for sign in text)
+        if plain.strip():
+            self.write_at(x, y, plain, size, colour)
 
     def _next(self, height: float) -> None:
         if self._at + height > self.END:
             self.add_page()
-            self.write_at(MARGIN, 8, VIEW_WORDS, 8, GREY)
+            self._put(MARGIN, 8, VIEW_WORDS, 8, GREY)
             self._at = self.TOP
         self._at += height
 
