@@ -71,7 +71,9 @@ class VatRow:
 
     line: VatLine
     worth: float
-    """How much its place looks like a tax table."""
+    """How much its place looks like a tax table; 3 and more under the headings of one."""
+    place: tuple[int, int]
+    """Page and row."""
 
 
 def tax_of(base: Decimal, rate: Decimal) -> Decimal:
@@ -124,6 +126,12 @@ def vat_rows(amounts: Sequence[Amount], goods: Collection[tuple[int, int]], item
     return list(best.values())[:_MAX_ROWS]
 
 
+def table_places(rows: Sequence[VatRow]) -> set[tuple[int, int]]:
+    """Page and row of the lines of a tax table of several lines: parts of the sums, not the sums."""
+    parts = [row for row in rows if row.worth >= 3]
+    return {row.place for row in parts} if len({row.line for row in parts}) > 1 else set()
+
+
 def settled_lines(rows: Sequence[VatRow], net: Decimal | None, tax: Decimal | None, printed: Collection[Decimal]) -> tuple[VatLine, ...]:
     """The rows that add up to the totals; with what is left untaxed, or the one line that the totals imply.
 
@@ -147,6 +155,7 @@ def implied_line(net: Decimal, tax: Decimal, rates: Mapping[Decimal, int], free:
 
 def _rows_of(row: Sequence[Amount], values: Collection[Decimal], items: Sequence[LineItem]) -> Iterator[VatRow]:
     sheet, index = row[0].spot.sheet, row[0].spot.row
+    place = sheet.page, index
     segments = sheet.rows[index]
     text = fold(" ".join(segment.text for segment in segments)[:300])
     worth = _table_worth(sheet, index, text)
@@ -155,18 +164,18 @@ def _rows_of(row: Sequence[Amount], values: Collection[Decimal], items: Sequence
     for rate in _rates_in(segments, worth)[:4]:
         full = _full_line(rate, numbers, worth) if letters < 90 else None
         if full:
-            yield VatRow(full, worth + 1.0)
+            yield VatRow(full, worth + 1.0, place)
         elif rate and worth > 0 and letters < 90:
-            yield from _half_lines(rate, numbers, values, items, worth)
+            yield from (VatRow(line, half, place) for line, half in _half_lines(rate, numbers, values, items, worth))
     if worth >= 2 and not _rates_in(segments, worth) and len(numbers) in (2, 3):
-        yield from _unread_rate(numbers, worth)
+        yield from (VatRow(line, worth + 1.0, place) for line in _unread_rate(numbers))
 
 
-def _unread_rate(numbers: Sequence[Decimal], worth: float) -> Iterator[VatRow]:
+def _unread_rate(numbers: Sequence[Decimal]) -> Iterator[VatLine]:
     """Base and tax under the headings of a tax table whose rate was not read: the one known rate that fits both."""
     fitting = [line for rate in RATES if rate and (line := _full_line(rate, numbers, 0.0))]
     if len(fitting) == 1:
-        yield VatRow(fitting[0], worth)
+        yield fitting[0]
 
 
 def _rates_in(segments: Sequence[Segment], worth: float) -> list[Decimal]:
@@ -196,7 +205,7 @@ def _full_line(rate: Decimal, numbers: Sequence[Decimal], worth: float) -> VatLi
 
 def _half_lines(
     rate: Decimal, numbers: Sequence[Decimal], values: Collection[Decimal], items: Sequence[LineItem], worth: float
-) -> Iterator[VatRow]:
+) -> Iterator[tuple[VatLine, float]]:
     """« TVA 20 % : 12,00 »: the base is a printed amount, or the lines of goods at that rate."""
     sold = [item.net for item in items if item.rate == rate and item.net is not None]
     bases = {sum(sold, Decimal(0)): 0.5} if sold else {}
@@ -206,7 +215,7 @@ def _half_lines(
         bases |= {value: 0.3 for value in values if abs(value) > abs(tax) and fits_rate(value, tax, rate)}
         for base, extra in bases.items():
             if fits_rate(base, tax, rate):
-                yield VatRow(VatLine(rate, base, tax), worth / 2 + extra)
+                yield VatLine(rate, base, tax), worth / 2 + extra
 
 
 def _table_worth(sheet: Sheet, row: int, text: str) -> float:

@@ -25,6 +25,7 @@ from ocr.rates import (
     says_free,
     settled_lines,
     summed_lines,
+    table_places,
     table_sums,
     vat_rows,
 )
@@ -140,10 +141,10 @@ def choose_totals(sheets: Sequence[Sheet], votes: Mapping[Decimal, Votes] | None
     amounts = [amount for sheet in sheets for amount in find_amounts(sheet)]
     lines = find_lines(sheets) or listed_lines(sheets, _labelled_sums(amounts))
     goods = {(line.item.page, line.row) for line in lines if line.sure}
+    rows = vat_rows(amounts, goods, [line.item for line in lines])
+    parts = goods | table_places(rows)
     if votes is None:
-        votes = _votes_of(sheets, amounts, goods)
-    items = [line.item for line in lines]
-    rows = vat_rows(amounts, goods, items)
+        votes = _votes_of(sheets, amounts, parts)
     rates, free = printed_rates(sheets), says_free(sheets)
     largest = max((abs(value) for value, own in votes.items() if own.times), default=Decimal(1)) or Decimal(1)
     labelled = any(_weight(own, "gross") >= 1 for own in votes.values())
@@ -152,7 +153,7 @@ def choose_totals(sheets: Sequence[Sheet], votes: Mapping[Decimal, Votes] | None
     outside = frozenset(amount.value for amount in amounts if (amount.spot.sheet.page, amount.spot.row) not in listed)
     evidence = Evidence(votes, rows, rates, free, _line_sums(lines), largest, values, outside, labelled, _tendered(votes))
     story, score = _best_story(evidence)
-    repair = None if _is_sound(story, evidence) else _repaired(sheets, goods, evidence)
+    repair = None if _is_sound(story, evidence) else _repaired(sheets, parts, evidence)
     if repair and _score(repair[0], replace(evidence, votes=repair[1])) > score:
         story, votes = repair
         evidence = replace(evidence, votes=votes)
@@ -163,10 +164,11 @@ def choose_totals(sheets: Sequence[Sheet], votes: Mapping[Decimal, Votes] | None
 
 
 def amount_votes(sheets: Sequence[Sheet]) -> dict[Decimal, Votes]:
-    """Every amount of the pages with what its labels say, rows of goods left out."""
+    """Every amount of the pages with what its labels say; rows of goods and lines of a tax table left out."""
     amounts = [amount for sheet in sheets for amount in find_amounts(sheet)]
     lines = find_lines(sheets) or listed_lines(sheets, _labelled_sums(amounts))
-    return _votes_of(sheets, amounts, {(line.item.page, line.row) for line in lines if line.sure})
+    goods = {(line.item.page, line.row) for line in lines if line.sure}
+    return _votes_of(sheets, amounts, goods | table_places(vat_rows(amounts, goods, [line.item for line in lines])))
 
 
 def _labelled_sums(amounts: Sequence[Amount]) -> list[Amount]:
