@@ -15,7 +15,7 @@ from ocr.candidates import Candidate, amount_candidates, chosen_candidates, day_
 from ocr.choices import Choice
 from ocr.features import HANDS, Paper, Rows, rows_of
 from ocr.identifiers import vat_siren
-from ocr.layout import Sheet, fold
+from ocr.layout import fold
 from ocr.ranker import TARGETS, Ranker
 from ocr.totals import Votes
 from ocr.values import Known
@@ -83,9 +83,9 @@ def candidate_tables(paper: Paper, found: Mapping[str, Sequence[Choice]], votes:
     return {kind: Table(own, rows_of(kind, paper, own, _hand_scores(kind, found, votes))) for kind, own in candidates.items()}
 
 
-def judge(ranker: Ranker, sheets: Sequence[Sheet], found: Mapping[str, Sequence[Choice]], votes: Mapping[Decimal, Votes]) -> Judgement:
+def judge(ranker: Ranker, paper: Paper, found: Mapping[str, Sequence[Choice]], votes: Mapping[Decimal, Votes]) -> Judgement:
     """Every candidate of every target with its log-odds."""
-    tables = candidate_tables(Paper(tuple(sheets)), found, votes)
+    tables = candidate_tables(paper, found, votes)
     return {target: _judged(ranker, target, tables[kind]) for kind, targets in TARGETS.items() for target in targets}
 
 

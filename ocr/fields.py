@@ -5,7 +5,7 @@ Every field names where on the page it was read, so that a person can check it w
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 
 from ocr.amounts import CODES, CURRENCIES, find_amounts
@@ -13,14 +13,16 @@ from ocr.chances import Judgement, judge, reorder, weigh
 from ocr.choices import Choice, field_of
 from ocr.companies import bic_choices, find_ibans, find_identifiers, iban_choices, sort_companies
 from ocr.days import date_choices, days_of
+from ocr.features import Paper
 from ocr.kinds import kind_choices
 from ocr.layout import Sheet, Spot, lay_out, segments_of
 from ocr.parties import name_choices
-from ocr.ranker import own_ranker
+from ocr.ranker import Ranker, own_ranker
 from ocr.references import FIELDS, reference_choices
+from ocr.sureness import Decided, make_sure
 from ocr.terms import due_by_term, term_choices
 from ocr.text import PageText
-from ocr.totals import amount_votes, choose_totals, total_fields
+from ocr.totals import Totals, amount_votes, choose_totals, total_fields
 from ocr.turning import shown_fields
 from ocr.values import Field, Known, Value
 
@@ -33,17 +35,28 @@ LEAST = {"issue_date": 0.2, "due_date": 0.5}
 def extract(pages: Sequence[PageText], known: Known = NOTHING) -> dict[str, Field]:
     """The fields of one document by name; what the pages do not show is absent. Work is bounded whatever the pages hold."""
     sheets = lay_out(pages)
-    found, votes = choices(sheets, known), amount_votes(sheets)
     ranker = own_ranker()
     if ranker:
-        judgement = judge(ranker, sheets, found, votes)
-        found, votes = _reordered(sheets, found, judgement, known), weigh(votes, judgement)
+        return shown_fields(make_sure(decide(sheets, known, ranker), ranker), pages)
+    return shown_fields(_fields_of(sheets, choices(sheets, known), choose_totals(sheets)), pages)
+
+
+def decide(sheets: Sequence[Sheet], known: Known, ranker: Ranker) -> Decided:
+    """The fields as rules and ranker decide together; their confidence is not measured yet."""
+    paper = Paper(tuple(sheets))
+    hand, votes = choices(sheets, known), amount_votes(sheets)
+    judgement = judge(ranker, paper, hand, votes)
+    totals = choose_totals(sheets, weigh(votes, judgement))
+    return Decided(paper, hand, judgement, totals, _fields_of(sheets, _reordered(sheets, hand, judgement, known), totals))
+
+
+def _fields_of(sheets: Sequence[Sheet], found: Mapping[str, Sequence[Choice]], totals: Totals) -> dict[str, Field]:
     fields: list[Field | None] = [
         *(field_of(name, own, LEAST.get(name, 0.8)) for name, own in found.items()),
         _currency_field(sheets),
-        *total_fields(choose_totals(sheets, votes)),
+        *total_fields(totals),
     ]
-    return shown_fields({field.name: field for field in fields if field is not None}, pages)
+    return {field.name: field for field in fields if field is not None}
 
 
 def choices(sheets: Sequence[Sheet], known: Known = NOTHING) -> dict[str, tuple[Choice, ...]]:

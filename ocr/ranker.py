@@ -5,8 +5,8 @@ The trees are a table in `ocr/models/`; what is loaded has the hash that is writ
 
 import hashlib
 import io
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
@@ -21,6 +21,8 @@ SHA256 = ""
 _DEEPEST = 64
 """No branch is longer: a broken table ends too."""
 
+SURE = "sure"
+"""The trees that say how sure a decided value is."""
 TARGETS: dict[str, tuple[str, ...]] = {
     "numbers": ("invoice_number", "order_reference"),
     "days": ("issue_date", "due_date", "delivery_date"),
@@ -61,12 +63,20 @@ class Ranker:
 
     trees: Mapping[str, Trees]
     version: str
+    scale: Mapping[str, npt.NDArray[np.float64]] = field(default_factory=dict)
+    """By field (or `no_` and its name, where it is missing): log-odds of the trees « sure », rising, over the share that was right."""
 
     def odds(self, target: str, rows: Rows) -> npt.NDArray[np.float64]:
         """Log-odds of each row; -30 where the target is unknown."""
         if target not in self.trees or not len(rows):
             return np.full(len(rows), -30.0)
         return np.clip(self.trees[target].logits(rows), -30.0, 30.0)
+
+    def sureness(self, kinds: Sequence[str], rows: Rows) -> npt.NDArray[np.float64]:
+        """For each row the share of such values that was right where it was measured; 0.5 where its kind was not."""
+        odds = self.odds(SURE, rows)
+        told = [np.interp(one, *self.scale[kind]) if kind in self.scale else 0.5 for kind, one in zip(kinds, odds, strict=True)]
+        return np.asarray(told, np.float64)
 
 
 @lru_cache(maxsize=1)
@@ -91,12 +101,14 @@ def read_model(data: bytes, version: str) -> Ranker:
             begin, end = (int(place) for place in stored["places"][index])
             feature, threshold, left, right, value = (part[begin:end] for part in parts)
             trees[target] = Trees(stored["roots"][stored["owners"] == index], feature, threshold, left, right, value)
-    return Ranker(trees, version)
+        scale = {str(name): stored["scale"][:, index] for index, name in enumerate(stored["scaled"])}
+    return Ranker(trees, version, scale)
 
 
-def write_model(trees: Mapping[str, Trees]) -> bytes:
+def write_model(trees: Mapping[str, Trees], scale: Mapping[str, npt.NDArray[np.float64]]) -> bytes:
     """All trees in one compressed file without a date or a path, the same bytes for the same trees."""
     sizes = np.cumsum([0, *(len(own.feature) for own in trees.values())])
+    scales = np.stack(list(scale.values()), axis=1) if scale else np.zeros((2, 0, 2))
     stored = io.BytesIO()
     np.savez_compressed(
         stored,
@@ -109,5 +121,7 @@ def write_model(trees: Mapping[str, Trees]) -> bytes:
         left=np.concatenate([own.left for own in trees.values()]),
         right=np.concatenate([own.right for own in trees.values()]),
         value=np.concatenate([own.value for own in trees.values()]),
+        scaled=np.asarray(list(scale), dtype=str),
+        scale=scales,
     )
     return stored.getvalue()
