@@ -42,6 +42,7 @@ _MAX_TABLES = 12
 _ROUNDING = re.compile(r"\b(arrondi|rounding|round adj|rundung\w*|afronding\w*|rounded|round off)\b")
 _BALANCE = re.compile(
     r"\b(solde (precedent|anterieur|reporte)|ancien solde|report (du )?solde|previous balance|balance brought forward|opening balance|"
+    r"retenue( de garantie)?|retention|sicherheitseinbehalt|einbehalt|inhouding|garantie 5 %|"
     r"factures? (anterieures?|precedentes?)( impayees?)?|anterieures? impayees?|impayes|arrieres|unpaid invoices|previous invoices|arrears|"
     r"offene posten|ruckstand|fruhere rechnungen|saldo vorige \w+|vorige facturen|openstaande facturen|achterstallig\w*|"
     r"saldovortrag|alter saldo|vorheriger saldo|vorig saldo|openstaand saldo|vorige saldo|solde au)\b"
@@ -53,6 +54,7 @@ _TENDER = re.compile(
     r"\b(cash|cash received|especes|carte( bancaire)?|cb|bar|bargeld|gegeben|contant|pin|visa|master( ?card)?|debit card|credit card)$"
 )
 _CHANGE = re.compile(r"\b(change|change due|rendu|monnaie( rendue)?|ruckgeld|wechselgeld|wisselgeld|terug|retour)$")
+_TAX_WITHIN = re.compile(r"(tva|inkl|incl|inklusive|inc) ?(mwst|ust|btw|vat|tva|incluse|comprise)?")
 _SPECIAL = (("rounding", _ROUNDING), ("balance", _BALANCE), ("change", _CHANGE), ("tender", _TENDER))
 _AFTER = (("gross", ("ttc", "t t c", "incl", "tvac", "tva comprise")), ("net", ("ht", "hors taxes", "htva", "excl", "hors tva")))
 _UP = 8
@@ -258,7 +260,10 @@ def _said(amount: Amount, marks: Marks, values: Mapping[tuple[int, int], Sequenc
         return said
     if label and adjacent and label.kind == "line":
         return None
-    if label and label.kind in said:
+    if label and label.kind == "gross" and _TAX_WITHIN.match(label.phrase) and re.search(r"\d ?%", text[label.end :]):
+        # « TVA incluse 20 % : 12,00 » is the tax; « TVA incluse : 72,00 » the gross amount.
+        said["tax"] += 1.5
+    elif label and label.kind in said:
         said[label.kind] += label.weight * (1.0 if adjacent else 0.4)
     after = right_of(spot).removeprefix("eur ")
     for kind, words in _AFTER:
