@@ -1,0 +1,209 @@
+"""The pages on which values are reviewed and corrected, and the page of what was learned."""
+
+import io
+import json
+import re
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+import webhome
+from fastapi.testclient import TestClient
+from PIL import Image
+from test_learning import Desk
+from test_suppliers import paper
+from test_web import enter, text_of
+
+from station.records import documents, people
+from station.records.tables import FieldRow, LessonRow, PageRow
+from station.web.learning import crop_box
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    workstation = webhome.open_home(tmp_path)
+    with workstation.database.writing() as session:
+        clerk = people.ensure_practice(session)
+    yield Desk(workstation, clerk)
+    workstation.database.close()
+
+
+@pytest.fixture
+def browser(desk: Desk) -> TestClient:
+    return enter(desk.workstation)
+
+
+def test_each_value_has_its_label_source_colour_in_words_and_form(desk, browser):
+    shown = browser.get(f"/documents/{desk.read(paper())}").text
+    row = re.search(r'<tr id="field-invoice_number".*?</tr>', shown, re.S)[0]
+    assert all(word in text_of(row) for word in ("Numéro de facture", "ZK-900", "lu", "sûr", "Pourquoi", "Corriger"))
+
+
+def test_a_doubtful_value_says_so_in_words_and_with_a_symbol(desk, browser):
+    document = desk.read(paper())
+    with desk.workstation.database.writing() as session:
+        session.execute(sa.update(FieldRow).where(FieldRow.name == "iban").values(confidence=0.3))
+    row = re.search(r'<tr id="field-iban".*?</tr>', browser.get(f"/documents/{document}").text, re.S)[0]
+    assert "douteux" in text_of(row)
+    assert row.count("<svg") >= 2
+
+
+def test_a_correction_comes_first_and_what_was_read_stays_beside(desk, browser):
+    document = desk.read(paper())
+    answer = browser.post(f"/documents/{document}/fields/invoice_number", data={"value": "ZK-118"})
+    assert answer.status_code == 303
+    page = text_of(browser.get(f"/documents/{document}").text)
+    assert "Sceau a appris" in page
+    assert re.search(r"ZK-118 Lecture automatique.{1,4}ZK-900", page)
+    assert desk.clerk.pseudonym in page
+
+
+def test_french_amounts_and_dates_are_taken_as_they_are_typed(desk, browser):
+    document = desk.read(paper())
+    browser.post(f"/documents/{document}/fields/total_gross", data={"value": "1\u202f234,56"})
+    browser.post(f"/documents/{document}/fields/issue_date", data={"value": "12/03/2024"})
+    assert desk.value(document, "total_gross", "person") == str(Decimal("1234.56"))
+    assert desk.value(document, "issue_date", "person") == "2024-03-12"
+
+
+@pytest.mark.parametrize(
+    ("name", "typed"), [("total_gross", "douze euros"), ("issue_date", "31/02/2024"), ("currency", "sous"), ("iban", "")]
+)
+def test_bad_input_is_answered_clearly_and_what_was_typed_is_kept(desk, browser, name, typed):
+    document = desk.read(paper())
+    answer = browser.post(f"/documents/{document}/fields/{name}", data={"value": typed})
+    assert answer.status_code == 422
+    assert f'value="{typed}"' in answer.text
+    assert 'aria-invalid="true"' in answer.text
+    assert desk.value(document, name, "person") is None
+
+
+def test_what_a_person_types_is_shown_as_text_and_never_as_markup(desk, browser):
+    document = desk.read(paper())
+    answer = browser.post(f"/documents/{document}/fields/issue_date", data={"value": '"><script>alert(1)</script>'})
+    browser.post(f"/documents/{document}/fields/supplier_name", data={"value": "<script>alert(1)</script>"})
+    assert "<script>alert" not in answer.text + browser.get(f"/documents/{document}").text + browser.get("/memory").text
+
+
+def test_a_value_may_be_said_to_be_absent(desk, browser):
+    document = desk.read(paper())
+    browser.post(f"/documents/{document}/fields/iban", data={"value": "whatever", "absent": "yes"})
+    assert "absent du papier" in text_of(browser.get(f"/documents/{document}").text)
+
+
+def test_everything_else_is_confirmed_with_one_button(desk, browser):
+    document = desk.read(paper())
+    assert 'id="confirm-all"' in browser.get(f"/documents/{document}").text
+    browser.post(f"/documents/{document}/fields")
+    assert 'id="confirm-all"' not in browser.get(f"/documents/{document}").text
+
+
+def test_what_nobody_found_can_be_typed(desk, browser):
+    document = desk.read(paper())
+    assert f'href="/documents/{document}/fields/due_date"' in browser.get(f"/documents/{document}").text
+    assert browser.get(f"/documents/{document}/fields/due_date").status_code == 200
+
+
+@pytest.mark.parametrize("name", ["lines", "vat_breakdown", "nonsense"])
+def test_there_is_no_form_for_tables_and_for_what_is_no_field(desk, browser, name):
+    document = desk.read(paper())
+    assert browser.get(f"/documents/{document}/fields/{name}").status_code == 404
+    assert browser.post(f"/documents/{document}/fields/{name}", data={"value": "1"}).status_code == 404
+
+
+def test_a_confidential_document_shows_no_value_and_takes_none(desk, browser):
+    document = desk.read(paper())
+    with desk.workstation.database.writing() as session:
+        documents.get_document(session, document).confidential = True
+    for path in ("fields/iban", "fields/iban/crop.jpg"):
+        assert browser.get(f"/documents/{document}/{path}").status_code == 423
+    assert browser.post(f"/documents/{document}/fields/iban", data={"value": "X"}).status_code == 423
+    assert browser.post(f"/documents/{document}/fields").status_code == 423
+
+
+# --- the piece of the page ---
+
+
+def test_a_value_is_shown_as_the_page_prints_it(desk, browser):
+    document = desk.read(paper())
+    browser.post(f"/documents/{document}/fields/invoice_number", data={"value": "ZK-118"})
+    answer = browser.get(f"/documents/{document}/fields/invoice_number/crop.jpg")
+    width, height = Image.open(io.BytesIO(answer.content)).size
+    assert answer.headers["content-type"] == "image/jpeg"
+    assert 40 < width < 500
+    assert 10 < height < 80
+
+
+def test_without_a_place_there_is_no_piece(desk, browser):
+    assert browser.get(f"/documents/{desk.read(paper())}/fields/iban/crop.jpg").status_code == 404
+
+
+def test_the_image_of_a_page_that_was_turned_is_not_cut_at_the_wrong_place():
+    assert crop_box((100, 100, 300, 140), (2480, 3508), (1240, 1754)) == (0, 32, 225, 89)
+    assert crop_box((100, 100, 300, 140), (2480, 3508), (1754, 1240)) is None
+    assert crop_box((9000, 9000, 9100, 9100), (2480, 3508), (1240, 1754)) is None
+    assert crop_box((0, 0, 1, 1), (0, 0), (1240, 1754)) is None
+
+
+def test_a_page_that_lies_on_its_side_is_held_upright(desk, browser):
+    document = desk.read(paper())
+    browser.post(f"/documents/{document}/fields/invoice_number", data={"value": "ZK-118"})
+    with desk.workstation.database.writing() as session:
+        page = session.scalar(sa.select(PageRow).where(PageRow.document_id == document))
+        page.coding = {**page.coding, "width": 3508, "height": 2480, "orientation": 6}
+    assert browser.get(f"/documents/{document}/fields/invoice_number/crop.jpg").status_code == 200
+
+
+# --- what was learned ---
+
+
+def taught(desk: Desk, browser: TestClient) -> tuple[str, str]:
+    first = desk.read(paper())
+    browser.post(f"/documents/{first}/fields/invoice_number", data={"value": "ZK-118"})
+    return first, desk.read(paper("ZK-1204"))
+
+
+def test_the_memory_tells_by_supplier_what_was_learned_by_whom_from_what_and_what_it_touched(desk, browser):
+    first, second = taught(desk, browser)
+    page = browser.get("/memory").text
+    assert all(
+        word in text_of(page) for word in ("Atelier Dumoulin", "SIREN 732829320", "ZK-118", "au lieu de ZK-900", desk.clerk.pseudonym)
+    )
+    assert "ZK-900 devenu ZK-1204" in text_of(page)
+    assert f"/documents/{first}" in page
+    assert f"/documents/{second}" in page
+
+
+def test_a_learned_value_says_why_in_words(desk, browser):
+    _, second = taught(desk, browser)
+    assert "appris de la correction de" in text_of(browser.get(f"/documents/{second}").text)
+
+
+def test_a_lesson_is_forgotten_with_a_reason_and_its_documents_are_to_be_looked_at(desk, browser):
+    taught(desk, browser)
+    with desk.workstation.database.reading() as session:
+        number = session.scalar(sa.select(LessonRow.id))
+    assert browser.post(f"/memory/{number}/undo", data={"reason": " "}).status_code == 422
+    assert browser.post(f"/memory/{number}/undo", data={"reason": "Mauvais fournisseur"}).status_code == 303
+    page = text_of(browser.get("/memory").text)
+    assert "Mauvais fournisseur" in page
+    assert "À revoir" in page
+    assert browser.post(f"/memory/{number}/undo", data={"reason": "Encore"}).status_code == 404
+
+
+def test_the_memory_is_exported(desk, browser):
+    taught(desk, browser)
+    told = json.loads(browser.get("/memory/export.json").content)
+    assert (told["format"], len(told["lessons"]), len(told["lessons"][0]["influenced"])) == ("sceau-memory-1", 1, 1)
+
+
+def test_an_empty_memory_says_so(browser):
+    assert "Rien encore" in text_of(browser.get("/memory").text)
+
+
+def test_a_drift_of_reading_is_told_on_the_first_page_and_in_the_memory(desk, browser):
+    for _ in range(3):
+        browser.post(f"/documents/{desk.read(paper())}/fields/total_gross", data={"value": "999,00"})
+    assert all('id="reading-drift"' in browser.get(path).text for path in ("/", "/memory"))
