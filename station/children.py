@@ -7,10 +7,11 @@ import pickle
 import resource
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError
 from concurrent.futures import TimeoutError as FutureTimeout
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, ParamSpec, TypeVar
 
@@ -102,6 +103,16 @@ class Children:
             future = self._pool.schedule(_run_portably, args=(function, args, kwargs), timeout=seconds)
             self._waited_for.add(future)
             return future
+
+
+@contextmanager
+def reading_children(count: int, megabytes: int) -> Iterator[Children]:
+    """Processes that read pages for one command, ended with it."""
+    children = Children(count, megabytes, ("station.pixels",))
+    try:
+        yield children
+    finally:
+        children.stop()
 
 
 def _run_portably(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

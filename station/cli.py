@@ -132,22 +132,24 @@ def read(files: Files, as_json: AsJson = False) -> None:
     """Read text and fields only, without a database: exit 0 when every file was read, 4 otherwise."""
     with _settings() as settings:
         from config.options import caps_of, reader_of
+        from station.children import reading_children
         from station.particulars import plain_findings
         from station.read import read_file
 
         worst = 0
         judge = partial(plain_findings, settings=settings, today=datetime.now(UTC).date())
-        for file in _steps(files, "read"):
-            result = read_file(file, caps_of(settings), reader_of(settings), judge)
-            worst = max(worst, 4 if result.trouble else 0)
-            if as_json:
-                _print_json(result.as_json())
-                continue
-            out.rule(Text(plain_name(str(file))), align="left")
-            out.print(result.trouble or result.text, markup=False)
-            for name, value in result.fields.items():
-                if value not in (None, []):
-                    out.print(f"  {name:20} {value}", markup=False)
+        with reading_children(settings.work.documents_at_once, settings.work.child_megabytes) as workers:
+            for file in _steps(files, "read"):
+                result = read_file(file, caps_of(settings), reader_of(settings), judge, workers)
+                worst = max(worst, 4 if result.trouble else 0)
+                if as_json:
+                    _print_json(result.as_json())
+                    continue
+                out.rule(Text(plain_name(str(file))), align="left")
+                out.print(result.trouble or result.text, markup=False)
+                for name, value in result.fields.items():
+                    if value not in (None, []):
+                        out.print(f"  {name:20} {value}", markup=False)
         raise typer.Exit(worst)
 
 

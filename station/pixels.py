@@ -230,6 +230,14 @@ def read_copy(copy: Path, scale: float, number: int, options: ReaderOptions) -> 
     return read_page(warm_engine(options), copy, scale, number)
 
 
+def read_original(source: PageSource, drawn: bool, options: ReaderOptions, copy: Path) -> PageText:
+    """Decode a page, make its reading copy and read it, in one go. Raises Undecodable, ReadingFailed, OSError."""
+    cv2.setNumThreads(1)
+    prepared, scale = prepare_copy(page_image(source, drawn), options)
+    write_copy(prepared, copy)
+    return read_copy(copy, scale, source.page.number, options)
+
+
 def warm_reader(options: ReaderOptions) -> str:
     """Load the engine; returns its name."""
     return warm_engine(options).name

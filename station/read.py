@@ -2,23 +2,31 @@
 
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, ParamSpec, Protocol, TypeAlias, TypeVar
 
 from capture.catalogue import finding_json, message
 from capture.coding import Caps, examine
 from capture.decode import Undecodable
 from capture.findings import Finding
-from capture.scan import Format
-from ocr.engines import ReaderOptions, ReadingFailed, prepare_copy, warm_engine, write_copy
+from capture.scan import Format, Page, Scan
+from ocr.engines import ReaderOptions, ReadingFailed
 from ocr.fields import extract
-from ocr.reading import read_page
 from ocr.structured import differences, merge
 from ocr.text import PageText
 from ocr.values import Field, evidence_json, fields_json
+from station import children
+from station.children import PoisonPage
 from station.electronic import find_invoice
-from station.pixels import PageSource, page_image
+from station.pixels import PageSource, read_original
+
+P = ParamSpec("P")
+R = TypeVar("R")
+EXAMINE_SECONDS = 120.0
+PAGE_SECONDS = 120.0
+"""For decoding and copying a page; reading it has the budget of the settings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,32 +57,76 @@ Judge: TypeAlias = Callable[[Mapping[str, Field], Sequence[PageText], int], tupl
 """Values, what was read of each page, and how many pages there are, to what is to be said of the invoice."""
 
 
-def read_file(path: Path, caps: Caps, options: ReaderOptions, judge: Judge = lambda *_: ()) -> ReadResult:
+class Workers(Protocol):
+    """Where pages are worked: `station.children.Children`, so that a hostile page ends its child and not the command; or this process."""
+
+    count: int
+
+    def run(self, function: Callable[P, R], seconds: float, *args: P.args, **kwargs: P.kwargs) -> R:
+        """The function's result; raises what it raises, `children.OverBudget` and `children.PoisonPage`."""
+
+
+@dataclass(slots=True)
+class Here:
+    """This process: quick to start, and only as safe as the pages."""
+
+    count: int = 1
+
+    def run(self, function: Callable[P, R], seconds: float, *args: P.args, **kwargs: P.kwargs) -> R:  # noqa: ARG002 nobody stops this process
+        return function(*args, **kwargs)
+
+
+HERE = Here()
+
+
+def read_file(path: Path, caps: Caps, options: ReaderOptions, judge: Judge = lambda *_: (), workers: Workers = HERE) -> ReadResult:
     """Read every page, and the XML of an electronic invoice, whose values count; trouble is words, never an exception."""
     if not path.is_file():
         return ReadResult(str(path), 0, "", {}, "no such file")
-    scan = examine(path, caps)
+    try:
+        scan = workers.run(examine, EXAMINE_SECONDS, path, caps)
+    except (children.OverBudget, PoisonPage, OSError) as error:
+        return ReadResult(str(path), 0, "", {}, _words(error))
     if not scan.pages:
         return ReadResult(str(path), 0, "", {}, " ".join(message(f) for f in scan.findings) or "no page")
-    pages: list[PageText] = []
-    troubles: list[str] = []
-    mixed = {found.page for found in scan.findings if found.code == "mixed-page"}
-    with tempfile.TemporaryDirectory(prefix="sceau-") as folder:
-        # Of an XML invoice there is no page but the one that we would draw ourselves.
-        for page in scan.pages if scan.format is not Format.XML else ():
-            try:
-                image = page_image(PageSource(path, scan.format, page, caps.max_pixels), page.codec == "vector" or page.number in mixed)
-                prepared, scale = prepare_copy(image, options)
-                copy = Path(folder) / f"{page.number}.pnm"
-                write_copy(prepared, copy)
-                pages.append(read_page(warm_engine(options), copy, scale, page.number))
-                copy.unlink()
-            except (Undecodable, ReadingFailed, OSError) as error:
-                troubles.append(f"page {page.number}: {error}")
+    # Of an XML invoice there is no page but the one that we would draw ourselves.
+    read = _read_pages(path, scan, caps, options, workers) if scan.format is not Format.XML else []
+    pages = [each for each in read if isinstance(each, PageText)]
+    troubles = [each for each in read if isinstance(each, str)]
     text = "\n\f\n".join(page.text for page in pages)
     values, findings = _with_invoice(path, scan.format, extract(pages), pages)
     findings = (*findings, *judge(values, pages, len(scan.pages)))
     return ReadResult(str(path), len(scan.pages), text, values, "; ".join(troubles) or None, findings)
+
+
+def _read_pages(path: Path, scan: Scan, caps: Caps, options: ReaderOptions, workers: Workers) -> list[PageText | str]:
+    """Each page's text, or what kept it from being read; as many at once as there are workers."""
+    mixed = {found.page for found in scan.findings if found.code == "mixed-page"}
+
+    def read(page: Page, folder: Path) -> PageText | str:
+        source = PageSource(path, scan.format, page, caps.max_pixels)
+        drawn = page.codec == "vector" or page.number in mixed
+        copy = folder / f"{page.number}.pnm"
+        try:
+            return workers.run(read_original, PAGE_SECONDS + options.timeout, source, drawn, options, copy)
+        except (Undecodable, ReadingFailed, children.OverBudget, PoisonPage, OSError, ValueError, RuntimeError) as error:
+            return f"page {page.number}: {_words(error)}"
+        finally:
+            copy.unlink(missing_ok=True)
+
+    with tempfile.TemporaryDirectory(prefix="sceau-") as name, ThreadPoolExecutor(workers.count) as threads:
+        return list(threads.map(lambda page: read(page, Path(name)), scan.pages))
+
+
+def _words(error: Exception) -> str:
+    if isinstance(error, PoisonPage):
+        return (
+            "a arrêté plusieurs fois son lecteur, est laissée de côté ; le fichier est intact / "
+            "ended its reader several times and is put aside; the file is intact"
+        )
+    if isinstance(error, children.OverBudget):
+        return f"trop longue à lire, le fichier est intact / took too long to read, the file is intact ({error})"
+    return str(error) or type(error).__name__
 
 
 def _with_invoice(
