@@ -16,7 +16,7 @@ from workflow.law import Law, Size
 
 READ_ENOUGH = 0.3
 """Confidence below which a value counts as not found: it may be anything on the page."""
-MAX_LINES, MAX_LETTERS = 6000, 300
+MAX_LINES, MAX_LETTERS = 2000, 300
 """Printed lines looked at, half of them from the end, and letters of each: the mentions stand on the first pages or the last."""
 CREDIT = frozenset({"381", "261", "262", "396", "502", "503"})
 ADVANCE = frozenset({"386", "500", "503"})
@@ -101,9 +101,9 @@ class Invoice:
 
     @property
     def untaxed(self) -> bool:
-        """No VAT is charged on any part of it, as far as was read."""
-        tax = self.amount("total_tax")
-        return tax == 0 if tax is not None else bool(self.vat_lines) and all(line.tax == 0 for line in self.vat_lines)
+        """No VAT is charged on any part of it, as far as was read; one that rounds to nothing is charged."""
+        told = self.amount("total_tax") is not None or bool(self.vat_lines)
+        return told and not self.amount("total_tax") and all(line.rate == 0 for line in self.vat_lines)
 
 
 @dataclass(frozen=True, slots=True)

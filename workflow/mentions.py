@@ -40,7 +40,7 @@ NATURE = re.compile(
 """Tight: whether goods, services or both were supplied."""
 SELF_BILLED = re.compile(r"autofactur|selfbill")
 ON_THE_WHOLE = re.compile(
-    r"remise|rabais|ristourne|escomptede|fraisde|transport|livraison|acompte|majoration|ecoparticipation|ecocontribution|discount|shipping"
+    r"remise|rabais|ristourne|escomptede|fraisde(?!recouv)|transport|livraison|acompte|majoration|ecoparticipation|ecocontribution|discount|shipping"
     r"|rabatt|versand|korting|verzend"
 )
 """Tight: something that is added to, or taken off, the sum of the lines."""

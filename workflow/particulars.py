@@ -8,6 +8,7 @@ delivery address differs, whether debits were opted for, whether each line is na
 import re
 from collections.abc import Callable, Iterator
 from decimal import ROUND_HALF_UP, Decimal
+from difflib import SequenceMatcher
 from typing import TypeAlias
 
 from stdnum.eu.vat import MEMBER_STATES
@@ -15,6 +16,7 @@ from stdnum.eu.vat import MEMBER_STATES
 from capture.catalogue import finding
 from capture.findings import Finding
 from ocr.identifiers import compact, valid_bic, valid_iban, valid_siren, valid_siret, valid_vat, vat_siren
+from ocr.labels import LEGAL_FORMS
 from ocr.layout import fold
 from ocr.values import VatLine
 from workflow import mentions
@@ -41,6 +43,8 @@ LINES_UNREAD = 10
 """Lines that an invoice is taken to have where none was read: as many cents may VAT differ that was rounded per line. House policy."""
 MOST_LINES = 5000
 """Beyond, lines are not added up."""
+LIKE_US = 0.85
+"""Share of a buyer's name that has to be as in ours to be ours with misread letters."""
 LINES_READ = 0.6
 """Confidence from which lines are added up at all."""
 NUMBER = re.compile(r"[A-Za-z0-9+\-_/]{1,35}")
@@ -69,9 +73,10 @@ def lacks_supplier_vat(invoice: Invoice, circumstances: Circumstances) -> bool:
 
 def lacks_both_vat_numbers(invoice: Invoice, _: Circumstances) -> bool:
     """Where the customer owes the tax (reverse charge), or goods go to another member state without tax."""
-    return (
-        invoice.untaxed and bool(mentions.CUSTOMER_OWES.search(invoice.tight)) and len(set(mentions.VAT_NUMBER.findall(invoice.tight))) < 2
-    )
+    if not (invoice.untaxed and mentions.CUSTOMER_OWES.search(invoice.tight)):
+        return False
+    told = compact(invoice.words("supplier_vat_id")).lower()
+    return len({*mentions.VAT_NUMBER.findall(invoice.tight), *filter(None, [told])}) < 2
 
 
 def lacks_issue_date(invoice: Invoice, _: Circumstances) -> bool:
@@ -158,12 +163,19 @@ def _asks_no_payment(invoice: Invoice) -> bool:
 
 
 def _names_us(invoice: Invoice, circumstances: Circumstances) -> bool:
-    names = (_tight_name(name) for name in circumstances.names)
-    return any(siren in invoice.tight for siren in circumstances.sirens) or any(name and name in invoice.tight for name in names)
+    """One of our numbers or names stands on the page, or is so like the buyer's name that was read that it is ours, misread."""
+    if compact(invoice.words("buyer_siren")) in circumstances.sirens:
+        return True
+    buyer, ours = _core_name(invoice.words("buyer_name")), {_core_name(name) for name in circumstances.names}
+    if any(number in invoice.tight for number in circumstances.sirens) or any(name and name in invoice.tight for name in ours):
+        return True
+    return bool(buyer) and any(SequenceMatcher(None, buyer, name).ratio() >= LIKE_US for name in ours)
 
 
-def _tight_name(name: str) -> str:
-    return fold(name).replace(" ", "")
+def _core_name(name: str) -> str:
+    """Without its legal form, which may be printed or not."""
+    words = fold(name[:120]).split()
+    return "".join([word for word in words if word not in LEGAL_FORMS] or words)
 
 
 def lacking(invoice: Invoice, circumstances: Circumstances, group: Group) -> list[str]:
