@@ -27,6 +27,7 @@ _TOKEN = re.compile(r"(?<![\w/-])(?<!\w\.)[A-Za-z0-9](?:[A-Za-z0-9/_.\-]{0,33}[A
 _TAIL = re.compile(r" ?[/\-–] ?\d{1,8}(?![-/,.]?\d)(?!\w)| \d{3,6}(?![\w.,/-])")
 _BARE = frozenset({"n", "no", "nr", "num", "numero", "nummer", "number", "ref", "reference", "referenz", "code", "id"})
 """Labels that say « number » and not of what: the word before them says it."""
+_CAPITALS = re.compile(r"(?<![\w])[A-Z][A-Z_]{3,30}(?![\w])")
 _CALL = re.compile(
     r"(?:\bt[ée]l\w*|phone|\bcall|\bbel|appel\w*|fon|mobile?|handy|\bfax|hotline|ruf\w*)[^\d]{0,10}[+(]?$|\d[,]$|[€$£] ?$", re.IGNORECASE
 )
@@ -74,6 +75,7 @@ def _claimed(sheet: Sheet, taken: Taken) -> Iterator[_Near]:
     marks = marks_of(sheet, "numbers")
     if not marks:
         return
+    yield from _service_words(sheet, marks)
     count = 0
     for row, column, segment in segments_of(sheet):
         for spot, value in tokens_in(sheet, row, column, segment.text[:_MAX_TEXT], taken, marks):
@@ -83,6 +85,18 @@ def _claimed(sheet: Sheet, taken: Taken) -> Iterator[_Near]:
             claim = _title_claim(spot) or _claim(spot, marks)
             if claim:
                 yield _Near(spot, value, claim, _kind(claim, marks, sheet))
+
+
+def _service_words(sheet: Sheet, marks: Marks) -> Iterator[_Near]:
+    """Codes of services without a figure: « FACTURES_PUBLIQUES » is one that Chorus Pro gives (AIFE, external specifications)."""
+    if not any(mark.kind == "service" for own in marks.values() for mark in own):
+        return
+    for row, column, segment in segments_of(sheet):
+        for match in list(_CAPITALS.finditer(segment.text[:_MAX_TEXT]))[:4]:
+            spot = Spot(sheet, row, column, *match.span())
+            claim = _claim(spot, marks)
+            if claim and claim.mark.kind == "service" and claim.gap <= 2:
+                yield _Near(spot, match[0], claim, "service")
 
 
 def _claim(spot: Spot, marks: Marks) -> Claim | None:

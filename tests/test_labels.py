@@ -23,7 +23,7 @@ from ocr.layout import fold
         ("zahlbar bis spätestens", "dates", "due"),
         ("Uiterste betaaldatum", "dates", "due"),
         ("Date d'émission de la facture", "dates", "issue"),
-        ("Leverdatum", "dates", "other"),
+        ("Leverdatum", "dates", "delivery"),
         ("Réf. de la facture", "numbers", "number"),
         ("Gutschrift-Nr.", "numbers", "number"),
         ("Factuurkenmerk", "numbers", "number"),
@@ -40,7 +40,7 @@ def test_a_label_names_its_kind_however_it_is_printed(printed, vocabulary, kind)
 
 
 def test_the_longest_phrase_wins_over_the_shorter_one_within_it():
-    assert [label.kind for label in labels_in("date de livraison", "dates")] == ["other"]
+    assert [label.kind for label in labels_in("date de livraison", "dates")] == ["delivery"]
 
 
 def test_a_label_whose_spaces_the_reader_lost_is_known():
