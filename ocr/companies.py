@@ -21,7 +21,7 @@ from ocr.identifiers import (
 )
 from ocr.labels import labels_in
 from ocr.layout import Sheet, Spot, above, fold, left_of, right_of, segments_of
-from ocr.parties import Block, blocks_of, headed_side, holds_contact
+from ocr.parties import Block, blocks_of, headed_side, heading_side, holds_contact
 from ocr.values import Known
 
 _D = "[0-9OISB]"
@@ -47,7 +47,9 @@ _VAT_FORMS: dict[str, str] = {
     "CHE": r"[- ]?[0-9]{3}[. ]?[0-9]{3}[. ]?[0-9]{3}",
 }
 _VAT = re.compile(
-    "(?<![0-9A-Z])(?:" + "|".join(f"{country}[ -]?{form}" for country, form in _VAT_FORMS.items()) + r")(?![0-9A-Z]| [0-9]{2})"
+    "(?:(?<![0-9A-Z])|(?<=TVA)|(?<=IDNR)|(?<=BTW))(?:"
+    + "|".join(f"{country}[ -]?{form}" for country, form in _VAT_FORMS.items())
+    + r")(?:(?= ?(?:MWST|TVA|IVA))|(?![0-9A-Z]| [0-9]{2}))"
 )
 _IBAN = re.compile(r"(?<![0-9A-Z])(?:IBAN)?([A-Z]{2} ?[0-9OISB]{2}(?:[ .-]?[A-Z0-9]){10,30})")
 _BIC = re.compile(r"(?<![0-9A-Za-z])[A-Z]{4} ?[A-Z]{2} ?[A-Z0-9]{2}(?: ?[A-Z0-9]{3})?(?![0-9A-Za-z])")
@@ -271,9 +273,9 @@ def _block_index(sheet: Sheet) -> dict[tuple[int, int], Block]:
 
 
 def _found(kind: str, identifier: Identifier, spot: Spot, blocks: Mapping[tuple[int, int], Block]) -> Found:
-    side = _side(spot)
-    score = {"supplier": 2.0, "buyer": -3.0}.get(side or "", 0.0)
     block = blocks.get((spot.row, spot.column))
+    side = _side(spot, block)
+    score = {"supplier": 2.0, "buyer": -3.0}.get(side or "", 0.0)
     if side is None and block is not None:
         score += {"supplier": 2.0, "buyer": -2.5, "delivery": -2.5}.get(headed_side(block) or "", 0.0)
         score += 0.5 * holds_contact(block)
@@ -283,7 +285,7 @@ def _found(kind: str, identifier: Identifier, spot: Spot, blocks: Mapping[tuple[
     return Found(kind, identifier, spot, score)
 
 
-def _side(spot: Spot, rows: int = 16) -> str | None:
+def _side(spot: Spot, block: Block | None, rows: int = 16) -> str | None:
     """Whose it is: said to its left in its own segment, else by the nearest heading above in its column."""
     own = labels_in(fold(spot.segment.text[: spot.start])[-60:], "parties") or labels_in(left_of(spot, 30), "parties")
     if own:
@@ -293,12 +295,12 @@ def _side(spot: Spot, rows: int = 16) -> str | None:
         return "buyer"
     if _OURS.search(said):
         return "supplier"
-    if spot.depth > 0.85:
+    if spot.depth > 0.85 or (block is not None and len(block.lines) >= 3):
+        # What stands in a block of its own is headed by it or by nothing.
         return None
     for _, text in above(spot, rows):
-        labels = labels_in(text, "parties")
-        if labels and labels[0].start < 12 and len(text) < labels[0].end + 24:
-            return labels[0].kind
+        if side := heading_side(text):
+            return "buyer" if side == "delivery" else side
     return None
 
 

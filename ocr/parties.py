@@ -126,7 +126,7 @@ def blocks_of(sheet: Sheet) -> list[Block]:
     open_blocks: list[list[tuple[int, int]]] = []
     done: list[list[tuple[int, int]]] = []
     for row, column, segment in segments_of(sheet):
-        if _heading_side(segment.text):
+        if heading_side(segment.text):
             # A heading begins something new, also for the lines beside and below it.
             open_blocks = [block for block in open_blocks if _apart(sheet, block, segment)]
         home = next((block for block in reversed(open_blocks) if _continues(sheet, block, row, segment)), None)
@@ -276,7 +276,7 @@ def headed(block: Block) -> tuple[str | None, int]:
     """Whose block it is by its first lines or the line above it, and where its own lines begin."""
     side, first = None, 0
     for i in range(min(3, len(block.lines))):
-        told = _heading_side(block.segment(i).text)
+        told = heading_side(block.segment(i).text)
         if told:
             side, first = told, i + 1
             break
@@ -285,11 +285,13 @@ def headed(block: Block) -> tuple[str | None, int]:
     return side, first
 
 
-def _heading_side(text: str) -> str | None:
+def heading_side(text: str) -> str | None:
     """`supplier`, `buyer` or `delivery` where the text is a heading and little else."""
     folded = fold(text[:_MAX_TEXT])
     labels = labels_in(folded, "parties")
     if not labels or labels[0].start > 6 or labels[0].weight < 1 or _has_form(text) or re.search(r"\d", folded):
+        return None
+    if any(other.end - other.start > labels[0].end - labels[0].start for name in ("numbers", "dates") for other in labels_in(folded, name)):
         return None
     spare = 22 if labels[0].start == 0 else 12
     if len(folded) > labels[-1].end + spare:
@@ -308,7 +310,7 @@ def _above_side(block: Block) -> str | None:
     for up in range(row - 1, max(-1, row - 4), -1):
         for other in block.sheet.rows[up]:
             near = segment.level - other.level < 3.5 * segment.height
-            if near and abs(other.box[0] - segment.box[0]) < 5 * segment.height and (side := _heading_side(other.text)):
+            if near and abs(other.box[0] - segment.box[0]) < 5 * segment.height and (side := heading_side(other.text)):
                 return side
     return None
 
@@ -362,7 +364,7 @@ def _labelled_cues(sheet: Sheet, row: int, column: int, text: str) -> Iterator[C
             {"buyer": 3.0, "supplier": -3.0}.get(side or "", 0.3),
             "beside « name »",
         )
-    elif (colon or _is_beside(cells, column)) and (side := _heading_side(head)):
+    elif (colon or _is_beside(cells, column)) and (side := heading_side(head)):
         why = {"supplier": "beside the label of the seller", "buyer": "beside the label of the buyer"}.get(
             side, "beside the place of delivery"
         )
@@ -379,7 +381,7 @@ def _table_side(sheet: Sheet, row: int, column: int) -> str | None:
     x0 = sheet.rows[row][column].box[0]
     for up in range(row - 1, max(-1, row - 9), -1):
         for segment in sheet.rows[up]:
-            if abs(segment.box[0] - x0) < 6 * segment.height and (side := _heading_side(segment.text)):
+            if abs(segment.box[0] - x0) < 6 * segment.height and (side := heading_side(segment.text)):
                 return side
     return None
 
@@ -399,7 +401,7 @@ def _top_cues(sheet: Sheet) -> Iterator[Cue]:
             return
         if (
             not _looks_a_name(segment.text)
-            or _heading_side(segment.text)
+            or heading_side(segment.text)
             or (len(name_key(segment.text)) < 4 and not _has_form(segment.text))
         ):
             continue
