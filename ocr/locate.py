@@ -31,6 +31,8 @@ _MAX_STRETCHES = 5000
 """Stretches compared one by one where nothing is printed as it was typed."""
 _NEAR = 0.85
 """Likeness (difflib's ratio) from which a name is the one typed, a sign or two misread."""
+OTHERS = -0.5
+"""Label fit below which the words around a place name another field."""
 _LATE = frozenset({"total_net", "total_tax", "total_gross", "paid_amount", "amount_due"})
 
 
@@ -46,7 +48,10 @@ def locate_on(sheets: Sequence[Sheet], name: str, typed: Value, *, near: bool = 
     """The same on pages laid out; `near`: a text that is only almost as typed will do, where nothing is printed as typed."""
     if isinstance(typed, tuple) or typed == "":
         return None
-    found = list(_printed(sheets, typed)) or list(_within(sheets, name, typed)) or (list(_misread(sheets, typed)) if near else [])
+    found = list(_printed(sheets, typed)) or list(_within(sheets, name, typed))
+    if near and (not found or max(label_fit(spot, name) for spot in found) < OTHERS):
+        # Beside the label of another field it may be that other value, and this one misread elsewhere.
+        found += _misread(sheets, typed)
     return max(found, key=lambda spot: label_fit(spot, name), default=None)
 
 
@@ -67,6 +72,13 @@ def label_fit(spot: Spot, name: str) -> float:
             break
     after = labels_in(right_of(spot), vocabulary)
     return last + (0.5 if after and after[0].kind == kind else 0.0)
+
+
+def says_another(spot: Spot, name: str) -> bool:
+    """Whether the label to its left names another field of the same vocabulary."""
+    vocabulary, kind = SAYS[name]
+    beside = labels_in(left_of(spot, 60), vocabulary)
+    return bool(beside) and beside[-1].kind != kind and (vocabulary, beside[-1].kind) in SAYS.values()
 
 
 def skeleton(text: str) -> str:

@@ -19,13 +19,12 @@ from ocr.amounts import find_amounts
 from ocr.dates import find_dates
 from ocr.identifiers import compact, valid_bic, valid_iban, valid_siren, valid_siret, valid_vat, vat_siren
 from ocr.layout import Sheet, Spot, above, fold, lay_out, right_of, segments_of
-from ocr.locate import locate_on, skeleton
+from ocr.locate import locate_on, says_another, skeleton
 from ocr.text import Box, PageText
 from ocr.values import Field, Source, Value, plain_value
 
 CONSTANTS = frozenset({
-    "supplier_name", "supplier_siren", "supplier_siret", "supplier_vat_id", "iban", "bic", "currency", "buyer_name", "buyer_siren",
-    "payment_terms",
+    "supplier_name", "supplier_siren", "supplier_siret", "supplier_vat_id", "iban", "bic", "currency", "buyer_name", "buyer_siren"
 })  # fmt: skip
 """What is the same on every paper of a supplier."""
 UNPRINTED = frozenset({"supplier_name", "supplier_siren"})
@@ -36,6 +35,8 @@ DATES = frozenset({"issue_date", "due_date", "delivery_date"})
 NUMBERS = frozenset({
     "invoice_number", "order_reference", "contract_reference", "engagement_number", "service_code", "market_reference"
 })  # fmt: skip
+TEXTS = frozenset({"payment_terms"})
+"""What is read from its label to the end of its words."""
 MAX_LESSONS = 5
 """The newest of one supplier and field: a paper that changed its look twice needs no more."""
 _ALIKE = 0.75
@@ -46,6 +47,7 @@ _REACH = (0.08, 0.06)
 """Shares of the page's width and height within which a value stands where it was taught."""
 _MAX_TEXT = 300
 _MAX_CANDIDATES = 2000
+_MAX_LABEL_WORDS = 6
 _LABELLED, _PLACED, _AGREED, _DOUBTFUL = 0.97, 0.85, 0.98, 0.5
 """Confidences: beside its words; at its place only; amounts that add up besides; at odds with what else is known."""
 _UNPROVED = 0.9
@@ -165,7 +167,12 @@ def learn(
     None where nothing can be learned: an unknown supplier, values of several rows, the kind of document, a value that no page shows.
     """
     place = place_of(spot, len(pages), name) if spot else None
-    if not keys or isinstance(value, tuple) or (name not in CONSTANTS and (place is None or name not in AMOUNTS | DATES | NUMBERS)):
+    if not keys or isinstance(value, tuple) or (name not in CONSTANTS and (place is None or name not in AMOUNTS | DATES | NUMBERS | TEXTS)):
+        return None
+    if spot is not None and name in DATES and says_another(spot, name):
+        # An invoice due at once shows one date twice: the place of the due date teaches nothing of the date of issue.
+        return None
+    if name in TEXTS and place is not None and not place.left:
         return None
     taught = Lesson(
         tuple(keys),
@@ -368,6 +375,8 @@ def _candidates(sheets: Sequence[Sheet], pages: int, lesson: Lesson) -> Iterator
         left, over = _alike(place.left, here.left), _alike(place.above, here.above)
         far = hypot((here.x - place.x) / _REACH[0], (here.y - place.y) / _REACH[1])
         same_page = here.page == place.page or (pages == 1 and spot.sheet.page == 1)
+        if lesson.field in TEXTS and left < _ALIKE:
+            continue
         labelled = (place.left and left >= _ALIKE) or (place.above and over >= _ALIKE and (not place.left or left >= _ALIKE or far < 3))
         # Other words in the place of those that were taught: another value, however near it stands.
         other = _is_other(place.left, here.left, left) or _is_other(place.above, here.above, over)
@@ -407,6 +416,8 @@ def _values(sheets: Sequence[Sheet], lesson: Lesson) -> Iterator[tuple[Value, Sp
     elif lesson.field in DATES:
         for day in (day for sheet in sheets for day in find_dates(sheet)):
             yield day.swapped if lesson.turned and day.swapped else day.value, day.spot, not day.tight
+    elif lesson.field in TEXTS:
+        yield from ((spot.raw, spot, False) for spot in _endings(sheets))
     elif lesson.shape:
         # The shape holds no repetition within a repetition: it cannot backtrack for long.
         pattern = re.compile(rf"(?<![^\W_]){lesson.shape}(?![^\W_])")
@@ -416,6 +427,15 @@ def _values(sheets: Sequence[Sheet], lesson: Lesson) -> Iterator[tuple[Value, Sp
                 for match in pattern.finditer(segment.text[:_MAX_TEXT]):
                     text = re.sub(r"\s", "", match[0]) if lesson.closed else match[0].strip()
                     yield text, Spot(sheet, row, column, *match.span()), re.sub(r"\d", "0", text) == exact
+
+
+def _endings(sheets: Sequence[Sheet]) -> Iterator[Spot]:
+    """Every text from one of its first words to its end."""
+    for sheet in sheets:
+        for row, column, segment in segments_of(sheet):
+            text = segment.text[:_MAX_TEXT]
+            starts = [match.start() for match in islice(re.finditer(r"\S+", text), _MAX_LABEL_WORDS)]
+            yield from (Spot(sheet, row, column, start, len(text)) for start in starts)
 
 
 def _constant(sheets: Sequence[Sheet], lesson: Lesson, fields: Mapping[str, Field], own: frozenset[str]) -> Proposal | None:
@@ -511,7 +531,7 @@ def _pays_up(values: Mapping[str, Value], printed: frozenset[Decimal]) -> bool |
         return None
     if isinstance(paid, Decimal):
         return gross - paid == due
-    return due == gross or abs(gross - due) in printed
+    return due == gross or (due != 0 and abs(gross - due) in printed)
 
 
 def _surer(confidence: float, other: float) -> float:
