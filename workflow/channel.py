@@ -4,17 +4,14 @@ Only what comes from a supplier in France to a company in France is told: a copy
 same invoice may lie on the platform, too; the words say so.
 """
 
-import re
 from dataclasses import dataclass
 from datetime import date
 
 from capture.catalogue import finding
 from capture.findings import Finding
+from workflow import mentions
 from workflow.invoices import Circumstances, Home, Invoice, home_of, size_of, supplier_siren
 from workflow.law import Channel, Issuing, Size
-
-_NOT_INVOICED = re.compile(r"art(?:icle)?s?(?:l|n)?261(?!\d)")
-"""Exempt operations (art. 261 to 261 E CGI) have no invoice to be sent electronically."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +41,7 @@ def due_by(invoice: Invoice, circumstances: Circumstances, channel: Channel) -> 
     """Whether its supplier had to use that channel on its date of issue. None where any way was right: a supplier abroad or unknown, an
     exempt operation, a date before the duty, or no date at all."""
     day = invoice.day("issue_date")
-    if day is None or home_of(invoice) is not Home.FRANCE or _NOT_INVOICED.search(invoice.tight):
+    if day is None or home_of(invoice) is not Home.FRANCE or mentions.NEVER_INVOICED.search(invoice.text):
         return None
     bound = [rule for rule in circumstances.law.issuing if rule.channel is channel and rule.since <= day]
     size = size_of(invoice, circumstances)

@@ -13,12 +13,16 @@ RATE = re.compile(r"\d ?%|% ?\d|\btva\b.{0,12}\d")
 """Folded: a rate of VAT."""
 
 EXEMPT = re.compile(
-    r"art(?:icle)?s?(?:l|n)?(?:293|26[0-3]|259|283|29[4-8]|44|138|146|151|19[46])(?!\d)|293bdu|autoliquid|reversecharge|exoner|exempt"
+    r"293bdu|autoliquid|reversecharge|exoner|exempt"
     r"|nonapplicable|nonsoumis|nonassujetti|horschamp|horstva|franchise(?:en)?base|franchisedetva|vatex|regimeparticulier|regimedelamarge"
     r"|tvasurlamarge|debours|intracommunautaire|intracom|exportation|detaxe|steuerfrei|umkehrung|steuerschuldner|verlegd|vrijgesteld"
 )
-"""Tight: a provision or a reason why no VAT is due."""
-CUSTOMER_OWES = re.compile(r"autoliquid|reversecharge|art(?:icle)?s?(?:283|262ter|138|196)(?!\d)|livraisonintracom|steuerschuldner|verlegd")
+"""Tight: a reason why no VAT is due."""
+EXEMPT_ARTICLE = re.compile(r"\bart(?:icle)?s? ?(?:l |n )?(?:293|26[0-3]|259|283|29[4-8]|44|138|146|151|19[46])(?!\d)")
+"""Folded: its provision, of the CGI or of the directive."""
+NEVER_INVOICED = re.compile(r"\bart(?:icle)?s? ?(?:l |n )?261(?!\d)")
+"""Folded: exempt operations (art. 261 to 261 E CGI) have no invoice to be sent electronically."""
+CUSTOMER_OWES = re.compile(r"autoliquid|reversecharge|262ter|283[12](?:nonies|bis)|livraisonintracom|steuerschuldner|verlegd")
 """Tight: the customer owes the tax, or the goods went to another member state."""
 VAT_NUMBER = re.compile(
     r"fr[0-9a-z]{2}\d{9}|de\d{9}|be[01]\d{9}|nl\d{9}b\d{2}|lu\d{8}|it\d{11}|es[0-9a-z]\d{7}[0-9a-z]|atu\d{8}|pt\d{9}|pl\d{10}"

@@ -155,7 +155,7 @@ ANYWHERE = frozenset({"issue-date", "invoice-number"})
 
 def says_exempt(invoice: Invoice) -> bool:
     """A provision or a reason why no VAT is due, whichever way it is written."""
-    return bool(mentions.EXEMPT.search(invoice.tight))
+    return bool(mentions.EXEMPT.search(invoice.tight) or mentions.EXEMPT_ARTICLE.search(invoice.text))
 
 
 def _asks_no_payment(invoice: Invoice) -> bool:
