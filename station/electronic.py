@@ -114,7 +114,7 @@ def attached_files(path: Path) -> Iterator[Invoice]:
         with pikepdf.open(path) as pdf:
             named = {name: stream for name, stream in islice(_streams(pdf), MAX_ATTACHED) if name.casefold().endswith(".xml")}
             found = [Invoice(name, xml, True) for name in sorted(named, key=_rank) if (xml := _content(named[name])) is not None]
-    except (pikepdf.PdfError, ValueError, TypeError, AttributeError, KeyError, RecursionError):
+    except Exception:  # noqa: BLE001 a locked or hostile PDF may raise anything; it holds no invoice that can be read
         return
     yield from found
 

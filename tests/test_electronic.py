@@ -60,6 +60,12 @@ def test_a_broken_pdf_holds_no_invoice(tmp_path, damage):
     assert found(tmp_path / "a.pdf") == electronic.Looked(None)
 
 
+def test_a_locked_pdf_holds_no_invoice(tmp_path):
+    with pikepdf.open(papers.carrier(tmp_path / "a.pdf", {"factur-x.xml": papers.cii()})) as pdf:
+        pdf.save(tmp_path / "b.pdf", encryption=pikepdf.Encryption(user="u", owner="o"))
+    assert found(tmp_path / "b.pdf") == electronic.Looked(None)
+
+
 def test_a_scan_holds_no_invoice(tmp_path):
     assert look_into(write_pdf(tmp_path / "a.pdf", draw_page(["Facture"], size=(300, 200))), Format.PDF) == electronic.Looked(None)
 
