@@ -129,8 +129,8 @@ class Evidence:
     """All amounts on the pages."""
     outside: frozenset[Decimal]
     """Those that stand in no row that may be a line of goods."""
-    labelled: bool
-    """Some amount bears the label of a gross amount."""
+    labelled: Decimal
+    """The largest amount that bears the label of a gross amount; 0 where none does."""
     tendered: frozenset[Decimal]
     """What was handed over at a till, less the change."""
 
@@ -149,7 +149,7 @@ def choose_totals(sheets: Sequence[Sheet], votes: Mapping[Decimal, Votes] | None
         votes = _votes_of(sheets, amounts, parts)
     rates, free = printed_rates(sheets), says_free(sheets)
     largest = max((abs(value) for value, own in votes.items() if own.times), default=Decimal(1)) or Decimal(1)
-    labelled = any(_weight(own, "gross") >= 1 for own in votes.values())
+    labelled = max((abs(value) for value, own in votes.items() if _weight(own, "gross") >= 1), default=Decimal(0))
     values = frozenset(amount.value for amount in amounts)
     listed = {(line.item.page, line.row) for line in lines}
     outside = frozenset(amount.value for amount in amounts if (amount.spot.sheet.page, amount.spot.row) not in listed)
@@ -389,7 +389,8 @@ def _score(story: Story, evidence: Evidence, tables: bool = True) -> float:
     if gross is not None:
         score += 1.5 + 0.5 * float(abs(gross) / evidence.largest) + 0.3 * min(2, votes[gross].times - 1)
         score -= 2.0 if gross == 0 else 0.0
-        score -= 3.0 if evidence.labelled and _weight(votes[gross], "gross") < 1 and gross not in evidence.tendered else 0.0
+        if _weight(votes[gross], "gross") < 1 and gross not in evidence.tendered:
+            score -= 4.0 if abs(gross) < evidence.labelled else 2.0 if evidence.labelled else 0.0
         score += 2.0 if gross in evidence.tendered else 0.0
     else:
         score -= 2.0 if evidence.labelled else 0.0
@@ -619,7 +620,10 @@ def _due_and_paid(
         if len(parts) == 1:
             return due, parts[0]
     spoken = [value for value, own in votes.items() if own.weights["paid"] > 1 and (not value or value not in sums)]
-    spoken = [value for value in spoken if value != gross or not value or Decimal(0) in votes]
+    if gross is not None and due is None:
+        # Nothing says what is due: a payment is believed where the rest is printed.
+        shifts = {sign * value for value in _roundings(votes) for sign in (1, -1)} | {Decimal(0)}
+        spoken = [value for value in spoken if not value or any(gross + sign * abs(value) + s in votes for s in shifts for sign in (1, -1))]
     paid = max(spoken, key=lambda value: votes[value].weights["paid"], default=None)
     return due, paid
 
