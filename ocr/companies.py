@@ -51,7 +51,9 @@ _VAT = re.compile(
     + "|".join(f"{country}[ -]?{form}" for country, form in _VAT_FORMS.items())
     + r")(?:(?= ?(?:MWST|TVA|IVA))|(?![0-9A-Z]| [0-9]{2}))"
 )
-_IBAN = re.compile(r"(?<![0-9A-Z])(?:IBAN)?([A-Z]{2} ?[0-9OISB]{2}(?:[ .-]?[A-Z0-9]){10,30})")
+_IBAN = re.compile(r"(?<![0-9A-Z])(?:IBAN)?([A-Z]{2} ?[0-9OISBDGLZ]{2}(?:[ .-]?[A-Z0-9]){10,30})")
+_LETTERED = frozenset({"GB", "NL", "IE", "BG", "RO", "LV", "GI"})
+"""Countries whose account numbers begin with four letters of the bank (SWIFT IBAN registry)."""
 _BIC = re.compile(r"(?<![0-9A-Za-z])[A-Z]{4} ?[A-Z]{2} ?[A-Z0-9]{2}(?: ?[A-Z0-9]{3})?(?![0-9A-Za-z])")
 _BIC_LABEL = re.compile(r"(?:bic|b i c|swift)(?: (?:code|swift|bic|nr|n))*$")
 _THEIRS = re.compile(
@@ -63,6 +65,7 @@ _OURS = re.compile(
     r"(?<![a-z])(?:notre|nos|unsere?|unserem|onze?|our|fournisseur|vendeur|emetteur|verkaufer|lieferant|leverancier|seller"
     r"|supplier)(?![a-z])"
 )
+_ACCOUNT = re.compile(r"konto|compte|account|rekening")
 _THEIR_ACCOUNT = re.compile(
     r"(?:votre|vos|ihrem|ihr|ihres|uw|your|client|kunden|customer|klant) (?:\w+ )?(?:compte|konto|bankkonto|rekening|bankrekening"
     r"|account|iban)|votre iban"
@@ -206,7 +209,7 @@ def find_ibans(sheet: Sheet) -> Iterator[Found]:
             value = compact(printed)[:wanted]
             if not wanted or len(value) != wanted:
                 continue
-            identifier = read_identifier(value, valid_iban, letters=2)
+            identifier = read_identifier(value, valid_iban, letters=8 if value[:2] in _LETTERED else 2)
             spot = Spot(sheet, row, column, match.start(1), min(match.end(1), len(segment.text)))
             labelled = (
                 "iban" in left_of(spot)[-30:] or match[0].startswith("IBAN") or any("iban" in heading for _, heading in above(spot, 1))
@@ -262,7 +265,8 @@ def _continued(sheet: Sheet, row: int, x0: int) -> str:
 def _is_debited(spot: Spot) -> bool:
     """The account is the buyer's: « sera prélevé sur votre compte », « von Ihrem Konto ». The line before belongs to the sentence."""
     own = fold(spot.segment.text[: spot.start])[-120:]
-    if any(label.kind == "buyer" for label in labels_in(own or left_of(spot, 40), "parties")) or _THEIR_ACCOUNT.search(own[-60:]):
+    told = labels_in(own or left_of(spot, 40), "parties")
+    if any(label.kind == "buyer" and _ACCOUNT.search(label.phrase) for label in told) or _THEIR_ACCOUNT.search(own[-60:]):
         return True
     before = " ".join(text for _, text in above(spot, 1) if len(text) > 25)[-120:]
     return bool(_DEBITED.search(own) or (_DEBITED.search(before) and _THEIRS.search(before) and not re.search(r"\d{4}", before)))

@@ -15,7 +15,7 @@ from stdnum.fr import siren, siret, tva
 
 LA_POSTE = "356000000"
 """SIREN of La Poste, whose establishments do not follow Luhn."""
-CONFUSIONS: dict[str, str] = {"O": "0", "I": "1", "S": "5", "B": "8"}
+CONFUSIONS: dict[str, str] = {"O": "0", "I": "1", "S": "5", "B": "8", "D": "0", "G": "6", "L": "1", "Z": "2"}
 """Letters that readers see where small digits are printed."""
 MAX_CONFUSED = 6
 _RIB_DIGITS = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "12345678912345678923456789")

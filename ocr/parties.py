@@ -37,6 +37,8 @@ _ATTENTION = re.compile(
     r"^(?:a l attention|attn|att|z hd|z h|zu handen|t a v|c o|m|mme|mr|mrs|ms|monsieur|madame|herr|herrn|frau|dhr|mevr|service"
     r"|contact|ansprechpartner)(?![a-z])"
 )
+_PERSON = re.compile(r"(?:a l attention|attn|attention|z hd|z h|zu handen|t a v|tav|ter attentie|c o|gerichtsstand)(?![a-z])")
+"""A person within the company that the block is of."""
 _CALLED = re.compile(
     r"^(?:nom|name|naam|raison sociale|firma|societe|company|company name|bedrijf|bedrijfsnaam|firmenname|denomination|nom du client)$"
 )
@@ -289,6 +291,8 @@ def heading_side(text: str) -> str | None:
     """`supplier`, `buyer` or `delivery` where the text is a heading and little else."""
     folded = fold(text[:_MAX_TEXT])
     labels = labels_in(folded, "parties")
+    if _PERSON.match(folded):
+        return None
     if not labels or labels[0].start > 6 or labels[0].weight < 1 or _has_form(text) or re.search(r"\d", folded):
         return None
     if any(other.end - other.start > labels[0].end - labels[0].start for name in ("numbers", "dates") for other in labels_in(folded, name)):
@@ -430,7 +434,16 @@ def _looks_a_name(text: str) -> bool:
         or re.search(r"[:@]|www|http|€|%", text)
     ):
         return False
-    if _TITLES.match(folded) or _is_street(text) or POSTAL.search(text) or re.search(r"\d{4,}", text):
+    words = folded.split()
+    if sum(len(word) == 1 for word in words) > max(3, len(words) // 2) or re.search(
+        r"\.(?:fr|com|de|nl|be|eu|net|org|lu|at|ch)$", text.strip()
+    ):
+        return False
+    if all(word in LEGAL_FORMS for word in words) or re.search(
+        r"(?:factuur|faktuur|rechnung|facture|invoice|gutschrift|creditnota)$", folded
+    ):
+        return False
+    if _PERSON.match(folded) or _TITLES.match(folded) or _is_street(text) or POSTAL.search(text) or re.search(r"\d{4,}", text):
         return False
     vocabularies = ("dates", "numbers", "amounts", "parties")
     return not any(label.end - label.start > 0.7 * len(folded) for name in vocabularies for label in labels_in(folded, name))
