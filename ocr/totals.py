@@ -114,6 +114,9 @@ class Story:
         return ("net", self.net), ("tax", self.tax), ("gross", self.gross)
 
 
+_NOTHING = Story(None, None, None)
+
+
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """Everything beside the labels that a story is held against."""
@@ -155,6 +158,8 @@ def choose_totals(sheets: Sequence[Sheet], votes: Mapping[Decimal, Votes] | None
     outside = frozenset(amount.value for amount in amounts if (amount.spot.sheet.page, amount.spot.row) not in listed)
     evidence = Evidence(votes, rows, rates, free, _line_sums(lines), largest, values, outside, labelled, _tendered(votes))
     story, score = _best_story(evidence)
+    if story == _NOTHING:
+        story, score = _unlabelled_sum(sheets, evidence), 0.0
     repair = None if _is_sound(story, evidence) else _repaired(sheets, parts, evidence)
     if repair and _score(repair[0], replace(evidence, votes=repair[1])) > score:
         story, votes = repair
@@ -171,6 +176,13 @@ def amount_votes(sheets: Sequence[Sheet]) -> dict[Decimal, Votes]:
     lines = find_lines(sheets) or listed_lines(sheets, _labelled_sums(amounts))
     goods = {(line.item.page, line.row) for line in lines if line.sure}
     return _votes_of(sheets, amounts, goods | table_places(vat_rows(amounts, goods, [line.item for line in lines])))
+
+
+def _unlabelled_sum(sheets: Sequence[Sheet], evidence: Evidence) -> Story:
+    """No label speaks at all: the largest amount, where those above it in its column add up to it."""
+    largest = max(evidence.votes, key=abs, default=None)
+    amounts = [amount for sheet in sheets for amount in find_amounts(sheet) if amount.value == largest]
+    return Story(None, None, largest) if len(listed_lines(sheets, amounts)) > 1 else _NOTHING
 
 
 def _labelled_sums(amounts: Sequence[Amount]) -> list[Amount]:
@@ -315,7 +327,7 @@ def _best_story(evidence: Evidence) -> tuple[Story, float]:
     """Scored without the tax table first: only the likeliest are held against it."""
     rough = sorted(_stories(evidence), key=lambda story: -_score(story, evidence, tables=False))[:_MAX_TABLES]
     if not rough:
-        return Story(None, None, None), 0.0
+        return _NOTHING, 0.0
     scored = [(story, _score(story, evidence)) for story in rough]
     return max(scored, key=lambda pair: pair[1])
 
@@ -361,9 +373,10 @@ def _tabled(evidence: Evidence) -> Iterator[Story]:
     """What the lines of the tax table make together, as far as it is printed."""
     votes = evidence.votes
     for net, tax in dict.fromkeys(table_sums(evidence.rows)):
-        parts = [value if value in votes else None for value in (net, tax, net + tax)]
-        if tax and (parts[2] is not None or parts[0] is not None):
-            yield Story(*parts)
+        for rounding in (Decimal(0), *_shifts(votes)):
+            parts = [value if value in votes else None for value in (net, tax, net + tax + rounding)]
+            if tax and (parts[2] is not None or (parts[0] is not None and not rounding)):
+                yield Story(*parts)
 
 
 def _is_share(net: Decimal, tax: Decimal) -> bool:
@@ -412,7 +425,7 @@ def _sum_worth(story: Story, evidence: Evidence, tables: bool) -> float:
         if not _adds_up(story, roundings):
             return -5.0
         # What was rounded is the total that counts, where it bears the label of one.
-        rounded = 0.7 if net + tax != gross and evidence.votes[gross].weights["gross"] >= 1 else 0.0
+        rounded = 2.0 if net + tax != gross and evidence.votes[gross].weights["gross"] >= 1 else 0.0
         worth = _rate_worth(net, tax, evidence, tables)
         return rounded + (3.0 if worth or not tax else 1.0) + worth
     full = _filled(story)
@@ -474,6 +487,11 @@ def _tendered(votes: Mapping[Decimal, Votes]) -> frozenset[Decimal]:
     tenders = [value for value, own in votes.items() if own.weights["tender"] > 0][:6]
     changes = [value for value, own in votes.items() if own.weights["change"] > 0][:6] or [Decimal(0)]
     return frozenset(tender - change for tender in tenders for change in changes if tender - change in votes and tender > change)
+
+
+def _shifts(votes: Mapping[Decimal, Votes]) -> set[Decimal]:
+    """What a rounding may add or take away."""
+    return {sign * value for value in _roundings(votes)[:4] for sign in (1, -1)}
 
 
 def _settles(votes: Mapping[Decimal, Votes], gross: Decimal) -> bool:
@@ -622,7 +640,7 @@ def _due_and_paid(
     spoken = [value for value, own in votes.items() if own.weights["paid"] > 1 and (not value or value not in sums)]
     if gross is not None and due is None:
         # Nothing says what is due: a payment is believed where the rest is printed.
-        shifts = {sign * value for value in _roundings(votes) for sign in (1, -1)} | {Decimal(0)}
+        shifts = _shifts(votes) | {Decimal(0)}
         spoken = [value for value in spoken if not value or any(gross + sign * abs(value) + s in votes for s in shifts for sign in (1, -1))]
     paid = max(spoken, key=lambda value: votes[value].weights["paid"], default=None)
     return due, paid
@@ -632,7 +650,7 @@ def _rounded_due(votes: Mapping[Decimal, Votes], gross: Decimal, paid: Decimal |
     """Printed without a label that is known: gross − paid, with the rounding or the older debt that is printed."""
     rest = gross - (abs(paid) if gross > 0 else -abs(paid)) if paid else gross
     balances = [value for value, own in votes.items() if own.weights["balance"] > 0 and value]
-    shifts = [*balances, *(sign * rounding for rounding in _roundings(votes) for sign in (1, -1))]
+    shifts = [*balances, *_shifts(votes)]
     found = [rest + shift for shift in shifts if rest + shift in votes]
     return found[0] if found else rest if paid and rest in votes else None
 
