@@ -34,8 +34,10 @@ from conformity.circumstances import Source
 from conformity.limits import Limits
 from conformity.policy import Policy
 from ocr import engines
+from ocr.confidence import Thresholds
 from ocr.engines import ReadingFailed
 from ocr.fields import extract
+from ocr.second import SecondReading, doubtful_places, weigh
 from ocr.structured import Structured, differences, merge, told_by_xml
 from ocr.text import PageText
 from ocr.values import Field, Known
@@ -70,8 +72,8 @@ INVOICE_SECONDS = 150.0
 PROVE_SECONDS = 600.0
 COPIES_AHEAD = 16
 """Reading copies are made while a page is decoded anyway, 8 MB each; of a long document the rest are made when their turn comes."""
-READER_PAGES = 50
-"""The reader's process is replaced after so many pages: OpenVINO keeps memory for every new shape of image, 20 MB each."""
+READER_PAGES = 500
+"""The reader's process is replaced after so many pages: OpenVINO keeps memory for each new shape; 1.05 GB after 120 shapes."""
 PRELOAD = ("station.pixels",)
 
 
@@ -371,8 +373,27 @@ class Pipeline:
 
         with ThreadPoolExecutor(self._reader.count) as threads:
             results = list(threads.map(read, judged["pages"]))
-        texts = [each.as_json() for each in results if isinstance(each, PageText)]
-        pixels.write_json(job.texts, {"pages": texts, "troubles": [asdict(each) for each in results if isinstance(each, Finding)]})
+        texts = [each for each in results if isinstance(each, PageText)]
+        told = {
+            "pages": [each.as_json() for each in texts],
+            "troubles": [asdict(each) for each in results if isinstance(each, Finding)],
+            "second": [each.as_json() for each in self._look_again(judged["pages"], texts, deadline)],
+        }
+        pixels.write_json(job.texts, told)
+
+    def _look_again(self, pages: Sequence[dict[str, Any]], texts: Sequence[PageText], deadline: float) -> Iterator[SecondReading]:
+        """Doubtful places read by the other engine; a look that fails, or for which no time is left, says nothing."""
+        places = doubtful_places(extract(texts), texts, Thresholds().green)
+        for page in pages:
+            source, asked = self._source(page), tuple(place for place in places if place.page == page["coding"]["number"])
+            left = min(PAGE_SECONDS, deadline - time.monotonic())
+            if asked and left > 0:
+                with suppress(ReadingFailed, PoisonPage, OverBudget, Undecodable):
+                    yield from self._pixels.run(pixels.look_again, left, source, page["raster"] is None, asked, self._reader_options)
+
+    def _source(self, page: dict[str, Any]) -> pixels.PageSource:
+        original = self._workstation.originals.path(page["original"])
+        return pixels.PageSource(original, Format(page["format"]), page_from(page["coding"]), self._caps.max_pixels)
 
     def _read_page(self, job: Job, page: dict[str, Any], seconds: float, limit: str) -> PageText | Finding:
         number, copy = page["coding"]["number"], job.copy(page["coding"]["number"])
@@ -380,9 +401,7 @@ class Pipeline:
             if seconds <= 0:
                 raise OverBudget(limit)
             if not copy.exists():
-                original = self._workstation.originals.path(page["original"])
-                source = pixels.PageSource(original, Format(page["format"]), page_from(page["coding"]), self._caps.max_pixels)
-                self._pixels.run(pixels.copy_page, PAGE_SECONDS, source, page["raster"] is None, self._reader_options, copy)
+                self._pixels.run(pixels.copy_page, PAGE_SECONDS, self._source(page), page["raster"] is None, self._reader_options, copy)
             arguments = (copy, page["scale"], number, self._reader_options)
             try:
                 text = self._reader.run(pixels.read_copy, seconds, *arguments)
@@ -402,7 +421,7 @@ class Pipeline:
     def _note_read(self, session: Session, job: Job) -> State:
         texts, troubles = pixels.load_texts(job.texts), [finding_from(f) for f in _load(job.texts)["troubles"]]
         document = documents.get_document(session, job.document_id)
-        fields, invoice = self._fields(session, document, texts), electronic.kept_invoice(job.invoice)
+        fields, invoice = self._fields(session, document, job, texts), electronic.kept_invoice(job.invoice)
         apart = differences(invoice, fields, texts) if invoice else ()
         by_page = {text.page: text for text in texts}
         cues = check_document([page_fact(page, page.number, by_page.get(page.number)) for page in document.current_pages])
@@ -421,14 +440,18 @@ class Pipeline:
         self._enter_reading(session, document, texts, fields, invoice)
         return document.state
 
-    def _fields(self, session: Session, document: Document, texts: Sequence[PageText]) -> dict[str, Field]:
+    def _extracted(self, document: Document, job: Job, texts: Sequence[PageText]) -> dict[str, Field]:
+        """What the text says, its doubts moved by the second look."""
+        return weigh(extract(texts, self._known(document)), pixels.load_second(job.texts))
+
+    def _fields(self, session: Session, document: Document, job: Job, texts: Sequence[PageText]) -> dict[str, Field]:
         """What the text says, and what was learned of its supplier."""
-        read = extract(texts, self._known(document))
+        read = self._extracted(document, job, texts)
         return taught_fields(session, self._workstation.settings, document, texts, read, self._workstation.clock())
 
     def _recalled(self, session: Session, document: Document, job: Job, texts: Sequence[PageText]) -> dict[str, Field]:
         """The same once more, for the inside of the sealed file."""
-        fields = recalled_fields(session, self._workstation.settings, document, texts, extract(texts, self._known(document)))
+        fields = recalled_fields(session, self._workstation.settings, document, texts, self._extracted(document, job, texts))
         invoice = electronic.kept_invoice(job.invoice)
         return merge(invoice, fields) if invoice else fields
 
@@ -481,7 +504,7 @@ class Pipeline:
         done = trouble is None and not _load(job.texts)["troubles"]
         if done:
             texts = pixels.load_texts(job.texts)
-            fields, invoice = self._fields(session, document, texts), electronic.kept_invoice(job.invoice)
+            fields, invoice = self._fields(session, document, job, texts), electronic.kept_invoice(job.invoice)
             self._keep_reading(session, document, texts, fields, invoice, in_archive=False)
             documents.drop_findings(session, document.id, ("reading-failed", "reading-over-budget", "structured-differs"))
             for found in differences(invoice, fields, texts) if invoice else ():

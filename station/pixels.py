@@ -33,6 +33,7 @@ from conformity.limits import Limits
 from conformity.target import read_target
 from ocr.engines import ReaderOptions, prepare_copy, warm_engine, write_copy
 from ocr.reading import read_page
+from ocr.second import Place, SecondReading, read_again
 from ocr.text import PageText, from_json
 from sealing.certificate import codestream_digest
 from sealing.codestream import CannotArchive, code_page
@@ -236,6 +237,18 @@ def read_original(source: PageSource, drawn: bool, options: ReaderOptions, copy:
     prepared, scale = prepare_copy(page_image(source, drawn), options)
     write_copy(prepared, copy)
     return read_copy(copy, scale, source.page.number, options)
+
+
+def look_again(source: PageSource, drawn: bool, places: tuple[Place, ...], options: ReaderOptions) -> tuple[SecondReading, ...]:
+    """Doubtful places of one page, read from its full pixels by the other engine. Raises Undecodable."""
+    cv2.setNumThreads(1)
+    return read_again(page_image(source, drawn), places, options)
+
+
+def load_second(path: Path) -> tuple[SecondReading, ...]:
+    """What the second look read, beside the texts."""
+    told = json.loads(path.read_text(encoding="utf-8")).get("second", []) if path.exists() else []
+    return tuple(SecondReading(each["name"], each["text"]) for each in told)
 
 
 def warm_reader(options: ReaderOptions) -> str:

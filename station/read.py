@@ -3,6 +3,7 @@
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ParamSpec, Protocol, TypeAlias, TypeVar
@@ -12,15 +13,17 @@ from capture.coding import Caps, examine
 from capture.decode import Undecodable
 from capture.findings import Finding
 from capture.scan import Format, Page, Scan
+from ocr.confidence import Thresholds
 from ocr.engines import ReaderOptions, ReadingFailed
 from ocr.fields import extract
+from ocr.second import doubtful_places, weigh
 from ocr.structured import differences, merge
 from ocr.text import PageText
 from ocr.values import Field, evidence_json, fields_json
 from station import children
 from station.children import PoisonPage
 from station.electronic import find_invoice
-from station.pixels import PageSource, read_original
+from station.pixels import PageSource, look_again, read_original
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -94,21 +97,20 @@ def read_file(path: Path, caps: Caps, options: ReaderOptions, judge: Judge = lam
     pages = [each for each in read if isinstance(each, PageText)]
     troubles = [each for each in read if isinstance(each, str)]
     text = "\n\f\n".join(page.text for page in pages)
-    values, findings = _with_invoice(path, scan.format, extract(pages), pages)
+    found = _looked_again(path, scan, pages, extract(pages), caps, options, workers)
+    values, findings = _with_invoice(path, scan.format, found, pages)
     findings = (*findings, *judge(values, pages, len(scan.pages)))
     return ReadResult(str(path), len(scan.pages), text, values, "; ".join(troubles) or None, findings)
 
 
 def _read_pages(path: Path, scan: Scan, caps: Caps, options: ReaderOptions, workers: Workers) -> list[PageText | str]:
     """Each page's text, or what kept it from being read; as many at once as there are workers."""
-    mixed = {found.page for found in scan.findings if found.code == "mixed-page"}
 
     def read(page: Page, folder: Path) -> PageText | str:
         source = PageSource(path, scan.format, page, caps.max_pixels)
-        drawn = page.codec == "vector" or page.number in mixed
         copy = folder / f"{page.number}.pnm"
         try:
-            return workers.run(read_original, PAGE_SECONDS + options.timeout, source, drawn, options, copy)
+            return workers.run(read_original, PAGE_SECONDS + options.timeout, source, _drawn(scan, page), options, copy)
         except (Undecodable, ReadingFailed, children.OverBudget, PoisonPage, OSError, ValueError, RuntimeError) as error:
             return f"page {page.number}: {_words(error)}"
         finally:
@@ -116,6 +118,25 @@ def _read_pages(path: Path, scan: Scan, caps: Caps, options: ReaderOptions, work
 
     with tempfile.TemporaryDirectory(prefix="sceau-") as name, ThreadPoolExecutor(workers.count) as threads:
         return list(threads.map(lambda page: read(page, Path(name)), scan.pages))
+
+
+def _looked_again(
+    path: Path, scan: Scan, pages: Sequence[PageText], fields: dict[str, Field], caps: Caps, options: ReaderOptions, workers: Workers
+) -> dict[str, Field]:
+    """The fields with what a second look says of the doubtful ones; a look that fails says nothing."""
+    places = doubtful_places(fields, pages, Thresholds().green)
+    for page in scan.pages:
+        asked = tuple(place for place in places if place.page == page.number)
+        if asked:
+            with suppress(Undecodable, ReadingFailed, children.OverBudget, PoisonPage, OSError):
+                source = PageSource(path, scan.format, page, caps.max_pixels)
+                fields = weigh(fields, workers.run(look_again, PAGE_SECONDS, source, _drawn(scan, page), asked, options))
+    return fields
+
+
+def _drawn(scan: Scan, page: Page) -> bool:
+    """Whether the page shows more than one image, and so is drawn."""
+    return page.codec == "vector" or any(found.code == "mixed-page" and found.page == page.number for found in scan.findings)
 
 
 def _words(error: Exception) -> str:
