@@ -18,7 +18,8 @@ _MAX_DAYS = 120
 _LABEL = re.compile(
     r"(?<![a-z])(?:(?:conditions?|modalites?|delais?|termes?|echeances?) (?:de |du )?(?:paiement|reglement)s?|conditions?|reglement"
     r"|paiement|zahlungsbedingung(?:en)?"
-    r"|zahlungskondition(?:en)?|zahlungsziel|zahlungsweise|zahlungsfrist|zahlbar|zahlung|zahlungsmodalitaten|betalingsconditie[s]?"
+    r"|zahlungskondition(?:en)?|konditionen|conditions?|betaalconditie|betaaltermijn|zahlungsziel|zahlungsweise|zahlungsfrist"
+    r"|zahlbar|zahlung|zahlungsmodalitaten|betalingsconditie[s]?"
     r"|betalingstermijn"
     r"|betalingsvoorwaarden?|betaling|payment terms?|terms of payment|terms|payment)$"
 )
@@ -35,6 +36,14 @@ _TERM = re.compile(
     r"|zahlbar sofort|(?:per )?omgaande?|contant|(?:due |payable )?(?:up)?on receipt|due immediately|immediate payment|cash on delivery"
     r"|(?:\d{1,2} )?fin de mois(?: le \d{1,2})?)(?![a-z0-9])"
 )
+_LEADER = re.compile(
+    r"(?:(?:conditions?|modalit[ée]s?|d[ée]lais?|termes?)(?: de (?:paiement|r[èe]glement))?|payment terms|terms(?: of payment)?"
+    r"|zahlungs\w+|konditionen|betalings\w+"
+    r"|betaal\w+|(?:paiement|r[èe]glement|payment|zahlung|betaling)(?!\s*(?:sous|within|innerhalb|binnen|à \d|due"
+    r"|on )))(?:\s*/\s*[\w ]{3,20}?)?(?:\s*:\s*|\s+)",
+    re.IGNORECASE,
+)
+"""A label of terms at the beginning of a text."""
 _MONTH_END = re.compile(r"fin de mois|fdm|end of month|eom|zum monatsende|einde maand|monatsende|einde maand")
 _NOT_TERM = re.compile(
     r"skonto|escompte|discount|korting|penalit|retard|indemnit|verzug|verspat|mahn|late|widerruf|retract|reklamation|reclamation"
@@ -103,10 +112,17 @@ def _term(sheet: Sheet, row: int, column: int, text: str, folded: str, places: S
     if not label and (_NOT_TERM.search(around) or not _PAYS.search(folded)):
         return None
     if label and _NOT_TERM.search(after[:20]) and "%" in after[:30]:
+        # « 8 Tage 2 % Skonto, 30 Tage netto »: the days that earn a discount are not those to pay in.
         return None
     days = int(number) if number and not _MONTH_END.search(match[0] + after[:14]) else None
     start, end = _words(text, places, match, label)
     return Term(Spot(sheet, row, column, start, end), " ".join(text[start:end].split()), days, label)
+
+
+def _leader(text: str) -> int:
+    """How many letters at the beginning are the label and not the terms: « Zahlung 14 Tage », not « Payment within 14 days »."""
+    found = _LEADER.match(text)
+    return found.end() if found else 0
 
 
 def _words(text: str, places: Sequence[int], match: re.Match[str], label: bool) -> tuple[int, int]:
@@ -117,6 +133,7 @@ def _words(text: str, places: Sequence[int], match: re.Match[str], label: bool) 
         return start, min(len(text.rstrip(" .;,")), end + (stop.start() if stop else len(text)), start + MAX_LENGTH)
     begin = max(text.rfind(". ", 0, start), text.rfind("; ", 0, start), text.rfind(" - ", 0, start), text.rfind(": ", 0, start))
     begin = begin + 2 if begin >= 0 else 0
+    begin += _leader(text[begin:])
     stop = re.search(r"\.(?:\s|$)|;\s", text[end:])
     last = end + (stop.start() if stop else len(text[end:]))
     return (begin, last) if last - begin <= MAX_LENGTH else (start, min(last, start + MAX_LENGTH))
