@@ -183,7 +183,7 @@ def test_fields_stand_in_the_records_and_in_the_sealed_file(station, judged):
     document = judged["invoice.png"]
     told = capture_of(atwork.archive_path(station, document))["fields"]
     found = {field.name: field.value for field in document.fields}
-    assert (found["total_gross"], told["total_gross"]) == ("732.00", 732.0)
+    assert (found["total_gross"], told["total_gross"]) == ("732.00", "732.00")
     assert found["invoice_number"] == told["invoice_number"] == "F-2026-0118"
 
 
