@@ -704,6 +704,7 @@ NAMED: dict[str, tuple[str, str]] = {
     "exemption": ("motif de l’exonération de TVA", "reason why no VAT is due"),
     "self-billing": ("mention « Autofacturation »", "mention “Autofacturation” (self-billing)"),
     "buyer-name": ("nom du client", "customer’s name"),
+    "buyer": ("du client", "of the customer"),
     "due-date": ("date ou conditions de règlement", "due date or payment terms"),
     "late-penalties": ("pénalités de retard", "late-payment penalties"),
     "recovery-indemnity": ("indemnité forfaitaire de recouvrement", "fixed recovery indemnity"),

@@ -50,6 +50,11 @@ def test_a_supplier_abroad_is_not_held_to_french_commercial_mentions():
     assert codes(one) == []
 
 
+def test_a_siren_beside_an_account_abroad_may_be_the_customers():
+    one = invoice("supplier_vat_id", iban="DE89370400440532013000", words=("Rechnung 502", "Gemäß § 19 UStG keine Umsatzsteuer"), **UNTAXED)
+    assert codes(one) == []
+
+
 def test_what_was_not_read_whole_is_not_said_to_lack_anything():
     assert codes(invoice("invoice_number", "supplier_vat_id", words=PLAIN, whole=False)) == []
 
@@ -204,6 +209,7 @@ def test_totals_that_do_not_add_up_are_told_with_their_sum():
 
 def test_what_is_due_is_gross_less_what_is_paid():
     assert codes(invoice(paid_amount=Decimal(234), amount_due=Decimal("1000.56"))) == []
+    assert codes(invoice(paid_amount=Decimal(-234), amount_due=Decimal("1000.56"))) == []
     assert codes(invoice(paid_amount=Decimal(234), amount_due=Decimal("1100.56"))) == ["amounts-disagree"]
 
 

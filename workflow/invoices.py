@@ -95,7 +95,7 @@ class Invoice:
         due, gross, paid = self.amount("amount_due"), self.amount("total_gross"), self.amount("paid_amount")
         return (
             due == 0
-            or (gross is not None and gross == paid)
+            or (gross is not None and paid is not None and abs(gross) == abs(paid))
             or bool(re.search(r"factureacquittee|acquitteele|payeele|regleele", self.tight))
         )
 
@@ -149,18 +149,19 @@ def supplier_siren(invoice: Invoice) -> str | None:
 
 
 def home_of(invoice: Invoice) -> Home | None:
-    """By its identifiers, else by its account, else by words that only French companies print; None where nothing tells."""
+    """By its VAT number, else by its SIREN, its account and words that only French companies print; None where they do not agree."""
     number = compact(invoice.words("supplier_vat_id"))
     if number[:2] == "FR" and number[4:7] == "000":
         return Home.MONACO
-    if number[:2] == "FR" or supplier_siren(invoice) is not None:
+    if number[:2] == "FR":
         return Home.FRANCE
     if number[:2].isalpha() and len(number) > 5:
         return Home.ABROAD
-    if _FRENCH.search(invoice.text):
-        return Home.FRANCE
-    account = compact(invoice.words("iban"))[:2]
-    return Home.ABROAD if account not in ("", "FR", "MC") else None
+    here = supplier_siren(invoice) is not None or bool(_FRENCH.search(invoice.text))
+    if compact(invoice.words("iban"))[:2] in ("", "FR", "MC"):
+        return Home.FRANCE if here else None
+    # An account abroad beside a SIREN alone: the number may well be the customer's.
+    return None if here else Home.ABROAD
 
 
 def size_of(invoice: Invoice, circumstances: Circumstances) -> Size | None:

@@ -15,7 +15,7 @@ RATE = re.compile(r"\d ?%|% ?\d|\btva\b.{0,12}\d")
 EXEMPT = re.compile(
     r"293bdu|autoliquid|reversecharge|exoner|exempt"
     r"|nonapplicable|nonsoumis|nonassujetti|horschamp|horstva|franchise(?:en)?base|franchisedetva|vatex|regimeparticulier|regimedelamarge"
-    r"|tvasurlamarge|debours|intracommunautaire|intracom|exportation|detaxe|steuerfrei|umkehrung|steuerschuldner|verlegd|vrijgesteld"
+    r"|tvasurlamarge|debours|intracommunautaire|intracom|exportation|detaxe|steuerfrei|umkehrung|steuerschuldner|verlegd|vrijgesteld|kleinunternehmer|kleineondernemer"
 )
 """Tight: a reason why no VAT is due."""
 EXEMPT_ARTICLE = re.compile(r"\bart(?:icle)?s? ?(?:l |n )?(?:293|26[0-3]|259|283|29[4-8]|44|138|146|151|19[46])(?!\d)")
@@ -35,7 +35,9 @@ TERMS = re.compile(
 )
 """Tight: when or how to pay."""
 PENALTIES = re.compile(r"penalit|interets?deretard|interetlegal|interetslegaux|interetsmoratoires|l44110|l4416|latepay|latefee")
-INDEMNITY = re.compile(r"indemniteforfait|fraisderecouvr|recoverycost|d4415|l44110|indemnitede40|40euros?pour")
+INDEMNITY = re.compile(
+    r"indemniteforfait|fraisderecouvr|recoverycost|d4415|l44110|indemnitede40|40euros?pour|compensationfor|40compensation"
+)
 DISCOUNT = re.compile(r"es[co]{1,3}mpte|earlypay|earlysettle|cashdiscount|paiementanticipe|reglementanticipe")
 NATURE = re.compile(
     r"livraisons?debiens|prestations?deservices?|biensetservices|naturedes?operations?|categoriedes?operations?|typedoperation"

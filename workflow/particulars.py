@@ -251,8 +251,9 @@ def _sums(invoice: Invoice) -> Iterator[str]:
     if invoice.vat_lines and tax is not None and abs(told - tax) > SUM_TOLERANCE + CENT * len(invoice.vat_lines):
         yield f"Σ {{tax}} {told:f} ≠ {{tax}} {tax:f}"
     paid, due = invoice.amount("paid_amount"), invoice.amount("amount_due")
-    if gross is not None and paid is not None and due is not None and abs(gross - paid - due) > SUM_TOLERANCE:
-        yield f"{{gross}} {gross:f} − {{paid}} {paid:f} ≠ {{due}} {due:f}"
+    # What is paid may be printed with its minus; of a credit note everything may be.
+    if gross is not None and paid is not None and due is not None and abs(abs(gross) - abs(paid) - abs(due)) > SUM_TOLERANCE:
+        yield f"{{gross}} {abs(gross):f} − {{paid}} {abs(paid):f} ≠ {{due}} {abs(due):f}"
 
 
 def vat_rounding(invoice: Invoice, _: Circumstances) -> Finding | None:
@@ -319,7 +320,7 @@ def identifier_invalid(invoice: Invoice, _: Circumstances) -> Finding | None:
         ("supplier_siren", "SIREN", valid_siren),
         ("supplier_siret", "SIRET", valid_siret),
         ("supplier_vat_id", "{tax}", _plausible_vat),
-        ("buyer_siren", "SIREN {buyer-name}", valid_siren),
+        ("buyer_siren", "SIREN {buyer}", valid_siren),
         ("iban", "IBAN", valid_iban),
         ("bic", "BIC", valid_bic),
     )
