@@ -236,6 +236,11 @@ def test_where_the_page_says_the_same_the_value_has_its_place():
     assert (merged.page, merged.box, merged.source, merged.confidence) == (1, (1, 2, 3, 4), Source.XML, 1.0)
 
 
+def test_an_amount_printed_with_a_minus_is_the_same_amount():
+    merged = merge(read_invoice(papers.ubl("CreditNote")), seen("total_gross", Decimal("-360.00")))["total_gross"]
+    assert (merged.value, merged.page, merged.alternatives) == (Decimal("360.00"), 1, ())
+
+
 def test_what_the_xml_is_silent_about_is_the_pages():
     merged = merge(read_invoice(papers.cii(papers.MINIMUM)), seen("iban", papers.IBAN))
     assert merged["iban"] == replace(seen("iban", papers.IBAN)["iban"])
