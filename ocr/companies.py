@@ -51,7 +51,7 @@ _VAT = re.compile(
     + "|".join(f"{country}[ -]?{form}" for country, form in _VAT_FORMS.items())
     + r")(?:(?= ?(?:MWST|TVA|IVA))|(?![0-9A-Z]| [0-9]{2}))"
 )
-_IBAN = re.compile(r"(?<![0-9A-Z])(?:IBAN)?([A-Z]{2} ?[0-9OISBDGLZ]{2}(?:[ .-]?[A-Z0-9]){10,30})")
+_IBAN = re.compile(r"(?<![0-9A-Z])(?:IBAN)?([A-Z]{2} ?[0-9OISBDGLZ]{2}(?:[ .-]?[A-Z0-9]){6,30})")
 _LETTERED = frozenset({"GB", "NL", "IE", "BG", "RO", "LV", "GI"})
 """Countries whose account numbers begin with four letters of the bank (SWIFT IBAN registry)."""
 _BIC = re.compile(r"(?<![0-9A-Za-z])[A-Z]{4} ?[A-Z]{2} ?[A-Z0-9]{2}(?: ?[A-Z0-9]{3})?(?![0-9A-Za-z])")

@@ -53,7 +53,12 @@ _TITLE = re.compile(
     r"|credit memo|credit note|note de credit|autofacturation|facturation|self billing)(?: |$)"
 )
 _EARLIER = re.compile(
-    r"initial|origin|associe|preced|anterieur|ursprung|vorherig|vorige|oorspronk|previous|original|periode|period|zeitraum|livr|liefer|lever|deliver|echeance|fallig|due|verval"
+    r"initial|origin|associe|preced|anterieur|ursprung|vorherig|vorige|oorspronk|previous|original|periode|period|zeitraum|livr"
+    r"|liefer|lever|deliver|echeance|fallig|due|verval"
+)
+_STAMP = re.compile(
+    r"^(?:recu le|courrier (?:recu|arrive)(?: le)?|arrive le|date de reception|eingegangen(?: am)?|eingang(?:sdatum)?|posteingang"
+    r"|ontvangen(?: op)?|received(?: on)?)$"
 )
 _TOWN = re.compile(r"^[^\W\d_][\w' -]{2,30}[,.]? ?(?:le|den|the|,)? ?$", re.IGNORECASE)
 _REFERENCE = re.compile(
@@ -70,7 +75,7 @@ class _Said:
 
 
 def date_choices(sheets: Sequence[Sheet]) -> dict[str, tuple[Choice, ...]]:
-    """Scored candidates of issue_date, due_date and delivery_date, the best first; issue and due date agree with each other."""
+    """Scored candidates of issue, due, delivery and (by a stamp) arrival date, the best first; issue and due date agree with each other."""
     days = days_of(sheets)
     marks = {sheet.page: (marks_of(sheet, "dates"), marks_of(sheet, "numbers")) for sheet in sheets}
     said = [told for day in days for told in _says(day, *marks[day.spot.sheet.page])]
@@ -81,6 +86,7 @@ def date_choices(sheets: Sequence[Sheet]) -> dict[str, tuple[Choice, ...]]:
         "issue_date": _first(issues, issue),
         "due_date": _first(dues, due) if due else (),
         "delivery_date": delivered,
+        "arrival_date": _summed(told for told in said if told.kind == "arrival"),
     }
 
 
@@ -95,14 +101,23 @@ def days_of(sheets: Sequence[Sheet]) -> list[Day]:
 
 def _says(day: Day, marks: Marks, numbers: Marks) -> list[_Said]:
     """What its label makes of a date; without one it may be the date of issue, more likely near the top."""
+    if _is_stamp(day):
+        return [_Said(day, "arrival", 2.0, "a stamp of arrival")]
     prose = _prose_due(day.spot)
     claim = claim_before(day.spot, marks, _LOOSE) or _claimed_above(day, marks)
     if _in_title(day, claim):
         return [_Said(day, "issue", 2.4, "in the title")]
     if claim and not (prose and claim.mark.label.weight < 2.5):
         return _labelled(day, claim)
-    if prose:
-        return [_Said(day, "due", 2.2, prose)]
+    return [_Said(day, "due", 2.2, prose)] if prose else _alone(day, numbers)
+
+
+def _is_stamp(day: Day) -> bool:
+    return not day.tight and bool(_STAMP.search(fold(day.spot.segment.text[: day.spot.start])))
+
+
+def _alone(day: Day, numbers: Marks) -> list[_Said]:
+    """A date without a label: that of issue rather than another, the higher on the page the likelier."""
     if day.tight:
         return []
     before = fold(day.spot.segment.text[: day.spot.start])

@@ -24,7 +24,7 @@ from ocr.terms import due_by_term, term_choices
 from ocr.text import PageText
 from ocr.totals import Totals, amount_votes, choose_totals, total_fields
 from ocr.turning import shown_fields
-from ocr.values import Field, Known, Value
+from ocr.values import Field, Known, Source, Value
 
 NOTHING = Known()
 """An installation that knows nothing."""
@@ -67,6 +67,7 @@ def choices(sheets: Sequence[Sheet], known: Known = NOTHING) -> dict[str, tuple[
     return {
         "document_type_code": kind_choices(sheets),
         **days,
+        "arrival_date": days["arrival_date"] or _arrival(known),
         "due_date": days["due_date"] or _due_by_term(sheets, days["issue_date"]),
         **reference_choices(sheets, taken_spans(sheets)),
         **companies.choices,
@@ -83,8 +84,14 @@ def _reordered(
     """The ranker's order; a due date that no place shows follows from the date of issue that this order makes the first."""
     told = reorder(found, judgement, known, LEAST)
     printed = tuple(choice for choice in told["due_date"] if choice.spot)
+    told |= {"iban": tuple(choice for choice in told["iban"] if choice.value not in known.ibans)}
     given = bool(printed) and printed[0].score > LEAST["due_date"]
     return told | {"due_date": printed if given else _due_by_term(sheets, told["issue_date"])}
+
+
+def _arrival(known: Known) -> tuple[Choice, ...]:
+    """The day of the slip or of the scan, where no stamp on the page says another."""
+    return (Choice(known.arrival, None, 3.0, "the day on the slip, else of the scan", Source.RULE),) if known.arrival else ()
 
 
 def _due_by_term(sheets: Sequence[Sheet], issues: Sequence[Choice]) -> tuple[Choice, ...]:

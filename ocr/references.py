@@ -29,7 +29,8 @@ _BARE = frozenset({"n", "no", "nr", "num", "numero", "nummer", "number", "ref", 
 """Labels that say « number » and not of what: the word before them says it."""
 _CAPITALS = re.compile(r"(?<![\w])[A-Z][A-Z_]{3,30}(?![\w])")
 _CALL = re.compile(
-    r"(?:\bt[ée]l\w*|phone|\bcall|\bbel|appel\w*|fon|mobile?|handy|\bfax|hotline|ruf\w*)[^\d]{0,10}[+(]?$|\d[,]$|[€$£] ?$", re.IGNORECASE
+    r"(?:\bt[ée]l\w*|phone|\bcall\b|\bbel\b|appel\w*|fon\b|mobile?|handy|\bfax|hotline|ruf\w*)[^\d]{0,10}[+(]?$|\d[,]$|[€$£] ?$",
+    re.IGNORECASE,
 )
 """Before a token: it is a telephone's number, or the cents of an amount."""
 _GLUED_TITLE = re.compile(r"[A-Za-z]*(?:nvoice|acture|actuur|aktuur|echnung|utschrift|NVOICE|ACTURE|ECHNUNG)(?=[A-Z0-9]*\d)")

@@ -12,9 +12,9 @@ from ocr.amounts import parse_amount
 from ocr.dates import parse_date
 from ocr.fields import extract
 from ocr.labels import labels_in
-from ocr.layout import fold
+from ocr.layout import fold, fold_places
 from ocr.text import Line, PageText, Word
-from ocr.values import NAMES, fields_json
+from ocr.values import NAMES, Known, fields_json
 
 WIDTH, HEIGHT = 2480, 3508
 
@@ -239,3 +239,149 @@ def test_a_hostile_page_costs_a_bounded_time(text):
 
 def test_amounts_are_exact_decimals():
     assert extract([page_of(INVOICE)])["total_gross"].value == Decimal("120.00")
+
+
+# --- layouts never seen -----------------------------------------------------------------------------
+
+
+HEADED = [[(150, "Rechnungs-Nr."), (700, "Datum"), (1200, "Kundennummer")], [(160, "RE 4711"), (700, "12.03.2026"), (1210, "90812")]]
+
+
+@pytest.mark.parametrize(
+    ("rows", "number"),
+    [
+        (HEADED, "RE 4711"),
+        ([[(1300, "Factuurnummer")], [(1300, "F-2026.017")]], "F-2026.017"),
+        ([[(150, "FactureN°:F2026-17")]], "F2026-17"),
+        ([[(150, "Facture de prestations n° 2026 / 0117 du 3 mars 2026")]], "2026 / 0117"),
+        ([[(150, "KLANTFACTUUR FA-84393")]], "FA-84393"),
+        ([[(150, "Numéro :. . . . . . . . .61716650")]], "61716650"),
+        ([[(150, "Beleg-Nr.: 0815-26"), (1300, "Zu Rechnung Nr.: 59770113")]], "0815-26"),
+        ([[(150, "Commande N° 4500"), (1300, "Devis n° D17")], [(150, "Facture"), (700, "N° 2026-88")]], "2026-88"),
+    ],
+)
+def test_the_number_is_found_wherever_its_label_stands(rows, number):
+    assert read(rows)["invoice_number"] == number
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Garantie décennale : AXA police n° 4512897304", "Des questions sur cette facture ? Appelez le 0800 123 456", "Zu Rechnung 4711"],
+)
+def test_a_number_of_something_else_is_not_invented_into_this_ones(text):
+    field = extract([page_of([[], [], *[[(150, text)]]])]).get("invoice_number")
+    assert field is None or field.confidence < 0.8
+
+
+@pytest.mark.parametrize(
+    ("text", "field", "value"),
+    [
+        ("Numéro d'engagement : 1400012345", "engagement_number", "1400012345"),
+        ("Code service exécutant : FACTURES_PUBLIQUES", "service_code", "FACTURES_PUBLIQUES"),
+        ("N° de marché : 2026M017", "market_reference", "2026M017"),
+        ("Vertragsnummer: V-2231", "contract_reference", "V-2231"),
+        ("Bestelnummer: 88213", "order_reference", "88213"),
+        ("Datum der Lieferung: 02.03.2026", "delivery_date", "2026-03-02"),
+        ("Reçu le 05/03/2026", "arrival_date", "2026-03-05"),
+        ("Conditions de règlement : 45 jours fin de mois", "payment_terms", "45 jours fin de mois"),
+        ("Zahlbar innerhalb von 14 Tagen ohne Abzug.", "payment_terms", "Zahlbar innerhalb von 14 Tagen ohne Abzug"),
+    ],
+)
+def test_the_references_and_terms_have_fields_of_their_own(text, field, value):
+    assert read([[(150, text)]])[field] == value
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("Facture d'acompte n° 17", "386"),
+        ("AVOIR N° 17", "381"),
+        ("Korrekturrechnung 17", "384"),
+        ("Self-billed invoice 17", "389"),
+        ("Anzahlungsrechnung Nr. 17", "386"),
+        ("Creditfactuur 17", "381"),
+        ("Factuur 17", "380"),
+        ("Avoir relatif : aucun", "380"),
+    ],
+)
+def test_the_kind_is_what_the_title_says(text, code):
+    assert read([[(150, text)]])["document_type_code"] == code
+
+
+def test_days_of_the_terms_give_a_due_date_that_says_it_is_computed():
+    rows = [[(150, "Rechnungsdatum: 01.03.2026")], [(150, "Zahlbar innerhalb von 14 Tagen ohne Abzug.")]]
+    due = extract([page_of(rows)])["due_date"]
+    assert (due.value, due.source) == (date(2026, 3, 15), "rule")
+
+
+@pytest.mark.parametrize(
+    "terms", ["Règlement à 45 jours fin de mois", "Pénalités de retard après 30 jours", "8 Tage 2 % Skonto, 30 Tage netto"]
+)
+def test_terms_that_may_be_counted_in_two_ways_give_no_due_date(terms):
+    fields = read([[(150, "Date de facture : 01/03/2026")], [(150, terms)]])
+    assert (fields["issue_date"], fields["due_date"]) == ("2026-03-01", None)
+
+
+@pytest.mark.parametrize(
+    ("text", "day"),
+    [("Date : 19 nove 2026", "2026-11-19"), ("Invoice date: 04-Mar-2026", "2026-03-04"), ("Date : 3 juil. 2026", "2026-07-03")],
+)
+def test_months_may_be_cut_short(text, day):
+    assert read([[(150, text)]])["issue_date"] == day
+
+
+MIXED = [
+    [(150, "Ateliers du Val SAS"), (1300, "Acheteur :")],
+    [(150, "170 boulevard Victor Hugo"), (1300, "Deleria Services SA")],
+    [(150, "87000 Limoges"), (1300, "17 rue Ampère")],
+    [(150, "Tél. 05 55 00 00 00"), (1300, "92100 Boulogne")],
+    [(150, "SIRET : 732 829 320 00074"), (1300, "TVA client : FR61760326918")],
+]
+
+
+def test_identifiers_in_mixed_columns_go_to_the_right_company():
+    fields = read(MIXED)
+    assert (fields["supplier_siret"], fields["supplier_siren"], fields["supplier_vat_id"]) == ("73282932000074", "732829320", None)
+    assert (fields["supplier_name"], fields["buyer_name"]) == ("Ateliers du Val SAS", "Deleria Services SA")
+
+
+def test_the_installations_own_company_is_the_buyer_wherever_it_stands():
+    known = Known(names=("Ateliers du Val",), sirens=("732829320",), arrival=date(2026, 3, 9))
+    fields = extract([page_of(MIXED)], known)
+    assert "supplier_siret" not in fields
+    assert fields["buyer_name"].value == "Ateliers du Val SAS"
+    assert (fields["arrival_date"].value, fields["arrival_date"].source) == (date(2026, 3, 9), "rule")
+
+
+def test_the_installations_own_account_is_not_the_one_to_pay_to():
+    page = page_of([[(150, "IBAN : FR76 3000 6000 0112 3456 7890 189")]])
+    assert "iban" not in extract([page], Known(ibans=("FR7630006000011234567890189",)))
+
+
+def test_the_seller_is_named_in_the_line_over_the_window():
+    rows = [[(150, "Muster Bau GmbH · Ringstr. 4 · 20095 Hamburg")], [(150, "Kunden AG")], [(150, "Weg 2")], [(150, "10115 Berlin")]]
+    fields = read([[]] * 8 + rows)
+    assert (fields["supplier_name"], fields["buyer_name"]) == ("Muster Bau GmbH", "Kunden AG")
+
+
+def test_an_account_number_broken_over_two_lines_is_joined_and_its_bank_found():
+    rows = [[(150, "IBAN DE88 2008 0000")], [(150, "0970 3757 00")], [(150, "BIC: DRESDEFF200")]]
+    fields = read(rows)
+    assert (fields["iban"], fields["bic"]) == ("DE88200800000970375700", "DRESDEFF200")
+
+
+def test_what_else_was_thought_of_is_told():
+    field = extract([page_of([[(150, "Facture N° F-0001")], [(150, "N° : 4711-B")]])])["invoice_number"]
+    assert (field.value, field.alternatives) == ("F-0001", ("4711-B",))
+
+
+def test_an_empty_page_and_an_unknown_language_give_no_values():
+    assert not set(extract([page_of([]), page_of([[(150, "Ipsum dolor sit amet 12345 consectetur")]], 2)])) - {"document_type_code"}
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text(max_size=40))
+def test_the_places_of_folded_letters_are_those_of_the_text(text):
+    folded, places = fold_places(text)
+    assert folded == fold(text)
+    assert len(places) == len(folded)
