@@ -38,8 +38,8 @@ from station.workstation import open_workstation
 ROOT = Path(__file__).parents[1]
 REPORT = ROOT / "docs" / "measurements.md"
 BEGIN, END = "<!-- bench -->", "<!-- /bench -->"
-ROUNDS = int(os.environ.get("ROUNDS", "7"))
-LONG_PAGES = int(os.environ.get("LONG_PAGES", "200"))
+ROUNDS = int(os.environ.get("ROUNDS", "5"))
+LONG_PAGES = int(os.environ.get("LONG_PAGES", "60"))
 
 
 def cpu(work: Callable[[], object]) -> float:
@@ -157,7 +157,7 @@ def long_document(folder: Path) -> dict[str, float]:
             tiff.write(sheet, photometric="rgb", compression="zlib", predictor=True, resolution=(300, 300), resolutionunit=2, metadata=None)
     home = folder / "long"
     home.mkdir()
-    # Reading 200 pages takes minutes and is another process: a budget of some seconds leaves the rest of the chain to be measured.
+    # Reading them all takes minutes and is another process: a budget of some seconds leaves the rest of the chain to be measured.
     (home / "sceau.toml").write_text("[reading]\ndocument_seconds = 20.0\n", encoding="utf-8")
     command = [str(Path(sys.executable).parent / "sceau"), "take", "--json", str(scan)]
     began, size = time.monotonic(), scan.stat().st_size
