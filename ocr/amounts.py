@@ -126,8 +126,9 @@ def misread_amounts(sheet: Sheet) -> Iterator[Amount]:
             if not any(c.isdigit() for c in match[0]):
                 continue
             spot = Spot(sheet, row, column, *match.span())
+            negative = segment.text[: match.start()].rstrip()[-1:] in ("-", "−", "–")
             for value in _readings(match[0]):
-                yield Amount(value, spot, False)
+                yield Amount(-value if negative else value, spot, False)
 
 
 def whole_amounts(sheet: Sheet) -> Iterator[Amount]:

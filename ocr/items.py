@@ -95,6 +95,8 @@ _MAX_TRIED = 20
 """Doubtful rows that are tried one by one."""
 _MAX_SUMS = 6
 """Labelled sums above which a plain list is looked for."""
+_SENTENCE = 40
+"""Letters: an amount in a longer text stands in a sentence."""
 _MAX_LIST = 40
 """Rows of a plain list."""
 _NEAR = 4
@@ -165,11 +167,14 @@ def listed_lines(sheets: Sequence[Sheet], sums: Sequence[Amount]) -> list[Line]:
         found: list[Line] = []
         x0, _, x1, _ = total.spot.box
         shift = slope * total.spot.segment.level
+        # A sum within a sentence stands in no column: the nearest amount above shows where the column is.
+        span = (0.0, float(sheet.width)) if len(total.spot.segment.text) > _SENTENCE else (x0 + shift, x1 + shift)
         for row in range(last - 1, max(-1, last - _MAX_LIST), -1):
-            number = _amount_in(_row_numbers(sheet, row, sign, slope), (x0 + shift, x1 + shift))
+            number = _amount_in(_row_numbers(sheet, row, sign, slope), span)
             text = _row_text(sheet.rows[row])
             if number is None:
                 continue
+            span = min(span[0], number.x0) if span[0] else number.x0, max(span[1], number.x1) if span[0] else number.x1
             if _is_total(text) or _letters(text) < 3:
                 break
             columns = Columns((number.x0, number.x1))

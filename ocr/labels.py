@@ -46,7 +46,7 @@ AMOUNTS: Vocabulary = {
         "total toutes taxes comprises": 3,
         "montant total brut": 3, "total facture": 2, "total general": 2, "total eur ttc": 3,
         "grand total": 3, "total amount": 2, "invoice total": 3, "total incl vat": 3, "total including vat": 3, "total gross": 3,
-        "gross total": 3,
+        "gross total": 3, "gross amount": 3,
         "total amount due": 2.5, "total due": 2.5, "total for this invoice": 3, "total": 1.5,
         "gesamtbetrag brutto": 3, "rechnungssumme brutto": 3, "bruttosumme": 3, "bruttobetrag": 3, "endbetrag": 3, "endsumme": 3,
         "rechnungsbetrag": 3, "gesamtbetrag": 2.5, "gesamtsumme": 2.5, "rechnungssumme": 2, "total eur": 2, "summe": 1,

@@ -24,6 +24,8 @@ _SENTENCE = 60
 """Letters: a longer text in another column is a sentence, not a label."""
 _GLUED = re.compile(r"(?<=[^\W\d_])(?=[Nn][°º])")
 """Between a word and the sign for number."""
+_LEADERS = re.compile(r"(?:[.…·_] ?){4,}")
+"""Dots that lead from a label to its value."""
 _WIDE_GAP = 1.6
 """In line heights: a wider gap separates columns."""
 
@@ -108,7 +110,7 @@ def segments_of(sheet: Sheet) -> Iterator[tuple[int, int, Segment]]:
 def left_of(spot: Spot, limit: int = 90) -> str:
     """What is printed before the value in its row, folded; its last `limit` characters. Sentences in other columns are left out."""
     before = [segment.text for segment in spot.sheet.rows[spot.row][: spot.column] if len(segment.text) <= _SENTENCE]
-    return fold(" ".join([*before, spot.segment.text[: spot.start]])[-limit:])
+    return fold(_LEADERS.sub(" ", " ".join([*before, spot.segment.text[: spot.start]]))[-limit:])
 
 
 def right_of(spot: Spot, limit: int = 40) -> str:

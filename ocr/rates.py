@@ -183,7 +183,9 @@ def _rates_in(segments: Sequence[Segment], worth: float) -> list[Decimal]:
     shown = [_rate(number) for number in _PERCENT.findall(joined)]
     signed = [rate for rate in shown if rate in RATES or (worth > 0 and rate <= 100 * MAX_SHARE)]
     bare = [_rate(segment.text) for segment in segments if _BARE_RATE.fullmatch(segment.text)]
-    return list(dict.fromkeys([*signed, *(rate for rate in bare if rate in RATES)]))
+    # One « 0,00 » alone is a tax of nothing, not a rate.
+    known = [rate for rate in bare if rate in RATES and (rate or bare.count(rate) > 1)]
+    return list(dict.fromkeys([*signed, *known]))
 
 
 def _rate(number: str) -> Decimal:

@@ -251,7 +251,7 @@ def _amount_field(name: str, amount: Amount, score: float, reason: str) -> Field
 def _votes_of(sheets: Sequence[Sheet], amounts: Sequence[Amount], goods: Collection[tuple[int, int]]) -> dict[Decimal, Votes]:
     """Whole numbers speak where no sum with cents bears a label."""
     votes = count_votes(amounts, goods)
-    if any(own.weights["gross"] > 1 or own.weights["due"] > 1 for own in votes.values()):
+    if any(max(own.weights["net"], own.weights["gross"], own.weights["due"]) >= 1 for own in votes.values()):
         return votes
     whole = count_votes((amount for sheet in sheets for amount in whole_amounts(sheet)), goods)
     spoken = {value: own for value, own in whole.items() if max(own.weights.values()) > 1 and value not in votes}
