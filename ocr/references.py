@@ -154,8 +154,8 @@ def tokens_in(sheet: Sheet, row: int, column: int, text: str, taken: Taken, mark
     ends = [mark.end for mark in marks.get(row, ()) if mark.column == column]
     for match in _TOKEN.finditer(text):
         start, end = match.span()
-        # A label that the reader glued to its value is cut off: « Nr.4711 ».
-        glued = [place for place in ends if start < place < end]
+        # A label that the reader glued to its value is cut off: « Nr.4711 », but not « FACT-2024-17 ».
+        glued = [place for place in ends if start < place < end and text[place] not in "-_/"]
         start = max([start, *glued])
         if title := _GLUED_TITLE.match(text[start:end]):
             start += title.end()
@@ -183,6 +183,8 @@ def _whole(text: str, start: int, end: int, spans: Sequence[Span], ends: Sequenc
     tail = _TAIL.match(text, end)
     if tail and text[end - 1].isdigit() and not any(tail.start() < stop and tail.end() > begin for begin, stop in spans):
         sign = bool(re.search(r"[/\-–]", tail[0]))
+        if re.match(r" [-–] ?\d{1,2}(?:er)?[. ]{1,2}[^\W\d_]{3}", text[end:]):
+            return start, end
         if sign or (len(re.sub(r"\D", "", text[start:end])) >= 4 and len(tail[0]) <= 5):
             end = tail.end()
     return start, end
