@@ -16,6 +16,8 @@ from station.records.learned import reviewed_values, same_value
 
 PROMISE = 0.005
 """Share of green values that may be wrong."""
+FEWEST = 20
+"""Reviewed values below which nothing is concluded: people look at what is wrong first."""
 ENOUGH = 200
 """Reviewed values from which on a share says something by itself; fewer count only where chance cannot explain them."""
 FACTOR = 6.0
@@ -85,6 +87,10 @@ def chance_of(wrong: int, reviewed: int, share: float = PROMISE) -> float:
 
 def contradicted(wrong: int, reviewed: int) -> bool:
     """Whether what was reviewed speaks against the promise."""
+    return reviewed >= FEWEST and _suspect(wrong, reviewed)
+
+
+def _suspect(wrong: int, reviewed: int) -> bool:
     if wrong and chance_of(wrong, reviewed) < DOUBT:
         return True
     return reviewed >= ENOUGH and wilson_upper(wrong, reviewed) > FACTOR * PROMISE
@@ -101,7 +107,8 @@ def fitted_threshold(outcomes: Iterable[Outcome], start: float = Thresholds().gr
     for count, each in enumerate(ordered, 1):
         wrong += not each.right
         last = count == len(ordered) or ordered[count].confidence < each.confidence
-        if last and contradicted(wrong, count):
+        # Once there is reason to raise it, a few errors at the very top count as well.
+        if last and _suspect(wrong, count):
             break
         if last:
             fitted = each.confidence
@@ -114,7 +121,7 @@ def drift_of(outcomes: Sequence[Outcome], start: float = Thresholds().green) -> 
     wrong = sum(not each.right for each in green)
     counts = reduce(_counted, green, dict[str, tuple[int, int]]())
     fields = sorted(((name, n, bad) for name, (n, bad) in counts.items()), key=lambda each: (-each[2], -each[1], each[0]))
-    alarm = wrong > 0 and chance_of(wrong, len(green)) < DOUBT
+    alarm = wrong > 0 and len(green) >= FEWEST and chance_of(wrong, len(green)) < DOUBT
     return Drift(len(green), wrong, wilson_upper(wrong, len(green)), alarm, fitted_threshold(outcomes, start), tuple(fields))
 
 

@@ -204,6 +204,8 @@ def test_an_empty_memory_says_so(browser):
 
 
 def test_a_drift_of_reading_is_told_on_the_first_page_and_in_the_memory(desk, browser):
-    for _ in range(3):
-        browser.post(f"/documents/{desk.read(paper())}/fields/total_gross", data={"value": "999,00"})
+    for _ in range(4):
+        document = desk.read(paper())
+        browser.post(f"/documents/{document}/fields/total_gross", data={"value": "999,00"})
+        browser.post(f"/documents/{document}/fields")
     assert all('id="reading-drift"' in browser.get(path).text for path in ("/", "/memory"))
