@@ -249,7 +249,11 @@ def truth_in(path: Path) -> dict:
     """The names of the contract; a receipt's own are put under them."""
     told = json.loads(path.read_text(encoding="utf-8"))
     if "total" in told and "total_gross" not in told:
-        told = {"total_gross": told["total"], "issue_date": _day(told.get("date")), "supplier_name": told.get("company")}
+        told = {
+            "total_gross": re.sub(r"[^\d.-]", "", told["total"]),
+            "issue_date": _day(told.get("date")),
+            "supplier_name": told.get("company"),
+        }
     return with_supplier_id(told, told) if any(name in told for name in IDENTITIES) else told
 
 
