@@ -189,7 +189,19 @@ def test_verify_ledger_prints_the_same_kind_of_object(sceau):
 def test_status_tells_states_workers_costs_and_the_ledger(sceau, scans):
     sceau("take", scans / "good.png")
     (told,) = lines(sceau("status", "--json"))
-    assert set(told) == {"home", "stations", "documents", "workers", "not_taken", "folders", "mailboxes", "disk", "bytes", "ledger"}
+    assert set(told) == {
+        "home",
+        "stations",
+        "documents",
+        "workers",
+        "not_taken",
+        "folders",
+        "mailboxes",
+        "reading",
+        "disk",
+        "bytes",
+        "ledger",
+    }
     assert told["documents"]["sealed"] >= 1
     assert {"vault_per_page", "archive_per_page", "attached_per_page"} <= set(told["bytes"])
     assert told["workers"] == []

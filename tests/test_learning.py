@@ -16,7 +16,7 @@ from test_suppliers import IBAN, SIREN, paper
 
 from ocr.text import PageText
 from ocr.values import Field
-from station import drift, learning
+from station import drift, learning, recall
 from station.acts import Reserved
 from station.audit import audit_ledger
 from station.drift import NONE_GREEN, PROMISE, Outcome, chance_of, contradicted, drift_of, fitted_threshold, wilson_upper
@@ -383,3 +383,15 @@ def test_reviewed_values_are_counted_from_what_people_said(desk):
     with desk.workstation.database.reading() as session:
         found = {each.name: each.right for each in drift.outcomes_of(session, "essai")}
     assert found == {"invoice_number": False, "total_gross": True}
+
+
+def test_the_memory_is_shown_and_undone_by_its_words(desk):
+    lesson = desk.say(desk.read(paper()), "invoice_number", "ZK-118")
+    assert [each["number"] for each in recall.recall(desk.workstation, "list", 0)] == [lesson.id]
+    with pytest.raises(recall.NoPerson):
+        recall.forget(desk.workstation, lesson.id, "fausse", "personne")
+    assert recall.forget(desk.workstation, lesson.id, "fausse", "atelier")[0]["undone_reason"] == "fausse"
+    assert recall.recall(desk.workstation, "list", 0) == []
+    assert len(recall.recall(desk.workstation, "export", 0)) == 1
+    with pytest.raises(learned.NoLesson):
+        recall.recall(desk.workstation, "show", 99)
