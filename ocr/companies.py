@@ -121,7 +121,8 @@ def sort_companies(sheets: Sequence[Sheet], known: Known) -> Companies:
     choices = {name: ranked(_group_choices(groups, scores, supplier, kind)) for kind, name in _NAMED.items()}
     if not choices["supplier_siren"] or choices["supplier_siren"][0].score <= 0:
         choices["supplier_siren"] = ranked([*_inner_sirens(choices["supplier_siret"]), *choices["supplier_siren"]])
-    theirs: list[Found] = groups[buyer] if buyer is not None and scores[buyer] < -0.5 else []
+    apart = supplier is not None and buyer is not None and scores[buyer] < min(0.8, scores[supplier] - 1.0)
+    theirs: list[Found] = groups[buyer] if buyer is not None and (apart or scores[buyer] < -0.5) else []
     choices["buyer_siren"] = ranked(_buyer_choice(found) for found in theirs if found.kind in {"siren", "siret"})
     own = tuple(found.spot for found in groups[supplier]) if supplier is not None else ()
     return Companies(choices, own, tuple(found.spot for found in theirs))
