@@ -1,7 +1,10 @@
 """How sure a value is, as a colour: a measured promise, not a feeling."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+
+from ocr.values import Field
 
 
 class Colour(StrEnum):
@@ -29,3 +32,18 @@ def colour_of(confidence: float, thresholds: Thresholds = Thresholds()) -> Colou
     if confidence >= thresholds.green:
         return Colour.GREEN
     return Colour.ORANGE if confidence >= thresholds.orange else Colour.RED
+
+
+NEEDED = ("invoice_number", "issue_date", "total_gross")
+"""Without these, and one identity of the supplier, no document goes through untouched."""
+IDENTITIES = ("supplier_vat_id", "supplier_siren", "supplier_siret")
+WATCHED = (*NEEDED, *IDENTITIES, "due_date", "total_net", "total_tax", "iban")
+"""What must be green where it is there. One that is missing is judged beside another: where it may stand on the page after all, the value
+that was decided with it is not green (`ocr.sureness`)."""
+
+
+def touchless(fields: Mapping[str, Field], thresholds: Thresholds = Thresholds()) -> bool:
+    """Whether nobody need look: the needed values are there, and every watched one is green."""
+    if not all(name in fields for name in NEEDED) or not any(name in fields for name in IDENTITIES):
+        return False
+    return all(colour_of(fields[name].confidence, thresholds) is Colour.GREEN for name in WATCHED if name in fields)
