@@ -15,11 +15,13 @@ _YEARS = range(2000, 2100)
 """Real dates of invoices; BR-FR-03 of the French rules for electronic invoices sets the same bounds."""
 _MAX_TEXT = 300
 
-_ISO = re.compile(r"(?<!\d)(?P<y>20\d\d)(?P<s>[-./])(?P<m>\d{1,2})(?P=s)(?P<d>\d{1,2})(?!\d)")
-_SHORT = re.compile(r"(?<!\d)(?P<d>\d{1,2})\s?(?P<s>[-./])\s?(?P<m>\d{1,2})\s?(?P=s)\s?(?P<y>20\d\d|\d\d)(?![\d])")
+_END = r"(?:(?!\d)|(?=[0-2]?\d:[0-5]\d))"
+"""No further digit, but for a time of day that the reader did not part from its date: « 27/03/201820:54 »."""
+_ISO = re.compile(rf"(?<!\d)(?P<y>20\d\d)(?P<s>[-./])(?P<m>\d{{1,2}})(?P=s)(?P<d>\d{{2}}{_END}|\d{{1,2}}(?!\d))")
+_SHORT = re.compile(rf"(?<!\d)(?P<d>\d{{1,2}})\s?(?P<s>[-./])\s?(?P<m>\d{{1,2}})\s?(?P=s)\s?(?P<y>20\d\d{_END}|\d\d(?!\d))")
 _TIGHT = re.compile(r"(?<!\d)(?P<y>20\d\d)(?P<m>0[1-9]|1[0-2])(?P<d>0[1-9]|[12]\d|3[01])(?!\d)")
 _DAY_FIRST = re.compile(
-    r"(?<!\d)(?P<d>\d{1,2})(?:er|st|nd|rd|th|e|de)?[. /-]{0,2}(?:of )?(?P<name>[^\W\d_]{3,10})[., /-]{0,3}(?P<y>20\d\d)(?!\d)",
+    r"(?<!\d)(?P<d>\d{1,2})(?:er|st|nd|rd|th|e|de)?[. /-]{0,2}(?:of )?(?P<name>[^\W\d_]{3,10})[., /-]{0,3}(?P<y>20\d\d)" + _END,
     re.IGNORECASE,
 )
 _MONTH_FIRST = re.compile(r"(?P<name>[^\W\d_]{3,10})[. ]{1,2}(?P<d>\d{1,2})(?:st|nd|rd|th)? ?, ?(?P<y>20\d\d)(?!\d)", re.IGNORECASE)

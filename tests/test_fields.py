@@ -385,3 +385,8 @@ def test_the_places_of_folded_letters_are_those_of_the_text(text):
     folded, places = fold_places(text)
     assert folded == fold(text)
     assert len(places) == len(folded)
+
+
+@pytest.mark.parametrize("printed", ["Date : 09/03/201820:54:50", "2018-03-0920:54", "9 mars 2018 20:54"])
+def test_a_time_of_day_that_is_glued_to_a_date_leaves_it_readable(printed):
+    assert extract([page_of([[(300, "Facture n° 2018-17")], [(300, printed)]])])["issue_date"].value == date(2018, 3, 9)
