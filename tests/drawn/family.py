@@ -1,4 +1,7 @@
-"""From a seed to a paper: a family is a package beside this module with `fitting(invoice)` and `draw_page(invoice, layout, rng)`."""
+"""From a seed to a paper: a family is a package beside this module with `fitting(invoice)` and `draw_page(invoice, layout, rng)`.
+
+It may have `prepare(invoice, rng)`, which gives the invoice that is drawn in the place of this one.
+"""
 
 import importlib
 import random
@@ -38,6 +41,7 @@ def draw_paper(
     language = rng.choices(languages, [LANGUAGE_SHARES[one] for one in languages])[0]
     invoice = draw_invoice(rng, language)
     package = family_of(family)
+    invoice = package.prepare(invoice, rng) if hasattr(package, "prepare") else invoice
     layout = layout or rng.choice(package.fitting(invoice))
     drawn = package.draw_page(invoice, layout, rng)
     name = f"{layout}__{language}{seed}-{number:05d}"

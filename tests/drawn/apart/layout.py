@@ -1,0 +1,27 @@
+"""What a layout is: whose language it speaks, which invoices suit it, how it draws them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ..content import Invoice
+from ..sheet import Drawn
+from .ink import Ink
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """One supplier's page."""
+
+    language: str
+    fits: Callable[[Invoice], bool]
+    draw: Callable[[Ink], Drawn]
+
+
+def anyone(invoice: Invoice) -> bool:
+    """Suits every invoice of its language."""
+    return bool(invoice.rows)
+
+
+def net_prices(invoice: Invoice) -> bool:
+    """Suits invoices whose prices are without VAT."""
+    return not invoice.prices_include_tax
