@@ -61,7 +61,8 @@ _CHECKS = {
 COLUMNS = (
     *(f"is_{name}" for name in TARGET_OF),
     "absent", "odds", "margin", "same_as_rules", "rule_score", "words", "printed", "agrees", "repaired", "tax_rows", "items",
-    "valid", "partners", "times", "letters", "length", "candidates", "labels", "pages", "backwards", "page_words",
+    "valid", "partners", "times", "confusable", "length", "candidates", "labels", "pages", "backwards", "page_words",
+    "labelled", "label_length", "either_order", "english", "inner_letters", "small_letters", "cut", "rival",
 )  # fmt: skip
 RISING = ("odds", "margin", "same_as_rules", "words", "printed", "agrees", "tax_rows", "items", "valid", "partners")
 """More of these never makes a value less sure."""
@@ -81,7 +82,7 @@ class Decided:
 def evidence_of(decided: Decided) -> tuple[list[str], Rows]:
     """The names of the measured fields, present or missing, and a row for each: `COLUMNS`."""
     names = [name for name in TARGET_OF if name in decided.fields or name in ABSENT]
-    page = _page_words(decided.paper)
+    page = _page_features(decided.paper)
     rows = [_row(name, decided, page) for name in names]
     return names, np.asarray(rows, np.float32).reshape(len(rows), len(COLUMNS))
 
@@ -105,38 +106,55 @@ def _doubt(told: dict[str, Field], name: str, sure: float) -> None:
             told[other] = replace(told[other], confidence=sure, reason=f"{told[other].reason}; {name} may have been missed")
 
 
-def _row(name: str, decided: Decided, page_words: float) -> list[float]:
+def _row(name: str, decided: Decided, page: Mapping[str, float]) -> list[float]:
     field = decided.fields.get(name)
     judged = decided.judgement.get(TARGET_OF[name], ())
-    kinds = [float(name == other) for other in TARGET_OF]
-    if field is None:
-        best = judged[0].odds if judged else -12.0
-        cues = _cues(name, decided.paper)
-        return [*kinds, 1.0, -best, 0.0, 0.0, 0.0, 1.0, 1.0, *_sums(decided.totals), 1.0, 0.0, 0.0, 0.0, 0.0, float(len(judged)), cues,
-                float(len(decided.paper.sheets)), 0.0, page_words]  # fmt: skip
+    told = {f"is_{name}": 1.0, "candidates": float(len(judged)), **page, **_sums(decided.totals)}
+    told |= _missing(name, decided, judged) if field is None else _present(name, field, decided, judged)
+    return [told.get(column, 0.0) for column in COLUMNS]
+
+
+def _missing(name: str, decided: Decided, judged: Sequence[Judged]) -> dict[str, float]:
+    """The less likely the best candidate, the surer that there is none."""
+    best = judged[0].odds if judged else -12.0
+    return {"absent": 1.0, "odds": -best, "words": 1.0, "printed": 1.0, "valid": 1.0, "labels": _cues(name, decided.paper)}
+
+
+def _present(name: str, field: Field, decided: Decided, judged: Sequence[Judged]) -> dict[str, float]:
     own, margin, times = _odds(name, field, judged)
     first = next(iter(decided.hand.get(name, ())), None)
-    return [
-        *kinds,
-        0.0,
-        own,
-        margin,
-        float(first is not None and first.value == field.value),
-        first.score if first else 0.0,
-        min((word.confidence for word in field.words), default=0.9),
-        float(field.source is Source.READ),
-        *_sums(decided.totals),
-        _valid(name, field),
-        float(_partners(decided.fields)),
-        times,
-        float(len(re.findall(r"[OoIlSBZ]", field.raw)) if name in {"invoice_number", "order_reference"} else 0),
-        float(len(field.raw)),
-        float(len(judged)),
-        0.0,
-        float(len(decided.paper.sheets)),
-        float(_is_backwards(decided.fields)),
-        page_words,
-    ]
+    return {
+        "odds": own,
+        "margin": margin,
+        "rival": own - margin,
+        "times": times,
+        "same_as_rules": float(first is not None and first.value == field.value),
+        "rule_score": first.score if first else 0.0,
+        "words": min((word.confidence for word in field.words), default=0.9),
+        "printed": float(field.source is Source.READ),
+        "valid": _valid(name, field),
+        "partners": float(_partners(decided.fields)),
+        "backwards": float(_is_backwards(decided.fields)),
+        **_reading_of(name, field),
+    }
+
+
+def _reading_of(name: str, field: Field) -> dict[str, float]:
+    """What of its text may have been misread, cut off or understood the wrong way round."""
+    raw = field.raw
+    label = re.match(r"« ([^»]*) »", field.reason)
+    order = re.match(r"(\d{1,2})[/.-](\d{1,2})[/.-]", raw)
+    whole = sum(c.isalnum() for word in field.words for c in word.text) - sum(c.isalnum() for c in raw)
+    return {
+        "length": float(len(raw)),
+        "confusable": float(len(re.findall(r"[OoIlSBZ]", raw)) if TARGET_OF[name] in {"invoice_number", "order_reference"} else 0),
+        "inner_letters": float(len(re.findall(r"(?<=\d)[^\W\d_]+(?=\d)", raw))),
+        "small_letters": float(sum(c.islower() for c in raw)),
+        "cut": float(max(0, whole)),
+        "labelled": float(label is not None),
+        "label_length": float(len(label[1])) if label else 0.0,
+        "either_order": float(order is not None and int(order[1]) <= 12 and int(order[2]) <= 12 and order[1] != order[2]),
+    }
 
 
 def _odds(name: str, field: Field, judged: Sequence[Judged]) -> tuple[float, float, float]:
@@ -156,13 +174,14 @@ def _asked(name: str, field: Field) -> object:
     return field.value
 
 
-def _sums(totals: Totals) -> tuple[float, float, float, float]:
+def _sums(totals: Totals) -> dict[str, float]:
     """Net + tax = gross, one of them repaired, the tax table adds up to them, the lines of goods add up to the net amount."""
     net, tax = (part.value if part else None for part in (totals.net, totals.tax))
-    lines = totals.vat_lines
-    table = bool(lines) and not totals.implied and (sum(row.base for row in lines), sum(row.tax for row in lines)) == (net, tax)
+    rows = totals.vat_lines
+    table = bool(rows) and not totals.implied and (sum(row.base for row in rows), sum(row.tax for row in rows)) == (net, tax)
     summed = bool(totals.items) and sum(item.net or Decimal(0) for item in totals.items) == net
-    return float(totals.agrees), float(totals.repaired), float(table), float(summed)
+    told = {"agrees": totals.agrees, "repaired": totals.repaired, "tax_rows": table, "items": summed}
+    return {name: float(value) for name, value in told.items()}
 
 
 def _valid(name: str, field: Field) -> float:
@@ -191,7 +210,9 @@ def _cues(name: str, paper: Paper) -> float:
     return float(min(5, sum(mark.kind == kind and mark.label.weight >= 2 for mark in marks)))
 
 
-def _page_words(paper: Paper) -> float:
-    """The mean confidence of the words of the document."""
+def _page_features(paper: Paper) -> dict[str, float]:
+    """Pages, the mean confidence of their words, and whether they are English only, where the month may come first."""
     words = [word.confidence for sheet in paper.sheets for row in sheet.rows for segment in row for word in segment.words]
-    return sum(words) / len(words) if words else 0.0
+    text = " ".join(fold(segment.text) for sheet in paper.sheets[:2] for row in sheet.rows for segment in row)
+    english = "invoice" in text and not re.search(r"factu|rechnung|faktu", text)
+    return {"pages": float(len(paper.sheets)), "page_words": sum(words) / len(words) if words else 0.0, "english": float(english)}
