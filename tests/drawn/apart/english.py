@@ -15,7 +15,7 @@ def _tax(ink: Ink) -> str:
 def _about(ink: Ink) -> list[tuple[str, str]]:
     return ink.facts(
         (ink.pick("VAT Reg No", "VAT registration number", "VAT ID"), "supplier_vat"),
-        (ink.pick("Company no.", "Registered in England No."), "register"),
+        (ink.pick("Company no.", "Registered No."), "register"),
         ("EIN", "tax_number"),
         ("SIRET", "supplier_siret") if ink.invoice.supplier.siret else ("", "web"),
     )

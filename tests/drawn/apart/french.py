@@ -454,7 +454,7 @@ def romande(ink: Ink) -> Drawn:
             "facts": "N° facture|Date|Délai de paiement|Votre commande|N° client|N° TVA|Correction de",
             "heads": "Désignation|Quantité|Prix|TVA|Montant",
             "slip": "Récépissé|Section paiement|Compte / Payable à|Payable par|Monnaie|Montant|Informations supplémentaires|Point de dépôt",
-            "terms": "Conditions",
+            "terms": "Conditions :",
         },
         {
             "rows": "Sous-total", "discount": "Rabais {percent}", "shipping": "Port", "packing": "Emballage", "fuel": "Supplément diesel", "ecotax": "TAR",
@@ -478,7 +478,7 @@ def swiss(ink: Ink, title: str, said: dict[str, str], says: dict[str, str]) -> D
     css = """body{font:9.5pt 'Liberation Sans'}.rows{margin:5mm 0}.rows th{border-bottom:1.5px solid #000}.sums{margin-left:auto;width:85mm}.s-due{font-weight:bold;border-top:1.5px solid #000}.slip{display:flex;border-top:1px solid #000;margin-top:10mm;font-size:8pt;padding-top:4mm}
     .slip>div{padding:0 4mm;width:58mm}.slip>div:first-child{border-right:1px solid #000}.slip h3{margin:0 0 3mm;font-size:11pt}.qr{width:34mm;height:34mm;margin:2mm 0 4mm;background:repeating-conic-gradient(#000 0 25%,#fff 0 50%) 0/3.3mm 3.3mm}"""
     body = f"""<b style='font-size:15pt'>{ink.logo()}</b><br>{address(ink, one.supplier)}<br>{spoken(ink.facts(("", "phone"), ("", "email")), " · ")}<div style='margin:10mm 0 8mm 100mm'>{address(ink, one.buyer)}</div><h2>{title}</h2>{ladder("", ink.facts(*zip(labels, keys, strict=True)))}
-    {ink.rows("", list(zip(columns, said["heads"].split("|"), strict=True)))}{sums("", steps)}<p>{ink.mention()}</p><p>{said["terms"]} : {ink.told("payment_terms") or "–"}</p>
+    {ink.rows("", list(zip(columns, said["heads"].split("|"), strict=True)))}{sums("", steps)}<p>{ink.mention()}</p><p>{said["terms"]} {ink.told("payment_terms") or "–"}</p>
     <div class="slip keep"><div><h3>{receipt}</h3>{whose}<b>{payer}</b><br>{address(ink, one.buyer)}<br><br>{due}<br><br><span style='margin-left:25mm'>{counter}</span></div><div><h3>{part}</h3><div class=qr></div>{due}</div><div>{whose}<b>{more}</b><br>{one.number}<br><br><b>{payer}</b><br>{address(ink, one.buyer)}</div></div>"""
     return ink.finish(css, body)
 

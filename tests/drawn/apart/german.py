@@ -255,7 +255,7 @@ def eidgenossen(ink: Ink) -> Drawn:
             "facts": "Rechnungs-Nr.|Datum|Zahlbar bis|Ihre Referenz|Kundennr.|MWST-Nr.|Korrektur zu",
             "heads": "Leistung|Anzahl|Ansatz|MWST|Total",
             "slip": "Empfangsschein|Zahlteil|Konto / Zahlbar an|Zahlbar durch|Währung|Betrag|Zusätzliche Informationen|Annahmestelle",
-            "terms": "Konditionen",
+            "terms": "Konditionen:",
         },
         {
             "rows": "Zwischentotal", "discount": "Rabatt {percent}", "shipping": "Porto", "packing": "Verpackung", "fuel": "LSVA-Zuschlag", "ecotax": "vRG", "net": "Total exkl. MWST", "vat": "MWST {rate} von {base}",

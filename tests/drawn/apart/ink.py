@@ -3,6 +3,7 @@
 import random
 import re
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from decimal import Decimal
 from html import escape
 
@@ -190,8 +191,25 @@ class Ink(Sheet):
     def _cell(self, row: Row, column: str, number: int) -> str:
         return str(number) if column == "pos" else row_cell(self, row, column)
 
+    def _aside(self) -> str:
+        """For one in three, a sentence whose date or amount is none of the invoice's."""
+        if not self.chance(0.33):
+            return ""
+        day = self.invoice.issue + timedelta(days=self.rng.randint(20, 400))
+        amount = self.bare(Decimal(self.rng.randint(50, 90000)) / self.pick(1, 100))
+        told = self.pick(*words.ASIDES[self.language]).format(day=self.day(day), amount=f"{amount} {self.invoice.currency}")
+        return f"<p class=aside>{told}</p>"
+
+    def _conditions(self) -> str:
+        """For one in fourteen, the conditions of sale on a sheet of their own."""
+        if not self.chance(0.07):
+            return ""
+        said = words.CONDITIONS[self.language]
+        return "<div class=terms>" + "".join(f"<p>{number}. {text}</p>" for number, text in enumerate(said, 1)) + "</div>"
+
     def finish(self, css: str, body: str, foot: str = "", foot_mm: int = 0, margin: str = "12mm 14mm", size: str = "A4") -> Drawn:
         """The page with a footer that stands at the bottom of every sheet."""
+        body += self._aside() + self._conditions()
         if re.search(rf"\b{self.invoice.currency}\b", re.sub(r"<style.*?</style>", "", body + foot, flags=re.DOTALL)):
             self.shown.add("currency")
         room = f"<tfoot><tr><td style='height:{foot_mm}mm'></td></tr></tfoot>"
@@ -208,7 +226,8 @@ td,th{vertical-align:top;text-align:left;padding:.5mm 1mm}.frame{width:100%}.fra
 .foot{position:fixed;bottom:0;left:0;right:0}.rows{width:100%}.newpage{break-after:page}tr{break-inside:avoid}.frame>tbody>tr{break-inside:auto}
 .c-quantity,.c-price,.c-net,.c-rate,.c-discount{text-align:right;white-space:nowrap}.c-unit,.c-code{white-space:nowrap}
 .sums td:last-child,.sums th:last-child{text-align:right;white-space:nowrap}.keep{break-inside:avoid}
-.two{display:flex;justify-content:space-between}
+.two{display:flex;justify-content:space-between;align-items:flex-start}
+.terms{break-before:page;columns:2;font-size:7pt}.aside{font-size:85%;margin-top:3mm}
 small{font-size:85%}h1,h2{margin:0}.right{margin-left:auto}
 """
 

@@ -64,3 +64,69 @@ MENTIONS: dict[tuple[str, str], dict[str, str]] = {
     ("en", "export"): {"US": "No sales tax applies.", "": "Zero-rated export"},
     ("en", "exempt"): {"": "Exempt from VAT"},
 }
+
+ASIDES = {
+    "fr": (
+        "Attestation de vigilance URSSAF valable jusqu'au {day}.",
+        "Nos tarifs sont garantis jusqu'au {day}.",
+        "Livraison offerte dès {amount} d'achats.",
+        "Votre prochaine facture vous parviendra vers le {day}.",
+        "Encours autorisé : {amount}",
+        "Responsabilité civile garantie à hauteur de {amount} par sinistre.",
+    ),
+    "de": (
+        "Freistellungsbescheinigung nach § 48b EStG gültig bis {day}.",
+        "Unsere Preise gelten bis {day}.",
+        "Ab {amount} Warenwert liefern wir frei Haus.",
+        "Ihre nächste Abrechnung erhalten Sie um den {day}.",
+        "Die Unterlagen sind bis {day} aufzubewahren.",
+    ),
+    "nl": (
+        "Onze prijzen gelden tot {day}.",
+        "Vanaf {amount} leveren wij franco.",
+        "Uw volgende nota ontvangt u rond {day}.",
+        "Garantie tot {day} op onderdelen en arbeidsloon.",
+        "Kredietlimiet: {amount}",
+    ),
+    "en": (
+        "Prices are held until {day}.",
+        "Free delivery on orders over {amount}.",
+        "Your next statement will be issued around {day}.",
+        "Credit limit: {amount}",
+        "Subscription renews on {day}.",
+    ),
+}
+CONDITIONS = {
+    "fr": (
+        "Les présentes conditions s'appliquent à toute commande, sauf accord écrit du vendeur.",
+        "Les prix s'entendent hors taxes, départ entrepôt, et peuvent être révisés sans préavis.",
+        "Toute réclamation doit parvenir au vendeur dans les 8 jours qui suivent la livraison.",
+        "À défaut de règlement à l'échéance, le solde de toutes les factures devient exigible.",
+        "Le transfert de propriété n'a lieu qu'après encaissement complet du prix.",
+        "En cas de litige, le tribunal de commerce du siège du vendeur est seul compétent.",
+    ),
+    "de": (
+        "Für alle Lieferungen gelten ausschließlich diese Bedingungen.",
+        "Alle Preise verstehen sich netto ab Werk zuzüglich der gesetzlichen Umsatzsteuer.",
+        "Offene Mängel sind binnen 10 Tagen schriftlich anzuzeigen.",
+        "Bei Zahlungsverzug berechnen wir Zinsen von 9 Prozentpunkten über dem Basiszinssatz.",
+        "Bis zur Bezahlung aller Forderungen behalten wir uns das Eigentum vor.",
+        "Gerichtsstand ist der Sitz des Lieferanten.",
+    ),
+    "nl": (
+        "Op iedere overeenkomst zijn deze voorwaarden van toepassing.",
+        "Alle prijzen zijn exclusief omzetbelasting en af magazijn.",
+        "Klachten dienen binnen 5 werkdagen schriftelijk te worden gemeld.",
+        "Bij te late betaling is de wettelijke handelsrente verschuldigd, met een minimum van 40 euro aan incassokosten.",
+        "Geleverde zaken blijven eigendom van de leverancier tot volledige betaling.",
+        "Geschillen worden voorgelegd aan de rechter van de vestigingsplaats.",
+    ),
+    "en": (
+        "These terms apply to every order unless varied in writing.",
+        "Prices exclude value added tax and are ex works.",
+        "Claims must reach us within 7 days of delivery.",
+        "Interest runs on overdue sums at 8 per cent above base rate.",
+        "Title passes on receipt of payment in full.",
+        "The courts of the seller's home have jurisdiction.",
+    ),
+}
