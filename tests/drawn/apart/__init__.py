@@ -14,8 +14,9 @@ __all__ = ["LAYOUTS", "NAMES", "draw_page", "fitting", "prepare"]
 
 
 def fitting(invoice: Invoice) -> tuple[str, ...]:
-    """The layouts that a supplier with such an invoice would use."""
-    return tuple(name for name, layout in LAYOUTS.items() if layout.language == invoice.language and layout.fits(invoice))
+    """The layouts that a supplier with such an invoice would use; one of greater weight is named more than once."""
+    suited = ((name, layout) for name, layout in LAYOUTS.items() if layout.language == invoice.language and layout.fits(invoice))
+    return tuple(name for name, layout in suited for _ in range(layout.weight))
 
 
 def draw_page(invoice: Invoice, layout: str, rng: random.Random) -> Drawn:

@@ -256,8 +256,8 @@ def _works(invoice: Invoice) -> bool:
 LAYOUTS = {
     "nl-administratie": Layout("nl", net_prices, administratie),
     "nl-freelance": Layout("nl", anyone, freelance),
-    "nl-aannemer": Layout("nl", _works, aannemer),
+    "nl-aannemer": Layout("nl", _works, aannemer, 3),
     "nl-vlaams": Layout("nl", net_prices, vlaams),
-    "nl-energie": Layout("nl", _billed, energie),
+    "nl-energie": Layout("nl", _billed, energie, 6),
     "nl-winkel": Layout("nl", anyone, winkel),
 }

@@ -161,5 +161,5 @@ LAYOUTS = {
     "en-smallbiz": Layout("en", anyone, smallbiz),
     "en-saas": Layout("en", anyone, saas),
     "en-trade": Layout("en", net_prices, trade),
-    "en-consultancy": Layout("en", _plain, consultancy),
+    "en-consultancy": Layout("en", _plain, consultancy, 3),
 }

@@ -503,14 +503,14 @@ def _advice(invoice: Invoice) -> bool:
 
 LAYOUTS = {
     "fr-negoce": Layout("fr", anyone, negoce),
-    "fr-chantier": Layout("fr", _works, chantier),
+    "fr-chantier": Layout("fr", _works, chantier, 4),
     "fr-epure": Layout("fr", anyone, epure),
     "fr-bleu": Layout("fr", net_prices, bleu),
-    "fr-abonnement": Layout("fr", _billed, abonnement),
-    "fr-honoraires": Layout("fr", _advice, honoraires),
+    "fr-abonnement": Layout("fr", _billed, abonnement, 8),
+    "fr-honoraires": Layout("fr", _advice, honoraires, 4),
     "fr-transport": Layout("fr", net_prices, transport),
     "fr-progiciel": Layout("fr", anyone, progiciel),
     "fr-atelier": Layout("fr", anyone, atelier),
     "fr-boutique": Layout("fr", anyone, boutique),
-    "fr-romande": Layout("fr", _swiss, romande),
+    "fr-romande": Layout("fr", _swiss, romande, 30),
 }

@@ -280,8 +280,8 @@ LAYOUTS = {
     "de-kanzlei": Layout("de", anyone, kanzlei),
     "de-buero": Layout("de", anyone, buero),
     "de-grosshandel": Layout("de", net_prices, grosshandel),
-    "de-handwerk": Layout("de", _small, handwerk),
-    "de-stadtwerke": Layout("de", _billed, stadtwerke),
+    "de-handwerk": Layout("de", _small, handwerk, 3),
+    "de-stadtwerke": Layout("de", _billed, stadtwerke, 8),
     "de-liefer": Layout("de", net_prices, liefer),
-    "de-eidgenossen": Layout("de", _swiss, eidgenossen),
+    "de-eidgenossen": Layout("de", _swiss, eidgenossen, 5),
 }

@@ -15,6 +15,8 @@ class Layout:
     language: str
     fits: Callable[[Invoice], bool]
     draw: Callable[[Ink], Drawn]
+    weight: int = 1
+    """How often it is drawn beside the others that fit: more where few invoices fit."""
 
 
 def anyone(invoice: Invoice) -> bool:
