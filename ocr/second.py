@@ -85,6 +85,11 @@ class SecondReading:
         return {"name": self.name, "text": self.text}
 
 
+def read_from(stored: Iterable[Mapping[str, str]]) -> tuple[SecondReading, ...]:
+    """The inverse of `SecondReading.as_json`."""
+    return tuple(SecondReading(each["name"], each["text"]) for each in stored)
+
+
 def doubtful_places(fields: Mapping[str, Field], pages: Sequence[PageText], sure: float) -> tuple[Place, ...]:
     """The places of values below the confidence `sure` that may have been misread, the most important first, `MOST` at most."""
     turned = {page.page: page.turned for page in pages}

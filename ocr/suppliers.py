@@ -21,6 +21,7 @@ from ocr.identifiers import compact, valid_bic, valid_iban, valid_siren, valid_s
 from ocr.layout import Sheet, Spot, above, fold, lay_out, right_of, segments_of
 from ocr.locate import locate_on, says_another, skeleton
 from ocr.text import Box, PageText
+from ocr.turning import shown_fields
 from ocr.values import Field, Source, Value, plain_value
 
 CONSTANTS = frozenset({
@@ -212,6 +213,9 @@ def apply_lessons(
     for name in [name for name in proposals if name not in AMOUNTS]:
         made[name] = _settled(name, proposals[name], made)
     made |= _summed({name: proposals[name] for name in proposals if name in AMOUNTS}, made, sheets)
+    # What a lesson found stands on an upright page, what was read on the page as it is shown.
+    found = {name: made[name] for name, proposal in proposals.items() if name in made and made[name].reason == _reason(proposal.lesson)}
+    made |= shown_fields(found, pages)
     uses = [Use(proposals[name].lesson, fields.get(name), made[name]) for name in proposals if name in made]
     return made, tuple(use for use in uses if use.after != use.before)
 

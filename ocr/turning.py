@@ -45,6 +45,12 @@ def shown_fields(fields: Mapping[str, Field], pages: Sequence[PageText]) -> dict
     return {name: _shown(field, askew) for name, field in fields.items()} if askew else dict(fields)
 
 
+def shown_box(box: Box, number: int, pages: Sequence[PageText]) -> Box:
+    """A box of the upright page `number`, as that page is shown."""
+    page = next((page for page in pages if page.page == number and page.turned), None)
+    return turn_box(box, _upright_size(page), -page.turned) if page else box
+
+
 def _shown(field: Field, askew: Mapping[int, PageText]) -> Field:
     if isinstance(field.value, tuple):
         rows: Any = tuple(_shown_row(row, askew) if isinstance(row, LineItem) else row for row in field.value)

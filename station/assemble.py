@@ -7,7 +7,6 @@ from typing import Any
 
 from capture.catalogue import OF_INVOICES, finding_json
 from ocr.text import PageText
-from ocr.values import Field, fields_json
 from sealing.ledger import Tree
 from sealing.pdfa import TextRun
 from station.acts import profile_of
@@ -33,13 +32,14 @@ def capture_data(
     times: Mapping[str, str],
     verdict: Mapping[str, Any],
     reading: Mapping[str, Any],
-    fields: Mapping[str, Field],
+    fields: Mapping[str, Any],
     witnessed: Witnessed,
     practice: bool,
 ) -> bytes:
     """The capture record (JSON, sorted keys, UTF-8): context, verdict, findings, rasters, values read and the ledger's head.
 
-    Clauses I, II and III-1 are judged in here (`station.verdicts.verdict_note`); what is true only after sealing stands in the ledger.
+    Values are told as `ocr.values.fields_json` tells them. Clauses I, II and III-1 are judged in here (`station.verdicts.verdict_note`);
+    what is true only after sealing stands in the ledger.
     """
     data = {
         "format": FORMAT,
@@ -78,7 +78,7 @@ def capture_data(
         ],
         "replaces": replaced_note(document),
         "reading": dict(reading),
-        "fields": fields_json(fields),
+        "fields": dict(fields),
         "ledger": {"entity": witnessed.entity, "size": witnessed.tree.size, "root": witnessed.tree.root.hex()},
     }
     return json.dumps(data, ensure_ascii=False, sort_keys=True, indent=1).encode("utf-8")

@@ -16,7 +16,7 @@ from station.assemble import FILE_NAME
 from station.erasure import ERASED_TITLE, certificate_path, fingerprint
 from station.passports import body_hash
 from station.records.ledger import head_at, verify_ledger
-from station.records.tables import Archive, Document, LedgerPayload, LedgerRow, Original, PassportRow, State
+from station.records.tables import OF_THE_PAGE, Archive, Document, LedgerPayload, LedgerRow, Original, PassportRow, State
 from station.stored import fields_hash, rasters_hash
 from station.workstation import Workstation
 
@@ -146,7 +146,7 @@ def _differing(document: Document, told: dict[str, Any]) -> Iterator[str]:
     if told.get("erased") or document.state == State.ERASED:
         yield from _left_over(document, bool(told.get("erased")))
         return
-    read = {row.name: row.value for row in document.fields if row.source == "read"}
+    read = {row.name: row.value for row in document.fields if row.source in OF_THE_PAGE}
     now = {
         "verdict": document.verdict,
         "rasters": rasters_hash([page.raster for page in document.current_pages]),

@@ -135,12 +135,13 @@ def read(files: Files, as_json: AsJson = False) -> None:
         from station.children import reading_children
         from station.particulars import plain_findings
         from station.read import read_file
+        from station.reading import known_by
 
         worst = 0
         judge = partial(plain_findings, settings=settings, today=datetime.now(UTC).date())
         with reading_children(settings.work.documents_at_once, settings.work.child_megabytes) as workers:
             for file in _steps(files, "read"):
-                result = read_file(file, caps_of(settings), reader_of(settings), judge, workers)
+                result = read_file(file, caps_of(settings), reader_of(settings), judge, workers, known_by(settings))
                 worst = max(worst, 4 if result.trouble else 0)
                 if as_json:
                     _print_json(result.as_json())

@@ -5,9 +5,9 @@ A word of a person stands beside what was read, never in its place, and never in
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -17,26 +17,28 @@ from sqlalchemy.orm import Session
 from config.settings import Settings
 from ocr.amounts import CODES, CURRENCIES, parse_amount
 from ocr.dates import parse_date
-from ocr.fields import extract
 from ocr.identifiers import compact
 from ocr.locate import locate_value
-from ocr.suppliers import AMOUNTS, IDENTIFIERS, apply_lessons, learn, lesson_json, supplier_keys
+from ocr.second import SecondReading, read_from
+from ocr.suppliers import AMOUNTS, IDENTIFIERS, learn, lesson_json, supplier_keys
 from ocr.text import PageText, from_json
-from ocr.values import LISTS, NAMES, Field, Known, Value
+from ocr.turning import shown_box
+from ocr.values import LISTS, NAMES, Value
 from sealing.ledger import Event
 from station.acts import actor_of, shown_document
 from station.particulars import judge_again
+from station.reading import Memory, field_row, fields_of, known_of, own_numbers
 from station.records import documents, learned
 from station.records.intake import SYSTEM
 from station.records.ledger import append_event
-from station.records.tables import Document, FieldRow, LessonRow, LessonUse, Person
+from station.records.tables import OF_THE_PAGE, Document, FieldRow, LessonRow, LessonUse, Person
 from station.stored import field_text, fields_hash
 from station.workstation import Workstation
 
 TYPED = tuple(name for name in NAMES if name not in LISTS)
 """Values that a person may type; tables of several rows are not typed in one line."""
-CURRENT = ("person", "xml", "rule", "read")
-"""Whose word counts where several are known."""
+AT_ONCE = 20
+"""Values read anew in one transaction, which others wait for: some 50 ms each, a long document more."""
 IDENTITY = frozenset({"supplier_name", "supplier_siren", "supplier_siret", "supplier_vat_id", "iban", "buyer_name", "buyer_siren"})
 """Fields that tell whose paper it is: what the paper taught goes with them."""
 _TYPES = frozenset({"380", "381", "384", "386", "389"})
@@ -61,6 +63,8 @@ class Undone:
     """Documents whose value is read anew without it."""
     reviewed: tuple[str, ...]
     """Documents on which a person had said the value: it stays."""
+    more: bool
+    """There are others, which `read_on` reads anew."""
 
 
 def parse_typed(name: str, text: str) -> Value | None:
@@ -134,7 +138,7 @@ def say_value(
     spot = None if value is None else locate_value(pages, name, value)
     row = FieldRow(document_id=document.id, name=name, source="person", value=text, actor=person.pseudonym, said_at=now)
     if spot is not None:
-        row.raw, row.page, row.box, row.confidence = spot.raw, spot.sheet.page, list(spot.box), 1.0
+        row.raw, row.page, row.box, row.confidence = spot.raw, spot.sheet.page, list(shown_box(spot.box, spot.sheet.page, pages)), 1.0
     elif same and read is not None:
         row.raw, row.page, row.box, row.confidence = read.raw, read.page, read.box, 1.0
     learned.replace_said(session, row)
@@ -175,6 +179,7 @@ def confirm_rest(session: Session, workstation: Workstation, document_id: str, p
 def undo_lesson(session: Session, workstation: Workstation, number: int, reason: str, person: Person) -> Undone:
     """Forget a lesson: it stays to be seen, speaks no more, and what it decided is read anew where no person has said the value.
 
+    `AT_ONCE` documents, the newest, are read anew in this transaction; the others wait for `read_on`, and each has its ledger entry.
     Raises NoLesson; ValueError where the reason is missing.
     """
     row, now = learned.get_lesson(session, number), workstation.clock()
@@ -182,16 +187,27 @@ def undo_lesson(session: Session, workstation: Workstation, number: int, reason:
         raise ValueError("undoing needs its reason")
     _withdraw(row, person, now, reason.strip())
     session.flush()
-    reread, reviewed = [], []
-    for _use, document in learned.influenced(session, row):
-        if learned.said_row(session, document.id, row.field) is not None:
-            reviewed.append(document.id)
-            continue
-        _read_anew(session, workstation, document, row.field, _use)
-        reread.append(document.id)
-    payload = {"lesson": number, "field": row.field, "reason": reason.strip(), "read_again": reread, "reviewed": reviewed}
-    append_event(session, Event(row.entity, "unlearned", {"lesson": str(number)}, actor_of(person), now, "system", payload))
-    return Undone(row, tuple(reread), tuple(reviewed))
+    reread, reviewed = _settle(session, workstation, learned.unsettled_uses(session, AT_ONCE, number))
+    more = bool(learned.unsettled_uses(session, 1, number))
+    told = {"lesson": number, "field": row.field, "reason": reason.strip(), "read_again": reread, "reviewed": reviewed, "more": more}
+    append_event(session, Event(row.entity, "unlearned", {"lesson": str(number)}, actor_of(person), now, "system", told))
+    return Undone(row, tuple(reread), tuple(reviewed), more)
+
+
+def read_on(workstation: Workstation) -> int:
+    """Read anew what undone lessons decided and is still as they left it, a few documents in each transaction; returns how many were.
+
+    What is to be done stands in the records, so that it goes on after a stop.
+    """
+    done = 0
+    while True:
+        with workstation.database.reading() as session:
+            if not learned.unsettled_uses(session, 1):
+                return done
+        with workstation.database.writing() as session:
+            uses = learned.unsettled_uses(session, AT_ONCE)
+            _settle(session, workstation, uses)
+            done += len(uses)
 
 
 def export_lessons(session: Session, entity: str) -> dict[str, Any]:
@@ -231,38 +247,31 @@ def told_lesson(session: Session, row: LessonRow) -> dict[str, Any]:
 # --- for the pipeline ---
 
 
-def taught_fields(
-    session: Session, settings: Settings, document: Document, pages: Sequence[PageText], fields: Mapping[str, Field], at: datetime
-) -> dict[str, Field]:
-    """The fields of a document as it is read, with what was learned of its supplier; which lessons spoke is noted."""
-    made, uses = apply_lessons(pages, fields, learned.standing_lessons(session, document.entity), own_numbers(settings))
-    learned.note_uses(session, document.id, uses, at)
-    return made
-
-
-def recalled_fields(
-    session: Session, settings: Settings, document: Document, pages: Sequence[PageText], fields: Mapping[str, Field]
-) -> dict[str, Field]:
-    """The same once more, from the lessons that spoke then: what was taught since changes nothing of what is being sealed."""
-    return apply_lessons(pages, fields, learned.lessons_used(session, document.id), own_numbers(settings))[0]
-
-
-def own_numbers(settings: Settings) -> frozenset[str]:
-    """SIREN, VAT numbers and accounts of the companies that this installation works for."""
-    identity = settings.identity
-    return frozenset({*identity.sirens, *identity.vat_ids, *identity.ibans})
+def memory_of(session: Session, settings: Settings, entity: str) -> Memory:
+    """What speaks when a document is read."""
+    return Memory(learned.standing_lessons(session, entity), own_numbers(settings))
 
 
 def pages_of(workstation: Workstation, document: Document) -> tuple[PageText, ...]:
     """The newest text that is kept of a document; empty where there is none."""
-    newest = max(document.readings, key=lambda reading: reading.version, default=None)
-    path = workstation.home / Path(newest.path) if newest else None
-    if path is None or not path.is_file():
-        return ()
-    return tuple(from_json(page) for page in json.loads(path.read_text(encoding="utf-8"))["pages"])
+    return tuple(from_json(page) for page in _kept(workstation, document).get("pages", ()))
+
+
+def second_of(workstation: Workstation, document: Document) -> tuple[SecondReading, ...]:
+    """What the second look saw, beside that text."""
+    return read_from(_kept(workstation, document).get("second", ()))
 
 
 # --- how ---
+
+
+def _kept(workstation: Workstation, document: Document) -> dict[str, Any]:
+    newest = max(document.readings, key=lambda reading: reading.version, default=None)
+    path = workstation.home / Path(newest.path) if newest else None
+    if path is None or not path.is_file():
+        return {}
+    kept: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return kept
 
 
 def _teach(
@@ -307,46 +316,41 @@ def _withdraw(row: LessonRow, person: Person, at: datetime, reason: str) -> None
     row.undone_at, row.undone_by, row.undone_reason = at, person.pseudonym, reason
 
 
+def _settle(session: Session, workstation: Workstation, uses: Iterable[tuple[LessonUse, Document]]) -> tuple[list[str], list[str]]:
+    """Documents whose value is read anew, and those on which a person had said it."""
+    reread: list[str] = []
+    reviewed: list[str] = []
+    for use, document in uses:
+        said = learned.said_row(session, document.id, use.field) is not None
+        if not said:
+            _read_anew(session, workstation, document, use.field, use)
+        (reviewed if said else reread).append(document.id)
+        use.settled_at = workstation.clock()
+    session.flush()
+    return reread, reviewed
+
+
 def _read_anew(session: Session, workstation: Workstation, document: Document, name: str, use: LessonUse) -> None:
     """One value from the kept text, without the lesson; where no text is kept, what had been read before it spoke."""
     now, pages = workstation.clock(), pages_of(workstation, document)
     if pages:
-        fields = extract(pages, known_of(workstation.settings, document))
-        standing = learned.standing_lessons(session, document.entity)
-        made, uses = apply_lessons(pages, fields, standing, own_numbers(workstation.settings))
-        learned.note_uses(session, document.id, uses, now, only=name)
-        learned.replace_read(session, document.id, name, field_row(document.id, made[name]) if name in made else None)
+        told = fields_of(
+            pages,
+            known_of(workstation.settings, document),
+            lambda _places: second_of(workstation, document),
+            memory_of(session, workstation.settings, document.entity),
+        )
+        learned.note_uses(session, document.id, told.uses, now, only=name)
+        learned.replace_read(session, document.id, name, field_row(document.id, told.page[name]) if name in told.page else None)
     else:
         kept = use.before and FieldRow(document_id=document.id, name=name, source="read", value=use.before, confidence=0.0)
         learned.replace_read(session, document.id, name, kept or None)
     session.expire(document, ["fields"])
     documents.touch(document, now)
     judge_again(session, document, workstation.settings)
-    told = {row.name: row.value for row in document.fields if row.source == "read"}
-    identity = {"document": document.id, "fields": fields_hash(told)}
+    left = {row.name: row.value for row in document.fields if row.source in OF_THE_PAGE}
+    identity = {"document": document.id, "fields": fields_hash(left)}
     append_event(session, Event(document.entity, "read", identity, SYSTEM, now, "system", {"because": "unlearned", "field": name}))
-
-
-def known_of(settings: Settings, document: Document) -> Known:
-    """What the installation knows before it reads."""
-    identity, slip = settings.identity, document.batch.arrival_date
-    arrival = date.fromisoformat(slip) if slip and re.fullmatch(r"\d{4}-\d\d-\d\d", slip) else document.received_at.date()
-    return Known(tuple(identity.names), tuple(identity.sirens), tuple(identity.vat_ids), tuple(identity.ibans), arrival)
-
-
-def field_row(document_id: str, field: Field) -> FieldRow:
-    """A field as it is kept."""
-    return FieldRow(
-        document_id=document_id,
-        name=field.name,
-        source="read",
-        value=field_text(field.value),
-        raw=field.raw,
-        page=field.page,
-        box=list(field.box) if field.box else None,
-        confidence=field.confidence,
-        reason=field.reason,
-    )
 
 
 def _enter_said(
@@ -362,7 +366,7 @@ def _enter_said(
 def _best(document: Document, name: str, *, said: bool) -> FieldRow | None:
     """The word that counts; without `said`, what was there before a person spoke."""
     rows = [row for row in document.fields if row.name == name and (said or row.source != "person")]
-    return min(rows, key=lambda row: CURRENT.index(row.source) if row.source in CURRENT else len(CURRENT), default=None)
+    return min(rows, key=lambda row: row.rank, default=None)
 
 
 def _values(document: Document) -> dict[str, str | None]:

@@ -31,8 +31,6 @@ from workflow.law import Size
 from workflow.particulars import check_invoice
 
 log = logging.getLogger("sceau.particulars")
-TRUST = ("person", "xml", "rule", "read")
-"""Whose value counts where several are known."""
 GONE = (State.SET_ASIDE, State.REPLACED, State.ERASED, State.DUPLICATE)
 """States in which a document is no invoice to compare with."""
 TWICE = ("invoice-twice", "invoice-nearly-twice")
@@ -216,7 +214,7 @@ def fields_of(rows: Iterable[FieldRow]) -> dict[str, Field]:
     """The value that counts of each name: a person's before the electronic invoice's, before what was concluded or read."""
     best: dict[str, FieldRow] = {}
     for row in rows:
-        if row.name not in best or _rank(row) < _rank(best[row.name]):
+        if row.name not in best or row.rank < best[row.name].rank:
             best[row.name] = row
     made = {name: field_from(row) for name, row in best.items()}
     return {name: field for name, field in made.items() if field is not None}
@@ -234,10 +232,6 @@ def field_from(row: FieldRow) -> Field | None:
     confidence = row.confidence if row.confidence is not None else 0.0 if source is Source.READ else 1.0
     box = tuple(row.box) if row.box and len(row.box) == 4 else None
     return Field(row.name, value, row.raw or "", row.page or 0, box, confidence, row.reason or "", (), source)
-
-
-def _rank(row: FieldRow) -> int:
-    return TRUST.index(row.source) if row.source in TRUST else len(TRUST)
 
 
 def _value_from(name: str, text: str) -> Value:

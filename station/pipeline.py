@@ -9,7 +9,7 @@ import logging
 import shutil
 import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -34,13 +34,10 @@ from conformity.circumstances import Source
 from conformity.limits import Limits
 from conformity.policy import Policy
 from ocr import engines
-from ocr.confidence import Thresholds
 from ocr.engines import ReadingFailed
-from ocr.fields import extract
-from ocr.second import SecondReading, doubtful_places, weigh
-from ocr.structured import Structured, differences, merge, told_by_xml
+from ocr.second import Place, SecondReading
 from ocr.text import PageText
-from ocr.values import Field, Known
+from ocr.values import Field, fields_json
 from sealing.ledger import Event
 from sealing.pdfa import Metadata
 from station import batches, electronic, pixels
@@ -49,14 +46,15 @@ from station.baselines import Baselines
 from station.batches import NewId
 from station.children import Children, OverBudget, PoisonPage
 from station.jobs import Steps
-from station.learning import known_of, recalled_fields, taught_fields
+from station.learning import memory_of
 from station.particulars import judge_particulars
 from station.passports import passport_files, take_target
 from station.problems import PROBLEMS, problem_of
-from station.records import documents
+from station.reading import Told, doubtful_places_of, field_rows, fields_of, known_of
+from station.records import documents, learned
 from station.records.intake import SYSTEM
 from station.records.ledger import append_event, story_of, tree_of
-from station.records.tables import OPEN_STATES, Archive, Document, FieldRow, Reading, State
+from station.records.tables import OPEN_STATES, Archive, Document, Reading, State
 from station.sheets import Sheet, originals_of, page_fact, place_findings, place_sheets, places_of
 from station.stored import field_text, fields_hash, finding_from, page_from, rasters_hash
 from station.tolerances import weigh_document
@@ -99,6 +97,11 @@ class Job:
     @property
     def texts(self) -> Path:
         return self.folder / "texts.json"
+
+    @property
+    def values(self) -> Path:
+        """The values as the records took them: those that are sealed, whatever is taught or undone meanwhile."""
+        return self.folder / "values.json"
 
     @property
     def invoice(self) -> Path:
@@ -364,6 +367,8 @@ class Pipeline:
         """Read the pages within the budget; a page that fails has no text, and the others keep theirs."""
         judged = _load(job.judged)
         deadline = time.monotonic() + document_seconds
+        with self._workstation.database.reading() as session:
+            known = known_of(self._workstation.settings, documents.get_document(session, job.document_id))
 
         def read(page: dict[str, Any]) -> PageText | Finding | None:
             if page["format"] == Format.XML:
@@ -377,13 +382,12 @@ class Pipeline:
         told = {
             "pages": [each.as_json() for each in texts],
             "troubles": [asdict(each) for each in results if isinstance(each, Finding)],
-            "second": [each.as_json() for each in self._look_again(judged["pages"], texts, deadline)],
+            "second": [each.as_json() for each in self._look_again(judged["pages"], doubtful_places_of(texts, known), deadline)],
         }
         pixels.write_json(job.texts, told)
 
-    def _look_again(self, pages: Sequence[dict[str, Any]], texts: Sequence[PageText], deadline: float) -> Iterator[SecondReading]:
+    def _look_again(self, pages: Sequence[dict[str, Any]], places: Sequence[Place], deadline: float) -> Iterator[SecondReading]:
         """Doubtful places read by the other engine; a look that fails, or for which no time is left, says nothing."""
-        places = doubtful_places(extract(texts), texts, Thresholds().green)
         for page in pages:
             source, asked = self._source(page), tuple(place for place in places if place.page == page["coding"]["number"])
             left = min(PAGE_SECONDS, deadline - time.monotonic())
@@ -421,57 +425,46 @@ class Pipeline:
     def _note_read(self, session: Session, job: Job) -> State:
         texts, troubles = pixels.load_texts(job.texts), [finding_from(f) for f in _load(job.texts)["troubles"]]
         document = documents.get_document(session, job.document_id)
-        fields, invoice = self._fields(session, document, job, texts), electronic.kept_invoice(job.invoice)
-        apart = differences(invoice, fields, texts) if invoice else ()
+        told = self._told(session, document, job, texts)
         by_page = {text.page: text for text in texts}
         cues = check_document([page_fact(page, page.number, by_page.get(page.number)) for page in document.current_pages])
-        for found in (*troubles, *cues, *apart):
+        for found in (*troubles, *cues, *told.apart):
             documents.add_finding(session, document.id, found)
-        if (cues or apart) and document.verdict == "conform":
+        if (cues or told.apart) and document.verdict == "conform":
             document.verdict = "review"
         session.flush()
         session.expire(document, ["findings"])
         for earlier in document.readings:
             # Of an attempt that was never sealed.
             earlier.in_archive = False
-        self._keep_reading(session, document, texts, fields, invoice, in_archive=True)
+        self._keep_reading(session, document, job, texts, told, in_archive=True)
+        pixels.write_json(job.values, fields_json(told.fields))
         judge_particulars(session, document, texts, self._workstation.settings)
         documents.move_document(document, State.READ, self._workstation.clock())
-        self._enter_reading(session, document, texts, fields, invoice)
+        self._enter_reading(session, document, job, texts, told.page)
         return document.state
 
-    def _extracted(self, document: Document, job: Job, texts: Sequence[PageText]) -> dict[str, Field]:
-        """What the text says, its doubts moved by the second look."""
-        return weigh(extract(texts, self._known(document)), pixels.load_second(job.texts))
-
-    def _fields(self, session: Session, document: Document, job: Job, texts: Sequence[PageText]) -> dict[str, Field]:
-        """What the text says, and what was learned of its supplier."""
-        read = self._extracted(document, job, texts)
-        return taught_fields(session, self._workstation.settings, document, texts, read, self._workstation.clock())
-
-    def _recalled(self, session: Session, document: Document, job: Job, texts: Sequence[PageText]) -> dict[str, Field]:
-        """The same once more, for the inside of the sealed file."""
-        fields = recalled_fields(session, self._workstation.settings, document, texts, self._extracted(document, job, texts))
-        invoice = electronic.kept_invoice(job.invoice)
-        return merge(invoice, fields) if invoice else fields
-
-    def _known(self, document: Document) -> Known:
-        return known_of(self._workstation.settings, document)
+    def _told(self, session: Session, document: Document, job: Job, texts: Sequence[PageText]) -> Told:
+        """What the document says, by what is known and learned as it is recorded; which lessons spoke is noted."""
+        settings = self._workstation.settings
+        told = fields_of(
+            texts,
+            known_of(settings, document),
+            lambda _places: pixels.load_second(job.texts),
+            memory_of(session, settings, document.entity),
+            electronic.kept_invoice(job.invoice),
+        )
+        learned.note_uses(session, document.id, told.uses, self._workstation.clock())
+        return told
 
     def _keep_reading(
-        self,
-        session: Session,
-        document: Document,
-        texts: Sequence[PageText],
-        fields: dict[str, Field],
-        invoice: Structured | None,
-        *,
-        in_archive: bool,
+        self, session: Session, document: Document, job: Job, texts: Sequence[PageText], told: Told, *, in_archive: bool
     ) -> None:
-        """The text, the values read from it and, beside them, those of the XML of an electronic invoice."""
+        """The text and the second look, from which values are read anew later; the values that the page and the XML tell."""
         version = documents.next_version(session, Reading, document.id)
         path = Path("readings") / document.id / f"{version}.json"
-        pixels.write_json(self._workstation.home / path, {"pages": [t.as_json() for t in texts]})
+        second = [each.as_json() for each in pixels.load_second(job.texts)]
+        pixels.write_json(self._workstation.home / path, {"pages": [t.as_json() for t in texts], "second": second})
         session.add(
             Reading(
                 document_id=document.id,
@@ -483,19 +476,16 @@ class Pipeline:
                 read_at=self._workstation.clock(),
             )
         )
-        rows = (*_field_rows(document.id, fields), *_field_rows(document.id, told_by_xml(invoice, fields), "xml"))
-        documents.replace_fields(session, document.id, rows)
+        documents.replace_fields(session, document.id, field_rows(document.id, told))
 
-    def _enter_reading(
-        self, session: Session, document: Document, texts: Sequence[PageText], fields: dict[str, Field], invoice: Structured | None
-    ) -> None:
+    def _enter_reading(self, session: Session, document: Document, job: Job, texts: Sequence[PageText], page: Mapping[str, Field]) -> None:
         """The values that were read are committed to by their hash, so that one changed later in the records shows."""
-        told = {name: field_text(field.value) for name, field in fields.items()}
+        read, invoice = {name: field_text(field.value) for name, field in page.items()}, electronic.kept_invoice(job.invoice)
         words = sum(len(text.words) for text in texts)
         payload = {"engine": texts[0].engine if texts else "", "words": words, "verdict": document.verdict}
         if invoice:
             payload["structured"] = fields_hash({name: field_text(field.value) for name, field in invoice.fields.items()})
-        self._enter(session, document, "read", {"fields": fields_hash(told)}, payload)
+        self._enter(session, document, "read", {"fields": fields_hash(read)}, payload)
 
     def _note_late(self, session: Session, job: Job, trouble: dict[str, str] | None) -> State:
         document = documents.get_document(session, job.document_id)
@@ -504,13 +494,13 @@ class Pipeline:
         done = trouble is None and not _load(job.texts)["troubles"]
         if done:
             texts = pixels.load_texts(job.texts)
-            fields, invoice = self._fields(session, document, job, texts), electronic.kept_invoice(job.invoice)
-            self._keep_reading(session, document, texts, fields, invoice, in_archive=False)
+            told = self._told(session, document, job, texts)
+            self._keep_reading(session, document, job, texts, told, in_archive=False)
             documents.drop_findings(session, document.id, ("reading-failed", "reading-over-budget", "structured-differs"))
-            for found in differences(invoice, fields, texts) if invoice else ():
+            for found in told.apart:
                 documents.add_finding(session, document.id, found)
             judge_particulars(session, document, texts, self._workstation.settings)
-            self._enter_reading(session, document, texts, fields, invoice)
+            self._enter_reading(session, document, job, texts, told.page)
         documents.note_late_try(document, done, self._workstation.clock())
         return document.state
 
@@ -533,7 +523,7 @@ class Pipeline:
                 times,
                 verdict_note(session, document, self._workstation.settings),
                 reading_note(texts, troubles[0] if troubles else None),
-                self._recalled(session, document, job, texts),
+                _load(job.values),
                 Witnessed(document.entity, tree_of(session, document.entity)),
                 practice=self._workstation.settings.sealing.mode == "practice",
             )
@@ -659,18 +649,3 @@ def physical_dpi(page: Page, limits: Limits) -> tuple[float, float]:
 def _load(path: Path) -> dict[str, Any]:
     loaded: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return loaded
-
-
-def _field_rows(document_id: str, fields: dict[str, Field], source: str = "read") -> Iterator[FieldRow]:
-    for name, field in fields.items():
-        yield FieldRow(
-            document_id=document_id,
-            name=name,
-            source=source,
-            value=field_text(field.value),
-            raw=field.raw,
-            page=field.page,
-            box=list(field.box) if field.box else None,
-            confidence=field.confidence,
-            reason=field.reason,
-        )

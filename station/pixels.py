@@ -33,7 +33,7 @@ from conformity.limits import Limits
 from conformity.target import read_target
 from ocr.engines import ReaderOptions, prepare_copy, warm_engine, write_copy
 from ocr.reading import read_page
-from ocr.second import Place, SecondReading, read_again
+from ocr.second import Place, SecondReading, read_again, read_from
 from ocr.text import PageText, from_json
 from sealing.certificate import codestream_digest
 from sealing.codestream import CannotArchive, code_page
@@ -247,8 +247,7 @@ def look_again(source: PageSource, drawn: bool, places: tuple[Place, ...], optio
 
 def load_second(path: Path) -> tuple[SecondReading, ...]:
     """What the second look read, beside the texts."""
-    told = json.loads(path.read_text(encoding="utf-8")).get("second", []) if path.exists() else []
-    return tuple(SecondReading(each["name"], each["text"]) for each in told)
+    return read_from(json.loads(path.read_text(encoding="utf-8")).get("second", ())) if path.exists() else ()
 
 
 def warm_reader(options: ReaderOptions) -> str:

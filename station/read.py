@@ -1,7 +1,7 @@
 """`sceau read`: the text and fields of a file, without a database."""
 
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,17 +13,16 @@ from capture.coding import Caps, examine
 from capture.decode import Undecodable
 from capture.findings import Finding
 from capture.scan import Format, Page, Scan
-from ocr.confidence import Thresholds
 from ocr.engines import ReaderOptions, ReadingFailed
-from ocr.fields import extract
-from ocr.second import doubtful_places, weigh
-from ocr.structured import differences, merge
+from ocr.fields import NOTHING
+from ocr.second import Place, SecondReading
 from ocr.text import PageText
-from ocr.values import Field, evidence_json, fields_json
+from ocr.values import Field, Known, evidence_json, fields_json
 from station import children
 from station.children import PoisonPage
 from station.electronic import find_invoice
 from station.pixels import PageSource, look_again, read_original
+from station.reading import fields_of
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -82,8 +81,18 @@ class Here:
 HERE = Here()
 
 
-def read_file(path: Path, caps: Caps, options: ReaderOptions, judge: Judge = lambda *_: (), workers: Workers = HERE) -> ReadResult:
-    """Read every page, and the XML of an electronic invoice, whose values count; trouble is words, never an exception."""
+def read_file(
+    path: Path,
+    caps: Caps,
+    options: ReaderOptions,
+    judge: Judge = lambda *_: (),
+    workers: Workers = HERE,
+    known: Known = NOTHING,
+) -> ReadResult:
+    """Read every page, and the XML of an electronic invoice, whose values count; trouble is words, never an exception.
+
+    Nothing that was learned of suppliers is asked: that stands in the records.
+    """
     if not path.is_file():
         return ReadResult(str(path), 0, "", {}, "no such file")
     try:
@@ -97,10 +106,10 @@ def read_file(path: Path, caps: Caps, options: ReaderOptions, judge: Judge = lam
     pages = [each for each in read if isinstance(each, PageText)]
     troubles = [each for each in read if isinstance(each, str)]
     text = "\n\f\n".join(page.text for page in pages)
-    found = _looked_again(path, scan, pages, extract(pages), caps, options, workers)
-    values, findings = _with_invoice(path, scan.format, found, pages)
-    findings = (*findings, *judge(values, pages, len(scan.pages)))
-    return ReadResult(str(path), len(scan.pages), text, values, "; ".join(troubles) or None, findings)
+    found = find_invoice(path, scan.format)
+    told = fields_of(pages, known, lambda places: _look_again(path, scan, places, caps, options, workers), invoice=found.structured)
+    findings = (*(told.apart if found.structured else found.findings), *judge(told.fields, pages, len(scan.pages)))
+    return ReadResult(str(path), len(scan.pages), text, told.fields, "; ".join(troubles) or None, findings)
 
 
 def _read_pages(path: Path, scan: Scan, caps: Caps, options: ReaderOptions, workers: Workers) -> list[PageText | str]:
@@ -120,18 +129,16 @@ def _read_pages(path: Path, scan: Scan, caps: Caps, options: ReaderOptions, work
         return list(threads.map(lambda page: read(page, Path(name)), scan.pages))
 
 
-def _looked_again(
-    path: Path, scan: Scan, pages: Sequence[PageText], fields: dict[str, Field], caps: Caps, options: ReaderOptions, workers: Workers
-) -> dict[str, Field]:
-    """The fields with what a second look says of the doubtful ones; a look that fails says nothing."""
-    places = doubtful_places(fields, pages, Thresholds().green)
+def _look_again(
+    path: Path, scan: Scan, places: Sequence[Place], caps: Caps, options: ReaderOptions, workers: Workers
+) -> Iterator[SecondReading]:
+    """What a second look says of doubtful places; one that fails says nothing."""
     for page in scan.pages:
         asked = tuple(place for place in places if place.page == page.number)
         if asked:
             with suppress(Undecodable, ReadingFailed, children.OverBudget, PoisonPage, OSError):
                 source = PageSource(path, scan.format, page, caps.max_pixels)
-                fields = weigh(fields, workers.run(look_again, PAGE_SECONDS, source, _drawn(scan, page), asked, options))
-    return fields
+                yield from workers.run(look_again, PAGE_SECONDS, source, _drawn(scan, page), asked, options)
 
 
 def _drawn(scan: Scan, page: Page) -> bool:
@@ -148,12 +155,3 @@ def _words(error: Exception) -> str:
     if isinstance(error, children.OverBudget):
         return f"trop longue à lire, le fichier est intact / took too long to read, the file is intact ({error})"
     return str(error) or type(error).__name__
-
-
-def _with_invoice(
-    path: Path, format: Format, read: dict[str, Field], pages: Sequence[PageText]
-) -> tuple[dict[str, Field], tuple[Finding, ...]]:
-    found = find_invoice(path, format)
-    if found.structured is None:
-        return read, found.findings
-    return merge(found.structured, read), differences(found.structured, read, pages)

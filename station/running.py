@@ -13,6 +13,7 @@ from config.options import recipe_of
 from station.batches import end_quiet_batch, form_ended_batches
 from station.erasure import finish_erasures
 from station.jobs import Engine
+from station.learning import read_on
 from station.pipeline import Pipeline
 from station.probe import probe_stations
 from station.problems import problem_of
@@ -59,6 +60,7 @@ class Running:
         self._engine.start()
         self._spawn("sweep", self._sweep, SWEEP_SECONDS, self._due.wait)
         self._spawn("recall", self._recall, RECALL_SECONDS, self._stopping.wait)
+        self._spawn("unlearn", partial(read_on, self._workstation), RECALL_SECONDS, self._stopping.wait)
         self._spawn("beat", self._beat_and_bury, BEAT_SECONDS, self._stopping.wait)
         self._pipeline.warm_up()
         if self._receptions:

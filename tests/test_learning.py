@@ -16,7 +16,7 @@ from test_suppliers import IBAN, SIREN, paper
 
 from ocr.text import PageText
 from ocr.values import Field
-from station import drift, learning, recall
+from station import drift, learning, reading, recall
 from station.acts import Reserved
 from station.audit import audit_ledger
 from station.drift import NONE_GREEN, PROMISE, Outcome, chance_of, contradicted, drift_of, fitted_threshold, wilson_upper
@@ -42,6 +42,7 @@ class Desk:
 
     workstation: Workstation
     clerk: Person
+    monkeypatch: pytest.MonkeyPatch
     papers: int = 0
 
     def read(self, text: PageText, **found: object) -> str:
@@ -54,17 +55,19 @@ class Desk:
         (self.workstation.home / path).parent.mkdir(parents=True, exist_ok=True)
         (self.workstation.home / path).write_text(json.dumps({"pages": [text.as_json()]}), encoding="utf-8")
         fields = {name: Field(name, value, str(value), 1, None, 0.999, "its label") for name, value in {**READ, **found}.items()}
+        self.monkeypatch.setattr(reading, "extract", lambda _pages, _known: fields)
         with self.workstation.database.writing() as session:
             document = documents.get_document(session, document_id)
-            made = learning.taught_fields(session, self.workstation.settings, document, [text], fields, NOW)
-            documents.replace_fields(session, document_id, [learning.field_row(document_id, each) for each in made.values()])
+            told = reading.fields_of([text], memory=learning.memory_of(session, self.workstation.settings, document.entity))
+            learned.note_uses(session, document_id, told.uses, NOW)
+            documents.replace_fields(session, document_id, reading.field_rows(document_id, told))
             session.add(
                 Reading(document_id=document_id, version=1, engine="drawn", path=str(path), words=9, in_archive=True, read_at=NOW)
             )  # fmt: skip
-            told = {name: field_text(each.value) for name, each in made.items()}
+            values = {name: field_text(each.value) for name, each in told.page.items()}
             append_event(
                 session,
-                webhome.Event("essai", "read", {"document": document_id, "fields": fields_hash(told)}, webhome.SYSTEM, NOW, "system", {}),
+                webhome.Event("essai", "read", {"document": document_id, "fields": fields_hash(values)}, webhome.SYSTEM, NOW, "system", {}),
             )
         return document_id
 
@@ -87,11 +90,11 @@ class Desk:
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
     workstation = webhome.open_home(tmp_path)
     with workstation.database.writing() as session:
         clerk = people.ensure_practice(session)
-    yield Desk(workstation, clerk)
+    yield Desk(workstation, clerk, monkeypatch)
     workstation.database.close()
 
 
@@ -200,9 +203,7 @@ def test_what_a_paper_taught_goes_with_its_supplier_when_that_is_put_right(desk)
 # --- undoing ---
 
 
-def test_an_undone_lesson_speaks_no_more_and_what_it_decided_is_read_anew(desk, monkeypatch):
-    alone = Field("invoice_number", "ZK-900", "ZK-900", 1, None, 0.9, "its label")
-    monkeypatch.setattr(learning, "extract", lambda _pages, _known: {"invoice_number": alone})
+def test_an_undone_lesson_speaks_no_more_and_what_it_decided_is_read_anew(desk):
     lesson = desk.say(desk.read(paper()), "invoice_number", "ZK-118")
     second = desk.read(paper("ZK-1204"))
     undone = desk.undo(lesson.id)
@@ -248,14 +249,37 @@ def test_where_no_text_is_kept_the_value_from_before_comes_back(desk):
     assert desk.value(second, "invoice_number") == "ZK-900"
 
 
-def test_a_lesson_taught_while_a_document_is_being_sealed_changes_nothing_of_it(desk):
+def test_what_more_documents_took_from_an_undone_lesson_is_read_anew_a_few_at_a_time(desk, monkeypatch):
+    monkeypatch.setattr(learning, "AT_ONCE", 2)
+    lesson = desk.say(desk.read(paper()), "invoice_number", "ZK-118")
+    later = [desk.read(paper(f"ZK-120{i}")) for i in range(5)]
+    undone = desk.undo(lesson.id)
+    assert (undone.reread, undone.more) == ((later[4], later[3]), True)
+    assert desk.value(later[0], "invoice_number") == "ZK-1200"
+    assert (learning.read_on(desk.workstation), learning.read_on(desk.workstation)) == (3, 0)
+    assert {desk.value(each, "invoice_number") for each in later} == {"ZK-900"}
+    assert desk.facts()["facts"]
+
+
+def test_what_was_concluded_stays_one_row_when_it_is_read_anew(desk):
+    lesson = desk.say(desk.read(paper()), "invoice_number", "ZK-118")
     second = desk.read(paper("ZK-1204"))
-    desk.say(desk.read(paper()), "invoice_number", "ZK-118")
-    fields = {"invoice_number": Field("invoice_number", "ZK-900", "ZK-900", 1, None, 0.9, "its label")}
+    with desk.workstation.database.writing() as session:
+        session.execute(sa.update(FieldRow).where(FieldRow.name == "invoice_number", FieldRow.source == "read").values(source="rule"))
+    desk.undo(lesson.id)
+    assert (desk.value(second, "invoice_number", "rule"), desk.value(second, "invoice_number")) == (None, "ZK-900")
+
+
+def test_what_the_second_look_saw_is_known_when_a_value_is_read_anew(desk):
+    lesson = desk.say(desk.read(paper()), "invoice_number", "ZK-118")
+    second = desk.read(paper("ZK-1204"))
+    kept = desk.workstation.home / "readings" / f"{second}.json"
+    look = {"name": "invoice_number", "text": "ZK-907"}
+    kept.write_text(json.dumps({**json.loads(kept.read_text("utf-8")), "second": [look]}), encoding="utf-8")
+    desk.undo(lesson.id)
     with desk.workstation.database.reading() as session:
-        document = documents.get_document(session, second)
-        told = learning.recalled_fields(session, desk.workstation.settings, document, [paper("ZK-1204")], fields)
-    assert told["invoice_number"].value == "ZK-900"
+        reason = session.scalar(sa.select(FieldRow.reason).where(FieldRow.document_id == second, FieldRow.name == "invoice_number"))
+    assert reason == "its label; the second look differs"
 
 
 # --- what is typed ---

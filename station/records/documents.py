@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session, selectinload
 from capture.findings import Finding
 from station.records.tables import (
     MOVES,
+    OF_THE_PAGE,
     OPEN_STATES,
     Archive,
     Arrival,
@@ -203,7 +204,7 @@ def replace_pages(session: Session, document_id: str, pages: Sequence[PageFact])
 
 def replace_fields(session: Session, document_id: str, rows: Iterable[FieldRow]) -> None:
     """Newly read values take the place of those read before; what a person typed stays."""
-    session.execute(sa.delete(FieldRow).where(FieldRow.document_id == document_id, FieldRow.source.in_(("read", "xml"))))
+    session.execute(sa.delete(FieldRow).where(FieldRow.document_id == document_id, FieldRow.source.in_((*OF_THE_PAGE, "xml"))))
     session.add_all(rows)
 
 

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session, selectinload
 
 from ocr.suppliers import AMOUNTS, Lesson, Use, lesson_from, lesson_json
-from station.records.tables import Document, FieldRow, LessonRow, LessonUse, State
+from station.records.tables import OF_THE_PAGE, Document, FieldRow, LessonRow, LessonUse, State
 from station.stored import field_text
 
 MOST_LESSONS = 20_000
@@ -54,14 +54,6 @@ def standing_lessons(session: Session, entity: str) -> list[Lesson]:
         .where(LessonRow.entity == entity, LessonRow.undone_at.is_(None))
         .order_by(LessonRow.id.desc())
         .limit(MOST_LESSONS)
-    )
-    return [lesson_of(row) for row in rows]
-
-
-def lessons_used(session: Session, document_id: str) -> list[Lesson]:
-    """Standing lessons that spoke when this document was read."""
-    rows = session.scalars(
-        sa.select(LessonRow).join(LessonUse).where(LessonUse.document_id == document_id, LessonRow.undone_at.is_(None)).distinct()
     )
     return [lesson_of(row) for row in rows]
 
@@ -122,6 +114,22 @@ def influenced(session: Session, row: LessonRow) -> list[tuple[LessonUse, Docume
     return [(use, document) for use, document in found]
 
 
+def unsettled_uses(session: Session, limit: int, lesson: int | None = None) -> list[tuple[LessonUse, Document]]:
+    """What undone lessons decided and nobody read anew yet, the newest first; of one lesson, or of all. A lesson whose place a newer word
+    on the same value took decided rightly as far as anyone knows."""
+    query = (
+        sa.select(LessonUse, Document)
+        .join(LessonRow, LessonRow.id == LessonUse.lesson_id)
+        .join(Document, Document.id == LessonUse.document_id)
+        .where(LessonRow.undone_at.is_not(None), LessonRow.undone_reason != "")
+        .where(LessonUse.settled_at.is_(None), Document.state != State.ERASED)
+        .order_by(LessonUse.id.desc())
+        .limit(limit)
+    )
+    found = session.execute(query if lesson is None else query.where(LessonUse.lesson_id == lesson))
+    return [(use, document) for use, document in found]
+
+
 # --- what people said of values ---
 
 
@@ -143,7 +151,7 @@ def replace_said(session: Session, row: FieldRow) -> None:
 
 def replace_read(session: Session, document_id: str, name: str, row: FieldRow | None) -> None:
     """One value read anew; None where nothing is read any more."""
-    session.execute(sa.delete(FieldRow).where(FieldRow.document_id == document_id, FieldRow.name == name, FieldRow.source == "read"))
+    session.execute(sa.delete(FieldRow).where(FieldRow.document_id == document_id, FieldRow.name == name, FieldRow.source.in_(OF_THE_PAGE)))
     if row is not None:
         session.add(row)
     session.flush()
@@ -164,7 +172,7 @@ def reviewed_values(session: Session, entity: str, limit: int = RECENT) -> Seque
     read, said = sa.orm.aliased(FieldRow), sa.orm.aliased(FieldRow)
     rows = session.execute(
         sa.select(said.name, read.confidence, read.value, said.value)
-        .join(read, sa.and_(read.document_id == said.document_id, read.name == said.name, read.source == "read"))
+        .join(read, sa.and_(read.document_id == said.document_id, read.name == said.name, read.source.in_(OF_THE_PAGE)))
         .join(Document, Document.id == said.document_id)
         .where(said.source == "person", Document.entity == entity)
         .order_by(said.id.desc())

@@ -301,6 +301,12 @@ class Reading(Base):
     document: Mapped[Document] = relationship(back_populates="readings")
 
 
+TRUST = ("person", "xml", "rule", "read")
+"""Sources of a value; where several are known the word of the first counts."""
+OF_THE_PAGE = ("read", "rule")
+"""Sources of which a name has one at most: its page shows the value, or it was concluded."""
+
+
 class FieldRow(Base):
     """A value read from a document; a newer reading replaces it, a person's correction is a row of its own."""
 
@@ -310,7 +316,7 @@ class FieldRow(Base):
     document_id: Mapped[str] = mapped_column(sa.ForeignKey("document.id"), index=True)
     name: Mapped[str] = mapped_column(sa.String(40))
     source: Mapped[str] = mapped_column(sa.String(10))
-    """read, person, rule, xml."""
+    """One of `TRUST`."""
     value: Mapped[str | None] = mapped_column(sa.Text)
     """Canonical text: ISO date, decimal with a point."""
     raw: Mapped[str | None] = mapped_column(sa.Text)
@@ -322,6 +328,11 @@ class FieldRow(Base):
     """Of a value that a person typed or confirmed: who."""
     said_at: Mapped[datetime | None]
     document: Mapped[Document] = relationship(back_populates="fields")
+
+    @property
+    def rank(self) -> int:
+        """Where it stands in `TRUST`; the lowest counts."""
+        return TRUST.index(self.source) if self.source in TRUST else len(TRUST)
 
 
 class LessonRow(Base):
@@ -360,6 +371,8 @@ class LessonUse(Base):
     """Canonical text; None where nothing was read."""
     after: Mapped[str | None] = mapped_column(sa.Text)
     used_at: Mapped[datetime]
+    settled_at: Mapped[datetime | None]
+    """When, the lesson being undone, the value was read anew, or a person was found to have said it."""
     lesson: Mapped[LessonRow] = relationship(back_populates="uses")
 
 

@@ -110,7 +110,7 @@ def best_rows(document: Document) -> dict[str, FieldRow]:
     """The word that counts, by name; a value that a person took away counts as such."""
     best: dict[str, FieldRow] = {}
     for row in document.fields:
-        if (row.value or row.source == "person") and (row.name not in best or _rank(row) < _rank(best[row.name])):
+        if (row.value or row.source == "person") and (row.name not in best or row.rank < best[row.name].rank):
             best[row.name] = row
     return best
 
@@ -153,10 +153,6 @@ def _line(document: Document, row: FieldRow, read: FieldRow | None, thresholds: 
         crop=f"{_form(document, row.name)}/crop.jpg?r={document.revision}" if row.box and row.page else None,
         form=_form(document, row.name) if row.name in learning.TYPED else None,
     )
-
-
-def _rank(row: FieldRow) -> int:
-    return learning.CURRENT.index(row.source) if row.source in learning.CURRENT else len(learning.CURRENT)
 
 
 def _ordered(names: Any) -> list[str]:

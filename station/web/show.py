@@ -15,7 +15,7 @@ from station import acts
 from station.particulars import TWICE
 from station.problems import PROBLEMS
 from station.records.documents import finding_of
-from station.records.tables import OPEN_STATES, Archive, Document, FieldRow, FindingRow, Link, State
+from station.records.tables import OF_THE_PAGE, OPEN_STATES, Archive, Document, FieldRow, FindingRow, Link, State
 from station.web.words import NARROW, Words
 
 Tone: TypeAlias = str
@@ -51,8 +51,6 @@ COLOUR_LOOKS: dict[Colour, tuple[Tone, str]] = {
     Colour.RED: ("bad", "circle-x"),
 }
 WEIGHT: dict[Level, int] = {Level.BLOCKING: 0, Level.REVIEW: 1, Level.INFO: 2}
-SOURCE_ORDER = ("person", "xml", "rule", "read")
-"""Whose value counts where several are known."""
 FIELD_ORDER = (
     "supplier_name", "supplier_siren", "supplier_siret", "supplier_vat_id", "supplier_tax_number", "invoice_number", "issue_date",
     "due_date", "total_net", "total_tax", "total_gross", "amount_due", "currency", "iban", "order_reference",
@@ -297,16 +295,12 @@ def show_fields(rows: Iterable[FieldRow], t: Words) -> tuple[ShownField, ...]:
     """One value per name, the most trusted source first; in the order in which a clerk checks."""
     best: dict[str, FieldRow] = {}
     for row in rows:
-        if row.value and (row.name not in best or _rank(row) < _rank(best[row.name])):
+        if row.value and (row.name not in best or row.rank < best[row.name].rank):
             best[row.name] = row
     currency = best["currency"].value if "currency" in best else None
     known = [best[name] for name in FIELD_ORDER if name in best]
     others = [best[name] for name in sorted(best) if name not in FIELD_ORDER]
     return tuple(_shown_field(row, currency, t) for row in known + others)
-
-
-def _rank(row: FieldRow) -> int:
-    return SOURCE_ORDER.index(row.source) if row.source in SOURCE_ORDER else len(SOURCE_ORDER)
 
 
 def _shown_field(row: FieldRow, currency: str | None, t: Words) -> ShownField:
@@ -358,8 +352,8 @@ def _day(value: str, t: Words) -> str:
 
 
 def confidence_badge(row: FieldRow, t: Words) -> Badge:
-    """How far a value may be trusted, in a word: who gave it, or how clearly it was read."""
-    if row.source != "read":
+    """How far a value may be trusted, in a word: who gave it, or how sure the page's word is."""
+    if row.source not in OF_THE_PAGE:
         return Badge(t.known("source", row.source), "good", "check")
     if row.confidence is None:
         return Badge(t("confidence.unknown"), "calm", "circle-help")
