@@ -27,6 +27,8 @@ _TOKEN = re.compile(r"(?<![\w/-])(?<!\w\.)[A-Za-z0-9](?:[A-Za-z0-9/_.\-]{0,33}[A
 _TAIL = re.compile(r" ?[/\-–] ?\d{1,8}(?![-/,.]?\d)(?!\w)| \d{3,6}(?![\w.,/-])")
 _BARE = frozenset({"n", "no", "nr", "num", "numero", "nummer", "number", "ref", "reference", "referenz", "code", "id"})
 """Labels that say « number » and not of what: the word before them says it."""
+_GLUED_AFTER = re.compile(r"(?<=\d)(?:du|en|le|au|et|vom|von|am|van|op|of|dated|date)$")
+"""A small word that the reader glued to the number before it."""
 _CAPITALS = re.compile(r"(?<![\w])[A-Z][A-Z_]{3,30}(?![\w])")
 _CALL = re.compile(
     r"(?:\bt[ée]l\w*|phone|\bcall\b|\bbel\b|appel\w*|fon\b|mobile?|handy|\bfax|hotline|ruf\w*)[^\d]{0,10}[+(]?$|\d[,]$|[€$£] ?$",
@@ -166,6 +168,7 @@ def tokens_in(sheet: Sheet, row: int, column: int, text: str, taken: Taken, mark
             or any(start < stop and end > begin for begin, stop in spans)
         ):
             continue
+        end -= len(text[start:end]) - len(_GLUED_AFTER.sub("", text[start:end]))
         start, end = _whole(text, start, end, spans, ends)
         yield Spot(sheet, row, column, start, end), " ".join(text[start:end].split())
 

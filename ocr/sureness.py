@@ -66,6 +66,8 @@ COLUMNS = (
 )  # fmt: skip
 RISING = ("odds", "margin", "same_as_rules", "words", "printed", "agrees", "tax_rows", "items", "valid", "partners")
 """More of these never makes a value less sure."""
+FALLING = ("cut", "inner_letters", "either_order", "repaired", "rival", "labels", "backwards")
+"""More of these never makes a value surer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,13 +146,13 @@ def _reading_of(name: str, field: Field) -> dict[str, float]:
     raw = field.raw
     label = re.match(r"« ([^»]*) »", field.reason)
     order = re.match(r"(\d{1,2})[/.-](\d{1,2})[/.-]", raw)
-    whole = sum(c.isalnum() for word in field.words for c in word.text) - sum(c.isalnum() for c in raw)
+    before, _, after = " ".join(word.text for word in field.words).partition(raw) if raw else ("", "", "")
     return {
         "length": float(len(raw)),
         "confusable": float(len(re.findall(r"[OoIlSBZ]", raw)) if TARGET_OF[name] in {"invoice_number", "order_reference"} else 0),
         "inner_letters": float(len(re.findall(r"(?<=\d)[^\W\d_]+(?=\d)", raw))),
         "small_letters": float(sum(c.islower() for c in raw)),
-        "cut": float(max(0, whole)),
+        "cut": float(before[-1:].isalnum() or after[:1].isalnum()),
         "labelled": float(label is not None),
         "label_length": float(len(label[1])) if label else 0.0,
         "either_order": float(order is not None and int(order[1]) <= 12 and int(order[2]) <= 12 and order[1] != order[2]),

@@ -20,7 +20,7 @@ import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
@@ -34,7 +34,7 @@ from ocr.fields import choices, decide
 from ocr.identifiers import vat_siren
 from ocr.layout import fold, lay_out
 from ocr.ranker import MODEL, SURE, TARGETS, Ranker, Trees, read_model, write_model
-from ocr.sureness import COLUMNS, RISING, evidence_of
+from ocr.sureness import COLUMNS, FALLING, RISING, evidence_of
 from ocr.text import from_json
 from ocr.totals import amount_votes
 from ocr.values import LISTS, Field, Known, Source, fields_json
@@ -83,22 +83,25 @@ def rows_of(truth: dict, pages: list) -> dict[str, tuple[np.ndarray, np.ndarray]
 
 def label_of(name: str, value: object, truth: dict) -> int:
     if name in {"supplier", "buyer"}:
-        own = {plain(truth.get(f"{name}_{kind}") or "") for kind in ("siren", "siret", "vat_id")} - {""}
-        own |= {number[:9] for number in own if re.fullmatch(r"\d{14}", number)} | {vat_siren(number) or number for number in own}
-        return int(plain(value) in own)
+        return int(plain(value) in companies_of(name, truth))
     true = truth.get(name)
-    if true is None and is_in_table(name, value, truth):
-        return -1
-    if true is not None and name.endswith("_name"):
-        return int(same_name(true, value))
     if true is None:
-        return 0 if name in truth else -1
+        return 0 if name in truth and not is_in_table(name, value, truth) else -1
+    if name.endswith("_name"):
+        return int(same_name(true, value))
     if isinstance(value, Decimal):
-        try:
-            return int(abs(Decimal(str(true))) == value)
-        except InvalidOperation:
-            return -1
+        return int(abs(Decimal(str(true))) == value)
     return int(plain(true) == plain(value))
+
+
+def companies_of(side: str, truth: dict) -> set[str]:
+    """Every way to name the company of one side: its SIREN, or its identifiers."""
+    own = {plain(truth.get(f"{side}_{kind}") or "") for kind in ("siren", "siret", "vat_id")} - {""}
+    return own | {number[:9] for number in own if re.fullmatch(r"\d{14}", number)} | {vat_siren(number) or number for number in own}
+
+
+def plain(value: object) -> str:
+    return re.sub(r"[\s.]", "", str(value)).upper()
 
 
 def is_in_table(name: str, value: object, truth: dict) -> bool:
@@ -111,10 +114,6 @@ def is_in_table(name: str, value: object, truth: dict) -> bool:
 def same_name(true: str, value: object) -> bool:
     """Without case, accents and spacing."""
     return re.sub(r"\W", "", fold(true)) == re.sub(r"\W", "", fold(str(value)))
-
-
-def plain(value: object) -> str:
-    return re.sub(r"[\s.]", "", str(value)).upper()
 
 
 FORGOTTEN = (0.0, 0.0, 0.08, 0.16)
@@ -330,7 +329,7 @@ def fit_sureness(stored: dict) -> tuple[Trees, dict[str, np.ndarray], np.ndarray
 
     folds = folds_of(stored["layouts"])[stored["owner"]]
     rows, right, known = stored["rows"], stored["right"], stored["right"] >= 0
-    settings = SURE_SETTINGS | {"monotone_constraints": [int(name in RISING) for name in COLUMNS]}
+    settings = SURE_SETTINGS | {"monotone_constraints": [int(name in RISING) - int(name in FALLING) for name in COLUMNS]}
     odds = np.zeros(len(rows))
     for turn in range(FOLDS):
         seen = known & (folds != turn)
