@@ -51,7 +51,11 @@ _VAT = re.compile(
     + "|".join(f"{country}[ -]?{form}" for country, form in _VAT_FORMS.items())
     + r")(?:(?= ?(?:MWST|TVA|IVA))|(?![0-9A-Z]| [0-9]{2}))"
 )
-_IBAN = re.compile(r"(?<![0-9A-Z])(?:IBAN)?([A-Z]{2} ?[0-9OISBDGLZ]{2}(?:[ .-]?[A-Z0-9]){6,30})")
+_BROKEN_VAT = re.compile(r"(?<![0-9A-Z])(?:" + "|".join(_VAT_FORMS) + r")(?: ?[0-9]{1,3})*$")
+"""A VAT number that ends with its line; the next line has the rest."""
+_IBAN = re.compile(r"(?<![0-9A-Z])(?:IBAN)?([A-Z]{2} ?[0-9OISBDGLZ]{2}(?:[ .-]?[A-Z0-9]){2,30})")
+_GROUPS = re.compile(r"(?=[A-Z ]{0,8}\d)[0-9A-Z]{1,4}(?: ?[0-9A-Z]{1,4})*(?![0-9A-Za-z])")
+"""Figures and capitals in groups, as account numbers are printed."""
 _LETTERED = frozenset({"GB", "NL", "IE", "BG", "RO", "LV", "GI"})
 """Countries whose account numbers begin with four letters of the bank (SWIFT IBAN registry)."""
 _BIC = re.compile(r"(?<![0-9A-Za-z])[A-Z]{4} ?[A-Z]{2} ?[A-Z0-9]{2}(?: ?[A-Z0-9]{3})?(?![0-9A-Za-z])")
@@ -176,6 +180,10 @@ def find_identifiers(sheet: Sheet, blocks: Mapping[tuple[int, int], Block] = NO_
         text = segment.text[:_MAX_TEXT]
         for match in _VAT.finditer(text):
             yield _found("vat", read_identifier(match[0], valid_vat, letters=2), Spot(sheet, row, column, *match.span()), blocks)
+        if (broken := _BROKEN_VAT.search(text)) and (rest := _continued(sheet, row, segment.box[0])):
+            identifier = read_identifier(broken[0] + rest, valid_vat, letters=2)
+            if identifier.valid:
+                yield _found("vat", identifier, Spot(sheet, row, column, *broken.span()), blocks)
         for match in _SIRET.finditer(text):
             spot = Spot(sheet, row, column, *match.span())
             identifier = read_identifier(match[0], valid_siret)
@@ -206,7 +214,8 @@ def find_ibans(sheet: Sheet) -> Iterator[Found]:
             if match.start(1) >= len(segment.text):
                 break
             wanted = IBAN_LENGTHS.get(match[1][:2], 0)
-            printed = match[1] if len(compact(match[1])) >= wanted else match[1] + _continued(sheet, row, segment.box[0])
+            broken = len(compact(match[1])) < wanted and match.end(1) >= len(segment.text)
+            printed = match[1] + _continued(sheet, row, segment.box[0]) if broken else match[1]
             value = compact(printed)[:wanted]
             if not wanted or len(value) != wanted:
                 continue
@@ -215,7 +224,7 @@ def find_ibans(sheet: Sheet) -> Iterator[Found]:
             labelled = (
                 "iban" in left_of(spot)[-30:] or match[0].startswith("IBAN") or any("iban" in heading for _, heading in above(spot, 1))
             )
-            if not labelled and not identifier.valid:
+            if not identifier.valid and (not labelled or (broken and len(compact(match[1])) < 8)):
                 continue
             score = 0.9 + 1.0 * labelled + 1.0 * identifier.valid + 0.2 * (spot.depth > 0.7)
             yield Found("iban", identifier, spot, score - 4.0 * _is_debited(spot))
@@ -252,15 +261,11 @@ def _bic_choice(spot: Spot, account: Choice | None) -> Choice:
 
 
 def _continued(sheet: Sheet, row: int, x0: int) -> str:
-    """The rest of an account number on the next line of the same column."""
+    """The rest of an account number on the next line of the same column: the groups of figures with which that line begins."""
     if row + 1 >= len(sheet.rows):
         return ""
-    below = [
-        s.text
-        for s in sheet.rows[row + 1]
-        if abs(s.box[0] - x0) < 12 * s.height and re.fullmatch(r"[0-9A-Z ]{2,20}", s.text) and re.search(r"\d", s.text)
-    ]
-    return below[0] if below else ""
+    below = (_GROUPS.match(s.text) for s in sheet.rows[row + 1] if abs(s.box[0] - x0) < 12 * s.height)
+    return next((found[0] for found in below if found), "")
 
 
 def _is_debited(spot: Spot) -> bool:

@@ -320,7 +320,7 @@ def nearest_label(text: str, vocabulary_name: str) -> Label | None:
 
 _WORD = re.compile(r"[a-z0-9]+")
 _GLUED = 8
-"""Letters: a phrase of several words this long is known as well when the reader lost the spaces between them."""
+"""Letters: a phrase of several words this long is known as well when the reader lost its spaces, or one of them."""
 _VOCABULARIES: dict[str, Vocabulary] = {"amounts": AMOUNTS, "dates": DATES, "numbers": NUMBERS, "parties": PARTIES}
 _CROSSED = "labels.toml"
 """Beside this file: kind, weight, and lists of words of which each of the first stands before each of the next."""
@@ -336,9 +336,17 @@ def _phrases(name: str) -> tuple[dict[str, tuple[str, str, float]], int]:
     for phrase, meaning in (*written, *made):
         meanings.setdefault(phrase, meaning)
     for phrase, meaning in list(meanings.items()):
-        if len(glued := phrase.replace(" ", "")) >= _GLUED:
+        for glued in _glued_forms(phrase):
             meanings.setdefault(glued, meaning)
     return meanings, max(phrase.count(" ") + 1 for phrase in meanings)
+
+
+def _glued_forms(phrase: str) -> Iterator[str]:
+    """The phrase without any of its spaces, and without one of them; short ones could be other words."""
+    words = phrase.split(" ")
+    if len(words) > 1 and len(phrase) > _GLUED:
+        yield "".join(words)
+        yield from (" ".join([*words[:at], words[at] + words[at + 1], *words[at + 2 :]]) for at in range(len(words) - 1))
 
 
 def _crossings(parts: Iterable[str]) -> Iterator[str]:

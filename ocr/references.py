@@ -31,11 +31,14 @@ _GLUED_AFTER = re.compile(r"(?<=\d)(?:du|en|le|au|et|vom|von|am|van|op|of|dated|
 """A small word that the reader glued to the number before it."""
 _CAPITALS = re.compile(r"(?<![\w])[A-Z][A-Z_]{3,30}(?![\w])")
 _CALL = re.compile(
-    r"(?:\bt[ée]l\w*|phone|\bcall\b|\bbel\b|appel\w*|fon\b|mobile?|handy|\bfax|hotline|ruf\w*)[^\d]{0,10}[+(]?$|\d[,]$|[€$£] ?$",
+    r"(?:\bt[ée]l\w*|phone|\bcall\b|\bbel\b|appel\w*|fon\b|mobile?|handy|\bfax|hotline|ruf\w*)[^\d]{0,10}[+(]?$|\d[,]$|[€$£] ?$"
+    r"|(?:^|[\s,])(?:B\.?P\.?|C\.?S\.?|TSA|P\.?O\.? ?Box|Postbus|Postfach|Bo[iî]te postale|Postal box) ?(?:n°)? ?$",
     re.IGNORECASE,
 )
-"""Before a token: it is a telephone's number, or the cents of an amount."""
-_GLUED_TITLE = re.compile(r"[A-Za-z]*(?:nvoice|acture|actuur|aktuur|echnung|utschrift|NVOICE|ACTURE|ECHNUNG)(?=[A-Z0-9]*\d)")
+"""Before a token: it is a telephone's number, the cents of an amount, or a box at the post."""
+_TOWN = re.compile(r"\d{4,5}[A-Z][a-zé]{2,}$")
+"""A postal code that the reader glued to its town."""
+_GLUED_TITLE = re.compile(r"[A-Za-z]*(?:nvoice|acture|actuur|aktuur|echnung|utschrift|NVOICE|ACTURE|ECHNUNG)(?=[A-Z0-9/_.-]*\d)")
 _TITLE = re.compile(
     r"^(?:(?:ref|concerne|objet|betreft|betreff|betr|re|subject|onderwerp) )?[a-z]*(?:factuur|faktuur|rechnung|gutschrift"
     r"|creditnota|facture|invoice|avoir|note d honoraires"
@@ -141,7 +144,14 @@ def _kind(claim: Claim, marks: Marks, sheet: Sheet) -> str:
         if last.column < mark.column and len(fold(passed)) <= 3 and mark.start < 3 and gap < 4 * segments[mark.column].height:
             return last.kind
         return "other" if _qualified(sheet, mark) and not (last.column == mark.column and last.kind == "number") else mark.kind
-    return "other" if _qualified(sheet, mark) else mark.kind
+    return "other" if _qualified(sheet, mark) else "number" if _under_title(sheet, mark) else mark.kind
+
+
+def _under_title(sheet: Sheet, mark: Mark) -> bool:
+    """A bare « Réf. » right below the title « Facture » is the invoice's own."""
+    own = sheet.rows[mark.row][mark.column].box
+    over = sheet.rows[mark.row - 1] if mark.row else ()
+    return mark.start == 0 and any(_TITLE.match(fold(s.text)) and s.box[0] < own[2] and s.box[2] > own[0] for s in over)
 
 
 def _qualified(sheet: Sheet, mark: Mark) -> bool:
@@ -164,6 +174,7 @@ def tokens_in(sheet: Sheet, row: int, column: int, text: str, taken: Taken, mark
         start += len(text[start:end]) - len(text[start:end].lstrip("._-/"))
         if (
             not re.search(r"\d", text[start:end])
+            or _TOWN.match(text[start:end])
             or _CALL.search(text[max(0, start - 24) : start])
             or any(start < stop and end > begin for begin, stop in spans)
         ):
