@@ -22,11 +22,11 @@ from station.web.learning import crop_box
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
     workstation = webhome.open_home(tmp_path)
     with workstation.database.writing() as session:
         clerk = people.ensure_practice(session)
-    yield Desk(workstation, clerk)
+    yield Desk(workstation, clerk, monkeypatch)
     workstation.database.close()
 
 
