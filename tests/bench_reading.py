@@ -1,13 +1,15 @@
 """Measures the reading of fields against known truth.
 
 make bench-reading DATA=dir [SEVERITY=light,normal,hard] [SEED=1] [READER=tesseract] [JOBS=2] [MISSES=0]
-  [CACHE=dir] [PAGES_JSON=1] [ONLY=word] [SVG=file]
+  [CACHE=dir] [PAGES_JSON=1] [SECOND=0] [ONLY=word] [SVG=file]
 
 DATA holds for each document a JSON with the true fields (null: not on the page) and beside it, under the same name,
   * a PDF: its pages are rendered at 300 dpi and scanned by `tests/scanned.py`, by the seed, at each severity; or
   * ready scans: NAME.png, .jpg, .tif (or NAME.p1.png, NAME.p2.png …), taken as they are; or,
   * with PAGES_JSON=1, NAME.pages.json: the words, as `PageText.as_json` writes them, so that nothing is scanned or read.
-CACHE keeps the words that were read by severity, for a second run of the fields alone (one reader and seed per folder; no second look).
+CACHE keeps the words that were read by severity, for a second run of the fields alone (one reader and seed per folder).
+Doubtful values are looked at again by the other engine where this run reads the pages itself, not where the words were kept;
+SECOND=0 leaves it out.
 Receipts may say `total` and `date` instead. Credit notes compare by absolute amount.
 
 Prints counts with 95 % intervals (Wilson 1927) and exits with 0: what is good enough is for the reader to say.
@@ -38,11 +40,12 @@ from scanned import Severity, chance_for, scan_page
 
 from ocr.confidence import Colour, colour_of
 from ocr.engines import Reader, ReaderOptions, prepare_copy, warm_engine, write_copy
-from ocr.fields import extract
 from ocr.layout import fold
 from ocr.reading import read_page
+from ocr.second import Place, SecondReading, read_again
 from ocr.text import from_json
 from ocr.values import NAMES, evidence_json, fields_json
+from station.reading import fields_of
 
 EIGHT = ("invoice_number", "issue_date", "due_date", "supplier_id", "total_gross", "total_net", "total_tax", "iban")
 AMOUNTS = {"total_gross", "total_net", "total_tax", "paid_amount", "amount_due"}
@@ -68,6 +71,8 @@ class Task:
     options: ReaderOptions
     words: bool
     cache: Path | None
+    second: bool = True
+    """Look again at doubtful values."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +92,8 @@ class Outcome:
     """CPU seconds of each page."""
     extraction: float = 0.0
     """CPU seconds of the document."""
+    looking: float = 0.0
+    """CPU seconds of its second look."""
     memory: float = 0.0
     """Resident megabytes of the process that read it, at their peak so far."""
 
@@ -285,7 +292,7 @@ def tasks_in(folder: Path, chosen: argparse.Namespace) -> list[Task]:
             or (cache and (cache / f"{truth.stem}.json").exists())
         ):
             continue
-        tasks += [Task(truth, severity, chosen.seed, options, chosen.pages_json, cache) for severity in severities]
+        tasks += [Task(truth, severity, chosen.seed, options, chosen.pages_json, cache, chosen.second) for severity in severities]
     return tasks
 
 
@@ -297,9 +304,11 @@ def scans_of(truth: Path) -> list[Path]:
 def read_task(task: Task) -> Outcome:
     truth = truth_in(task.truth)
     pages, costs = words_of(task)
+    look = SecondLook(task) if task.second and costs else None
     began = cpu()
-    fields = extract(pages)
-    spent = cpu() - began
+    fields = fields_of(pages, look=look or (lambda _places: ())).fields
+    looking = look.spent if look else 0.0
+    spent = cpu() - began - (look.whole if look else 0.0)
     read = fields_json(fields)
     chosen = identity(truth, read)
     evidence = evidence_json(fields)
@@ -309,7 +318,27 @@ def read_task(task: Task) -> Outcome:
         sure["supplier_id"] = sure[chosen]
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     read = {**read, "supplier_id": read.get(chosen)}
-    return Outcome(task.truth.stem, task.severity, truth, read, sure, frozenset(computed), len(pages), tuple(costs), spent, memory)
+    computed = frozenset(computed)
+    return Outcome(task.truth.stem, task.severity, truth, read, sure, computed, len(pages), tuple(costs), spent, looking, memory)
+
+
+class SecondLook:
+    """The other engine's reading of doubtful places; the pages are scanned once more, for a long document's do not fit into memory."""
+
+    def __init__(self, task: Task) -> None:
+        self._task = task
+        self.spent = self.whole = 0.0
+        """CPU seconds of the looking alone, and with the scanning."""
+
+    def __call__(self, places: Sequence[Place]) -> list[SecondReading]:
+        began, found = cpu(), []
+        if places:
+            for number, image in enumerate(images_of(self._task), 1):
+                asked, start = [place for place in places if place.page == number], cpu()
+                found += read_again(image, asked, self._task.options) if asked else ()
+                self.spent += cpu() - start
+        self.whole = cpu() - began
+        return found
 
 
 def words_of(task: Task) -> tuple[list, list]:
@@ -409,6 +438,7 @@ def _cost_lines(outcomes: Sequence[Outcome]) -> list[str]:
     lines = [f"  CPU s per page: fields median {statistics.median(extraction):.4f}, worst {max(extraction):.3f}"]
     if reading:
         lines[0] += f"; reading median {statistics.median(reading):.2f}, mean {statistics.fmean(reading):.2f}, worst {max(reading):.2f}"
+        lines.append(f"  CPU s of the second look, a document: {statistics.fmean(each.looking for each in outcomes):.2f}")
     return [*lines, f"  peak of resident memory of one process: {max(each.memory for each in outcomes):.0f} MB"]
 
 
@@ -467,6 +497,7 @@ def options_of() -> argparse.Namespace:
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--cache")
     parser.add_argument("--pages-json", action="store_true")
+    parser.add_argument("--no-second", dest="second", action="store_false")
     parser.add_argument("--only", default="", help="documents whose name holds this")
     parser.add_argument("--no-misses", action="store_true")
     parser.add_argument("--svg", type=Path)
