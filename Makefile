@@ -17,7 +17,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Three lanes side by side: system packages, Python packages, front-end packages.
 SETUP := $(MAKE) --silent --jobs=3
 
-.PHONY: run test check format long soak bench bench-reading lock clean setup setup-test
+.PHONY: run test check format long soak bench bench-reading train lock clean setup setup-test
 
 run:
 	@$(SETUP) setup
@@ -51,12 +51,19 @@ bench:
 	@$(SETUP) setup-test
 	.venv/bin/python tests/bench.py
 
-# DATA=dir SEVERITY=light,normal,hard SEED=1 READER=rapidocr JOBS=2 MISSES=0 CACHE=dir PAGES_JSON=1 ONLY=word SVG=file: see tests/bench_reading.py
+# DATA=dir SEVERITY=light,normal,hard SEED=1 READER=rapidocr JOBS=2 MISSES=0 CACHE=dir PAGES_JSON=1 SECOND=0 ONLY=word SVG=file: see tests/bench_reading.py
 bench-reading:
 	@$(SETUP) setup-test
 	@PYTHONPATH=tests:. .venv/bin/python tests/bench_reading.py $(or $(DATA),$(error say DATA=dir)) $(if $(SEVERITY),--severity $(SEVERITY)) \
 	  $(if $(SEED),--seed $(SEED)) $(if $(READER),--reader $(READER)) $(if $(JOBS),--jobs $(JOBS)) $(if $(CACHE),--cache $(CACHE)) \
-	  $(if $(PAGES_JSON),--pages-json) $(if $(ONLY),--only $(ONLY)) $(if $(SVG),--svg $(SVG)) $(if $(filter 0,$(MISSES)),--no-misses)
+	  $(if $(PAGES_JSON),--pages-json) $(if $(ONLY),--only $(ONLY)) $(if $(SVG),--svg $(SVG)) $(if $(filter 0,$(MISSES)),--no-misses) \
+	  $(if $(filter 0,$(SECOND)),--no-second)
+
+# DATA="dir dir" OUT=dir JOBS=2: folders of drawn invoices (tests/drawn) to ocr/models/reading.npz, see tests/train_reading.py
+train:
+	@$(SETUP) setup-test .setup/training.done
+	@PYTHONPATH=tests:. .setup/training/bin/python tests/train_reading.py $(or $(DATA),$(error say DATA=dir)) \
+	  $(if $(OUT),--out $(OUT)) $(if $(JOBS),--jobs $(JOBS))
 
 # --- set-up: what each step does is in .ci/setup ---
 
@@ -84,6 +91,10 @@ setup-test: .setup/apt-test .setup/python-dev .setup/web
 
 .setup/python-dev: requirements-dev.lock .setup/python
 	@.ci/setup python requirements-dev.lock && touch $@
+
+# What the tests have, and what fits trees; pinned in pyproject.toml, not locked: it never runs where documents are.
+.setup/training.done: requirements-dev.lock pyproject.toml | .setup/tools.done
+	@.ci/setup training && touch $@
 
 .setup/web: package.json package-lock.json station/web/icons.txt | .setup/tools.done
 	@.ci/setup web && touch $@

@@ -1,5 +1,6 @@
 """What a page holds that may be a field, whatever stands beside it: every value once, with all the places where it is printed."""
 
+import re
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -16,7 +17,11 @@ from ocr.references import tokens_in
 
 MAX_CANDIDATES = 240
 """Of one kind in one document: the first ones in reading order."""
+MAX_SPOTS = 8
+"""Places of one candidate that are looked at."""
 _MAX_TEXT = 300
+_BOX = re.compile(r"(?:BP|CS|TSA|B\.P\.|C\.S\.) ?\d+")
+"""A French address's box or special course: no number of a paper."""
 
 V = TypeVar("V", bound=Hashable)
 
@@ -45,18 +50,19 @@ def chosen_candidates(choices: Iterable[Choice], value_of: Callable[[Choice], V]
 
 
 def _gathered(found: Iterable[tuple[V, Spot]]) -> list[Candidate[V]]:
-    places: dict[V, list[Spot]] = {}
+    places: dict[V, dict[tuple[int, int, int, int], Spot]] = {}
     for value, spot in found:
         if value in places or len(places) < MAX_CANDIDATES:
-            places.setdefault(value, []).append(spot)
-    return [Candidate(value, tuple(spots[:8])) for value, spots in places.items()]
+            places.setdefault(value, {}).setdefault((spot.sheet.page, spot.row, spot.column, spot.start), spot)
+    return [Candidate(value, tuple(spots.values())[:MAX_SPOTS]) for value, spots in places.items()]
 
 
 def number_candidates(
     sheets: Sequence[Sheet], marks: Mapping[int, Marks], claimed: Iterable[tuple[str, Spot]] = ()
 ) -> list[Candidate[str]]:
     """Every token with two digits or more that is no date and no amount; those `claimed` by a label come first. `marks`: by page."""
-    return _gathered([*claimed, *(found for sheet in sheets for found in _tokens(sheet, marks.get(sheet.page, {})))])
+    kept = [(value, spot) for value, spot in claimed if not _BOX.fullmatch(value)]
+    return _gathered([*kept, *(found for sheet in sheets for found in _tokens(sheet, marks.get(sheet.page, {})))])
 
 
 def _tokens(sheet: Sheet, marks: Marks) -> Iterator[tuple[str, Spot]]:
@@ -65,5 +71,5 @@ def _tokens(sheet: Sheet, marks: Marks) -> Iterator[tuple[str, Spot]]:
         taken.setdefault((sheet.page, spot.row, spot.column), []).append((spot.start, spot.end))
     for row, column, segment in segments_of(sheet):
         for spot, value in tokens_in(sheet, row, column, segment.text[:_MAX_TEXT], taken, marks):
-            if sum(c.isdigit() for c in value) >= 2:
+            if sum(c.isdigit() for c in value) >= 2 and not _BOX.fullmatch(value):
                 yield value, spot

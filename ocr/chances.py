@@ -45,7 +45,7 @@ _HANDS = {
 }
 """How much of the rules' score is added to the log-odds. The ranker knows that score, but has learned it from drawn pages: where
 these say too little of the world (names of trade, accounts, pages with hardly a word), the rules keep a voice."""
-_UNCLAIMED = 2.5
+_UNCLAIMED = {"invoice_number": 2.5}
 """How much more must speak for a value that no rule brings forward: of a page of hardly any words the odds, learned from invoices, say
 too much."""
 _KNOWN = 8.0
@@ -161,7 +161,7 @@ def _ordered(name: str, choices: Sequence[Choice], judged: Sequence[Judged], kno
         own = by_value.get(value) or Choice(value, each.candidate.spots[0], 0.0, "its place, shape and neighbours")
         odds = each.odds + _HANDS.get(name, 0.0) * max(-4.0, own.score) - _KNOWN * _is_known(name, value, known)
         scored = _scored(own, odds, name, least)
-        doubtful = value not in by_value and odds < _LEAST[name] + _UNCLAIMED
+        doubtful = value not in by_value and odds < _LEAST[name] + _UNCLAIMED.get(name, 0.0)
         ordered.append(replace(scored, score=min(scored.score, least - 0.1)) if doubtful else scored)
     ordered.sort(key=lambda choice: -choice.score)
     return (*ordered, *(choice for choice in choices if choice.spot is None))

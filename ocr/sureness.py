@@ -14,6 +14,7 @@ import numpy as np
 
 from ocr.chances import SUPPLIER, Judged, Judgement, company_of
 from ocr.choices import Choice
+from ocr.confidence import NEEDED
 from ocr.features import Paper, Rows
 from ocr.identifiers import valid_iban, valid_siren, valid_siret, valid_vat
 from ocr.layout import fold
@@ -50,6 +51,8 @@ ABSENT = {"due_date": ("issue_date",), "total_net": ("total_gross",), "total_tax
 """Fields that may be missing, and the values beside which a doubtful absence is told."""
 UNMEASURED = 0.99
 """No value whose confidence was not measured is surer than this, which is not green."""
+_STRAY = 0.79
+"""No value is surer on a page that shows at most one of number, date and gross amount: confidence was measured on invoices."""
 _CUES = {"due_date": ("dates", "due"), "total_net": ("amounts", "net"), "total_tax": ("amounts", "tax")}
 _CHECKS = {
     "supplier_siren": valid_siren,
@@ -95,7 +98,8 @@ def make_sure(decided: Decided, ranker: Ranker) -> dict[str, Field]:
     told = {name: replace(field, confidence=min(field.confidence, UNMEASURED)) for name, field in decided.fields.items()}
     kinds = [name if name in told else f"no_{name}" for name in names]
     sure = dict(zip(names, (round(float(one), 4) for one in ranker.sureness(kinds, rows)), strict=True))
-    told |= {name: replace(told[name], confidence=sure[name]) for name in names if name in told}
+    limit = 1.0 if sum(name in told for name in NEEDED) > 1 else _STRAY
+    told |= {name: replace(told[name], confidence=min(limit, sure[name])) for name in names if name in told}
     for name in names:
         if name not in decided.fields:
             _doubt(told, name, sure[name])
