@@ -150,7 +150,8 @@ def debian() -> list[str]:
 def test_every_direct_dependency_is_explained_with_its_licence() -> None:
     rows = re.findall(r"^\| `([^`]+)` \| ([^|]+) \| ([^|]+) \|", (HOUSE / "docs" / "dependencies.md").read_text(encoding="utf-8"), re.M)
     explained = {plain(name) for name, _, _ in rows}
-    groups = PROJECT["project"]["optional-dependencies"]["dev"] + PROJECT["dependency-groups"]["setup"]
+    own = PROJECT["dependency-groups"]
+    groups = PROJECT["project"]["optional-dependencies"]["dev"] + own["setup"] + own["training"]
     wanted = runtime() | named(groups) | {plain(name) for name in front_end() + debian()}
     assert explained == wanted
     assert all(reason.strip() and licence.strip() for _, reason, licence in rows)
