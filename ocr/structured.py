@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal, InvalidOperation
+from itertools import accumulate
 
 from lxml import etree
 
@@ -16,6 +17,7 @@ from capture.findings import Finding
 from ocr.amounts import find_amounts
 from ocr.dates import find_dates
 from ocr.en16931 import PATHS, Node, NoInvoice, Syntax, all_nodes, all_texts, first_text, level_of, parse_xml, plain_text, syntax_of
+from ocr.identifiers import vat_siren
 from ocr.layout import lay_out
 from ocr.text import PageText
 from ocr.values import Field, LineItem, Source, Value, VatLine, plain_value
@@ -37,8 +39,6 @@ class Structured:
     """As a person calls it: Factur-X EN 16931, ZUGFeRD 1 COMFORT, UBL Invoice."""
     frame: str | None
     """BT-23."""
-    seller_country: str | None
-    """BT-40, ISO 3166-1 alpha-2."""
     fields: dict[str, Field]
     """By the names of `ocr.values.NAMES`; confidence 1, no page."""
     troubles: tuple[str, ...] = ()
@@ -55,8 +55,7 @@ def read_invoice(xml: bytes, *, attached: bool = False) -> Structured:
     name = _format_name(syntax, guideline, attached)
     reader = _Reader(root, syntax, name)
     fields = reader.fields()
-    frame, country = (first_text(root, syntax, PATHS[term]) for term in ("BT-23", "BT-40"))
-    return Structured(syntax, guideline, name, frame, country, fields, tuple(reader.troubles))
+    return Structured(syntax, guideline, name, first_text(root, syntax, PATHS["BT-23"]), fields, tuple(reader.troubles))
 
 
 def _format_name(syntax: Syntax, guideline: str | None, attached: bool) -> str:
@@ -170,6 +169,10 @@ def _row_amounts(row: VatLine | LineItem) -> Iterable[Decimal | None]:
     return (row.base, row.tax, row.base + row.tax) if isinstance(row, VatLine) else (row.net, row.unit_price)
 
 
+TOGETHER = 8
+"""Signs of a text from which it counts as shown where it is printed in groups with blanks between them."""
+
+
 class _Shown:
     """What is printed anywhere on the pages."""
 
@@ -177,7 +180,10 @@ class _Shown:
         sheets = lay_out(pages)
         self._dates = {day.value for sheet in sheets for day in find_dates(sheet)}
         self._amounts = {abs(amount.value) for sheet in sheets for amount in find_amounts(sheet)}
-        self._text = "".join(_bare(page.text) for page in pages)
+        words = [word for page in pages for word in page.text.casefold().split()]
+        self._words = [parts for word in words if (parts := re.findall(r"[^\W_]+", word))]
+        self._text = "".join(part for word in self._words for part in word)
+        self._edges = {0, *accumulate(len(part) for word in self._words for part in word)}
 
     def has(self, value: Value) -> bool:
         match value:
@@ -185,7 +191,32 @@ class _Shown:
                 return value in self._dates
             case Decimal():
                 return abs(value) in self._amounts
-        return _bare(str(value)) in self._text
+        return self._has_text(_bare(str(value)))
+
+    def _has_text(self, wanted: str) -> bool:
+        """From the edge of a word to the edge of one; what is short stands in one word, for two neighbours may look like anything.
+
+        A SIREN is shown by the SIRET that begins with it, and by the VAT number that ends in it; a currency stands right behind an amount.
+        """
+        if len(wanted) < TOGETHER:
+            return any(_is_part(parts, wanted) for parts in self._words)
+        siren, at = len(wanted) == 9 and wanted.isdigit(), -1
+        while (at := self._text.find(wanted, at + 1)) >= 0:
+            edges = (at in self._edges, at + len(wanted) in self._edges)
+            if all(edges) or (siren and any(edges)):
+                return True
+        return False
+
+
+def _is_part(parts: Sequence[str], wanted: str) -> bool:
+    """Whether it is some of a word's parts, which strokes and points divide."""
+    text = "".join(parts)
+    if wanted not in text:
+        return False
+    if wanted.isalpha():
+        return any(wanted == part.strip("0123456789") for part in parts)
+    edges = {0, *accumulate(map(len, parts))}
+    return any(at in edges and at + len(wanted) in edges for at in range(len(text)) if text.startswith(wanted, at))
 
 
 # --- how a text is understood ---
@@ -341,11 +372,12 @@ class _Reader:
         return self._amount(fitting[0], "BT-110") if fitting else None
 
     def _siren_from_vat(self, told: dict[str, Field]) -> dict[str, Field]:
-        """A French VAT number ends in the SIREN (art. 286 ter CGI; BOI-TVA-DECLA-20-10)."""
+        """A French VAT number ends in the SIREN (art. 286 ter CGI; BOI-TVA-DECLA-20-10); one of Monaco does not."""
         vat = told.get("supplier_vat_id")
-        if "supplier_siren" in told or vat is None or not re.fullmatch(r"FR[0-9A-Z]{2}\d{9}", str(vat.value)):
+        siren = vat_siren(str(vat.value)) if vat is not None else None
+        if "supplier_siren" in told or vat is None or siren is None:
             return {}
-        return {"supplier_siren": self._made("supplier_siren", str(vat.value)[4:], vat.raw, "BT-31")}
+        return {"supplier_siren": self._made("supplier_siren", siren, vat.raw, "BT-31")}
 
     def _chorus(self, told: dict[str, Field]) -> dict[str, Field]:
         if not CHORUS_FRAME.fullmatch(first_text(self._root, self._syntax, PATHS["BT-23"]) or ""):

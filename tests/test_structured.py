@@ -101,6 +101,12 @@ def test_without_a_register_number_a_french_vat_number_gives_the_siren():
     assert read_invoice(bare).fields["supplier_siren"].reason.startswith("BT-31")
 
 
+def test_a_vat_number_of_monaco_gives_no_siren():
+    bare = changed(papers.cii(), '<ram:ID schemeID="0002">732829320</ram:ID>', "")
+    told = values(changed(bare, "FR44732829320", "FR95000012345"))
+    assert (told["supplier_vat_id"], "supplier_siren" in told) == ("FR95000012345", False)
+
+
 def test_of_an_invoice_for_chorus_the_order_is_the_commitment_and_the_reference_the_service():
     told = values(papers.cii(frame="A1", reference="SRV-7"))
     assert (told["engagement_number"], told["service_code"]) == ("BC-88", "SRV-7")
@@ -223,6 +229,34 @@ def test_what_the_page_shows_otherwise_is_told_with_both_values(name, shown):
 )
 def test_another_form_or_another_value_of_the_same_invoice_is_no_difference(name, shown, lines):
     assert differences(read_invoice(papers.cii()), seen(name, shown), [page(*lines)]) == ()
+
+
+@pytest.mark.parametrize(
+    ("number", "line", "shown"),
+    [
+        ("117", "Tel 01 17 20 30", False),
+        ("117", "Page 1 17 rue", False),
+        ("117", "Commande 2026-1170", False),
+        ("117", "N°117", True),
+        ("FA-117", "Avoir fa/117.", True),
+        ("20260117", "Suite 2026 0117", True),
+        ("20260117", "Suite 12026 0117", False),
+    ],
+)
+def test_a_number_is_shown_by_whole_words_only(number, line, shown):
+    invoice = read_invoice(changed(papers.cii(), "FA-2026-117", number))
+    assert (differences(invoice, seen("invoice_number", "FA-999"), [page("Facture FA-999", line)]) == ()) is shown
+
+
+@pytest.mark.parametrize("line", ["SIRET 73282932000074", "TVA FR 44 732829320", "TVA FR44732829320", "SIREN 732 829 320"])
+def test_a_siren_is_shown_by_a_siret_and_by_a_vat_number(line):
+    assert differences(read_invoice(papers.cii()), seen("supplier_siren", "552100554"), [page("552100554", line)]) == ()
+
+
+def test_a_currency_is_shown_right_behind_its_amount_and_not_inside_a_word():
+    invoice, read = read_invoice(papers.cii()), seen("currency", "USD")
+    assert differences(invoice, read, [page("USD 360,00EUR")]) == ()
+    assert differences(invoice, read, [page("USD du facteur")]) != ()
 
 
 def test_of_what_the_page_does_not_show_nothing_is_said():

@@ -224,9 +224,7 @@ def _listed(code: str, codes: list[str], invoice: Invoice, circumstances: Circum
 def old_reference(invoice: Invoice, circumstances: Circumstances) -> Finding | None:
     """Ordonnance n° 2025-1247: the CGI's articles on VAT may be cited until the end of 2027."""
     until = circumstances.law.old_references_until
-    cited = re.search(
-        r"\bart(?:icle)?s? (?:n )?(\d{3}[ 0-9a-z]{0,12}?) (?:du |of the )?(?:c ?g ?i\b|code general des impots)", invoice.text
-    )
+    cited = mentions.OLD_ARTICLE.search(invoice.text)
     if not cited or circumstances.issued(invoice) <= until:
         return None
     return finding("old-reference", measured=f"art. {cited[1].strip().upper()} CGI", limit=f"{{{until.isoformat()}}}")
