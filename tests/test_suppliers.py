@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_locate import WIDTH, page
 
+from ocr.confidence import Thresholds
 from ocr.locate import locate_value
-from ocr.suppliers import apply_lessons, learn, lesson_from, lesson_json, shape_of, supplier_keys
+from ocr.suppliers import Lesson, apply_lessons, learn, lesson_from, lesson_json, shape_of, supplier_keys
 from ocr.text import PageText
 from ocr.values import Field, Source
 
@@ -157,8 +158,29 @@ def test_an_account_that_is_not_printed_is_not_given():
 def test_the_buyer_taken_for_the_supplier_is_put_right():
     text = page([(150, f"SIREN {SIREN}"), (1300, f"Client SIREN {OTHER}")])
     lesson = taught("supplier_siren", SIREN, text, instead_of=OTHER)
-    made, _ = read(text, lesson, fields=[field("supplier_siren", OTHER)])
+    made, _ = read(text, lesson, fields=[field("supplier_siren", OTHER), field("buyer_siren", OTHER)])
     assert made["supplier_siren"].value == SIREN
+
+
+@pytest.mark.parametrize(("name", "right", "wrong"), [("iban", IBAN, NEW_IBAN), ("supplier_siren", SIREN, OTHER)])
+def test_a_valid_number_is_not_replaced_by_a_wrong_correction_but_doubted(name, right, wrong):
+    text = page([(150, f"SIREN {SIREN}"), (1300, f"Autre {wrong}")], [(150, f"IBAN {IBAN}")])
+    lesson = taught(name, wrong, text, keys=(f"siren:{SIREN}", f"iban:{wrong}"), instead_of=right)
+    made, _ = read(text, lesson, fields=[field(name, right, 0.999)])
+    assert (made[name].value, made[name].confidence, made[name].alternatives) == (right, 0.5, (wrong,))
+
+
+@pytest.mark.parametrize(("name", "value"), [("supplier_siren", OWN), ("supplier_siret", OWN + "00048"), ("supplier_vat_id", "FR39" + OWN)])
+def test_a_number_of_those_who_buy_teaches_nothing_of_the_supplier(name, value):
+    text = page([(150, f"SIREN {SIREN}"), (1300, f"Client {value}")])
+    assert learn([text], name, value, locate_value([text], name, value), KEYS)
+    assert learn([text], name, value, locate_value([text], name, value), KEYS, own=[OWN]) is None
+
+
+def test_the_account_that_is_debited_teaches_nothing():
+    text = page([(150, f"SIREN {SIREN}")], [(150, f"Prélèvement sur votre compte IBAN : {NEW_IBAN}")], [(150, f"IBAN {IBAN}")])
+    lessons = [learn([text], "iban", each, locate_value([text], "iban", each), KEYS) for each in (NEW_IBAN, IBAN)]
+    assert [lesson is None for lesson in lessons] == [True, False]
 
 
 # --- whose paper it is ---
@@ -196,6 +218,42 @@ def test_a_supplier_is_known_by_its_surest_mark(values, keys):
     assert supplier_keys(values) == keys
 
 
+GERMAN, CARRIER = "DE136695976", ("vat:DE811907980", "name:dhl express")
+
+
+def german_paper():
+    return page([(150, "Muster Technik GmbH"), (1300, "Rechnung")], [(150, f"USt-IdNr. {GERMAN}")], [(150, "Versand durch DHL Express")])
+
+
+def test_a_paper_that_only_mentions_a_taught_name_keeps_its_own():
+    lessons = [
+        Lesson(CARRIER, name, value, None, None, None) for name, value in (("supplier_name", "DHL Express"), ("supplier_siren", OTHER))
+    ]
+    fields = [field("supplier_name", "Muster Technik GmbH"), field("supplier_vat_id", GERMAN)]
+    assert [read(german_paper(), *lessons, fields=known)[1] for known in (fields, fields[:1], fields[1:], [])] == [()] * 4
+
+
+def test_a_paper_that_bears_the_name_of_a_supplier_without_numbers_is_its_own():
+    lesson = taught("invoice_number", "ZK-118", keys=("name:atelier dumoulin",))
+    made, _ = read(paper("ZK-5"), lesson, fields=[field("supplier_name", "ATELIER DUMOULIN")])
+    assert made["invoice_number"].value == "ZK-5"
+
+
+def test_where_reading_takes_other_words_for_the_name_it_counts_where_it_was_taught():
+    keys = ("name:atelier dumoulin",)
+    lesson = taught("supplier_name", "Atelier Dumoulin", keys=keys, instead_of="Pièce comptable")
+    wrong = field("supplier_name", "Pièce comptable")
+    assert read(paper("ZK-5"), lesson, fields=[wrong])[0]["supplier_name"].value == "Atelier Dumoulin"
+    elsewhere = page([(150, "Maison Perrin"), (1300, "Pièce comptable")], *[[(150, "Bois")]] * 30, [(900, "posé par Atelier Dumoulin")])
+    assert read(elsewhere, lesson, fields=[wrong])[1] == ()
+
+
+def test_a_name_alone_gives_no_number_that_is_not_printed():
+    lesson = Lesson(("vat:DE811907980", "name:dhl express"), "supplier_siren", OTHER, None, None, None)
+    made, _ = read(page([(150, "DHL Express")]), lesson, fields=[field("supplier_name", "DHL Express")])
+    assert "supplier_siren" not in made
+
+
 # --- what contradicts ---
 
 
@@ -227,6 +285,19 @@ def test_a_lesson_that_agrees_makes_the_value_surer_and_says_so():
     made, uses = read(paper(), taught("invoice_number", "ZK-118"), fields=[field("invoice_number", "ZK-118", 0.7)])
     assert made["invoice_number"].confidence > 0.9
     assert [use.changed for use in uses] == [False]
+
+
+def test_a_lesson_makes_nothing_green_and_what_was_green_stays_so():
+    constants = [taught("supplier_name", "Atelier Dumoulin"), taught("iban", IBAN), taught("invoice_number", "ZK-118")]
+    sums = [taught(name, Decimal(v)) for name, v in (("total_net", "100.00"), ("total_tax", "20.00"), ("total_gross", "120.00"))]
+    for fields in (
+        [],
+        [field("invoice_number", "ZK-118", 0.994), field("iban", IBAN, 0.994), field("total_gross", Decimal("120.00"), 0.994)],
+    ):
+        made, uses = read(paper(), *constants, *sums, fields=fields)
+        assert uses
+        assert max(each.confidence for each in made.values()) < Thresholds().green
+    assert read(paper(), constants[1], fields=[field("iban", IBAN, 0.999)])[0]["iban"].confidence == 0.999
 
 
 def test_of_two_equally_likely_values_none_is_proposed():
