@@ -10,6 +10,7 @@ from capture.catalogue import CATALOGUE
 from capture.findings import Level
 from conformity.circumstances import Source
 from sealing.ledger import Actor, ActorKind, Event
+from station.particulars import forget_twins
 from station.records import batches, documents
 from station.records.documents import ERASING
 from station.records.intake import SYSTEM
@@ -200,9 +201,11 @@ def _rename(document: Document, kind: str | None, at: datetime) -> dict[str, Any
 
 
 def _conceal(session: Session, document: Document, at: datetime) -> dict[str, Any]:
-    """Out of all queues; what it was made out of shows the same pages and goes with it."""
-    for older in replaced_by(session, document):
+    """Out of all queues; what it was made out of shows the same pages and goes with it, as does what findings of others tell of them."""
+    older_ones = replaced_by(session, document)
+    for older in older_ones:
         _mark_confidential(session, older, True, document, at)
+    forget_twins(session, [document.id, *(older.id for older in older_ones)])
     document.confidential = True
     document.problem = document.problem_detail = document.try_at = None
     documents.move_document(document, State.SET_ASIDE, at)

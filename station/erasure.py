@@ -21,6 +21,7 @@ from sqlalchemy.orm import Session
 from config.settings import make_folder
 from sealing.ledger import Actor, ActorKind, Event
 from station.acts import NotOffered, actor_of, replaced_by
+from station.particulars import forget_twins, held_alike, judge_twins
 from station.records import batches, documents
 from station.records.documents import ERASING
 from station.records.ledger import append_event, tree_of
@@ -272,7 +273,9 @@ def _forget(session: Session, workstation: Workstation, erasure: Erasure, remove
     for sha256 in originals:
         # Here and not before: whoever takes the same file in now waits for this transaction, and then keeps it anew.
         workstation.originals.drop(sha256)
+    alike = held_alike(session, scope.ids)
     _delete_rows(session, scope)
+    judge_twins(session, alike, workstation.settings)
     erasure.certificate = _write_certificate(certificate_path(workstation, document.id), certificate)
     erasure.reason, erasure.done_at = None, now
     actor = Actor(erasure.confirmed_by or "", ActorKind.HUMAN)
@@ -295,6 +298,7 @@ def _delete_rows(session: Session, scope: Scope) -> None:
     session.flush()
     taught = sa.select(LessonRow.id).where(LessonRow.document_id.in_(ids))
     session.execute(sa.delete(LessonUse).where(sa.or_(LessonUse.document_id.in_(ids), LessonUse.lesson_id.in_(taught))))
+    forget_twins(session, ids)
     for table in (LessonRow, FieldRow, FindingRow, InvoiceRow, Reading, Archive, Decision, PageRow, PassportRow):
         session.execute(sa.delete(table).where(table.document_id.in_(ids)))
     session.execute(sa.delete(Redo).where(sa.or_(Redo.document_id.in_(ids), Redo.carrier_id.in_(ids))))

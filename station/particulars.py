@@ -12,7 +12,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from capture.catalogue import OF_INVOICES
 from capture.findings import Finding
@@ -24,6 +24,7 @@ from ocr.text import PageText, from_json
 from ocr.values import Field, LineItem, Source, Value, VatLine
 from station.records import documents
 from station.records.tables import Document, FieldRow, FindingRow, InvoiceRow, Reading, State
+from station.workstation import Workstation
 from workflow.duplicates import Earlier, InvoiceKey, changed_account, find_twice, key_of
 from workflow.invoices import Circumstances, Invoice, invoice_of
 from workflow.kinds import INVOICES
@@ -34,6 +35,10 @@ log = logging.getLogger("sceau.particulars")
 GONE = (State.SET_ASIDE, State.REPLACED, State.ERASED, State.DUPLICATE)
 """States in which a document is no invoice to compare with."""
 TWICE = ("invoice-twice", "invoice-nearly-twice")
+OLD_AT_ONCE = 200
+"""Old invoices that are noted in one transaction."""
+MOST_TWINS = 20
+"""Documents held to be the same invoice that are judged again."""
 MOST_EARLIER = 200
 """Invoices of one supplier that are compared with a new one: those with its number, amount or day, which are few."""
 
@@ -65,9 +70,35 @@ def judge_again(session: Session, document: Document, settings: Settings) -> lis
     """After a person said a value: the checks once more, with the words that were read last; and of those documents that were held to be
     the same invoice as this one."""
     found = judge_particulars(session, document, texts_of(document, settings), settings)
-    for other in _held_alike(session, document):
-        judge_particulars(session, other, texts_of(other, settings), settings)
+    judge_twins(session, held_alike(session, [document.id]), settings)
     return found
+
+
+def held_alike(session: Session, ids: Sequence[str]) -> list[Document]:
+    """Other documents of which it is told that they are the same invoice as one of these."""
+    query = (
+        sa.select(Document)
+        .join(FindingRow, FindingRow.document_id == Document.id)
+        .where(FindingRow.code.in_(TWICE), FindingRow.limit.in_(ids), Document.id.not_in(ids))
+        .distinct()
+        .order_by(Document.id)
+    )
+    return list(session.scalars(query))
+
+
+def judge_twins(session: Session, others: Iterable[Document], settings: Settings) -> None:
+    """The checks once more of documents that were held to be the same invoice as one whose values changed, or that is gone."""
+    for other in list(others)[:MOST_TWINS]:
+        if other.state not in GONE and not other.confidential:
+            judge_particulars(session, other, texts_of(other, settings), settings)
+
+
+def forget_twins(session: Session, ids: Sequence[str]) -> None:
+    """Title, day and amount of a document that is concealed or erased stand in findings of others as well: they go."""
+    others = held_alike(session, ids)
+    session.execute(sa.delete(FindingRow).where(FindingRow.code.in_(TWICE), FindingRow.limit.in_(ids), FindingRow.document_id.not_in(ids)))
+    for other in others:
+        session.expire(other, ["findings"])
 
 
 def plain_findings(
@@ -101,22 +132,9 @@ def invoice_in(document: Document, settings: Settings) -> Invoice:
 
 def _compared(session: Session, document: Document, key: InvoiceKey, settings: Settings) -> Iterator[Finding]:
     """Against all other invoices; then this one is noted for those that come."""
-    iban = "" if key.iban in settings.identity.ibans else key.iban
-    known = list(map(compact, settings.suppliers.ibans.get(key.supplier, ()))) or _known_accounts(session, document, key.supplier)
+    known = _known_accounts(session, document, key, settings)
     others = list(_earlier(session, document, key)) if key.number else []
-    session.merge(
-        InvoiceRow(
-            document_id=document.id,
-            supplier=key.supplier[:120],
-            number=key.number,
-            likeness=key.likeness,
-            issued=key.issued.isoformat() if key.issued else None,
-            gross=_plain_gross(key.gross),
-            credit=key.credit,
-            iban=iban,
-            iban_known=bool(iban) and (not known or iban in known),
-        )
-    )
+    iban = _note_key(session, document, key, known, settings)
     twice = find_twice(key, others)
     if twice is not None:
         yield twice
@@ -125,35 +143,97 @@ def _compared(session: Session, document: Document, key: InvoiceKey, settings: S
         yield changed
 
 
+def _note_key(session: Session, document: Document, key: InvoiceKey, known: Sequence[str], settings: Settings) -> str:
+    """A row for each way in which its supplier may be known again, one where there is none; its account, unless that is our own."""
+    iban = "" if key.iban in settings.identity.ibans else key.iban
+    session.execute(sa.delete(InvoiceRow).where(InvoiceRow.document_id == document.id))
+    for supplier in key.suppliers or ("",):
+        row = InvoiceRow(
+            document_id=document.id,
+            supplier=supplier,
+            number=key.number,
+            likeness=key.likeness,
+            issued=key.issued.isoformat() if key.issued else None,
+            gross=_plain_gross(key.gross),
+            credit=key.credit,
+            iban=iban,
+            iban_known=bool(iban) and (not known or iban in known),
+        )
+        session.add(row)
+    session.flush()
+    return iban
+
+
 def _earlier(session: Session, document: Document, key: InvoiceKey) -> Iterator[Earlier]:
     """Other invoices that have number, day or amount in common with this one; an index answers."""
     mine = sa.and_(
-        InvoiceRow.supplier == key.supplier[:120],
+        InvoiceRow.supplier.in_(key.suppliers),
         sa.or_(InvoiceRow.likeness == key.likeness, InvoiceRow.issued == (key.issued.isoformat() if key.issued else "")),
     )
     misread = sa.and_(InvoiceRow.number == key.number, InvoiceRow.gross == _plain_gross(key.gross))
-    rows = session.execute(
-        sa.select(InvoiceRow, Document)
-        .join(Document, Document.id == InvoiceRow.document_id)
-        .where(_another(document), sa.or_(mine, misread) if key.supplier else misread)
+    found = session.execute(
+        sa.select(Document.id, Document.received_at)
+        .join(InvoiceRow, Document.id == InvoiceRow.document_id)
+        .where(_another(document), sa.or_(mine, misread) if key.suppliers else misread)
+        .distinct()
         .order_by(Document.received_at, Document.id)
         .limit(MOST_EARLIER)
     )
-    for row, other in rows:
-        yield Earlier(other.id, other.title, other.received_at.date(), _key_from(row))
+    ids = [row.id for row in found]
+    rows: dict[str, list[InvoiceRow]] = {each: [] for each in ids}
+    for row in session.scalars(sa.select(InvoiceRow).where(InvoiceRow.document_id.in_(ids))):
+        rows[row.document_id].append(row)
+    for each in ids:
+        other = session.get_one(Document, each)
+        yield Earlier(other.id, other.title, other.received_at.date(), _key_from(rows[each]))
 
 
-def _known_accounts(session: Session, document: Document, supplier: str) -> list[str]:
-    """That of its first invoice. A person who confirms a reading says what is printed, not whose account it is."""
-    if not supplier:
-        return []
+def _known_accounts(session: Session, document: Document, key: InvoiceKey, settings: Settings) -> list[str]:
+    """Those of the settings, else that of its first invoice. A person who confirms a reading says what is printed, not whose account it is.
+
+    The supplier is the same as `workflow.duplicates.same_supplier` has it: nothing surer that both have may differ.
+    """
+    if told := settings.suppliers.ibans.get(key.siren):
+        return list(map(compact, told))
+    ways = [
+        sa.and_(InvoiceRow.supplier == supplier, *(~_bears(kind.split(":")[0]) for kind in key.suppliers[:place]))
+        for place, supplier in enumerate(key.suppliers)
+    ]
     query = (
         sa.select(InvoiceRow.iban)
         .join(Document, Document.id == InvoiceRow.document_id)
-        .where(_another(document), InvoiceRow.supplier == supplier[:120], InvoiceRow.iban_known)
+        .where(_another(document), sa.or_(sa.false(), *ways), InvoiceRow.iban_known)
         .distinct()
     )
     return sorted(session.scalars(query))
+
+
+def _bears(kind: str) -> sa.ColumnElement[bool]:
+    """Whether the supplier of a row's document is known by this as well."""
+    beside = aliased(InvoiceRow)
+    return sa.exists().where(beside.document_id == InvoiceRow.document_id, beside.supplier.startswith(f"{kind}:"))
+
+
+def note_old_keys(workstation: Workstation) -> int:
+    """Invoices read by a version that compared none, noted before the first new one comes; how many there were.
+
+    The oldest first, since the first account of a supplier is the one that counts. Killed within, the next start goes on.
+    """
+    unnoted = ~sa.exists().where(InvoiceRow.document_id == Document.id)
+    read = sa.exists().where(Reading.document_id == Document.id)
+    query = sa.select(Document.id).where(Document.document_type.in_(INVOICES), read, unnoted).order_by(Document.received_at, Document.id)
+    with workstation.database.reading() as session:
+        ids = list(session.scalars(query))
+    for start in range(0, len(ids), OLD_AT_ONCE):
+        with workstation.database.writing() as session:
+            # Another process may have started as well: it waits here, and then finds them noted.
+            wanted = sa.select(Document).where(Document.id.in_(ids[start : start + OLD_AT_ONCE]), unnoted)
+            for document in session.scalars(wanted.order_by(Document.received_at, Document.id).with_for_update()):
+                key = key_of(invoice_of(fields_of(document.fields), ()))
+                _note_key(session, document, key, _known_accounts(session, document, key, workstation.settings), workstation.settings)
+    if ids:
+        log.info("%d invoices of before are compared with those that come", len(ids))
+    return len(ids)
 
 
 def _another(document: Document) -> sa.ColumnElement[bool]:
@@ -174,24 +254,23 @@ def _asked_before(session: Session, document: Document, found: Finding) -> bool:
     return session.scalar(query) is not None
 
 
-def _held_alike(session: Session, document: Document) -> list[Document]:
-    query = (
-        sa.select(Document)
-        .join(FindingRow, FindingRow.document_id == Document.id)
-        .where(FindingRow.code.in_(TWICE), FindingRow.limit == document.id, _another(document))
-        .distinct()
-        .limit(20)
-    )
-    return list(session.scalars(query))
-
-
 def _plain_gross(gross: Decimal | None) -> str | None:
     return None if gross is None else f"{gross.quantize(Decimal('0.01')):f}"
 
 
-def _key_from(row: InvoiceRow) -> InvoiceKey:
-    issued = date.fromisoformat(row.issued) if row.issued else None
-    return InvoiceKey(row.supplier, row.number, issued, Decimal(row.gross) if row.gross else None, row.credit, row.iban)
+def _key_from(rows: Sequence[InvoiceRow]) -> InvoiceKey:
+    row = rows[0]
+    told = dict(each.supplier.split(":", 1) for each in rows if each.supplier)
+    return InvoiceKey(
+        told.get("siren", ""),
+        told.get("vat", ""),
+        told.get("name", ""),
+        row.number,
+        date.fromisoformat(row.issued) if row.issued else None,
+        Decimal(row.gross) if row.gross else None,
+        row.credit,
+        row.iban,
+    )
 
 
 # --- rows as values -------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from station.batches import end_quiet_batch, form_ended_batches
 from station.erasure import finish_erasures
 from station.jobs import Engine
 from station.learning import read_on
+from station.particulars import note_old_keys
 from station.pipeline import Pipeline
 from station.probe import probe_stations
 from station.problems import problem_of
@@ -56,6 +57,7 @@ class Running:
 
     def start(self) -> None:
         """Start the engine, then the threads."""
+        note_old_keys(self._workstation)
         self._beat()
         self._engine.start()
         self._spawn("sweep", self._sweep, SWEEP_SECONDS, self._due.wait)

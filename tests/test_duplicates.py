@@ -1,17 +1,31 @@
 """Has this invoice come before, has its supplier's account changed: as values, and against the records."""
 
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
 import pytest
+import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from invoices import House, invoice
 
 from capture.catalogue import message
-from station.records import documents
+from station import acts
+from station.particulars import note_old_keys
+from station.records import documents, people
 from station.records.tables import InvoiceRow, State
-from workflow.duplicates import CONFUSED, alike_number, changed_account, key_of, nearly_same, one_sign_apart, plain_number, same_invoice
+from workflow.duplicates import (
+    CONFUSED,
+    alike_number,
+    changed_account,
+    key_of,
+    nearly_same,
+    one_sign_apart,
+    plain_number,
+    same_invoice,
+    same_supplier,
+)
 
 OTHER_IBAN, ITS_SIREN = "DE89370400440532013000", "732829320"
 
@@ -31,7 +45,7 @@ def test_the_way_in_which_a_number_is_set_does_not_matter(number):
 
 @pytest.mark.parametrize(
     "other",
-    [{"invoice_number": "F-2026-0418"}, {"issue_date": date(2025, 11, 17)}, {"supplier_siren": "552100554"}, {"document_type_code": "381"}],
+    [{"invoice_number": "F-2026-0418"}, {"issue_date": date(2025, 11, 17)}, {"supplier_siren": "552081317"}, {"document_type_code": "381"}],
 )
 def test_another_number_year_supplier_or_kind_is_another_invoice(other):
     without = ("supplier_siret", "supplier_vat_id") if "supplier_siren" in other else ()
@@ -39,8 +53,30 @@ def test_another_number_year_supplier_or_kind_is_another_invoice(other):
 
 
 def test_the_supplier_is_the_same_whichever_of_its_identifiers_was_read():
-    keys = {key_of(invoice(*without)).supplier for without in ((), ("supplier_siren",), ("supplier_siren", "supplier_siret"))}
+    keys = {key_of(invoice(*without)).siren for without in ((), ("supplier_siren",), ("supplier_siren", "supplier_siret"))}
     assert keys == {ITS_SIREN}
+
+
+NAMELESS, NUMBERS = ("supplier_name",), ("supplier_siren", "supplier_siret", "supplier_vat_id")
+FOREIGN = {"supplier_vat_id": "DE136695976"}
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        (invoice(), invoice(*NUMBERS), True),
+        (invoice(*NAMELESS), invoice(*NUMBERS), False),
+        (invoice("supplier_siren", "supplier_siret", **FOREIGN), invoice(*NUMBERS), True),
+        (invoice("supplier_siren", "supplier_siret", **FOREIGN), invoice(*NUMBERS[:2], *NAMELESS, **FOREIGN), True),
+        (invoice(), invoice(*NUMBERS[1:], supplier_siren="552081317"), False),
+        (invoice(*NUMBERS[1:], supplier_siren="732829321"), invoice(), True),
+        (invoice(*NUMBERS, supplier_name="Atelier Sceau SARL"), invoice(*NUMBERS, supplier_name="Atelier Sceau SARL"), False),
+    ],
+    ids=["siren or name", "nothing in common", "vat or name", "vat", "two sirens", "a misread siren", "the buyer"],
+)
+def test_a_supplier_is_known_by_the_surest_that_was_read_of_both(one, other, same):
+    other = replace(other, fields={name: field for name, field in other.fields.items() if name != "buyer_siren"})
+    assert same_supplier(key_of(one), key_of(other)) is same
 
 
 def test_without_a_date_the_amount_stands_for_the_year():
@@ -150,7 +186,7 @@ def test_what_is_no_invoice_is_not_checked(house):
     house.change(order, document_type="order")
     house.say(order, "invoice_number", "C-7")
     with house.workstation.database.reading() as session:
-        assert session.get(InvoiceRow, order) is None
+        assert session.scalars(sa.select(InvoiceRow).where(InvoiceRow.document_id == order)).all() == []
     assert house.findings(order) == {}
 
 
@@ -170,6 +206,43 @@ def test_a_new_account_is_told_on_every_invoice_that_bears_it(house):
     third = house.keep("trois.tif", hours=1, invoice_number="F-2026-0611", **new)
     assert "iban-changed" in house.findings(second)
     assert "iban-changed" in house.findings(third)
+
+
+BY_NAME = dict.fromkeys(NUMBERS)
+
+
+@pytest.mark.parametrize(("first", "second"), [({}, BY_NAME), (BY_NAME, {})], ids=["siren first", "name first"])
+def test_a_supplier_read_by_its_siren_once_and_by_its_name_once_is_one(house, first, second):
+    house.keep("un.tif", hours=3, **first)
+    assert "invoice-twice" in house.findings(house.keep("deux.tif", hours=2, **second))
+    new = {"invoice_number": "F-2026-0500", "issue_date": date(2026, 11, 18), "iban": OTHER_IBAN}
+    assert "iban-changed" in house.findings(house.keep("trois.tif", **{**second, **new}))
+
+
+def test_a_namesake_with_a_siren_of_its_own_is_another_supplier(house):
+    house.keep("un.tif", hours=3)
+    own = {"supplier_siren": "552081317", "supplier_siret": None, "supplier_vat_id": None, "iban": OTHER_IBAN, "total_gross": Decimal(7)}
+    assert not {"invoice-twice", "iban-changed"} & set(house.findings(house.keep("deux.tif", **own)))
+
+
+def test_a_concealed_document_is_no_longer_named_in_what_is_told_of_others(house):
+    first = house.keep("Dossier Mme Dupont.tif", hours=2)
+    again = house.keep("deux.tif")
+    assert "Dossier Mme Dupont" in message(house.findings(again)["invoice-twice"])
+    house.change(first, state=State.HELD)
+    with house.workstation.database.writing() as session:
+        acts.decide(session, first, "confidential", "lettre", people.ensure_practice(session), house.workstation.clock())
+    assert "invoice-twice" not in house.findings(again)
+
+
+def test_invoices_of_before_are_noted_when_the_station_starts_the_first_account_first(house):
+    for name, hours, values in (("un.tif", 9, {}), ("deux.tif", 8, {"iban": OTHER_IBAN, "invoice_number": "F-2026-0418"})):
+        house.keep(name, hours=hours, **values)
+    with house.workstation.database.writing() as session:
+        session.execute(sa.delete(InvoiceRow))
+    assert [note_old_keys(house.workstation) for _ in range(2)] == [2, 0]
+    assert "invoice-twice" in house.findings(house.keep("trois.tif"))
+    assert "iban-changed" in house.findings(house.keep("quatre.tif", invoice_number="F-2026-0777", iban=OTHER_IBAN))
 
 
 def test_confirming_what_is_printed_does_not_make_the_account_the_suppliers(house):

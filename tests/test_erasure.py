@@ -15,6 +15,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from capture.catalogue import finding
 from capture.originals import DiskFull, Vault
 from conformity.circumstances import Source
 from station import acts, corrections, erasure
@@ -297,6 +298,15 @@ def test_of_an_erased_letter_nothing_is_left_but_its_number_and_the_certificate(
     kept = everything_kept(station)
     assert [value for value in values if value.encode() in kept] == []
     assert not_well(station) == []
+
+
+def test_what_was_told_of_its_twin_names_no_erased_document(station, desk):
+    twin, document = desk.feed(), desk.hidden()
+    with station.database.writing() as session:
+        documents.add_finding(session, twin.id, finding("invoice-twice", measured="« Mme Dupont », {17.00}", limit=document.id))
+    desk.erase(document)
+    assert [row.code for row in desk.look(twin).findings if row.code == "invoice-twice"] == []
+    assert b"Mme Dupont" not in everything_kept(station)
 
 
 def test_neither_name_nor_reason_can_be_read_in_the_database_file(tmp_path, practice_keys):

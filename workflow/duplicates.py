@@ -12,7 +12,7 @@ from decimal import Decimal
 
 from capture.catalogue import finding
 from capture.findings import Finding
-from ocr.identifiers import compact, valid_iban
+from ocr.identifiers import compact, valid_iban, valid_siren, valid_vat, vat_siren
 from ocr.layout import fold
 from workflow.invoices import CREDIT, Invoice, supplier_siren
 
@@ -26,8 +26,11 @@ SHORTEST = 4
 class InvoiceKey:
     """What tells an invoice from all others."""
 
-    supplier: str
-    """SIREN, else VAT number, else the name folded; empty where nothing was read."""
+    siren: str
+    """Empty, as what follows, where none was read whose check digits fit, or it is the buyer's too."""
+    vat: str
+    name: str
+    """Folded."""
     number: str
     """Capital letters and digits only; empty where none was read."""
     issued: date | None
@@ -35,6 +38,11 @@ class InvoiceKey:
     credit: bool
     iban: str = ""
     """Only where its check digits fit: a misread account is no other account."""
+
+    @property
+    def suppliers(self) -> tuple[str, ...]:
+        """All by which the supplier may be known again, the surest first: « siren:732829320 », « vat:… », « name:… »."""
+        return tuple(f"{kind}:{getattr(self, kind)}" for kind in ("siren", "vat", "name") if getattr(self, kind))
 
     @property
     def likeness(self) -> str:
@@ -53,9 +61,13 @@ class Earlier:
 
 
 def key_of(invoice: Invoice) -> InvoiceKey:
-    iban = compact(invoice.words("iban"))
+    iban, siren = compact(invoice.words("iban")), supplier_siren(invoice) or ""
+    vat, name = compact(invoice.words("supplier_vat_id")), fold(invoice.words("supplier_name"))[:80]
+    buyer = compact(invoice.words("buyer_siren"))
     return InvoiceKey(
-        supplier=supplier_key(invoice),
+        siren=siren if valid_siren(siren) and siren != buyer else "",
+        vat=vat if valid_vat(vat) and not (buyer and vat_siren(vat) == buyer) else "",
+        name=name if name != fold(invoice.words("buyer_name"))[:80] else "",
         number=plain_number(invoice.words("invoice_number")),
         issued=invoice.day("issue_date"),
         gross=invoice.amount("total_gross"),
@@ -64,9 +76,10 @@ def key_of(invoice: Invoice) -> InvoiceKey:
     )
 
 
-def supplier_key(invoice: Invoice) -> str:
-    """The same for all invoices of one supplier, whichever of its identifiers was read."""
-    return supplier_siren(invoice) or compact(invoice.words("supplier_vat_id")) or fold(invoice.words("supplier_name"))[:80]
+def same_supplier(one: InvoiceKey, other: InvoiceKey) -> bool:
+    """By the surest that was read of both: two SIREN that differ are two suppliers, whatever they are called."""
+    pairs = ((one.siren, other.siren), (one.vat, other.vat), (one.name, other.name))
+    return next((mine == its for mine, its in pairs if mine and its), False)
 
 
 def plain_number(number: str) -> str:
@@ -90,19 +103,18 @@ def find_twice(key: InvoiceKey, others: Iterable[Earlier]) -> Finding | None:
 
 def same_invoice(one: InvoiceKey, other: InvoiceKey) -> bool:
     """Same supplier, number and year; where a date was not read, the same amount has to stand for it."""
-    if not (one.supplier and one.number) or (one.supplier, one.number, one.credit) != (other.supplier, other.number, other.credit):
+    if not one.number or (one.number, one.credit) != (other.number, other.credit):
         return False
-    return _same_year(one, other)
+    return same_supplier(one, other) and _same_year(one, other)
 
 
 def nearly_same(one: InvoiceKey, other: InvoiceKey) -> bool:
     """A misread sign in the number, or a misread supplier: what was read well has to agree."""
     if one.credit != other.credit or not (one.number and other.number):
         return False
-    same_supplier = bool(one.supplier) and one.supplier == other.supplier
     same_amount = one.gross is not None and one.gross == other.gross
     same_day = one.issued is not None and one.issued == other.issued
-    if not same_supplier:
+    if not same_supplier(one, other):
         return one.number == other.number and len(one.number) >= SHORTEST and same_amount and same_day
     if one.likeness == other.likeness:
         return _same_year(one, other)

@@ -377,7 +377,10 @@ class LessonUse(Base):
 
 
 class InvoiceRow(Base):
-    """What tells an invoice from all others (`workflow.duplicates.InvoiceKey`), for one indexed question; follows the document's values."""
+    """What tells an invoice from all others (`workflow.duplicates.InvoiceKey`), for one indexed question; follows the document's values.
+
+    One row for each way in which its supplier may be known again.
+    """
 
     __tablename__ = "invoice_key"
     __table_args__ = (
@@ -385,7 +388,8 @@ class InvoiceRow(Base):
         sa.Index("ix_invoice_key_issued", "supplier", "issued"),
     )
     document_id: Mapped[str] = mapped_column(sa.ForeignKey("document.id"), primary_key=True)
-    supplier: Mapped[str] = mapped_column(sa.String(120))
+    supplier: Mapped[str] = mapped_column(sa.String(120), primary_key=True)
+    """With its kind, « siren:732829320 »; empty where nothing tells it."""
     number: Mapped[str] = mapped_column(sa.String(40), index=True)
     likeness: Mapped[str] = mapped_column(sa.String(40))
     """The number with signs that readers confuse made one."""

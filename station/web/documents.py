@@ -16,6 +16,7 @@ from station import acts
 from station.corrections import Order, give_up, may_give_up, offered_corrections
 from station.drift import thresholds_of
 from station.erasure import certificate_of, pending_erasure
+from station.particulars import held_alike, judge_twins
 from station.records import documents
 from station.records.batches import links_of
 from station.records.ledger import story_of
@@ -215,7 +216,10 @@ def decide(
     if choice == GIVEN_UP:
         give_up(session, document, Order(person, words, now))
     else:
+        hidden = [document_id, *(older.id for older in acts.replaced_by(session, document))] if choice == "confidential" else []
+        alike = held_alike(session, hidden)
         acts.decide(session, document_id, choice, words, person, now, kind or None)
+        judge_twins(session, alike, desk.workstation_of(request).settings)
     back = f"/desk/{document.station}" if choice == "confidential" and document.batch.ended_at is None else f"/documents/{document_id}"
     return desk.go_to(request, back, f"flash.{show.choice_key(document, choice)}")
 

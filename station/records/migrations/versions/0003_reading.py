@@ -62,7 +62,7 @@ def upgrade() -> None:
         sa.Column("iban", sa.String(length=34), nullable=False),
         sa.Column("iban_known", sa.Boolean(), nullable=False),
         sa.ForeignKeyConstraint(["document_id"], ["document.id"], name=op.f("fk_invoice_key_document_id_document")),
-        sa.PrimaryKeyConstraint("document_id", name=op.f("pk_invoice_key")),
+        sa.PrimaryKeyConstraint("document_id", "supplier", name=op.f("pk_invoice_key")),
     )
     with op.batch_alter_table("invoice_key", schema=None) as batch_op:
         batch_op.create_index("ix_invoice_key_likeness", ["supplier", "likeness"], unique=False)
