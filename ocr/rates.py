@@ -1,6 +1,7 @@
 """Rates of value added tax, and the lines of the tax table: found by base × rate = tax, settled by the totals they have to add up to."""
 
 import re
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -63,6 +64,16 @@ _FREE_WORDS = re.compile(
 _MAX_ROWS = 12
 """Rows of tax tables that are tried together: 2^12 sums."""
 _MAX_LINES = 6
+_MAX_TRIED = 60
+"""Rows with a rate that are looked at closely: the likeliest, and of those the last, for tax tables stand at the end."""
+_MAX_BASES = 24
+"""Printed amounts that may be the base of one tax."""
+_MAX_WORDY = 90
+"""Letters from which a row is a sentence."""
+_MAX_NUMBERS = 8
+"""Of one row."""
+_MAX_RATES = 4
+"""Of one row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +85,17 @@ class VatRow:
     """How much its place looks like a tax table; 3 and more under the headings of one."""
     place: tuple[int, int]
     """Page and row."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A row with amounts, outside the table of goods."""
+
+    place: tuple[int, int]
+    numbers: tuple[Decimal, ...]
+    rates: tuple[Decimal, ...]
+    worth: float
+    letters: int
 
 
 def tax_of(base: Decimal, rate: Decimal) -> Decimal:
@@ -113,10 +135,8 @@ def vat_rows(amounts: Sequence[Amount], goods: Collection[tuple[int, int]], item
         place = amount.spot.sheet.page, amount.spot.row
         if place not in goods:
             rows[place].append(amount)
-    values = {amount.value for amount in amounts}
-    found: list[VatRow] = []
-    for row in rows.values():
-        found += _rows_of(row, values, items)
+    values = sorted({amount.value for amount in amounts})
+    found = [one for row in _likeliest(rows.values()) for one in _rows_of(row, values, items)]
     best: dict[tuple[VatLine, int], VatRow] = {}
     seen: dict[VatLine, int] = defaultdict(int)
     for one in sorted(found, key=lambda row: -row.worth):
@@ -153,22 +173,33 @@ def implied_line(net: Decimal, tax: Decimal, rates: Mapping[Decimal, int], free:
     return VatLine(known[0], net, tax) if len(known) == 1 and abs(tax) > 1 else None
 
 
-def _rows_of(row: Sequence[Amount], values: Collection[Decimal], items: Sequence[LineItem]) -> Iterator[VatRow]:
+def _likeliest(rows: Collection[Sequence[Amount]]) -> list[_Row]:
+    """At most `_MAX_TRIED` rows that may say something of tax, in their order on the pages."""
+    told = [row for row in map(_row_of, rows) if (row.letters < _MAX_WORDY if row.rates else row.worth >= 2)]
+    kept = sorted(range(len(told)), key=lambda index: (-told[index].worth, -index))[:_MAX_TRIED]
+    return [told[index] for index in sorted(kept)]
+
+
+def _row_of(row: Sequence[Amount]) -> _Row:
     sheet, index = row[0].spot.sheet, row[0].spot.row
-    place = sheet.page, index
     segments = sheet.rows[index]
     text = fold(" ".join(segment.text for segment in segments)[:300])
     worth = _table_worth(sheet, index, text)
-    numbers = [amount.value for amount in row][:8]
-    letters = sum(c.isalpha() for c in text)
-    for rate in _rates_in(segments, worth)[:4]:
-        full = _full_line(rate, numbers, worth) if letters < 90 else None
+    numbers = tuple(amount.value for amount in row[:_MAX_NUMBERS])
+    rates = tuple(_rates_in(segments, worth)[:_MAX_RATES])
+    return _Row((sheet.page, index), numbers, rates, worth, sum(c.isalpha() for c in text))
+
+
+def _rows_of(row: _Row, values: Sequence[Decimal], items: Sequence[LineItem]) -> Iterator[VatRow]:
+    """`values`: all amounts on the pages, the smallest first."""
+    for rate in row.rates:
+        full = _full_line(rate, row.numbers, row.worth)
         if full:
-            yield VatRow(full, worth + 1.0, place)
-        elif rate and worth > 0 and letters < 90:
-            yield from (VatRow(line, half, place) for line, half in _half_lines(rate, numbers, values, items, worth))
-    if worth >= 2 and not _rates_in(segments, worth) and len(numbers) in (2, 3):
-        yield from (VatRow(line, worth + 1.0, place) for line in _unread_rate(numbers))
+            yield VatRow(full, row.worth + 1.0, row.place)
+        elif rate and row.worth > 0:
+            yield from (VatRow(line, half, row.place) for line, half in _half_lines(rate, row.numbers, values, items, row.worth))
+    if row.worth >= 2 and not row.rates and len(row.numbers) in (2, 3):
+        yield from (VatRow(line, row.worth + 1.0, row.place) for line in _unread_rate(row.numbers))
 
 
 def _unread_rate(numbers: Sequence[Decimal]) -> Iterator[VatLine]:
@@ -206,7 +237,7 @@ def _full_line(rate: Decimal, numbers: Sequence[Decimal], worth: float) -> VatLi
 
 
 def _half_lines(
-    rate: Decimal, numbers: Sequence[Decimal], values: Collection[Decimal], items: Sequence[LineItem], worth: float
+    rate: Decimal, numbers: Sequence[Decimal], values: Sequence[Decimal], items: Sequence[LineItem], worth: float
 ) -> Iterator[tuple[VatLine, float]]:
     """« TVA 20 % : 12,00 »: the base is a printed amount, or the lines of goods at that rate."""
     sold = [item.net for item in items if item.rate == rate and item.net is not None]
@@ -214,10 +245,19 @@ def _half_lines(
     for tax in numbers[:3]:
         if not tax:
             continue
-        bases |= {value: 0.3 for value in values if abs(value) > abs(tax) and fits_rate(value, tax, rate)}
+        bases |= dict.fromkeys(_bases_of(tax, rate, values), 0.3)
         for base, extra in bases.items():
             if fits_rate(base, tax, rate):
                 yield VatLine(rate, base, tax), worth / 2 + extra
+
+
+def _bases_of(tax: Decimal, rate: Decimal, values: Sequence[Decimal]) -> list[Decimal]:
+    """The amounts, larger than the tax, of which it is that rate: those around tax × 100 / rate. `values` ascend."""
+    base, reach = tax * 100 / rate, 150 * _CENT / rate
+    near = values[bisect_left(values, base - reach) : bisect_right(values, base + reach)]
+    if len(near) > _MAX_BASES:
+        near = sorted(near, key=lambda value: abs(value - base))[:_MAX_BASES]
+    return [value for value in near if abs(value) > abs(tax) and fits_rate(value, tax, rate)]
 
 
 def _table_worth(sheet: Sheet, row: int, text: str) -> float:
