@@ -35,9 +35,9 @@ from conformity.limits import Limits
 from conformity.policy import Policy
 from ocr import engines
 from ocr.engines import ReadingFailed
-from ocr.second import Place, SecondReading
+from ocr.second import Place, SecondReading, weigh
 from ocr.text import PageText
-from ocr.values import Field, fields_json
+from ocr.values import Field, Known, fields_json
 from sealing.ledger import Event
 from sealing.pdfa import Metadata
 from station import batches, electronic, pixels
@@ -47,16 +47,16 @@ from station.batches import NewId
 from station.children import Children, OverBudget, PoisonPage
 from station.jobs import Steps
 from station.learning import memory_of
-from station.particulars import judge_particulars
+from station.particulars import fields_of, judge_particulars
 from station.passports import passport_files, take_target
 from station.problems import PROBLEMS, problem_of
-from station.reading import Told, doubtful_places_of, field_rows, fields_of, known_of
+from station.reading import Told, doubtful_in, field_rows, known_of, told_of
 from station.records import documents, learned
 from station.records.intake import SYSTEM
 from station.records.ledger import append_event, story_of, tree_of
 from station.records.tables import OPEN_STATES, Archive, Document, Reading, State
 from station.sheets import Sheet, originals_of, page_fact, place_findings, place_sheets, places_of
-from station.stored import field_text, fields_hash, finding_from, page_from, rasters_hash
+from station.stored import field_from, field_json, field_text, fields_hash, finding_from, page_from, rasters_hash
 from station.tolerances import weigh_document
 from station.verdicts import verdict_note
 from station.workstation import Workstation
@@ -68,6 +68,8 @@ PAGE_SECONDS = 120.0
 INVOICE_SECONDS = 150.0
 """Longer than its rules are given: they end by themselves."""
 PROVE_SECONDS = 600.0
+FIELDS_SECONDS = 10.0
+"""What finding the values has at least, whatever time the pages took; shorter than others wait for the records."""
 COPIES_AHEAD = 16
 """Reading copies are made while a page is decoded anyway, 8 MB each; of a long document the rest are made when their turn comes."""
 READER_PAGES = 500
@@ -379,12 +381,29 @@ class Pipeline:
         with ThreadPoolExecutor(self._reader.count) as threads:
             results = list(threads.map(read, judged["pages"]))
         texts = [each for each in results if isinstance(each, PageText)]
+        left = max(deadline - time.monotonic(), FIELDS_SECONDS)
+        fields, troubles = self._find_fields(self._pixels, texts, known, min(page_seconds, left))
+        second = list(self._look_again(judged["pages"], doubtful_in(fields, texts), deadline))
         told = {
             "pages": [each.as_json() for each in texts],
-            "troubles": [asdict(each) for each in results if isinstance(each, Finding)],
-            "second": [each.as_json() for each in self._look_again(judged["pages"], doubtful_places_of(texts, known), deadline)],
+            "troubles": [asdict(each) for each in (*results, *troubles) if isinstance(each, Finding)],
+            "second": [each.as_json() for each in second],
+            "fields": [field_json(field) for field in weigh(fields, second).values()],
         }
         pixels.write_json(job.texts, told)
+
+    def _find_fields(
+        self, workers: Children, texts: Sequence[PageText], known: Known, seconds: float
+    ) -> tuple[dict[str, Field], tuple[Finding, ...]]:
+        """What the pages say, found in a child, for pages may be hostile. Without its answer the document goes on, and that is said."""
+        if not texts:
+            return {}, ()
+        try:
+            return workers.run(pixels.find_fields, seconds, texts, known), ()
+        except OverBudget:
+            return {}, (finding("reading-over-budget", measured=f"> {seconds:.0f} s", limit=f"{seconds:g} s"),)
+        except PoisonPage as error:
+            return {}, (finding("reading-failed", measured=str(error)[:300]),)
 
     def _look_again(self, pages: Sequence[dict[str, Any]], places: Sequence[Place], deadline: float) -> Iterator[SecondReading]:
         """Doubtful places read by the other engine; a look that fails, or for which no time is left, says nothing."""
@@ -423,8 +442,9 @@ class Pipeline:
         return text
 
     def _note_read(self, session: Session, job: Job) -> State:
-        texts, troubles = pixels.load_texts(job.texts), [finding_from(f) for f in _load(job.texts)["troubles"]]
         document = documents.get_document(session, job.document_id)
+        self._complete_reading(job, document)
+        texts, troubles = pixels.load_texts(job.texts), [finding_from(f) for f in _load(job.texts)["troubles"]]
         told = self._told(session, document, job, texts)
         by_page = {text.page: text for text in texts}
         cues = check_document([page_fact(page, page.number, by_page.get(page.number)) for page in document.current_pages])
@@ -444,16 +464,22 @@ class Pipeline:
         self._enter_reading(session, document, job, texts, told.page)
         return document.state
 
+    def _complete_reading(self, job: Job, document: Document) -> None:
+        """A reading that the version before finished, and that this one notes, has no values yet; others wait meanwhile."""
+        told = _load(job.texts)
+        if "fields" not in told:
+            texts, known = pixels.load_texts(job.texts), known_of(self._workstation.settings, document)
+            fields, troubles = self._find_fields(self._fresh_reader, texts, known, FIELDS_SECONDS)
+            second = pixels.load_second(job.texts)
+            told["fields"] = [field_json(field) for field in weigh(fields, second).values()]
+            told["troubles"] += [asdict(each) for each in troubles]
+            pixels.write_json(job.texts, told)
+
     def _told(self, session: Session, document: Document, job: Job, texts: Sequence[PageText]) -> Told:
         """What the document says, by what is known and learned as it is recorded; which lessons spoke is noted."""
         settings = self._workstation.settings
-        told = fields_of(
-            texts,
-            known_of(settings, document),
-            lambda _places: pixels.load_second(job.texts),
-            memory_of(session, settings, document.entity),
-            electronic.kept_invoice(job.invoice),
-        )
+        fields = {field.name: field for field in map(field_from, _load(job.texts)["fields"])}
+        told = told_of(texts, fields, memory_of(session, settings, document.entity), electronic.kept_invoice(job.invoice))
         learned.note_uses(session, document.id, told.uses, self._workstation.clock())
         return told
 
@@ -491,6 +517,8 @@ class Pipeline:
         document = documents.get_document(session, job.document_id)
         if document.state != State.SEALED:
             return document.state  # A person took it away, or had it corrected, meanwhile.
+        if trouble is None:
+            self._complete_reading(job, document)
         done = trouble is None and not _load(job.texts)["troubles"]
         if done:
             texts = pixels.load_texts(job.texts)
@@ -517,6 +545,9 @@ class Pipeline:
             troubles = [f["code"] for f in _load(job.texts)["troubles"]]
             times = {kind: at.isoformat(timespec="milliseconds") for _, kind, at, _ in story_of(session, document.id)}
             names = [arrival.name for arrival in documents.arrivals_of(session, document) if not arrival.duplicate]
+            if not job.values.exists():
+                # The version before, which noted this reading, laid none aside.
+                pixels.write_json(job.values, fields_json(fields_of(row for row in document.fields if row.source != "person")))
             data = capture_data(
                 document,
                 names,

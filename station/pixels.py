@@ -32,9 +32,11 @@ from conformity.checks import Inspection, inspect_raster
 from conformity.limits import Limits
 from conformity.target import read_target
 from ocr.engines import ReaderOptions, prepare_copy, warm_engine, write_copy
+from ocr.fields import extract
 from ocr.reading import read_page
 from ocr.second import Place, SecondReading, read_again, read_from
 from ocr.text import PageText, from_json
+from ocr.values import Field, Known
 from sealing.certificate import codestream_digest
 from sealing.codestream import CannotArchive, code_page
 from sealing.foreign import convert_pdf, native_files
@@ -243,6 +245,11 @@ def look_again(source: PageSource, drawn: bool, places: tuple[Place, ...], optio
     """Doubtful places of one page, read from its full pixels by the other engine. Raises Undecodable."""
     cv2.setNumThreads(1)
     return read_again(page_image(source, drawn), places, options)
+
+
+def find_fields(texts: Sequence[PageText], known: Known) -> dict[str, Field]:
+    """What the pages of one document say."""
+    return extract(texts, known)
 
 
 def load_second(path: Path) -> tuple[SecondReading, ...]:

@@ -4,7 +4,7 @@ A person's word comes before all of them (`station.records.tables.TRUST`); it st
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -63,7 +63,11 @@ def fields_of(
     # 1. What the pages say, each value as sure as such values were when they were measured.
     read = extract(texts, known)
     # 2. A second look at doubtful places moves the confidence, never the value.
-    looked = weigh(read, look(doubtful_in(read, texts)))
+    return told_of(texts, weigh(read, look(doubtful_in(read, texts))), memory, invoice)
+
+
+def told_of(texts: Sequence[PageText], looked: Mapping[str, Field], memory: Memory = Memory(), invoice: Structured | None = None) -> Told:
+    """The rest of the order, where the pages' own words were found and looked at before."""
     # 3. What was learned of the supplier, of all that the XML leaves open.
     lessons = [lesson for lesson in memory.lessons if invoice is None or lesson.field not in invoice.fields]
     page, uses = apply_lessons(texts, looked, lessons, memory.own)
@@ -72,12 +76,7 @@ def fields_of(
     return Told(page, told_by_xml(invoice, page), uses, apart)
 
 
-def doubtful_places_of(texts: Sequence[PageText], known: Known = NOTHING) -> tuple[Place, ...]:
-    """Where the second look is asked for, when it is taken before the fields are told."""
-    return doubtful_in(extract(texts, known), texts)
-
-
-def doubtful_in(read: dict[str, Field], texts: Sequence[PageText]) -> tuple[Place, ...]:
+def doubtful_in(read: Mapping[str, Field], texts: Sequence[PageText]) -> tuple[Place, ...]:
     """Places of values that are not green and may have been misread."""
     return doubtful_places(read, texts, Thresholds().green)
 

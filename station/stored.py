@@ -3,7 +3,7 @@
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import date
 from decimal import Decimal
@@ -15,6 +15,8 @@ import rfc8785
 
 from capture.findings import Authority, Finding, Level
 from capture.scan import Model, Page
+from ocr.text import Box, Word
+from ocr.values import Field, LineItem, Source, Value, VatLine
 
 
 def finding_from(stored: dict[str, Any]) -> Finding:
@@ -37,6 +39,50 @@ def field_text(value: object) -> str:
     if isinstance(value, (list, tuple)):
         return json.dumps([asdict(each) for each in value], default=str, ensure_ascii=False)
     return f"{value:f}" if isinstance(value, Decimal) else str(value)
+
+
+def field_json(field: Field) -> dict[str, Any]:
+    """A field with all that belongs to it, as plain JSON values."""
+    return {
+        **asdict(field),
+        "value": field_text(field.value),
+        "kind": next(kind for kind in _KINDS if isinstance(field.value, kind)).__name__,
+    }
+
+
+def field_from(stored: Mapping[str, Any]) -> Field:
+    """The inverse of `field_json`."""
+    value = {kind.__name__: make for kind, make in _KINDS.items()}[stored["kind"]](stored["value"])
+    words = tuple(Word(**word) for word in stored["words"])
+    told = {**stored, "value": value, "box": _box(stored["box"]), "words": words, "source": Source(stored["source"])}
+    del told["kind"]
+    return Field(**{**told, "alternatives": tuple(stored["alternatives"])})
+
+
+def _rows_from(text: str) -> tuple[VatLine, ...] | tuple[LineItem, ...]:
+    rows = json.loads(text)
+    if any("base" in row for row in rows):
+        return tuple(VatLine(*(Decimal(row[name]) for name in ("rate", "base", "tax"))) for row in rows)
+    return tuple(
+        LineItem(
+            row["description"],
+            **{name: None if row[name] is None else Decimal(row[name]) for name in ("quantity", "unit_price", "net", "rate")},
+            page=row["page"],
+            box=_box(row["box"]),
+        )
+        for row in rows
+    )
+
+
+def _box(stored: Sequence[int] | None) -> Box | None:
+    if stored is None:
+        return None
+    x0, y0, x1, y1 = stored
+    return x0, y0, x1, y1
+
+
+_KINDS: dict[type, Callable[[str], Value]] = {str: str, Decimal: Decimal, date: date.fromisoformat, tuple: _rows_from}
+"""How the text of each kind of value is read back."""
 
 
 def fields_hash(values: Mapping[str, str | None]) -> str:

@@ -323,8 +323,8 @@ def hangs(*_args: object) -> None:
 def unread(station, work, tmp_path, monkeypatch):
     """A document whose reader behaves as the function does."""
 
-    def make(reader, seed, **limits) -> Document:
-        monkeypatch.setattr(pixels, "read_copy", reader)
+    def make(reader, seed, part="read_copy", **limits) -> Document:
+        monkeypatch.setattr(pixels, part, reader)
         patient = replace(
             station, settings=station.settings.model_copy(update={"reading": Reading(engine="tesseract", languages="eng", **limits)})
         )
@@ -348,6 +348,22 @@ def test_a_reader_that_dies_or_hangs_costs_the_text_and_not_the_archive(station,
 def test_when_the_document_s_time_is_up_no_further_page_is_read(station, unread):
     document = unread(hangs, 13, document_seconds=0.001)
     assert "reading-over-budget" in atwork.codes(document)
+
+
+@pytest.mark.parametrize(("finder", "seed", "code"), [(dies, 16, "reading-failed"), (hangs, 17, "reading-over-budget")])
+def test_values_that_cannot_be_found_cost_neither_the_text_nor_the_archive(station, work, unread, finder, seed, code):
+    document = unread(finder, seed, "find_fields", page_seconds=5)
+    captured = capture_of(atwork.archive_path(station, document))
+    assert (captured["reading"]["in_this_file"], captured["reading"]["trouble"], captured["fields"]["total_gross"]) == (True, code, None)
+    assert (document.problem, list(document.fields)) == ("reading-late", [])
+    late = work.read_late(document.id)
+    assert (late.problem, {f.name: f.value for f in late.fields}["total_gross"]) == (None, "732.00")
+
+
+def test_values_are_found_in_a_child_and_never_while_others_wait_for_the_records(station, work, tmp_path, monkeypatch):
+    monkeypatch.setattr("station.reading.extract", fails)
+    document = work(atwork.take_in(station, scan_of(tmp_path, 18)))
+    assert {f.name: f.value for f in document.fields}["total_gross"] == "732.00"
 
 
 def test_text_that_comes_late_lives_beside_the_archive_which_stays_as_it_is(station, work, unread):

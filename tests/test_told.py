@@ -12,16 +12,19 @@ import papers
 import pikepdf
 import pytest
 import sqlalchemy as sa
+from test_fields import INVOICE, page_of
 from test_suppliers import SIREN, paper, taught
 
+from ocr.fields import extract
 from ocr.second import SecondReading
 from ocr.structured import read_invoice
 from ocr.suppliers import Lesson
 from ocr.turning import TURNS, turn_page
-from ocr.values import NAMES, Field, Source, fields_json
-from station import reading
-from station.reading import Memory, field_rows, fields_of
+from ocr.values import NAMES, Field, Known, Source, fields_json
+from station import pixels, reading
+from station.reading import Memory, field_rows, fields_of, told_of
 from station.records.tables import FieldRow, State
+from station.stored import field_from, field_json
 
 NUMBER = Field("invoice_number", "ZK-900", "ZK-900", 1, None, 0.9, "its label")
 
@@ -100,6 +103,11 @@ def test_each_row_keeps_where_its_value_comes_from_and_a_name_has_one_of_the_pag
     assert len(sources) == len(rows)
 
 
+def nothing(*_args: object) -> dict[str, Field]:
+    """In the child."""
+    return {}
+
+
 class Meddled(atwork.PlainSteps):
     """Between reading and sealing someone is at work; and sealing is tried twice."""
 
@@ -114,28 +122,68 @@ class Meddled(atwork.PlainSteps):
         return super().work(name, function, *args, **kwargs)
 
 
+class Upgraded(atwork.PlainSteps):
+    """The version before read the page and noted that; it laid no values aside."""
+
+    def __init__(self, workstation, noted):
+        super().__init__(workstation)
+        self.noted = noted
+
+    def work(self, name, function, *args, **kwargs):
+        if name == "prove" and self.noted:
+            args[-1].values.unlink()
+        trouble = super().work(name, function, *args, **kwargs)
+        if name == "read" and not self.noted:
+            old = {key: value for key, value in json.loads(args[-1].texts.read_text()).items() if key != "fields"}
+            args[-1].texts.write_text(json.dumps(old))
+        return trouble
+
+
 @contextmanager
 def pipeline(workstation):
     with atwork.pipeline_of(workstation) as work:
         yield work.pipeline
 
 
+def take_invoice(workstation, folder):
+    return atwork.take_in(workstation, papers.write_png(folder / "invoice.png", papers.draw_page(papers.INVOICE, size=(1000, 900))))
+
+
+def sealed_fields(workstation, document_id):
+    with pikepdf.open(atwork.archive_path(workstation, atwork.document_of(workstation, document_id))) as pdf:
+        return json.loads(pdf.attachments["capture-data.json"].get_file().read_bytes())["fields"]
+
+
 def test_what_is_sealed_is_what_was_recorded_whatever_happens_in_between(tmp_path, practice_keys, monkeypatch):
     workstation = atwork.open_home(tmp_path / "home", practice_keys)
-    path = papers.write_png(tmp_path / "invoice.png", papers.draw_page(papers.INVOICE, size=(1000, 900)))
-    document_id = atwork.take_in(workstation, path)
+    document_id = take_invoice(workstation, tmp_path)
 
     def meddle():
-        monkeypatch.setattr(reading, "extract", lambda _texts, _known: {})
+        monkeypatch.setattr(pixels, "find_fields", nothing)
         with workstation.database.writing() as session:
             session.execute(sa.delete(FieldRow).where(FieldRow.document_id == document_id))
 
     told = []
-    monkeypatch.setattr("station.pipeline.fields_of", lambda *args: told.append(fields_of(*args)) or told[-1])
+    monkeypatch.setattr("station.pipeline.told_of", lambda *args: told.append(told_of(*args)) or told[-1])
     with pipeline(workstation) as story:
         assert story.process(Meddled(workstation, meddle), document_id, 1) == State.SEALED
-    with pikepdf.open(atwork.archive_path(workstation, atwork.document_of(workstation, document_id))) as pdf:
-        sealed = json.loads(pdf.attachments["capture-data.json"].get_file().read_bytes())["fields"]
+    sealed = sealed_fields(workstation, document_id)
     assert sealed == fields_json(told[0].fields)
     assert set(sealed) == {*NAMES, "line_count"}
     assert Decimal(sealed["total_gross"])
+
+
+@pytest.mark.parametrize("noted", [True, False])
+def test_what_the_version_before_read_is_sealed_with_its_values(tmp_path, practice_keys, noted):
+    workstation = atwork.open_home(tmp_path / "home", practice_keys)
+    document_id = take_invoice(workstation, tmp_path)
+    with pipeline(workstation) as story:
+        assert story.process(Upgraded(workstation, noted), document_id, 1) == State.SEALED
+    sealed, rows = sealed_fields(workstation, document_id), atwork.document_of(workstation, document_id).fields
+    assert sealed["total_gross"] == {row.name: row.value for row in rows}["total_gross"] == "732.00"
+
+
+def test_a_field_is_kept_between_the_steps_with_all_that_belongs_to_it():
+    read = extract([page_of(INVOICE)], Known())
+    assert {"lines", "vat_breakdown", "issue_date", "total_gross"} <= set(read)
+    assert [field_from(json.loads(json.dumps(field_json(field)))) for field in read.values()] == [*read.values()]
