@@ -6,14 +6,16 @@ from decimal import Decimal
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from invoices import House, invoice
+from invoices import GOOD, House, invoice
 
 from capture.catalogue import message
 from station import acts
 from station.particulars import note_old_keys
 from station.records import documents, people
+from station.records.database import Database, alembic_config, migrate, open_database
 from station.records.tables import InvoiceRow, State
 from workflow.duplicates import (
     CONFUSED,
@@ -243,6 +245,37 @@ def test_invoices_of_before_are_noted_when_the_station_starts_the_first_account_
     assert [note_old_keys(house.workstation) for _ in range(2)] == [2, 0]
     assert "invoice-twice" in house.findings(house.keep("trois.tif"))
     assert "iban-changed" in house.findings(house.keep("quatre.tif", invoice_number="F-2026-0777", iban=OTHER_IBAN))
+
+
+BEFORE = "2026-11-19 09:00:00"
+
+
+def of_the_version_before(folder) -> Database:
+    """A database of migration 0002 that holds one invoice, read."""
+    database = open_database(f"sqlite:///{folder / 'before.db'}")
+    command.upgrade(alembic_config(database.writer), "0002")
+    told = {
+        "batch": {"id": "b", "station": "demo", "kind": "file", "opened_at": BEFORE},
+        "document": {"id": "old", "entity": "essai", "batch_id": "b", "station": "demo", "operator": "a", "document_type": "invoice",
+                     "title": "ancien.tif", "state": "sealed", "paper_stays": 0, "received_at": BEFORE, "changed_at": BEFORE, "revision": 1,
+                     "attempt": 1, "queued": 1, "tries": 0, "source": "paper", "formed": 0, "confidential": 0},
+        "reading": {"document_id": "old", "version": 1, "engine": "t", "path": "x", "words": 9, "in_archive": 1, "read_at": BEFORE},
+    }  # fmt: skip
+    values = {"invoice_number": "F-2026-0417", "issue_date": "2026-11-17", "supplier_siren": ITS_SIREN, "iban": GOOD["iban"]}
+    rows = [*told.items(), *(("field", {"document_id": "old", "name": n, "source": "read", "value": v}) for n, v in values.items())]
+    with database.writer.begin() as connection:
+        for table, row in rows:
+            connection.execute(sa.table(table, *map(sa.column, row)).insert().values(row))
+    return database
+
+
+def test_after_an_upgrade_an_invoice_that_comes_again_is_told_with_that_of_before(tmp_path, house):
+    database = of_the_version_before(tmp_path)
+    migrate(database)
+    house.workstation = replace(house.workstation, database=database)
+    assert note_old_keys(house.workstation) == 1
+    assert house.findings(house.keep("neuf.tif"))["invoice-twice"].limit == "old"
+    assert "iban-changed" in house.findings(house.keep("autre.tif", invoice_number="F-2026-0500", iban=OTHER_IBAN))
 
 
 def test_confirming_what_is_printed_does_not_make_the_account_the_suppliers(house):
