@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from ocr.layout import Segment, Sheet, Spot, segments_of
+from ocr.layout import Segment, Sheet, Spot, once, segments_of
 
 CURRENCIES: dict[str, str] = {"€": "EUR", "£": "GBP", "₹": "INR", "$": "USD", "¥": "JPY"}
 """Signs to ISO 4217 codes; the dollar stands for the most usual of its currencies."""
@@ -43,6 +43,7 @@ class Amount:
     """A currency stands beside it."""
 
 
+@once
 def find_amounts(sheet: Sheet) -> Iterator[Amount]:
     """Every amount with two decimals, and whole numbers beside a currency; no percentages, no prices with more decimals, no dates."""
     for row, column, segment in segments_of(sheet):
@@ -151,7 +152,7 @@ def _readings(text: str) -> Iterator[Decimal]:
     if (len(parts) > 1 and len(cents) == 2) or len(parts) == 1 or len(cents) == 5:
         yield Decimal(digits[:-2] + "." + digits[-2:])
     if len(parts) > 1 and len(cents) == 1:
-        yield Decimal(digits + "0") / 100 * 10
+        yield Decimal(digits[:-1] + "." + digits[-1:] + "0")
 
 
 def _thousands(digits: str) -> str:

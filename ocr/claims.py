@@ -62,8 +62,16 @@ Marks = Mapping[int, Sequence[Mark]]
 """By row, from the left."""
 
 
-def marks_of(sheet: Sheet, vocabulary_name: str) -> dict[int, list[Mark]]:
-    """The labels of one vocabulary on a page, at most `MAX_MARKS`."""
+def marks_of(sheet: Sheet, vocabulary_name: str) -> Marks:
+    """The labels of one vocabulary on a page, at most `MAX_MARKS`; looked for once."""
+    key = f"marks {vocabulary_name}"
+    if key not in sheet.answers:
+        sheet.answers[key] = _marks(sheet, vocabulary_name)
+    marks: Marks = sheet.answers[key]
+    return marks
+
+
+def _marks(sheet: Sheet, vocabulary_name: str) -> dict[int, list[Mark]]:
     marks: dict[int, list[Mark]] = {}
     count = 0
     for row, column, segment in segments_of(sheet):
@@ -73,14 +81,6 @@ def marks_of(sheet: Sheet, vocabulary_name: str) -> dict[int, list[Mark]]:
         if count > MAX_MARKS:
             break
     return marks
-
-
-def claim_on(spot: Spot, marks: Marks, loose: int = 14) -> Claim | None:
-    """The label that the value belongs to; None where none is near.
-
-    `loose` is how many letters may stand between the two within one run of text.
-    """
-    return claim_before(spot, marks, loose) or claim_above(spot, marks)
 
 
 def claim_before(spot: Spot, marks: Marks, loose: int = 14) -> Claim | None:

@@ -20,7 +20,7 @@ from ocr.identifiers import (
     vat_siren,
 )
 from ocr.labels import labels_in
-from ocr.layout import Sheet, Spot, above, fold, left_of, right_of, segments_of
+from ocr.layout import Sheet, Spot, above, fold, left_of, once, right_of, segments_of
 from ocr.parties import Block, blocks_of, headed_side, heading_side, holds_contact
 from ocr.values import Known
 
@@ -206,6 +206,7 @@ def iban_choices(sheets: Sequence[Sheet], known: Known) -> tuple[Choice, ...]:
     )
 
 
+@once
 def find_ibans(sheet: Sheet) -> Iterator[Found]:
     """Account numbers of the right length for their country; one that is broken over two columns or two lines is joined."""
     for row, column, segment in segments_of(sheet):

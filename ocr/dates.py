@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from babel.dates import get_month_names
 
-from ocr.layout import Segment, Sheet, Spot, fold, segments_of
+from ocr.layout import Segment, Sheet, Spot, fold, once, segments_of
 
 LANGUAGES = ("fr", "en", "de", "nl")
 _YEARS = range(2000, 2100)
@@ -42,6 +42,7 @@ class Day:
     """The date if the month was written before the day, where both readings are possible."""
 
 
+@once
 def find_dates(sheet: Sheet) -> Iterator[Day]:
     """Every date from 2000 to 2099, from the top; day before month where both readings are possible."""
     for row, column, segment in segments_of(sheet):

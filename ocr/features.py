@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from functools import cached_property
+from heapq import nlargest
 from statistics import median
 from typing import Any
 
@@ -233,12 +234,13 @@ def rows_of(kind: str, paper: Paper, candidates: Sequence[Candidate[Any]], score
     if not candidates:
         return np.zeros((0, len(names_of(kind))), np.float32)
     extras = _EXTRAS.get(kind, _no_extras)(paper, candidates, scores)
+    leaders = [nlargest(2, own.items(), key=lambda each: each[1]) for own in scores]
     table = [
         [
             *common_features(paper, candidate, VOCABULARIES[kind]),
             *shape_features(candidate.spots[0].raw),
             *(own.get(candidate.value, -1.0) for own in scores),
-            *(_lead(own, candidate.value) for own in scores),
+            *(_lead(own, candidate.value, first) for own, first in zip(scores, leaders, strict=True)),
             float(len(candidates)),
             index / len(candidates),
             min(spot.depth + spot.sheet.page - 1 for spot in candidate.spots),
@@ -251,9 +253,9 @@ def rows_of(kind: str, paper: Paper, candidates: Sequence[Candidate[Any]], score
     return np.asarray(table, np.float32)
 
 
-def _lead(scores: Mapping[Any, float], value: object) -> float:
-    """How far the rules put it before (or behind) the best of the others."""
-    other = max((score for each, score in scores.items() if each != value), default=-1.0)
+def _lead(scores: Mapping[Any, float], value: object, leaders: Sequence[tuple[Any, float]]) -> float:
+    """How far the rules put it before (or behind) the best of the others; `leaders` are the two best of all."""
+    other = next((score for each, score in leaders if each != value), -1.0)
     return scores.get(value, -1.0) - other
 
 

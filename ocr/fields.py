@@ -15,17 +15,20 @@ from ocr.companies import bic_choices, find_ibans, find_identifiers, iban_choice
 from ocr.days import date_choices, days_of
 from ocr.features import Paper
 from ocr.kinds import kind_choices
-from ocr.layout import Sheet, Spot, lay_out, segments_of
+from ocr.layout import Sheet, lay_out, segments_of
 from ocr.parties import name_choices
 from ocr.ranker import Ranker, own_ranker
 from ocr.references import FIELDS, reference_choices
 from ocr.sureness import Decided, make_sure
 from ocr.terms import due_by_term, term_choices
 from ocr.text import PageText
-from ocr.totals import Totals, amount_votes, choose_totals, total_fields
+from ocr.totals import Totals, amount_votes, choose_totals, read_figures, total_fields
 from ocr.turning import shown_fields
-from ocr.values import Field, Known, Source, Value
+from ocr.values import Field, Known, Source
 
+_CODE = re.compile(rf"(?<![A-Z])(?:{'|'.join(CODES)})(?![A-Z])")
+_EUROS = re.compile(r"\beuros?\b", re.IGNORECASE)
+_RUPEES = re.compile(r"\bRs\b")
 NOTHING = Known()
 """An installation that knows nothing."""
 LEAST = {"issue_date": 0.2, "due_date": 0.5}
@@ -44,9 +47,10 @@ def extract(pages: Sequence[PageText], known: Known = NOTHING) -> dict[str, Fiel
 def decide(sheets: Sequence[Sheet], known: Known, ranker: Ranker) -> Decided:
     """The fields as rules and ranker decide together; their confidence is not measured yet."""
     paper = Paper(tuple(sheets))
-    hand, votes = choices(sheets, known), amount_votes(sheets)
+    figures = read_figures(sheets)
+    hand, votes = choices(sheets, known), amount_votes(sheets, figures)
     judgement = judge(ranker, paper, hand, votes)
-    totals = choose_totals(sheets, weigh(votes, judgement))
+    totals = choose_totals(sheets, weigh(votes, judgement), figures)
     return Decided(paper, hand, judgement, totals, _fields_of(sheets, _reordered(sheets, hand, judgement, known), totals))
 
 
@@ -126,16 +130,12 @@ def _currency_field(sheets: Sequence[Sheet]) -> Field | None:
         for _, _, segment in segments_of(sheet):
             for sign, code in CURRENCIES.items():
                 counts[code] += segment.text.count(sign)
-            counts.update(code for code in CODES if re.search(rf"(?<![A-Z]){code}(?![A-Z])", segment.text))
-            counts["EUR"] += len(re.findall(r"\beuros?\b", segment.text, re.IGNORECASE))
-            counts["INR"] += len(re.findall(r"\bRs\b", segment.text))
+            if printed := set(_CODE.findall(segment.text)):
+                counts.update(code for code in CODES if code in printed)
+            counts["EUR"] += len(_EUROS.findall(segment.text))
+            counts["INR"] += len(_RUPEES.findall(segment.text))
     if not counts.total():
         return None
     code, times = counts.most_common(1)[0]
     confidence = round(0.5 + 0.5 * times / counts.total(), 3)
     return Field("currency", code, code, 0, None, confidence, f"written {times} times of {counts.total()}")
-
-
-def _field(name: str, value: Value, spot: Spot, score: float, reason: str) -> Field:
-    certainty = min(0.99, max(0.05, 0.3 + 0.2 * score)) * spot.confidence
-    return Field(name, value, spot.raw, spot.sheet.page, spot.box, round(certainty, 3), reason, spot.words)

@@ -65,7 +65,7 @@ def valid_vat(number: str) -> bool:
 
 def valid_iban(number: str) -> bool:
     """Length of its country, modulo 97 (ISO 13616); in France and Monaco the key of the RIB within as well."""
-    if not (bool(iban.is_valid(number, check_country=False)) and fits_iban(number)):
+    if not (fits_iban(number) and bool(iban.is_valid(number, check_country=False))):
         return False
     return valid_rib(number[4:]) if number[:2] in {"FR", "MC"} else True
 

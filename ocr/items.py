@@ -86,6 +86,8 @@ _ENDINGS = frozenset({"net", "tax", "gross", "due"})
 _MAX_CELLS = 10
 """Numbers of one row that are tried with one another: a product of three is tried for each."""
 _MAX_SOLUTIONS = 160
+_LARGEST_CUT = 100
+"""A discount leaves a hundredth of the price at least."""
 MAX_ITEMS = 1000
 _LEAST_LETTERS = 6
 """Fewer are a unit, not a description."""
@@ -242,15 +244,21 @@ def _headings(segments: Sequence[Segment], slope: float) -> list[Heading]:
         text = fold(segment.text)
         if not text or len(text) > 60 or sum(c.isdigit() for c in text) > 2:
             continue
-        spans = list(_heading_words().finditer(text))
-        covered = sum(match.end() - match.start() for match in spans)
+        spans = _heading_spans(text)
+        covered = sum(end - start for start, end in spans)
         if covered < 0.5 * len(text):
             continue
-        for match in spans:
-            x0, x1 = _span_edges(segment, match.start() / len(text), match.end() / len(text))
+        for start, end in spans:
+            x0, x1 = _span_edges(segment, start / len(text), end / len(text))
             shift = slope * segment.level
-            found.append(Heading(_kind_of(match[0]), x0 + shift, x1 + shift))
+            found.append(Heading(_kind_of(text[start:end]), x0 + shift, x1 + shift))
     return found
+
+
+@lru_cache(maxsize=4_000)
+def _heading_spans(text: str) -> tuple[tuple[int, int], ...]:
+    """Where headings stand in a folded text."""
+    return tuple(match.span() for match in _heading_words().finditer(text))
 
 
 @lru_cache(maxsize=1)
@@ -377,7 +385,9 @@ def _multiplies(quantity: Decimal, price: Decimal, net: Decimal, cells: Sequence
     gap = abs(product - abs(net))
     if gap <= _CENT:
         yield True
-    elif gap <= min(abs(quantity) * _HALF_CENT, abs(net) / 100) or any(_discounts(product, abs(net), cell) for cell in cells):
+    elif gap <= min(abs(quantity) * _HALF_CENT, abs(net) / 100) or (
+        net and product <= abs(net) * _LARGEST_CUT and any(_discounts(product, abs(net), cell) for cell in cells)
+    ):
         yield False
 
 

@@ -2,9 +2,10 @@
 
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from functools import lru_cache
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import lru_cache, wraps
+from typing import Any, TypeVar
 
 from ocr.reading import height_of, level_of, rows_of, slope_of
 from ocr.text import Box, Line, PageText, Word, around
@@ -50,7 +51,25 @@ class Sheet:
     page: int
     width: int
     height: int
-    rows: tuple[tuple[Segment, ...], ...]
+    rows: tuple[tuple[Segment, ...], ...] = field(hash=False)
+    answers: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+    """What `once` found on it."""
+
+
+T = TypeVar("T")
+
+
+def once(find: Callable[[Sheet], Iterable[T]]) -> Callable[[Sheet], tuple[T, ...]]:
+    """All that `find` finds on a sheet: looked for once, however many ask."""
+
+    @wraps(find)
+    def found(sheet: Sheet) -> tuple[T, ...]:
+        if find.__qualname__ not in sheet.answers:
+            sheet.answers[find.__qualname__] = tuple(find(sheet))
+        told: tuple[T, ...] = sheet.answers[find.__qualname__]
+        return told
+
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +167,7 @@ def fold_places(text: str) -> tuple[str, tuple[int, ...]]:
     places: list[int] = []
     glued = {match.start() for match in _GLUED.finditer(text)}
     for place, sign in enumerate(text):
-        for letter in (" " if place in glued else "") + _plain(sign):
+        for letter in (" " if place in glued else "") + _plain_sign(sign):
             blank = letter.isspace()
             if blank and (not letters or letters[-1] == " "):
                 continue
@@ -157,6 +176,11 @@ def fold_places(text: str) -> tuple[str, tuple[int, ...]]:
     if letters and letters[-1] == " ":
         del letters[-1], places[-1]
     return "".join(letters), tuple(places)
+
+
+@lru_cache(maxsize=2_000)
+def _plain_sign(sign: str) -> str:
+    return _plain(sign)
 
 
 def _plain(text: str) -> str:

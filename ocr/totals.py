@@ -57,6 +57,9 @@ _CHANGE = re.compile(r"\b(change|change due|rendu|monnaie( rendue)?|ruckgeld|wec
 _TAX_WITHIN = re.compile(r"(tva|inkl|incl|inklusive|inc) ?(mwst|ust|btw|vat|tva|incluse|comprise)?")
 _SPECIAL = (("rounding", _ROUNDING), ("balance", _BALANCE), ("change", _CHANGE), ("tender", _TENDER))
 _AFTER = (("gross", ("ttc", "t t c", "incl", "tvac", "tva comprise")), ("net", ("ht", "hors taxes", "htva", "excl", "hors tva")))
+_MAX_FIRST = 1000
+_MAX_LAST = 3000
+"""Amounts looked at, from the top and up from the end, where the sums stand; twenty dense pages have about four thousand."""
 _UP = 8
 """Rows between an amount and the heading of its column."""
 
@@ -118,6 +121,19 @@ _NOTHING = Story(None, None, None)
 
 
 @dataclass(frozen=True, slots=True)
+class Figures:
+    """What the pages hold before anything is decided."""
+
+    amounts: Sequence[Amount]
+    """In reading order; of very many the first and the last."""
+    lines: Sequence[Line]
+    """Rows that may be lines of goods."""
+    rows: Sequence[VatRow]
+    parts: frozenset[tuple[int, int]]
+    """Page and row of goods and of the lines of a tax table: parts of the sums, not the sums."""
+
+
+@dataclass(frozen=True, slots=True)
 class Evidence:
     """Everything beside the labels that a story is held against."""
 
@@ -138,16 +154,23 @@ class Evidence:
     """What was handed over at a till, less the change."""
 
 
-def choose_totals(sheets: Sequence[Sheet], votes: Mapping[Decimal, Votes] | None = None) -> Totals:
-    """The set of printed amounts that the labels, the sums and the tax table speak for most.
-
-    `votes` may be handed in where something other than the labels has learned to weigh them.
-    """
-    amounts = [amount for sheet in sheets for amount in find_amounts(sheet)]
+def read_figures(sheets: Sequence[Sheet]) -> Figures:
+    """The amounts of the pages, and which of them are goods and lines of a tax table."""
+    every = [amount for sheet in sheets for amount in find_amounts(sheet)]
+    amounts = every if len(every) <= _MAX_FIRST + _MAX_LAST else [*every[:_MAX_FIRST], *every[-_MAX_LAST:]]
     lines = find_lines(sheets) or listed_lines(sheets, _labelled_sums(amounts))
     goods = {(line.item.page, line.row) for line in lines if line.sure}
     rows = vat_rows(amounts, goods, [line.item for line in lines])
-    parts = goods | table_places(rows)
+    return Figures(amounts, lines, rows, frozenset(goods | table_places(rows)))
+
+
+def choose_totals(sheets: Sequence[Sheet], votes: Mapping[Decimal, Votes] | None = None, figures: Figures | None = None) -> Totals:
+    """The set of printed amounts that the labels, the sums and the tax table speak for most.
+
+    `votes` may be handed in where something other than the labels has learned to weigh them; `figures` where they were read before.
+    """
+    figures = figures or read_figures(sheets)
+    amounts, lines, rows, parts = figures.amounts, figures.lines, figures.rows, figures.parts
     if votes is None:
         votes = _votes_of(sheets, amounts, parts)
     rates, free = printed_rates(sheets), says_free(sheets)
@@ -170,12 +193,10 @@ def choose_totals(sheets: Sequence[Sheet], votes: Mapping[Decimal, Votes] | None
     return _told(story, score, evidence, lines, repair is not None)
 
 
-def amount_votes(sheets: Sequence[Sheet]) -> dict[Decimal, Votes]:
+def amount_votes(sheets: Sequence[Sheet], figures: Figures | None = None) -> dict[Decimal, Votes]:
     """Every amount of the pages with what its labels say; rows of goods and lines of a tax table left out."""
-    amounts = [amount for sheet in sheets for amount in find_amounts(sheet)]
-    lines = find_lines(sheets) or listed_lines(sheets, _labelled_sums(amounts))
-    goods = {(line.item.page, line.row) for line in lines if line.sure}
-    return _votes_of(sheets, amounts, goods | table_places(vat_rows(amounts, goods, [line.item for line in lines])))
+    figures = figures or read_figures(sheets)
+    return _votes_of(sheets, figures.amounts, figures.parts)
 
 
 def _unlabelled_sum(sheets: Sequence[Sheet], evidence: Evidence) -> Story:
@@ -253,7 +274,7 @@ def _votes_of(sheets: Sequence[Sheet], amounts: Sequence[Amount], goods: Collect
     votes = count_votes(amounts, goods)
     if any(max(own.weights["net"], own.weights["gross"], own.weights["due"]) >= 1 for own in votes.values()):
         return votes
-    whole = count_votes((amount for sheet in sheets for amount in whole_amounts(sheet)), goods)
+    whole = count_votes([amount for sheet in sheets for amount in whole_amounts(sheet)][-_MAX_LAST:], goods)
     spoken = {value: own for value, own in whole.items() if max(own.weights.values()) > 1 and value not in votes}
     return votes | spoken
 
@@ -525,13 +546,14 @@ def _is_sound(story: Story, evidence: Evidence) -> bool:
 
 def _repaired(sheets: Sequence[Sheet], goods: Collection[tuple[int, int]], evidence: Evidence) -> tuple[Story, dict[Decimal, Votes]] | None:
     """The one story in which one of the three was misread and all then adds up; None where there are several, or none."""
-    doubtful = count_votes((amount for sheet in sheets for amount in misread_amounts(sheet)), goods)
+    doubtful = count_votes([amount for sheet in sheets for amount in misread_amounts(sheet)][-_MAX_LAST:], goods)
     votes = dict(evidence.votes)
     found: set[Story] = set()
+    ranked = {kind: _ranked(votes, kind)[:6] for kind in ("net", "tax")}
     for value, own in doubtful.items():
         for kind in ("net", "tax", "gross"):
             if _weight(own, kind) > 0.5 and not (value in votes and _weight(votes[value], kind)):
-                found |= set(_completed(kind, value, votes))
+                found |= set(_completed(kind, value, votes, ranked))
     if len(found) != 1:
         return None
     story = found.pop()
@@ -547,10 +569,10 @@ def _joined(own: Votes, other: Votes | None) -> Votes:
     return Votes(weights, {kind: amount for kind, amount in best.items() if amount}, own.times + other.times)
 
 
-def _completed(kind: str, value: Decimal, votes: Mapping[Decimal, Votes]) -> Iterator[Story]:
-    """Two labelled amounts that make a sum with the repaired one, by a known rate."""
-    nets = [value] if kind == "net" else _ranked(votes, "net")[:6]
-    taxes = [value] if kind == "tax" else _ranked(votes, "tax")[:6]
+def _completed(kind: str, value: Decimal, votes: Mapping[Decimal, Votes], ranked: Mapping[str, Sequence[Decimal]]) -> Iterator[Story]:
+    """Two labelled amounts (`ranked`) that make a sum with the repaired one, by a known rate."""
+    nets = [value] if kind == "net" else ranked["net"]
+    taxes = [value] if kind == "tax" else ranked["tax"]
     for net in nets:
         for tax in taxes:
             gross = net + tax

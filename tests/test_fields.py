@@ -1,4 +1,5 @@
 import json
+import random
 import time
 from datetime import date
 from decimal import Decimal
@@ -390,3 +391,17 @@ def test_the_places_of_folded_letters_are_those_of_the_text(text):
 @pytest.mark.parametrize("printed", ["Date : 09/03/201820:54:50", "2018-03-0920:54", "9 mars 2018 20:54"])
 def test_a_time_of_day_that_is_glued_to_a_date_leaves_it_readable(printed):
     assert extract([page_of([[(300, "Facture n° 2018-17")], [(300, printed)]])])["issue_date"].value == date(2018, 3, 9)
+
+
+@pytest.mark.parametrize("kind", ["amounts", "dates", "accounts", "mixed"])
+def test_pages_that_are_full_to_the_edge_cost_a_bounded_time(kind):
+    chance = random.Random(kind)
+    amount = lambda: f"{chance.randrange(99_999)},{chance.randrange(100):02d}"  # noqa: E731
+    day = lambda: f"{chance.randrange(1, 28):02d}/{chance.randrange(1, 12):02d}/2026"  # noqa: E731
+    account = lambda: chance.choice(["FR76", "3OO0", "6OO0", "0112", "IBAN", "DE89", "SIOB"])  # noqa: E731
+    draw = {"amounts": [amount], "dates": [day], "accounts": [account], "mixed": [amount, day, account, lambda: "TVA 20 %"]}[kind]
+    rows = [[[(60 + 300 * i, chance.choice(draw)()) for i in range(8)] for _ in range(250)] for _ in range(3)]
+    pages = [page_of(own, number) for number, own in enumerate(rows, 1)]
+    started = time.process_time()
+    extract(pages)
+    assert time.process_time() - started < 3

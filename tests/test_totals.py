@@ -7,11 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ocr import amounts as amounts_room
 from ocr.amounts import decimal_sign, find_amounts, find_numbers, misread_amounts, parse_amount
 from ocr.layout import lay_out
 from ocr.rates import RATES, VatRow, fits_rate, implied_line, settled_lines, tax_of
 from ocr.text import Line, PageText, Word
-from ocr.totals import amount_votes, choose_totals, total_fields
+from ocr.totals import amount_votes, choose_totals, read_figures, total_fields
 from ocr.values import Source, VatLine
 
 D = Decimal
@@ -228,3 +229,24 @@ def test_a_page_full_of_amounts_costs_a_bounded_time(text):
     choose_totals(sheets)
     assert time.process_time() - started < 12
     assert sum(1 for _ in misread_amounts(sheets[0])) < 10_000
+
+
+@pytest.mark.parametrize(("text", "values"), [("12,5", ["12.50"]), ("1O2,5", ["102.50"]), ("l2,5O", ["12.50"]), ("1250", ["12.50"])])
+def test_a_misread_amount_is_not_ten_times_too_much(text, values):
+    assert list(amounts_room._readings(text)) == [D(value) for value in values]
+
+
+def test_what_is_asked_twice_is_looked_for_once(monkeypatch):
+    sheets = sheets_of([[(200, "Total HT"), (1900, "10,00")], [(200, "Total TTC"), (1900, "12,00")]])
+    assert find_amounts(sheets[0]) is find_amounts(sheets[0])
+    votes, figures = amount_votes(sheets), read_figures(sheets)
+    monkeypatch.setattr("ocr.totals.read_figures", lambda _: pytest.fail("read again"))
+    assert choose_totals(sheets, votes, figures).gross.value == D("12.00")
+
+
+def test_of_very_many_amounts_the_sums_at_the_end_are_read():
+    goods = [[(200, f"Appel {i}"), (900, f"{i},17"), (1900, f"{i},29")] for i in range(390)]
+    pages = [*[goods] * 6, [[(200, "Total HT"), (1900, "98 000,00")], [(200, "TVA 20 %"), (1900, "19 600,00")]]]
+    figures = read_figures(sheets_of(*pages))
+    assert len(figures.amounts) <= 4000
+    assert {D("98000.00"), D("19600.00")} <= {amount.value for amount in figures.amounts}
