@@ -12,6 +12,9 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from ocr.confidence import Thresholds
+from ocr.identifiers import compact
+from ocr.layout import fold
+from ocr.suppliers import IDENTIFIERS, NUMBERS
 from station.records.learned import reviewed_values, same_value
 
 PROMISE = 0.005
@@ -28,6 +31,8 @@ NONE_GREEN = 1.01
 """A threshold above every confidence."""
 RECENT = 500
 """Reviewed green values by which an alarm is raised: a drift shows in the newest."""
+TEXTS = frozenset({"supplier_name", "buyer_name", "payment_terms"})
+"""Values in words."""
 _Z = 1.96
 """Two-sided 95 %."""
 
@@ -131,12 +136,20 @@ def _counted(counts: dict[str, tuple[int, int]], each: Outcome) -> dict[str, tup
 
 
 def outcomes_of(session: Session, entity: str) -> list[Outcome]:
-    """Newest first; a value that has no confidence promised nothing."""
+    """Newest first; a value that has no confidence promised nothing. Only documents of which something was confirmed as well: who only
+    corrects names errors alone, and their share of what is right is not known."""
+    told = [(document, name, sure, read_right(name, read, said)) for document, name, sure, read, said in reviewed_values(session, entity)]
+    looked_at = {document for document, _, _, right in told if right}
     return [
-        Outcome(name, confidence, same_value(name, as_read, as_said))
-        for name, confidence, as_read, as_said in reviewed_values(session, entity)
-        if confidence is not None
+        Outcome(name, confidence, right) for document, name, confidence, right in told if confidence is not None and document in looked_at
     ]
+
+
+def read_right(name: str, read: str | None, said: str | None) -> bool:
+    """Whether reading erred: case, accents and punctuation of a text, spaces and dashes of a number are no error."""
+    if read and said and name in NUMBERS | IDENTIFIERS:
+        return compact(read) == compact(said)
+    return same_value(name, read, said) or (bool(read and said) and name in TEXTS and fold(read or "") == fold(said or ""))
 
 
 def thresholds_of(session: Session, entity: str) -> Thresholds:

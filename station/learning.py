@@ -4,6 +4,7 @@ A word of a person stands beside what was read, never in its place, and never in
 """
 
 import json
+import logging
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from config.settings import Settings
@@ -27,7 +29,7 @@ from ocr.values import LISTS, NAMES, Value
 from sealing.ledger import Event
 from station.acts import actor_of, shown_document
 from station.particulars import judge_again
-from station.reading import Memory, field_row, fields_of, known_of, own_numbers
+from station.reading import Memory, Told, field_row, fields_of, known_of, own_numbers
 from station.records import documents, learned
 from station.records.intake import SYSTEM
 from station.records.ledger import append_event
@@ -44,6 +46,7 @@ IDENTITY = frozenset({"supplier_name", "supplier_siren", "supplier_siret", "supp
 _TYPES = frozenset({"380", "381", "384", "386", "389"})
 """UNTDID 1001, as far as invoices are told apart here."""
 MAX_TYPED = 300
+log = logging.getLogger(__name__)
 
 
 class Unreadable(ValueError):
@@ -144,8 +147,10 @@ def say_value(
     learned.replace_said(session, row)
     session.expire(document, ["fields"])
     for earlier in learned.lessons_taught(session, document.id, name):
-        _withdraw(earlier, person, now, "")
-    lesson = None if same else _teach(session, document, pages, name, value, read, person, now)
+        again = learned.same_value(name, text, learned.lesson_of(earlier).value)
+        # Papers that were read in between took the earlier word: they are read anew, unless it is the same.
+        _withdraw(earlier, person, now, "" if again else learned.CORRECTED)
+    lesson = None if same else _teach(session, document, pages, name, value, read, own_numbers(workstation.settings), person, now)
     if name in IDENTITY:
         _rekey(session, document)
     documents.touch(document, now)
@@ -189,35 +194,73 @@ def undo_lesson(session: Session, workstation: Workstation, number: int, reason:
     session.flush()
     reread, reviewed = _settle(session, workstation, learned.unsettled_uses(session, AT_ONCE, number))
     more = bool(learned.unsettled_uses(session, 1, number))
-    told = {"lesson": number, "field": row.field, "reason": reason.strip(), "read_again": reread, "reviewed": reviewed, "more": more}
-    append_event(session, Event(row.entity, "unlearned", {"lesson": str(number)}, actor_of(person), now, "system", told))
+    # The reason may quote the paper that taught it and goes with that paper; every other document has an entry of its own.
+    told = {
+        "lesson": number,
+        "field": row.field,
+        "reason": reason.strip(),
+        "read_again": len(reread),
+        "reviewed": len(reviewed),
+        "more": more,
+    }
+    objects = {"lesson": str(number), "document": row.document_id}
+    append_event(session, Event(row.entity, "unlearned", objects, actor_of(person), now, "system", told))
     return Undone(row, tuple(reread), tuple(reviewed), more)
 
 
 def read_on(workstation: Workstation) -> int:
-    """Read anew what undone lessons decided and is still as they left it, a few documents in each transaction; returns how many were.
+    """Read anew what undone lessons decided and is still as they left it, one value in each transaction; returns how many were.
 
-    What is to be done stands in the records, so that it goes on after a stop.
+    What is to be done stands in the records, so that it goes on after a stop; a value that fails is told in the log and tried again at the
+    next call. Several processes may do this at the same time.
     """
-    done = 0
+    done, passed = 0, set[int]()
     while True:
         with workstation.database.reading() as session:
-            if not learned.unsettled_uses(session, 1):
-                return done
-        with workstation.database.writing() as session:
-            uses = learned.unsettled_uses(session, AT_ONCE)
-            _settle(session, workstation, uses)
-            done += len(uses)
+            numbers = [use.id for use, _ in learned.unsettled_uses(session, AT_ONCE, passed=passed)]
+        if not numbers:
+            return done
+        for number in numbers:
+            passed.add(number)
+            try:
+                done += _settle_one(workstation, number)
+            except SQLAlchemyError:
+                raise  # The records themselves do not answer: the others would fail as well.
+            except Exception:
+                log.exception("use %s of an undone lesson: its value could not be read anew", number)
+
+
+def _settle_one(workstation: Workstation, number: int) -> int:
+    """How many were settled; what takes long is done before others wait for the records."""
+    with workstation.database.reading() as session:
+        use, document = session.get_one(LessonUse, number), session.get_one(Document, session.get_one(LessonUse, number).document_id)
+        said = learned.said_row(session, document.id, use.field) is not None
+        told, revision = None if said else _told_anew(session, workstation, document), document.revision
+    with workstation.database.writing() as session:
+        claimed = learned.claim_use(session, number)
+        if claimed is None or claimed[1].revision != revision:
+            return 0  # Another process did it, or the document changed meanwhile: at the next call.
+        _settle(session, workstation, [claimed], told)
+    return 1
 
 
 def export_lessons(session: Session, entity: str) -> dict[str, Any]:
     """Everything that was learned, with author, date and the documents it influenced, as plain JSON values."""
     rows = learned.list_lessons(session, entity, learned.MOST_LESSONS)
-    return {"format": "sceau-memory-1", "entity": entity, "lessons": [told_lesson(session, row) for row in rows]}
+    uses = learned.influenced(session, [row.id for row in rows])
+    count = learned.count_lessons(session, entity)
+    return {"format": "sceau-memory-1", "entity": entity, "count": count, "lessons": [_told_lesson(row, uses[row.id]) for row in rows]}
 
 
 def told_lesson(session: Session, row: LessonRow) -> dict[str, Any]:
-    """One lesson as plain JSON values."""
+    """One lesson as plain JSON values; of one that a confidential document taught, nothing of what that contains."""
+    told = _told_lesson(row, learned.influenced(session, [row.id])[row.id])
+    if not session.get_one(Document, row.document_id).confidential:
+        return told
+    return {**told, **dict.fromkeys(_QUOTING), "keys": [], "confidential": True}
+
+
+def _told_lesson(row: LessonRow, uses: Sequence[tuple[LessonUse, Document]]) -> dict[str, Any]:
     taught = lesson_json(learned.lesson_of(row))
     return {
         "number": row.id,
@@ -239,9 +282,14 @@ def told_lesson(session: Session, row: LessonRow) -> dict[str, Any]:
         "undone_reason": row.undone_reason,
         "influenced": [
             {"document": use.document_id, "field": use.field, "before": use.before, "after": use.after, "at": use.used_at.isoformat()}
-            for use, _ in learned.influenced(session, row)
+            for use, document in uses
+            if not document.confidential
         ],
     }
+
+
+_QUOTING = ("supplier", "title", "value", "instead_of", "left", "above", "place", "shape", "undone_reason")
+"""What of a lesson may quote the paper that taught it."""
 
 
 # --- for the pipeline ---
@@ -254,24 +302,29 @@ def memory_of(session: Session, settings: Settings, entity: str) -> Memory:
 
 def pages_of(workstation: Workstation, document: Document) -> tuple[PageText, ...]:
     """The newest text that is kept of a document; empty where there is none."""
-    return tuple(from_json(page) for page in _kept(workstation, document).get("pages", ()))
+    return _kept(workstation, document)[0]
 
 
 def second_of(workstation: Workstation, document: Document) -> tuple[SecondReading, ...]:
     """What the second look saw, beside that text."""
-    return read_from(_kept(workstation, document).get("second", ()))
+    return _kept(workstation, document)[1]
 
 
 # --- how ---
 
 
-def _kept(workstation: Workstation, document: Document) -> dict[str, Any]:
+def _kept(workstation: Workstation, document: Document) -> tuple[tuple[PageText, ...], tuple[SecondReading, ...]]:
+    """A text that cannot be read any more is as none: the log tells it, and what hangs on it goes on."""
     newest = max(document.readings, key=lambda reading: reading.version, default=None)
     path = workstation.home / Path(newest.path) if newest else None
     if path is None or not path.is_file():
-        return {}
-    kept: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return kept
+        return (), ()
+    try:
+        kept = json.loads(path.read_text(encoding="utf-8"))
+        return tuple(from_json(page) for page in kept.get("pages", ())), read_from(kept.get("second", ()))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError):
+        log.exception("document %s: its kept text cannot be read", document.id)
+        return (), ()
 
 
 def _teach(
@@ -281,12 +334,15 @@ def _teach(
     name: str,
     value: Value | None,
     read: FieldRow | None,
+    own: frozenset[str],
     person: Person,
     at: datetime,
 ) -> LessonRow | None:
     if value is None:
         return None
     values = _values(document)
+    buyer = values.get("buyer_siren")
+    own = own | {buyer} if buyer else own
     lesson = learn(
         pages,
         name,
@@ -297,6 +353,7 @@ def _teach(
         author=person.pseudonym,
         day=at.date(),
         document=document.id,
+        own=own,
     )
     return learned.keep_lesson(session, document.entity, _title(values), lesson, at) if lesson else None
 
@@ -312,34 +369,43 @@ def _rekey(session: Session, document: Document) -> None:
 
 
 def _withdraw(row: LessonRow, person: Person, at: datetime, reason: str) -> None:
-    """An empty reason: a newer word of a person on the same value took its place."""
+    """An empty reason: a newer word of a person took its place and says the same."""
     row.undone_at, row.undone_by, row.undone_reason = at, person.pseudonym, reason
 
 
-def _settle(session: Session, workstation: Workstation, uses: Iterable[tuple[LessonUse, Document]]) -> tuple[list[str], list[str]]:
-    """Documents whose value is read anew, and those on which a person had said it."""
+def _settle(
+    session: Session, workstation: Workstation, uses: Iterable[tuple[LessonUse, Document]], told: Told | None = None
+) -> tuple[list[str], list[str]]:
+    """Documents whose value is read anew, and those on which a person had said it; `told`: what was read anew already, of the one use."""
     reread: list[str] = []
     reviewed: list[str] = []
     for use, document in uses:
         said = learned.said_row(session, document.id, use.field) is not None
         if not said:
-            _read_anew(session, workstation, document, use.field, use)
+            _read_anew(session, workstation, document, use, told or _told_anew(session, workstation, document))
         (reviewed if said else reread).append(document.id)
         use.settled_at = workstation.clock()
     session.flush()
     return reread, reviewed
 
 
-def _read_anew(session: Session, workstation: Workstation, document: Document, name: str, use: LessonUse) -> None:
-    """One value from the kept text, without the lesson; where no text is kept, what had been read before it spoke."""
-    now, pages = workstation.clock(), pages_of(workstation, document)
-    if pages:
-        told = fields_of(
-            pages,
-            known_of(workstation.settings, document),
-            lambda _places: second_of(workstation, document),
-            memory_of(session, workstation.settings, document.entity),
-        )
+def _told_anew(session: Session, workstation: Workstation, document: Document) -> Told | None:
+    """What the kept text says without what was unlearned; None where none is kept, or it cannot be understood any more."""
+    pages, second = _kept(workstation, document)
+    if not pages:
+        return None
+    memory = memory_of(session, workstation.settings, document.entity)
+    try:
+        return fields_of(pages, known_of(workstation.settings, document), lambda _places: second, memory)
+    except Exception:
+        log.exception("document %s: its kept text could not be read anew", document.id)
+        return None
+
+
+def _read_anew(session: Session, workstation: Workstation, document: Document, use: LessonUse, told: Told | None) -> None:
+    """One value as `told`; where nothing is told, what had been read before the lesson spoke."""
+    now, name = workstation.clock(), use.field
+    if told is not None:
         learned.note_uses(session, document.id, told.uses, now, only=name)
         learned.replace_read(session, document.id, name, field_row(document.id, told.page[name]) if name in told.page else None)
     else:

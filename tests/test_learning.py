@@ -12,6 +12,7 @@ import sqlalchemy as sa
 import webhome
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy.dialects import postgresql
 from test_suppliers import IBAN, SIREN, paper
 
 from ocr.text import PageText
@@ -22,7 +23,7 @@ from station.audit import audit_ledger
 from station.drift import NONE_GREEN, PROMISE, Outcome, chance_of, contradicted, drift_of, fitted_threshold, wilson_upper
 from station.records import documents, learned, people
 from station.records.ledger import append_event
-from station.records.tables import FieldRow, LedgerPayload, LedgerRow, LessonRow, Person, Reading
+from station.records.tables import FieldRow, LedgerPayload, LedgerRow, LessonRow, LessonUse, Person, Reading
 from station.stored import field_text, fields_hash
 from station.workstation import Workstation
 
@@ -282,6 +283,121 @@ def test_what_the_second_look_saw_is_known_when_a_value_is_read_anew(desk):
     assert reason == "its label; the second look differs"
 
 
+def unlearned(desk):
+    """Two documents that took a value from a lesson which a person put right since."""
+    first = desk.read(paper(), invoice_number="ZK-1")
+    desk.say(first, "invoice_number", "ZK-900")
+    later = [desk.read(paper(number), invoice_number="ZK-1") for number in ("ZK-1204", "ZK-1205")]
+    assert {desk.value(each, "invoice_number") for each in later} == {"ZK-900"}
+    desk.say(first, "invoice_number", "ZK-118")
+    return later
+
+
+def test_who_corrects_their_own_correction_puts_right_what_was_read_in_between(desk):
+    later = unlearned(desk)
+    assert learning.read_on(desk.workstation) == 2
+    assert [desk.value(each, "invoice_number") for each in later] == ["ZK-1204", "ZK-1205"]
+    assert desk.facts()["facts"]
+
+
+def test_the_same_word_said_again_leaves_what_it_taught(desk):
+    first = desk.read(paper())
+    desk.say(first, "invoice_number", "ZK-118")
+    second = desk.read(paper("ZK-1204"))
+    desk.say(first, "invoice_number", "ZK-118")
+    assert (learning.read_on(desk.workstation), desk.value(second, "invoice_number")) == (0, "ZK-1204")
+
+
+def test_the_ledger_tells_of_an_undone_lesson_no_other_document_than_its_own(desk):
+    first = desk.read(paper())
+    lesson = desk.say(first, "invoice_number", "ZK-118")
+    second = desk.read(paper("ZK-1204"))
+    desk.undo(lesson.id)
+    with desk.workstation.database.reading() as session:
+        row = session.scalars(sa.select(LedgerPayload).order_by(LedgerPayload.sequence.desc())).first()
+    assert (json.loads(row.body)["read_again"], row.document_id) == (1, first)
+    assert second not in row.body.decode()
+
+
+@pytest.mark.parametrize("kept", ["{", "[]", '{"pages": [{}]}', '{"pages": [], "second": [1]}'])
+def test_a_kept_text_that_is_broken_is_as_none(desk, kept):
+    lesson = desk.say(desk.read(paper()), "invoice_number", "ZK-118")
+    second = desk.read(paper("ZK-1204"))
+    (desk.workstation.home / "readings" / f"{second}.json").write_text(kept, encoding="utf-8")
+    desk.undo(lesson.id)
+    assert desk.value(second, "invoice_number") == "ZK-900"
+    desk.say(second, "invoice_number", "ZK-1204")
+    assert desk.value(second, "invoice_number", "person") == "ZK-1204"
+
+
+def test_one_document_that_cannot_be_settled_keeps_no_other_waiting(desk, monkeypatch):
+    later = unlearned(desk)
+    judge = learning.judge_again
+
+    def judged(session, document, *rest, **more):
+        if document.id == later[1]:
+            raise ValueError("broken")
+        return judge(session, document, *rest, **more)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(learning, "judge_again", judged)
+        assert learning.read_on(desk.workstation) == 1
+    assert [desk.value(each, "invoice_number") for each in later] == ["ZK-1204", "ZK-900"]
+    assert learning.read_on(desk.workstation) == 1
+
+
+def test_a_text_that_reading_cannot_understand_gives_the_value_from_before(desk, monkeypatch):
+    later = unlearned(desk)
+    monkeypatch.setattr(reading, "extract", lambda _pages, _known: 1 / 0)
+    assert learning.read_on(desk.workstation) == 2
+    assert {desk.value(each, "invoice_number") for each in later} == {"ZK-1"}
+
+
+def test_nobody_waits_for_the_records_while_a_value_is_read_anew(desk, monkeypatch):
+    unlearned(desk)
+    told = learning.fields_of
+
+    def slow(*arguments):
+        with desk.workstation.database.writing() as session:
+            session.execute(sa.select(LessonRow.id))
+        return told(*arguments)
+
+    monkeypatch.setattr(learning, "fields_of", slow)
+    assert learning.read_on(desk.workstation) == 2
+
+
+def test_a_use_is_settled_by_one_process_only(desk):
+    unlearned(desk)
+    with desk.workstation.database.writing() as session:
+        use, _ = learned.unsettled_uses(session, 1)[0]
+        assert learned.claim_use(session, use.id)
+        use.settled_at = NOW
+        session.flush()
+        assert learned.claim_use(session, use.id) is None
+    query = learned.held(LessonUse.id == 1).compile(dialect=postgresql.dialect())
+    assert "FOR UPDATE OF lesson_use SKIP LOCKED" in str(query)
+
+
+def test_of_a_confidential_document_the_memory_tells_nothing(desk):
+    first = desk.read(paper())
+    lesson = desk.say(first, "invoice_number", "ZK-118")
+    second = desk.read(paper("ZK-1204"))
+    for reserved, told in ((second, ["ZK-118"]), (first, [])):
+        with desk.workstation.database.writing() as session:
+            documents.get_document(session, reserved).confidential = True
+        listed = recall.recall(desk.workstation, "export", 0)
+        assert [each["value"] for each in listed] == told
+        assert "ZK-1204" not in json.dumps(listed)
+    shown = json.dumps(recall.recall(desk.workstation, "show", lesson.id))
+    assert not any(word in shown for word in ("ZK", "Dumoulin", SIREN))
+    assert "fausse" not in json.dumps(recall.forget(desk.workstation, lesson.id, "fausse", "atelier"))
+
+
+def test_the_own_company_s_number_teaches_nothing(desk):
+    desk.workstation.settings.identity.sirens.append("552100554")
+    assert desk.say(desk.read(paper()), "supplier_siren", "552100554") is None
+
+
 # --- what is typed ---
 
 
@@ -407,6 +523,30 @@ def test_reviewed_values_are_counted_from_what_people_said(desk):
     with desk.workstation.database.reading() as session:
         found = {each.name: each.right for each in drift.outcomes_of(session, "essai")}
     assert found == {"invoice_number": False, "total_gross": True}
+
+
+def test_who_only_corrects_says_nothing_of_the_share_of_errors(desk):
+    for document in [desk.read(paper()) for _ in range(3)]:
+        desk.say(document, "invoice_number", "ZK-118")
+    with desk.workstation.database.reading() as session:
+        assert drift.outcomes_of(session, "essai") == []
+
+
+@pytest.mark.parametrize(
+    ("name", "read", "said", "right"),
+    [
+        ("supplier_name", "DUPONT SARL", "Dupont SARL", True),
+        ("supplier_name", "Dupont SARL", "Dupond SARL", False),
+        ("supplier_siren", "732 829 320", "732829320", True),
+        ("invoice_number", "FA 2024-118", "FA2024 118", True),
+        ("invoice_number", "FA2024118", "FA2024119", False),
+        ("total_gross", "12.5", "12.50", True),
+        ("invoice_number", None, "FA1", False),
+        ("supplier_name", "Dupont", None, False),
+    ],
+)
+def test_another_spelling_is_no_error(name, read, said, right):
+    assert drift.read_right(name, read, said) is right
 
 
 def test_the_memory_is_shown_and_undone_by_its_words(desk):

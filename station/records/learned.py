@@ -1,12 +1,12 @@
 """What was learned of suppliers, which documents it influenced, and what people said of values."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session, selectinload
+from sqlalchemy.orm import Session
 
 from ocr.suppliers import AMOUNTS, Lesson, Use, lesson_from, lesson_json
 from station.records.tables import OF_THE_PAGE, Document, FieldRow, LessonRow, LessonUse, State
@@ -14,6 +14,10 @@ from station.stored import field_text
 
 MOST_LESSONS = 20_000
 """Standing lessons looked through for one document."""
+CORRECTED = "corrected"
+"""Why a lesson was undone, where a newer word of a person on the same value says otherwise."""
+_AT_ONCE = 500
+"""Lessons asked for in one query."""
 RECENT = 2000
 """Reviewed values from which the promise of green is judged: what was so years ago says little."""
 
@@ -68,17 +72,25 @@ def lesson_of(row: LessonRow) -> Lesson:
     return replace(lesson_from(row.data), number=row.id)
 
 
-def list_lessons(session: Session, entity: str, limit: int = 500) -> list[LessonRow]:
-    """Standing ones first, by supplier, then the undone; with the documents that they influenced."""
-    return list(
-        session.scalars(
-            sa.select(LessonRow)
-            .where(LessonRow.entity == entity)
-            .options(selectinload(LessonRow.uses))
-            .order_by(LessonRow.undone_at.is_not(None), LessonRow.title, LessonRow.supplier, LessonRow.id.desc())
-            .limit(limit)
-        )
-    )
+def list_lessons(session: Session, entity: str, limit: int, skipped: int = 0, *, replaced: bool = True) -> list[LessonRow]:
+    """Standing ones first, by supplier, then the undone; those that a confidential document taught are told to nobody.
+
+    `replaced`: also those in whose place the same word of a person stands.
+    """
+    query = sa.select(LessonRow).where(*_told(entity, replaced=replaced))
+    ordered = query.order_by(LessonRow.undone_at.is_not(None), LessonRow.title, LessonRow.supplier, LessonRow.id.desc())
+    return list(session.scalars(ordered.limit(limit).offset(skipped)))
+
+
+def count_lessons(session: Session, entity: str, *, replaced: bool = True) -> int:
+    """How many `list_lessons` would tell without a limit."""
+    return session.scalar(sa.select(sa.func.count()).select_from(LessonRow).where(*_told(entity, replaced=replaced))) or 0
+
+
+def _told(entity: str, *, replaced: bool) -> list[sa.ColumnElement[bool]]:
+    reserved = sa.select(Document.id).where(Document.confidential)
+    asked = [LessonRow.entity == entity, LessonRow.document_id.not_in(reserved)]
+    return asked if replaced else [*asked, sa.or_(LessonRow.undone_at.is_(None), LessonRow.undone_reason != "")]
 
 
 def note_uses(session: Session, document_id: str, uses: Iterable[Use], at: datetime, only: str | None = None) -> None:
@@ -103,31 +115,59 @@ def note_uses(session: Session, document_id: str, uses: Iterable[Use], at: datet
     session.flush()
 
 
-def influenced(session: Session, row: LessonRow) -> list[tuple[LessonUse, Document]]:
-    """Documents whose value it decided or confirmed, newest first; of erased ones nothing is left."""
-    found = session.execute(
-        sa.select(LessonUse, Document)
-        .join(Document, Document.id == LessonUse.document_id)
-        .where(LessonUse.lesson_id == row.id, Document.state != State.ERASED)
-        .order_by(LessonUse.id.desc())
-    )
+def influenced(session: Session, numbers: Sequence[int], newest: int | None = None) -> dict[int, list[tuple[LessonUse, Document]]]:
+    """By lesson, the documents whose value it decided or confirmed, newest first; of erased ones nothing is left."""
+    found: dict[int, list[tuple[LessonUse, Document]]] = {number: [] for number in numbers}
+    place = sa.func.row_number().over(partition_by=LessonUse.lesson_id, order_by=LessonUse.id.desc()).label("place")
+    for start in range(0, len(numbers), _AT_ONCE):
+        asked = LessonUse.lesson_id.in_(numbers[start : start + _AT_ONCE])
+        alive = sa.select(LessonUse.id, place).join(Document, Document.id == LessonUse.document_id)
+        placed = alive.where(asked, Document.state != State.ERASED).subquery()
+        query = (
+            sa.select(LessonUse, Document).join(placed, placed.c.id == LessonUse.id).join(Document, Document.id == LessonUse.document_id)
+        )
+        query = query if newest is None else query.where(placed.c.place <= newest)
+        for use, document in session.execute(query.order_by(LessonUse.id.desc())):
+            found[use.lesson_id].append((use, document))
+    return found
+
+
+def count_uses(session: Session, numbers: Sequence[int]) -> dict[int, int]:
+    """How many documents each of a screenful of lessons influenced."""
+    query = sa.select(LessonUse.lesson_id, sa.func.count()).join(Document, Document.id == LessonUse.document_id)
+    query = query.where(LessonUse.lesson_id.in_(numbers), Document.state != State.ERASED).group_by(LessonUse.lesson_id)
+    return {row[0]: row[1] for row in session.execute(query)}
+
+
+def unsettled_uses(
+    session: Session, limit: int, lesson: int | None = None, passed: Collection[int] = ()
+) -> list[tuple[LessonUse, Document]]:
+    """What undone lessons decided and nobody read anew yet, the newest first, but for the uses `passed`; of one lesson, or of all. A lesson
+    in whose place the same word of a person stands decided rightly as far as anyone knows."""
+    query = _unsettled().where(LessonUse.id.not_in(passed)).order_by(LessonUse.id.desc()).limit(limit)
+    found = session.execute(query if lesson is None else query.where(LessonUse.lesson_id == lesson))
     return [(use, document) for use, document in found]
 
 
-def unsettled_uses(session: Session, limit: int, lesson: int | None = None) -> list[tuple[LessonUse, Document]]:
-    """What undone lessons decided and nobody read anew yet, the newest first; of one lesson, or of all. A lesson whose place a newer word
-    on the same value took decided rightly as far as anyone knows."""
-    query = (
+def claim_use(session: Session, number: int) -> tuple[LessonUse, Document] | None:
+    """One of them, kept from other processes until this transaction ends; None where another has it or is done with it."""
+    found = session.execute(held(LessonUse.id == number)).first()
+    return None if found is None else (found[0], found[1])
+
+
+def held(which: sa.ColumnElement[bool]) -> sa.Select[LessonUse, Document]:
+    """SQLite has one writer at a time and no such lock."""
+    return _unsettled().where(which).with_for_update(of=LessonUse, skip_locked=True)
+
+
+def _unsettled() -> sa.Select[LessonUse, Document]:
+    return (
         sa.select(LessonUse, Document)
         .join(LessonRow, LessonRow.id == LessonUse.lesson_id)
         .join(Document, Document.id == LessonUse.document_id)
         .where(LessonRow.undone_at.is_not(None), LessonRow.undone_reason != "")
         .where(LessonUse.settled_at.is_(None), Document.state != State.ERASED)
-        .order_by(LessonUse.id.desc())
-        .limit(limit)
     )
-    found = session.execute(query if lesson is None else query.where(LessonUse.lesson_id == lesson))
-    return [(use, document) for use, document in found]
 
 
 # --- what people said of values ---
@@ -138,6 +178,12 @@ def said_row(session: Session, document_id: str, name: str) -> FieldRow | None:
     return session.scalar(
         sa.select(FieldRow).where(FieldRow.document_id == document_id, FieldRow.name == name, FieldRow.source == "person")
     )
+
+
+def said_names(session: Session, document_ids: Collection[str]) -> frozenset[tuple[str, str]]:
+    """Document and name of every value of these documents that a person said."""
+    query = sa.select(FieldRow.document_id, FieldRow.name).where(FieldRow.document_id.in_(document_ids), FieldRow.source == "person")
+    return frozenset((document_id, name) for document_id, name in session.execute(query))
 
 
 def replace_said(session: Session, row: FieldRow) -> None:
@@ -167,15 +213,15 @@ def same_value(name: str, one: str | None, other: str | None) -> bool:
         return one == other
 
 
-def reviewed_values(session: Session, entity: str, limit: int = RECENT) -> Sequence[tuple[str, float | None, str | None, str | None]]:
-    """Name, confidence, value as read and value as a person said, newest first: what is known of how often reading errs."""
+def reviewed_values(session: Session, entity: str, limit: int = RECENT) -> Sequence[tuple[str, str, float | None, str | None, str | None]]:
+    """Document, name, confidence, value as read and value as a person said, newest first: what is known of how often reading errs."""
     read, said = sa.orm.aliased(FieldRow), sa.orm.aliased(FieldRow)
     rows = session.execute(
-        sa.select(said.name, read.confidence, read.value, said.value)
+        sa.select(said.document_id, said.name, read.confidence, read.value, said.value)
         .join(read, sa.and_(read.document_id == said.document_id, read.name == said.name, read.source.in_(OF_THE_PAGE)))
         .join(Document, Document.id == said.document_id)
         .where(said.source == "person", Document.entity == entity)
         .order_by(said.id.desc())
         .limit(limit)
     )
-    return [(name, confidence, as_read, as_said) for name, confidence, as_read, as_said in rows]
+    return [(document, name, confidence, as_read, as_said) for document, name, confidence, as_read, as_said in rows]

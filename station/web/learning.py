@@ -3,7 +3,7 @@
 import io
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date
 from itertools import groupby
@@ -20,7 +20,7 @@ from ocr.values import LISTS, NAMES
 from station import drift, learning
 from station.acts import shown_document
 from station.records import learned
-from station.records.tables import Document, FieldRow, LessonRow, PageRow
+from station.records.tables import Document, FieldRow, LessonRow, LessonUse, PageRow
 from station.stored import page_from
 from station.web import desk, show
 from station.web.show import Badge
@@ -31,6 +31,10 @@ SOURCES = {"read": "scan-line", "xml": "code", "rule": "list", "person": "user"}
 """Symbol of each origin of a value."""
 CROP_MARGIN = (0.06, 0.9)
 """Of the page's width to each side, of the value's height above and below: enough to see its label and the lines around."""
+SHOWN_LESSONS = 100
+"""Of one screen."""
+SHOWN_USES = 20
+"""Documents told below a lesson, the newest."""
 _LEARNED = re.compile(r"learned from the correction of (\S*) on (\S*) \(document (\S*)\)")
 _ANY_SPACE = re.compile(r"[\s\u00a0\u202f]+")
 Text = Annotated[str, Form(max_length=2000)]
@@ -72,7 +76,9 @@ class ShownLesson:
     document: str
     undone: str | None
     uses: tuple[tuple[str, str, str, bool], ...]
-    """Document, its title, what changed, and whether a person should look at it again."""
+    """Document, its title, what changed, and whether a person should look at it again: the newest."""
+    count: int
+    """Documents that it influenced."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,9 +278,9 @@ def crop_box(box: Sequence[int], page: tuple[int, int], image: tuple[int, int]) 
 
 
 @router.get("/memory")
-def memory_page(request: Request, session: desk.InReading) -> Response:
+def memory_page(request: Request, session: desk.InReading, page: int = 1) -> Response:
     """By supplier: what was learned, by whom, when, from which document, and which documents it influenced."""
-    return _memory_page(request, session)
+    return _memory_page(request, session, page)
 
 
 @router.get("/memory/export.json")
@@ -286,34 +292,51 @@ def export(request: Request, session: desk.InReading) -> Response:
 
 
 @router.post("/memory/{number}/undo")
-def undo(request: Request, session: desk.InWriting, person: desk.SignedIn, number: int, reason: Text = "") -> Response:
+def undo(request: Request, session: desk.InWriting, person: desk.SignedIn, number: int, reason: Text = "", page: int = 1) -> Response:
     """Forget one lesson; what it decided is read anew, what people said stays."""
     if not reason.strip():
-        return _memory_page(request, session, wrong=number)
+        return _memory_page(request, session, page, wrong=number)
     learning.undo_lesson(session, desk.workstation_of(request), number, reason, person)
     return desk.go_to(request, f"/memory#lesson-{number}", "flash.unlearned")
 
 
-def _memory_page(request: Request, session: Session, wrong: int | None = None) -> Response:
+def _memory_page(request: Request, session: Session, page: int = 1, wrong: int | None = None) -> Response:
     t, entity = desk.words_of(request), desk.workstation_of(request).settings.entity
-    rows = learned.list_lessons(session, entity)
+    count = learned.count_lessons(session, entity, replaced=False)
+    pages = max(1, -(-count // SHOWN_LESSONS))
+    page = min(max(1, page), pages)
+    rows = learned.list_lessons(session, entity, SHOWN_LESSONS, (page - 1) * SHOWN_LESSONS, replaced=False)
+    shown = {lesson.number: lesson for lesson in show_lessons(session, rows, t)}
     standing = [row for row in rows if row.undone_at is None]
     return desk.show(
         request,
         "memory.html",
         422 if wrong else 200,
         suppliers=[
-            Taught(group[0].title, show_key(group[0].supplier, t), tuple(show_lesson(session, row, t) for row in group))
+            Taught(group[0].title, show_key(group[0].supplier, t), tuple(shown[row.id] for row in group))
             for group in (list(rows) for _, rows in groupby(standing, key=lambda row: (row.title, row.supplier)))
         ],
-        undone=[show_lesson(session, row, t) for row in rows if row.undone_at is not None and row.undone_reason],
+        undone=[shown[row.id] for row in rows if row.undone_at is not None],
+        page=page,
+        pages=pages,
+        count=count,
         drift=drift.drift_now(session, entity),
         wrong=wrong,
     )
 
 
-def show_lesson(session: Session, row: LessonRow, t: Words) -> ShownLesson:
+def show_lessons(session: Session, rows: Sequence[LessonRow], t: Words) -> list[ShownLesson]:
+    numbers = [row.id for row in rows]
+    uses, counts = learned.influenced(session, numbers, SHOWN_USES), learned.count_uses(session, numbers)
+    said = learned.said_names(session, {document.id for each in uses.values() for _, document in each})
+    return [_shown_lesson(row, uses[row.id], counts.get(row.id, 0), said, t) for row in rows]
+
+
+def _shown_lesson(
+    row: LessonRow, uses: Sequence[tuple[LessonUse, Document]], count: int, said: Collection[tuple[str, str]], t: Words
+) -> ShownLesson:
     lesson, undone = learned.lesson_of(row), row.undone_at
+    reason = t("memory.corrected") if row.undone_reason == learned.CORRECTED else row.undone_reason or ""
     return ShownLesson(
         number=row.id,
         label=t.known("field", row.field),
@@ -322,16 +345,17 @@ def show_lesson(session: Session, row: LessonRow, t: Words) -> ShownLesson:
         where=where_words(lesson, t),
         taught=t("memory.taught", actor=row.actor, at=t.moment(row.taught_at)),
         document=row.document_id,
-        undone=t("memory.undone-by", at=t.moment(undone), actor=row.undone_by or "", reason=row.undone_reason or "") if undone else None,
+        undone=t("memory.undone-by", at=t.moment(undone), actor=row.undone_by or "", reason=reason) if undone else None,
         uses=tuple(
             (
                 document.id,
                 show.title_of(document, t),
                 "" if document.confidential else _change_words(use.field, use.before, use.after, t),
-                undone is not None and use.before != use.after and learned.said_row(session, document.id, use.field) is None,
+                undone is not None and use.before != use.after and (document.id, use.field) not in said,
             )
-            for use, document in learned.influenced(session, row)
+            for use, document in uses
         ),
+        count=count,
     )
 
 
