@@ -19,12 +19,14 @@ from capture.findings import Finding, Level
 from capture.scan import Format
 from ocr.en16931 import MAX_BYTES, NoInvoice
 from ocr.structured import Structured, read_invoice
-from station.rules import Checked, check_rules, rule_findings
+from station.rules import Checked, check_rules, package_name, rule_findings
 
 NAMES_OF_INVOICES = ("factur-x.xml", "xrechnung.xml", "zugferd-invoice.xml")
 """As the formats want the attachment to be called, in small letters (Factur-X 1.0 §6.2.2; ZUGFeRD 1.0; XRechnung)."""
 MAX_ATTACHED = 100
 """Attachments of one PDF that are looked at."""
+MAX_INFLATED = 4 * MAX_BYTES
+"""Bytes of all of them together: the invoice is looked for among the first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,26 +52,43 @@ class Looked:
     findings: tuple[Finding, ...] = ()
 
 
-def look_into(path: Path, format: Format, name: str = "") -> Looked:
-    """The electronic invoice in a file and what its rules say; nothing where there is none. For a child process: files may be hostile."""
-    found = find_invoice(path, format, name)
-    if found.invoice is None or found.structured is None:
-        return found
-    return replace(found, findings=_told(found.invoice, found.structured, check_rules(found.invoice.xml)))
-
-
 def find_invoice(path: Path, format: Format, name: str = "") -> Looked:
-    """The electronic invoice of a file and its fields, its rules left aside. An XML that should be one and cannot be read is told."""
+    """The electronic invoice in a file and its fields, its rules left aside. For a child process: files may be hostile.
+
+    Nothing where there is none. An XML that should be one and cannot be read is told, and attachments of which not all were looked at.
+    """
     spoilt: tuple[Finding, ...] = ()
-    for each in _candidates(path, format, name):
-        try:
-            return Looked(each, each.read())
-        except NoInvoice as error:
-            if error.reason != "not-invoice" and (not each.attached or each.name.casefold() in NAMES_OF_INVOICES):
-                told = finding("structured-unreadable", measured=f"{each.name[:80]} : {error}")
-                # Without a page beside it nothing is left to work with.
-                spoilt = (told if each.attached else replace(told, level=Level.BLOCKING),)
+    try:
+        for each in _candidates(path, format, name):
+            try:
+                return Looked(each, each.read())
+            except NoInvoice as error:
+                if error.reason != "not-invoice" and (not each.attached or each.name.casefold() in NAMES_OF_INVOICES):
+                    # Without a page beside it nothing is left to work with.
+                    spoilt = (_unreadable(f"{each.name[:80]} : {error}", blocking=not each.attached),)
+    except GivenUp as error:
+        spoilt = (_unreadable(str(error)),)
     return Looked(None, findings=spoilt)
+
+
+def unfound(format: Format, error: Exception) -> Finding:
+    """What is said where looking for the invoice ended the child, or took too long."""
+    return _unreadable(str(error)[:200], blocking=format is Format.XML)
+
+
+def rules_told(invoice: Invoice, structured: Structured) -> tuple[Finding, ...]:
+    """What the rules say of an invoice that was found; takes as long as `station.rules` allows."""
+    return _told(invoice, structured, check_rules(invoice.xml))
+
+
+def rules_untold(invoice: Invoice, structured: Structured, error: Exception) -> tuple[Finding, ...]:
+    """Where running them ended the child, or took too long: the invoice is read all the same."""
+    return _told(invoice, structured, Checked((), package_name(), trouble=str(error)[:200]))
+
+
+def _unreadable(words: str, *, blocking: bool = False) -> Finding:
+    told = finding("structured-unreadable", measured=words)
+    return replace(told, level=Level.BLOCKING) if blocking else told
 
 
 def _candidates(path: Path, format: Format, name: str) -> Iterable[Invoice]:
@@ -108,15 +127,37 @@ def kept_invoice(path: Path) -> Structured | None:
 # --- out of a PDF ---
 
 
+class GivenUp(Exception):
+    """An attachment that is not looked at, and why."""
+
+
 def attached_files(path: Path) -> Iterator[Invoice]:
-    """XML files attached to a PDF (ISO 32000-2, 7.11.4 and 14.13), those named as an invoice first; none of a PDF that does not open."""
+    """XML files attached to a PDF (ISO 32000-2, 7.11.4 and 14.13), those named as an invoice first; none of a PDF that does not open.
+
+    One is inflated when it is asked for, and none is kept. Raises GivenUp at the end where one named as an invoice was left out, or all
+    together are larger than any invoice.
+    """
+    given_up: GivenUp | None = None
     try:
         with pikepdf.open(path) as pdf:
             named = {name: stream for name, stream in islice(_streams(pdf), MAX_ATTACHED) if name.casefold().endswith(".xml")}
-            found = [Invoice(name, xml, True) for name in sorted(named, key=_rank) if (xml := _content(named[name])) is not None]
+            left = MAX_INFLATED
+            for name in sorted(named, key=_rank):
+                if left <= 0:
+                    given_up = given_up or GivenUp(f"{len(named)} XML > {MAX_INFLATED >> 20} Mo")
+                    break
+                try:
+                    xml = _content(named[name])
+                except GivenUp as error:
+                    left -= MAX_BYTES
+                    given_up = GivenUp(f"{name[:80]} : {error}") if name.casefold() in NAMES_OF_INVOICES else given_up
+                    continue
+                left -= len(xml)
+                yield Invoice(name, xml, True)
     except Exception:  # noqa: BLE001 a locked or hostile PDF may raise anything; it holds no invoice that can be read
         return
-    yield from found
+    if given_up is not None:
+        raise given_up
 
 
 def _rank(name: str) -> tuple[int, str]:
@@ -138,17 +179,18 @@ def _streams(pdf: pikepdf.Pdf) -> Iterator[tuple[str, pikepdf.Stream]]:
             yield str(spec.get("/UF", spec.get("/F", name))) or name, stream
 
 
-def _content(stream: pikepdf.Stream) -> bytes | None:
-    """Inflated within bounds: an attachment may be a bomb. None where it is too large or coded in a way that no writer uses for it."""
-    raw = bytes(stream.get_raw_stream_buffer())
-    filters = stream.get("/Filter")
+def _content(stream: pikepdf.Stream) -> bytes:
+    """Inflated within bounds: an attachment may be a bomb. Raises GivenUp where it is too large, or coded in a way that no writer uses."""
+    raw, filters = stream.get_raw_stream_buffer(), stream.get("/Filter")
     names = [str(each) for each in filters] if isinstance(filters, pikepdf.Array) else [str(filters)] if filters is not None else []
-    if len(raw) > MAX_BYTES or names not in ([], ["/FlateDecode"]):
-        return None
-    if not names:
-        return raw
-    try:
-        data = zlib.decompressobj().decompress(raw, MAX_BYTES + 1)
-    except zlib.error:
-        return None
-    return data if len(data) <= MAX_BYTES else None
+    if names not in ([], ["/FlateDecode"]):
+        raise GivenUp(" ".join(names)[:80])
+    data = b""
+    if len(raw) <= MAX_BYTES:
+        try:
+            data = zlib.decompressobj().decompress(bytes(raw), MAX_BYTES + 1) if names else bytes(raw)
+        except zlib.error as error:
+            raise GivenUp(str(error)) from error
+    if max(len(raw), len(data)) > MAX_BYTES:
+        raise GivenUp(f"> {MAX_BYTES >> 20} Mo")
+    return data

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 
 import pikepdf
@@ -17,8 +18,8 @@ VIEW_LINES = 2000
 VIEW_WORDS = "Vue lisible : l’original est le fichier XML, joint à cette archive."
 LONGEST_WORD = 40
 """Characters; a longer one is cut."""
-LONGEST_VALUE = 40
-"""Rows on the page."""
+LONGEST_VALUE, LONGEST_LINE = 40, 3
+"""Rows on the page of one value, and of the description of one line of the invoice: two hundred pages at most."""
 
 
 def view_pages(path: Path) -> int:
@@ -27,7 +28,16 @@ def view_pages(path: Path) -> int:
 
 
 def draw_view(path: Path) -> bytes:
-    """A PDF of A4 pages that lists what an XML invoice says; of bytes that cannot be read, a page saying so. Equal in, equal out."""
+    """A PDF of A4 pages that lists what an XML invoice says; of bytes that cannot be read, a page saying so. Equal in, equal out.
+
+    It is asked for page after page: each process keeps the one that it drew last.
+    """
+    told = path.stat()
+    return _draw_file(path, told.st_size, told.st_mtime_ns)
+
+
+@lru_cache(maxsize=1)
+def _draw_file(path: Path, _size: int, _changed: int) -> bytes:
     sheet = _View()
     try:
         structured = read_invoice(path.read_bytes())
@@ -70,6 +80,8 @@ def _draw_lines(sheet: "_View", rows: Sequence[LineItem]) -> None:
         sheet.add_line(row.description, f"{count}   {plain_amount(row.net) if row.net is not None else ''}")
     if len(rows) > VIEW_LINES:
         sheet.add_row("", f"… et {len(rows) - VIEW_LINES} autres lignes : voir le fichier XML")
+    if sheet.shortened:
+        sheet.add_row("", "Désignations abrégées par « … » : voir le fichier XML")
 
 
 def _plain(field: Field) -> str:
@@ -86,6 +98,8 @@ class _View(Sheet):
     def __init__(self) -> None:
         super().__init__()
         self._at = self.END
+        self.shortened = False
+        """Whether a text did not find room, and ends in « … »."""
 
     def add_title(self, text: str) -> None:
         self._next(10)
@@ -96,14 +110,14 @@ class _View(Sheet):
         self._put(MARGIN, self._at - 6, text, self.TEXT, GREY)
 
     def add_row(self, name: str, value: str) -> None:
-        for part, text in enumerate(self._wrapped(value, 210 - self.VALUES - MARGIN)):
+        for part, text in enumerate(self._wrapped(value, 210 - self.VALUES - MARGIN, LONGEST_VALUE)):
             self._next(5)
             if part == 0:
                 self._put(MARGIN, self._at - 5, name, self.TEXT, GREY)
             self._put(self.VALUES, self._at - 5, text, self.TEXT)
 
     def add_line(self, words: str, amounts: str) -> None:
-        parts = self._wrapped(words, 115)
+        parts = self._wrapped(words, 115, LONGEST_LINE)
         for part, text in enumerate(parts):
             self._next(5)
             self._put(MARGIN, self._at - 5, text, self.TEXT)
@@ -123,18 +137,20 @@ class _View(Sheet):
             self._at = self.TOP
         self._at += height
 
-    def _wrapped(self, text: str, width: float) -> list[str]:
-        """Whole words where they fit; a word longer than the line is cut."""
+    def _wrapped(self, text: str, width: float, most: int) -> list[str]:
+        """Whole words where they fit; a word longer than the line is cut, and so is what needs more rows than `most`."""
         self.set_font(FONT, size=self.TEXT)
         lines, line = [], ""
-        for word in text.split():
-            for piece in _pieces(word):
-                longer = f"{line} {piece}".strip()
-                if line and self.get_string_width(longer) > width:
-                    lines.append(line)
-                    longer = piece
-                line = longer
-        return [*lines, line][:LONGEST_VALUE]
+        for piece in (piece for word in text.split() for piece in _pieces(word)):
+            longer = f"{line} {piece}".strip()
+            if line and self.get_string_width(longer) > width:
+                lines.append(line)
+                longer = piece
+            line = longer
+            if len(lines) == most:
+                self.shortened = True
+                return [*lines[:-1], f"{lines[-1]} …"]
+        return [*lines, line]
 
 
 def _pieces(word: str) -> list[str]:

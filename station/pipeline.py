@@ -36,6 +36,7 @@ from conformity.policy import Policy
 from ocr import engines
 from ocr.engines import ReadingFailed
 from ocr.second import Place, SecondReading, weigh
+from ocr.structured import Structured
 from ocr.text import PageText
 from ocr.values import Field, Known, fields_json
 from sealing.ledger import Event
@@ -265,15 +266,23 @@ class Pipeline:
             if scan.format not in pixels.DRAWN:
                 continue
             try:
-                looked = self._pixels.run(pixels.look_into, INVOICE_SECONDS, self._workstation.originals.path(sha256), scan.format, name)
+                looked = self._pixels.run(pixels.find_invoice, INVOICE_SECONDS, self._workstation.originals.path(sha256), scan.format, name)
             except (OverBudget, PoisonPage) as error:
-                found.append(finding("structured-unchecked", measured=str(error)))
+                found.append(electronic.unfound(scan.format, error))
                 continue
             found += looked.findings
-            if looked.invoice is not None:
+            if looked.invoice is not None and looked.structured is not None:
                 electronic.keep_invoice(looked.invoice, job.invoice)
+                found += self._run_rules(looked.invoice, looked.structured)
                 break
         return found
+
+    def _run_rules(self, invoice: electronic.Invoice, structured: Structured) -> tuple[Finding, ...]:
+        """After the invoice was kept: whatever becomes of its rules, its values count."""
+        try:
+            return self._pixels.run(pixels.rules_told, INVOICE_SECONDS, invoice, structured)
+        except (OverBudget, PoisonPage) as error:
+            return electronic.rules_untold(invoice, structured, error)
 
     def _judge_pixels(self, job: Job, sheet: Sheet, mixed: bool, limits: Limits, baseline: Baseline) -> pixels.JudgedPage:
         page = sheet.page

@@ -48,7 +48,8 @@ from sealing.verify import Verification, prove_file, verify_file
 from station.assemble import FILE_NAME, text_runs
 
 if TYPE_CHECKING:
-    from station.electronic import Looked
+    from ocr.structured import Structured
+    from station.electronic import Invoice, Looked
 
 Pixels: TypeAlias = npt.NDArray[np.uint8]
 RENDER_DPI, MAX_RENDERED_SIDE = 300, 10_000
@@ -116,11 +117,18 @@ def view_scan(scan: Scan, path: Path, caps: Caps) -> Scan:
     return replace(scan, pages=tuple(replace(scan.pages[0], number=index + 1, index=index) for index in pages))
 
 
-def look_into(path: Path, format: Format, name: str) -> "Looked":
-    """`station.electronic.look_into`, loaded only here."""
+def find_invoice(path: Path, format: Format, name: str) -> "Looked":
+    """`station.electronic.find_invoice`, loaded only here."""
     from station import electronic
 
-    return electronic.look_into(path, format, name)
+    return electronic.find_invoice(path, format, name)
+
+
+def rules_told(invoice: "Invoice", structured: "Structured") -> tuple[Finding, ...]:
+    """`station.electronic.rules_told`, loaded only here."""
+    from station import electronic
+
+    return electronic.rules_told(invoice, structured)
 
 
 def judge_pixels(source: PageSource, mixed: bool, limits: Limits, baseline: Baseline, options: ReaderOptions, copies: Copies) -> JudgedPage:

@@ -13,6 +13,7 @@ from capture.coding import Caps, examine
 from capture.decode import Undecodable
 from capture.findings import Finding
 from capture.scan import Format, Page, Scan
+from ocr.confidence import touchless
 from ocr.engines import ReaderOptions, ReadingFailed
 from ocr.fields import NOTHING
 from ocr.second import Place, SecondReading
@@ -20,7 +21,7 @@ from ocr.text import PageText
 from ocr.values import Field, Known, evidence_json, fields_json
 from station import children
 from station.children import PoisonPage
-from station.electronic import find_invoice
+from station.electronic import Looked, find_invoice, unfound
 from station.pixels import PageSource, look_again, read_original
 from station.reading import fields_of
 
@@ -48,10 +49,16 @@ class ReadResult:
         """As plain values, every name there."""
         return fields_json(self.values)
 
+    @property
+    def touchless(self) -> bool:
+        """Whether nobody need look at the values: all pages were read, and the watched values are sure."""
+        return self.trouble is None and touchless(self.values)
+
     def as_json(self) -> dict[str, Any]:
         """One line of `read --json`."""
         evidence = evidence_json(self.values)
-        told = {"evidence": evidence, "findings": [finding_json(each, "fr") for each in self.findings]}
+        told: dict[str, Any] = {"evidence": evidence, "findings": [finding_json(each, "fr") for each in self.findings]}
+        told["touchless"] = self.touchless
         return {"file": self.file, "pages": self.pages, **self.fields, **told, "text": self.text, "trouble": self.trouble}
 
 
@@ -106,10 +113,18 @@ def read_file(
     pages = [each for each in read if isinstance(each, PageText)]
     troubles = [each for each in read if isinstance(each, str)]
     text = "\n\f\n".join(page.text for page in pages)
-    found = find_invoice(path, scan.format)
+    found = _invoice_in(path, scan, workers)
     told = fields_of(pages, known, lambda places: _look_again(path, scan, places, caps, options, workers), invoice=found.structured)
     findings = (*(told.apart if found.structured else found.findings), *judge(told.fields, pages, len(scan.pages)))
     return ReadResult(str(path), len(scan.pages), text, told.fields, "; ".join(troubles) or None, findings)
+
+
+def _invoice_in(path: Path, scan: Scan, workers: Workers) -> Looked:
+    """The electronic invoice in the file, found where a hostile one does no harm."""
+    try:
+        return workers.run(find_invoice, EXAMINE_SECONDS, path, scan.format)
+    except (children.OverBudget, PoisonPage) as error:
+        return Looked(None, findings=(unfound(scan.format, error),))
 
 
 def _read_pages(path: Path, scan: Scan, caps: Caps, options: ReaderOptions, workers: Workers) -> list[PageText | str]:

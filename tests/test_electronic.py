@@ -2,10 +2,12 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import atwork
 import electronic_papers as papers
 import pikepdf
+import pypdfium2
 import pytest
 from papers import draw_page, write_pdf
 
@@ -13,9 +15,12 @@ from capture.coding import complete, examine
 from capture.findings import Level
 from capture.scan import Format
 from ocr.en16931 import MAX_BYTES
-from station import electronic, rules
-from station.electronic import find_invoice, look_into
+from ocr.structured import read_invoice
+from station import electronic, listing, read, rules
+from station.children import OverBudget
+from station.electronic import find_invoice
 from station.listing import VIEW_WORDS, draw_view, view_pages
+from station.pipeline import Pipeline
 from station.records.tables import Document, State
 from station.rules import Breach, Checked, check_rules, rule_findings
 from station.workstation import Workstation
@@ -51,7 +56,28 @@ def test_an_attachment_that_should_be_an_invoice_and_cannot_be_read_is_told(tmp_
 def test_a_bomb_among_the_attachments_is_not_inflated(tmp_path):
     path = papers.carrier(tmp_path / "a.pdf", {"factur-x.xml": b" " * (MAX_BYTES + 10)}, tree=False)
     assert path.stat().st_size < 100_000
-    assert found(path).invoice is None
+    looked = found(path)
+    assert (looked.invoice, [each.code for each in looked.findings]) == (None, ["structured-unreadable"])
+
+
+def test_attachments_are_inflated_one_by_one_and_not_without_end(tmp_path, monkeypatch):
+    monkeypatch.setattr(electronic, "MAX_INFLATED", 10_000)
+    inflated = []
+    understand = electronic.Invoice.read
+    monkeypatch.setattr(electronic.Invoice, "read", lambda self: inflated.append(self.name) or understand(self))
+    monkeypatch.setattr(electronic, "MAX_BYTES", 3000)
+    path = papers.carrier(tmp_path / "a.pdf", {f"{n:02}.xml": b"<a>" + b" " * 2500 + b"</a>" for n in range(20)})
+    looked = found(path)
+    assert inflated == ["00.xml", "01.xml", "02.xml", "03.xml"]
+    assert [(each.code, each.level) for each in looked.findings] == [("structured-unreadable", Level.REVIEW)]
+
+
+def test_no_attachment_behind_the_invoice_is_inflated(tmp_path, monkeypatch):
+    bombs = {f"{n:02}.xml": b" " * 3000 for n in range(20)}
+    path, inflated = papers.carrier(tmp_path / "a.pdf", {**bombs, "factur-x.xml": papers.cii()}), []
+    content = electronic._content
+    monkeypatch.setattr(electronic, "_content", lambda stream: inflated.append(1) or content(stream))
+    assert (found(path).invoice.name, len(inflated)) == ("factur-x.xml", 1)
 
 
 @pytest.mark.parametrize("damage", [b"", b"%PDF-1.7 garbage", b"%PDF-1.4\n1 0 obj<</Type/Catalog/AF 7>>endobj\ntrailer<</Root 1 0 R>>"])
@@ -67,7 +93,7 @@ def test_a_locked_pdf_holds_no_invoice(tmp_path):
 
 
 def test_a_scan_holds_no_invoice(tmp_path):
-    assert look_into(write_pdf(tmp_path / "a.pdf", draw_page(["Facture"], size=(300, 200))), Format.PDF) == electronic.Looked(None)
+    assert find_invoice(write_pdf(tmp_path / "a.pdf", draw_page(["Facture"], size=(300, 200))), Format.PDF) == electronic.Looked(None)
 
 
 # --- XML as a file of its own ---
@@ -133,8 +159,8 @@ def test_the_french_rules_are_told_of_invoices_of_the_reform_and_of_no_others():
 def test_a_file_that_breaks_its_schema_is_told_and_read_all_the_same(tmp_path):
     path = tmp_path / "a.xml"
     path.write_bytes(papers.cii().replace(b"<ram:TypeCode>380</ram:TypeCode>", b"<ram:Strange/>"))
-    looked = look_into(path, Format.XML)
-    assert "structured-invalid" in [each.code for each in looked.findings]
+    looked = find_invoice(path, Format.XML)
+    assert "structured-invalid" in [each.code for each in electronic.rules_told(looked.invoice, looked.structured)]
     assert looked.structured.fields["total_gross"].value == 360
 
 
@@ -156,14 +182,49 @@ def test_no_rule_is_run_over_what_is_no_invoice():
     assert "doctype" in check_rules(b"<!DOCTYPE a><a/>").trouble
 
 
+class Failing:
+    """Children that end whoever runs one of the functions, and work the others here."""
+
+    count = 1
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def run(self, function, _seconds, *args):
+        if function.__name__ == self.name:
+            raise OverBudget(f"{self.name}: 150 s")
+        return function(*args)
+
+
+@pytest.mark.parametrize(
+    ("name", "codes", "kept"),
+    [("rules_told", ["structured-invoice", "structured-unchecked"], True), ("find_invoice", ["structured-unreadable"], False)],
+)
+def test_an_invoice_is_kept_before_its_rules_are_run_and_their_end_costs_no_value(tmp_path, name, codes, kept):
+    path = papers.carrier(tmp_path / "a.pdf", {"factur-x.xml": papers.cii()})
+    pipeline, job = object.__new__(Pipeline), SimpleNamespace(invoice=tmp_path / "invoice")
+    pipeline._pixels = Failing(name)
+    pipeline._workstation = SimpleNamespace(originals=SimpleNamespace(path=lambda _sha256: path))
+    told = pipeline._take_invoice(job, [("0" * 64, examine(path))], "a.pdf")
+    assert ([each.code for each in told], electronic.kept_invoice(job.invoice) is not None) == (codes, kept)
+
+
+def test_a_command_looks_for_the_invoice_in_a_child(tmp_path):
+    path = papers.carrier(tmp_path / "a.pdf", {"factur-x.xml": papers.cii()})
+    looked = read._invoice_in(path, examine(path), Failing("find_invoice"))
+    assert (looked.invoice, [each.code for each in looked.findings]) == (None, ["structured-unreadable"])
+    assert read._invoice_in(path, examine(path), read.HERE).invoice is not None
+
+
 # --- shown ---
 
 
 def test_the_view_says_that_it_is_one_and_is_the_same_each_time(tmp_path):
-    path = tmp_path / "a.xml"
+    path, same = tmp_path / "a.xml", tmp_path / "b.xml"
     path.write_bytes(papers.cii())
+    same.write_bytes(papers.cii())
     view = draw_view(path)
-    assert view == draw_view(path) and view_pages(path) == 1
+    assert view == draw_view(same) and view_pages(path) == 1
     assert "XML" in VIEW_WORDS
 
 
@@ -173,6 +234,23 @@ def test_a_long_invoice_has_more_pages_and_each_is_bounded(tmp_path):
     path = tmp_path / "a.xml"
     path.write_bytes(papers.cii().replace(line, line * 200))
     assert 2 < view_pages(path) < 10
+
+
+def test_a_long_description_has_three_rows_and_says_where_the_rest_is(tmp_path):
+    path = tmp_path / "a.xml"
+    path.write_bytes(papers.cii().replace("Porte en chêne".encode(), b"mot " * 4000))
+    assert view_pages(path) == 1
+    text = pypdfium2.PdfDocument(draw_view(path))[0].get_textpage().get_text_range()
+    assert "mot …" in text and "voir le fichier XML" in text
+
+
+def test_the_view_is_drawn_once_for_all_its_pages(tmp_path, monkeypatch):
+    path, drawn = tmp_path / "a.xml", []
+    path.write_bytes(papers.cii())
+    monkeypatch.setattr(listing, "read_invoice", lambda xml: drawn.append(1) or read_invoice(xml))
+    for _ in range(view_pages(path) + 3):
+        draw_view(path)
+    assert drawn == [1]
 
 
 # --- through the workstation ---
