@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from math import inf
 
 from ocr.values import Field
 
@@ -44,6 +45,12 @@ that was decided with it is not green (`ocr.sureness`)."""
 
 def touchless(fields: Mapping[str, Field], thresholds: Thresholds = Thresholds()) -> bool:
     """Whether nobody need look: the needed values are there, and every watched one is green."""
-    if not all(name in fields for name in NEEDED) or not any(name in fields for name in IDENTITIES):
-        return False
-    return all(colour_of(fields[name].confidence, thresholds) is Colour.GREEN for name in WATCHED if name in fields)
+    return not doubts({name: field.confidence for name, field in fields.items()}, thresholds)
+
+
+def doubts(confidences: Mapping[str, float], thresholds: Thresholds = Thresholds()) -> tuple[str, ...]:
+    """Names of values to be looked at, by the confidence of each that is there: watched ones that are not green, needed ones that are not
+    there. Without any identity of the supplier, its SIREN stands for them."""
+    needed = NEEDED if any(name in confidences for name in IDENTITIES) else (*NEEDED, "supplier_siren")
+    missing = dict.fromkeys(needed, 0.0)
+    return tuple(name for name in WATCHED if colour_of({**missing, **confidences}.get(name, inf), thresholds) is not Colour.GREEN)

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_fields import INVOICE, page_of
 
-from ocr.confidence import WATCHED, Colour, Thresholds, colour_of, touchless
+from ocr.confidence import WATCHED, Colour, Thresholds, colour_of, doubts, touchless
 from ocr.fields import decide, extract
 from ocr.layout import lay_out
 from ocr.ranker import own_ranker
@@ -43,6 +43,12 @@ def test_without_a_needed_value_a_document_is_looked_at(name):
     fields = fields_of()
     del fields[name]
     assert not touchless(fields)
+
+
+def test_what_is_to_be_looked_at_is_named():
+    fields = fields_of(iban=0.9)
+    del fields["supplier_siren"], fields["issue_date"]
+    assert doubts({name: field.confidence for name, field in fields.items()}) == ("issue_date", "supplier_siren", "iban")
 
 
 def test_the_threshold_of_an_installation_counts():

@@ -16,6 +16,8 @@ from test_learning import Desk
 from test_suppliers import paper
 from test_web import enter, text_of
 
+from capture.catalogue import finding
+from ocr.confidence import WATCHED
 from station.records import documents, people
 from station.records.tables import FieldRow, LessonRow, PageRow
 from station.web.learning import crop_box
@@ -48,6 +50,49 @@ def test_a_doubtful_value_says_so_in_words_and_with_a_symbol(desk, browser):
     row = re.search(r'<tr id="field-iban".*?</tr>', browser.get(f"/documents/{document}").text, re.S)[0]
     assert "douteux" in text_of(row)
     assert row.count("<svg") >= 2
+
+
+def reread(browser, document) -> str:
+    return text_of(re.search(r'<p id="reread">.*?</p>', browser.get(f"/documents/{document}").text, re.S)[0])
+
+
+def sure_document(desk, confidence: float = 0.999) -> str:
+    """Whose needed values are all there."""
+    document = desk.read(paper())
+    with desk.workstation.database.writing() as session:
+        session.add(FieldRow(document_id=document, name="issue_date", source="read", value="2026-01-31"))
+        session.flush()
+        session.execute(sa.update(FieldRow).values(confidence=confidence))
+    return document
+
+
+def test_a_document_says_what_is_to_be_looked_at_again_or_that_nothing_is(desk, browser):
+    document = sure_document(desk)
+    with desk.workstation.database.writing() as session:
+        rows = session.execute(sa.select(FieldRow.name).where(FieldRow.name.in_(WATCHED))).all()
+    told = reread(browser, document)
+    assert re.search(rf"Rien à relire.: les {len(rows)} valeurs suivies sont sûres\.", told)
+    assert "mesurée que sur des factures simulées" in told
+    with desk.workstation.database.writing() as session:
+        session.execute(sa.update(FieldRow).where(FieldRow.name == "total_gross").values(confidence=0.9))
+        session.execute(sa.delete(FieldRow).where(FieldRow.name == "invoice_number"))
+    assert re.search(r"À relire.: Numéro de facture \(rien trouvé\), Total TTC\.", reread(browser, document))
+
+
+def test_what_a_person_said_is_not_to_be_looked_at_again(desk, browser):
+    document = sure_document(desk, 0.9)
+    before = reread(browser, document)
+    browser.post(f"/documents/{document}/fields/invoice_number", data={"value": "ZK-118"})
+    assert ("Numéro de facture" in before, "Numéro de facture" in reread(browser, document)) == (True, False)
+    browser.post(f"/documents/{document}/fields")
+    assert 'id="reread"' not in browser.get(f"/documents/{document}").text
+
+
+def test_a_document_of_which_pages_are_unread_is_to_be_looked_at(desk, browser):
+    document = sure_document(desk)
+    with desk.workstation.database.writing() as session:
+        documents.add_finding(session, document, finding("reading-over-budget", page=2))
+    assert re.search("À relire.: des pages ou des valeurs n.ont pas pu être lues", reread(browser, document))
 
 
 def test_a_correction_comes_first_and_what_was_read_stays_beside(desk, browser):
@@ -191,6 +236,49 @@ def test_a_lesson_is_forgotten_with_a_reason_and_its_documents_are_to_be_looked_
     assert "Mauvais fournisseur" in page
     assert "À revoir" in page
     assert browser.post(f"/memory/{number}/undo", data={"reason": "Encore"}).status_code == 404
+
+
+def test_what_a_person_put_right_themselves_stays_to_be_seen(desk, browser):
+    first, _ = taught(desk, browser)
+    browser.post(f"/documents/{first}/fields/invoice_number", data={"value": "ZK-900"})
+    assert "une personne a corrigé sa propre correction" in text_of(browser.get("/memory").text)
+
+
+def test_a_lesson_of_a_confidential_document_is_not_shown(desk, browser):
+    first, second = taught(desk, browser)
+    for document, words in ((second, ("ZK-1204",)), (first, ("ZK-118", "Dumoulin"))):
+        with desk.workstation.database.writing() as session:
+            documents.get_document(session, document).confidential = True
+        shown = browser.get("/memory").text + browser.get("/memory/export.json").text
+        assert not any(word in shown for word in words)
+
+
+def test_many_lessons_are_told_by_the_screenful_with_their_count(desk, browser, monkeypatch):
+    monkeypatch.setattr("station.web.learning.SHOWN_LESSONS", 1)
+    monkeypatch.setattr("station.web.learning.SHOWN_USES", 1)
+    first, _ = taught(desk, browser)
+    desk.read(paper("ZK-1205"))
+    browser.post(f"/documents/{first}/fields/supplier_name", data={"value": "Maison Dumoulin"})
+    pages = [text_of(browser.get(f"/memory?page={number}").text) for number in (1, 2, 99)]
+    assert ["page 1 sur 2, 2 leçons" in pages[0], "page 2 sur 2" in pages[1], pages[1] == pages[2]] == [True] * 3
+    assert "A touché 2 documents – les 1 derniers" in " ".join(pages)
+    assert "ZK-1204" not in " ".join(pages)
+
+
+def test_the_memory_asks_the_records_as_often_for_many_lessons_as_for_one(desk, browser):
+    def asked() -> int:
+        seen: list[str] = []
+        listen = lambda *arguments: seen.append(arguments[2])  # noqa: E731
+        sa.event.listen(desk.workstation.database.reader, "before_cursor_execute", listen)
+        browser.get("/memory")
+        sa.event.remove(desk.workstation.database.reader, "before_cursor_execute", listen)
+        return len(seen)
+
+    first, _ = taught(desk, browser)
+    few = asked()
+    browser.post(f"/documents/{first}/fields/total_gross", data={"value": "100,00"})
+    desk.read(paper("ZK-1205"))
+    assert asked() == few
 
 
 def test_the_memory_is_exported(desk, browser):

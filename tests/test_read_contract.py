@@ -13,12 +13,13 @@ import pytest
 from typer.testing import CliRunner
 
 from capture.coding import Caps
+from ocr.confidence import NEEDED
 from ocr.engines import ReaderOptions
-from ocr.values import LISTS, NAMES
+from ocr.values import LISTS, NAMES, Field
 from station import children, pixels
 from station.children import Children, PoisonPage
 from station.cli import app
-from station.read import Here, read_file
+from station.read import Here, ReadResult, read_file
 
 NOTHING_SEEN = {"document_type_code", "currency"}
 """May be given to a page that says nothing: what an invoice is where nothing says otherwise."""
@@ -53,7 +54,7 @@ def test_each_file_is_one_line(told, invoice):
 
 def test_every_name_is_there_whatever_was_found(told):
     for each in told:
-        assert {*NAMES, "line_count", "evidence", "file", "pages", "text", "trouble", "findings"} <= set(each)
+        assert {*NAMES, "line_count", "evidence", "file", "pages", "text", "trouble", "findings", "touchless"} <= set(each)
         assert all(isinstance(each[name], list) for name in LISTS)
 
 
@@ -73,6 +74,13 @@ def test_beside_each_value_stands_its_evidence(told):
         assert 0 <= each["confidence"] <= 1
     box = evidence["total_gross"]["box"]
     assert (len(box), box[0] < box[2], box[1] < box[3]) == (4, True, True)
+
+
+def test_a_result_says_whether_nobody_need_look():
+    sure = {name: Field(name, "1", "1", 1, None, 0.999, "") for name in (*NEEDED, "supplier_siren")}
+    doubtful = {**sure, "iban": Field("iban", "1", "1", 1, None, 0.9, "")}
+    told = [ReadResult("a.pdf", 1, "", *rest).as_json()["touchless"] for rest in ((sure, None), (doubtful, None), (sure, "page 2: x"))]
+    assert told == [True, False, False]
 
 
 class Ending(Here):

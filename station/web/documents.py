@@ -1,6 +1,7 @@
 """The documents: search, one document with all that is known of it, its images and files, and what a person decides about it."""
 
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,6 +13,7 @@ from sqlalchemy.orm import Session
 from capture.coding import HEAD, tell_format
 from capture.scan import Format
 from conformity.circumstances import COLOUR_CODES
+from ocr.confidence import IDENTITIES, WATCHED, Thresholds, doubts
 from station import acts
 from station.corrections import Order, give_up, may_give_up, offered_corrections
 from station.drift import thresholds_of
@@ -96,6 +98,25 @@ def list_page(
     return desk.show(request, template, **values, duplicates=[], slice=found, cards=cards)
 
 
+def reread_words(document: Document, thresholds: Thresholds, t: Words) -> str | None:
+    """Of an invoice: what a person should look at again, or that all is sure; None where a person saw every value."""
+    best = learning.best_rows(document)
+    if document.document_type not in INVOICES or not learning.to_confirm(document):
+        return None
+    said = {name: inf for name, row in best.items() if row.source == "person"}
+    doubtful = doubts({name: row.confidence or 0.0 for name, row in best.items()} | said, thresholds)
+    named = [t.known("field", name) if name in best else _missing(name, t) for name in doubtful]
+    if any(row.code.startswith("reading-") for row in document.findings):
+        named.append(t("document.reread-unread"))
+    watched = sum(name in best for name in WATCHED)
+    return t("document.reread", what=", ".join(named)) if named else t("document.untouched", n=watched)
+
+
+def _missing(name: str, t: Words) -> str:
+    label = t("document.reread-identity") if name in IDENTITIES else t.known("field", name)
+    return t("document.reread-missing", label=label)
+
+
 @router.get("/documents/{document_id}", tags=[desk.MASKS])
 def document_page(request: Request, session: desk.InReading, document_id: str, htmx: desk.FromHtmx = None, seen: str = "") -> Response:
     """All that is known of one document; for HTMX its live part, or 204 where nothing is new since `seen`."""
@@ -117,13 +138,15 @@ def document_page(request: Request, session: desk.InReading, document_id: str, h
     }
     if document.confidential or document.state == State.ERASED:
         return desk.show(request, "_reserved.html" if htmx else "reserved.html", **values)
+    thresholds = thresholds_of(session, document.entity)
     return desk.show(
         request,
         "_document.html" if htmx else "document.html",
         **values,
         arrivals=arrivals,
         originals=originals_of(document) if document.current_pages or document.arrivals else (),
-        lines=learning.show_lines(document, thresholds_of(session, document.entity), t),
+        lines=learning.show_lines(document, thresholds, t),
+        reread=reread_words(document, thresholds, t),
         missing_fields=learning.missing_fields(document, t),
         to_confirm=learning.to_confirm(document),
         images=page_images(document, desk.workstation_of(request)),
