@@ -3,6 +3,7 @@
 Without a model (its file missing or changed) everything stays as the rules decided.
 """
 
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -45,6 +46,8 @@ _HANDS = {
 }
 """How much of the rules' score is added to the log-odds. The ranker knows that score, but has learned it from drawn pages: where
 these say too little of the world (names of trade, accounts, pages with hardly a word), the rules keep a voice."""
+_NAMED = {"invoice_number": 3.2}
+"""From this score of the rules on, a value is given however unlike the learned pages its own is; how sure it is, is said apart."""
 _UNCLAIMED = {"invoice_number": 2.5}
 """How much more must speak for a value that no rule brings forward: of a page of hardly any words the odds, learned from invoices, say
 too much."""
@@ -162,6 +165,8 @@ def _ordered(name: str, choices: Sequence[Choice], judged: Sequence[Judged], kno
         odds = each.odds + _HANDS.get(name, 0.0) * max(-4.0, own.score) - _KNOWN * _is_known(name, value, known)
         scored = _scored(own, odds, name, least)
         doubtful = value not in by_value and odds < _LEAST[name] + _UNCLAIMED.get(name, 0.0)
+        if value in by_value and own.score >= _NAMED.get(name, math.inf):
+            scored = replace(scored, score=max(scored.score, least + 0.005))
         ordered.append(replace(scored, score=min(scored.score, least - 0.1)) if doubtful else scored)
     ordered.sort(key=lambda choice: -choice.score)
     return (*ordered, *(choice for choice in choices if choice.spot is None))

@@ -79,8 +79,6 @@ def reference_choices(sheets: Sequence[Sheet], taken: Taken) -> dict[str, tuple[
 
 def _claimed(sheet: Sheet, taken: Taken) -> Iterator[_Near]:
     marks = marks_of(sheet, "numbers")
-    if not marks:
-        return
     yield from _service_words(sheet, marks)
     count = 0
     for row, column, segment in segments_of(sheet):

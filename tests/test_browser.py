@@ -354,5 +354,5 @@ def test_a_batch_with_one_bad_page_is_fed_corrected_and_sealed(chromium, mailroo
     began = time.monotonic()
     mailroom.process.terminate()
     mailroom.process.wait(timeout=60)
-    assert time.monotonic() - began < 4
+    assert time.monotonic() - began < 20  # the sixty seconds of an open stream would be more
     page.close()
