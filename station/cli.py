@@ -305,7 +305,8 @@ def memory(
                 _print_json(each)
                 continue
             standing = "oubliée" if each["undone_at"] else f"{len(each['influenced'])} document(s)"
-            out.print(f"{each['number']:>5}  {each['title']} ({each['supplier']}): {each['field']} = {each['value']}", markup=False)
+            said = "pli confidentiel" if each.get("confidential") else f"{each['title']} ({each['supplier']}): {each['field']} = {each['value']}"
+            out.print(f"{each['number']:>5}  {said}", markup=False)
             out.print(f"       {each['taught_at'][:10]}, {each['author']}; {standing}", markup=False)
 
 
