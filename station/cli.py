@@ -305,8 +305,8 @@ def memory(
                 _print_json(each)
                 continue
             standing = "oubliée" if each["undone_at"] else f"{len(each['influenced'])} document(s)"
-            said = "pli confidentiel" if each.get("confidential") else f"{each['title']} ({each['supplier']}): {each['field']} = {each['value']}"
-            out.print(f"{each['number']:>5}  {said}", markup=False)
+            told_of = "pli confidentiel" if each.get("confidential") else f"{each['title']} ({each['supplier']})"
+            out.print(f"{each['number']:>5}  {told_of}: {each['field']} = {each['value'] or '–'}", markup=False)
             out.print(f"       {each['taught_at'][:10]}, {each['author']}; {standing}", markup=False)
 
 
