@@ -341,8 +341,9 @@ def test_the_gauge_goes_as_far_as_the_archive_says_and_no_further(level, done):
 def test_why_a_value_was_chosen_is_told_in_the_reader_s_language():
     told = show.why_words("checksum passes, misread letters corrected", words_in("fr"))
     assert told == "clé de contrôle juste, caractères mal lus corrigés"
-    assert show.why_words("« total ttc »", words_in("en")) == "« total ttc »"
-    assert show.why_words("written 5 times of 5", words_in("fr")) is None
+    assert show.why_words("« total ttc »", words_in("en")) == "«\u202ftotal ttc\u202f»"
+    assert show.why_words("written 5 times of 5", words_in("fr")) == "écrit 5 fois sur 5"
+    assert show.why_words("of a newer version; net + tax = gross", words_in("fr")) == "d’après HT + TVA = TTC"
 
 
 def test_vat_is_told_rate_by_rate():

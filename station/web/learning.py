@@ -23,6 +23,7 @@ from station.records import learned
 from station.records.tables import Document, FieldRow, LessonRow, LessonUse, PageRow
 from station.stored import page_from
 from station.web import desk, show
+from station.web.reasons import why_words as why_of
 from station.web.show import Badge
 from station.web.words import Words
 
@@ -133,9 +134,9 @@ def why_words(reason: str | None, t: Words) -> str | None:
     """Why this value, in words; what was learned tells by whom and when."""
     told = _LEARNED.search(reason or "")
     if told is None:
-        return show.why_words(reason, t)
+        return why_of(reason, t)
     taught = t("learn.why", author=told[1], day=_day(told[2], t), document=told[3][:8])
-    rest = show.why_words((reason or "").replace(told[0], "").replace("at odds with ", ""), t)
+    rest = why_of((reason or "").replace(told[0], "").replace("at odds with ", ""), t)
     odds = t("learn.at-odds") + " " if "at odds with" in (reason or "") else ""
     return ", ".join(part for part in (rest, odds + taught) if part)
 

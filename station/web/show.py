@@ -11,11 +11,13 @@ from capture.catalogue import OF_INVOICES, message
 from capture.findings import Authority, Finding, Level
 from conformity.circumstances import Source
 from ocr.confidence import Colour, colour_of
+from ocr.suppliers import AMOUNTS
 from station import acts
 from station.particulars import TWICE
 from station.problems import PROBLEMS
 from station.records.documents import finding_of
 from station.records.tables import OF_THE_PAGE, OPEN_STATES, Archive, Document, FieldRow, FindingRow, Link, State
+from station.web.reasons import why_words
 from station.web.words import NARROW, Words
 
 Tone: TypeAlias = str
@@ -57,17 +59,6 @@ FIELD_ORDER = (
     "buyer_name", "document_type_code",
 )  # fmt: skip
 """The legal and arithmetic order in which a clerk checks an invoice."""
-WHYS = {
-    "net + tax = gross": "sum",
-    "its label": "label",
-    "its place on the page": "place",
-    "checksum passes": "checksum",
-    "checksum does not pass": "no-checksum",
-    "misread letters corrected": "corrected",
-    "the heading says credit note": "credit",
-    "nothing says that it is not an invoice": "invoice",
-}
-"""The reader's own words for why it chose a value, to `why.…` of the catalogue; a label that it quotes is shown as quoted."""
 UTC_TIME = re.compile(r"\b(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) UTC\b", re.ASCII)
 """As `sealing.verify` writes a time."""
 
@@ -314,17 +305,9 @@ def _shown_field(row: FieldRow, currency: str | None, t: Words) -> ShownField:
     )
 
 
-def why_words(reason: str | None, t: Words) -> str | None:
-    """Why this value and no other; words that the catalogue does not know are left out."""
-    parts = [
-        t(f"why.{WHYS[part]}") if part in WHYS else part for part in (reason or "").split(", ") if part in WHYS or part.startswith("«")
-    ]
-    return ", ".join(parts) or None
-
-
 def show_value(name: str, value: str, currency: str | None, t: Words) -> str:
     """Canonical text as people write it: dates JJ/MM/AAAA, amounts with their sign, an IBAN in groups of four."""
-    if name.startswith("total_") or name in {"amount_due", "prepaid_amount"}:
+    if name in AMOUNTS:
         return t.amount(value, currency)
     if name.endswith("_date"):
         return _day(value, t)
