@@ -10,6 +10,7 @@ from alembic import command
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from invoices import GOOD, House, invoice
+from test_web import visitor
 
 from capture.catalogue import message
 from station import acts
@@ -235,6 +236,17 @@ def test_a_concealed_document_is_no_longer_named_in_what_is_told_of_others(house
     with house.workstation.database.writing() as session:
         acts.decide(session, first, "confidential", "lettre", people.ensure_practice(session), house.workstation.clock())
     assert "invoice-twice" not in house.findings(again)
+
+
+def test_beside_a_concealed_twin_the_other_twin_is_still_told(house):
+    first, second = house.keep("un.tif", hours=3), house.keep("deux.tif", hours=2)
+    third = house.keep("trois.tif", hours=1)
+    house.change(first, state=State.HELD)
+    assert house.findings(third)["invoice-twice"].limit == first
+    browser = visitor(house.workstation)
+    browser.post("/sign-in", data={"login": "atelier", "password": "essai"})
+    assert browser.post(f"/documents/{first}/decision/confidential", data={"reason": "lettre"}).status_code == 303
+    assert house.findings(third)["invoice-twice"].limit == second
 
 
 def test_invoices_of_before_are_noted_when_the_station_starts_the_first_account_first(house):

@@ -300,8 +300,11 @@ def test_of_an_erased_letter_nothing_is_left_but_its_number_and_the_certificate(
     assert not_well(station) == []
 
 
-def test_what_was_told_of_its_twin_names_no_erased_document(station, desk):
+@pytest.mark.parametrize("aside", [False, True], ids=["in work", "set aside"])
+def test_what_was_told_of_its_twin_names_no_erased_document(station, desk, aside):
     twin, document = desk.feed(), desk.hidden()
+    if aside:
+        desk.decide(twin, "rescan")
     with station.database.writing() as session:
         documents.add_finding(session, twin.id, finding("invoice-twice", measured="« Mme Dupont », {17.00}", limit=document.id))
     desk.erase(document)
