@@ -43,6 +43,33 @@ def test_each_value_has_its_label_source_colour_in_words_and_form(desk, browser)
     assert all(word in text_of(row) for word in ("Numéro de facture", "ZK-900", "lu", "sûr", "Pourquoi", "Corriger"))
 
 
+def told_lines(desk) -> str:
+    document = desk.read(paper())
+    lines = [
+        {"description": "Vis <acier>", "quantity": "2.0", "unit_price": "-25.00", "net": "-50.00", "rate": "5.50", "page": 1, "box": None},
+        {"description": "Port", "quantity": None, "unit_price": None, "net": "1300.00", "rate": None, "page": 1, "box": None},
+    ]
+    taxes = [{"rate": "19.00", "base": "1387.79", "tax": "263.68"}]
+    with desk.workstation.database.writing() as session:
+        session.execute(sa.delete(FieldRow).where(FieldRow.name.in_(("lines", "vat_breakdown"))))
+        for name, rows in (("lines", lines), ("vat_breakdown", taxes)):
+            session.add(FieldRow(document_id=document, name=name, source="read", value=json.dumps(rows), confidence=0.9))
+        session.add(FieldRow(document_id=document, name="paid_amount", source="read", value="-50.00", confidence=0.9))
+    return document
+
+
+def test_lines_and_taxes_are_tables_in_the_form_of_the_language(desk, browser):
+    shown = browser.get(f"/documents/{told_lines(desk)}").text
+    lines, taxes, paid = (
+        text_of(re.search(rf'<tr id="field-{name}".*?(?=<tr id="field-|</table>\s*</div>)', shown, re.S)[0])
+        for name in ("lines", "vat_breakdown", "paid_amount")
+    )
+    assert "Vis &lt;acier&gt;" in shown and "-50,00" in lines and "5,5\u202f%" in lines and "1\u202f300,00" in lines
+    assert "Base HT" in taxes and "1\u202f387,79" in taxes and "19\u202f%" in taxes and "263,68" in taxes
+    assert "-50,00" in paid and "-50.00" not in shown
+    assert "[{" not in shown and "description" not in text_of(shown) and "None" not in lines
+
+
 def test_a_doubtful_value_says_so_in_words_and_with_a_symbol(desk, browser):
     document = desk.read(paper())
     with desk.workstation.database.writing() as session:

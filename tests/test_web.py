@@ -348,7 +348,8 @@ def test_why_a_value_was_chosen_is_told_in_the_reader_s_language():
 
 def test_vat_is_told_rate_by_rate():
     lines = json.dumps([{"rate": "20.00", "base": "100", "tax": "20"}])
-    assert show.show_value("vat_breakdown", lines, "EUR", words_in("fr")) == f"20,00{NARROW}%\u00a0: 20,00{NARROW}€"
+    told = show.show_value("vat_breakdown", lines, "EUR", words_in("fr"))
+    assert told == f"20{NARROW}% de 100,00{NARROW}€\u00a0: 20,00{NARROW}€"
     assert show.show_value("vat_breakdown", "[1]", "EUR", words_in("fr")) == "[1]"
 
 

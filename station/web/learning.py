@@ -48,6 +48,8 @@ class Line:
     name: str
     label: str
     value: str
+    rows: show.ShownRows | None
+    """Of a value of several rows: they are shown instead of it."""
     absent: bool
     """A person said that the paper does not tell it."""
     page: int | None
@@ -149,6 +151,7 @@ def _line(document: Document, row: FieldRow, read: FieldRow | None, thresholds: 
         name=row.name,
         label=t.known("field", row.name),
         value=value,
+        rows=show.show_rows(row.name, row.value, currency, t),
         absent=not row.value,
         page=row.page or None,
         source=Badge(t.known("origin", row.source), "good" if said else "calm", SOURCES.get(row.source, "circle-help")),

@@ -319,12 +319,49 @@ def show_value(name: str, value: str, currency: str | None, t: Words) -> str:
 
 
 def _vat_lines(value: str, currency: str | None, t: Words) -> str:
-    """`20 % : 205,76 €` for each rate; text that is not such a list is shown as it is."""
-    try:
-        lines = [(f"{t.amount(str(line['rate']))}{NARROW}%", t.amount(str(line["tax"]), currency)) for line in json.loads(value)]
-    except (ValueError, TypeError, KeyError):
+    """`20 % de 1 028,80 € : 205,76 €` for each rate; text that is not such a list is shown as it is."""
+    told = show_rows("vat_breakdown", value, currency, t)
+    if told is None:
         return value
-    return " · ".join(f"{rate}\u00a0: {tax}" for rate, tax in lines)
+    return " · ".join(t("rows.vat", rate=rate, base=base, tax=tax) for rate, base, tax in told.rows)
+
+
+@dataclass(frozen=True, slots=True)
+class ShownRows:
+    """A value of several rows: the words of its head, and each row's cells in the form of the language."""
+
+    head: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+_COLUMNS: Mapping[str, tuple[tuple[str, str], ...]] = {
+    "vat_breakdown": (("rate", "rate"), ("base", "amount"), ("tax", "amount")),
+    "lines": (("description", "text"), ("quantity", "number"), ("unit_price", "amount"), ("net", "amount"), ("rate", "rate")),
+}
+"""What each row of a list tells, and how it is written."""
+
+
+def show_rows(name: str, value: str | None, currency: str | None, t: Words) -> ShownRows | None:
+    """The rows of a list in the order of the paper; None for a value of one row, and for text that is no such list."""
+    columns = _COLUMNS.get(name)
+    try:
+        kept = json.loads(value or "") if columns else None
+        if not columns or not isinstance(kept, list) or not kept:
+            return None
+        rows = tuple(tuple(_cell(row[key] if key == "rate" else row.get(key), kind, currency, t) for key, kind in columns) for row in kept)
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return None
+    return ShownRows(tuple(t(f"rows.{key}") for key, _ in columns), rows)
+
+
+def _cell(value: object, kind: str, currency: str | None, t: Words) -> str:
+    """Nothing where the paper does not say; rates and quantities without needless zeros."""
+    if value is None:
+        return ""
+    text = str(value)
+    if kind == "amount":
+        return t.amount(text, currency)
+    return text if kind == "text" else t.plain(text) + (f"{NARROW}%" if kind == "rate" else "")
 
 
 def _day(value: str, t: Words) -> str:

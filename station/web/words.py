@@ -70,6 +70,16 @@ class Words:
         sign = "" if currency is None else NARROW + _SIGNS.get(currency, currency)
         return _narrow(format_decimal(number, "#,##0.00##", locale=self.language)) + sign
 
+    def plain(self, text: str) -> str:
+        """`5,5` from canonical text ("5.50"): a rate or a quantity; text that is no number is shown as it is."""
+        try:
+            number = Decimal(text)
+        except InvalidOperation:
+            return text
+        if not number.is_finite() or abs(number.adjusted()) > 15:
+            return text
+        return _narrow(format_decimal(number, "#,##0.######", locale=self.language))
+
     def size(self, count: int) -> str:
         """Bytes in the unit a person would use; decimal units, as disks are sold."""
         value = Decimal(count)
