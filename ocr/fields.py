@@ -6,6 +6,7 @@ Every field names where on the page it was read, so that a person can check it w
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 
 from ocr.amounts import CODES, CURRENCIES, find_amounts
@@ -14,12 +15,12 @@ from ocr.choices import Choice, field_of
 from ocr.companies import bic_choices, find_ibans, find_identifiers, iban_choices, sort_companies
 from ocr.days import date_choices, days_of
 from ocr.features import Paper
-from ocr.kinds import kind_choices
+from ocr.kinds import kind_choices, other_title
 from ocr.layout import Sheet, lay_out, segments_of
 from ocr.parties import name_choices
 from ocr.ranker import Ranker, own_ranker
 from ocr.references import FIELDS, reference_choices
-from ocr.sureness import Decided, make_sure
+from ocr.sureness import UNMEASURED, Decided, make_sure
 from ocr.terms import due_by_term, term_choices
 from ocr.text import PageText
 from ocr.totals import Totals, amount_votes, choose_totals, read_figures, total_fields
@@ -40,8 +41,19 @@ def extract(pages: Sequence[PageText], known: Known = NOTHING) -> dict[str, Fiel
     sheets = lay_out(pages)
     ranker = own_ranker()
     if ranker:
-        return shown_fields(make_sure(decide(sheets, known, ranker), ranker), pages)
-    return shown_fields(_fields_of(sheets, choices(sheets, known), choose_totals(sheets)), pages)
+        return shown_fields(_held(sheets, make_sure(decide(sheets, known, ranker), ranker)), pages)
+    return shown_fields(_held(sheets, _fields_of(sheets, choices(sheets, known), choose_totals(sheets))), pages)
+
+
+def _held(sheets: Sequence[Sheet], fields: dict[str, Field]) -> dict[str, Field]:
+    """Nothing is green on a paper whose title is not that of an invoice: confidence was measured on invoices."""
+    title = other_title(sheets)
+    if title is None:
+        return fields
+    return {
+        name: replace(one, confidence=min(one.confidence, UNMEASURED), reason=f"{one.reason}; the heading says « {title} »")
+        for name, one in fields.items()
+    }
 
 
 def decide(sheets: Sequence[Sheet], known: Known, ranker: Ranker) -> Decided:
