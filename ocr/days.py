@@ -9,7 +9,7 @@ from ocr.choices import Choice, ranked
 from ocr.claims import Claim, Marks, Relation, claim_above, claim_before, marks_of
 from ocr.dates import Day, find_dates
 from ocr.labels import labels_in
-from ocr.layout import Sheet, Spot, fold
+from ocr.layout import Sheet, Spot, fold, segments_of
 
 MAX_DAYS = 400
 """Dates looked at in one document."""
@@ -19,6 +19,13 @@ _LOOSE = 40
 _SAME = 0.25
 """For every other place that says the same of the same date, at most two."""
 
+_MONTH_FIRST = re.compile(r"(?:0?[1-9]|1[0-2]) ?/ ?(?:1[3-9]|2\d|3[01]) ?/")
+_DAY_FIRST = re.compile(r"(?:1[3-9]|2\d|3[01]) ?([-./]) ?(?:0?[1-9]|1[0-2]) ?\1")
+_EUROPEAN = re.compile(
+    r"(?<![a-z])(?:factur\w+|avoir|tva|siret|siren|montant\w*|echeance|reglement|numero|[a-z]*rechnung\w*|gutschrift|mwst|ust|betrag"
+    r"|fallig\w*|zahlbar|zahlung\w*|datum|[a-z]*factuur\w*|btw|bedrag|vervaldatum|betaling\w*|totaal|gesamt\w*)(?![a-z])"
+)
+"""Words of languages whose dates have the day first."""
 _PAY = re.compile(
     r"pay|transfer|regl|echeance|prelev|virement|vire|solde|exigib|uberweis|uberwies|zahl|fallig|begleich|beglichen|eingezogen|abgebucht"
     r"|einzug|lastschrift"
@@ -91,12 +98,32 @@ def date_choices(sheets: Sequence[Sheet]) -> dict[str, tuple[Choice, ...]]:
 
 
 def days_of(sheets: Sequence[Sheet]) -> list[Day]:
-    """All dates, month first where the document writes so: who writes one date such as 03/20/2023 writes all dates so."""
-    days = [day for sheet in sheets for day in find_dates(sheet)][:MAX_DAYS]
-    american = any(re.match(r"(?:0?[1-9]|1[0-2])/(?:1[3-9]|2\d|3[01])/", day.spot.raw) for day in days)
-    if not american:
+    """All dates, month first where the document writes so."""
+    days = _found_days(sheets)
+    if not month_first(sheets):
         return days
     return [Day(day.swapped, day.spot, day.tight) if day.swapped and "/" in day.spot.raw and day.value.day <= 12 else day for day in days]
+
+
+def month_first(sheets: Sequence[Sheet]) -> bool | None:
+    """Whether 02/03/2026 is meant as the third of February: who writes one date such as 03/20/2026 writes all dates so.
+
+    None where that is doubtful: another date has the day first beyond doubt, or the words are French, German or Dutch.
+    """
+    days = _found_days(sheets)
+    if not any(_MONTH_FIRST.match(day.spot.raw) for day in days):
+        return False
+    if any(_DAY_FIRST.match(day.spot.raw) for day in days) or _speaks_european(sheets):
+        return None
+    return True
+
+
+def _found_days(sheets: Sequence[Sheet]) -> list[Day]:
+    return [day for sheet in sheets for day in find_dates(sheet)][:MAX_DAYS]
+
+
+def _speaks_european(sheets: Sequence[Sheet]) -> bool:
+    return any(_EUROPEAN.search(fold(segment.text)) for sheet in sheets for _, _, segment in segments_of(sheet))
 
 
 def _says(day: Day, marks: Marks, numbers: Marks) -> list[_Said]:

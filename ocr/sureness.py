@@ -15,6 +15,7 @@ import numpy as np
 from ocr.chances import SUPPLIER, Judged, Judgement, company_of
 from ocr.choices import Choice
 from ocr.confidence import NEEDED
+from ocr.days import month_first
 from ocr.features import Paper, Rows
 from ocr.identifiers import valid_iban, valid_siren, valid_siret, valid_vat
 from ocr.layout import fold
@@ -100,10 +101,19 @@ def make_sure(decided: Decided, ranker: Ranker) -> dict[str, Field]:
     sure = dict(zip(names, (round(float(one), 4) for one in ranker.sureness(kinds, rows)), strict=True))
     limit = 1.0 if sum(name in told for name in NEEDED) > 1 else _STRAY
     told |= {name: replace(told[name], confidence=min(limit, sure[name])) for name in names if name in told}
+    told |= {name: replace(field, confidence=min(field.confidence, UNMEASURED)) for name, field in _two_ways(told, decided.paper)}
     for name in names:
         if name not in decided.fields:
             _doubt(told, name, sure[name])
     return told
+
+
+def _two_ways(told: Mapping[str, Field], paper: Paper) -> list[tuple[str, Field]]:
+    """Dates that may be meant with the month first or the day first, and what was computed from them, on pages that speak for both."""
+    if month_first(paper.sheets) is not None:
+        return []
+    days = ((name, field) for name, field in told.items() if isinstance(field.value, date))
+    return [(name, field) for name, field in days if field.source is Source.RULE or _reading_of(name, field)["either_order"]]
 
 
 def _doubt(told: dict[str, Field], name: str, sure: float) -> None:

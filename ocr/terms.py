@@ -45,6 +45,20 @@ _LEADER = re.compile(
 )
 """A label of terms at the beginning of a text."""
 _MONTH_END = re.compile(r"fin de mois|fdm|end of month|eom|zum monatsende|einde maand|monatsende|einde maand")
+_RECEIVED = r"reception|[a-z]*erhalt|[a-z]*eingang|ontvangst|receipt"
+_LINK = (
+    r"(?: (?:de|du|des|la|le|l|a|au|date|jour|compter|partir|apres|suivant|nach|ab|der|dem|vom|von|datum|na|vanaf|van|op|of|the|from|after"
+    r"|following|net|netto|nets|calendaires|day))"
+)
+_FROM_RECEIPT = re.compile(rf"^(?:{_LINK}* (?:{_RECEIVED})|{_LINK}+ (?:livraison|liefer[a-z]*|lever(?:ing|datum)|delivery))(?![a-z])")
+"""After the number of days: they count from a day that the invoice does not show."""
+_ON_RECEIPT = re.compile(
+    rf"(?<![a-z])(?:{_RECEIVED})(?: (?:de|la|der|the|of|van|facture|rechnung|factuur|invoice|votre|ihrer|unserer))* ?$"
+)
+"""Before it."""
+_BEFORE_DAYS = re.compile(
+    r"(?: (?:a|sous|dans|les|un|delai|de|paiement|payment|innerhalb|von|binnen|in|within|net|netto|after|nach|zahlbar|payable|due))* ?$"
+)
 _NOT_TERM = re.compile(
     r"skonto|escompte|discount|korting|penalit|retard|indemnit|verzug|verspat|mahn|late|widerruf|retract|reklamation|reclamation"
     r"|contestation|garantie|retour|livraison"
@@ -66,6 +80,8 @@ class Term:
     days: int | None
     """Days from the date of issue; None where that is not all (end of month, on receipt)."""
     labelled: bool
+    otherwise: bool = False
+    """The days count from another day: the receipt of invoice or goods, the delivery."""
 
 
 def find_terms(sheets: Sequence[Sheet]) -> Iterator[Term]:
@@ -91,11 +107,12 @@ def term_choices(sheets: Sequence[Sheet]) -> tuple[Choice, ...]:
 def due_by_term(sheets: Sequence[Sheet], issued: date) -> Choice | None:
     """The date of issue and the days that the terms give; None where the pages name none or several, or end the term with a month.
 
-    « 45 jours fin de mois » is not computed: art. L. 441-10 C. com. lets it be counted in two ways.
+    « 45 jours fin de mois » is not computed: art. L. 441-10 C. com. lets it be counted in two ways. « 30 jours de réception » neither:
+    the day of receipt is not printed.
     """
     terms = list(find_terms(sheets))
     days = {term.days for term in terms}
-    if len(days) != 1 or None in days:
+    if len(days) != 1 or None in days or any(term.otherwise for term in terms):
         return None
     spot, count = terms[0].spot, terms[0].days or 0
     return Choice(issued + timedelta(days=count), spot, 1.5, f"computed: date of issue + {count} days, « {spot.raw[:40]} »", Source.RULE)
@@ -116,7 +133,18 @@ def _term(sheet: Sheet, row: int, column: int, text: str, folded: str, places: S
         return None
     days = int(number) if number and not _MONTH_END.search(match[0] + after[:14]) else None
     start, end = _words(text, places, match, label)
-    return Term(Spot(sheet, row, column, start, end), " ".join(text[start:end].split()), days, label)
+    return Term(Spot(sheet, row, column, start, end), " ".join(text[start:end].split()), days, label, _counts_otherwise(folded, match))
+
+
+def _counts_otherwise(folded: str, match: re.Match[str]) -> bool:
+    """The days count from the receipt of invoice or goods, or from the delivery."""
+    if not (match["days"] or match["net"]):
+        return False
+    end = match.end("days") if match["days"] else match.end("net")
+    behind = re.sub(rf"^ {_DAYS_WORD}(?![a-z])", "", folded[end:])
+    lead = folded[: match.start("days") if match["days"] else match.start()]
+    lead = _BEFORE_DAYS.sub("", lead)
+    return bool(_FROM_RECEIPT.match(behind) or _ON_RECEIPT.search(lead))
 
 
 def _leader(text: str) -> int:

@@ -9,11 +9,13 @@ from babel.dates import format_date
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ocr import sureness
 from ocr.amounts import parse_amount
 from ocr.dates import parse_date
+from ocr.features import Paper
 from ocr.fields import extract
 from ocr.labels import labels_in
-from ocr.layout import fold, fold_places
+from ocr.layout import fold, fold_places, lay_out
 from ocr.text import Line, PageText, Word
 from ocr.values import NAMES, Known, fields_json
 
@@ -235,7 +237,7 @@ def test_any_text_at_all_is_read_without_an_error(rows):
 def test_a_hostile_page_costs_a_bounded_time(text):
     started = time.process_time()
     extract([page_of([[(10, text)]] * 40)])
-    assert time.process_time() - started < 3
+    assert time.process_time() - started < 2.7
 
 
 def test_amounts_are_exact_decimals():
@@ -324,6 +326,70 @@ def test_terms_that_may_be_counted_in_two_ways_give_no_due_date(terms):
 
 
 @pytest.mark.parametrize(
+    "terms",
+    [
+        "Conditions de règlement : 30 jours de réception",
+        "Règlement à 30 jours à compter de la réception de la facture",
+        "Délai de paiement : 30 jours date de livraison",
+        "À réception de la facture, paiement sous 30 jours",
+        "Zahlbar 14 Tage nach Rechnungseingang",
+        "Zahlbar innerhalb von 14 Tagen nach Erhalt der Rechnung",
+        "Zahlungsziel: 14 Tage ab Lieferung",
+        "Betaling binnen 14 dagen na ontvangst van de factuur",
+        "Payment within 30 days of receipt of goods",
+        "Payment terms: 30 days after delivery",
+    ],
+)
+def test_days_that_count_from_another_day_than_the_issue_give_no_due_date(terms):
+    fields = read([[(150, "Facture du 01/03/2026")], [(150, "Date de facture : 01/03/2026")], [(150, terms)]])
+    assert (fields["issue_date"], fields["due_date"]) == ("2026-03-01", None)
+
+
+@pytest.mark.parametrize(
+    "terms",
+    [
+        "Payment terms: 30 days net",
+        "Conditions de règlement : 30 jours nets",
+        "Zahlbar 30 Tage nach Rechnungsdatum",
+        "30 days net",
+    ],
+)
+def test_days_that_count_from_the_issue_give_a_due_date(terms):
+    assert read([[(150, "Date de facture : 01/03/2026")], [(150, terms)]])["due_date"] == "2026-03-31"
+
+
+def dated(words, issued, due):
+    return extract([page_of([[(150, f"{words[0]} 4711")], [(150, f"{words[1]} {issued}")], [(150, f"{words[2]} {due}")]])])
+
+
+FRENCH, ENGLISH = ("Facture n°", "Date de facture :", "Date d'échéance :"), ("Invoice no", "Invoice date:", "Due date:")
+
+
+def test_one_date_with_the_month_first_turns_the_others_on_an_english_page_only():
+    assert dated(ENGLISH, "03/20/2026", "04/05/2026")["due_date"].value == date(2026, 4, 5)
+    assert dated(FRENCH, "03/20/2026", "04/05/2026")["due_date"].value == date(2026, 5, 4)
+
+
+def test_a_date_with_the_day_first_beyond_doubt_leaves_the_others_as_they_are():
+    rows = [
+        [(150, "Invoice no 4711")],
+        [(150, "Invoice date: 31/12/2025")],
+        [(150, "Due date: 02/03/2026")],
+        [(150, "See 03/20/2025")],
+    ]
+    due = extract([page_of(rows)])["due_date"]
+    assert due.value == date(2026, 3, 2)
+
+
+@pytest.mark.parametrize("words", [FRENCH, ENGLISH])
+def test_a_date_that_may_be_meant_both_ways_is_not_green(words):
+    rows = [[(150, f"{words[0]} 4711")], [(150, f"{words[1]} 31/12/2025")], [(150, f"{words[2]} 02/03/2026")], [(150, "03/20/2026")]]
+    fields = extract([page_of(rows)])
+    assert fields["due_date"].confidence <= 0.99
+    assert {name for name, _ in sureness._two_ways(fields, Paper(lay_out([page_of(rows)])))} == {"due_date"}
+
+
+@pytest.mark.parametrize(
     ("text", "day"),
     [("Date : 19 nove 2026", "2026-11-19"), ("Invoice date: 04-Mar-2026", "2026-03-04"), ("Date : 3 juil. 2026", "2026-07-03")],
 )
@@ -400,8 +466,8 @@ def test_pages_that_are_full_to_the_edge_cost_a_bounded_time(kind):
     day = lambda: f"{chance.randrange(1, 28):02d}/{chance.randrange(1, 12):02d}/2026"  # noqa: E731
     account = lambda: chance.choice(["FR76", "3OO0", "6OO0", "0112", "IBAN", "DE89", "SIOB"])  # noqa: E731
     draw = {"amounts": [amount], "dates": [day], "accounts": [account], "mixed": [amount, day, account, lambda: "TVA 20 %"]}[kind]
-    rows = [[[(60 + 300 * i, chance.choice(draw)()) for i in range(8)] for _ in range(250)] for _ in range(3)]
+    rows = [[[(60 + 300 * i, chance.choice(draw)()) for i in range(8)] for _ in range(400)] for _ in range(4)]
     pages = [page_of(own, number) for number, own in enumerate(rows, 1)]
     started = time.process_time()
     extract(pages)
-    assert time.process_time() - started < 3
+    assert time.process_time() - started < 2.7
