@@ -259,7 +259,7 @@ def _asked_before(session: Session, document: Document, found: Finding) -> bool:
 
 
 def _plain_gross(gross: Decimal | None) -> str | None:
-    return None if gross is None else f"{gross.quantize(Decimal('0.01')):f}"
+    return None if gross is None else f"{gross:.2f}"[:40]
 
 
 def _key_from(rows: Sequence[InvoiceRow]) -> InvoiceKey:

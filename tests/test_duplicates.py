@@ -238,6 +238,10 @@ def test_a_concealed_document_is_no_longer_named_in_what_is_told_of_others(house
     assert "invoice-twice" not in house.findings(again)
 
 
+def test_an_amount_of_any_length_can_be_noted(house):
+    assert "invoice-twice" not in house.findings(house.keep("un.tif", total_gross=Decimal("9" * 30)))
+
+
 def test_beside_a_concealed_twin_the_other_twin_is_still_told(house):
     first, second = house.keep("un.tif", hours=3), house.keep("deux.tif", hours=2)
     third = house.keep("trois.tif", hours=1)
