@@ -152,14 +152,6 @@ class Line:
     """Its words name a discount or a charge."""
 
 
-def find_items(sheets: Sequence[Sheet], targets: Collection[Decimal] = ()) -> tuple[LineItem, ...]:
-    """The lines of all pages from the top.
-
-    `targets` are amounts that the lines may sum up to; they settle which doubtful rows are lines.
-    """
-    return tuple(line.item for line in settled(find_lines(sheets), targets))
-
-
 def listed_lines(sheets: Sequence[Sheet], sums: Sequence[Amount]) -> list[Line]:
     """Without headings and products: the rows right above a labelled sum whose amounts, in its column, add up to it."""
     sign = decimal_sign(sheets)

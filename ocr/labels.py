@@ -264,17 +264,6 @@ PARTIES: Vocabulary = {
     },
 }  # fmt: skip
 
-CREDIT_WORDS = (
-    "avoir",
-    "facture d avoir",
-    "note de credit",
-    "credit note",
-    "gutschrift",
-    "creditnota",
-    "creditfactuur",
-    "rechnungsgutschrift",
-)
-"""UNTDID 1001 code 381 where one of them is in the heading."""
 LEGAL_FORMS = frozenset({
     "sarl", "sas", "sasu", "sa", "eurl", "sci", "snc", "scop", "ei", "gmbh", "ag", "kg",
     "ohg", "ug", "ltd", "limited", "llc", "inc", "plc", "corp", "bv", "nv",

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ocr.items import find_items, find_lines, settled, table_head
+from ocr.items import find_lines, settled, table_head
 from ocr.layout import lay_out
 from ocr.text import Line, PageText, Word
 from ocr.totals import choose_totals
@@ -32,6 +32,10 @@ def sheets_of(*pages):
         lines = [cell(x, 150 + 60 * i, text) for i, row in enumerate(placed) for x, text in row if text]
         drawn.append(PageText(number, 2480, 3508, tuple(lines), "drawn"))
     return lay_out(drawn)
+
+
+def find_items(sheets, targets=()):
+    return tuple(line.item for line in settled(find_lines(sheets), targets))
 
 
 def told(items):

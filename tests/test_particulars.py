@@ -12,10 +12,11 @@ from capture.catalogue import CATALOGUE, NAMED, OF_INVOICES, message
 from capture.findings import Level
 from config.legal import load_law
 from ocr.identifiers import valid_iban, valid_siren, valid_siret, valid_vat
+from ocr.rates import tax_of
 from ocr.values import LineItem, Source, VatLine
 from workflow.invoices import Invoice
 from workflow.law import Size
-from workflow.particulars import LACKS, check_invoice, tax_on
+from workflow.particulars import LACKS, check_invoice
 
 PLAIN = ("FACTURE n° F-2026-0417", "TVA 20 % : 205,76 €")
 
@@ -231,14 +232,14 @@ def test_vat_rounded_per_line_is_accepted_to_a_cent_a_line(tax, said):
     [("33.33", "20", "6.67"), ("10.05", "5.5", "0.55"), ("0.125", "20", "0.03"), ("-0.125", "20", "-0.03"), ("10.30", "20", "2.06")],
 )
 def test_tax_is_rounded_half_away_from_zero(base, rate, tax):
-    assert tax_on(Decimal(base), Decimal(rate)) == Decimal(tax)
+    assert tax_of(Decimal(base), Decimal(rate)) == Decimal(tax)
 
 
 @settings(max_examples=40)
 @given(st.integers(1, 10**9), st.sampled_from(["20", "10", "5.5", "2.1"]))
 def test_an_invoice_that_computes_as_the_law_says_is_never_told_to_disagree(cents, rate):
     net = Decimal(cents).scaleb(-2)
-    tax = tax_on(net, Decimal(rate))
+    tax = tax_of(net, Decimal(rate))
     line = VatLine(Decimal(rate), net, tax)
     amounts = {"total_net": net, "total_tax": tax, "total_gross": net + tax, "vat_breakdown": (line,)}
     assert codes(invoice("lines", **amounts)) == []
@@ -265,7 +266,7 @@ def test_lines_printed_with_vat_add_up_to_the_gross_total():
 )
 def test_a_rate_of_vat_is_held_against_those_of_its_day(rate, day, known_rate):
     net = Decimal("100.00")
-    tax = tax_on(net, Decimal(rate))
+    tax = tax_of(net, Decimal(rate))
     amounts = {"total_net": net, "total_tax": tax, "total_gross": net + tax, "vat_breakdown": (VatLine(Decimal(rate), net, tax),)}
     assert ("vat-rate-unknown" not in codes(invoice("lines", issue_date=day, due_date=day, **amounts))) is known_rate
 

@@ -7,7 +7,7 @@ delivery address differs, whether debits were opted for, whether each line is na
 
 import re
 from collections.abc import Callable, Iterator
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 from difflib import SequenceMatcher
 from typing import TypeAlias
 
@@ -18,6 +18,7 @@ from capture.findings import Finding
 from ocr.identifiers import compact, valid_bic, valid_iban, valid_siren, valid_siret, valid_vat, vat_siren
 from ocr.labels import LEGAL_FORMS
 from ocr.layout import fold
+from ocr.rates import tax_of
 from ocr.values import VatLine
 from workflow import mentions
 from workflow.channel import due_by, due_channel, wrong_channel
@@ -261,17 +262,12 @@ def vat_rounding(invoice: Invoice, _: Circumstances) -> Finding | None:
     return finding("vat-rounding", measured=" ; ".join(off), limit=f"{tolerance:f}") if off else None
 
 
-def tax_on(base: Decimal, rate: Decimal) -> Decimal:
-    """Base × rate per cent to the cent, half away from zero."""
-    return (base * rate / 100).quantize(CENT, ROUND_HALF_UP)
-
-
 def _rate_gap(line: VatLine) -> Decimal:
-    return abs(tax_on(line.base, line.rate) - line.tax)
+    return abs(tax_of(line.base, line.rate) - line.tax)
 
 
 def _rate_words(line: VatLine) -> str:
-    return f"{line.base:f} × {line.rate.normalize():f} % = {tax_on(line.base, line.rate):f} ≠ {line.tax:f}"
+    return f"{line.base:f} × {line.rate.normalize():f} % = {tax_of(line.base, line.rate):f} ≠ {line.tax:f}"
 
 
 def _line_tolerance(invoice: Invoice) -> Decimal:
