@@ -30,7 +30,7 @@ from sealing.ledger import Event
 from station.acts import actor_of, shown_document
 from station.particulars import judge_again
 from station.reading import Memory, Told, field_row, fields_of, known_of, own_numbers
-from station.records import documents, learned
+from station.records import documents, learned, people
 from station.records.intake import SYSTEM
 from station.records.ledger import append_event
 from station.records.tables import OF_THE_PAGE, Document, FieldRow, LessonRow, LessonUse, Person
@@ -249,18 +249,20 @@ def export_lessons(session: Session, entity: str) -> dict[str, Any]:
     rows = learned.list_lessons(session, entity, learned.MOST_LESSONS)
     uses = learned.influenced(session, [row.id for row in rows])
     count = learned.count_lessons(session, entity)
-    return {"format": "sceau-memory-1", "entity": entity, "count": count, "lessons": [_told_lesson(row, uses[row.id]) for row in rows]}
+    who = people.logins_of(session, [name for row in rows for name in (row.actor, row.undone_by)])
+    return {"format": "sceau-memory-1", "entity": entity, "count": count, "lessons": [_told_lesson(row, uses[row.id], who) for row in rows]}
 
 
 def told_lesson(session: Session, row: LessonRow) -> dict[str, Any]:
     """One lesson as plain JSON values; of one that a confidential document taught, nothing of what that contains."""
-    told = _told_lesson(row, learned.influenced(session, [row.id])[row.id])
+    who = people.logins_of(session, [row.actor, row.undone_by])
+    told = _told_lesson(row, learned.influenced(session, [row.id])[row.id], who)
     if not session.get_one(Document, row.document_id).confidential:
         return told
     return {**told, **dict.fromkeys(_QUOTING), "keys": [], "confidential": True}
 
 
-def _told_lesson(row: LessonRow, uses: Sequence[tuple[LessonUse, Document]]) -> dict[str, Any]:
+def _told_lesson(row: LessonRow, uses: Sequence[tuple[LessonUse, Document]], who: Mapping[str, str]) -> dict[str, Any]:
     taught = lesson_json(learned.lesson_of(row))
     return {
         "number": row.id,
@@ -275,10 +277,10 @@ def _told_lesson(row: LessonRow, uses: Sequence[tuple[LessonUse, Document]]) -> 
         "shape": taught["shape"],
         "keys": list(taught["keys"]),
         "document": row.document_id,
-        "author": row.actor,
+        "author": who.get(row.actor, row.actor),
         "taught_at": row.taught_at.isoformat(),
         "undone_at": row.undone_at.isoformat() if row.undone_at else None,
-        "undone_by": row.undone_by,
+        "undone_by": who.get(row.undone_by or "", row.undone_by),
         "undone_reason": row.undone_reason,
         "influenced": [
             {"document": use.document_id, "field": use.field, "before": use.before, "after": use.after, "at": use.used_at.isoformat()}

@@ -174,7 +174,7 @@ def test_a_lesson_keeps_author_date_and_the_documents_it_influenced(desk):
     second = desk.read(paper("ZK-1204"))
     with desk.workstation.database.reading() as session:
         (told,) = learning.export_lessons(session, "essai")["lessons"]
-    assert (told["author"], told["taught_at"], told["document"]) == (desk.clerk.pseudonym, NOW.isoformat(), first)
+    assert (told["author"], told["taught_at"], told["document"]) == (desk.clerk.login, NOW.isoformat(), first)
     assert (told["number"], told["supplier"], told["title"]) == (lesson.id, f"siren:{SIREN}", "Atelier Dumoulin")
     assert [(use["document"], use["before"], use["after"]) for use in told["influenced"]] == [(second, "ZK-900", "ZK-1204")]
 
@@ -230,7 +230,7 @@ def test_an_undone_lesson_stays_to_be_seen_with_its_documents(desk):
     desk.undo(lesson.id, "mauvais fournisseur")
     with desk.workstation.database.reading() as session:
         (told,) = learning.export_lessons(session, "essai")["lessons"]
-    assert (told["undone_by"], told["undone_reason"], len(told["influenced"])) == (desk.clerk.pseudonym, "mauvais fournisseur", 1)
+    assert (told["undone_by"], told["undone_reason"], len(told["influenced"])) == (desk.clerk.login, "mauvais fournisseur", 1)
 
 
 def test_undoing_needs_a_reason_and_happens_once(desk):

@@ -129,7 +129,7 @@ def test_a_correction_comes_first_and_what_was_read_stays_beside(desk, browser):
     page = text_of(browser.get(f"/documents/{document}").text)
     assert "Sceau a appris" in page
     assert re.search(r"ZK-118 Lecture automatique.{1,4}ZK-900", page)
-    assert desk.clerk.pseudonym in page
+    assert desk.clerk.login in page
 
 
 def test_french_amounts_and_dates_are_taken_as_they_are_typed(desk, browser):
@@ -241,7 +241,7 @@ def test_the_memory_tells_by_supplier_what_was_learned_by_whom_from_what_and_wha
     first, second = taught(desk, browser)
     page = browser.get("/memory").text
     assert all(
-        word in text_of(page) for word in ("Atelier Dumoulin", "SIREN 732829320", "ZK-118", "au lieu de ZK-900", desk.clerk.pseudonym)
+        word in text_of(page) for word in ("Atelier Dumoulin", "SIREN 732829320", "ZK-118", "au lieu de ZK-900", desk.clerk.login)
     )
     assert "ZK-900 devenu ZK-1204" in text_of(page)
     assert f"/documents/{first}" in page
@@ -251,6 +251,12 @@ def test_the_memory_tells_by_supplier_what_was_learned_by_whom_from_what_and_wha
 def test_a_learned_value_says_why_in_words(desk, browser):
     _, second = taught(desk, browser)
     assert "appris de la correction de" in text_of(browser.get(f"/documents/{second}").text)
+
+
+def test_people_are_named_by_their_login_and_never_by_their_pseudonym(desk, browser):
+    first, second = taught(desk, browser)
+    texts = [browser.get(path).text for path in (f"/documents/{first}", f"/documents/{second}", "/memory", "/memory/export.json")]
+    assert all(desk.clerk.login in text and desk.clerk.pseudonym not in text for text in texts)
 
 
 def test_a_lesson_is_forgotten_with_a_reason_and_its_documents_are_to_be_looked_at(desk, browser):

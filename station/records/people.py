@@ -3,7 +3,9 @@
 import hashlib
 import secrets
 import threading
+from collections.abc import Iterable
 
+import sqlalchemy as sa
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy.orm import Session
@@ -53,6 +55,13 @@ def _practice_person(session: Session, login: str) -> Person:
 
 def find(session: Session, login: str) -> Person | None:
     return session.get(Person, login)
+
+
+def logins_of(session: Session, pseudonyms: Iterable[str | None]) -> dict[str, str]:
+    """The logins behind pseudonyms, of those who are known."""
+    asked = {each for each in pseudonyms if each}
+    rows = session.scalars(sa.select(Person).where(Person.pseudonym.in_(asked))) if asked else ()
+    return {person.pseudonym: person.login for person in rows}
 
 
 def set_password(session: Session, login: str, password: str) -> Person:

@@ -145,7 +145,7 @@ def document_page(request: Request, session: desk.InReading, document_id: str, h
         **values,
         arrivals=arrivals,
         originals=originals_of(document) if document.current_pages or document.arrivals else (),
-        lines=learning.show_lines(document, thresholds, t),
+        lines=learning.show_lines(session, document, thresholds, t),
         reread=reread_words(document, thresholds, t),
         missing_fields=learning.missing_fields(document, t),
         to_confirm=learning.to_confirm(document),

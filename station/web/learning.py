@@ -3,7 +3,7 @@
 import io
 import json
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from itertools import groupby
@@ -19,7 +19,7 @@ from ocr.suppliers import CONSTANTS, Lesson
 from ocr.values import LISTS, NAMES
 from station import drift, learning
 from station.acts import shown_document
-from station.records import learned
+from station.records import learned, people
 from station.records.tables import Document, FieldRow, LessonRow, LessonUse, PageRow
 from station.stored import page_from
 from station.web import desk, show
@@ -96,12 +96,14 @@ class Taught:
 # --- the values of a document ---
 
 
-def show_lines(document: Document, thresholds: Thresholds, t: Words) -> tuple[Line, ...]:
-    """Every value, the most trusted word first, in the order in which a clerk checks."""
+def show_lines(session: Session, document: Document, thresholds: Thresholds, t: Words) -> tuple[Line, ...]:
+    """Every value, the most trusted word first, in the order in which a clerk checks; people by their logins."""
     best = best_rows(document)
     told = {row.name: row for row in document.fields if row.source != "person" and row.value}
     currency = best["currency"].value if "currency" in best else None
-    return tuple(_line(document, best[name], told.get(name), thresholds, currency, t) for name in _ordered(best))
+    taught = (_LEARNED.search(row.reason or "") for row in best.values())
+    who = people.logins_of(session, [*(row.actor for row in best.values()), *(each[1] for each in taught if each)])
+    return tuple(_line(document, best[name], told.get(name), thresholds, currency, who, t) for name in _ordered(best))
 
 
 def missing_fields(document: Document, t: Words) -> tuple[tuple[str, str], ...]:
@@ -132,18 +134,26 @@ def colour_badge(row: FieldRow, thresholds: Thresholds, t: Words) -> Badge:
     return Badge(t(f"confidence.{colour}"), *show.COLOUR_LOOKS[colour])
 
 
-def why_words(reason: str | None, t: Words) -> str | None:
-    """Why this value, in words; what was learned tells by whom and when."""
+def why_words(reason: str | None, who: Mapping[str, str], t: Words) -> str | None:
+    """Why this value, in words; what was learned tells by whom (`who`: logins by pseudonym) and when."""
     told = _LEARNED.search(reason or "")
     if told is None:
         return why_of(reason, t)
-    taught = t("learn.why", author=told[1], day=_day(told[2], t), document=told[3][:8])
+    taught = t("learn.why", author=who.get(told[1], told[1]), day=_day(told[2], t), document=told[3][:8])
     rest = why_of((reason or "").replace(told[0], "").replace("at odds with ", ""), t)
     odds = t("learn.at-odds") + " " if "at odds with" in (reason or "") else ""
     return ", ".join(part for part in (rest, odds + taught) if part)
 
 
-def _line(document: Document, row: FieldRow, read: FieldRow | None, thresholds: Thresholds, currency: str | None, t: Words) -> Line:
+def _line(
+    document: Document,
+    row: FieldRow,
+    read: FieldRow | None,
+    thresholds: Thresholds,
+    currency: str | None,
+    who: Mapping[str, str],
+    t: Words,
+) -> Line:
     said = row.source == "person"
     value = show.show_value(row.name, row.value, currency, t) if row.value else t("learn.absent")
     differs = said and not learned.same_value(row.name, row.value, read.value if read else None)
@@ -156,9 +166,9 @@ def _line(document: Document, row: FieldRow, read: FieldRow | None, thresholds: 
         page=row.page or None,
         source=Badge(t.known("origin", row.source), "good" if said else "calm", SOURCES.get(row.source, "circle-help")),
         colour=colour_badge(row, thresholds, t),
-        why=why_words(row.reason, t),
+        why=why_words(row.reason, who, t),
         printed=row.raw if row.raw and row.raw not in (row.value, value) else None,
-        said=t("learn.said", actor=row.actor or "", at=t.moment(row.said_at)) if said and row.said_at else None,
+        said=t("learn.said", actor=who.get(row.actor or "", row.actor or ""), at=t.moment(row.said_at)) if said and row.said_at else None,
         read=(show.show_value(row.name, read.value, currency, t) if read and read.value else t("learn.nothing-read")) if differs else None,
         crop=f"{_form(document, row.name)}/crop.jpg?r={document.revision}" if row.box and row.page else None,
         form=_form(document, row.name) if row.name in learning.TYPED else None,
@@ -215,7 +225,7 @@ def _field_page(
         raise HTTPException(404)
     t = desk.words_of(request)
     thresholds = drift.thresholds_of(session, document.entity)
-    lines = {line.name: line for line in show_lines(document, thresholds, t)}
+    lines = {line.name: line for line in show_lines(session, document, thresholds, t)}
     shown = lines.get(name)
     kind = learning.kind_of_value(name)
     return desk.show(
@@ -333,11 +343,17 @@ def show_lessons(session: Session, rows: Sequence[LessonRow], t: Words) -> list[
     numbers = [row.id for row in rows]
     uses, counts = learned.influenced(session, numbers, SHOWN_USES), learned.count_uses(session, numbers)
     said = learned.said_names(session, {document.id for each in uses.values() for _, document in each})
-    return [_shown_lesson(row, uses[row.id], counts.get(row.id, 0), said, t) for row in rows]
+    who = people.logins_of(session, [name for row in rows for name in (row.actor, row.undone_by)])
+    return [_shown_lesson(row, uses[row.id], counts.get(row.id, 0), said, who, t) for row in rows]
 
 
 def _shown_lesson(
-    row: LessonRow, uses: Sequence[tuple[LessonUse, Document]], count: int, said: Collection[tuple[str, str]], t: Words
+    row: LessonRow,
+    uses: Sequence[tuple[LessonUse, Document]],
+    count: int,
+    said: Collection[tuple[str, str]],
+    who: Mapping[str, str],
+    t: Words,
 ) -> ShownLesson:
     lesson, undone = learned.lesson_of(row), row.undone_at
     reason = t("memory.corrected") if row.undone_reason == learned.CORRECTED else row.undone_reason or ""
@@ -347,9 +363,11 @@ def _shown_lesson(
         value=show.show_value(row.field, lesson.value, None, t),
         instead_of=show.show_value(row.field, lesson.instead_of, None, t) if lesson.instead_of else None,
         where=where_words(lesson, t),
-        taught=t("memory.taught", actor=row.actor, at=t.moment(row.taught_at)),
+        taught=t("memory.taught", actor=who.get(row.actor, row.actor), at=t.moment(row.taught_at)),
         document=row.document_id,
-        undone=t("memory.undone-by", at=t.moment(undone), actor=row.undone_by or "", reason=reason) if undone else None,
+        undone=t("memory.undone-by", at=t.moment(undone), actor=who.get(row.undone_by or "", row.undone_by or ""), reason=reason)
+        if undone
+        else None,
         uses=tuple(
             (
                 document.id,
