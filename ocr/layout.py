@@ -62,11 +62,13 @@ T = TypeVar("T")
 def once(find: Callable[[Sheet], Iterable[T]]) -> Callable[[Sheet], tuple[T, ...]]:
     """All that `find` finds on a sheet: looked for once, however many ask."""
 
+    key = f"{find.__module__}.{find.__qualname__}"
+
     @wraps(find)
     def found(sheet: Sheet) -> tuple[T, ...]:
-        if find.__qualname__ not in sheet.answers:
-            sheet.answers[find.__qualname__] = tuple(find(sheet))
-        told: tuple[T, ...] = sheet.answers[find.__qualname__]
+        if key not in sheet.answers:
+            sheet.answers[key] = tuple(find(sheet))
+        told: tuple[T, ...] = sheet.answers[key]
         return told
 
     return found

@@ -185,15 +185,13 @@ def name_choices(sheets: Sequence[Sheet], own: Iterable[Spot], theirs: Iterable[
 
 
 def _continues(sheet: Sheet, block: Sequence[tuple[int, int]], row: int, segment: Segment) -> bool:
-    last = sheet.rows[block[-1][0]][block[-1][1]]
-    if _is_sender_line(last.text):
+    if len(block) >= MAX_BLOCK or block[-1][0] >= row:
         return False
-    height = min(last.height, segment.height)
+    last = sheet.rows[block[-1][0]][block[-1][1]]
     return (
-        len(block) < MAX_BLOCK
-        and block[-1][0] < row
-        and abs(last.box[0] - segment.box[0]) < 0.9 * height
+        abs(last.box[0] - segment.box[0]) < 0.9 * min(last.height, segment.height)
         and segment.level - last.level < 2.8 * max(last.height, segment.height)
+        and not _is_sender_line(last.text)
     )
 
 
