@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from config.settings import Settings
 from ocr.amounts import CODES, CURRENCIES, parse_amount
 from ocr.dates import parse_date
-from ocr.identifiers import compact
+from ocr.identifiers import compact, valid_iban, valid_siren, valid_siret
 from ocr.locate import locate_value
 from ocr.second import SecondReading, read_from
 from ocr.suppliers import AMOUNTS, IDENTIFIERS, learn, lesson_json, supplier_keys
@@ -45,12 +45,21 @@ IDENTITY = frozenset({"supplier_name", "supplier_siren", "supplier_siret", "supp
 """Fields that tell whose paper it is: what the paper taught goes with them."""
 _TYPES = frozenset({"380", "381", "384", "386", "389"})
 """UNTDID 1001, as far as invoices are told apart here."""
+_TWO_READINGS = re.compile(r"-?[1-9]\d{0,2}[.,]\d{3}")
+"""One thousand two hundred thirty-four in one country, one and a quarter in another."""
+_OTHER_YEAR = re.compile(r"\b(?:1\d|2[1-9])\d\d\b", re.ASCII)
+_KEYED: Mapping[str, tuple[int, Callable[[str], bool]]] = {"_siren": (9, valid_siren), "_siret": (14, valid_siret), "iban": (0, valid_iban)}
+"""By the end of a field's name: how many figures it has (0: by country), and whether its control key fits."""
 MAX_TYPED = 300
 log = logging.getLogger(__name__)
 
 
 class Unreadable(ValueError):
-    """What was typed is no value of this field; carries the kind that was expected: date, amount, currency, type, identifier or text."""
+    """What was typed is no value of this field; carries the kind that was expected: date, amount, currency, type, identifier or text.
+
+    Or what is wrong with it: years (none of 2000 to 2099), thousands (one sign, three figures: two readings), siren, siret (their length),
+    key (its control key does not fit, which a person may confirm).
+    """
 
     def __init__(self, kind: str) -> None:
         super().__init__(kind)
@@ -70,8 +79,10 @@ class Undone:
     """There are others, which `read_on` reads anew."""
 
 
-def parse_typed(name: str, text: str) -> Value | None:
+def parse_typed(name: str, text: str, *, confirmed: bool = False) -> Value | None:
     """A typed value as it is kept; None for an empty one: the paper does not say. Raises Unreadable.
+
+    `confirmed`: a number whose control key does not fit is taken, for a paper may print one.
 
     Dates as 12/03/2024, 12.3.24 or 2024-03-12; amounts as 1 234,56 or 1234.56, with or without their sign.
     """
@@ -82,9 +93,23 @@ def parse_typed(name: str, text: str) -> Value | None:
         raise Unreadable("text")
     kind = kind_of_value(name)
     value = _READ[kind](text)
+    if kind == "amount" and _TWO_READINGS.fullmatch(text.removesuffix("€").strip()):
+        raise Unreadable("thousands")
     if value is None:
-        raise Unreadable(kind)
+        raise Unreadable("years" if kind == "date" and _OTHER_YEAR.search(text) else kind)
+    if kind == "identifier":
+        _check_number(name, str(value), confirmed=confirmed)
     return value
+
+
+def _check_number(name: str, number: str, *, confirmed: bool) -> None:
+    """A SIREN has nine figures and a SIRET fourteen (art. R. 123-221 C. com.); what else is wrong may be as the paper prints it."""
+    for kind, (figures, valid) in _KEYED.items():
+        if name.endswith(kind):
+            if figures and (len(number) != figures or not number.isdigit()):
+                raise Unreadable(kind.removeprefix("_"))
+            if not confirmed and not valid(number):
+                raise Unreadable("key")
 
 
 def kind_of_value(name: str) -> str:

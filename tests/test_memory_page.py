@@ -152,6 +152,34 @@ def test_bad_input_is_answered_clearly_and_what_was_typed_is_kept(desk, browser,
     assert desk.value(document, name, "person") is None
 
 
+def test_an_amount_that_reads_in_two_ways_is_asked_with_both(desk, browser):
+    answer = browser.post(f"/documents/{desk.read(paper())}/fields/total_gross", data={"value": "1,234"})
+    assert answer.status_code == 422
+    assert "1\u202f234,00 ou 1,23" in text_of(answer.text)
+
+
+def test_a_number_whose_key_does_not_fit_is_asked_once_more_and_then_taken(desk, browser):
+    form = f"/documents/{desk.read(paper())}/fields/supplier_siren"
+    asked = browser.post(form, data={"value": "732829321"})
+    assert asked.status_code == 422 and 'name="sure" value="732829321"' in asked.text
+    assert browser.post(form, data={"value": "732829322", "sure": "732829321"}).status_code == 422
+    assert browser.post(form, data={"value": "732829321", "sure": "732829321"}).status_code == 303
+
+
+def test_what_stands_nowhere_on_the_page_promises_nothing_for_the_next_one(desk, browser):
+    document = desk.read(paper())
+    browser.post(f"/documents/{document}/fields/invoice_number", data={"value": "NOWHERE-77"})
+    shown = text_of(browser.get(f"/documents/{document}").text)
+    assert "Valeur inscrite" in shown and "servira" not in shown
+
+
+def test_few_reviewed_values_conclude_nothing(desk, browser):
+    document = sure_document(desk)
+    browser.post(f"/documents/{document}/fields")
+    shown = text_of(browser.get("/memory").text)
+    assert "Trop peu de relectures" in shown and "Relues ici dernièrement" not in shown
+
+
 def test_what_a_person_types_is_shown_as_text_and_never_as_markup(desk, browser):
     document = desk.read(paper())
     answer = browser.post(f"/documents/{document}/fields/issue_date", data={"value": '"><script>alert(1)</script>'})
@@ -240,9 +268,7 @@ def taught(desk: Desk, browser: TestClient) -> tuple[str, str]:
 def test_the_memory_tells_by_supplier_what_was_learned_by_whom_from_what_and_what_it_touched(desk, browser):
     first, second = taught(desk, browser)
     page = browser.get("/memory").text
-    assert all(
-        word in text_of(page) for word in ("Atelier Dumoulin", "SIREN 732829320", "ZK-118", "au lieu de ZK-900", desk.clerk.login)
-    )
+    assert all(word in text_of(page) for word in ("Atelier Dumoulin", "SIREN 732829320", "ZK-118", "au lieu de ZK-900", desk.clerk.login))
     assert "ZK-900 devenu ZK-1204" in text_of(page)
     assert f"/documents/{first}" in page
     assert f"/documents/{second}" in page

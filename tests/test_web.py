@@ -542,7 +542,7 @@ def test_whatever_it_is_called_a_file_gets_one_plain_visible_name(name):
 def test_a_document_s_page_tells_verdict_fields_proof_and_story(browser, ids):
     page = text_of(browser.get(f"/documents/{ids['conform']}").text)
     for words in (
-        "Contrôles conformes",
+        "Copie conforme",
         "Image de travail, non probante",
         "Chaque pixel de l’archive est celui du scan",
         "essai, sans valeur probante",

@@ -202,20 +202,28 @@ def field_page(request: Request, session: desk.InReading, document_id: str, name
 
 @router.post("/documents/{document_id}/fields/{name}")
 def say_field(
-    request: Request, session: desk.InWriting, person: desk.SignedIn, document_id: str, name: str, value: Text = "", absent: Text = ""
+    request: Request,
+    session: desk.InWriting,
+    person: desk.SignedIn,
+    document_id: str,
+    name: str,
+    value: Text = "",
+    absent: Text = "",
+    sure: Text = "",
 ) -> Response:
-    """Correct, confirm or take away; what cannot be read as such a value comes back with what was typed."""
+    """Correct, confirm or take away; what cannot be read as such a value comes back as typed; `sure`: what was asked once more."""
     document = shown_document(session, document_id)
     if name not in learning.TYPED:
         raise HTTPException(404)
     try:
-        said = None if absent else learning.parse_typed(name, _ANY_SPACE.sub(" ", value))
+        said = None if absent else learning.parse_typed(name, _ANY_SPACE.sub(" ", value), confirmed=bool(sure) and sure == value)
     except learning.Unreadable as error:
         return _field_page(request, session, document, name, typed=value, wrong=error.kind)
     if said is None and not absent:
         return _field_page(request, session, document, name, typed=value, wrong="empty")
     lesson = learning.say_value(session, desk.workstation_of(request), document_id, name, said, person)
-    return desk.go_to(request, f"/documents/{document_id}#fields-title", "flash.value-learned" if lesson else "flash.value-said")
+    served = lesson is not None and learned.lesson_of(lesson).place is not None
+    return desk.go_to(request, f"/documents/{document_id}#fields-title", "flash.value-learned" if served else "flash.value-said")
 
 
 def _field_page(
@@ -238,10 +246,19 @@ def _field_page(
         line=shown,
         kind=kind,
         typed=typed if typed is not None else "" if shown is None or shown.absent else _typed_form(shown, kind),
-        wrong=wrong and t(f"learn.wrong-{wrong}", typed=(typed or "").strip()[:80]),
+        wrong=wrong and t(f"learn.wrong-{wrong}", typed=(typed or "").strip()[:80], **_readings(wrong, typed or "", t)),
+        sure=typed if wrong == "key" else None,
         page_image=f"/documents/{document.id}/pages/{shown.page}/page.jpg?r={document.attempt}" if shown and shown.page else None,
         constant=name in CONSTANTS,
     )
+
+
+def _readings(wrong: str, typed: str, t: Words) -> dict[str, str]:
+    """Both readings of an amount that has two, as they may be typed without doubt."""
+    if wrong != "thousands":
+        return {}
+    whole, _, rest = re.sub(r"[^\d.,-]", "", typed).replace(",", ".").partition(".")
+    return {"thousands": t.amount(whole + rest), "decimals": t.amount(f"{whole}.{rest[:2]}")}
 
 
 def _typed_form(line: Line, kind: str) -> str:

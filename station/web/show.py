@@ -205,7 +205,8 @@ def state_badge(document: Document, t: Words) -> Badge:
 def verdict_badge(document: Document, t: Words) -> Badge:
     code = document.verdict or "none"
     tone, symbol = VERDICT_LOOKS.get(code, VERDICT_LOOKS["none"])
-    return Badge(t.known("verdict", code), tone, symbol)
+    # It speaks of the copy and never of the values; where a file came, there is no copy.
+    return Badge(t.known("verdict", "conform-native" if code == "conform" and acts.is_electronic(document) else code), tone, symbol)
 
 
 def stays_words(document: Document, t: Words) -> str | None:
