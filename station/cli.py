@@ -136,6 +136,7 @@ def read(files: Files, as_json: AsJson = False) -> None:
         from station.particulars import plain_findings
         from station.read import read_file
         from station.reading import known_by
+        from station.web.words import words_in
 
         worst = 0
         judge = partial(plain_findings, settings=settings, today=datetime.now(UTC).date())
@@ -150,8 +151,19 @@ def read(files: Files, as_json: AsJson = False) -> None:
                 out.print(result.trouble or result.text, markup=False)
                 for name, value in result.fields.items():
                     if value not in (None, []):
-                        out.print(f"  {name:20} {value}", markup=False)
+                        for line in _told_value(name, value, words_in(settings.language)):
+                            out.print(f"  {name:20} {line}", markup=False)
         raise typer.Exit(worst)
+
+
+def _told_value(name: str, value: object, words: "Words") -> list[str]:
+    """A value as people write it; a list row by row."""
+    from station.web.show import show_rows
+
+    rows = show_rows(name, json.dumps(value), None, words) if isinstance(value, list) else None
+    if rows is None:
+        return [str(value)]
+    return ["; ".join(f"{head} {cell}" for head, cell in zip(rows.head, row, strict=True) if cell) for row in rows.rows]
 
 
 @app.command()
@@ -284,7 +296,9 @@ def memory(
     if action not in ("list", "show", "undo", "export"):
         raise typer.BadParameter("list, show, undo or export")
     if action == "undo" and not (reason.strip() and login):
-        raise typer.BadParameter("undo needs --reason and --login: both go into the ledger")
+        raise typer.BadParameter(
+            "undo demande --reason et --login : les deux vont au registre. Rien n'a changé. / both go into the ledger; nothing changed"
+        )
     with _settings() as settings:
         from station.recall import NoPerson, forget, recall
         from station.records.learned import NoLesson
@@ -299,7 +313,7 @@ def memory(
             )
             raise typer.Exit(3) from error
         except NoPerson as error:
-            raise typer.BadParameter(f"{error}: nobody has this login") from error
+            raise typer.BadParameter(f"{error} : personne n'a cet identifiant. Rien n'a changé. / nobody has this login") from error
         for each in told:
             if as_json or action == "export":
                 _print_json(each)

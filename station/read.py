@@ -116,6 +116,8 @@ def read_file(
     found = _invoice_in(path, scan, workers)
     told = fields_of(pages, known, lambda places: _look_again(path, scan, places, caps, options, workers), invoice=found.structured)
     findings = (*(told.apart if found.structured else found.findings), *judge(told.fields, pages, len(scan.pages)))
+    if scan.format is Format.XML and found.structured is None:
+        troubles += [message(each) for each in found.findings] or ["no invoice"]
     return ReadResult(str(path), len(scan.pages), text, told.fields, "; ".join(troubles) or None, findings)
 
 
