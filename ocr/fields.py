@@ -41,8 +41,19 @@ def extract(pages: Sequence[PageText], known: Known = NOTHING) -> dict[str, Fiel
     sheets = lay_out(pages)
     ranker = own_ranker()
     if ranker:
-        return shown_fields(_held(sheets, make_sure(decide(sheets, known, ranker), ranker)), pages)
+        decided = decide(sheets, known, ranker)
+        return shown_fields(_held(sheets, _doubted(make_sure(decided, ranker), decided.totals)), pages)
     return shown_fields(_held(sheets, _fields_of(sheets, choices(sheets, known), choose_totals(sheets))), pages)
+
+
+def _doubted(fields: dict[str, Field], totals: Totals) -> dict[str, Field]:
+    """Sums that are printed and do not add up are not green: one of them was misread, or the paper is wrong."""
+    if totals.agrees or not (totals.net and totals.tax and totals.gross):
+        return fields
+    sums = {name for name in ("total_net", "total_tax", "total_gross", "amount_due", "vat_breakdown") if name in fields}
+    why = "net + tax is not the gross amount"
+    held = {name: replace(fields[name], confidence=min(fields[name].confidence, UNMEASURED), reason=why) for name in sums}
+    return fields | held
 
 
 def _held(sheets: Sequence[Sheet], fields: dict[str, Field]) -> dict[str, Field]:

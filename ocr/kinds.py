@@ -117,9 +117,17 @@ def _is_other(sheet: Sheet, row: int, segment: Segment, usual: float) -> bool:
     title = _TITLE.match(folded)
     if not title or ":" in segment.text or len(segment.text) > 60:
         return False
-    if _INVOICE.search(folded) and not any(phrase in folded for phrase in REMINDERS):
+    if _INVOICE.search(folded) and not _reminds(folded):
         return False
-    return segment.height >= _LARGE * usual or (len(sheet.rows[row]) == 1 and (not title["rest"] or bool(re.search(r"\d", title["rest"]))))
+    if segment.height >= _LARGE * usual:
+        return True
+    bare = not title["rest"] or bool(re.search(r"\d", title["rest"])) or _reminds(folded)
+    return len(sheet.rows[row]) == 1 and bare
+
+
+def _reminds(folded: str) -> bool:
+    """The title of a paper whose text names an invoice anyway."""
+    return any(phrase in folded for phrase in REMINDERS)
 
 
 def _beside_invoice(sheet: Sheet, place: tuple[int, int], usual: float) -> bool:
@@ -127,7 +135,7 @@ def _beside_invoice(sheet: Sheet, place: tuple[int, int], usual: float) -> bool:
     own = sheet.rows[place[0]][place[1]].height
     least = 0.8 * own if own >= _LARGE * usual else 0.0
     told = [segment for row, column, segment in segments_of(sheet) if (row, column) != place and segment.level < 0.6 * sheet.height]
-    if not least:
+    if not least and not _reminds(fold(sheet.rows[place[0]][place[1]].text[:_MAX_TEXT])):
         return any(_INVOICE.search(fold(segment.text[:_MAX_TEXT])) for segment in told)
     return any(segment.height >= least and len(segment.text) <= 70 and _heading(fold(segment.text[:_MAX_TEXT])) for segment in told)
 

@@ -120,9 +120,10 @@ def printed_rates(sheets: Sequence[Sheet]) -> dict[Decimal, int]:
     return dict(counts)
 
 
-def says_free(sheets: Sequence[Sheet]) -> bool:
-    """A mention of an exemption, a reverse charge or a franchise stands on the pages."""
-    return any(_FREE_WORDS.search(fold(segment.text)) for sheet in sheets for segments in sheet.rows for segment in segments)
+def free_words(sheets: Sequence[Sheet]) -> str:
+    """The first mention of an exemption, a reverse charge or a franchise, folded; empty where there is none."""
+    told = (_FREE_WORDS.search(fold(segment.text)) for sheet in sheets for segments in sheet.rows for segment in segments)
+    return next((match[0] for match in told if match), "")
 
 
 def vat_rows(amounts: Sequence[Amount], goods: Collection[tuple[int, int]], items: Sequence[LineItem]) -> list[VatRow]:
@@ -162,10 +163,11 @@ def settled_lines(rows: Sequence[VatRow], net: Decimal | None, tax: Decimal | No
     return summed_lines(rows, net, tax) or _with_rest(rows, net, tax, printed) or ()
 
 
-def implied_line(net: Decimal, tax: Decimal, rates: Mapping[Decimal, int], free: bool) -> VatLine | None:
+def implied_line(net: Decimal, tax: Decimal, rates: Mapping[Decimal, int]) -> VatLine | None:
     """The one line of an invoice with one rate: the printed rate that gives the tax, else the only known one."""
     if tax == 0:
-        return VatLine(Decimal(0), net, tax) if free or Decimal(0) in rates or not rates else None
+        # A free line is not invented: its rate is printed.
+        return VatLine(Decimal(0), net, tax) if Decimal(0) in rates else None
     shown = [rate for rate in rates if rate and fits_rate(net, tax, rate, 2)]
     if shown:
         return VatLine(min(shown, key=lambda rate: abs(tax_of(net, rate) - tax)), net, tax)

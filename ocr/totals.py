@@ -20,9 +20,9 @@ from ocr.rates import (
     RATES,
     VatRow,
     fits_rate,
+    free_words,
     implied_line,
     printed_rates,
-    says_free,
     settled_lines,
     summed_lines,
     table_places,
@@ -34,6 +34,8 @@ from ocr.values import Field, LineItem, Source, VatLine
 KINDS = ("net", "tax", "gross", "due", "paid", "rounding", "balance", "tender", "change")
 """What an amount can be at the foot of an invoice; `balance` is what was owed before, `tender` what was handed over at a till."""
 _CENT = Decimal("0.01")
+_CLEAR = 2.5
+"""Weight of a label that leaves no doubt."""
 _MAX_CHOICES = 14
 _MAX_VALUES = 60
 """Amounts tried in pairs where no label speaks."""
@@ -140,7 +142,8 @@ class Evidence:
     votes: Mapping[Decimal, Votes]
     rows: Sequence[VatRow]
     rates: Mapping[Decimal, int]
-    free: bool
+    free: str
+    """The words of an exemption or a reverse charge; empty where there are none."""
     sums: frozenset[Decimal]
     """What the lines of goods add up to."""
     largest: Decimal
@@ -173,7 +176,7 @@ def choose_totals(sheets: Sequence[Sheet], votes: Mapping[Decimal, Votes] | None
     amounts, lines, rows, parts = figures.amounts, figures.lines, figures.rows, figures.parts
     if votes is None:
         votes = _votes_of(sheets, amounts, parts)
-    rates, free = printed_rates(sheets), says_free(sheets)
+    rates, free = printed_rates(sheets), free_words(sheets)
     largest = max((abs(value) for value, own in votes.items() if own.times), default=Decimal(1)) or Decimal(1)
     labelled = max((abs(value) for value, own in votes.items() if _weight(own, "gross") >= 1), default=Decimal(0))
     values = frozenset(amount.value for amount in amounts)
@@ -190,7 +193,7 @@ def choose_totals(sheets: Sequence[Sheet], votes: Mapping[Decimal, Votes] | None
         score = _score(story, evidence)
     else:
         repair = None
-    return _told(story, score, evidence, lines, repair is not None)
+    return _told(_as_printed(story, evidence), score, evidence, lines, repair is not None)
 
 
 def amount_votes(sheets: Sequence[Sheet], figures: Figures | None = None) -> dict[Decimal, Votes]:
@@ -590,11 +593,11 @@ def _line_sums(lines: Sequence[Line]) -> frozenset[Decimal]:
 
 def _told(story: Story, score: float, evidence: Evidence, lines: Sequence[Line], repaired: bool) -> Totals:
     votes = evidence.votes
-    computed = list(_computed(story)) or list(_tabled_parts(story, evidence))
+    computed = list(_computed(story, evidence.free)) or list(_tabled_parts(story, evidence))
     values = {kind: value for kind, value in story.parts if value is not None} | {one.kind: one.value for one in computed}
     net, tax, gross = values.get("net"), values.get("tax"), values.get("gross")
     table = settled_lines(evidence.rows, net, tax, evidence.values)
-    implied = implied_line(net, tax, evidence.rates, evidence.free) if not table and net is not None and tax is not None else None
+    implied = implied_line(net, tax, evidence.rates) if not table and net is not None and tax is not None else None
     due, paid = _due_and_paid(votes, gross, (net, tax))
     if due is None and gross is not None:
         due = _rounded_due(votes, gross, paid)
@@ -605,7 +608,7 @@ def _told(story: Story, score: float, evidence: Evidence, lines: Sequence[Line],
         tax=_best(votes, story.tax, "tax"),
         gross=_best(votes, story.gross, "gross"),
         due=_best(votes, due, "due"),
-        paid=_best(votes, paid, "paid"),
+        paid=_positive(_best(votes, paid, "paid")),
         agrees=_adds_up(story, _roundings(votes)),
         score=score,
         vat_lines=table or ((implied,) if implied else ()),
@@ -616,12 +619,46 @@ def _told(story: Story, score: float, evidence: Evidence, lines: Sequence[Line],
     )
 
 
-def _computed(story: Story) -> Iterator[Computed]:
-    """The one of the three that is not printed."""
+def _as_printed(story: Story, evidence: Evidence) -> Story:
+    """With what is printed in place of what would be computed, even where it does not add up: a wrong sum on paper is told, not mended.
+
+    The one amount whose own label says so, or the tax that the printed rate makes of the net amount.
+    """
+    missing = [kind for kind, value in story.parts if value is None]
+    full = _filled(story)
+    if len(missing) != 1 or full is None:
+        return story
+    kind, votes = missing[0], evidence.votes
+    if kind != "gross" and summed_lines(evidence.rows, full[0], full[1]):
+        return story
+    told = {value for value, own in votes.items() if value and kind in own.best and _is_clear(own.best[kind], kind)}
+    if kind == "tax":
+        told |= {row.line.tax for row in evidence.rows if row.line.rate and row.line.base == story.net and row.line.tax in votes}
+    told -= {value for _, value in story.parts if value is not None}
+    return replace(story, **{kind: told.pop()}) if len(told) == 1 else story
+
+
+def _is_clear(amount: Amount, kind: str) -> bool:
+    """Its own label, right beside it, names this kind and no other."""
+    text = left_of(amount.spot)
+    label = nearest_label(text, "amounts")
+    return label is not None and label.kind == kind and label.weight >= _CLEAR and _is_adjacent(text, label)
+
+
+def _positive(paid: Amount | None) -> Amount | None:
+    """BT-113 counts what was paid, whatever sign stands before it: gross − paid = due."""
+    return replace(paid, value=abs(paid.value)) if paid else None
+
+
+def _computed(story: Story, free: str) -> Iterator[Computed]:
+    """The one of the three that is not printed; a tax of nothing only where `free` words say why."""
     net, tax, gross = story.net, story.tax, story.gross
     if gross is None and net is not None and tax is not None:
         yield Computed("gross", net + tax, "computed: net + tax")
-    elif tax is None and net is not None and gross is not None and (net == gross or _is_share(net, gross - net)):
+    elif tax is None and net is not None and net == gross:
+        if free:
+            yield Computed("tax", Decimal("0.00"), f"no tax: « {free} »")
+    elif tax is None and net is not None and gross is not None and _is_share(net, gross - net):
         yield Computed("tax", gross - net, "computed: gross − net")
     elif net is None and tax is not None and gross is not None and (tax == 0 or _is_share(gross - tax, tax)):
         yield Computed("net", gross - tax, "computed: gross − tax")

@@ -55,6 +55,7 @@ def test_nothing_is_green_on_a_quote_and_the_reason_names_its_title():
         [(200, 300, "Facture"), (200, 500, "Devis n° 33")],
         [(200, 300, "Bon de livraison valant facture", 70)],
         [(200, 300, "Rechnung 7", 70), (200, 500, "Lieferschein", 70)],
+        [(200, 300, "Facture n° 8"), (200, 500, "Rappel de vos options")],
         [(200, 500, "Bon de commande : 4711"), (200, 560, "Tél. 01 23 45 67 89")],
     ],
 )
@@ -71,3 +72,8 @@ def test_blank_paper_and_a_letter_are_no_invoices():
 
 def test_sums_without_any_heading_are_an_invoice_by_rule():
     assert kind_choices(lay_out([page_of()]))[0].value == "380"
+
+
+def test_a_reminder_in_small_letters_names_the_invoice_and_is_none():
+    told = (200, 300, "RELANCE – Facture impayée"), (200, 500, "Sauf erreur de notre part, notre facture n° F-12 reste impayée à ce jour")
+    assert kind_choices(lay_out([page_of(*told)])) == ()

@@ -209,8 +209,8 @@ def test_the_vectors_of_commercial_rounding_hold():
 
 
 def test_the_line_that_the_totals_imply_needs_a_rate_that_fits():
-    assert implied_line(D("100.00"), D("20.00"), {D(20): 2}, False) == VatLine(D(20), D("100.00"), D("20.00"))
-    assert implied_line(D("100.00"), D("17.30"), {}, False) is None
+    assert implied_line(D("100.00"), D("20.00"), {D(20): 2}) == VatLine(D(20), D("100.00"), D("20.00"))
+    assert implied_line(D("100.00"), D("17.30"), {}) is None
 
 
 def test_an_empty_page_has_no_totals():
