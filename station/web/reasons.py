@@ -7,6 +7,9 @@ from station.web.words import Words
 
 _PHRASES: tuple[tuple[str, str], ...] = (
     (r"net \+ tax = gross", "sum"),
+    (r"net \+ tax is not the gross amount", "no-sum"),
+    (r"no tax: « (?P<quoted>[^»]*) »", "free"),
+    (r"the heading says « (?P<quoted>[^»]*) »", "other-title"),
     (r"its label", "label"),
     (r"its place on the page", "place"),
     (r"its place, shape and neighbours", "neighbours"),
