@@ -222,12 +222,12 @@ def feed(workstation: Workstation) -> str:
 def field_rows(document_id: str, paper: Paper) -> list[FieldRow]:
     values = {
         "supplier_name": (paper.supplier, 0.97),
-        "supplier_siren": (paper.siren, 0.95),
-        "invoice_number": (paper.number, 0.93),
-        "issue_date": (paper.day, 0.98),
-        "total_net": (paper.net, 0.96),
+        "supplier_siren": (paper.siren, 0.996),
+        "invoice_number": (paper.number, 0.997),
+        "issue_date": (paper.day, 0.992),
+        "total_net": (paper.net, 0.9965),
         "total_tax": (paper.tax, 0.72),
-        "total_gross": (paper.gross, 0.99),
+        "total_gross": (paper.gross, 0.9964),
         "currency": ("EUR", 0.99),
         "iban": (paper.iban, 0.41),
     }
