@@ -65,7 +65,7 @@ def find_invoice(path: Path, format: Format, name: str = "") -> Looked:
             except NoInvoice as error:
                 if error.reason != "not-invoice" and (not each.attached or each.name.casefold() in NAMES_OF_INVOICES):
                     # Without a page beside it nothing is left to work with.
-                    spoilt = (_unreadable(f"{each.name[:80]} : {error}", blocking=not each.attached),)
+                    spoilt = (_unreadable(f"{each.name[:80]} ({error.reason})", blocking=not each.attached),)
     except GivenUp as error:
         spoilt = (_unreadable(str(error)),)
     return Looked(None, findings=spoilt)

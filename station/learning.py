@@ -332,11 +332,6 @@ def pages_of(workstation: Workstation, document: Document) -> tuple[PageText, ..
     return _kept(workstation, document)[0]
 
 
-def second_of(workstation: Workstation, document: Document) -> tuple[SecondReading, ...]:
-    """What the second look saw, beside that text."""
-    return _kept(workstation, document)[1]
-
-
 # --- how ---
 
 

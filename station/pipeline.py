@@ -229,7 +229,8 @@ class Pipeline:
             judged = list(threads.map(lambda sheet: self._judge_pixels(job, sheet, sheet.page.number in mixed, limits, baseline), sheets))
         for each in judged:
             # A page that cannot be decoded is said once.
-            seen = each.findings if each.raster or each.page.number not in spoilt else ()
+            # What a page lacks is not told beside what the whole file lacks.
+            seen = each.findings if each.raster or not spoilt & {None, each.page.number} else ()
             findings += [*judge_page(each.page, limits), *seen]
         pixels.write_json(
             job.judged,

@@ -38,7 +38,7 @@ import numpy as np
 import pypdfium2 as pdfium
 from scanned import Severity, chance_for, scan_page
 
-from ocr.confidence import Colour, colour_of
+from ocr.confidence import Colour, colour_of, doubts
 from ocr.engines import Reader, ReaderOptions, prepare_copy, warm_engine, write_copy
 from ocr.layout import fold
 from ocr.reading import read_page
@@ -54,8 +54,6 @@ WORDS = {"supplier_name", "buyer_name", "payment_terms"}
 LISTS = ("vat_breakdown", "lines")
 MORE = tuple(name for name in NAMES if name not in EIGHT and name not in LISTS)
 IDENTITIES = ("supplier_vat_id", "supplier_siren", "supplier_siret")
-NEEDED = ("invoice_number", "issue_date", "supplier_id", "total_gross")
-"""Without these nothing goes through untouched."""
 IMAGES = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
 BINS = (0.0, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995)
 AS_IS = "as it is"
@@ -119,8 +117,9 @@ class Outcome:
 
     @property
     def touchless(self) -> bool:
-        """What a person would never see: the needed fields are there, and each of the eight that was read is green."""
-        return all(self.read.get(name) for name in NEEDED) and all(self.green(name) for name in EIGHT if self.read.get(name) is not None)
+        """What a person would never see, as the document's page says it."""
+        sure = {name: self.sure.get(name, 0.0) for name, value in self.read.items() if value is not None}
+        return not doubts({"supplier_siren": sure.pop("supplier_id", 0.0)} | sure)
 
 
 @dataclass
