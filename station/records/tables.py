@@ -412,6 +412,8 @@ class Archive(Base):
     sha256: Mapped[str] = mapped_column(sa.String(64), primary_key=True)
     document_id: Mapped[str] = mapped_column(sa.ForeignKey("document.id"), index=True)
     version: Mapped[int]
+    extends: Mapped[str | None] = mapped_column(sa.String(64))
+    """SHA-256 of the archive whose bytes this file begins with, to which a timestamp or a signature was appended; None of one sealed afresh."""
     size: Mapped[int] = mapped_column(sa.BigInteger)
     attached: Mapped[int] = mapped_column(sa.BigInteger)
     """Bytes of the attachments inside."""
