@@ -420,6 +420,10 @@ class Archive(Base):
     level: Mapped[str] = mapped_column(sa.String(20))
     """Evidence level in words of ETSI EN 319 142-1: B-LTA…"""
     practice: Mapped[bool]
+    profile: Mapped[str | None] = mapped_column(sa.String(20))
+    """`sealing.evidence.EvidenceProfile` under which it was made; None of files of the versions before, which were all sealed."""
+    qualified: Mapped[str | None] = mapped_column(sa.String(20))
+    """What in it is qualified by a trusted list: seal, timestamp, signature; empty: nothing; None: nobody looked."""
     checks: Mapped[list[Any]]
     """What was proved after writing: name, ok, detail."""
     sealed_at: Mapped[datetime]

@@ -11,6 +11,8 @@ depends_on = None
 
 def upgrade() -> None:
     op.add_column("archive", sa.Column("extends", sa.String(length=64), nullable=True))
+    op.add_column("archive", sa.Column("profile", sa.String(length=20), nullable=True))
+    op.add_column("archive", sa.Column("qualified", sa.String(length=20), nullable=True))
 
 
 def downgrade() -> None:

@@ -1,0 +1,58 @@
+"""The evidence gauge of documents, from what the records hold: the newest file, its ledger entry, what witnesses hold."""
+
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from config.settings import Settings
+from sealing.evidence import EvidenceFacts, EvidenceProfile, Gauge, gauge
+from station.records.tables import Archive, Document, LedgerPayload
+
+OF_FILES = ("sealed", "renewed", "signed")
+"""Ledger entries by which a sealed file comes into being."""
+
+
+def gauge_of(session: Session, document: Document, settings: Settings) -> Gauge:
+    """How far the evidence of this document goes."""
+    return gauges_of(session, [document], settings)[document.id]
+
+
+def gauges_of(session: Session, documents: Sequence[Document], settings: Settings) -> dict[str, Gauge]:  # noqa: ARG001 trusted lists may be asked one day
+    """The same for a list, in two questions to the database whatever its length."""
+    ids = [document.id for document in documents]
+    newest = _newest_entries(session, ids)
+    held = {entity: _witnessed_size(session, entity) for entity in {document.entity for document in documents}}
+    return {each.id: gauge(_facts(each, newest.get(each.id), held[each.entity])) for each in documents}
+
+
+def _facts(document: Document, sequence: int | None, witnessed: int) -> EvidenceFacts:
+    archive = max(document.archives, key=lambda each: each.version, default=None)
+    return EvidenceFacts(
+        # The original's own fingerprint is written on arrival, before anything else.
+        fingerprint=True,
+        practice=archive is not None and archive.practice,
+        level="" if archive is None else archive.level,
+        qualified=archive is not None and bool(archive.qualified),
+        witnessed=sequence is not None and sequence < witnessed,
+    )
+
+
+def _newest_entries(session: Session, ids: Sequence[str]) -> dict[str, int]:
+    """Sequence of the entry of each document's newest file."""
+    query = (
+        sa.select(LedgerPayload.document_id, sa.func.max(LedgerPayload.sequence))
+        .where(LedgerPayload.document_id.in_(ids), LedgerPayload.type.in_(OF_FILES))
+        .group_by(LedgerPayload.document_id)
+    )
+    return {str(document): int(sequence) for document, sequence in session.execute(query)}
+
+
+def _witnessed_size(session: Session, entity: str) -> int:  # noqa: ARG001 until witnesses are kept
+    """Size of the newest checkpoint that somebody outside holds; 0 where nobody holds any."""
+    return 0
+
+
+def archive_profile(archive: Archive) -> EvidenceProfile:
+    """Under which profile a file was made; files of the versions before were all sealed."""
+    return EvidenceProfile(archive.profile) if archive.profile else EvidenceProfile.FISCAL_SEAL
