@@ -11,6 +11,9 @@ from typing import Annotated, Literal, Self, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
+from sealing.evidence import EvidenceProfile
+from workflow.kinds import CHOSEN, MADE, refused_profiles
+
 EXAMPLE_POLICY = "1.3.6.1.4.1.32473.3161.1"
 """Policy of the internal time authority: the arc that RFC 5612 reserves for examples, until a company sets its own."""
 
@@ -191,6 +194,37 @@ class Sealing(Section):
     policy_oid: Annotated[str, Field(pattern=r"^[0-2](\.\d+)+$")] = EXAMPLE_POLICY
 
 
+class Evidence(Section):
+    """What is put on the files of each kind of document: `sealing.evidence`."""
+
+    profiles: dict[str, EvidenceProfile] = {}
+    """Kind (`workflow.kinds`) to fiscal-min, fiscal-seal or copie-fiable; a kind that is not named is sealed: fiscal-seal."""
+    unqualified: Literal["wait", "seal"] = "wait"
+    """A copie fiable whose seal and timestamps are not qualified by a trusted list: wait, with its reason, or be sealed as fiscal-seal."""
+
+    @field_validator("profiles")
+    @classmethod
+    def _kinds_exist(cls, profiles: dict[str, EvidenceProfile]) -> dict[str, EvidenceProfile]:
+        if unknown := sorted(set(profiles) - CHOSEN - {kind.code for kind in MADE}):
+            raise ValueError(f"« {unknown[0]} » n'est pas un type de document / is no kind of document")
+        if refused := refused_profiles(profiles):
+            raise ValueError(
+                f"« {refused[0]} » ne peut pas être fiscal-min : l'art. A102 B-1 LPF demande une signature, une empreinte seule est "
+                "refusée ; mettez fiscal-seal ou copie-fiable "
+                f"/ {refused[0]} cannot be fiscal-min: art. A102 B-1 LPF asks for a signature, a fingerprint alone is refused"
+            )
+        return profiles
+
+
+class Retention(Section):
+    """From when and how long documents are kept: `workflow.retention`."""
+
+    financial_year_end: Annotated[str, Field(pattern=r"^(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])$")] = "12-31"
+    """Month and day on which the financial year closes; ten years run from there (L. 123-22 C. com.)."""
+    asset_years: Annotated[int, Field(ge=0, le=99)] = 20
+    """How long the invoice of a fixed asset may still be asked for after its purchase (VAT regularisation: 20 years for buildings)."""
+
+
 class Work(Section):
     documents_at_once: Annotated[int, Field(ge=1, le=64)] = 2
     child_megabytes: Annotated[int, Field(ge=256)] = 4096
@@ -220,6 +254,8 @@ class Settings(Section):
     channel: Channel = Channel()
     reading: Reading = Reading()
     sealing: Sealing = Sealing()
+    evidence: Evidence = Evidence()
+    retention: Retention = Retention()
     work: Work = Work()
     policies: tuple[Policy, ...] = Field(default=(Policy(),), alias="policy", min_length=1)
     stations: tuple[Station, ...] = Field(default=(Station(name="demo"),), alias="station", validate_default=True)

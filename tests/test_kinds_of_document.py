@@ -48,10 +48,10 @@ def test_an_unknown_kind_claims_nothing_and_is_kept_as_an_invoice_is(text):
     assert duties_on(text, TODAY) == duties_on("invoice", TODAY)
 
 
-def test_a_fingerprint_alone_is_refused_for_the_papers_of_the_audit_trail_and_the_missing_signature_is_told():
+def test_a_fingerprint_alone_is_refused_for_the_papers_of_the_audit_trail_and_an_officer_signs_them():
     trail = [kind.code for kind in KINDS if not SIGNED[kind.profile].fingerprint_suffices]
     assert trail == ["order", "delivery", "contract"]
-    assert "pas encore" in SIGNED[Profile.AUDIT_TRAIL].given
+    assert "À signer" in SIGNED[Profile.AUDIT_TRAIL].given
 
 
 def test_letters_and_others_have_no_term_and_everything_else_has():

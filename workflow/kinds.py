@@ -3,9 +3,12 @@
 Tables to be read aloud; each duty names its text and the day from which it holds. A kind decides nothing by itself: a person chooses it.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
+
+from sealing.evidence import EvidenceProfile, strictest_of
 
 
 class Profile(StrEnum):
@@ -14,7 +17,7 @@ class Profile(StrEnum):
     FISCAL_SEAL = "fiscal-seal"
     """Invoices: art. A102 B-2 LPF; a seal and a fingerprint, each operation dated."""
     AUDIT_TRAIL = "audit-trail"
-    """Other papers of the audit trail: art. A102 B-1 LPF names a signature; a fingerprint alone is refused."""
+    """Other papers of the audit trail: art. A102 B-1 LPF names a signature: an officer's is offered, a fingerprint alone refused."""
     HOUSE = "house"
     """No tax text asks for it; sealed all the same."""
 
@@ -70,26 +73,44 @@ class Signed:
 SIGNED: dict[Profile, Signed] = {
     Profile.FISCAL_SEAL: Signed(
         "cachet serveur, empreinte, signature ou dispositif équivalent (art. A102 B-2, III)",
-        "cachet d'essai et empreinte",
+        "cachet et empreinte ; empreinte seule si la maison l'a choisi",
         True,
         "server seal, fingerprint, signature or an equivalent (art. A102 B-2, III)",
-        "practice seal and fingerprint",
+        "seal and fingerprint; fingerprint alone where the house chose so",
     ),
     Profile.AUDIT_TRAIL: Signed(
         "signature électronique, RGS une étoile au moins (art. A102 B-1) ; une empreinte seule ne suffit pas",
-        "cachet d'essai ; signature d'un responsable : pas encore",
+        "cachet et empreinte, puis la signature d'un responsable (page « À signer »)",
         False,
         "electronic signature, RGS one star at least (art. A102 B-1); a fingerprint alone does not suffice",
-        "practice seal; an officer's signature: not yet",
+        "seal and fingerprint, then an officer's signature (page “To sign”)",
     ),
     Profile.HOUSE: Signed(
         "aucun texte fiscal ne le demande",
-        "cachet d'essai et empreinte",
+        "cachet et empreinte ; empreinte seule si la maison l'a choisi",
         True,
         "no tax text asks for anything",
-        "practice seal and fingerprint",
+        "seal and fingerprint; fingerprint alone where the house chose so",
     ),
 }
+"""A seal of practice keys says of itself that it proves nothing; what a signature is worth hangs on its certificate."""
+
+
+def needs_signature(code: str) -> bool:
+    """Whether A102 B-1 asks for a signature on copies of this kind."""
+    return not SIGNED[kind_of(code).profile].fingerprint_suffices
+
+
+def refused_profiles(chosen: Mapping[str, EvidenceProfile]) -> tuple[str, ...]:
+    """Kinds for which a fingerprint alone was chosen although their text asks for more (A102 B-1), sorted."""
+    return tuple(sorted(code for code, profile in chosen.items() if profile is EvidenceProfile.FISCAL_MIN and needs_signature(code)))
+
+
+def evidence_profile(code: str, chosen: Mapping[str, EvidenceProfile]) -> EvidenceProfile:
+    """What is put on a file of this kind, by the house's choice; a kind that nobody knows gets the strictest that any kind has."""
+    if code not in _BY_CODE:
+        return strictest_of(chosen.values())
+    return chosen.get(code, EvidenceProfile.FISCAL_SEAL)
 
 
 @dataclass(frozen=True, slots=True)
