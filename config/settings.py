@@ -189,9 +189,63 @@ class Reading(Section):
 
 
 class Sealing(Section):
-    mode: Literal["practice"] = "practice"
-    """Practice keys only, so far: a seal that proves something needs a certificate of the company's own."""
+    """With what is sealed. Passwords are never here: the environment holds them (`PASSWORD_VARIABLE`, `PIN_VARIABLE`, `TOKEN_VARIABLE`)."""
+
+    mode: Literal["practice", "production"] = "practice"
+    """practice: keys made here, which prove nothing outside; production: the company's own certificate, and no practice one is accepted."""
+    source: Literal["pkcs12", "pkcs11", "csc"] = "pkcs12"
+    """Where the production key is: in a file, on a token or HSM, at a remote service (Cloud Signature Consortium)."""
+    file: str = ""
+    """pkcs12: path of the file, from SCEAU_HOME."""
+    module: str = ""
+    """pkcs11: path of the token's library."""
+    token: str = ""
+    """pkcs11: label of the token."""
+    key: str = ""
+    """pkcs11: label of the private key, and of its certificate where the token holds it."""
+    certificate: str = ""
+    """pkcs11: PEM file of the certificate and those above it, where the token does not hold them."""
+    service_url: str = ""
+    """csc: address of the service, up to `/csc/v1`."""
+    credential: str = ""
+    """csc: identifier of the credential."""
+    location: Annotated[str, Field(max_length=200)] = ""
+    """Place written into the seal; empty: none."""
+    warn_days: Annotated[int, Field(ge=1, le=365)] = 60
+    """Days before its end from which a certificate is warned of."""
     policy_oid: Annotated[str, Field(pattern=r"^[0-2](\.\d+)+$")] = EXAMPLE_POLICY
+
+    @model_validator(mode="after")
+    def _key_is_named(self) -> Self:
+        needed = {"pkcs12": ("file",), "pkcs11": ("module", "token", "key"), "csc": ("service_url", "credential")}[self.source]
+        missing = [name for name in needed if self.mode == "production" and not getattr(self, name)]
+        if missing:
+            raise ValueError(
+                f"mode = \"production\", source = \"{self.source}\" : donnez {', '.join(missing)} / production needs {', '.join(missing)}"
+            )
+        return self
+
+
+PASSWORD_VARIABLE = "SCEAU_SEAL_PASSWORD"  # noqa: S105 the variable's name
+PIN_VARIABLE = "SCEAU_SEAL_PIN"
+TOKEN_VARIABLE = "SCEAU_SEAL_TOKEN"  # noqa: S105 the variable's name
+"""Environment variables: of the PKCS#12 file; of the token or the remote credential; OAuth token of the remote service."""
+
+
+class Trust(Section):
+    """Whom this installation believes, in production: the roots it names, the revocation lists it keeps, the trusted lists it looks up."""
+
+    roots: list[str] = []
+    """PEM files, from SCEAU_HOME: roots of the seal's certificate and of the external time authorities."""
+    revocation: list[str] = []
+    """Revocation lists beside those that the certificates name: files from SCEAU_HOME, or addresses (http, https)."""
+    lists_url: str = "https://ec.europa.eu/tools/lotl/eu-lotl.xml"
+    """The European list of trusted lists; empty: no trusted list is looked up."""
+    lists_signers: str = ""
+    """PEM file of those who may sign it; empty: those that pyHanko brings along."""
+    territories: list[Annotated[str, Field(pattern=r"^[A-Z]{2}$")]] = ["FR"]
+    hours: Annotated[float, Field(ge=0, le=720)] = 24.0
+    """In production, lists are fetched every so many hours; 0: on demand only (`sceau keys --fetch`)."""
 
 
 class Evidence(Section):
@@ -254,6 +308,7 @@ class Settings(Section):
     channel: Channel = Channel()
     reading: Reading = Reading()
     sealing: Sealing = Sealing()
+    trust: Trust = Trust()
     evidence: Evidence = Evidence()
     retention: Retention = Retention()
     work: Work = Work()
