@@ -511,6 +511,194 @@ class PassportRow(Base):
     """The scan of the target, with which the passport is sealed."""
 
 
+class DossierRow(Base):
+    """One version of the organisation dossier (A102 B-2, II): prepared by one, countersigned by another, then sealed; never erased."""
+
+    __tablename__ = "dossier"
+    __table_args__ = (sa.UniqueConstraint("entity", "version"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    entity: Mapped[str] = mapped_column(sa.String(60), index=True)
+    version: Mapped[int]
+    configuration: Mapped[dict[str, Any]]
+    """What it describes (`station.dossier.describe`)."""
+    configuration_sha256: Mapped[str] = mapped_column(sa.String(64))
+    """Of the canonical JSON (RFC 8785): another configuration asks for another version."""
+    annex: Mapped[dict[str, Any]]
+    """What stood on the day of preparation and asks for no new version: passports, newest controls."""
+    reason: Mapped[str] = mapped_column(sa.Text)
+    prepared_by: Mapped[str] = mapped_column(sa.String(32))
+    prepared_at: Mapped[datetime]
+    signed_by: Mapped[str | None] = mapped_column(sa.String(32))
+    signed_at: Mapped[datetime | None]
+    """In force from then on, until the next."""
+    sha256: Mapped[str | None] = mapped_column(sa.String(64))
+    """The sealed PDF, in the vault of archives."""
+    size: Mapped[int | None] = mapped_column(sa.BigInteger)
+    practice: Mapped[bool] = mapped_column(default=False)
+    withdrawn_at: Mapped[datetime | None]
+    """Taken back before it was countersigned."""
+
+
+class DossierText(Base):
+    """A part of the dossier that only the company knows, as a person wrote it; the newest row of a key counts, older ones stay."""
+
+    __tablename__ = "dossier_text"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    entity: Mapped[str] = mapped_column(sa.String(60), index=True)
+    key: Mapped[str] = mapped_column(sa.String(40))
+    text: Mapped[str] = mapped_column(sa.Text)
+    author: Mapped[str] = mapped_column(sa.String(32))
+    said_at: Mapped[datetime]
+
+
+class StorageNotice(Base):
+    """The storage places changed: where one lies outside France, the tax service must be told within a month (L. 102 C LPF)."""
+
+    __tablename__ = "storage_notice"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    entity: Mapped[str] = mapped_column(sa.String(60), index=True)
+    places: Mapped[list[Any]]
+    noticed_at: Mapped[datetime]
+    due: Mapped[str | None] = mapped_column(sa.String(10))
+    """Last day (ISO) of the declaration; None where none is asked for."""
+    declared_at: Mapped[datetime | None]
+    declared_by: Mapped[str | None] = mapped_column(sa.String(32))
+    note: Mapped[str | None] = mapped_column(sa.Text)
+
+
+class ControlRow(Base):
+    """A version of one internal control that a person changed; without rows the shipped plan holds (`workflow.controls.PLAN`)."""
+
+    __tablename__ = "control"
+    __table_args__ = (sa.UniqueConstraint("entity", "code", "version"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    entity: Mapped[str] = mapped_column(sa.String(60), index=True)
+    code: Mapped[str] = mapped_column(sa.String(40))
+    version: Mapped[int]
+    owner: Mapped[str] = mapped_column(sa.String(120))
+    every_days: Mapped[int]
+    procedure: Mapped[str] = mapped_column(sa.Text)
+    reason: Mapped[str] = mapped_column(sa.Text)
+    actor: Mapped[str] = mapped_column(sa.String(32))
+    since: Mapped[datetime]
+
+
+class ControlLot(Base):
+    """Sealed pages of one station and day from which a sample is drawn and compared with the paper (after ISO 2859-1)."""
+
+    __tablename__ = "control_lot"
+    __table_args__ = (sa.UniqueConstraint("entity", "name"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    entity: Mapped[str] = mapped_column(sa.String(60), index=True)
+    name: Mapped[str] = mapped_column(sa.String(80))
+    """`<day>/<station>`; a lot submitted again ends in `/2`, `/3`…"""
+    station: Mapped[str] = mapped_column(sa.String(40))
+    day: Mapped[str] = mapped_column(sa.String(10))
+    """Day (ISO, UTC) of sealing."""
+    pages: Mapped[int]
+    """Size of the lot."""
+    plan: Mapped[dict[str, Any]]
+    """`workflow.sampling.Plan` as JSON: code letter, sample size, acceptance and rejection number, severity, AQL."""
+    items_sha256: Mapped[str] = mapped_column(sa.String(64))
+    """Of the pages that the draw was made from, one « document:page » per line."""
+    checkpoint: Mapped[int] = mapped_column(sa.BigInteger)
+    """Size of the checkpoint whose note seeds the draw."""
+    seed: Mapped[str] = mapped_column(sa.String(64))
+    """SHA-256 of that note."""
+    sample: Mapped[list[Any]]
+    """The pages drawn, « document:page », in the order of the draw."""
+    drawn_at: Mapped[datetime]
+    drawn_by: Mapped[str] = mapped_column(sa.String(32))
+    outcome: Mapped[str | None] = mapped_column(sa.String(10))
+    """pass or fail; None while pages remain to be looked at."""
+    closed_at: Mapped[datetime | None]
+    box: Mapped[str] = mapped_column(sa.String(40), default="")
+    """Label of the box in which the paper lies."""
+    place: Mapped[str] = mapped_column(sa.String(120), default="")
+
+
+class LotDocument(Base):
+    """A document of a lot: it is in one lot only, until the lot fails and is submitted anew."""
+
+    __tablename__ = "lot_document"
+    lot_id: Mapped[int] = mapped_column(sa.ForeignKey("control_lot.id"), primary_key=True)
+    document_id: Mapped[str] = mapped_column(sa.ForeignKey("document.id"), primary_key=True, index=True)
+    archive: Mapped[str] = mapped_column(sa.String(64))
+    """SHA-256 of the sealed file that was in the lot."""
+    pages: Mapped[int]
+
+
+class ControlResult(Base):
+    """What one execution of a control found; of a sample, one row per page."""
+
+    __tablename__ = "control_result"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    entity: Mapped[str] = mapped_column(sa.String(60), index=True)
+    control: Mapped[str] = mapped_column(sa.String(40), index=True)
+    version: Mapped[int]
+    """Of the control in the plan."""
+    at: Mapped[datetime] = mapped_column(index=True)
+    actor: Mapped[str] = mapped_column(sa.String(32))
+    outcome: Mapped[str] = mapped_column(sa.String(10))
+    """pass, fail, or void (could not be carried out)."""
+    note: Mapped[str] = mapped_column(sa.Text, default="")
+    lot_id: Mapped[int | None] = mapped_column(sa.ForeignKey("control_lot.id"), index=True)
+    document_id: Mapped[str | None] = mapped_column(sa.ForeignKey("document.id"))
+    page: Mapped[int | None]
+    answers: Mapped[dict[str, Any] | None]
+    """Of a page: identical, colour, complete."""
+    sequence: Mapped[int] = mapped_column(sa.BigInteger)
+    """Of its ledger entry."""
+
+
+class CorrectiveAction(Base):
+    """What has to be done after a control failed: by whom, until when, and what was done."""
+
+    __tablename__ = "corrective_action"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    entity: Mapped[str] = mapped_column(sa.String(60), index=True)
+    result_id: Mapped[int] = mapped_column(sa.ForeignKey("control_result.id"), index=True)
+    lot_id: Mapped[int | None] = mapped_column(sa.ForeignKey("control_lot.id"), index=True)
+    what: Mapped[str] = mapped_column(sa.Text)
+    owner: Mapped[str] = mapped_column(sa.String(120))
+    due: Mapped[str] = mapped_column(sa.String(10))
+    opened_at: Mapped[datetime]
+    opened_by: Mapped[str] = mapped_column(sa.String(32))
+    done_at: Mapped[datetime | None]
+    done_by: Mapped[str | None] = mapped_column(sa.String(32))
+    done: Mapped[str | None] = mapped_column(sa.Text)
+
+
+class DestructionSlip(Base):
+    """Papers of one lot that may be destroyed: prepared by one person, signed by another as the owner; nothing is destroyed by itself."""
+
+    __tablename__ = "destruction_slip"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    entity: Mapped[str] = mapped_column(sa.String(60), index=True)
+    lot_id: Mapped[int] = mapped_column(sa.ForeignKey("control_lot.id"), index=True)
+    documents: Mapped[list[Any]]
+    """Identifiers of the documents whose paper may go."""
+    kept: Mapped[list[Any]]
+    """[identifier, code of the reason] of those whose paper stays."""
+    prepared_by: Mapped[str] = mapped_column(sa.String(32))
+    prepared_at: Mapped[datetime]
+    reason: Mapped[str] = mapped_column(sa.Text, default="")
+    signed_by: Mapped[str | None] = mapped_column(sa.String(32))
+    signed_at: Mapped[datetime | None]
+    visa: Mapped[str | None] = mapped_column(sa.String(80))
+    """Of a public body: number of the visa d'élimination (R. 212-14 C. patr.)."""
+    visa_day: Mapped[str | None] = mapped_column(sa.String(10))
+    visa_sha256: Mapped[str | None] = mapped_column(sa.String(64))
+    """Scan of the visa, in the vault of originals."""
+    sha256: Mapped[str | None] = mapped_column(sa.String(64))
+    """The sealed slip, in the vault of archives."""
+    withdrawn_at: Mapped[datetime | None]
+    destroyed_at: Mapped[datetime | None]
+    """When a person said that the paper is gone."""
+    destroyed_by: Mapped[str | None] = mapped_column(sa.String(32))
+    method: Mapped[str | None] = mapped_column(sa.Text)
+
+
 class Person(Base):
     """Who may sign in; the ledger knows only the pseudonym."""
 
