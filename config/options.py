@@ -45,7 +45,7 @@ def limits_of(settings: Settings) -> Limits:
 
 def organisation_of(settings: Settings) -> Organisation:
     """What the company says of its organisation."""
-    return Organisation(**settings.organisation.model_dump())
+    return Organisation(**settings.organisation.model_dump(include=set(Organisation.__dataclass_fields__)))
 
 
 def reader_of(settings: Settings) -> ReaderOptions:

@@ -4,13 +4,14 @@ import errno
 import os
 import tomllib
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, timedelta
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Literal, Self, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
+from config.places import allowed_countries, place_allowed
 from sealing.evidence import EvidenceProfile
 from workflow.kinds import CHOSEN, MADE, refused_profiles
 
@@ -61,6 +62,20 @@ class Policy(Section):
         return self
 
 
+class Place(Section):
+    """One place where invoices are stored: the archive, a replica, a back-up, the log."""
+
+    name: Annotated[str, Field(min_length=1, max_length=120)]
+    use: Literal["archive", "replica", "backup", "ledger"] = "archive"
+    country: Annotated[str, Field(pattern=r"^[A-Z]{2}$")] = "FR"
+    """ISO 3166-1, two letters; FR also for the overseas departments."""
+    provider: Annotated[str, Field(max_length=200)] = ""
+    """Who runs it; empty: the company itself."""
+    address: Annotated[str, Field(max_length=300)] = ""
+    since: date = date(2026, 1, 1)
+    until: date | None = None
+
+
 class Organisation(Section):
     """What the company says of its own organisation (clause II): `conformity.clauses.Organisation`. Empty: nothing is said."""
 
@@ -80,6 +95,29 @@ class Organisation(Section):
     """L. 102 B LPF asks for six."""
     storage: str = ""
     """Where the archive lies, in words: site and country."""
+    require_dossier: Literal["as-mode", "always", "never"] = "as-mode"
+    """Whether sealing waits for an organisation dossier in force; as-mode: in production yes, in practice no."""
+    roles: dict[Annotated[str, Field(min_length=1, max_length=120)], Annotated[str, Field(max_length=500)]] = {}
+    """Role to who holds it: a service or a function rather than a name."""
+    places: list[Place] = []
+    """Where invoices lie, replicas and back-ups included (L. 102 C LPF)."""
+    aql: Literal["0.25", "0.40", "0.65", "1.0", "1.5", "2.5", "4.0", "6.5"] = "1.0"
+    """Acceptance quality limit of the sampled pages, per cent nonconforming (`workflow.sampling`). House policy."""
+    quarantine_days: Annotated[int, Field(ge=0, le=3660)] = 183
+    """Days that a paper waits after its lot has passed before a slip may let it go. House policy: about six months."""
+
+    @model_validator(mode="after")
+    def _places_are_allowed(self) -> Self:
+        """L. 102 C LPF: France, another member state, or a third state with a convention and online access; nowhere else."""
+        for place in self.places:
+            last = date.max if place.until is None else place.until - timedelta(days=1)
+            if not place_allowed(place.country, last):
+                raise ValueError(
+                    f"places : « {place.name} » est en {place.country} : l'article L. 102 C LPF n'admet que la France, l'Union européenne "
+                    f"et les États liés par une convention d'assistance ({', '.join(allowed_countries(last))}). Choisissez un autre "
+                    f"lieu, ou demandez conseil. / {place.country} is no country in which invoices may be stored"
+                )
+        return self
 
     @model_validator(mode="after")
     def _third_party_has_a_mandate(self) -> Self:
@@ -221,7 +259,7 @@ class Sealing(Section):
         missing = [name for name in needed if self.mode == "production" and not getattr(self, name)]
         if missing:
             raise ValueError(
-                f"mode = \"production\", source = \"{self.source}\" : donnez {', '.join(missing)} / production needs {', '.join(missing)}"
+                f'mode = "production", source = "{self.source}" : donnez {", ".join(missing)} / production needs {", ".join(missing)}'
             )
         return self
 
