@@ -23,7 +23,7 @@ from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.misc import PdfError
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.ades.report import AdESIndeterminate, AdESPassed
-from pyhanko.sign.fields import MDPPerm
+from pyhanko.sign.fields import MDPPerm, enumerate_sig_fields
 from pyhanko.sign.general import CMSExtractionError
 from pyhanko.sign.validation import EmbeddedPdfSignature
 from pyhanko.sign.validation.ades import AdESLTAValidationResult, ades_lta_validation
@@ -43,8 +43,10 @@ from pyhanko_certvalidator.registry import SimpleTrustManager
 from capture.raster import fingerprint
 from sealing.certificate import Archive, CannotDecode, holds_jpeg, open_archive, page_codestream, page_raster
 from sealing.codestream import sole_image
+from sealing.evidence import EvidenceProfile
 from sealing.keys import is_practice
 from sealing.pdfa import CAPTURE_DATA
+from sealing.seal import OFFICER_FIELD
 from sealing.skeleton import CannotRebuild, image_length, skeleton_name
 from sealing.syntax import BrokenSyntax, revision_ends
 
@@ -79,7 +81,11 @@ class Verification:
 
     checks: tuple[Check, ...]
     practice: bool = False
-    """Sealed with a practice key: whatever the checks say, it proves nothing outside."""
+    """Sealed or signed with a practice key: whatever the checks say, it proves nothing outside."""
+    authority: str = ""
+    """Name of the time authority of the newest timestamp, as its certificate says it; empty where there is none."""
+    officer: str = ""
+    """Name of the officer who signed the copy; empty where nobody did."""
 
     @property
     def valid(self) -> bool:
@@ -109,6 +115,7 @@ def verify_file(path: Path, trust: Sequence[x509.Certificate], moment: datetime 
     return _examine(path, None, trust, moment)
 
 
+NO_SEAL = ("aucun cachet", "no seal")
 LOCKED = (
     "ce PDF est protégé par un mot de passe : rien n'a pu y être vérifié. Une archive de Sceau ne l'est jamais ; demandez le vrai fichier",
     "this PDF is locked by a password: nothing in it could be verified. An archive of Sceau never is; ask for the true file",
@@ -118,6 +125,25 @@ LOCKED = (
 def prove_file(path: Path, expected: Sequence[str], trust: Sequence[x509.Certificate], moment: datetime | None = None) -> Verification:
     """The release gate: `verify_file`, and the archive's pages are those whose raster fingerprints are handed in, in their order."""
     return _examine(path, expected, trust, moment)
+
+
+UNSEALED = (
+    "le fichier dit de lui-même ne porter aucun cachet (profil FISCAL_MIN : empreinte au registre) ; rien en lui ne prouve qu'il n'a pas "
+    "changé : comparez son empreinte SHA-256 avec celle du registre",
+    "the file says of itself that it bears no seal (profile FISCAL_MIN: fingerprint in the ledger); nothing in it proves that it has not "
+    "changed: compare its SHA-256 with the one in the ledger",
+)
+"""What can honestly be said of a file whose evidence lies in the ledger alone."""
+UNSEALED_CHECKS = ("syntax", "pdfa", "attachments", "pixels")
+"""Those of `CHECKS` that a file without a seal can pass."""
+
+
+def prove_unsealed(path: Path, expected: Sequence[str] | None) -> Verification:
+    """The release gate of a file that is kept without a seal: what a seal would have made true is not asked. `expected` as in `prove_file`;
+    None: the rasters that the file itself records. That it stays as it is, only whoever keeps its SHA-256 can say.
+    """
+    told = _examine(path, expected, (), None)
+    return Verification(tuple(check for check in told.checks if check.name in UNSEALED_CHECKS))
 
 
 def _examine(path: Path, expected: Sequence[str] | None, trust: Sequence[x509.Certificate], moment: datetime | None) -> Verification:
@@ -132,6 +158,8 @@ def _examine(path: Path, expected: Sequence[str] | None, trust: Sequence[x509.Ce
             return Verification((Check("syntax", False, f"ce fichier n'est pas un PDF lisible : {error}", f"not a readable PDF: {error}"),))
         ends = _Answer("syntax", lambda: _check_syntax(view))
         signed = _Answer("coverage", lambda: _read_seal(file, view, trust, moment))
+        if _says_unsealed(signed, archive):
+            signed.check = Check("coverage", False, *UNSEALED)
         answers = [
             ends.check,
             signed.check,
@@ -140,7 +168,11 @@ def _examine(path: Path, expected: Sequence[str] | None, trust: Sequence[x509.Ce
             _Answer("attachments", lambda: _check_attachments(archive)).check,
             _Answer("pixels", lambda: _check_pixels(archive, expected)).check,
         ]
-        return Verification(tuple(answers), bool(signed.value and signed.value.practice))
+        found: _Signed | None = signed.value
+        if found is None:
+            return Verification(tuple(answers))
+        officer = _holder(found.officer) if found.officer else ""
+        return Verification(tuple(answers), found.practice, _holder(found.newest), officer)
 
 
 class _Answer:
@@ -163,6 +195,16 @@ def _follow(before: _Answer, name: str, step: Callable[[Any], Told]) -> Check:
         told = before.check
         return Check(name, False, f"non vérifiable ({told.name} : {told.detail})", f"not verifiable ({told.english})")
     return _Answer(name, lambda: (True, step(before.value))).check
+
+
+def _says_unsealed(signed: _Answer, archive: Archive) -> bool:
+    """No seal, and the file's own record expects none. Whoever strips a seal can write that: it changes words, not the answer."""
+    if signed.check.detail != NO_SEAL[0]:
+        return False
+    try:
+        return _capture_data(_attached(archive)).get("evidence_profile") == EvidenceProfile.FISCAL_MIN
+    except Exception:  # noqa: BLE001 - a record that cannot be read expects nothing; the check of the attachments tells it
+        return False
 
 
 # Syntax: what the seal appended.
@@ -202,37 +244,64 @@ def _without_samples(found: Any) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class _Signed:
-    """What pyHanko found out about the one seal and the document timestamps after it."""
+    """What pyHanko found out about the one seal, the officer's signature where there is one, and the document timestamps after them."""
 
     seal: EmbeddedPdfSignature
     result: AdESLTAValidationResult
+    newest: EmbeddedPdfSignature
+    """The last timestamp."""
     practice: bool
+    officer: EmbeddedPdfSignature | None = None
+    approval: AdESLTAValidationResult | None = None
+    room: bool = False
+    """The seal left an empty field for an officer."""
 
 
 def _read_seal(
     file: io.BufferedReader, view: mmap.mmap, trust: Sequence[x509.Certificate], moment: datetime | None
 ) -> tuple[_Signed, Told]:
-    """One seal, then document timestamps only, the last of which covers the whole file."""
+    """One seal, document timestamps, where the seal left room for it one officer's signature; the last timestamp covers the whole file."""
     try:
         signatures = SparseReader(file, strict=True).embedded_signatures
     except (PdfError, CMSExtractionError, ValueError) as error:
         raise _No(f"signatures illisibles : {error}", f"unreadable signatures: {error}") from error
-    kinds = [str(each.sig_object_type) for each in signatures]
-    if "/Sig" not in kinds:
-        raise _No("aucun cachet", "no seal")
-    if kinds.count("/Sig") > 1:
-        raise _No(f"{kinds.count('/Sig')} cachets au lieu d'un", f"{kinds.count('/Sig')} seals instead of one")
-    if kinds[0] != "/Sig" or set(kinds[1:]) != {"/DocTimeStamp"}:
-        raise _No("le cachet n'est pas suivi d'un horodatage du document", "the seal is not followed by a document timestamp")
+    _check_order(signatures)
     _share_digests(view, signatures)
-    result = asyncio.run(_validate(signatures[0], trust, moment))
-    if signatures[-1].evaluate_signature_coverage() is not SignatureCoverageLevel.ENTIRE_FILE:
+    seal, newest = signatures[0], signatures[-1]
+    officer = next((each for each in signatures[1:] if each.sig_object_type == "/Sig"), None)
+    result = asyncio.run(_validate(seal, trust, moment))
+    approval = asyncio.run(_validate(officer, trust, moment)) if officer else None
+    if newest.evaluate_signature_coverage() is not SignatureCoverageLevel.ENTIRE_FILE:
         raise _No("le dernier horodatage ne couvre pas tout le fichier", "the last timestamp does not cover the entire file")
-    practice = is_practice(signatures[0].signer_cert)
-    return _Signed(signatures[0], result, practice), (
+    practice = any(is_practice(each.signer_cert) for each in (seal, officer) if each)
+    return _Signed(seal, result, newest, practice, officer, approval, _leaves_room(seal)), (
         "le dernier horodatage couvre tout le fichier",
         "the last timestamp covers the entire file",
     )
+
+
+def _check_order(signatures: Sequence[EmbeddedPdfSignature]) -> None:
+    """A seal, timestamps, perhaps an officer's signature in its own field, timestamps."""
+    kinds = [str(each.sig_object_type) for each in signatures]
+    if "/Sig" not in kinds:
+        raise _No("aucun cachet", "no seal")
+    others = [each for each in signatures[1:] if each.sig_object_type == "/Sig"]
+    count = 1 + len(others)
+    if kinds[0] == "/Sig" and (len(others) > 1 or any(each.field_name != OFFICER_FIELD for each in others)):
+        raise _No(f"{count} cachets au lieu d'un", f"{count} seals instead of one")
+    if kinds[0] != "/Sig" or kinds[1:2] != ["/DocTimeStamp"] or kinds[-1] != "/DocTimeStamp" or not set(kinds) <= {"/Sig", "/DocTimeStamp"}:
+        raise _No("le cachet n'est pas suivi d'un horodatage du document", "the seal is not followed by a document timestamp")
+
+
+def _leaves_room(seal: EmbeddedPdfSignature) -> bool:
+    """Whether the revision that was sealed has the officer's field, and no other beside the seal's own."""
+    history = seal.reader.get_historical_resolver(seal.signed_revision)
+    names = [str(name) for name, _, _ in enumerate_sig_fields(history)]
+    return sorted(names) == sorted([OFFICER_FIELD, seal.field_name])
+
+
+def _holder(signed: EmbeddedPdfSignature) -> str:
+    return str(signed.signer_cert.subject.native.get("common_name", "?"))
 
 
 def _share_digests(view: mmap.mmap, signatures: Sequence[EmbeddedPdfSignature]) -> None:
@@ -273,10 +342,11 @@ async def _validate(seal: EmbeddedPdfSignature, trust: Sequence[x509.Certificate
 
 def _check_seal(signed: _Signed) -> Told:
     status, verdict = signed.result.api_status, signed.result.ades_subindic
-    name = signed.seal.signer_cert.subject.native.get("common_name", "?")
+    name = _holder(signed.seal)
     if status is None or not (status.intact and status.valid):
         raise _No("le contenu scellé a changé", "the sealed content has changed")
-    if signed.seal.docmdp_level is not MDPPerm.NO_CHANGES:
+    allowed = MDPPerm.FILL_FORMS if signed.room else MDPPerm.NO_CHANGES
+    if signed.seal.docmdp_level is not allowed:
         raise _No("le cachet ne défend pas les modifications", "the seal does not forbid changes")
     if not status.docmdp_ok:
         raise _No("le document a été modifié après le cachet", "the document was changed after the seal")
@@ -286,7 +356,24 @@ def _check_seal(signed: _Signed) -> Told:
         reason = signed.result.failure_msg or ""
         raise _No(f"cachet non valable : {verdict} {reason}".rstrip(), f"seal not valid: {verdict} {reason}".rstrip())
     trial = ("essai, sans valeur probante ; ", "trial, proves nothing; ") if signed.practice else ("", "")
-    return f"{trial[0]}cachet intact et reconnu, PAdES B-LTA : {name}", f"{trial[1]}seal intact and trusted, PAdES B-LTA: {name}"
+    officer = _check_officer(signed)
+    return (
+        f"{trial[0]}cachet intact et reconnu, PAdES B-LTA : {name}{officer[0]}",
+        f"{trial[1]}seal intact and trusted, PAdES B-LTA: {name}{officer[1]}",
+    )
+
+
+def _check_officer(signed: _Signed) -> Told:
+    """What is added to the words about the seal; nothing where nobody signed."""
+    if signed.officer is None or signed.approval is None:
+        return "", ""
+    status, verdict, name = signed.approval.api_status, signed.approval.ades_subindic, _holder(signed.officer)
+    if status is None or not (status.intact and status.valid and status.docmdp_ok):
+        raise _No(f"la signature du responsable ne tient pas ({name})", f"the officer's signature does not hold ({name})")
+    if verdict is not AdESPassed.OK:
+        reason = f"{verdict} {signed.approval.failure_msg or ''}".rstrip()
+        raise _No(f"signature du responsable non valable : {name}, {reason}", f"officer's signature not valid: {name}, {reason}")
+    return f" ; signé par le responsable : {name}", f"; signed by the officer: {name}"
 
 
 def _check_time(signed: _Signed) -> Told:

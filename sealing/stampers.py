@@ -1,0 +1,220 @@
+"""Time from others: RFC 3161 authorities asked over HTTP, whose answers are checked before they are used, one standing in for another."""
+
+# pyHanko annotates most of its interface, not all of it.
+# mypy: disable-error-code="no-untyped-call"
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import aiohttp
+from asn1crypto import cms, tsp, x509
+from pyhanko.sign.general import CMSExtractionError, extract_certificate_info
+from pyhanko.sign.timestamps import TimeStamper, TimestampRequestError
+from pyhanko.sign.timestamps.common_utils import handle_tsp_response, set_tsp_headers
+from pyhanko.sign.validation.errors import SignatureValidationError
+from pyhanko.sign.validation.generic_cms import validate_tst_signed_data
+from pyhanko_certvalidator import ValidationContext
+from pyhanko_certvalidator.errors import PathError
+
+from sealing.authority import Clock
+
+LARGEST_ANSWER = 262_144
+"""Bytes; a token with its chain has some thousands."""
+REST_SECONDS = 180.0
+"""So long an authority that failed is not asked again."""
+
+
+class WrongToken(TimestampRequestError):
+    """An authority answered with a token that must not be used; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """What is asked of an authority's answers."""
+
+    roots: Sequence[x509.Certificate]
+    """Its certificate must lead to one of them."""
+    policy: str | None = None
+    """OID under which it must stamp; None: any."""
+    crls: Sequence[bytes] = ()
+    """DER revocation lists at hand; a certificate on one of them is refused. The seal itself asks for all of them."""
+    bound: timedelta = timedelta(seconds=10)
+    """Its time and ours may differ by so much; whichever is wrong, such a token is not used."""
+
+
+class RemoteAuthority(TimeStamper):  # type: ignore[misc, unused-ignore] # pyHanko's base may be Any to mypy
+    """One authority by its address: a token over our imprint, with our nonce, as `Demand` says, or it raises TimestampRequestError."""
+
+    internal = False
+
+    def __init__(
+        self, name: str, url: str, demand: Demand, clock: Clock, *, seconds: float = 10.0, login: tuple[str, str] | None = None
+    ) -> None:
+        """`seconds`: for the whole answer; `login`: user and password (HTTP Basic)."""
+        super().__init__(include_nonce=True)
+        self.name = name
+        self.roots = tuple(demand.roots)
+        self._url = url
+        self._demand = demand
+        self._clock = clock
+        self._seconds = seconds
+        self._login = login
+
+    async def async_timestamp(self, message_digest: bytes, md_algorithm: str) -> cms.ContentInfo:
+        nonce, request = self.request_cms(message_digest, md_algorithm)
+        response = await self.async_request_tsa_response(request)
+        try:
+            token = handle_tsp_response(response, nonce)
+            await self._check_token(token, message_digest, md_algorithm)
+            # Its next certificate is guessed to be this one: what is put into the file before the next token follows the newest.
+            self._certs = {}
+            self._register_dummy(md_algorithm, token)
+        except TimestampRequestError:
+            raise
+        except Exception as error:  # asn1crypto parses late: whatever a malformed answer breaks, it is no token
+            raise WrongToken(f"{self.name}: not an RFC 3161 answer ({type(error).__name__}: {error})") from error
+        return token
+
+    async def async_request_tsa_response(self, req: tsp.TimeStampReq) -> tsp.TimeStampResp:
+        login = aiohttp.BasicAuth(*self._login) if self._login else None
+        limit = aiohttp.ClientTimeout(total=self._seconds)
+        try:
+            async with (
+                aiohttp.ClientSession(timeout=limit, auth=login) as session,
+                session.post(self._url, data=req.dump(), headers=set_tsp_headers({}), allow_redirects=False) as response,
+            ):
+                if response.status != 200:
+                    raise TimestampRequestError(f"{self.name}: HTTP {response.status}")
+                body = await response.content.read(LARGEST_ANSWER + 1)
+                while len(body) <= LARGEST_ANSWER and (more := await response.content.read(LARGEST_ANSWER + 1)):
+                    body += more
+        except (TimeoutError, aiohttp.ClientError, ValueError, OSError) as error:
+            if isinstance(error, TimestampRequestError):
+                raise
+            raise TimestampRequestError(f"{self.name}: no answer ({type(error).__name__})") from error
+        if len(body) > LARGEST_ANSWER:
+            raise WrongToken(f"{self.name}: an answer of more than {LARGEST_ANSWER} bytes")
+        try:
+            return tsp.TimeStampResp.load(body, strict=True)
+        except ValueError as error:
+            raise WrongToken(f"{self.name}: not an RFC 3161 answer") from error
+
+    async def _check_token(self, token: cms.ContentInfo, digest: bytes, algorithm: str) -> None:
+        """RFC 3161, 2.4.2: imprint, policy, certificate and its purpose, chain, time. Status and nonce were looked at before."""
+        signed = token["content"]
+        info: tsp.TSTInfo = signed["encap_content_info"]["content"].parsed
+        imprint = info["message_imprint"]
+        if imprint["hash_algorithm"]["algorithm"].native != algorithm or imprint["hashed_message"].native != digest:
+            raise WrongToken(f"{self.name}: the token is over another hash")
+        if self._demand.policy is not None and info["policy"].dotted != self._demand.policy:
+            raise WrongToken(f"{self.name}: stamped under policy {info['policy'].dotted}, not {self._demand.policy}")
+        try:
+            certificate = extract_certificate_info(signed).signer_cert
+        except CMSExtractionError as error:
+            raise WrongToken(f"{self.name}: the token has no certificate") from error
+        self._check_purpose(certificate)
+        now = self._clock().astimezone(UTC)
+        await self._check_chain(signed, digest, now)
+        if abs(info["gen_time"].native - now) > self._demand.bound:
+            raise WrongToken(f"{self.name}: its time is {info['gen_time'].native:%Y-%m-%d %H:%M:%S} UTC, ours {now:%Y-%m-%d %H:%M:%S}")
+
+    def _check_purpose(self, certificate: x509.Certificate) -> None:
+        """RFC 3161, 2.3: the extended key usage is critical, and id-kp-timeStamping is alone in it."""
+        usage = certificate.extended_key_usage_value
+        if usage is None or usage.native != ["time_stamping"] or "extended_key_usage" not in certificate.critical_extensions:
+            raise WrongToken(f"{self.name}: its certificate is not one of a time authority")
+
+    async def _check_chain(self, signed: cms.SignedData, digest: bytes, now: datetime) -> None:
+        context = ValidationContext(
+            trust_roots=list(self._demand.roots),
+            crls=list(self._demand.crls),
+            moment=now,
+            allow_fetching=False,
+            revocation_mode="soft-fail",
+        )
+        try:
+            told: dict[str, Any] = await validate_tst_signed_data(signed, context, lambda _: digest)
+        except (SignatureValidationError, PathError, CMSExtractionError) as error:
+            raise WrongToken(f"{self.name}: {error}") from error
+        if not (told.get("intact") and told.get("valid")):
+            raise WrongToken(f"{self.name}: the token is not intact")
+        if told.get("trust_problem_indic") is not None:
+            raise WrongToken(f"{self.name}: its certificate is not valid or not trusted ({told['trust_problem_indic']})")
+
+
+@dataclass(slots=True)
+class _Member:
+    stamper: TimeStamper
+    rests_until: float = float("-inf")
+
+
+@dataclass(slots=True)
+class _Members:
+    each: list[_Member]
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+class Relay(TimeStamper):  # type: ignore[misc, unused-ignore] # pyHanko's base may be Any to mypy
+    """Several authorities in order of preference; one that failed rests for a while, and the next stands in.
+
+    One seal takes all its timestamps from one authority, whose certificates are in the file before its last timestamp is asked for: who
+    seals goes through `offered` and tells with `note_failure` which one failed.
+    """
+
+    def __init__(self, stampers: Sequence[TimeStamper], steady: Callable[[], float] = time.monotonic, rest: float = REST_SECONDS) -> None:
+        """`steady`: seconds of a clock that nobody sets; `rest`: seconds."""
+        super().__init__(include_nonce=True)
+        self._members = _Members([_Member(stamper) for stamper in stampers])
+        self._steady = steady
+        self._rest = rest
+
+    @property
+    def stampers(self) -> tuple[TimeStamper, ...]:
+        return tuple(member.stamper for member in self._members.each)
+
+    @property
+    def roots(self) -> tuple[x509.Certificate, ...]:
+        """Of all of them."""
+        return tuple(root for stamper in self.stampers for root in getattr(stamper, "roots", ()))
+
+    def offered(self) -> tuple[TimeStamper, ...]:
+        """Those that do not rest, in their order."""
+        now = self._steady()
+        with self._members.lock:
+            return tuple(member.stamper for member in self._members.each if member.rests_until <= now)
+
+    def note_failure(self, stamper: TimeStamper) -> None:
+        """From now on it rests."""
+        with self._members.lock:
+            for member in self._members.each:
+                if member.stamper is stamper:
+                    member.rests_until = self._steady() + self._rest
+
+    async def async_timestamp(self, message_digest: bytes, md_algorithm: str) -> cms.ContentInfo:
+        """From the first that gives a token. Raises TimestampRequestError when none does."""
+        failures = []
+        for stamper in self.offered():
+            try:
+                return await stamper.async_timestamp(message_digest, md_algorithm)
+            except TimestampRequestError as error:
+                self.note_failure(stamper)
+                failures.append(str(error))
+        raise TimestampRequestError("; ".join(failures) or NOBODY)
+
+
+NOBODY = "every time authority failed a moment ago and rests"
+
+
+def offered_by(stamper: TimeStamper) -> tuple[TimeStamper, ...]:
+    """The authorities of which one gives a whole file its time, in the order in which they are tried."""
+    return stamper.offered() if isinstance(stamper, Relay) else (stamper,)
+
+
+def note_failure(of: TimeStamper, stamper: TimeStamper) -> None:
+    """Tell `of` that one of its own failed."""
+    if isinstance(of, Relay):
+        of.note_failure(stamper)
