@@ -1,37 +1,44 @@
-"""The seal: PAdES baseline B-LTA, certifying that nothing may change, written at the end of the file without copying it through memory."""
+"""The seal and what may follow it (an officer's signature, later timestamps): PAdES baseline B-LTA, each written at the end of the file
+without copying it through memory."""
 
 # pyHanko annotates most of its interface, not all of it.
 # mypy: disable-error-code="no-untyped-call"
 
 import asyncio
 import logging
+import os
 import shutil
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeAlias
 
 from asn1crypto import x509
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.pdf_utils.misc import PdfError
 from pyhanko.pdf_utils.writer import BasePdfFileWriter
-from pyhanko.sign.fields import MDPPerm, SigFieldSpec, SigSeedSubFilter
+from pyhanko.sign.fields import MDPPerm, SigFieldSpec, SigSeedSubFilter, append_signature_field
 from pyhanko.sign.general import SigningError
 from pyhanko.sign.signers import constants, pdf_signer
-from pyhanko.sign.signers.pdf_cms import PdfCMSSignedAttributes
-from pyhanko.sign.signers.pdf_signer import DSSContentSettings, PdfSignatureMetadata, PdfSigner, TimestampDSSContentSettings
+from pyhanko.sign.signers.pdf_cms import PdfCMSSignedAttributes, Signer
+from pyhanko.sign.signers.pdf_signer import DSSContentSettings, PdfSignatureMetadata, PdfSigner, PdfTimeStamper, TimestampDSSContentSettings
 from pyhanko.sign.timestamps import TimeStamper, TimestampRequestError
-from pyhanko_certvalidator import ValidationContext
+from pyhanko_certvalidator import CertificateValidator, ValidationContext
 from pyhanko_certvalidator.errors import PathError
+from pyhanko_certvalidator.path import ValidationPath
 
 from sealing.authority import EXAMPLE_POLICY, Clock, TimeAuthority
 from sealing.keys import CachedSigner, Practice, is_practice
+from sealing.stampers import NOBODY, note_failure, offered_by
 
 # That nothing is fetched while sealing is on purpose: pyHanko would say so on every document.
 logging.getLogger(pdf_signer.__name__).addFilter(lambda record: "fetching is not allowed" not in record.getMessage())
 
 SEAL_FIELD = "Sceau"
 TIME_FIELD = "Horodatage"
+OFFICER_FIELD = "Responsable"
+"""Empty until a named officer signs; only there where the seal leaves room for it."""
 CHUNK = 2**20
 """Bytes hashed at a time; pyHanko's 4 KiB cost more in Python than in SHA-256."""
 
@@ -72,6 +79,11 @@ class Sealer:
     location: str = ""
 
     @property
+    def roots(self) -> tuple[x509.Certificate, ...]:
+        """Against which what is sealed is verified: those of the seal, and those of its time authorities."""
+        return (*self.trust, *getattr(self.timestamper, "roots", ()))
+
+    @property
     def practice(self) -> bool:
         return is_practice(self.signer.signing_cert)
 
@@ -82,39 +94,144 @@ def practice_sealer(practice: Practice, clock: Clock, policy: str = EXAMPLE_POLI
     return Sealer(CachedSigner(practice.seal), authority, practice.trust, practice.crls, clock)
 
 
-def seal_file(source: Path, target: Path, sealer: Sealer) -> None:
+Write: TypeAlias = Callable[[IncrementalPdfFileWriter, Sealer], Coroutine[None, None, None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Officer:
+    """A person who answers for a copy (A102 B-1), with what makes their signature verifiable offline."""
+
+    signer: Signer
+    trust: Sequence[x509.Certificate] = ()
+    """Roots of the officer's certificate, beside those of the seal."""
+    crls: Sequence[bytes] = ()
+    """DER revocation lists of its issuers, beside those of the seal."""
+    reason: str = "Copie approuvée par le responsable désigné"
+
+
+def seal_file(source: Path, target: Path, sealer: Sealer, *, signable: bool = False) -> None:
     """Seal a PDF/A: `target` is `source` with the seal, its revocation data and the document timestamp appended.
 
+    The seal forbids any change. `signable`: it leaves room for an officer's signature (`append_signature`) and forbids any other.
     Where both are the same path the file is sealed in place and a failure leaves it spoilt: seal a draft, then rename it.
     Otherwise `target` does not survive a failure. Raises CannotSeal, TimestampUnavailable where only time was lacking,
     and OSError where the disk does not take it.
     """
+    _append(source, target, sealer, lambda writer, with_one: _append_seal(writer, with_one, signable))
+
+
+def append_timestamp(source: Path, target: Path, sealer: Sealer) -> None:
+    """Renew a sealed file: `target` is `source` with today's revocation data and one more document timestamp (EN 319 142-1, 5.5).
+
+    The revocation data are those of the timestamp before, which is thereby proved while it still holds, and of the new one.
+    Targets and errors as with `seal_file`; CannotSeal too where the timestamp before no longer holds: then it is too late.
+    """
+    _append(source, target, sealer, _append_timestamp)
+
+
+def append_signature(source: Path, target: Path, officer: Officer, sealer: Sealer) -> None:
+    """`target` is `source`, sealed `signable`, with the officer's PAdES signature and a document timestamp appended.
+
+    Targets and errors as with `seal_file`; CannotSeal too where the seal leaves no room or somebody has signed already.
+    """
+    _append(source, target, sealer, lambda writer, with_one: _append_approval(writer, officer, with_one))
+
+
+def _append(source: Path, target: Path, sealer: Sealer, write: Write) -> None:
     try:
         if source != target:
             shutil.copyfile(source, target)
-        _seal_in_place(target, sealer)
+        _try_authorities(target, sealer, write)
     except BaseException:
         if source != target:
             target.unlink(missing_ok=True)
         raise
 
 
-def _seal_in_place(path: Path, sealer: Sealer) -> None:
+def _try_authorities(path: Path, sealer: Sealer, write: Write) -> None:
+    """All of one revision's time comes from one authority; where one fails, what was written is cut off and the next is asked."""
+    size, failures = path.stat().st_size, []
+    for stamper in offered_by(sealer.timestamper):
+        try:
+            _write_in_place(path, replace(sealer, timestamper=stamper), write)
+        except TimestampUnavailable as error:
+            note_failure(sealer.timestamper, stamper)
+            failures.append(str(error))
+            os.truncate(path, size)
+        else:
+            return
+    raise TimestampUnavailable("; ".join(failures) or NOBODY)
+
+
+def _write_in_place(path: Path, sealer: Sealer, write: Write) -> None:
     """An OSError stays what it is: a full disk passes, and nobody has to look at the document for it."""
     try:
         with path.open("r+b") as file:
-            asyncio.run(_append_seal(IncrementalPdfFileWriter(file), sealer))
+            asyncio.run(write(IncrementalPdfFileWriter(file), sealer))
     except TimestampRequestError as error:
         raise TimestampUnavailable(str(error)) from error
     except (SigningError, PathError, PdfError, ValueError) as error:
         raise CannotSeal(str(error)) from error
 
 
-async def _append_seal(writer: IncrementalPdfFileWriter, sealer: Sealer) -> None:
-    """The steps of `PdfSigner.async_sign_pdf`, with the moment handed in."""
+async def _append_seal(writer: IncrementalPdfFileWriter, sealer: Sealer, signable: bool) -> None:
     moment = sealer.clock().astimezone(UTC)
-    signer = _pdf_signer(sealer, moment)
-    session = signer.init_signing_session(writer)
+    if signable:
+        append_signature_field(writer, SigFieldSpec(OFFICER_FIELD, box=(0, 0, 0, 0)))
+    await _sign(writer, _pdf_signer(sealer, moment, signable), moment)
+
+
+async def _append_approval(writer: IncrementalPdfFileWriter, officer: Officer, sealer: Sealer) -> None:
+    moment = sealer.clock().astimezone(UTC)
+    trial = "ESSAI, sans valeur probante : " if is_practice(officer.signer.signing_cert) else ""
+    metadata = PdfSignatureMetadata(
+        field_name=OFFICER_FIELD,
+        md_algorithm="sha256",
+        reason=f"{trial}{officer.reason}",
+        subfilter=SigSeedSubFilter.PADES,
+        embed_validation_info=True,
+        use_pades_lta=True,
+        timestamp_field_name=_free_time_field(writer),
+        dss_settings=DSS,
+        validation_context=_context(sealer, moment, officer),
+    )
+    signer = Pdf17Signer(metadata, officer.signer, timestamper=sealer.timestamper)
+    await _sign(writer, signer, moment, existing_only=True)
+
+
+async def _append_timestamp(writer: IncrementalPdfFileWriter, sealer: Sealer) -> None:
+    moment = sealer.clock().astimezone(UTC)
+    context = _context(sealer, moment)
+    stamper = PdfTimeStamper(sealer.timestamper, field_name=_free_time_field(writer))
+    await stamper.async_timestamp_pdf(
+        writer,
+        "sha256",
+        context,
+        validation_paths=[await _path_before(writer, context)],
+        in_place=True,
+        chunk_size=CHUNK,
+        dss_settings=TimestampDSSContentSettings(include_vri=False, update_before_ts=True),
+    )
+
+
+async def _path_before(writer: IncrementalPdfFileWriter, context: ValidationContext) -> ValidationPath:
+    """The certificates of the newest document timestamp, while they hold: afterwards no new timestamp proves anything about it."""
+    stamps = writer.prev.embedded_timestamp_signatures
+    if not stamps:
+        raise SigningError("there is no document timestamp to renew")
+    before = stamps[-1]
+    validator = CertificateValidator(before.signer_cert, intermediate_certs=before.other_embedded_certs, validation_context=context)
+    return await validator.async_validate_usage(set(), extended_key_usage={"time_stamping"})
+
+
+def _free_time_field(writer: IncrementalPdfFileWriter) -> str:
+    """Horodatage, Horodatage-2, Horodatage-3…: each timestamp has a field of its own."""
+    return f"{TIME_FIELD}-{len(writer.prev.embedded_timestamp_signatures) + 1}"
+
+
+async def _sign(writer: IncrementalPdfFileWriter, signer: PdfSigner, moment: datetime, *, existing_only: bool = False) -> None:
+    """The steps of `PdfSigner.async_sign_pdf`, with the moment handed in."""
+    session = signer.init_signing_session(writer, existing_fields_only=existing_only)
     session.system_time = moment
     known = await session.perform_presign_validation(writer)
     reserved = await session.estimate_signature_container_size(known, tight=False)
@@ -124,7 +241,7 @@ async def _append_seal(writer: IncrementalPdfFileWriter, sealer: Sealer) -> None
     await sealed.post_signature_processing(out, chunk_size=CHUNK)
 
 
-def _pdf_signer(sealer: Sealer, moment: datetime) -> Pdf17Signer:
+def _pdf_signer(sealer: Sealer, moment: datetime, signable: bool) -> Pdf17Signer:
     trial = "ESSAI, sans valeur probante : " if sealer.practice else ""
     metadata = PdfSignatureMetadata(
         field_name=SEAL_FIELD,
@@ -133,7 +250,7 @@ def _pdf_signer(sealer: Sealer, moment: datetime) -> Pdf17Signer:
         location=("essai" if sealer.practice else sealer.location) or None,
         subfilter=SigSeedSubFilter.PADES,
         certify=True,
-        docmdp_permissions=MDPPerm.NO_CHANGES,
+        docmdp_permissions=MDPPerm.FILL_FORMS if signable else MDPPerm.NO_CHANGES,
         embed_validation_info=True,
         use_pades_lta=True,
         timestamp_field_name=TIME_FIELD,
@@ -144,7 +261,7 @@ def _pdf_signer(sealer: Sealer, moment: datetime) -> Pdf17Signer:
     return Pdf17Signer(metadata, sealer.signer, timestamper=sealer.timestamper, new_field_spec=field)
 
 
-def _context(sealer: Sealer, moment: datetime) -> ValidationContext:
-    return ValidationContext(
-        trust_roots=list(sealer.trust), crls=list(sealer.crls), moment=moment, allow_fetching=False, revocation_mode="require"
-    )
+def _context(sealer: Sealer, moment: datetime, officer: Officer | None = None) -> ValidationContext:
+    trust = [*sealer.roots, *(officer.trust if officer else ())]
+    crls = [*sealer.crls, *(officer.crls if officer else ())]
+    return ValidationContext(trust_roots=trust, crls=crls, moment=moment, allow_fetching=False, revocation_mode="require")
