@@ -317,6 +317,63 @@ class Retention(Section):
     """How long the invoice of a fixed asset may still be asked for after its purchase (VAT regularisation: 20 years for buildings)."""
 
 
+class Mailing(Section):
+    """Checkpoints by e-mail: a mailbox that somebody else administers keeps them. The password is in SCEAU_LEDGER_MAIL_PASSWORD."""
+
+    to: list[Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$")]] = []
+    sender: str = ""
+    host: str = ""
+    port: Annotated[int, Field(ge=1, le=65535)] = 587
+    tls: Literal["starttls", "tls", "none"] = "starttls"
+    user: str = ""
+
+    @model_validator(mode="after")
+    def _mail_has_a_server(self) -> Self:
+        if self.to and not (self.host and self.sender):
+            raise ValueError("[ledger.mail] : donnez host et sender / give host and sender")
+        if self.user and self.tls == "none":
+            raise ValueError('[ledger.mail] : tls = "none" : en clair, aucun mot de passe ne part / no password is sent in the clear')
+        return self
+
+
+class LogWitness(Section):
+    """A witness that countersigns checkpoints (C2SP tlog-witness): another installation of Sceau, or anybody's."""
+
+    url: Annotated[str, Field(pattern=r"^https?://\S+$")]
+    """Prefix; `/add-checkpoint` is put behind it."""
+    vkey: Annotated[str, Field(pattern=r"^[^\s+]+\+[0-9a-f]{8}\+[A-Za-z0-9+/=]+$")]
+
+
+class WitnessedLog(Section):
+    """A log of somebody else whose checkpoints this installation countersigns."""
+
+    vkey: Annotated[str, Field(pattern=r"^[^\s+]+\+[0-9a-f]{8}\+[A-Za-z0-9+/=]+$")]
+
+
+class Ledger(Section):
+    """When checkpoints of the log are made, and who keeps them outside this machine."""
+
+    origin: Annotated[str, Field(pattern=r"^[^\s+]{1,150}$")] = "sceau/{entity}"
+    """Name of the log in its checkpoints; `{entity}` is replaced."""
+    hours: Annotated[float, Field(gt=0, le=24)] = 24.0
+    """A checkpoint at least so often, also when nothing happened (NF Z42-013: daily)."""
+    entries: Annotated[int, Field(ge=1)] = 1000
+    """… and after so many entries."""
+    folder: str = ""
+    """Where a copy of each checkpoint is written: a share that somebody else administers."""
+    witness_name: Annotated[str, Field(pattern=r"^[^\s+]{0,150}$")] = ""
+    """Under which this installation countersigns checkpoints of others; empty: `temoin/<entity>`."""
+    mail: Mailing = Mailing()
+    witness: tuple[LogWitness, ...] = ()
+    witnessed: tuple[WitnessedLog, ...] = ()
+
+    @model_validator(mode="after")
+    def _witnesses_differ(self) -> Self:
+        if len({each.vkey for each in self.witness}) < len(self.witness):
+            raise ValueError("deux [[ledger.witness]] ont la même clé / two witnesses have the same key")
+        return self
+
+
 class Work(Section):
     documents_at_once: Annotated[int, Field(ge=1, le=64)] = 2
     child_megabytes: Annotated[int, Field(ge=256)] = 4096
@@ -349,6 +406,7 @@ class Settings(Section):
     trust: Trust = Trust()
     evidence: Evidence = Evidence()
     retention: Retention = Retention()
+    ledger: Ledger = Ledger()
     work: Work = Work()
     policies: tuple[Policy, ...] = Field(default=(Policy(),), alias="policy", min_length=1)
     stations: tuple[Station, ...] = Field(default=(Station(name="demo"),), alias="station", validate_default=True)
@@ -359,6 +417,12 @@ class Settings(Section):
         if len({info.data.get("entity"), *companies}) <= len(companies):
             raise ValueError("deux sociétés ont le même nom / two companies have the same name")
         return companies
+
+    @model_validator(mode="after")
+    def _each_log_has_an_origin(self) -> Self:
+        if self.companies and "{entity}" not in self.ledger.origin:
+            raise ValueError("ledger.origin : plusieurs sociétés, donc {entity} dans le nom / several companies need {entity} in the name")
+        return self
 
     @field_validator("policies")
     @classmethod

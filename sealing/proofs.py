@@ -1,7 +1,7 @@
-"""Proofs about a log's tree as pure functions: that an entry is in it, and that a later tree only continues an earlier one (RFC 6962, 9162).
+"""Proofs about a log's tree as pure functions: that an entry is in it, that a later tree only continues an earlier one (RFC 6962, 9162).
 
-Making a proof asks for roots of complete subtrees by level and index (subtree (h, k) holds the leaves from k·2^h to (k+1)·2^h); where they
-come from is not this module's affair. Checking asks for nothing but the proof.
+Making a proof asks for roots of complete subtrees by level and index (subtree (h, k) holds the leaves from k·2^h to (k+1)·2^h);
+where they come from is not this module's affair. Checking asks for nothing but the proof.
 """
 
 from collections.abc import Callable, Iterator, Sequence

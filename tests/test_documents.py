@@ -148,7 +148,7 @@ def settings() -> dict[str, object]:
     found: dict[str, object] = {}
     for name, field in Settings.model_fields.items():
         if isinstance(field.default, BaseModel):
-            found |= {f"{name}.{key}": value for key, value in field.default.model_dump().items()}
+            found |= flat(name, field.default.model_dump())
         elif name == "stations":
             found |= flat("station", Station(name="demo").model_dump())
         elif name == "policies":
@@ -162,7 +162,7 @@ def flat(name: str, values: dict[str, object]) -> dict[str, object]:
     """Dotted keys, of sections within sections, too."""
     found: dict[str, object] = {}
     for key, value in values.items():
-        found |= flat(f"{name}.{key}", value) if isinstance(value, dict) else {f"{name}.{key}": value}
+        found |= flat(f"{name}.{key}", value) if isinstance(value, dict) and value else {f"{name}.{key}": value}
     return found
 
 

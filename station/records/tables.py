@@ -45,7 +45,7 @@ class State(StrEnum):
     REPLACED = "replaced"
     """Its pages went to other documents; what was sealed of it stays."""
     ERASED = "erased"
-    """Without retention duty, erased by two people; the certificate stays."""
+    """Without retention duty, or after its end, erased by two people; the certificate stays."""
 
 
 MOVES: dict[State, frozenset[State]] = {
@@ -55,7 +55,7 @@ MOVES: dict[State, frozenset[State]] = {
     State.HELD: frozenset({State.RECEIVED, State.SET_ASIDE, State.REPLACED, State.SEALED}),
     State.READ: frozenset({State.SEALED, State.HELD, State.FAILED, State.RECEIVED}),
     State.FAILED: frozenset({State.RECEIVED, State.SET_ASIDE, State.SEALED}),
-    State.SEALED: frozenset({State.RECEIVED, State.REPLACED, State.SET_ASIDE}),
+    State.SEALED: frozenset({State.RECEIVED, State.REPLACED, State.SET_ASIDE, State.ERASED}),
     State.DUPLICATE: frozenset(),
     State.REPLACED: frozenset({State.ERASED}),
     State.SET_ASIDE: frozenset({State.RECEIVED, State.ERASED, State.SEALED}),
@@ -413,7 +413,7 @@ class Archive(Base):
     document_id: Mapped[str] = mapped_column(sa.ForeignKey("document.id"), index=True)
     version: Mapped[int]
     extends: Mapped[str | None] = mapped_column(sa.String(64))
-    """SHA-256 of the archive whose bytes this file begins with, to which a timestamp or a signature was appended; None of one sealed afresh."""
+    """SHA-256 of the archive whose bytes this file begins with (renewed, signed); None of one sealed afresh."""
     size: Mapped[int] = mapped_column(sa.BigInteger)
     attached: Mapped[int] = mapped_column(sa.BigInteger)
     """Bytes of the attachments inside."""
@@ -462,10 +462,76 @@ class Erasure(Base):
     confirmed_by: Mapped[str | None] = mapped_column(sa.String(32))
     confirmed_at: Mapped[datetime | None]
     """From now on files may be gone; whoever comes by finishes what is left."""
+    visa: Mapped[str | None] = mapped_column(sa.String(120))
+    """Of a public body: number and day of the visa d'élimination (C. patr. R. 212-14, L. 214-3)."""
     certificate: Mapped[str | None] = mapped_column(sa.String(64))
     """SHA-256 of the certificate's file, hexadecimal."""
     done_at: Mapped[datetime | None]
     """Carried out, or taken back."""
+
+
+class Mandate(Base):
+    """A company's mandate to a third party that archives for it (A102 B-2, II-1); never erased, ended by its last day or a revocation."""
+
+    __tablename__ = "mandate"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    entity: Mapped[str] = mapped_column(sa.String(60), index=True)
+    third_party: Mapped[str] = mapped_column(sa.String(200))
+    scope: Mapped[str] = mapped_column(sa.Text)
+    """What it covers, in words."""
+    starts: Mapped[str] = mapped_column(sa.String(10))
+    """First day (ISO, UTC) of sealing."""
+    ends: Mapped[str | None] = mapped_column(sa.String(10))
+    """Last such day; None: until revoked."""
+    name: Mapped[str] = mapped_column(sa.Text)
+    """Of the signed file."""
+    sha256: Mapped[str] = mapped_column(sa.ForeignKey("original.sha256"))
+    """The signed file, in the vault of originals."""
+    recorded_by: Mapped[str] = mapped_column(sa.String(32))
+    recorded_at: Mapped[datetime]
+    revoked_at: Mapped[datetime | None]
+    revoked_by: Mapped[str | None] = mapped_column(sa.String(32))
+    revoked_reason: Mapped[str | None] = mapped_column(sa.Text)
+
+
+class Hold(Base):
+    """A legal hold: nothing that it covers is deleted, whatever its date, until a person lifts it or its last day has passed."""
+
+    __tablename__ = "hold"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    entity: Mapped[str] = mapped_column(sa.String(60), index=True)
+    scope: Mapped[str] = mapped_column(sa.String(10))
+    """document, supplier, year or audit."""
+    value: Mapped[str] = mapped_column(sa.String(80))
+    """Identifier of the document, the supplier (SIREN or name), the year; of an audit the days it covers, `2024-01-01/2025-12-31`."""
+    reason: Mapped[str] = mapped_column(sa.Text)
+    actor: Mapped[str] = mapped_column(sa.String(32))
+    starts: Mapped[str] = mapped_column(sa.String(10))
+    ends: Mapped[str | None] = mapped_column(sa.String(10))
+    """Last day in force; None: until lifted."""
+    placed_at: Mapped[datetime]
+    lifted_at: Mapped[datetime | None]
+    lifted_by: Mapped[str | None] = mapped_column(sa.String(32))
+    lifted_reason: Mapped[str | None] = mapped_column(sa.Text)
+
+
+class RetentionRow(Base):
+    """Until when one sealed document must be kept, with all of which that is the latest; triggers refuse to delete its files before."""
+
+    __tablename__ = "retention"
+    document_id: Mapped[str] = mapped_column(sa.ForeignKey("document.id"), primary_key=True)
+    components: Mapped[list[Any]]
+    """`workflow.retention.Component` as JSON, each with rule, start event, years, text and day."""
+    until: Mapped[str | None] = mapped_column(sa.String(10), index=True)
+    """Last day (ISO) on which it must be kept; None: nothing asks for it."""
+    hold_id: Mapped[int | None] = mapped_column(sa.ForeignKey("hold.id"))
+    """A legal hold that covers it now."""
+    asset: Mapped[bool] = mapped_column(default=False)
+    """Invoice of a fixed asset."""
+    last_operation: Mapped[str | None] = mapped_column(sa.String(10))
+    """Day (ISO) of the last operation entered in the books (L. 102 B), where a person said it."""
+    said_by: Mapped[str | None] = mapped_column(sa.String(32))
+    computed_at: Mapped[datetime]
 
 
 class Tolerance(Base):
@@ -735,6 +801,49 @@ class LedgerPayload(Base):
     salt: Mapped[bytes]
     body: Mapped[bytes]
     """Canonical JSON."""
+
+
+class CheckpointRow(Base):
+    """A signed checkpoint of an entity's log. Triggers refuse update and delete."""
+
+    __tablename__ = "checkpoint"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    entity: Mapped[str] = mapped_column(sa.String(60), index=True)
+    size: Mapped[int] = mapped_column(sa.BigInteger)
+    note: Mapped[str] = mapped_column(sa.Text)
+    """C2SP signed note with the log's own signature; cosignatures stand with the deliveries."""
+    token: Mapped[bytes | None]
+    """RFC 3161 token over the note's text, DER; None where no authority answered when it was made."""
+    made_at: Mapped[datetime]
+
+
+class Delivery(Base):
+    """A checkpoint on its way to one witness outside, or arrived there."""
+
+    __tablename__ = "delivery"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    checkpoint_id: Mapped[int] = mapped_column(sa.ForeignKey("checkpoint.id"), index=True)
+    entity: Mapped[str] = mapped_column(sa.String(60), index=True)
+    witness: Mapped[str] = mapped_column(sa.String(400))
+    """`folder:<path>`, `mail:<address>` or `log:<name of the witness's key>`."""
+    tries: Mapped[int] = mapped_column(default=0)
+    try_at: Mapped[datetime]
+    done_at: Mapped[datetime | None]
+    trouble: Mapped[str | None] = mapped_column(sa.Text)
+    """Why the last try failed; None where it did not."""
+    cosignature: Mapped[str | None] = mapped_column(sa.Text)
+    """Signature lines that the witness gave."""
+
+
+class Witnessed(Base):
+    """The newest checkpoint of another log that this installation has countersigned; it never goes back (C2SP tlog-witness)."""
+
+    __tablename__ = "witnessed"
+    origin: Mapped[str] = mapped_column(sa.String(200), primary_key=True)
+    size: Mapped[int] = mapped_column(sa.BigInteger)
+    root: Mapped[bytes]
+    note: Mapped[str] = mapped_column(sa.Text)
+    at: Mapped[datetime]
 
 
 class Sighting(Base):

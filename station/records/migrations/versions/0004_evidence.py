@@ -13,7 +13,65 @@ def upgrade() -> None:
     op.add_column("archive", sa.Column("extends", sa.String(length=64), nullable=True))
     op.add_column("archive", sa.Column("profile", sa.String(length=20), nullable=True))
     op.add_column("archive", sa.Column("qualified", sa.String(length=20), nullable=True))
+    _checkpoints()
     _organisation()
+    _retention()
+
+
+def _checkpoints() -> None:
+    """Signed checkpoints of the log, who holds them outside, and what this installation holds for others."""
+    op.create_table(
+        "checkpoint",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("entity", sa.String(length=60), nullable=False),
+        sa.Column("size", sa.BigInteger(), nullable=False),
+        sa.Column("note", sa.Text(), nullable=False),
+        sa.Column("token", sa.LargeBinary(), nullable=True),
+        sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_checkpoint")),
+    )
+    op.create_index(op.f("ix_checkpoint_entity"), "checkpoint", ["entity"], unique=False)
+    op.create_table(
+        "delivery",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("checkpoint_id", sa.Integer(), nullable=False),
+        sa.Column("entity", sa.String(length=60), nullable=False),
+        sa.Column("witness", sa.String(length=400), nullable=False),
+        sa.Column("tries", sa.Integer(), nullable=False),
+        sa.Column("try_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("done_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("trouble", sa.Text(), nullable=True),
+        sa.Column("cosignature", sa.Text(), nullable=True),
+        sa.ForeignKeyConstraint(["checkpoint_id"], ["checkpoint.id"], name=op.f("fk_delivery_checkpoint_id_checkpoint")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_delivery")),
+    )
+    op.create_index(op.f("ix_delivery_checkpoint_id"), "delivery", ["checkpoint_id"], unique=False)
+    op.create_index(op.f("ix_delivery_entity"), "delivery", ["entity"], unique=False)
+    op.create_table(
+        "witnessed",
+        sa.Column("origin", sa.String(length=200), nullable=False),
+        sa.Column("size", sa.BigInteger(), nullable=False),
+        sa.Column("root", sa.LargeBinary(), nullable=False),
+        sa.Column("note", sa.Text(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("origin", name=op.f("pk_witnessed")),
+    )
+    dialect = op.get_bind().dialect.name
+    for operation in ("UPDATE", "DELETE"):
+        name = f"refuse_{operation.lower()}_checkpoint"
+        if dialect == "postgresql":
+            op.execute(f"CREATE TRIGGER {name} BEFORE {operation} ON checkpoint FOR EACH ROW EXECUTE FUNCTION sceau_refuse()")
+        else:
+            op.execute(
+                f"CREATE TRIGGER {name} BEFORE {operation} ON checkpoint "
+                f"BEGIN SELECT RAISE(ABORT, 'checkpoints are append-only: {operation} is refused'); END"
+            )
+    if dialect == "sqlite":
+        # INSERT OR REPLACE removes the old row without firing a delete trigger, unless recursive_triggers is on.
+        op.execute(
+            "CREATE TRIGGER refuse_replace_checkpoint BEFORE INSERT ON checkpoint WHEN EXISTS (SELECT 1 FROM checkpoint WHERE id = NEW.id) "
+            "BEGIN SELECT RAISE(ABORT, 'checkpoints are append-only: REPLACE is refused'); END"
+        )
 
 
 def _organisation() -> None:
@@ -182,6 +240,108 @@ def _organisation() -> None:
     )
     op.create_index(op.f("ix_destruction_slip_entity"), "destruction_slip", ["entity"], unique=False)
     op.create_index(op.f("ix_destruction_slip_lot_id"), "destruction_slip", ["lot_id"], unique=False)
+
+
+def _retention() -> None:
+    """Mandates, legal holds, until when each document is kept; and what refuses to delete before."""
+    op.add_column("erasure", sa.Column("visa", sa.String(length=120), nullable=True))
+    op.create_table(
+        "mandate",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("entity", sa.String(length=60), nullable=False),
+        sa.Column("third_party", sa.String(length=200), nullable=False),
+        sa.Column("scope", sa.Text(), nullable=False),
+        sa.Column("starts", sa.String(length=10), nullable=False),
+        sa.Column("ends", sa.String(length=10), nullable=True),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("sha256", sa.String(length=64), nullable=False),
+        sa.Column("recorded_by", sa.String(length=32), nullable=False),
+        sa.Column("recorded_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("revoked_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("revoked_by", sa.String(length=32), nullable=True),
+        sa.Column("revoked_reason", sa.Text(), nullable=True),
+        sa.ForeignKeyConstraint(["sha256"], ["original.sha256"], name=op.f("fk_mandate_sha256_original")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_mandate")),
+    )
+    op.create_index(op.f("ix_mandate_entity"), "mandate", ["entity"], unique=False)
+    op.create_table(
+        "hold",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("entity", sa.String(length=60), nullable=False),
+        sa.Column("scope", sa.String(length=10), nullable=False),
+        sa.Column("value", sa.String(length=80), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("actor", sa.String(length=32), nullable=False),
+        sa.Column("starts", sa.String(length=10), nullable=False),
+        sa.Column("ends", sa.String(length=10), nullable=True),
+        sa.Column("placed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("lifted_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("lifted_by", sa.String(length=32), nullable=True),
+        sa.Column("lifted_reason", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_hold")),
+    )
+    op.create_index(op.f("ix_hold_entity"), "hold", ["entity"], unique=False)
+    op.create_table(
+        "retention",
+        sa.Column("document_id", sa.String(length=32), nullable=False),
+        sa.Column("components", sa.JSON(), nullable=False),
+        sa.Column("until", sa.String(length=10), nullable=True),
+        sa.Column("hold_id", sa.Integer(), nullable=True),
+        sa.Column("asset", sa.Boolean(), nullable=False),
+        sa.Column("last_operation", sa.String(length=10), nullable=True),
+        sa.Column("said_by", sa.String(length=32), nullable=True),
+        sa.Column("computed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["document_id"], ["document.id"], name=op.f("fk_retention_document_id_document")),
+        sa.ForeignKeyConstraint(["hold_id"], ["hold.id"], name=op.f("fk_retention_hold_id_hold")),
+        sa.PrimaryKeyConstraint("document_id", name=op.f("pk_retention")),
+    )
+    op.create_index(op.f("ix_retention_until"), "retention", ["until"], unique=False)
+    for name, event, table, condition in _GUARDS:
+        _refuse(name, event, table, condition)
+
+
+_KEPT = "(r.until >= {today} OR r.hold_id IS NOT NULL)"
+_STANDS = "h.lifted_at IS NULL AND (h.ends IS NULL OR h.ends >= {today})"
+_GUARDS = (
+    (
+        "keep_archive", "DELETE", "archive",
+        f"EXISTS (SELECT 1 FROM retention r WHERE r.document_id = OLD.document_id AND {_KEPT})",  # noqa: S608 our own words
+    ),
+    (
+        "keep_original", "DELETE", "original",
+        "EXISTS (SELECT 1 FROM page p JOIN retention r ON r.document_id = p.document_id "
+        f"WHERE p.sha256 = OLD.sha256 AND {_KEPT})",
+    ),
+    # An archive that changes hands would no longer be found by its document's date.
+    ("keep_archive_owner", "UPDATE", "archive", "NEW.document_id <> OLD.document_id OR NEW.sha256 <> OLD.sha256"),
+    ("keep_retention", "DELETE", "retention", _KEPT.replace("r.", "OLD.")),
+    # Whoever brings a date forward has to wait until tomorrow, and is seen meanwhile.
+    ("keep_until", "UPDATE", "retention", "OLD.until >= {today} AND (NEW.until IS NULL OR NEW.until < {today})"),
+    (
+        "keep_hold", "UPDATE", "retention",
+        "OLD.hold_id IS NOT NULL AND NEW.hold_id IS NULL AND "
+        f"EXISTS (SELECT 1 FROM hold h WHERE h.id = OLD.hold_id AND {_STANDS})",  # noqa: S608 our own words
+    ),
+    ("keep_held_document", "UPDATE", "retention", "NEW.document_id <> OLD.document_id"),
+    ("keep_holds", "DELETE", "hold", "1 = 1"),
+    ("keep_mandates", "DELETE", "mandate", "1 = 1"),
+)  # fmt: skip
+"""Trigger, event, table, and when it refuses. The day is the database's own: nobody hands it in."""
+
+
+def _refuse(name: str, event: str, table: str, condition: str) -> None:
+    sqlite = op.get_bind().dialect.name == "sqlite"
+    when = condition.format(today="date('now')" if sqlite else "to_char(now() AT TIME ZONE 'utc', 'YYYY-MM-DD')")
+    if sqlite:
+        op.execute(f"CREATE TRIGGER {name} BEFORE {event} ON {table} WHEN {when} BEGIN SELECT RAISE(ABORT, 'kept: {name}'); END")
+        return
+    # In PostgreSQL a trigger's condition asks no other table: its function does.
+    done = "OLD" if event == "DELETE" else "NEW"
+    op.execute(
+        f"CREATE FUNCTION sceau_{name}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF {when} THEN "
+        f"RAISE EXCEPTION 'kept: {name}'; END IF; RETURN {done}; END $$"
+    )
+    op.execute(f"CREATE TRIGGER {name} BEFORE {event} ON {table} FOR EACH ROW EXECUTE FUNCTION sceau_{name}()")
 
 
 def downgrade() -> None:
