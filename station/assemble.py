@@ -7,6 +7,7 @@ from typing import Any
 
 from capture.catalogue import OF_INVOICES, finding_json
 from ocr.text import PageText
+from sealing.evidence import EvidenceProfile
 from sealing.ledger import Tree
 from sealing.pdfa import TextRun
 from station.acts import profile_of
@@ -35,6 +36,7 @@ def capture_data(
     fields: Mapping[str, Any],
     witnessed: Witnessed,
     practice: bool,
+    profile: EvidenceProfile = EvidenceProfile.FISCAL_SEAL,
 ) -> bytes:
     """The capture record (JSON, sorted keys, UTF-8): context, verdict, findings, rasters, values read and the ledger's head.
 
@@ -43,7 +45,8 @@ def capture_data(
     """
     data = {
         "format": FORMAT,
-        "evidence": "essai, sans valeur probante" if practice else "cachet",
+        "evidence": evidence_words(profile, practice=practice),
+        "evidence_profile": profile.value,
         "document": document.id,
         "entity": document.entity,
         "context": {
@@ -82,6 +85,13 @@ def capture_data(
         "ledger": {"entity": witnessed.entity, "size": witnessed.tree.size, "root": witnessed.tree.root.hex()},
     }
     return json.dumps(data, ensure_ascii=False, sort_keys=True, indent=1).encode("utf-8")
+
+
+def evidence_words(profile: EvidenceProfile, *, practice: bool) -> str:
+    """What the file may say of itself, and no more: what is qualified stands in the trusted lists, never in here."""
+    if practice:
+        return "essai, sans valeur probante"
+    return "empreinte" if profile is EvidenceProfile.FISCAL_MIN else "cachet"
 
 
 def kind_note(document: Document) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 from config.settings import Settings
 from sealing.evidence import EvidenceFacts, EvidenceProfile, Gauge, gauge
 from station.records.tables import Archive, Document, LedgerPayload
+from workflow.kinds import evidence_profile
 
 OF_FILES = ("sealed", "renewed", "signed")
 """Ledger entries by which a sealed file comes into being."""
@@ -51,6 +52,22 @@ def _newest_entries(session: Session, ids: Sequence[str]) -> dict[str, int]:
 def _witnessed_size(session: Session, entity: str) -> int:  # noqa: ARG001 until witnesses are kept
     """Size of the newest checkpoint that somebody outside holds; 0 where nobody holds any."""
     return 0
+
+
+class NothingQualified(Exception):
+    """A document is to be sealed as a copie fiable, and neither its seal nor its timestamps are qualified by a trusted list at hand."""
+
+
+def profile_for(settings: Settings, document_type: str) -> EvidenceProfile:
+    """What this house puts on files of this kind; the strictest for a kind that nobody knows."""
+    return evidence_profile(document_type, settings.evidence.profiles)
+
+
+def profiles_open(settings: Settings, wanted: EvidenceProfile) -> tuple[EvidenceProfile, ...]:
+    """Under which profiles a document may be sealed, the wanted one first: a lesser one only where the house chose so."""
+    if wanted is EvidenceProfile.COPIE_FIABLE and settings.evidence.unqualified == "seal":
+        return wanted, EvidenceProfile.FISCAL_SEAL
+    return (wanted,)
 
 
 def archive_profile(archive: Archive) -> EvidenceProfile:

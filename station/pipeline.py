@@ -12,7 +12,7 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -39,6 +39,7 @@ from ocr.second import Place, SecondReading, weigh
 from ocr.structured import Structured
 from ocr.text import PageText
 from ocr.values import Field, Known, fields_json
+from sealing.evidence import EvidenceProfile
 from sealing.ledger import Event
 from sealing.pdfa import Metadata
 from station import batches, electronic, pixels
@@ -46,8 +47,10 @@ from station.assemble import Witnessed, capture_data, kind_note, reading_note
 from station.baselines import Baselines
 from station.batches import NewId
 from station.children import Children, OverBudget, PoisonPage
+from station.evidence import NothingQualified, profile_for, profiles_open
 from station.jobs import Steps
 from station.learning import memory_of
+from station.mandates import require_mandate
 from station.particulars import fields_of, judge_particulars
 from station.passports import passport_files, take_target
 from station.problems import PROBLEMS, problem_of
@@ -62,6 +65,7 @@ from station.tolerances import weigh_document
 from station.verdicts import verdict_note
 from station.workstation import Workstation
 from workflow.completeness import check_document
+from workflow.kinds import needs_signature
 
 log = logging.getLogger("sceau.pipeline")
 EXAMINE_SECONDS = 120.0
@@ -558,7 +562,10 @@ class Pipeline:
             if not job.values.exists():
                 # The version before, which noted this reading, laid none aside.
                 pixels.write_json(job.values, fields_json(fields_of(row for row in document.fields if row.source != "person")))
-            data = capture_data(
+            wanted = profile_for(self._workstation.settings, document.document_type)
+            require_mandate(session, self._workstation.settings, self._workstation.clock().date())
+            compose = partial(
+                capture_data,
                 document,
                 names,
                 times,
@@ -568,8 +575,8 @@ class Pipeline:
                 Witnessed(document.entity, tree_of(session, document.entity)),
                 practice=self._workstation.settings.sealing.mode == "practice",
             )
+            data = {profile: compose(profile=profile) for profile in profiles_open(self._workstation.settings, wanted)}
             metadata = Metadata(document.title, bytes.fromhex(document.id), self._workstation.clock())
-            pixels.write_whole(job.data, data)
             plan = pixels.Plan(
                 leaves,
                 rasters,
@@ -579,8 +586,9 @@ class Pipeline:
                 document.paper_stays,
                 document.source == Source.ELECTRONIC or job.invoice.exists(),
                 passport_files(session, document, self._workstation.settings.language),
+                signable=needs_signature(document.document_type),
             )
-        proved = self._pixels.run(pixels.seal_and_prove, PROVE_SECONDS + 30 * len(leaves), plan, job.sealed, self._keys)
+        proved, granted = self._seal_as(job, plan, data, wanted)
         checks = [{"name": c.name, "ok": c.ok, "detail": c.detail, "english": c.english} for c in proved.verification.checks]
         if proved.verification.valid:
             self._workstation.archives.keep(job.sealed, ".pdf")
@@ -593,8 +601,27 @@ class Pipeline:
                 "attached": proved.attached,
                 "practice": proved.practice,
                 "checks": checks,
+                "level": "" if granted is EvidenceProfile.FISCAL_MIN else "B-LTA",
+                "profile": granted.value,
+                "wanted": wanted.value,
+                "qualified": proved.qualified,
             },
         )
+
+    def _seal_as(
+        self, job: Job, plan: pixels.Plan, data: Mapping[EvidenceProfile, bytes], wanted: EvidenceProfile
+    ) -> tuple[pixels.Proved, EvidenceProfile]:
+        """Seal under the wanted profile; a copie fiable of which nothing proves qualified is sealed anew under the lesser name, where the
+        house chose so. Raises NothingQualified where it did not: then nothing enters the archive."""
+        proved = None
+        for profile, told in data.items():
+            pixels.write_whole(job.data, told)
+            seconds = PROVE_SECONDS + 30 * len(plan.leaves)
+            proved = self._pixels.run(pixels.seal_and_prove, seconds, replace(plan, profile=profile), job.sealed, self._keys)
+            if profile is not EvidenceProfile.COPIE_FIABLE or proved.qualified or not proved.verification.valid:
+                return proved, profile
+            job.sealed.unlink(missing_ok=True)
+        raise NothingQualified(wanted)
 
     def _leaf(self, sha256: str, coding: dict[str, Any], limits: Limits) -> pixels.LeafPlan:
         page = page_from(coding)
@@ -618,8 +645,10 @@ class Pipeline:
                 version=documents.next_version(session, Archive, document.id),
                 size=proof["size"],
                 attached=proof["attached"],
-                level="B-LTA",
+                level=proof.get("level", "B-LTA"),
                 practice=proof["practice"],
+                profile=proof.get("profile"),
+                qualified=proof.get("qualified"),
                 checks=proof["checks"],
                 sealed_at=now,
             )
@@ -628,7 +657,11 @@ class Pipeline:
         documents.note_unread(document, any(f.code.startswith("reading-") for f in document.findings), now)
         facts = [documents.PageFact(p.number, p.sha256, p.coding, p.raster) for p in document.current_pages]
         objects = {"archive": proof["sha256"], "rasters": rasters_hash([fact.raster for fact in facts])}
-        payload = {"level": "B-LTA", "practice": proof["practice"], "size": str(proof["size"]), "paper_stays": document.paper_stays}
+        payload = {"practice": proof["practice"], "size": str(proof["size"]), "paper_stays": document.paper_stays}
+        # A proof that the version before left behind names no profile: it sealed everything.
+        payload |= {"level": proof.get("level", "B-LTA"), "evidence": proof.get("profile", "fiscal-seal")}
+        if proof.get("wanted", payload["evidence"]) != payload["evidence"]:
+            payload["evidence_wanted"] = proof["wanted"]
         self._enter(session, document, "sealed", objects, payload | kind_note(document))
         return document.state
 

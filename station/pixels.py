@@ -39,12 +39,13 @@ from ocr.text import PageText, from_json
 from ocr.values import Field, Known
 from sealing.certificate import codestream_digest
 from sealing.codestream import CannotArchive, code_page
+from sealing.evidence import EvidenceProfile
 from sealing.foreign import convert_pdf, native_files
 from sealing.incoming import incoming_signatures, signatures_json, signed_findings
 from sealing.keys import Practice, load_practice, make_practice
 from sealing.pdfa import Attachment, Leaf, Metadata, Relation, compose_pdfa
 from sealing.seal import Sealer, practice_sealer, seal_file
-from sealing.verify import Verification, prove_file, verify_file
+from sealing.verify import Verification, prove_file, prove_unsealed, verify_file
 from station.assemble import FILE_NAME, text_runs
 
 if TYPE_CHECKING:
@@ -297,6 +298,8 @@ class Proved:
     attached: int
     practice: bool
     verification: Verification
+    qualified: str = ""
+    """What in it is qualified by a trusted list at hand: seal, timestamp; empty: nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -316,10 +319,15 @@ class Plan:
     """The file itself is the original: it travels inside in any case, and what is shown is a view of it."""
     beside: tuple[Attachment, ...] = ()
     """What else travels inside: a scanner's passport as a person reads it."""
+    profile: EvidenceProfile = EvidenceProfile.FISCAL_SEAL
+    """FISCAL_MIN: composed and proved, without a seal."""
+    signable: bool = False
+    """The seal leaves room for an officer's signature (A102 B-1)."""
 
 
 def seal_and_prove(plan: Plan, sealed: Path, keys: Keys) -> Proved:
-    """Build the PDF/A-3b, seal it, then open what was written and prove it: its pages are those whose raster hashes were noted at judging.
+    """Build the PDF/A-3b, seal it (unless its profile does without), then open what was written and prove it: its pages are
+    those whose raster hashes were noted at judging.
 
     Repeating it is harmless: a sealed file that a process left behind before it could say so is proved again and taken.
     Raises CannotArchive, CannotSeal, TimestampUnavailable; a proof that fails is a value.
@@ -329,15 +337,22 @@ def seal_and_prove(plan: Plan, sealed: Path, keys: Keys) -> Proved:
     if not sealed.exists():
         draft = sealed.with_suffix(".draft")
         _compose(plan, draft)
-        seal_file(draft, draft, sealer)
+        if plan.profile is not EvidenceProfile.FISCAL_MIN:
+            seal_file(draft, draft, sealer, signable=plan.signable)
         draft.rename(sealed)
     with pikepdf.open(sealed) as pdf:
         attached = sum(len(spec.get_file().read_bytes()) for spec in pdf.attachments.values())
         is_view = "view" in json.loads(pdf.attachments[FILE_NAME].get_file().read_bytes())
-    verification = verify_file(sealed, sealer.trust) if is_view else prove_file(sealed, plan.rasters, sealer.trust)
+    verification = _proof(plan, sealed, is_view, sealer)
     with sealed.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     return Proved(sha256, sealed.stat().st_size, attached, sealer.practice, verification)
+
+
+def _proof(plan: Plan, sealed: Path, is_view: bool, sealer: Sealer) -> Verification:
+    if plan.profile is EvidenceProfile.FISCAL_MIN:
+        return prove_unsealed(sealed, None if is_view else plan.rasters)
+    return verify_file(sealed, sealer.trust) if is_view else prove_file(sealed, plan.rasters, sealer.trust)
 
 
 def _compose(plan: Plan, draft: Path) -> None:

@@ -91,6 +91,32 @@ PROBLEMS: dict[str, Problem] = {
             ),
         ),
         _problem(
+            "nothing-qualified",
+            (
+                "Ce type de document doit être une copie fiable ; aucune liste de confiance ne dit qualifiés cachet ou horodatage.",
+                "Il sera scellé tout seul quand un certificat qualifié et sa liste de confiance seront là (sceau keys) ; ou changez "
+                "[evidence] dans sceau.toml.",
+            ),
+            (
+                "This kind of document is to be a reliable copy, and no trusted list calls the seal or the timestamp qualified.",
+                "It will be sealed by itself once a qualified certificate and its trusted list are there (sceau keys); or change "
+                "[evidence] in sceau.toml.",
+            ),
+            timedelta(minutes=5),
+        ),
+        _problem(
+            "no-mandate",
+            (
+                "Un tiers archive pour l'entreprise, et aucun mandat en cours n'est enregistré : rien n'est scellé (A102 B-2, II).",
+                "Enregistrez le mandat signé (page « Mandats ») : le document sera scellé tout seul. La seule référence ne suffit pas.",
+            ),
+            (
+                "A third party archives for the company, and no mandate in force is recorded: without it nothing is sealed (A102 B-2, II).",
+                "Record the signed mandate (page “Mandates”): the document will be sealed by itself. Its reference is not enough.",
+            ),
+            timedelta(minutes=5),
+        ),
+        _problem(
             "erasing",
             (
                 "L'effacement que deux personnes ont décidé est en cours ; il se termine tout seul.",
@@ -388,4 +414,6 @@ _BY_NAME = {
     "PoisonPage": "poison-page",
     "OverBudget": "over-budget",
     "DamagedOriginal": "vault-damaged",
+    "NothingQualified": "nothing-qualified",
+    "NoMandate": "no-mandate",
 }

@@ -300,27 +300,25 @@ def _retention() -> None:
         _refuse(name, event, table, condition)
 
 
-_KEPT = "(r.until >= {today} OR r.hold_id IS NOT NULL)"
-_STANDS = "h.lifted_at IS NULL AND (h.ends IS NULL OR h.ends >= {today})"
 _GUARDS = (
     (
         "keep_archive", "DELETE", "archive",
-        f"EXISTS (SELECT 1 FROM retention r WHERE r.document_id = OLD.document_id AND {_KEPT})",  # noqa: S608 our own words
+        "EXISTS (SELECT 1 FROM retention r WHERE r.document_id = OLD.document_id AND (r.until >= {today} OR r.hold_id IS NOT NULL))",
     ),
     (
         "keep_original", "DELETE", "original",
         "EXISTS (SELECT 1 FROM page p JOIN retention r ON r.document_id = p.document_id "
-        f"WHERE p.sha256 = OLD.sha256 AND {_KEPT})",
+        "WHERE p.sha256 = OLD.sha256 AND (r.until >= {today} OR r.hold_id IS NOT NULL))",
     ),
     # An archive that changes hands would no longer be found by its document's date.
     ("keep_archive_owner", "UPDATE", "archive", "NEW.document_id <> OLD.document_id OR NEW.sha256 <> OLD.sha256"),
-    ("keep_retention", "DELETE", "retention", _KEPT.replace("r.", "OLD.")),
+    ("keep_retention", "DELETE", "retention", "OLD.until >= {today} OR OLD.hold_id IS NOT NULL"),
     # Whoever brings a date forward has to wait until tomorrow, and is seen meanwhile.
     ("keep_until", "UPDATE", "retention", "OLD.until >= {today} AND (NEW.until IS NULL OR NEW.until < {today})"),
     (
         "keep_hold", "UPDATE", "retention",
-        "OLD.hold_id IS NOT NULL AND NEW.hold_id IS NULL AND "
-        f"EXISTS (SELECT 1 FROM hold h WHERE h.id = OLD.hold_id AND {_STANDS})",  # noqa: S608 our own words
+        "OLD.hold_id IS NOT NULL AND NEW.hold_id IS NULL AND EXISTS (SELECT 1 FROM hold h "
+        "WHERE h.id = OLD.hold_id AND h.lifted_at IS NULL AND (h.ends IS NULL OR h.ends >= {today}))",
     ),
     ("keep_held_document", "UPDATE", "retention", "NEW.document_id <> OLD.document_id"),
     ("keep_holds", "DELETE", "hold", "1 = 1"),
