@@ -424,6 +424,8 @@ class Archive(Base):
     """`sealing.evidence.EvidenceProfile` under which it was made; None of files of the versions before, which were all sealed."""
     qualified: Mapped[str | None] = mapped_column(sa.String(20))
     """What in it is qualified by a trusted list: seal, timestamp, signature; empty: nothing; None: nobody looked."""
+    officer: Mapped[str | None] = mapped_column(sa.String(32))
+    """Pseudonym of the officer whose signature this file adds to the one that it extends (A102 B-1)."""
     checks: Mapped[list[Any]]
     """What was proved after writing: name, ok, detail."""
     sealed_at: Mapped[datetime]
@@ -921,6 +923,29 @@ class Mail(Base):
     """Its attachments that became files of the station: name, sha256."""
     noted_at: Mapped[datetime]
     flagged_at: Mapped[datetime | None]
+
+
+class ClockCheck(Base):
+    """One look at the machine's clock (`sealing.ticks.Look`): what servers said of it, and whether it was set since the look before."""
+
+    __tablename__ = "clock_check"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime] = mapped_column(index=True)
+    """By the clock itself."""
+    steady: Mapped[float]
+    """Seconds since the machine started."""
+    boot: Mapped[str] = mapped_column(sa.String(64))
+    """Which start of the machine."""
+    health: Mapped[str] = mapped_column(sa.String(10))
+    """`sealing.ticks.Health`."""
+    offset: Mapped[float | None]
+    """Seconds to add to the clock, by the servers; None where none said."""
+    answers: Mapped[list[Any]]
+    """Of each server: server, offset, delay."""
+    even_since: Mapped[float | None]
+    """Of a clock that was set: the steady time since which it has run evenly."""
+    actor: Mapped[str | None] = mapped_column(sa.String(32))
+    """Who confirmed the clock; None where nobody had to."""
 
 
 class Worker(Base):

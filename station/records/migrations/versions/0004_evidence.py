@@ -13,9 +13,28 @@ def upgrade() -> None:
     op.add_column("archive", sa.Column("extends", sa.String(length=64), nullable=True))
     op.add_column("archive", sa.Column("profile", sa.String(length=20), nullable=True))
     op.add_column("archive", sa.Column("qualified", sa.String(length=20), nullable=True))
+    op.add_column("archive", sa.Column("officer", sa.String(length=32), nullable=True))
     _checkpoints()
     _organisation()
     _retention()
+    _clock()
+
+
+def _clock() -> None:
+    op.create_table(
+        "clock_check",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("steady", sa.Float(), nullable=False),
+        sa.Column("boot", sa.String(length=64), nullable=False),
+        sa.Column("health", sa.String(length=10), nullable=False),
+        sa.Column("offset", sa.Float(), nullable=True),
+        sa.Column("answers", sa.JSON(), nullable=False),
+        sa.Column("even_since", sa.Float(), nullable=True),
+        sa.Column("actor", sa.String(length=32), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_clock_check")),
+    )
+    op.create_index(op.f("ix_clock_check_at"), "clock_check", ["at"])
 
 
 def _checkpoints() -> None:
