@@ -381,6 +381,51 @@ class Work(Section):
     and mapped files do not count. A child that asks for more gets none, and its page is tried again."""
 
 
+class TimeSource(Section):
+    """An external time authority (RFC 3161), asked over HTTP."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]
+    url: Annotated[str, Field(pattern=r"^https?://\S+$")]
+    policy: Annotated[str, Field(pattern=r"^([0-2](\.\d+)+)?$")] = ""
+    """OID under which it must stamp; empty: any."""
+    roots: str = ""
+    """PEM file, from SCEAU_HOME, of the roots that its certificate must lead to; empty: those of [trust]."""
+    user: str = ""
+    """HTTP Basic; empty: no login."""
+    seconds: Annotated[float, Field(gt=0, le=60)] = 10.0
+    """Time for its whole answer."""
+
+    @property
+    def password_variable(self) -> str:
+        """Name of the environment's variable that holds its password."""
+        return f"SCEAU_TIME_{self.name.upper().replace('-', '_')}_PASSWORD"
+
+
+class Time(Section):
+    """Where time comes from, how the clock is checked, and when timestamps are renewed."""
+
+    authorities: tuple[TimeSource, ...] = Field(default=(), alias="authority")
+    """External authorities in their order; none: the internal one gives the time."""
+    internal_fallback: bool = False
+    """Whether the internal authority stands in when none of the external ones answers; if not, documents wait."""
+    token_seconds: Annotated[float, Field(gt=0, le=300)] = 10.0
+    """An authority's time may differ from ours by so much; beyond, its token is not used."""
+    rest_minutes: Annotated[float, Field(ge=0, le=120)] = 3.0
+    """So long an authority that failed is not asked again."""
+    servers: list[Annotated[str, Field(pattern=r"^[A-Za-z0-9.-]+(:\d{1,5})?$")]] = []
+    """NTP servers by which the clock is checked; three or more, of which one may be wrong."""
+    check_minutes: Annotated[float, Field(ge=1, le=1440)] = 60.0
+    renew_days: Annotated[int, Field(ge=1, le=3650)] = 180
+    """Days before its end at which a timestamp's certificate makes an archive renewed."""
+
+    @field_validator("authorities")
+    @classmethod
+    def _names_differ(cls, authorities: tuple[TimeSource, ...]) -> tuple[TimeSource, ...]:
+        if len({each.name for each in authorities}) < len(authorities):
+            raise ValueError("deux autorités d'horodatage ont le même nom / two time authorities have the same name")
+        return authorities
+
+
 class Server(Section):
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=1, le=65535)] = 8080
@@ -403,6 +448,7 @@ class Settings(Section):
     channel: Channel = Channel()
     reading: Reading = Reading()
     sealing: Sealing = Sealing()
+    time: Time = Time()
     trust: Trust = Trust()
     evidence: Evidence = Evidence()
     retention: Retention = Retention()

@@ -3,12 +3,15 @@
 # pyHanko annotates most of its interface, not all of it.
 # mypy: disable-error-code="no-untyped-call"
 
+import fcntl
+import os
 import secrets
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TypeAlias
+from pathlib import Path
+from typing import Protocol, TypeAlias
 
 from asn1crypto import algos, cms, core, tsp
 from asn1crypto import x509 as asn1_x509
@@ -41,19 +44,98 @@ class Serials:
             return (self.last << 64) | self.tail
 
 
+_NEVER = datetime.min.replace(tzinfo=UTC)
+
+
+class Latest(Protocol):
+    """The newest time that was given, which the next may not precede."""
+
+    def rise(self, clock: Clock) -> datetime | None:
+        """The clock's second, noted as given; None, and nothing noted, where a later one was given already.
+
+        The clock is read while nobody else notes: two who ask in the same instant both get their time.
+        """
+        ...
+
+
+@dataclass(slots=True)
+class LatestHere:
+    """Of this process."""
+
+    moment: datetime = _NEVER
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def rise(self, clock: Clock) -> datetime | None:
+        with self.lock:
+            moment = _second(clock)
+            if moment < self.moment:
+                return None
+            self.moment = moment
+            return moment
+
+
+@dataclass(frozen=True, slots=True)
+class LatestInFile:
+    """Of all processes of this machine, and of those before its last restart: one line of text, locked while it is looked at.
+
+    A file that was torn by a power cut counts as none: the next time is noted anew.
+    """
+
+    path: Path
+
+    def rise(self, clock: Clock) -> datetime | None:
+        handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        with os.fdopen(handle, "r+b") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)  # Given back when the file closes.
+            moment = _second(clock)
+            if moment < _moment_in(file.read(64)):
+                return None
+            file.seek(0)
+            file.write(moment.isoformat().encode() + b"\n")
+            file.truncate()
+        return moment
+
+    def read(self) -> datetime | None:
+        """The newest time given; None before the first."""
+        found = _moment_in(self.path.read_bytes()[:64]) if self.path.exists() else _NEVER
+        return None if found == _NEVER else found
+
+    def forget(self) -> None:
+        """A person says that the clock is right now, and that what was given after this moment was given by a clock that was wrong."""
+        self.path.unlink(missing_ok=True)
+
+
+def _second(clock: Clock) -> datetime:
+    return clock().astimezone(UTC).replace(microsecond=0)
+
+
+def _moment_in(text: bytes) -> datetime:
+    try:
+        found = datetime.fromisoformat(text.decode().strip())
+    except ValueError:
+        return _NEVER
+    return found if found.tzinfo else _NEVER
+
+
 class TimeAuthority(TimeStamper):  # type: ignore[misc, unused-ignore] # pyHanko's base may be Any to mypy
     """RFC 3161 answers: own policy, accuracy of one second, ESSCertIDv2 (RFC 5816), rising serials.
 
     Time never runs backwards: a request that finds the clock before the last answer is refused as `time_not_available`.
     """
 
-    def __init__(self, identity: Identity, clock: Clock, policy: str = EXAMPLE_POLICY) -> None:
+    internal = True
+    roots: tuple[asn1_x509.Certificate, ...] = ()
+    crls: tuple[bytes, ...] = ()
+
+    def __init__(self, identity: Identity, clock: Clock, policy: str = EXAMPLE_POLICY, latest: Latest | None = None) -> None:
+        """`latest`: what it remembers the newest time in; without, it remembers for as long as it lives."""
         super().__init__(include_nonce=True)
+        self.name = "internal"
         self._identity = identity
         self._clock = clock
         self._policy = policy
         self._serials = Serials()
-        self._latest = datetime.min.replace(tzinfo=UTC)
+        self._latest = latest or LatestHere()
 
     async def async_request_tsa_response(self, req: tsp.TimeStampReq) -> tsp.TimeStampResp:
         return self.answer(req)
@@ -67,10 +149,9 @@ class TimeAuthority(TimeStamper):  # type: ignore[misc, unused-ignore] # pyHanko
             return _refusal("bad_data_format")
         if request["req_policy"].native not in (None, self._policy):
             return _refusal("unaccepted_policy")
-        moment = self._clock().astimezone(UTC).replace(microsecond=0)
-        if moment < self._latest:
+        moment = self._latest.rise(self._clock)
+        if moment is None:
             return _refusal("time_not_available")
-        self._latest = moment
         token = self._sign(self._stamp(request, moment).dump(), moment)
         return tsp.TimeStampResp({"status": tsp.PKIStatusInfo({"status": "granted"}), "time_stamp_token": token})
 

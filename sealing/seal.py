@@ -263,5 +263,5 @@ def _pdf_signer(sealer: Sealer, moment: datetime, signable: bool) -> Pdf17Signer
 
 def _context(sealer: Sealer, moment: datetime, officer: Officer | None = None) -> ValidationContext:
     trust = [*sealer.roots, *(officer.trust if officer else ())]
-    crls = [*sealer.crls, *(officer.crls if officer else ())]
+    crls = [*dict.fromkeys((*sealer.crls, *getattr(sealer.timestamper, "crls", ()))), *(officer.crls if officer else ())]
     return ValidationContext(trust_roots=trust, crls=crls, moment=moment, allow_fetching=False, revocation_mode="require")

@@ -58,6 +58,7 @@ class RemoteAuthority(TimeStamper):  # type: ignore[misc, unused-ignore] # pyHan
         super().__init__(include_nonce=True)
         self.name = name
         self.roots = tuple(demand.roots)
+        self.crls = tuple(demand.crls)
         self._url = url
         self._demand = demand
         self._clock = clock
@@ -180,6 +181,11 @@ class Relay(TimeStamper):  # type: ignore[misc, unused-ignore] # pyHanko's base 
     def roots(self) -> tuple[x509.Certificate, ...]:
         """Of all of them."""
         return tuple(root for stamper in self.stampers for root in getattr(stamper, "roots", ()))
+
+    @property
+    def crls(self) -> tuple[bytes, ...]:
+        """Of all of them."""
+        return tuple(dict.fromkeys(crl for stamper in self.stampers for crl in getattr(stamper, "crls", ())))
 
     def offered(self) -> tuple[TimeStamper, ...]:
         """Those that do not rest, in their order."""
