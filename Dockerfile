@@ -13,7 +13,7 @@ COPY station/web/icons.txt station/web/icons.txt
 RUN make -s .setup/web && .setup/tools/bin/uv venv -q --python /usr/bin/python3 /opt/sceau \
  && .setup/tools/bin/uv pip sync -q --no-cache --compile-bytecode -p /opt/sceau --require-hashes requirements.lock
 COPY . .
-RUN .setup/tools/bin/uv pip install -q --no-cache --compile-bytecode -p /opt/sceau --no-deps --build-constraints requirements-setup.lock .
+RUN .ci/setup verifier && .setup/tools/bin/uv pip install -q --no-cache --compile-bytecode -p /opt/sceau --no-deps --build-constraints requirements-setup.lock .
 
 FROM ${BASE}
 ENV PATH=/opt/sceau/bin:$PATH PYTHONSAFEPATH=1 PYTHONDONTWRITEBYTECODE=1 SCEAU_HOME=/var/lib/sceau

@@ -67,8 +67,8 @@ train:
 
 # --- set-up: what each step does is in .ci/setup ---
 
-setup: .setup/apt-run .setup/python .setup/web
-setup-test: .setup/apt-test .setup/python-dev .setup/web
+setup: .setup/apt-run .setup/python .setup/verifier
+setup-test: .setup/apt-test .setup/python-dev .setup/verifier
 
 .setup:
 	@mkdir -p $@ && echo '*' > $@/.gitignore
@@ -98,6 +98,9 @@ setup-test: .setup/apt-test .setup/python-dev .setup/web
 
 .setup/web: package.json package-lock.json station/web/icons.txt | .setup/tools.done
 	@.ci/setup web && touch $@
+
+.setup/verifier: $(wildcard station/verifiers/*.js station/verifiers/*.mjs station/verifiers/*.css station/verifiers/*.html) .setup/web
+	@.ci/setup verifier && touch $@
 
 # --- for whoever changes the dependencies: versions move only here (UPGRADE=--upgrade moves them all) ---
 

@@ -1,0 +1,218 @@
+// Seals and timestamps: CMS (RFC 5652) and RFC 3161 tokens, by pkijs and the browser's own cryptography. What a certificate says is read; whom to trust is not judged.
+
+import { sha256, sha384, sha512 } from "@noble/hashes/sha2.js";
+import * as asn1js from "asn1js";
+import * as pkijs from "pkijs";
+import { same } from "./tree.js";
+
+const SIGNED_DATA = "1.2.840.113549.1.7.2";
+const DATA = "1.2.840.113549.1.7.1";
+const TST_INFO = "1.2.840.113549.1.9.16.1.4";
+const CONTENT_TYPE = "1.2.840.113549.1.9.3";
+const MESSAGE_DIGEST = "1.2.840.113549.1.9.4";
+const TIMESTAMP = "1.2.840.113549.1.9.16.2.14";
+const SIGNING_CERTIFICATE_V2 = "1.2.840.113549.1.9.16.2.47";
+const TIME_STAMPING = "1.3.6.1.5.5.7.3.8";
+const DIGESTS = {
+  "2.16.840.1.101.3.4.2.1": ["SHA-256", sha256],
+  "2.16.840.1.101.3.4.2.2": ["SHA-384", sha384],
+  "2.16.840.1.101.3.4.2.3": ["SHA-512", sha512],
+};
+const NAMES = { "2.5.4.3": "CN", "2.5.4.10": "O", "2.5.4.11": "OU", "2.5.4.6": "C", "2.5.4.97": "organizationIdentifier", "2.5.4.5": "serialNumber" };
+
+// Why a seal or a token does not hold; `code` is among the words of the page.
+export class Broken extends Error {
+  constructor(code, reason = "") {
+    super(`${code} ${reason}`);
+    this.code = code;
+    this.reason = reason;
+  }
+}
+
+export function canLook() {
+  return Boolean(globalThis.crypto?.subtle);
+}
+
+let engine = null;
+
+function machine() {
+  engine ??= new pkijs.CryptoEngine({ name: "browser", crypto: globalThis.crypto });
+  return engine;
+}
+
+const bytesOf = (view) => new Uint8Array(view instanceof ArrayBuffer ? view : view.buffer.slice(view.byteOffset, view.byteOffset + view.byteLength));
+const derOf = (certificate) => bytesOf(certificate.toSchema(true).toBER(false));
+
+// The certificates of a PEM file. Raises Broken where one cannot be read.
+export function readRoots(pem) {
+  const blocks = [...pem.matchAll(/-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END CERTIFICATE-----/g)];
+  try {
+    return blocks.map(([, body]) => parseCertificate(Uint8Array.from(atob(body.replace(/\s+/g, "")), (letter) => letter.charCodeAt(0))));
+  } catch (error) {
+    throw new Broken("roots", String(error.message ?? error));
+  }
+}
+
+function parseCertificate(der) {
+  const parsed = asn1js.fromBER(bytesOf(der).buffer);
+  if (parsed.offset !== der.length) throw new Broken("certificate");
+  return new pkijs.Certificate({ schema: parsed.result });
+}
+
+// The seal of the manifest: {subject, practice, time, authority, trusted}. Raises Broken.
+export async function checkSeal(der, manifest, roots) {
+  const signed = parseSigned(der);
+  if (signed.encapContentInfo.eContentType !== DATA || signed.encapContentInfo.eContent) throw new Broken("not-detached");
+  const unsigned = signed.signerInfos[0].unsignedAttrs?.attributes ?? [];
+  if (unsigned.length !== 1 || unsigned[0].type !== TIMESTAMP || unsigned[0].values.length !== 1) throw new Broken("no-timestamp");
+  const signature = bytesOf(signed.signerInfos[0].signature.valueBlock.valueHexView);
+  const stamp = await checkToken(bytesOf(unsigned[0].values[0].toBER(false)), signature, roots);
+  const signer = await checkSigned(signed, manifest, roots, stamp.time);
+  return { ...signer, time: stamp.time, authority: stamp.subject, practice: signer.practice || stamp.practice, trusted: signer.root };
+}
+
+// A token (RFC 3161) over these bytes: {subject, practice, time, root}. Raises Broken.
+export async function checkToken(der, stamped, roots) {
+  const signed = parseSigned(der);
+  const content = signed.encapContentInfo;
+  if (content.eContentType !== TST_INFO || !content.eContent) throw new Broken("no-token");
+  const inner = contentBytes(content.eContent);
+  let info;
+  try {
+    const parsed = asn1js.fromBER(inner.buffer);
+    if (parsed.offset !== inner.length) throw new Broken("token-form");
+    info = new pkijs.TSTInfo({ schema: parsed.result });
+  } catch (error) {
+    throw new Broken("token-form", String(error.message ?? error));
+  }
+  const digest = DIGESTS[info.messageImprint.hashAlgorithm.algorithmId];
+  if (!digest) throw new Broken("digest");
+  if (!same(bytesOf(info.messageImprint.hashedMessage.valueBlock.valueHexView), digest[1](stamped))) throw new Broken("imprint");
+  const signer = await checkSigned(signed, inner, roots, info.genTime);
+  if (!purposes(signer.certificate).includes(TIME_STAMPING)) throw new Broken("no-time-authority");
+  return { ...signer, time: info.genTime };
+}
+
+function contentBytes(octets) {
+  // A constructed OCTET STRING holds pieces; DER has one.
+  const pieces = octets.valueBlock.value?.length ? octets.valueBlock.value.map((piece) => bytesOf(piece.valueBlock.valueHexView)) : [bytesOf(octets.valueBlock.valueHexView)];
+  return Uint8Array.from(pieces.flatMap((piece) => [...piece]));
+}
+
+function parseSigned(der) {
+  if (!strictDer(der)) throw new Broken("der");
+  try {
+    const parsed = asn1js.fromBER(bytesOf(der).buffer);
+    if (parsed.offset !== der.length) throw new Broken("der");
+    const content = new pkijs.ContentInfo({ schema: parsed.result });
+    if (content.contentType !== SIGNED_DATA) throw new Broken("no-signature");
+    const signed = new pkijs.SignedData({ schema: content.content });
+    if (signed.signerInfos.length !== 1) throw new Broken("signers");
+    return signed;
+  } catch (error) {
+    throw error instanceof Broken ? error : new Broken("der", String(error.message ?? error));
+  }
+}
+
+async function checkSigned(signed, content, roots, at) {
+  const info = signed.signerInfos[0];
+  const certificates = (signed.certificates ?? []).filter((each) => each instanceof pkijs.Certificate);
+  const certificate = certificates.find((each) => speaks(info.sid, each));
+  if (!certificate) throw new Broken("no-certificate");
+  const digest = DIGESTS[info.digestAlgorithm.algorithmId];
+  if (!digest) throw new Broken("digest");
+  if (!signed.digestAlgorithms.every((each) => each.algorithmId === info.digestAlgorithm.algorithmId)) throw new Broken("digest");
+  if (!info.signedAttrs) throw new Broken("no-attributes");
+  const said = (type) => info.signedAttrs.attributes.filter((each) => each.type === type);
+  const [type, imprint, binding] = [said(CONTENT_TYPE), said(MESSAGE_DIGEST), said(SIGNING_CERTIFICATE_V2)];
+  if (type.length !== 1 || type[0].values[0].valueBlock.toString() !== signed.encapContentInfo.eContentType) throw new Broken("content-type");
+  if (imprint.length !== 1 || !same(bytesOf(imprint[0].values[0].valueBlock.valueHexView), digest[1](content))) throw new Broken("other-content");
+  if (binding.length !== 1 || !binds(binding[0], certificate)) throw new Broken("other-certificate");
+  const attributes = info.signedAttrs.encodedValue;
+  let fits = false;
+  try {
+    fits = await machine().verifyWithPublicKey(attributes, info.signature, certificate.subjectPublicKeyInfo, info.signatureAlgorithm, digest[0]);
+  } catch (error) {
+    throw new Broken("signature", String(error.message ?? error));
+  }
+  if (!fits) throw new Broken("signature");
+  const path = await findPath(certificate, certificates, roots, at);
+  for (const other of certificates) if (!path.includes(other)) await findPath(other, certificates, roots, null);
+  return { certificate, subject: nameOf(certificate.subject), practice: isPractice(certificate), root: nameOf(path.at(-1).subject) };
+}
+
+function speaks(sid, certificate) {
+  if (sid instanceof pkijs.IssuerAndSerialNumber) return sid.issuer.isEqual(certificate.issuer) && sid.serialNumber.isEqual(certificate.serialNumber);
+  const identifier = extension(certificate, "2.5.29.14");
+  return Boolean(identifier?.parsedValue?.valueBlock) && same(bytesOf(sid.valueBlock.valueHexView), bytesOf(identifier.parsedValue.valueBlock.valueHexView));
+}
+
+// ESSCertIDv2 (RFC 5035): the hash of the certificate, by SHA-256 unless it says otherwise.
+function binds(attribute, certificate) {
+  const first = attribute.values[0]?.valueBlock.value[0]?.valueBlock.value[0]?.valueBlock.value ?? [];
+  const [algorithm, hash] = first[0] instanceof asn1js.Sequence ? [first[0].valueBlock.value[0].valueBlock.toString(), first[1]] : ["2.16.840.1.101.3.4.2.1", first[0]];
+  const digest = DIGESTS[algorithm];
+  return Boolean(digest && hash instanceof asn1js.OctetString) && same(bytesOf(hash.valueBlock.valueHexView), digest[1](derOf(certificate)));
+}
+
+// From a certificate up to one of the roots, each signed by the next. Raises Broken.
+async function findPath(certificate, certificates, roots, at) {
+  const path = [certificate];
+  while (path.length < 10) {
+    const current = path.at(-1);
+    if (at !== null && !(current.notBefore.value <= at && at <= current.notAfter.value)) throw new Broken("not-in-time", nameOf(current.subject));
+    if (roots.some((root) => same(derOf(root), derOf(current)))) return path;
+    const above = [...roots, ...certificates].filter((each) => each.subject.isEqual(current.issuer) && !path.includes(each));
+    let found = null;
+    for (const candidate of above) if (!found && mayIssue(candidate) && (await issued(current, candidate))) found = candidate;
+    if (!found) throw new Broken("no-path", nameOf(current.subject));
+    path.push(found);
+  }
+  throw new Broken("no-path");
+}
+
+async function issued(certificate, issuer) {
+  try {
+    return await certificate.verify(issuer, machine());
+  } catch {
+    return false;
+  }
+}
+
+const extension = (certificate, oid) => certificate.extensions?.find((each) => each.extnID === oid);
+const mayIssue = (certificate) => extension(certificate, "2.5.29.19")?.parsedValue?.cA === true;
+const purposes = (certificate) => extension(certificate, "2.5.29.37")?.parsedValue?.keyPurposes ?? [];
+
+function nameOf(name) {
+  return name.typesAndValues.map(({ type, value }) => `${NAMES[type] ?? type}=${value.valueBlock.value}`).join(", ");
+}
+
+export function isPractice(certificate) {
+  return certificate.subject.typesAndValues.some(({ value }) => String(value.valueBlock.value).includes("ESSAI"));
+}
+
+// Definite, shortest lengths everywhere and nothing after the end: one way to write it.
+function strictDer(bytes, start = 0, end = bytes.length, depth = 0) {
+  let at = start;
+  let count = 0;
+  while (at < end) {
+    const tag = bytes[at];
+    at += 1;
+    if ((tag & 31) === 31 || at >= end || depth > 60) return false;
+    let length = bytes[at];
+    at += 1;
+    if (length >= 128) {
+      const digits = length - 128;
+      if (digits === 0 || digits > 4 || at + digits > end) return false;
+      length = bytes.subarray(at, at + digits).reduce((sum, byte) => sum * 256 + byte, 0);
+      if (length < 128 || bytes[at] === 0) return false;
+      at += digits;
+    }
+    if (at + length > end) return false;
+    if (tag & 32 && !strictDer(bytes, at, at + length, depth + 1)) return false;
+    at += length;
+    count += 1;
+    if (depth === 0 && count > 1) return false;
+  }
+  return true;
+}
