@@ -1,0 +1,593 @@
+"""The auditor's package: sealed files, their stories and the proofs of the ledger, in ZIP files that can be checked without this product.
+
+The form is told in docs/auditor-package.md, from which two verifiers are written. Written as a stream: what must be sorted goes through a
+scratch file beside the package, and memory does not grow with the number of documents.
+"""
+
+import errno
+import json
+import logging
+import os
+import shutil
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from capture.originals import Condition
+from sealing.seal import CannotSeal, Sealer
+from station.checkpoints import TreeContradicted
+from station.packaging import attached, proving
+from station.packaging.gaps import CONFIDENTIAL, GAPS
+from station.packaging.parts import ChangedMeanwhile, Part, Volume, Volumes, draft_path, volume_path
+from station.packaging.rows import COLUMNS, Documents, Told, csv_line, is_gone, json_bytes, json_line
+from station.packaging.scratch import GONE, SEALING, Named, Scratch, Withheld
+from station.packaging.words import ENGLISH, FRENCH, REFUSALS, TRIAL
+from station.records.tables import Archive, LedgerRow
+from station.workstation import Workstation
+
+log = logging.getLogger("sceau.package")
+FORMAT = "sceau-package-1"
+VOLUME_BYTES = 4_000_000_000
+"""A volume stays below it, so that every ZIP program and file system takes it (4 GiB less one is what FAT32 holds)."""
+AT_ONCE = 50
+"""Documents whose records are in memory together."""
+PER_DOCUMENT, PER_ENTRY = 24_000, 700
+"""Bytes of room asked for besides the sealed files, of each document's trail and rows and of each entry, scratch file included."""
+VERIFIERS = {"verifier.html": Path("web") / "static" / "vendor" / "verifier.html", "verify.py": Path("verifiers") / "verify.py"}
+"""Member → where it lies in the product; the page is built at set-up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """Days of sealing, both included, in UTC."""
+
+    first: date
+    last: date
+
+    @property
+    def begin(self) -> str:
+        return proving.entry_time(datetime.combine(self.first, time(), UTC))
+
+    @property
+    def end(self) -> str:
+        """The first moment after it, as entries write times."""
+        return proving.entry_time(datetime.combine(self.last + timedelta(days=1), time(), UTC))
+
+    def as_json(self) -> dict[str, str]:
+        return {"from": self.first.isoformat(), "to": self.last.isoformat()}
+
+    def words(self, language: str) -> str:
+        days = f"{self.first:%d/%m/%Y}", f"{self.last:%d/%m/%Y}"
+        return "from {} to {}".format(*days) if language == "en" else "du {} au {}".format(*days)
+
+
+@dataclass(frozen=True, slots=True)
+class Extract:
+    """One document only."""
+
+    document: str
+
+    def as_json(self) -> dict[str, str]:
+        return {"document": self.document}
+
+    def words(self, language: str) -> str:
+        return "of the document " + self.document if language == "en" else "du document " + self.document
+
+
+Scope: TypeAlias = Period | Extract
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far an export has come."""
+
+    done: int
+    """Documents written."""
+    total: int
+    bytes: int
+    """Of all members so far, before compression."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """What was written."""
+
+    paths: tuple[Path, ...]
+    """The index part, then the volumes."""
+    documents: int
+    files: int
+    bytes: int
+    """Of all parts together."""
+    withheld: tuple[Withheld, ...]
+    gaps: dict[str, int]
+    """Code → number of documents."""
+    absent: tuple[str, ...] = ()
+    """Verifiers that are not installed here and therefore not inside."""
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing is missing or damaged; what is confidential is withheld on purpose, and said so."""
+        return all(each.reason == "confidential" for each in self.withheld)
+
+
+class CannotExport(Exception):
+    """Why there is no package; nothing of it is left behind. `words` tells a person."""
+
+    def __init__(self, code: str, scope: Scope, **places: object) -> None:
+        super().__init__(f"{code}: {places or scope}")
+        self.code, self.scope, self.places = code, scope, places
+
+    def words(self, language: str = "fr") -> str:
+        """What happened, that nothing is lost, what to do."""
+        told = self.scope.document if isinstance(self.scope, Extract) else self.scope.words(language)
+        return REFUSALS[self.code].words(language, **{"scope": told, **self.places})
+
+
+class Cancelled(Exception):
+    """Raised inside, where `stop` says so."""
+
+
+Tell: TypeAlias = Callable[[Progress], None]
+Stop: TypeAlias = Callable[[], bool]
+
+
+def export_package(
+    workstation: Workstation,
+    scope: Scope,
+    target: Path,
+    *,
+    entity: str | None = None,
+    volume_bytes: int = VOLUME_BYTES,
+    force: bool = False,
+    tell: Tell = lambda _progress: None,
+    stop: Stop = lambda: False,
+) -> Exported:
+    """Write the package to `target` (and volumes beside it); none of them appears before all are whole.
+
+    A checkpoint is made where the newest is not at the ledger's head. Raises CannotExport; then what was there before is still there.
+    """
+    entity = entity or workstation.settings.entity
+    _refuse_target(scope, target, force=force)
+    try:
+        sealer = proving.sealer_of(workstation)
+        proving.checkpoint_at_head(workstation, entity)
+        with workstation.database.reading() as session:
+            export = _Export(workstation, session, scope, target, entity, volume_bytes, sealer, tell, stop)
+            return export.run()
+    except Cancelled as error:
+        raise CannotExport("cancelled", scope) from error
+    except ChangedMeanwhile as error:
+        raise CannotExport("changed-meanwhile", scope, detail=str(error)) from error
+    except CannotSeal as error:
+        raise CannotExport("cannot-seal", scope, detail=str(error)) from error
+    except TreeContradicted as error:
+        raise CannotExport("log-contradicted", scope, detail=str(error)) from error
+    except (OSError, sqlite3.Error) as error:
+        raise _disk_trouble(error, scope, target) from error
+
+
+def _refuse_target(scope: Scope, target: Path, *, force: bool) -> None:
+    if target.is_dir():
+        raise CannotExport("unwritable", scope, path=target, detail="dossier / folder")
+    there = [path for path in (target, volume_path(target, 1)) if path.exists()]
+    if there and not force:
+        raise CannotExport("target-exists", scope, path=there[0])
+
+
+def _disk_trouble(error: OSError | sqlite3.Error, scope: Scope, target: Path) -> CannotExport:
+    full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+    if full or (isinstance(error, sqlite3.Error) and "full" in str(error)):
+        return CannotExport("disk-full", scope)
+    return CannotExport("unwritable", scope, path=target, detail=getattr(error, "strerror", None) or str(error))
+
+
+@dataclass(slots=True)
+class _Export:
+    """One export as it goes; each step writes one member or one family of them, in the order of their paths."""
+
+    workstation: Workstation
+    session: Session
+    scope: Scope
+    target: Path
+    entity: str
+    volume_bytes: int
+    sealer: Sealer
+    tell: Tell
+    stop: Stop
+    scratch: Scratch = field(init=False)
+    index: Part = field(init=False)
+    volumes: Volumes = field(init=False)
+    stand: proving.Stand = field(init=False)
+    first: int = 0
+    last: int = 0
+    bytes: int = 0
+    documents: int = 0
+    files: int = 0
+    absent: list[str] = field(default_factory=list)
+
+    def run(self) -> Exported:
+        """Everything, or nothing that is left on the disk."""
+        self.scratch = Scratch(draft_path(self.target).with_suffix(".scratch"))
+        try:
+            self.stand = proving.stand_of(self.session, self.workstation, self.entity)
+            self._look_through()
+            self._refuse_early()
+            self._open_parts()
+            try:
+                self._write()
+                return self._put_in_place()
+            except BaseException:
+                self._drop()
+                raise
+        finally:
+            self.scratch.close()
+
+    # --- what belongs into it ---
+
+    def _look_through(self) -> None:
+        """One walk along the ledger: where the segment lies, and which entries name which document."""
+        begin, end = (self.scope.begin, self.scope.end) if isinstance(self.scope, Period) else ("", "")
+        first, last, batch = None, 0, list[Named]()
+        for sequence, stored in self._entries(0, self.stand.size):
+            entry = json.loads(stored)
+            at, objects = entry["at"], entry["objects"]
+            if first is None and at >= begin:
+                first = sequence
+            if at < end:
+                last = sequence + 1
+            if "document" in objects:
+                batch.append(Named(sequence, objects["document"], entry["type"], at, objects.get("archive"), objects.get("extends")))
+            if len(batch) >= 1000:
+                self.scratch.note_entries(batch)
+                batch.clear()
+                self._beat()
+        self.scratch.note_entries(batch)
+        if isinstance(self.scope, Period):
+            self.first = self.stand.size if first is None else first
+            self.last = max(last, self.first)
+        self.scratch.choose_sealed(begin, end)
+        if isinstance(self.scope, Extract):
+            self.scratch.choose(self.scope.document)
+
+    def _refuse_early(self) -> None:
+        """Before anything is written: an empty period, an unknown or confidential document, a full disk."""
+        count = self.scratch.count_chosen()
+        if isinstance(self.scope, Extract):
+            self._refuse_document(self.scope)
+        elif count == 0:
+            raise CannotExport("empty-period", self.scope)
+        needed = self._sealed_bytes() + count * PER_DOCUMENT + (self.last - self.first + self.stand.size // 4) * PER_ENTRY
+        free = shutil.disk_usage(self.target.parent).free
+        if needed > free:
+            raise CannotExport("no-room", self.scope, needed=_megabytes(needed), free=_megabytes(free))
+
+    def _refuse_document(self, scope: Extract) -> None:
+        documents = self._load([scope.document])
+        document = documents.rows.get(scope.document)
+        named = self.scratch.entries_of([scope.document])
+        if document is None or document.entity != self.entity or is_gone(document) or not any(each.type in SEALING for each in named):
+            raise CannotExport("no-document", scope)
+        if document.confidential:
+            raise CannotExport("confidential", scope)
+
+    def _sealed_bytes(self) -> int:
+        total = 0
+        for ids in self.scratch.chosen(500):
+            sizes = sa.select(sa.func.coalesce(sa.func.sum(Archive.size), 0)).where(Archive.document_id.in_(ids))
+            total += int(self.session.scalar(sizes) or 0)
+        return total
+
+    def _open_parts(self) -> None:
+        draft_path(self.target).unlink(missing_ok=True)
+        self.index = Part(draft_path(self.target), self._note, self._beat)
+        fits = self._sealed_bytes() + self.scratch.count_chosen() * PER_DOCUMENT <= self.volume_bytes
+        self.volumes = Volumes(self.index, self.target, None if fits else self.volume_bytes, self._note, self._beat)
+
+    # --- writing, in the order of the paths ---
+
+    def _write(self) -> None:
+        self._write_guides()
+        self._write_controls()
+        self._write_documents()
+        written = self.volumes.finish()
+        self._write_index()
+        self._write_ledger()
+        self._write_organisation()
+        self.index.add("package.json", json_bytes(self._package(written)))
+        for path, content in attached.passports_in(self.session, self.entity, self._span()):
+            self.index.add(path, json_bytes(content))
+        self._write_statistics()
+        for path, data in attached.trust_of(self.session, self.workstation, self.entity, self.sealer, self._span()):
+            self.index.add(path, data)
+        self._write_verifiers()
+        self._write_manifest()
+
+    def _write_guides(self) -> None:
+        keys = "\n  ".join(f"{key.name} : {key.fingerprint}" for key in self.stand.keys)
+        for name, text, language, trial in (("LISEZMOI.txt", FRENCH, "fr", TRIAL[0]), ("README.txt", ENGLISH, "en", TRIAL[1])):
+            told = text.format(
+                entity=self.entity,
+                scope=self.scope.words(language),
+                name="DOSSIER.zip" if language == "fr" else "PACKAGE.zip",
+                keys=keys,
+                trial=trial if self._practice else "",
+            )
+            self.index.add(name, told.encode("utf-8"))
+
+    def _write_controls(self) -> None:
+        self.index.add("controls/catalogue.json", json_bytes(attached.controls_of(self.session, self.entity)))
+        with self.index.member("controls/results.csv") as member:
+            member.write(b"\xef\xbb\xbf" + csv_line(attached.RESULT_COLUMNS))
+            for cells in attached.results_of(self.session, self.entity, self._span()):
+                member.write(csv_line(cells))
+
+    def _write_documents(self) -> None:
+        total = self.scratch.count_chosen()
+        self.tell(Progress(0, total, self.bytes))
+        seen = 0
+        for ids in self.scratch.chosen(AT_ONCE):
+            documents = self._load(ids)
+            for document_id in ids:
+                self._write_document(documents, document_id)
+                seen += 1
+                self.tell(Progress(seen, total, self.bytes))
+            self.session.expunge_all()
+        if self.documents == 0 and isinstance(self.scope, Extract):
+            raise CannotExport("nothing-whole", self.scope)
+
+    def _load(self, ids: list[str]) -> Documents:
+        return Documents(self.session, self.workstation.settings, self.entity, ids, self.scratch.entries_of(ids), self.stand.day)
+
+    def _write_document(self, documents: Documents, document_id: str) -> None:
+        document, entries = documents.rows.get(document_id), self.scratch.entries_of([document_id])
+        if is_gone(document) and any(entry.type in GONE for entry in entries):
+            self.scratch.add_others(e.sequence for e in entries if e.type in GONE and not self.first <= e.sequence < self.last)
+            self.scratch.forget(document_id)
+            return
+        if document is None or is_gone(document) or document.confidential:
+            reason = "confidential" if document is not None and document.confidential else "missing"
+            # Of a document without any trace but its entries only those that the segment shows.
+            inside = (e for e in entries if e.type in SEALING and self.first <= e.sequence < self.last)
+            self._withhold([Withheld(e.sequence, document_id, reason) for e in inside])
+            self.scratch.forget(document_id)
+            return
+        files, lost = documents.files_of(document)
+        states = {file.sha256: self.workstation.archives.verify(file.sha256, ".pdf") for file in files}
+        whole = [file for file in files if states[file.sha256] is Condition.SOUND]
+        lost += [Withheld(f.entry.sequence, document_id, states[f.sha256].value) for f in files if f not in whole]
+        if not whole:
+            self._withhold([each for each in lost if self.first <= each.entry < self.last])
+            self.scratch.forget(document_id)
+            return
+        self._withhold(lost)
+        self._write_told(documents.tell(document, whole, lost))
+        self.scratch.add_others(e.sequence for e in entries if not self.first <= e.sequence < self.last)
+
+    def _withhold(self, withheld: list[Withheld]) -> None:
+        """Each by its entry; what is confidential counts as a gap of its own, the others stand with their document."""
+        for each in withheld:
+            self.scratch.withhold(each)
+        for reason in {each.reason for each in withheld} & {CONFIDENTIAL.code}:
+            self.scratch.add_gap(reason)
+
+    def _write_told(self, told: Told) -> None:
+        self.index.add(f"documents/{told.document}/trail.json", json_bytes(told.trail))
+        for file in told.files:
+            self.volumes.add_file(file.path(), self.workstation.archives.path(file.sha256, ".pdf"), file.sha256, file.size)
+            self.files += 1
+        self.scratch.add_line(told.row["sealed"], told.document, json_line(told.row))
+        for code in told.row["gaps"]:
+            self.scratch.add_gap(code)
+        self.documents += 1
+
+    def _write_index(self) -> None:
+        with self.index.member("index.csv") as member:
+            member.write(b"\xef\xbb\xbf" + csv_line(COLUMNS))
+            for line in self.scratch.lines():
+                row = json.loads(line)
+                member.write(csv_line(row[name] for name in COLUMNS))
+        with self.index.member("index.json") as member:
+            member.write(b"[")
+            before = b"\n"
+            for line in self.scratch.lines():
+                member.write(before + line.encode("utf-8"))
+                before = b",\n"
+            member.write(b"\n]\n")
+
+    def _write_ledger(self) -> None:
+        self.scratch.add_others(self._neighbours())
+        self.index.add("ledger/ledger.json", json_bytes(self._ledger_json()))
+        with self.index.member("ledger/others.jsonl") as member:
+            for sequence in self.scratch.others():
+                path = proving.inclusion(self.session, self.entity, sequence, self.stand.size)
+                told = {"sequence": sequence, "entry": self._entry(sequence).decode("utf-8"), "path": [step.hex() for step in path]}
+                member.write(json_line(told).encode("utf-8") + b"\n")
+        with self.index.member("ledger/segment.jsonl") as member:
+            for _, stored in self._entries(self.first, self.last):
+                member.write(stored + b"\n")
+
+    def _neighbours(self) -> list[int]:
+        """The entries before and after the segment: their times show that nothing of the period was left out."""
+        if isinstance(self.scope, Extract):
+            return []
+        return [sequence for sequence in (self.first - 1, self.last) if 0 <= sequence < self.stand.size]
+
+    def _ledger_json(self) -> dict[str, Any]:
+        listed = proving.checkpoints_of(self.session, self.entity, self.stand, self._span())
+        old = {each.size for each in listed if not self.first <= each.size <= self.last and 0 < each.size < self.stand.size}
+        old |= {self.last} if 0 < self.last < self.stand.size else set()
+        return {
+            "entity": self.entity,
+            "first": self.first,
+            "last": self.last,
+            "peaks": [peak.hex() for peak in proving.peaks_at(self.session, self.entity, self.first)],
+            "size": self.stand.size,
+            "checkpoints": [proving.checkpoint_json(each) for each in listed],
+            "consistency": [
+                {
+                    "from": size,
+                    "to": self.stand.size,
+                    "path": [step.hex() for step in proving.consistency(self.session, self.entity, size, self.stand.size)],
+                }
+                for size in sorted(old)
+            ],
+        }
+
+    def _write_organisation(self) -> None:
+        for path, source in attached.organisation_of(self.session, self.workstation, self.entity, self._span()):
+            self.index.add(path, source)
+
+    def _package(self, written: tuple[Volume, ...]) -> dict[str, Any]:
+        return {
+            "format": FORMAT,
+            "entity": self.entity,
+            "scope": self.scope.as_json(),
+            "practice": self._practice,
+            "counts": {
+                "documents": self.documents,
+                "archives": self.files,
+                "entries": self.last - self.first,
+                "others": self.scratch.count_others(),
+            },
+            "volumes": [{"name": volume.name, "files": volume.files, "bytes": volume.bytes} for volume in written],
+            "checkpoint": self.stand.size,
+            "keys": [key.vkey for key in self.stand.keys],
+            "withheld": [{"document": each.document, "entry": each.entry, "reason": each.reason} for each in self.scratch.withheld()],
+            "generator": f"sceau {_product_version()}",
+        }
+
+    def _write_statistics(self) -> None:
+        counts: dict[str, int] = {"documents": self.documents, "archives": self.files, "entries": self.last - self.first}
+        kinds, sums = self._sums()
+        gaps = [
+            {"code": code, "count": count, "french": GAPS[code].french, "english": GAPS[code].english}
+            for code, count in self.scratch.gaps().items()
+        ]
+        withheld: dict[str, int] = {}
+        for each in self.scratch.withheld():
+            withheld[each.reason] = withheld.get(each.reason, 0) + 1
+        told = {"counts": counts, "kinds": kinds, "sums": sums, "withheld": withheld, "gaps": gaps}
+        rows = [("counts", name, count, "", "") for name, count in counts.items()]
+        rows += [("kinds", name, count, "", "") for name, count in kinds.items()]
+        rows += [("sums", f"{each['direction']} {each['type']} {each['currency']}", each["gross"], "", "") for each in sums]
+        rows += [("withheld", name, count, "", "") for name, count in withheld.items()]
+        rows += [("gaps", gap["code"], gap["count"], gap["french"], gap["english"]) for gap in gaps]
+        with self.index.member("statistics.csv") as member:
+            member.write(b"\xef\xbb\xbf" + csv_line(("what", "name", "value", "french", "english")))
+            for row in rows:
+                member.write(csv_line(row))
+        self.index.add("statistics.json", json_bytes(told))
+
+    def _sums(self) -> tuple[dict[str, int], list[dict[str, str]]]:
+        """Documents by kind, and what they amount to by direction, kind and currency."""
+        return proving.sums_of(json.loads(line) for line in self.scratch.lines())
+
+    def _write_verifiers(self) -> None:
+        for name, place in VERIFIERS.items():
+            path = Path(__file__).parent / place
+            if path.is_file():
+                self.index.add_file(name, path)
+            else:
+                self.absent.append(name)
+
+    def _write_manifest(self) -> None:
+        draft = draft_path(self.target).with_suffix(".manifest")
+        try:
+            with draft.open("w+b") as file:
+                with self.index.member("manifest.sha256", noted=False) as member:
+                    for path, sha256 in self.scratch.members():
+                        line = f"{sha256}  {path}\n".encode("ascii")
+                        member.write(line)
+                        file.write(line)
+                note = proving.sign_manifest(self.workstation, self.entity, member.sha256)
+                self.index.add("manifest.sha256.note", note.encode("utf-8"), noted=False)
+                file.seek(0)
+                self.index.add("manifest.sha256.p7s", proving.seal_manifest(file, self.sealer), noted=False)
+        finally:
+            draft.unlink(missing_ok=True)
+
+    # --- in place, or gone ---
+
+    def _put_in_place(self) -> Exported:
+        """Volumes first, the index last: as long as it is not there, nothing looks whole."""
+        total = self.index.close() + sum(volume.bytes for volume in self.volumes.closed)
+        self._beat()
+        self.target.unlink(missing_ok=True)
+        paths = [volume_path(self.target, number) for number in range(1, len(self.volumes.parts) + 1)]
+        stale = len(paths) + 1
+        while (old := volume_path(self.target, stale)).exists():
+            old.unlink()
+            stale += 1
+        for path in paths:
+            draft_path(path).replace(path)
+        draft_path(self.target).replace(self.target)
+        _sync_folder(self.target.parent)
+        log.info("package for %s: %d documents, %d bytes in %d parts", self.entity, self.documents, total, len(paths) + 1)
+        return Exported(
+            (self.target, *paths), self.documents, self.files, total, self.scratch.withheld(), self.scratch.gaps(), tuple(self.absent)
+        )
+
+    def _drop(self) -> None:
+        self.index.drop()
+        self.volumes.drop()
+
+    # --- small questions ---
+
+    @property
+    def _practice(self) -> bool:
+        return self.sealer.practice or self.workstation.settings.sealing.mode == "practice"
+
+    def _span(self) -> attached.Span:
+        """The period; of an extract, from the document's first entry to its last."""
+        if isinstance(self.scope, Period):
+            return attached.Span(datetime.fromisoformat(self.scope.begin), datetime.fromisoformat(self.scope.end))
+        times = [datetime.fromisoformat(entry.at) for entry in self.scratch.entries_of([self.scope.document])]
+        return attached.Span(min(times), max(times) + timedelta(milliseconds=1))
+
+    def _entries(self, first: int, last: int) -> Iterator[tuple[int, bytes]]:
+        query = (
+            sa.select(LedgerRow.sequence, LedgerRow.entry)
+            .where(LedgerRow.entity == self.entity, LedgerRow.sequence >= first, LedgerRow.sequence < last)
+            .order_by(LedgerRow.sequence)
+            .execution_options(yield_per=1000)
+        )
+        return ((row.sequence, bytes(row.entry)) for row in self.session.execute(query))
+
+    def _entry(self, sequence: int) -> bytes:
+        return bytes(self.session.get_one(LedgerRow, (self.entity, sequence)).entry)
+
+    def _note(self, path: str, sha256: str, size: int) -> None:
+        self.scratch.note_member(path, sha256)
+        self.bytes += size
+
+    def _beat(self) -> None:
+        if self.stop():
+            raise Cancelled
+
+
+def _megabytes(count: int) -> str:
+    return f"{max(1, count // 1_000_000)} Mo"
+
+
+def _product_version() -> str:
+    try:
+        return version("sceau")
+    except PackageNotFoundError:
+        return "0"
+
+
+def _sync_folder(folder: Path) -> None:
+    with suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

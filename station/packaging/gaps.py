@@ -1,0 +1,48 @@
+"""What is not in the records of a document and might be asked for: codes, with their words in French and English."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from workflow.kinds import INVOICES
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Something an auditor may look for and will not find here."""
+
+    code: str
+    french: str
+    english: str
+
+
+_ELSEWHERE: tuple[Gap, ...] = (
+    Gap("no-order", "bon de commande : non enregistré ici", "purchase order: not recorded here"),
+    Gap("no-delivery", "bon de livraison ou service fait : non enregistré ici", "delivery note or service done: not recorded here"),
+    Gap("no-approval", "approbation (bon à payer) : non enregistrée ici", "approval for payment: not recorded here"),
+    Gap("no-accounting-entry", "écriture comptable : non enregistrée ici", "accounting entry: not recorded here"),
+    Gap("no-payment", "paiement et rapprochement : non enregistrés ici", "payment and reconciliation: not recorded here"),
+)
+"""Stages of an invoice that this version does not record: where they are kept, only the company can say."""
+_VALUES: tuple[tuple[str, Gap], ...] = (
+    ("supplier", Gap("no-supplier", "nom du fournisseur : non lu, non saisi", "supplier's name: neither read nor typed")),
+    ("number", Gap("no-number", "numéro de facture : non lu, non saisi", "invoice number: neither read nor typed")),
+    ("issued", Gap("no-date", "date de facture : non lue, non saisie", "date of issue: neither read nor typed")),
+    ("gross", Gap("no-amount", "montant total : non lu, non saisi", "total amount: neither read nor typed")),
+)
+_FILES: tuple[Gap, ...] = (
+    Gap("file-missing", "un fichier scellé manque au coffre", "a sealed file is missing from the vault"),
+    Gap("file-damaged", "un fichier scellé n'a plus son empreinte", "a sealed file no longer has its fingerprint"),
+)
+CONFIDENTIAL = Gap("confidential", "pli confidentiel : cité par son numéro seul", "confidential: named by its number only")
+GAPS: Mapping[str, Gap] = {gap.code: gap for gap in (*_ELSEWHERE, *(gap for _, gap in _VALUES), *_FILES, CONFIDENTIAL)}
+WITHHELD: Mapping[str, str] = {"confidential": "confidential", "missing": "file-missing", "damaged": "file-damaged"}
+"""Reason why a file is withheld → its gap."""
+
+
+def gaps_of(document_type: str, values: Mapping[str, object], withheld: frozenset[str] = frozenset()) -> tuple[str, ...]:
+    """Codes for one document; `values` are those of its row of the index, `withheld` the reasons for which some of its files are."""
+    files = tuple(WITHHELD[reason] for reason in sorted(withheld))
+    if document_type not in INVOICES:
+        return files
+    unknown = tuple(gap.code for name, gap in _VALUES if values.get(name) is None)
+    return (*(gap.code for gap in _ELSEWHERE), *unknown, *files)

@@ -1,0 +1,135 @@
+"""A small home with real sealed files, written through the records at times that the test holds; the package of its November."""
+
+import os
+import shutil
+from dataclasses import asdict, replace
+from datetime import UTC, date, datetime, timedelta
+from functools import cache
+from pathlib import Path
+from tempfile import mkdtemp
+
+import atwork
+import practice
+from webhome import PAPERS, Paper, field_rows
+
+from capture.scan import Model, Page
+from sealing.keys import load_practice, make_practice
+from sealing.ledger import Actor, ActorKind, Event
+from sealing.seal import practice_sealer, seal_file
+from station.checkpoints import checkpoint_now
+from station.package import Exported, Period, export_package
+from station.records import documents, intake
+from station.records.documents import PageFact, replace_fields, replace_pages
+from station.records.intake import Incoming
+from station.records.ledger import append_event
+from station.records.tables import Archive, State
+from station.workstation import Workstation
+
+NOVEMBER = Period(date(2026, 11, 1), date(2026, 11, 30))
+AUTUMN = Period(date(2026, 10, 1), date(2026, 12, 31))
+SYSTEM = Actor("system", ActorKind.SYSTEM)
+LATER = datetime(2026, 12, 3, 8, 0, tzinfo=UTC)
+"""When the package is made."""
+
+
+def day(text: str) -> datetime:
+    return datetime.fromisoformat(f"{text}T09:00:00+00:00")
+
+
+def at(workstation: Workstation, moment: datetime) -> Workstation:
+    """The same workstation with its clock stopped at a moment."""
+    return replace(workstation, clock=lambda: moment)
+
+
+@cache
+def _keys() -> Path:
+    """Practice keys on P-256, issued once per process."""
+    folder = Path(mkdtemp(prefix="sceau-keys-")) / "practice"
+    make_practice(folder, day("2026-01-01"), day("2036-01-01"), elliptic=True)
+    return folder
+
+
+def new_home(folder: Path) -> Workstation:
+    """Empty, with practice keys."""
+    return at(atwork.open_home(folder, _keys()), LATER)
+
+
+def seal_one(workstation: Workstation, name: str, paper: Paper, moment: datetime, seed: int = 1, kind: str = "invoice") -> str:
+    """One document from arrival to seal within seconds: real pixels, a real sealed PDF/A, real entries; only its reading is made up."""
+    document_id = _receive(workstation, name, moment, seed, kind)
+    draft = workstation.home / f"draft-{os.urandom(4).hex()}"
+    draft.mkdir()
+    pdf = practice.compose(draft, [practice.png_leaf(draft, practice.noisy(seed=seed))])
+    seal_file(pdf, pdf, practice_sealer(load_practice(workstation.home / "keys" / "practice"), lambda: moment))
+    _note_sealed(workstation, document_id, pdf, paper, moment)
+    shutil.rmtree(draft)
+    return document_id
+
+
+def _receive(workstation: Workstation, name: str, moment: datetime, seed: int, kind: str) -> str:
+    practice.png_leaf(workstation.home, practice.noisy(seed=seed), seed)
+    scan = workstation.home / f"page{seed}.png"
+    kept = workstation.originals.keep(scan)
+    scan.unlink()
+    coding = asdict(Page(1, "png", True, 30, 40, 8, 3, Model.RGB, (300.0, 300.0)))
+    with workstation.database.writing() as session:
+        incoming = Incoming(
+            entity="essai", station="demo", operator="atelier", document_type=kind, profile="a102-b2", name=name, inode=seed,
+            mtime_ns=seed, size=kept.size, sha256=kept.sha256, at=moment, document_id=f"{seed:032x}",
+        )  # fmt: skip
+        document_id = intake.receive(session, incoming).document_id
+        replace_pages(session, document_id, [PageFact(1, kept.sha256, coding, kept.sha256)])
+    return document_id
+
+
+def _note_sealed(workstation: Workstation, document_id: str, pdf: Path, paper: Paper, moment: datetime) -> None:
+    kept = workstation.archives.keep(pdf, ".pdf")
+    with workstation.database.writing() as session:
+        document = documents.get_document(session, document_id)
+        objects = {"document": document_id, "original": document.arrivals[0].sha256}
+        document.verdict = "conform"
+        replace_fields(session, document_id, field_rows(document_id, paper))
+        for step, (state, entry) in enumerate(((State.JUDGED, "judged"), (State.READ, "read")), 1):
+            documents.move_document(document, state, moment + timedelta(seconds=step))
+            append_event(
+                session, Event("essai", entry, objects, SYSTEM, moment + timedelta(seconds=step), "system", {"verdict": "conform"})
+            )
+        sealed_at = moment + timedelta(seconds=3)
+        session.add(
+            Archive(
+                sha256=kept.sha256, document_id=document_id, version=1, size=kept.size, attached=0, level="B-LTA", practice=True,
+                checks=[{"name": "seal", "ok": True, "detail": "PAdES B-LTA, certificat d'essai"}], sealed_at=sealed_at,
+            )
+        )  # fmt: skip
+        documents.move_document(document, State.SEALED, sealed_at)
+        payload = {"level": "B-LTA", "practice": True, "size": str(kept.size), "paper_stays": False}
+        append_event(session, Event("essai", "sealed", {**objects, "archive": kept.sha256}, SYSTEM, sealed_at, "system", payload))
+
+
+def small_home(folder: Path, count: int = 3) -> Workstation:
+    """One document of October, `count` of November, one of December, of which one of November is told again; checkpoints between."""
+    workstation = new_home(folder)
+    seal_one(workstation, "octobre.png", PAPERS[5], day("2026-10-30"), seed=1)
+    checkpoint_now(at(workstation, day("2026-10-31")), "essai")
+    ids = [
+        seal_one(workstation, f"facture-é-{n}.png", PAPERS[n % len(PAPERS)], day("2026-11-02") + timedelta(hours=5 * n), seed=10 + n)
+        for n in range(count)
+    ]
+    checkpoint_now(at(workstation, day("2026-11-29")), "essai")
+    seal_one(workstation, "decembre.png", PAPERS[4], day("2026-12-01"), seed=2)
+    with workstation.database.writing() as session:
+        append_event(session, Event("essai", "said", {"document": ids[0]}, SYSTEM, day("2026-12-02"), "system", {"field": "currency"}))
+    return workstation
+
+
+def small_package(folder: Path, documents: int = 3) -> Path:
+    """A package of so many documents, whole and checked by nobody yet; made anew at each call, in a second or two."""
+    workstation = small_home(folder / "home", documents)
+    try:
+        return export(workstation, folder / "essai.zip").paths[0]
+    finally:
+        workstation.database.close()
+
+
+def export(workstation: Workstation, target: Path, scope: Period = NOVEMBER, **options: object) -> Exported:
+    return export_package(workstation, scope, target, **options)  # type: ignore[arg-type]
