@@ -669,6 +669,41 @@ CATALOGUE: dict[str, Entry] = {
         "The supplier’s size (SIREN {measured}) is not known: a large company or ETI had to send this invoice through {limit}, with its "
         "new particulars. Note the size under [suppliers]: it will not be asked again.",
     ),
+    # --- keys and trust ---
+    "key-refused": Entry(
+        BLOCKING, "II-6", HOUSE,
+        "Rien ne peut être scellé avec ce certificat : {measured}. Les documents attendent, rien n’est perdu. Remplacez-le, ou corrigez "
+        "les réglages [sealing] et [trust] ; « sceau keys » montre ce qui sert.",
+        "Nothing can be sealed with this certificate: {measured}. Documents wait, nothing is lost. Replace it, or correct the settings "
+        "[sealing] and [trust]; “sceau keys” shows what is in use.",
+    ),
+    "key-expires": Entry(
+        REVIEW, "II-6", HOUSE,
+        "Un certificat du cachet arrive à échéance dans {limit} jours ({measured}). Demandez le suivant dès maintenant : sans lui, rien "
+        "ne sera plus scellé.",
+        "A certificate of the seal ends in {limit} days ({measured}). Ask for the next one now: without it nothing more is sealed.",
+    ),
+    "revocation-old": Entry(
+        REVIEW, "II-6", HOUSE,
+        "Une liste de révocation est à renouveler ({measured}). Vérifiez le réseau, puis « sceau keys --fetch » : sans elle, rien ne sera "
+        "plus scellé.",
+        "A revocation list is due for renewal ({measured}). Check the network, then “sceau keys --fetch”: without it nothing more "
+        "is sealed.",
+    ),
+    "trusted-list-old": Entry(
+        REVIEW, None, HOUSE,
+        "La liste de confiance {measured} n’est plus à jour ({limit}) : on ne peut plus dire si un certificat est qualifié. Vérifiez le "
+        "réseau, puis « sceau keys --fetch ».",
+        "The trusted list {measured} is out of date ({limit}): whether a certificate is qualified cannot be said any more. Check the "
+        "network, then “sceau keys --fetch”.",
+    ),
+    "trusted-list-refused": Entry(
+        REVIEW, None, HOUSE,
+        "Une liste de confiance n’est pas signée par qui doit la signer, et n’est pas crue ({measured}). Lancez « sceau keys --fetch » ; "
+        "si cela se répète, mettez Sceau à jour.",
+        "A trusted list is not signed by those who must sign it, and is not believed ({measured}). Run “sceau keys --fetch”; if it "
+        "happens again, update Sceau.",
+    ),
     "work-stopped": Entry(
         BLOCKING, None, HOUSE,
         "Le document est au coffre, mais le travail s’est arrêté : {measured}",

@@ -138,7 +138,6 @@ class Pipeline:
         self._new_id = new_id
         self._caps = caps_of(settings)
         self._reader_options = reader_of(settings)
-        self._keys = pixels.Keys(workstation.home / "keys" / "practice", settings.sealing.policy_oid)
         self._pixels = Children(settings.work.documents_at_once, settings.work.child_megabytes, PRELOAD)
         self._reader = Children(settings.work.documents_at_once, settings.work.child_megabytes, PRELOAD, READER_PAGES)
         self._fresh_reader = Children(1, settings.work.child_megabytes, PRELOAD, tasks=1)
@@ -190,7 +189,7 @@ class Pipeline:
     def warm_up(self) -> None:
         """Load the reader before the first document asks for it; a failure here shows again, in words, at the first document."""
         self._reader.begin(pixels.warm_reader, self._reader_options)
-        self._pixels.begin(pixels.open_keys, self._keys)
+        self._pixels.begin(pixels.open_keys, self._workstation.settings)
 
     def stop(self) -> None:
         self._stopping = True
@@ -617,7 +616,8 @@ class Pipeline:
         for profile, told in data.items():
             pixels.write_whole(job.data, told)
             seconds = PROVE_SECONDS + 30 * len(plan.leaves)
-            proved = self._pixels.run(pixels.seal_and_prove, seconds, replace(plan, profile=profile), job.sealed, self._keys)
+            shaped = replace(plan, profile=profile)
+            proved = self._pixels.run(pixels.seal_and_prove, seconds, shaped, job.sealed, self._workstation.settings)
             if profile is not EvidenceProfile.COPIE_FIABLE or proved.qualified or not proved.verification.valid:
                 return proved, profile
             job.sealed.unlink(missing_ok=True)

@@ -7,8 +7,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
-from functools import lru_cache
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -27,6 +26,7 @@ from capture.likeness import perceptual_hash
 from capture.raster import Raster, fingerprint
 from capture.scan import Format, Page, Scan
 from capture.slips import TargetMark, parse_slip
+from config.settings import Settings
 from conformity.baseline import Baseline
 from conformity.checks import Inspection, inspect_raster
 from conformity.limits import Limits
@@ -37,16 +37,17 @@ from ocr.reading import read_page
 from ocr.second import Place, SecondReading, read_again, read_from
 from ocr.text import PageText, from_json
 from ocr.values import Field, Known
+from sealing.authority import TimeAuthority
 from sealing.certificate import codestream_digest
 from sealing.codestream import CannotArchive, code_page
 from sealing.evidence import EvidenceProfile
 from sealing.foreign import convert_pdf, native_files
 from sealing.incoming import incoming_signatures, signatures_json, signed_findings
-from sealing.keys import Practice, load_practice, make_practice
 from sealing.pdfa import Attachment, Leaf, Metadata, Relation, compose_pdfa
-from sealing.seal import Sealer, practice_sealer, seal_file
+from sealing.seal import CannotSeal, Sealer, seal_file
 from sealing.verify import Verification, prove_file, prove_unsealed, verify_file
 from station.assemble import FILE_NAME, text_runs
+from station.keyring import open_sealer, open_time, require_key, state_of_keys
 
 if TYPE_CHECKING:
     from ocr.structured import Structured
@@ -272,15 +273,6 @@ def warm_reader(options: ReaderOptions) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Keys:
-    """Where this process finds what it seals with."""
-
-    folder: Path
-    """Of the practice keys."""
-    policy_oid: str
-
-
-@dataclass(frozen=True, slots=True)
 class LeafPlan:
     """One page of the archive to be."""
 
@@ -325,20 +317,20 @@ class Plan:
     """The seal leaves room for an officer's signature (A102 B-1)."""
 
 
-def seal_and_prove(plan: Plan, sealed: Path, keys: Keys) -> Proved:
+def seal_and_prove(plan: Plan, sealed: Path, settings: Settings) -> Proved:
     """Build the PDF/A-3b, seal it (unless its profile does without), then open what was written and prove it: its pages are
     those whose raster hashes were noted at judging.
 
     Repeating it is harmless: a sealed file that a process left behind before it could say so is proved again and taken.
-    Raises CannotArchive, CannotSeal, TimestampUnavailable; a proof that fails is a value.
+    Raises CannotArchive, KeyRefused, KeyAway, UnusableKey, CannotSeal, TimestampUnavailable; a proof that fails is a value.
     """
     cv2.setNumThreads(1)
-    sealer = warm_sealer(keys)
+    sealer = warm_sealer(settings)
     if not sealed.exists():
         draft = sealed.with_suffix(".draft")
         _compose(plan, draft)
         if plan.profile is not EvidenceProfile.FISCAL_MIN:
-            seal_file(draft, draft, sealer, signable=plan.signable)
+            _seal(draft, plan, sealer, settings)
         draft.rename(sealed)
     with pikepdf.open(sealed) as pdf:
         attached = sum(len(spec.get_file().read_bytes()) for spec in pdf.attachments.values())
@@ -353,6 +345,15 @@ def _proof(plan: Plan, sealed: Path, is_view: bool, sealer: Sealer) -> Verificat
     if plan.profile is EvidenceProfile.FISCAL_MIN:
         return prove_unsealed(sealed, None if is_view else plan.rasters)
     return verify_file(sealed, sealer.trust) if is_view else prove_file(sealed, plan.rasters, sealer.trust)
+
+
+def _seal(draft: Path, plan: Plan, sealer: Sealer, settings: Settings) -> None:
+    """A seal that cannot be made for the certificate's sake says so: it may have ended, or been revoked, since it was opened."""
+    try:
+        seal_file(draft, draft, sealer, signable=plan.signable)
+    except CannotSeal:
+        require_key(settings, sealer)
+        raise
 
 
 def _compose(plan: Plan, draft: Path) -> None:
@@ -473,23 +474,29 @@ def _capture(data: bytes) -> Attachment:
     return Attachment(FILE_NAME, data, "application/json", Relation.DATA, "Données de capture")
 
 
-@lru_cache(maxsize=1)
-def warm_sealer(keys: Keys) -> Sealer:
-    """The process's sealer, its key opened once."""
-    return practice_sealer(open_practice(keys.folder), _now, keys.policy_oid)
+_SEALERS: dict[str, Sealer] = {}
+"""The sealer of this process, by the state of the keys at which it was opened: settings, key file, lists."""
 
 
-def open_keys(keys: Keys) -> bool:
+def warm_sealer(settings: Settings) -> Sealer:
+    """The process's sealer, its key opened once, and again where key file or lists have changed.
+
+    Raises KeyRefused, UnusableKey, KeyAway.
+    """
+    state = state_of_keys(settings)
+    if state not in _SEALERS:
+        _SEALERS.clear()
+        _SEALERS[state] = open_sealer(settings, _now, _stamper(settings))
+    return _SEALERS[state]
+
+
+def _stamper(settings: Settings) -> TimeAuthority:
+    return TimeAuthority(open_time(settings).identity, _now, settings.sealing.policy_oid)
+
+
+def open_keys(settings: Settings) -> bool:
     """Make or open the keys before the first document asks for them; whether they are practice keys."""
-    return warm_sealer(keys).practice
-
-
-def open_practice(folder: Path) -> Practice:
-    """The practice keys of this installation, made at the first call; valid ten years."""
-    if not folder.exists():
-        begin = _now().replace(microsecond=0) - timedelta(minutes=5)
-        make_practice(folder, begin, begin + timedelta(days=3652))
-    return load_practice(folder)
+    return warm_sealer(settings).practice
 
 
 def load_texts(path: Path) -> list[PageText]:

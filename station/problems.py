@@ -64,6 +64,114 @@ PROBLEMS: dict[str, Problem] = {
             ("The sealing key cannot be opened.", "Check the certificate and its password (sceau doctor), then retry."),
         ),
         _problem(
+            "key-practice",
+            (
+                "Un certificat d'essai ne scelle rien en production : le document attend.",
+                "Donnez votre certificat dans [sealing], puis relancez Sceau ; il sera scellé tout seul.",
+            ),
+            (
+                "A practice certificate seals nothing in production: the document waits.",
+                "Name your certificate in [sealing] and start Sceau again; it will be sealed by itself.",
+            ),
+            timedelta(minutes=5),
+        ),
+        _problem(
+            "key-expired",
+            (
+                "Le certificat du cachet, ou celui d'une autorité au-dessus, est échu : le document attend.",
+                "Installez le nouveau certificat ; le document sera scellé tout seul.",
+            ),
+            (
+                "The seal's certificate, or that of an authority above it, has expired: the document waits.",
+                "Install the new certificate; the document will be sealed by itself.",
+            ),
+            timedelta(minutes=5),
+        ),
+        _problem(
+            "key-not-yet",
+            (
+                "Le certificat du cachet n'est pas encore valable : le document attend.",
+                "Vérifiez l'heure du poste et la date de début du certificat (sceau keys).",
+            ),
+            (
+                "The seal's certificate is not valid yet: the document waits.",
+                "Check this machine's clock and the first day of the certificate (sceau keys).",
+            ),
+            timedelta(minutes=5),
+        ),
+        _problem(
+            "key-usage",
+            (
+                "Ce certificat n'est pas fait pour sceller des documents : le document attend.",
+                "Demandez un certificat de cachet ou de signature (contentCommitment ou digitalSignature).",
+            ),
+            (
+                "This certificate is not made for sealing documents: the document waits.",
+                "Ask for a certificate for seals or signatures (contentCommitment or digitalSignature).",
+            ),
+            timedelta(minutes=5),
+        ),
+        _problem(
+            "key-weak",
+            (
+                "La clé ou l'empreinte du certificat est trop faible pour durer : le document attend.",
+                "Demandez un certificat RSA 3072 bits ou plus, ou P-256 ou P-384, signé avec SHA-256 ou plus.",
+            ),
+            (
+                "The certificate's key or digest is too weak to last: the document waits.",
+                "Ask for a certificate with RSA 3072 bits or more, or P-256 or P-384, signed with SHA-256 or more.",
+            ),
+            timedelta(minutes=5),
+        ),
+        _problem(
+            "key-issuer",
+            (
+                "L'autorité qui a émis le certificat du cachet n'est pas de celles auxquelles ce poste se fie : le document attend.",
+                "Nommez sa racine dans trust.roots, si elle est bien la vôtre.",
+            ),
+            (
+                "The authority that issued the seal's certificate is not one that this station trusts: the document waits.",
+                "Name its root in trust.roots, if it is yours indeed.",
+            ),
+            timedelta(minutes=5),
+        ),
+        _problem(
+            "key-revoked",
+            (
+                "Le certificat du cachet, ou celui d'une autorité au-dessus, est révoqué : le document attend.",
+                "Demandez un nouveau certificat ; s'il l'a été par erreur, voyez avec l'autorité.",
+            ),
+            (
+                "The seal's certificate, or that of an authority above it, is revoked: the document waits.",
+                "Ask for a new certificate; if it was a mistake, see the authority.",
+            ),
+            timedelta(minutes=5),
+        ),
+        _problem(
+            "key-revocation",
+            (
+                "On ne peut pas dire si le certificat du cachet est révoqué, faute de liste à jour : le document attend.",
+                "Vérifiez le réseau, puis « sceau keys --fetch » ; il sera scellé tout seul.",
+            ),
+            (
+                "Whether the seal's certificate is revoked cannot be said without a list in force: the document waits.",
+                "Check the network, then “sceau keys --fetch”; it will be sealed by itself.",
+            ),
+            timedelta(minutes=5),
+        ),
+        _problem(
+            "key-away",
+            (
+                "Le support ou le service qui garde la clé ne répond pas : le document attend.",
+                "Vérifiez que la carte est en place ou que le service répond ; il sera scellé tout seul.",
+            ),
+            (
+                "The token or the service that holds the key does not answer: the document waits.",
+                "See that the card is in place or that the service answers; it will be sealed by itself.",
+            ),
+            timedelta(seconds=30),
+        ),
+        _problem(
             "cannot-seal",
             ("Le document n'a pas pu être scellé.", "Réessayez ; si cela se répète, lancez sceau doctor et joignez le détail technique."),
             ("The document could not be sealed.", "Retry; if it happens again, run sceau doctor and add the technical details."),
@@ -392,6 +500,9 @@ def problem_of(error: BaseException) -> Problem:
     name = type(error).__name__
     if _no_room(error):
         return PROBLEMS["disk-full"]
+    if name == "KeyRefused":
+        # By its name as all others are: loading its module costs a fifth of a second.
+        return PROBLEMS[error.args[0]]
     return PROBLEMS[_BY_NAME.get(name, "unexpected")]
 
 
@@ -408,6 +519,7 @@ _BY_NAME = {
     "DiskFull": "disk-full",
     "TimestampUnavailable": "timestamp-unavailable",
     "UnusableKey": "key-unusable",
+    "KeyAway": "key-away",
     "CannotSeal": "cannot-seal",
     "CannotArchive": "cannot-archive",
     "Undecodable": "cannot-archive",

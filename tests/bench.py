@@ -58,8 +58,8 @@ class Chain:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.keys = pixels.Keys(folder / "keys", "1.3.6.1.4.1.32473.3161.1")
-        pixels.warm_sealer(self.keys)
+        self.settings = Settings(home=folder)
+        pixels.warm_sealer(self.settings)
 
     def run(self, scan: Path, options: ReaderOptions, *, read: bool) -> None:
         with tempfile.TemporaryDirectory(dir=self.folder) as name:
@@ -84,7 +84,7 @@ class Chain:
             metadata = Metadata("bench", bytes(16), datetime.now(UTC))
             sealed = work / "sealed.pdf"
             plan = pixels.Plan((leaf,), (judged.raster or "",), work / "texts.json", work / "data.json", metadata, view_allowed=False)
-            proved = pixels.seal_and_prove(plan, sealed, self.keys)
+            proved = pixels.seal_and_prove(plan, sealed, self.settings)
             if not proved.verification.valid:
                 raise SystemExit(f"the proof failed: {[c for c in proved.verification.checks if not c.ok]}")
             archive.keep(sealed, ".pdf")

@@ -16,7 +16,7 @@ from capture.coding import Caps, examine
 from capture.findings import Level
 from capture.raster import fingerprint
 from capture.scan import Format
-from sealing.authority import EXAMPLE_POLICY
+from config.settings import Settings
 from sealing.foreign import convert_pdf, native_file
 from sealing.incoming import IncomingSignature, Seen, incoming_signatures, signature_findings, signatures_json
 from sealing.keys import CachedSigner
@@ -203,7 +203,7 @@ def test_a_signed_scan_is_sealed_as_a_view_with_the_file_and_what_was_found_of_i
     plan = pixels.Plan(
         leaves, (fingerprint(source.decode()),), tmp_path / "none.json", tmp_path / "data.json", METADATA, view_allowed=False
     )
-    proved = pixels.seal_and_prove(plan, tmp_path / "sealed.pdf", pixels.Keys(tmp_path / "keys", EXAMPLE_POLICY))
+    proved = pixels.seal_and_prove(plan, tmp_path / "sealed.pdf", Settings(home=tmp_path))
     assert proved.verification.valid, proved.verification
     with pikepdf.open(tmp_path / "sealed.pdf") as archive:
         assert archive.attachments["original.pdf"].get_file().read_bytes() == scanned.read_bytes()

@@ -24,7 +24,7 @@ from capture.coding import Caps, examine
 from capture.decode import Undecodable
 from capture.originals import DiskFull
 from capture.scan import Format
-from config.settings import Intake, Reading
+from config.settings import Intake, Reading, Settings
 from ocr.engines import ReaderOptions, ReadingFailed
 from sealing.codestream import CannotArchive
 from sealing.keys import UnusableKey, load_trust
@@ -418,9 +418,9 @@ def test_a_page_beyond_the_cap_is_neither_copied_nor_read(tmp_path):
 # --- proof that fails, and what can be mended ---
 
 
-def prove_something_else(plan: pixels.Plan, sealed: Path, keys: pixels.Keys) -> pixels.Proved:
+def prove_something_else(plan: pixels.Plan, sealed: Path, settings: Settings) -> pixels.Proved:
     """In the child: the pixels that were judged are not those that are archived."""
-    return pixels.seal_and_prove(replace(plan, rasters=("0" * 64,)), sealed, keys)
+    return pixels.seal_and_prove(replace(plan, rasters=("0" * 64,)), sealed, settings)
 
 
 def cannot_archive(*_args: object) -> None:
