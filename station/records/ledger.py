@@ -2,7 +2,8 @@
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, TypeAlias
 
@@ -10,7 +11,9 @@ import rfc8785
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from sealing.ledger import BrokenLedger, Event, Tree, Written, entry_bytes, leaf_hash, verify_log
+from sealing.ledger import BrokenLedger, Event, Hash, Tree, Written, entry_bytes, leaf_hash, node_hash, verify_log
+from sealing.proofs import Node
+from station.records.clock import word_here
 from station.records.tables import LedgerPayload, LedgerRow
 
 Salts: TypeAlias = Callable[[int], bytes]
@@ -21,9 +24,11 @@ def append_event(session: Session, event: Event, salts: Salts = os.urandom) -> i
     """Write one entry and its payload; returns its sequence.
 
     To be the last statement of the transaction: on PostgreSQL it takes an advisory lock per entity that lasts until the commit,
-    on SQLite the writing transaction is alone already.
+    on SQLite the writing transaction is alone already. An event that leaves its clock to the system ("system") gets the clock's state.
     """
     session.flush()
+    if event.clock == "system":
+        event = replace(event, clock=word_here(session))
     if session.get_bind().dialect.name == "postgresql":
         session.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK, sa.func.hashtext(event.entity))))
     tree = tree_of(session, event.entity)
@@ -138,6 +143,42 @@ def _no_strays(session: Session) -> None:
 def head_at(session: Session, entity: str, size: int) -> bytes | None:
     """Tree head when the log had `size` entries; None where it never had."""
     return session.scalar(sa.select(LedgerRow.root).where(LedgerRow.entity == entity, LedgerRow.sequence == size - 1))
+
+
+def subtree_roots(session: Session, entity: str, nodes: Iterable[Node]) -> dict[Node, Hash]:
+    """Roots of complete subtrees, from one look-up of at most two rows each: every row keeps the peaks of the tree after it.
+
+    The last peak after an entry that completes an even subtree is that subtree; an odd one is its last entry and the peaks before it.
+    Raises BrokenLedger where a row is missing or its peaks cannot be read.
+    """
+    asked = set(nodes)
+    ends = {node: (node[1] + 1) << node[0] for node in asked}
+    wanted = {end - back for end in ends.values() for back in (1, 2) if end >= back}
+    query = sa.select(LedgerRow.sequence, LedgerRow.entry, LedgerRow.peaks).where(
+        LedgerRow.entity == entity, LedgerRow.sequence.in_(wanted)
+    )
+    rows = {row.sequence: (row.entry, row.peaks) for row in session.execute(query)}
+    return {node: _subtree_root(entity, node, end, rows) for node, end in ends.items()}
+
+
+def _subtree_root(entity: str, node: Node, end: int, rows: dict[int, tuple[bytes, bytes]]) -> Hash:
+    level, index = node
+    try:
+        if level and index % 2 == 0:
+            return _last_peak(rows[end - 1][1])
+        root = leaf_hash(rows[end - 1][0])
+        before = rows[end - 2][1] if level else b""
+        for _ in range(level):
+            root, before = node_hash(_last_peak(before), root), before[:-32]
+    except (KeyError, ValueError) as error:
+        raise BrokenLedger(entity, end - 1, "a row that a proof needs is missing or cannot be read") from error
+    return root
+
+
+def _last_peak(peaks: bytes) -> Hash:
+    if not peaks or len(peaks) % 32:
+        raise ValueError("not the peaks of a tree")
+    return bytes(peaks[-32:])
 
 
 def story_of(session: Session, document_id: str) -> list[tuple[int, str, datetime, dict[str, object]]]:

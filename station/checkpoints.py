@@ -1,0 +1,483 @@
+"""Checkpoints of the log: made by the clock and by the count, signed, timestamped, kept; and the proofs that they vouch for.
+
+What a witness has seen of a log must stay true of it: `contradictions` holds what is remembered outside the tree against the tree.
+"""
+
+import asyncio
+import hashlib
+import json
+import logging
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from asn1crypto import cms, tsp
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from pyhanko.sign.timestamps import TimeStamper, TimestampRequestError
+from sqlalchemy.orm import Session
+
+from config.settings import Settings, make_folder
+from sealing.checkpoint import (
+    BadNote,
+    Checkpoint,
+    Link,
+    LinkKind,
+    NoteKey,
+    add_signatures,
+    checkpoint_text,
+    imprint_of,
+    open_checkpoint,
+    public_key,
+    read_checkpoint,
+    read_note,
+    sign_note,
+)
+from sealing.ledger import Actor, ActorKind, Event, Hash, Tree
+from sealing.proofs import consistency_nodes, consistency_proof, inclusion_nodes, inclusion_proof
+from station.records.ledger import append_event, entities, head_at, subtree_roots, tree_of
+from station.records.tables import CheckpointRow, Delivery, LedgerPayload, LedgerRow, Person
+from station.timekeeping import clock_word, stamper_of
+from station.workstation import Workstation
+
+log = logging.getLogger("sceau.checkpoints")
+BACK: tuple[tuple[LinkKind, timedelta], ...] = (("day", timedelta(days=1)), ("month", timedelta(days=30)), ("year", timedelta(days=365)))
+"""How far back a checkpoint names older ones."""
+TOKEN_AGAIN = timedelta(minutes=30)
+"""After so long a checkpoint without a token is made anew, should an authority answer."""
+NOTE_FILE = ".checkpoint"
+EVERY_NOTE = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A checkpoint as it is kept."""
+
+    id: int
+    entity: str
+    size: int
+    note: str
+    """Signed note, with the cosignatures that came back."""
+    token: bytes | None
+    """RFC 3161 token over the note's text (DER)."""
+    made_at: datetime
+
+    @property
+    def said(self) -> Checkpoint:
+        return read_checkpoint(read_note(self.note).text)
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Something outside the tree that says what the tree was."""
+
+    holder: str
+    """`records`, `memory`, `folder:<path>` or `log:<name>`."""
+    size: int
+    root: Hash | None
+    """None where only the size is known, or no key of ours has signed."""
+    key: str
+    """Hexadecimal SHA-256 by which an acceptance names it."""
+    reason: str = ""
+    """Once it is found to contradict: `smaller`, `other` or `key` (signed by a key that is not ours)."""
+
+
+class TreeContradicted(Exception):
+    """The log is smaller than a checkpoint that is held outside it, or another log."""
+
+    def __init__(self, entity: str, size: int, claims: Sequence[Claim]) -> None:
+        super().__init__(f"{entity}: the log has {size} entries and contradicts {', '.join(f'{c.holder} ({c.size})' for c in claims)}")
+        self.entity, self.size, self.claims = entity, size, tuple(claims)
+
+    def words(self, language: str = "fr") -> str:
+        """What happened, that nothing was deleted by this, what to do."""
+        worst = max(self.claims, key=lambda claim: claim.size)
+        holder = worst.holder if worst.holder.startswith(("folder:", "log:")) else "witness-memory"
+        english = language == "en"
+        what = (_WRONG_EN if english else _WRONG_FR)[worst.reason].format(
+            entity=self.entity, size=self.size, holder=holder, seen=worst.size
+        )
+        return f"{what} {_TODO_EN if english else _TODO_FR}"
+
+
+_WRONG_FR = {
+    "smaller": "Le registre de {entity} compte {size} inscriptions, {holder} en a vu {seen} : arbre plus petit que le dernier attesté.",
+    "other": "Le registre de {entity} n'est pas celui que {holder} a vu à {seen} inscriptions : arbre autre que le dernier attesté.",
+    "key": "{holder} garde un point de contrôle de {entity} ({seen} inscriptions) signé par une autre clé que celle de ce poste.",
+}
+_WRONG_EN = {
+    "smaller": "The ledger of {entity} has {size} entries and {holder} saw {seen}: the tree is smaller than last witnessed.",
+    "other": "The ledger of {entity} is not the one that {holder} saw at {seen} entries: the tree is another than last witnessed.",
+    "key": "{holder} keeps a checkpoint of {entity} ({seen} entries) that another key than this installation's has signed.",
+}
+_TODO_FR = (
+    "Ce contrôle n'a rien supprimé, et rien de nouveau n'est pris. Restaurez la sauvegarde la plus récente de SCEAU_HOME, clés comprises. "
+    "Si ce qui manque est introuvable, une personne nommée l'accepte, et cela reste inscrit : "
+    "sceau ledger accept --reason TEXTE --login NOM"
+)
+_TODO_EN = (
+    "This check deleted nothing, and nothing new is taken in. Restore the newest backup of SCEAU_HOME, keys included. "
+    "If what is missing cannot be found, a named person accepts it, which stays on record: "
+    "sceau ledger accept --reason TEXT --login NAME"
+)
+
+
+# --- keys and names ---
+
+
+def log_key(home: Path, entity: str) -> Ed25519PrivateKey:
+    """The key that signs an entity's checkpoints, drawn at its first use; under keys/, readable by this account only."""
+    return held_key(home / "keys" / "ledger" / f"{entity}.pem")
+
+
+def held_key(path: Path) -> Ed25519PrivateKey:
+    """An Ed25519 key in a file of its own, made where there is none. Two processes that begin at once end with the same one."""
+    if not path.exists():
+        make_folder(path.parent)
+        drawn = Ed25519PrivateKey.generate()
+        pem = drawn.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        with tempfile.NamedTemporaryFile(dir=path.parent) as file:  # mode 0600
+            file.write(pem)
+            file.flush()
+            os.fsync(file.fileno())
+            try:
+                os.link(file.name, path)
+            except FileExistsError:
+                log.info("%s: another process was quicker", path)
+    key = serialization.load_pem_private_key(path.read_bytes(), None)
+    if not isinstance(key, Ed25519PrivateKey):
+        raise BadNote(f"{path}: not an Ed25519 key")
+    return key
+
+
+def log_name(settings: Settings, entity: str) -> str:
+    """The log's origin, which is its key's name too."""
+    return settings.ledger.origin.replace("{entity}", entity)
+
+
+def log_vkey(settings: Settings, entity: str) -> NoteKey:
+    """The public half: what others compare, configure and check with."""
+    return public_key(log_name(settings, entity), log_key(settings.home, entity))
+
+
+# --- what is kept ---
+
+
+def newest_checkpoint(session: Session, entity: str) -> Kept | None:
+    """The largest, and of those the youngest."""
+    return _first(session, sa.select(CheckpointRow).where(CheckpointRow.entity == entity))
+
+
+def checkpoint_before(session: Session, entity: str, moment: datetime) -> Kept | None:
+    """The newest that was made at `moment` or before."""
+    return _first(session, sa.select(CheckpointRow).where(CheckpointRow.entity == entity, CheckpointRow.made_at <= moment))
+
+
+def checkpoints_between(session: Session, entity: str, start: datetime, end: datetime) -> list[Kept]:
+    """Those made from `start` and before `end`, by size and time."""
+    query = sa.select(CheckpointRow).where(CheckpointRow.entity == entity, CheckpointRow.made_at >= start, CheckpointRow.made_at < end)
+    return [_kept(session, row) for row in session.scalars(query.order_by(CheckpointRow.size, CheckpointRow.made_at, CheckpointRow.id))]
+
+
+def all_checkpoints(session: Session, entity: str) -> Iterator[Kept]:
+    """By size and time; streams."""
+    query: sa.Select[Any] = sa.select(CheckpointRow).where(CheckpointRow.entity == entity)
+    for row in session.scalars(
+        query.order_by(CheckpointRow.size, CheckpointRow.made_at, CheckpointRow.id).execution_options(yield_per=200)
+    ):
+        yield _kept(session, row)
+
+
+def _first(session: Session, query: sa.Select[Any]) -> Kept | None:
+    order = (CheckpointRow.size.desc(), CheckpointRow.made_at.desc(), CheckpointRow.id.desc())
+    row = session.scalars(query.order_by(*order).limit(1)).first()
+    return None if row is None else _kept(session, row)
+
+
+def _kept(session: Session, row: CheckpointRow) -> Kept:
+    came = session.scalars(
+        sa.select(Delivery.cosignature)
+        .where(Delivery.checkpoint_id == row.id, Delivery.cosignature.is_not(None))
+        .order_by(Delivery.witness)
+    )
+    lines = [line for each in came for line in (each or "").splitlines()]
+    return Kept(row.id, row.entity, row.size, add_signatures(row.note, lines) if lines else row.note, row.token, row.made_at)
+
+
+# --- proofs ---
+
+
+def inclusion_of(session: Session, entity: str, index: int, size: int) -> tuple[Hash, ...]:
+    """Audit path of the entry `index` in the tree of `size`, from one look-up of the stored rows. Raises IndexError, BrokenLedger."""
+    roots = subtree_roots(session, entity, inclusion_nodes(index, size))
+    return inclusion_proof(index, size, lambda level, place: roots[level, place])
+
+
+def consistency_of(session: Session, entity: str, old: int, new: int) -> tuple[Hash, ...]:
+    """Proof that the tree of `new` begins with that of `old`. Raises IndexError, BrokenLedger."""
+    roots = subtree_roots(session, entity, consistency_nodes(old, new))
+    return consistency_proof(old, new, lambda level, place: roots[level, place])
+
+
+# --- making them ---
+
+
+def checkpoint_now(workstation: Workstation, entity: str, *, anew: bool = False) -> Kept:
+    """The checkpoint of the log as it stands: the newest one where nothing came since, so that an export is the same twice; else a new one.
+
+    With `anew` a new one in any case (the daily one says the time). A checkpoint without a token is followed by one with, once an authority
+    answers. Never over a log that contradicts what is held of it: raises TreeContradicted.
+    """
+    now, settings = workstation.clock(), workstation.settings
+    with workstation.database.reading() as session:
+        refuse_contradiction(session, settings, entity)
+        tree, newest = tree_of(session, entity), newest_checkpoint(session, entity)
+        links = _links(session, entity, now)
+    same = newest is not None and newest.size == tree.size
+    if newest is not None and same and not anew and newest.token is not None:
+        return newest
+    name = log_name(settings, entity)
+    note = sign_note(checkpoint_text(name, tree.size, tree.root, now, links), name, log_key(settings.home, entity))
+    token = token_over(note, stamper_of(settings, workstation.clock))
+    if newest is not None and same and not anew and token is None:
+        return newest
+    with workstation.database.writing() as session:
+        row = CheckpointRow(entity=entity, size=tree.size, note=note, token=token, made_at=now)
+        session.add(row)
+        session.flush()
+        for witness in witness_names(settings):
+            session.add(Delivery(checkpoint_id=row.id, entity=entity, witness=witness, tries=0, try_at=now))
+    with workstation.database.reading() as session:
+        _remember(session, settings, entity, note)
+        return _kept(session, session.get_one(CheckpointRow, row.id))
+
+
+def tend_checkpoints(workstation: Workstation, *, closing: bool = False) -> list[Kept]:
+    """Make what is due: daily, by count, with the token that was missing; at the end (`closing`) of whatever grew since."""
+    made = []
+    for entity, anew in _due(workstation, closing):
+        with workstation.database.reading() as session:
+            before = newest_checkpoint(session, entity)
+        kept = checkpoint_now(workstation, entity, anew=anew)
+        if before is None or kept.id != before.id:
+            made.append(kept)
+    return made
+
+
+def _due(workstation: Workstation, closing: bool) -> list[tuple[str, bool]]:
+    """Entity, and whether it is made anew even where nothing came."""
+    now, rules, due = workstation.clock(), workstation.settings.ledger, list[tuple[str, bool]]()
+    with workstation.database.reading() as session:
+        for entity in entities(session):
+            size, newest = tree_of(session, entity).size, newest_checkpoint(session, entity)
+            old = newest is None or now - newest.made_at >= timedelta(hours=rules.hours)
+            grown = newest is None or size - newest.size >= (1 if closing else rules.entries)
+            bare = newest is not None and newest.token is None and now - newest.made_at >= TOKEN_AGAIN
+            if old or grown or bare:
+                due.append((entity, old))
+    return due
+
+
+def witness_names(settings: Settings) -> list[str]:
+    """Everybody to whom each checkpoint goes, as deliveries name them."""
+    rules = settings.ledger
+    named = [f"folder:{settings.home / rules.folder}"] if rules.folder else []
+    return named + [f"mail:{to}" for to in rules.mail.to] + [f"log:{each.vkey.split('+', 1)[0]}" for each in rules.witness]
+
+
+def _links(session: Session, entity: str, now: datetime) -> list[Link]:
+    found = [(kind, checkpoint_before(session, entity, now - span)) for kind, span in BACK]
+    return [Link(kind, kept.size, kept.said.root) for kind, kept in found if kept is not None]
+
+
+def token_over(note: str, stamper: TimeStamper) -> bytes | None:
+    """RFC 3161 token (DER) over the note's text; None where no authority gives one now: a missing time is told, never made up."""
+    imprint = imprint_of(note)
+    try:
+        token = asyncio.run(stamper.async_timestamp(imprint, "sha256")).dump()
+    except (OSError, TimestampRequestError, TimeoutError) as error:
+        log.warning("no timestamp for a checkpoint now, a later one will have it: %s", error)
+        return None
+    if not fits_token(note, token):
+        log.warning("an authority gave a token over something else; it is not kept")
+        return None
+    return bytes(token)
+
+
+def fits_token(note: str, token: bytes) -> bool:
+    """Whether the token's imprint is that of the note; who signed it is another question (`sceau verify`, the package's verifiers)."""
+    try:
+        stamped = cms.ContentInfo.load(token)["content"]["encap_content_info"]["content"].parsed
+        imprint = tsp.TSTInfo.load(stamped.dump())["message_imprint"]
+        return bool(imprint["hash_algorithm"]["algorithm"].native == "sha256" and imprint["hashed_message"].native == imprint_of(note))
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return False
+
+
+# --- what is remembered outside the tree ---
+
+
+def memory_file(home: Path, entity: str) -> Path:
+    """The newest checkpoint that was made here, outside the database: a database put back is not put back alone."""
+    return home / "witness-memory" / f"{entity}{NOTE_FILE}"
+
+
+def _alarm_file(home: Path, entity: str) -> Path:
+    return home / "witness-memory" / f"{entity}.alarm"
+
+
+def raise_alarm(settings: Settings, entity: str, witness: str, size: int, reason: str, at: datetime) -> None:
+    """A witness says that it has seen more than there is, or another log. Kept until it is put right or accepted."""
+    told = {"witness": witness, "size": size, "reason": reason, "at": at.isoformat()}
+    write_whole(_alarm_file(settings.home, entity), (json.dumps(told) + "\n").encode())
+
+
+def clear_alarm(settings: Settings, entity: str, witness: str) -> None:
+    """The witness has found the log to continue what it saw."""
+    if any(claim.holder == witness for claim in _alarms(settings, entity)):
+        _alarm_file(settings.home, entity).unlink(missing_ok=True)
+
+
+def contradictions(session: Session, settings: Settings, entity: str, newest: int = 50) -> list[Claim]:
+    """Everything held outside the tree that the tree contradicts and nobody has accepted. Empty: all is well.
+
+    Of a witness folder the `newest` notes are looked at: a tree that was cut or rewritten contradicts these first.
+    """
+    size = tree_of(session, entity).size
+    wrong = []
+    for claim in _claims(session, settings, entity, newest):
+        if claim.reason:
+            reason = claim.reason if claim.reason != "smaller" or claim.size > size else ""
+        elif claim.size > size:
+            reason = "smaller"
+        else:
+            head = head_at(session, entity, claim.size) if claim.size else Tree().root
+            reason = "" if head == claim.root else "other"
+        if reason:
+            wrong.append(Claim(claim.holder, claim.size, claim.root, claim.key, reason))
+    accepted = _accepted(session, entity) if wrong else frozenset()
+    return [claim for claim in wrong if claim.key not in accepted]
+
+
+def refuse_contradiction(session: Session, settings: Settings, entity: str) -> None:
+    """Raises TreeContradicted."""
+    if claims := contradictions(session, settings, entity):
+        raise TreeContradicted(entity, tree_of(session, entity).size, claims)
+
+
+def known_entities(session: Session, settings: Settings) -> list[str]:
+    """Those with a log, and those that should have one: of a log that is gone the witnesses still know."""
+    return sorted({*entities(session), settings.entity, *settings.companies})
+
+
+def accept_contradictions(workstation: Workstation, entity: str, reason: str, person: Person) -> int:
+    """A person takes it upon themselves that what was witnessed is not found again: one entry that names each checkpoint, for good.
+
+    Returns the entry's sequence. The witnesses keep what they have; whoever compares later finds both, and this entry.
+    """
+    with workstation.database.writing() as session:
+        claims = contradictions(session, workstation.settings, entity, EVERY_NOTE)
+        lost = [{"holder": c.holder, "size": c.size, "root": c.root.hex() if c.root else None, "reason": c.reason} for c in claims]
+        actor = Actor(person.pseudonym, ActorKind.HUMAN)
+        objects = {f"checkpoint-{number}": claim.key for number, claim in enumerate(claims, 1)}
+        payload: dict[str, Any] = {"reason": reason, "lost": lost}
+        return append_event(session, Event(entity, "resumed", objects, actor, workstation.clock(), clock_word(workstation), payload))
+
+
+def _claims(session: Session, settings: Settings, entity: str, count: int) -> Iterator[Claim]:
+    key = log_vkey(settings, entity)
+    newest = newest_checkpoint(session, entity)
+    if newest is not None and (claim := _claim_of("records", newest.note, key)):
+        yield claim
+    held: list[tuple[str, Path]] = [("memory", memory_file(settings.home, entity))]
+    if settings.ledger.folder:
+        folder = settings.home / settings.ledger.folder
+        held += [(f"folder:{folder}", path) for path in folder_notes(folder, key.name)[-count:]]
+    for holder, path in held:
+        try:
+            written = path.read_bytes()
+        except OSError:
+            continue  # A share that is not there is told where it is written to.
+        if claim := _claim_of(holder, written, key):
+            yield claim
+    yield from _alarms(settings, entity)
+
+
+def _claim_of(holder: str, written: str | bytes, key: NoteKey) -> Claim | None:
+    """None where it is no checkpoint of this log at all."""
+    try:
+        text = read_note(written).text
+        said = read_checkpoint(text)
+    except BadNote:
+        return None
+    if said.origin != key.name:
+        return None
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    try:
+        open_checkpoint(written, key)
+    except BadNote:
+        return Claim(holder, said.size, said.root, digest, "key")
+    return Claim(holder, said.size, said.root, digest)
+
+
+def _alarms(settings: Settings, entity: str) -> Iterator[Claim]:
+    try:
+        told = json.loads(_alarm_file(settings.home, entity).read_bytes())
+        witness, size, reason = str(told["witness"]), int(told["size"]), str(told["reason"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return
+    yield Claim(witness, size, None, hashlib.sha256(f"{witness} {size} {reason}".encode()).hexdigest(), reason)
+
+
+def folder_notes(folder: Path, origin: str) -> list[Path]:
+    """Checkpoints of one log in a witness folder, oldest first: their names sort by size and time."""
+    try:
+        return sorted(folder.glob(f"{plain_origin(origin)}-[0-9]*{NOTE_FILE}"))
+    except OSError:
+        return []
+
+
+def plain_origin(origin: str) -> str:
+    """An origin as part of a file's name; different ones stay different."""
+    return "".join(letter if (letter.isascii() and letter.isalnum()) or letter in "._-" else f"%{ord(letter):x}" for letter in origin)
+
+
+def _accepted(session: Session, entity: str) -> frozenset[str]:
+    query = (
+        sa.select(LedgerRow.entry)
+        .join(LedgerPayload, sa.and_(LedgerRow.entity == LedgerPayload.entity, LedgerRow.sequence == LedgerPayload.sequence))
+        .where(LedgerRow.entity == entity, LedgerPayload.type == "resumed")
+    )
+    return frozenset(str(value) for entry in session.scalars(query) for value in json.loads(entry)["objects"].values())
+
+
+def _remember(session: Session, settings: Settings, entity: str, note: str) -> None:
+    """The newest note, unless another process has already written one of a larger tree."""
+    path = memory_file(settings.home, entity)
+    try:
+        held = read_checkpoint(read_note(path.read_bytes()).text)
+        size, root = held.size, held.root
+    except (OSError, BadNote):
+        size, root = -1, b""
+    if size > read_checkpoint(read_note(note).text).size and head_at(session, entity, size) == root:
+        return
+    write_whole(path, note.encode())
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """The file is there with all its bytes, or as it was before; in a folder that may be on a share."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".", delete=False) as file:
+        try:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+            Path(file.name).rename(path)
+        except BaseException:
+            Path(file.name).unlink(missing_ok=True)
+            raise
