@@ -172,7 +172,15 @@ def _left_over(document: Document, told: bool) -> Iterator[str]:
 
 
 _CONDITIONS = {Condition.DAMAGED: "abîmé", Condition.MISSING: "absent"}
-_TELLS = {"received": ("document", "original"), "mail": ("original",), "formed": ("document",), "sealed": ("archive",)}
+_TELLS = {
+    "received": ("document", "original"),
+    "mail": ("original",),
+    "mandate": ("original",),
+    "formed": ("document",),
+    "sealed": ("archive",),
+    "renewed": ("archive",),
+    "signed": ("archive",),
+}
 """Type of entry → what comes into being with it."""
 
 

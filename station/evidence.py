@@ -34,9 +34,20 @@ def _facts(document: Document, sequence: int | None, witnessed: int) -> Evidence
         fingerprint=True,
         practice=archive is not None and archive.practice,
         level="" if archive is None else archive.level,
-        qualified=archive is not None and bool(archive.qualified),
+        # What was qualified in a file still lies in every file that begins with it.
+        qualified=any(each.qualified for each in lineage_of(document.archives, archive)),
         witnessed=sequence is not None and sequence < witnessed,
     )
+
+
+def lineage_of(archives: Sequence[Archive], archive: Archive | None) -> tuple[Archive, ...]:
+    """A file, then that which its first bytes are, and so on to the one that was sealed afresh; nothing of none."""
+    by_hash = {each.sha256: each for each in archives}
+    found: list[Archive] = []
+    while archive is not None and archive not in found:
+        found.append(archive)
+        archive = by_hash.get(archive.extends or "")
+    return tuple(found)
 
 
 def _newest_entries(session: Session, ids: Sequence[str]) -> dict[str, int]:
