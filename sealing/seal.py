@@ -29,6 +29,7 @@ from pyhanko_certvalidator.errors import PathError
 from pyhanko_certvalidator.path import ValidationPath
 
 from sealing.authority import EXAMPLE_POLICY, Clock, TimeAuthority
+from sealing.fitness import USAGES
 from sealing.keys import CachedSigner, Practice, is_practice
 from sealing.stampers import NOBODY, note_failure, offered_by
 
@@ -68,7 +69,7 @@ class Pdf17Signer(PdfSigner):  # type: ignore[misc, unused-ignore] # pyHanko's b
 class Sealer:
     """Everything a seal is made with; the same one serves all documents of a process."""
 
-    signer: CachedSigner
+    signer: Signer
     timestamper: TimeStamper
     trust: Sequence[x509.Certificate]
     """Roots against which seal and timestamps are checked before anything is written."""
@@ -194,6 +195,7 @@ async def _append_approval(writer: IncrementalPdfFileWriter, officer: Officer, s
         timestamp_field_name=_free_time_field(writer),
         dss_settings=DSS,
         validation_context=_context(sealer, moment, officer),
+        signer_key_usage=set(USAGES),
     )
     signer = Pdf17Signer(metadata, officer.signer, timestamper=sealer.timestamper)
     await _sign(writer, signer, moment, existing_only=True)
@@ -256,6 +258,7 @@ def _pdf_signer(sealer: Sealer, moment: datetime, signable: bool) -> Pdf17Signer
         timestamp_field_name=TIME_FIELD,
         dss_settings=DSS,
         validation_context=_context(sealer, moment),
+        signer_key_usage=set(USAGES),
     )
     field = SigFieldSpec(SEAL_FIELD, box=(0, 0, 0, 0))
     return Pdf17Signer(metadata, sealer.signer, timestamper=sealer.timestamper, new_field_spec=field)

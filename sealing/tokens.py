@@ -90,7 +90,7 @@ def _open_session(place: TokenPlace, *, again: bool = False) -> Any:
         # Never tried twice: three wrong PINs lock a token.
         raise UnusableKey(_told(error, place)) from error
     except (pkcs11.PKCS11Error, RuntimeError, OSError) as error:
-        if not again and not isinstance(error, RuntimeError | OSError):
+        if not again and isinstance(error, pkcs11.PKCS11Error):
             return _open_session(place, again=True)
         raise KeyAway(_told(error, place)) from error
 

@@ -43,6 +43,7 @@ from pyhanko_certvalidator.registry import SimpleTrustManager
 from capture.raster import fingerprint
 from sealing.certificate import Archive, CannotDecode, holds_jpeg, open_archive, page_codestream, page_raster
 from sealing.codestream import sole_image
+from sealing.fitness import wrong_usage
 from sealing.evidence import EvidenceProfile
 from sealing.keys import is_practice
 from sealing.pdfa import CAPTURE_DATA
@@ -355,6 +356,8 @@ def _check_seal(signed: _Signed) -> Told:
     if verdict is not AdESPassed.OK:
         reason = signed.result.failure_msg or ""
         raise _No(f"cachet non valable : {verdict} {reason}".rstrip(), f"seal not valid: {verdict} {reason}".rstrip())
+    if told := wrong_usage(signed.seal.signer_cert):
+        raise _No(f"ce certificat n'est pas fait pour sceller : {name}, {told}", f"not a certificate for seals: {name}, {told}")
     trial = ("essai, sans valeur probante ; ", "trial, proves nothing; ") if signed.practice else ("", "")
     officer = _check_officer(signed)
     return (
@@ -373,6 +376,8 @@ def _check_officer(signed: _Signed) -> Told:
     if verdict is not AdESPassed.OK:
         reason = f"{verdict} {signed.approval.failure_msg or ''}".rstrip()
         raise _No(f"signature du responsable non valable : {name}, {reason}", f"officer's signature not valid: {name}, {reason}")
+    if told := wrong_usage(signed.officer.signer_cert):
+        raise _No(f"ce certificat n'est pas fait pour signer : {name}, {told}", f"not a certificate for signatures: {name}, {told}")
     return f" ; signé par le responsable : {name}", f"; signed by the officer: {name}"
 
 
