@@ -43,8 +43,8 @@ from pyhanko_certvalidator.registry import SimpleTrustManager
 from capture.raster import fingerprint
 from sealing.certificate import Archive, CannotDecode, holds_jpeg, open_archive, page_codestream, page_raster
 from sealing.codestream import sole_image
-from sealing.fitness import wrong_usage
 from sealing.evidence import EvidenceProfile
+from sealing.fitness import wrong_usage
 from sealing.keys import is_practice
 from sealing.pdfa import CAPTURE_DATA
 from sealing.seal import OFFICER_FIELD
