@@ -414,7 +414,7 @@ class Time(Section):
     """So long an authority that failed is not asked again."""
     servers: list[Annotated[str, Field(pattern=r"^[A-Za-z0-9.-]+(:\d{1,5})?$")]] = []
     """NTP servers by which the clock is checked; three or more, of which one may be wrong."""
-    check_minutes: Annotated[float, Field(ge=1, le=1440)] = 60.0
+    check_minutes: Annotated[float, Field(ge=1, le=60)] = 60.0
     renew_days: Annotated[int, Field(ge=1, le=3650)] = 180
     """Days before its end at which a timestamp's certificate makes an archive renewed."""
 

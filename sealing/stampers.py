@@ -41,7 +41,7 @@ class Demand:
     policy: str | None = None
     """OID under which it must stamp; None: any."""
     crls: Sequence[bytes] = ()
-    """DER revocation lists at hand; a certificate on one of them is refused. The seal itself asks for all of them."""
+    """DER revocation lists at hand: of every issuer but the root, for they go into the sealed file."""
     bound: timedelta = timedelta(seconds=10)
     """Its time and ours may differ by so much; whichever is wrong, such a token is not used."""
 
@@ -52,9 +52,17 @@ class RemoteAuthority(TimeStamper):  # type: ignore[misc, unused-ignore] # pyHan
     internal = False
 
     def __init__(
-        self, name: str, url: str, demand: Demand, clock: Clock, *, seconds: float = 10.0, login: tuple[str, str] | None = None
+        self,
+        name: str,
+        url: str,
+        demand: Demand,
+        clock: Clock,
+        *,
+        seconds: float = 10.0,
+        login: tuple[str, str] | None = None,
+        noted: Callable[[Sequence[x509.Certificate]], None] | None = None,
     ) -> None:
-        """`seconds`: for the whole answer; `login`: user and password (HTTP Basic)."""
+        """`seconds`: for the whole answer; `login`: user, password (HTTP Basic); `noted`: told of the certificates that it stamps with."""
         super().__init__(include_nonce=True)
         self.name = name
         self.roots = tuple(demand.roots)
@@ -64,6 +72,7 @@ class RemoteAuthority(TimeStamper):  # type: ignore[misc, unused-ignore] # pyHan
         self._clock = clock
         self._seconds = seconds
         self._login = login
+        self._noted = noted
 
     async def async_timestamp(self, message_digest: bytes, md_algorithm: str) -> cms.ContentInfo:
         nonce, request = self.request_cms(message_digest, md_algorithm)
@@ -114,14 +123,18 @@ class RemoteAuthority(TimeStamper):  # type: ignore[misc, unused-ignore] # pyHan
         if self._demand.policy is not None and info["policy"].dotted != self._demand.policy:
             raise WrongToken(f"{self.name}: stamped under policy {info['policy'].dotted}, not {self._demand.policy}")
         try:
-            certificate = extract_certificate_info(signed).signer_cert
+            found = extract_certificate_info(signed)
         except CMSExtractionError as error:
             raise WrongToken(f"{self.name}: the token has no certificate") from error
-        self._check_purpose(certificate)
+        self._check_purpose(found.signer_cert)
         now = self._clock().astimezone(UTC)
-        await self._check_chain(signed, digest, now)
         if abs(info["gen_time"].native - now) > self._demand.bound:
             raise WrongToken(f"{self.name}: its time is {info['gen_time'].native:%Y-%m-%d %H:%M:%S} UTC, ours {now:%Y-%m-%d %H:%M:%S}")
+        await self._check_chain(signed, digest, now, "soft-fail")
+        if self._noted is not None:
+            # Only of an authority that is trusted: where its revocation lists are to be fetched is taken from here.
+            self._noted((found.signer_cert, *found.other_certs))
+        await self._check_chain(signed, digest, now, "require")
 
     def _check_purpose(self, certificate: x509.Certificate) -> None:
         """RFC 3161, 2.3: the extended key usage is critical, and id-kp-timeStamping is alone in it."""
@@ -129,13 +142,13 @@ class RemoteAuthority(TimeStamper):  # type: ignore[misc, unused-ignore] # pyHan
         if usage is None or usage.native != ["time_stamping"] or "extended_key_usage" not in certificate.critical_extensions:
             raise WrongToken(f"{self.name}: its certificate is not one of a time authority")
 
-    async def _check_chain(self, signed: cms.SignedData, digest: bytes, now: datetime) -> None:
+    async def _check_chain(self, signed: cms.SignedData, digest: bytes, now: datetime, revocation: str) -> None:
         context = ValidationContext(
             trust_roots=list(self._demand.roots),
             crls=list(self._demand.crls),
             moment=now,
             allow_fetching=False,
-            revocation_mode="soft-fail",
+            revocation_mode=revocation,
         )
         try:
             told: dict[str, Any] = await validate_tst_signed_data(signed, context, lambda _: digest)
@@ -144,7 +157,9 @@ class RemoteAuthority(TimeStamper):  # type: ignore[misc, unused-ignore] # pyHan
         if not (told.get("intact") and told.get("valid")):
             raise WrongToken(f"{self.name}: the token is not intact")
         if told.get("trust_problem_indic") is not None:
-            raise WrongToken(f"{self.name}: its certificate is not valid or not trusted ({told['trust_problem_indic']})")
+            raise WrongToken(
+                f"{self.name}: its certificate is not valid, not trusted or without revocation list ({told['trust_problem_indic']})"
+            )
 
 
 @dataclass(slots=True)

@@ -1,29 +1,193 @@
 """Where the station's time comes from: its authorities, its clock as it was checked, and what waits for time."""
 
-from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+import logging
+import os
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import TypeAlias
 
-from pyhanko.sign.timestamps import TimeStamper
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
 
-from config.settings import Settings
-from sealing.authority import Clock, TimeAuthority
-from sealing.keys import Practice, load_practice, make_practice
+from config.settings import Settings, TimeSource
+from sealing.authority import Clock, LatestInFile, TimeAuthority
+from sealing.keys import load_trust
+from sealing.ledger import Actor, Event
+from sealing.stampers import Demand, Relay, RemoteAuthority
+from sealing.ticks import BLOCKS, Answer, Health, Look, Tick, confirmed, health_now, look_at
+from station.keyring import open_time, roots_of
+from station.records.clock import newest_look, note_look, tick_now, word_here
+from station.records.ledger import append_event
+from station.records.tables import OPEN_STATES, Document
+from station.trustlists import keep_certificates, kept_crls
 from station.workstation import Workstation
 
+log = logging.getLogger("sceau.time")
 
-def stamper_of(settings: Settings, clock: Clock) -> TimeStamper:
-    """The time authorities as they are set, in their order."""
-    return TimeAuthority(_practice(settings, clock).time, clock, settings.sealing.policy_oid)
+Ask: TypeAlias = Callable[[str], Answer | None]
+"""Asks one NTP server (host, or host:port); None where it gave no usable answer."""
+
+ANSWER_SECONDS = 3.0
+TIME_TROUBLES = ("timestamp-unavailable", "clock-wrong", "clock-stepped")
+"""Problems of documents that wait for time and go on by themselves."""
 
 
-def clock_word(workstation: Workstation) -> str:  # noqa: ARG001 for now
-    """The state of the clock for an entry of the ledger: "ntp +0.012", "system"."""
-    return "system"
+class ClockWrong(Exception):
+    """By the time servers the clock is more than five seconds off: nothing is sealed until it is right."""
 
 
-def _practice(settings: Settings, clock: Callable[[], datetime]) -> Practice:
-    folder = settings.home / "keys" / "practice"
-    if not folder.exists():
-        begin = clock().astimezone(UTC).replace(microsecond=0) - timedelta(minutes=5)
-        make_practice(folder, begin, begin + timedelta(days=3652))
-    return load_practice(folder)
+class ClockStepped(Exception):
+    """The clock was set, and has not been checked since: nothing is sealed until it is."""
+
+
+# Authorities.
+
+
+def stamper_of(settings: Settings, clock: Clock, environment: Mapping[str, str] = os.environ) -> Relay:
+    """The time authorities as they are set, in their order; the internal one where there is no other, or where it may stand in.
+
+    Raises UnusableKey where the internal authority's keys or an external one's roots cannot be read.
+    """
+    demands = [(source, _demand(settings, source)) for source in settings.time.authorities]
+    external = [_remote(settings.home, source, demand, clock, environment) for source, demand in demands]
+    own = [internal_authority(settings, clock)] if settings.time.internal_fallback or not external else []
+    return Relay([*external, *own], rest=settings.time.rest_minutes * 60)
+
+
+def internal_authority(settings: Settings, clock: Clock) -> TimeAuthority:
+    """The station's own; what it gave last is remembered across processes and restarts."""
+    return TimeAuthority(open_time(settings).identity, clock, settings.sealing.policy_oid, latest_time(settings))
+
+
+def latest_time(settings: Settings) -> LatestInFile:
+    """Where the internal authority remembers the newest time that it gave."""
+    return LatestInFile(settings.home / "keys" / "latest-time")
+
+
+def _demand(settings: Settings, source: TimeSource) -> Demand:
+    roots = load_trust(settings.home / source.roots) if source.roots else roots_of(settings)
+    return Demand(roots, source.policy or None, kept_crls(settings), timedelta(seconds=settings.time.token_seconds))
+
+
+def _remote(home: Path, source: TimeSource, demand: Demand, clock: Clock, environment: Mapping[str, str]) -> RemoteAuthority:
+    noted = partial(keep_certificates, home, f"time-{source.name}")
+    login = (source.user, environment.get(source.password_variable, "")) if source.user else None
+    return RemoteAuthority(source.name, source.url, demand, clock, seconds=source.seconds, login=login, noted=noted)
+
+
+# The clock.
+
+
+def clock_word(workstation: Workstation) -> str:
+    """The state of the clock for an entry of the ledger: "ntp +0.012" while a measure is fresh, else "system".
+
+    Entries get it by themselves (`records.ledger.append_event`); this is for what tells of it elsewhere.
+    """
+    with workstation.database.reading() as session:
+        return word_here(session)
+
+
+def ask_server(server: str) -> Answer | None:
+    """SNTP (RFC 4330), one question; None where no answer came, or one of a server that is not synchronised itself."""
+    # Hundredths of a second that others need not wait for.
+    import ntplib
+
+    host, _, port = server.partition(":")
+    try:
+        told = ntplib.NTPClient().request(host, version=4, port=int(port or 123), timeout=ANSWER_SECONDS)
+    except (ntplib.NTPException, OSError):
+        return None
+    # Leap indicator 3 and stratum 0 or 16: the server has no time of its own (RFC 5905, 7.3).
+    return Answer(server, told.offset, told.delay) if told.leap != 3 and 0 < told.stratum < 16 else None
+
+
+def ask_all(servers: list[str], ask: Ask = ask_server) -> tuple[Answer, ...]:
+    """All at once: the slowest decides how long it takes."""
+    if not servers:
+        return ()
+    with ThreadPoolExecutor(len(servers)) as threads:
+        return tuple(answer for answer in threads.map(ask, servers) if answer is not None)
+
+
+def check_clock(workstation: Workstation, ask: Ask = ask_server, tick: Callable[[], Tick] | None = None) -> Look:
+    """Ask the servers, compare both clocks with the look before, and note what was found."""
+    servers = workstation.settings.time.servers
+    answers = ask_all(servers, ask)
+    now = (tick or (lambda: tick_now(workstation.clock)))()
+    with workstation.database.writing() as session:
+        before = newest_look(session, now.boot) or newest_look(session)
+        look = look_at(before, now, answers, len(servers))
+        note_look(session, look)
+    if look.health in BLOCKS:
+        log.warning("clock %s: nothing is sealed (offset %s)", look.health, look.offset)
+    return look
+
+
+def tend_clock(workstation: Workstation, ask: Ask = ask_server, tick: Callable[[], Tick] | None = None) -> Look | None:
+    """`check_clock` when its time has come, when the clock was set, or while it is not believed; else None."""
+    read = tick or (lambda: tick_now(workstation.clock))
+    now = read()
+    with workstation.database.reading() as session:
+        newest = newest_look(session, now.boot)
+    due = newest is None or now.steady - newest.tick.steady >= 60 * workstation.settings.time.check_minutes
+    return check_clock(workstation, ask, read) if due or health_now(newest, now) in BLOCKS else None
+
+
+def health_of_clock(workstation: Workstation, tick: Tick | None = None) -> Health:
+    """The newest look's finding, unless the clock was set after it."""
+    now = tick or tick_now(workstation.clock)
+    with workstation.database.reading() as session:
+        return health_now(newest_look(session, now.boot), now)
+
+
+def require_clock(workstation: Workstation, tick: Tick | None = None) -> None:
+    """Before anything is sealed. Raises ClockWrong, ClockStepped."""
+    match health_of_clock(workstation, tick):
+        case Health.WRONG:
+            raise ClockWrong("the time servers say that the clock is more than 5 s off")
+        case Health.STEPPED:
+            raise ClockStepped("the clock was set by more than 5 s and not checked since")
+
+
+def confirm_clock(workstation: Workstation, actor: Actor) -> None:
+    """A person compared the clock and answers for it: sealing goes on, and so does the internal authority, whatever it gave last.
+
+    Raises ClockWrong where the time servers say otherwise: a person does not overrule them.
+    """
+    now = tick_now(workstation.clock)
+    if ask_all(workstation.settings.time.servers) and check_clock(workstation).health is Health.WRONG:
+        raise ClockWrong("the time servers say that the clock is more than 5 s off")
+    latest = latest_time(workstation.settings)
+    before = latest.read()
+    with workstation.database.writing() as session:
+        note_look(session, confirmed(now), actor.pseudonym)
+        payload = {"latest_before": before.isoformat() if before and before > now.wall else None}
+        append_event(session, Event(workstation.settings.entity, "clock", {}, actor, now.wall, "system", payload))
+    if before is not None and before > now.wall:
+        latest.forget()
+
+
+# What waits.
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Documents that are sealed by themselves once there is time."""
+
+    count: int
+    since: datetime | None
+    """When the one that has waited longest came in; None where none waits."""
+    problems: Mapping[str, int]
+    """Code of the problem → how many."""
+
+
+def waiting_for_time(session: Session) -> Waiting:
+    """For the desks and `sceau doctor`."""
+    waits = sa.and_(Document.problem.in_(TIME_TROUBLES), Document.state.in_(OPEN_STATES))
+    counts = dict(session.execute(sa.select(Document.problem, sa.func.count()).where(waits).group_by(Document.problem)).tuples().all())
+    since = session.scalar(sa.select(sa.func.min(Document.received_at)).where(waits))
+    return Waiting(sum(counts.values()), since, {str(problem): count for problem, count in sorted(counts.items(), key=str)})
