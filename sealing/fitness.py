@@ -88,6 +88,12 @@ def _own_troubles(certificate: x509.Certificate, moment: datetime, *, practice: 
         yield KeyTrouble("key-usage", f"{name}: {told}")
 
 
+def usages_of(certificate: x509.Certificate) -> set[str]:
+    """Those of `USAGES` that a certificate has; what pyHanko is to ask of it, for it asks for all that it is given."""
+    usage = set(certificate.key_usage_value.native) if certificate.key_usage_value is not None else set()
+    return usage & USAGES or {"non_repudiation"}
+
+
 def wrong_usage(certificate: x509.Certificate) -> str | None:
     """Why a certificate is not one for documents: its key usage, or extended key usages that are all for something else; None if it is."""
     usage = set(certificate.key_usage_value.native) if certificate.key_usage_value is not None else set()

@@ -25,11 +25,11 @@ from pyhanko.sign.signers.pdf_cms import PdfCMSSignedAttributes, Signer
 from pyhanko.sign.signers.pdf_signer import DSSContentSettings, PdfSignatureMetadata, PdfSigner, PdfTimeStamper, TimestampDSSContentSettings
 from pyhanko.sign.timestamps import TimeStamper, TimestampRequestError
 from pyhanko_certvalidator import CertificateValidator, ValidationContext
-from pyhanko_certvalidator.errors import PathError
+from pyhanko_certvalidator.errors import PathError, ValidationError
 from pyhanko_certvalidator.path import ValidationPath
 
 from sealing.authority import EXAMPLE_POLICY, Clock, TimeAuthority
-from sealing.fitness import USAGES
+from sealing.fitness import usages_of
 from sealing.keys import CachedSigner, Practice, is_practice
 from sealing.stampers import NOBODY, note_failure, offered_by
 
@@ -171,7 +171,7 @@ def _write_in_place(path: Path, sealer: Sealer, write: Write) -> None:
             asyncio.run(write(IncrementalPdfFileWriter(file), sealer))
     except TimestampRequestError as error:
         raise TimestampUnavailable(str(error)) from error
-    except (SigningError, PathError, PdfError, ValueError) as error:
+    except (SigningError, PathError, ValidationError, PdfError, ValueError) as error:
         raise CannotSeal(str(error)) from error
 
 
@@ -195,7 +195,7 @@ async def _append_approval(writer: IncrementalPdfFileWriter, officer: Officer, s
         timestamp_field_name=_free_time_field(writer),
         dss_settings=DSS,
         validation_context=_context(sealer, moment, officer),
-        signer_key_usage=set(USAGES),
+        signer_key_usage=usages_of(officer.signer.signing_cert),
     )
     signer = Pdf17Signer(metadata, officer.signer, timestamper=sealer.timestamper)
     await _sign(writer, signer, moment, existing_only=True)
@@ -258,7 +258,7 @@ def _pdf_signer(sealer: Sealer, moment: datetime, signable: bool) -> Pdf17Signer
         timestamp_field_name=TIME_FIELD,
         dss_settings=DSS,
         validation_context=_context(sealer, moment),
-        signer_key_usage=set(USAGES),
+        signer_key_usage=usages_of(sealer.signer.signing_cert),
     )
     field = SigFieldSpec(SEAL_FIELD, box=(0, 0, 0, 0))
     return Pdf17Signer(metadata, sealer.signer, timestamper=sealer.timestamper, new_field_spec=field)
