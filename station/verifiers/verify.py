@@ -848,9 +848,13 @@ class Certificate:
         self.raw = raw
         self.tbs, self.algorithm, signature = take(inside(whole(raw)), 0x30, 0x30, 3)
         self.signature = signature.content[1:]
+        if signature.content[:1] != b"\0":
+            raise broken_der()
         fields = inside(self.tbs)
         fields = fields[1:] if fields and fields[0].tag == 0xA0 else fields
-        self.serial, _, self.issuer, validity, self.subject, spki = take(fields, 2, 0x30, 0x30, 0x30, 0x30, 0x30)
+        self.serial, method, self.issuer, validity, self.subject, spki = take(fields, 2, 0x30, 0x30, 0x30, 0x30, 0x30)
+        if method.raw != self.algorithm.raw:  # RFC 5280, 4.1.1.2
+            raise broken_der()
         self.begin, self.end = (read_time(each) for each in inside(validity)[:2])
         self.extensions = _extensions(fields[6:])
         self._spki = spki.raw
@@ -937,16 +941,34 @@ def read_cms(raw: bytes, content_type: str, digest_of: Callable[[str], bytes]) -
     outer = take(inside(whole(raw)), 6, 0xA0)
     if oid(outer[0]) != SIGNED_DATA:
         raise broken_der()
-    fields = inside(inside(outer[1])[0], 0x30)
-    _, _, wrapped = take(fields, 2, 0x31, 0x30)
+    fields = inside(take(inside(outer[1]), 0x30)[0])
+    version, methods, wrapped = take(fields, 2, 0x31, 0x30)
     sets = {each.tag: each for each in fields[3:]}
-    if 0x31 not in sets:
+    if (
+        [each.tag for each in fields[3:]] != sorted(sets, key=[0xA0, 0xA1, 0x31].index)
+        or 0x31 not in sets
+        or version.content not in (b"\1", b"\3")
+    ):
         raise broken_der()
     infos = inside(sets[0x31])
-    certificates = [Certificate(each.raw) for each in inside(sets[0xA0]) if each.tag == 0x30] if 0xA0 in sets else []
-    if len(infos) != 1:
+    certificates = [Certificate(each.raw) for each in inside(sets[0xA0])] if 0xA0 in sets else []
+    if len(infos) != 1 or [hash_named(each) for each in inside(methods)] != [hash_named(_method_of(infos[0]))]:
         raise Refused("la signature n'a pas un signataire, mais plusieurs ou aucun", "the signature has not exactly one signer")
+    _check_bag(certificates)
     return _one_signer(inside(infos[0], 0x30), certificates, _content(wrapped, content_type), content_type, digest_of)
+
+
+def _method_of(info: Der) -> Der:
+    fields = inside(info, 0x30)
+    return fields[2] if len(fields) > 2 else info
+
+
+def _check_bag(certificates: list[Certificate]) -> None:
+    """A certificate that comes along with its issuer is signed by it."""
+    for each in certificates:
+        above = [other for other in certificates if other.subject.raw == each.issuer.raw]
+        if above and not any(other.issued(each) for other in above):
+            raise Refused(f"le certificat {each.name} est altéré", f"the certificate {each.name} was altered")
 
 
 def _content(wrapped: Der, content_type: str) -> bytes | None:
@@ -959,7 +981,9 @@ def _content(wrapped: Der, content_type: str) -> bytes | None:
 def _one_signer(
     info: list[Der], certificates: list[Certificate], content: bytes | None, content_type: str, digest_of: Callable[[str], bytes]
 ) -> Signed:
-    _, who, algorithm, attributes, method, signature = take(info, 2, info[1].tag if len(info) > 1 else 0x30, 0x30, 0xA0, 0x30, 4)
+    version, who, algorithm, attributes, method, signature = take(info, 2, info[1].tag if len(info) > 1 else 0x30, 0x30, 0xA0, 0x30, 4)
+    if version.content != (b"\1" if who.tag == 0x30 else b"\3"):
+        raise broken_der()
     chosen = hash_named(algorithm)
     signed = _attributes(attributes)
     found = hashlib.new(chosen, content).digest() if content is not None else digest_of(chosen)
@@ -975,7 +999,9 @@ def _one_signer(
     # RFC 5652, 5.4: what is hashed has the tag of a SET.
     if not signature_holds(signer.public(), method, chosen, signature.content, b"\x31" + attributes.raw[1:]):
         raise Refused("la signature cryptographique est fausse", "the cryptographic signature is wrong")
-    unsigned = _attributes(info[6]) if len(info) > 6 and info[6].tag == 0xA1 else {}
+    if len(info) > 7 or any(each.tag != 0xA1 for each in info[6:]):
+        raise broken_der()
+    unsigned = _attributes(info[6]) if len(info) > 6 else {}
     return Signed(signer, tuple(certificates), content, signature.content, unsigned)
 
 
@@ -1372,7 +1398,7 @@ def _say_seal(audit: Audit, signer: Certificate, stamp: Stamp, known: bool) -> N
         audit.report.fault(
             "seal", "un certificat d'essai, dans un paquet qui ne se dit pas d'essai", "a practice certificate, which the package hides"
         )
-    trial = (" (ESSAI, sans valeur probante)", " (TRIAL, proves nothing)") if practice else ("", "")
+    trial = (", clé d'essai sans valeur probante", ", a trial key that proves nothing") if practice else ("", "")
     unknown = ("", "") if known else (", dont l'autorité n'est pas dans trust/roots.pem", ", whose authority is not in trust/roots.pem")
     when, by = stamp.at.strftime("%Y-%m-%d %H:%M:%S UTC"), stamp.signed.certificate.name
     audit.report.holds(
