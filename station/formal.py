@@ -1,0 +1,169 @@
+"""Papers that the house itself writes and seals: HTML and CSS in, a PDF/A-3b of several pages out, sealed as every document is.
+
+Such a paper is a view of its data: the JSON from which it was drawn travels inside and is what is proved, so that `sceau verify` and who
+has a reader of PDF both find what they need. The font is Noto Sans (SIL Open Font License 1.1), which ships with OCRmyPDF.
+"""
+
+import hashlib
+import io
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import pikepdf
+import pikepdf.pdfa
+import rfc8785
+from fontTools.ttLib import TTFont
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+
+from sealing.ledger import Tree
+from sealing.pdfa import Attachment, Relation, attach_files
+from sealing.seal import Sealer, seal_file
+from sealing.verify import Verification, verify_file
+from station.assemble import FILE_NAME
+
+FORMS = Path(str(resources.files("station"))) / "forms"
+PICTURED = str.maketrans({"≥": "min. ", "≤": "max. ", "→": "–", "↔": "–", "−": "-", "\u202f": "\u00a0"})
+"""Signs that the font lacks, and what is written for them."""
+
+
+class NotPdfA(Exception):
+    """The paper is no PDF/A-3b, and is not sealed: our mistake, of which nothing is lost."""
+
+
+@dataclass(frozen=True, slots=True)
+class Paper:
+    """What is printed, and what it is printed from."""
+
+    form: str
+    """Name of the template in `station/forms`."""
+    title: str
+    name: str
+    """Of the JSON inside: `dossier.json`."""
+    data: Mapping[str, Any]
+    """What it shows, as canonical JSON will hold it; the template gets it as `data`."""
+    moment: datetime
+    words: Mapping[str, Any]
+    """What else the template needs, derived from the data."""
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The ledger as it stood just before sealing, which the paper thereby witnesses."""
+
+    entity: str
+    tree: Tree
+
+
+def compose_paper(paper: Paper, head: Head, *, practice: bool) -> bytes:
+    """The PDF/A-3b before its seal: the same data and moment give the same bytes. Raises NotPdfA."""
+    native = rfc8785.dumps(dict(paper.data))
+    page_bytes = _draw(paper, native, practice=practice)
+    out = io.BytesIO()
+    with pikepdf.open(io.BytesIO(page_bytes)) as pdf:
+        capture = _capture(paper, native, len(pdf.pages), head, practice=practice)
+        files = (
+            Attachment(FILE_NAME, capture, "application/json", Relation.DATA, "Données du papier"),
+            Attachment(paper.name, native, "application/json", Relation.SOURCE, "Ce que ce papier montre"),
+        )
+        attach_files(pdf, files, paper.moment)
+        _drop_empty(pdf)
+        try:
+            pikepdf.pdfa.save(pdf, out, "3b", repair=False, static_id=True)
+        except pikepdf.pdfa.PdfaError as error:
+            raise NotPdfA(str(next(iter(error.report.findings), error))) from error
+    return out.getvalue()
+
+
+def seal_paper(content: bytes, target: Path, sealer: Sealer) -> Verification:
+    """Seal it at `target` and prove what was written, as a document is. Raises CannotSeal, TimestampUnavailable, OSError."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_bytes(content)
+    try:
+        seal_file(target, target, sealer)
+        return verify_file(target, sealer.trust)
+    except BaseException:
+        target.unlink(missing_ok=True)
+        raise
+
+
+def _draw(paper: Paper, native: bytes, *, practice: bool) -> bytes:
+    # A second of imports that no other work needs.
+    import weasyprint
+
+    html = (
+        _forms()
+        .get_template(paper.form)
+        .render(
+            data=paper.data,
+            title=paper.title,
+            moment=paper.moment,
+            practice=practice,
+            font=_font().as_uri(),
+            fingerprint=hashlib.sha256(native).hexdigest(),
+            **paper.words,
+        )
+    )
+    # Files of ours only: the font and the style sheet. What somebody typed is text, and loads nothing.
+    fetcher = weasyprint.urls.URLFetcher(allowed_protocols={"file"}, fail_on_errors=True)
+    document = weasyprint.HTML(string=_printable(html), base_url=FORMS.as_uri() + "/", url_fetcher=fetcher)
+    drawn: bytes = document.write_pdf(pdf_variant="pdf/a-3b", pdf_identifier=hashlib.sha256(native).digest()[:16])
+    return drawn
+
+
+def _drop_empty(pdf: pikepdf.Pdf) -> None:
+    """WeasyPrint names kinds of resources that it does not use, and the PDF/A check judges some of them not at all."""
+    for found in pdf.objects:
+        if isinstance(found, pikepdf.Dictionary):
+            for name in ("/Pattern", "/Shading"):
+                if name in found and len(found[name]) == 0:
+                    del found[name]
+
+
+def _capture(paper: Paper, native: bytes, pages: int, head: Head, *, practice: bool) -> bytes:
+    """What `sceau verify` reads: the paper is a view of the data beside it."""
+    sha256 = hashlib.sha256(native).hexdigest()
+    told = {
+        "format": "sceau-paper-1",
+        "evidence": "essai, sans valeur probante" if practice else "cachet",
+        "entity": head.entity,
+        "title": paper.title,
+        "made_at": paper.moment.isoformat(timespec="milliseconds"),
+        "view": [{"name": paper.name, "sha256": sha256}],
+        "pages": [{"number": number, "original": sha256} for number in range(1, pages + 1)],
+        "ledger": {"entity": head.entity, "size": head.tree.size, "root": head.tree.root.hex()},
+    }
+    return json.dumps(told, ensure_ascii=False, sort_keys=True, indent=1).encode()
+
+
+def _printable(text: str) -> str:
+    """The text with what the font can show: a sign from another font would make the paper depend on the machine."""
+    known = _glyphs()
+    return "".join(sign if ord(sign) in known or sign in "\n\t\r" else "?" for sign in text.translate(PICTURED))
+
+
+@cache
+def _glyphs() -> frozenset[int]:
+    with TTFont(str(_font()), lazy=True) as font:
+        return frozenset(font.getBestCmap())
+
+
+@cache
+def _font() -> Path:
+    return Path(str(resources.files("ocrmypdf"))) / "data" / "NotoSans-Regular.ttf"
+
+
+@cache
+def _forms() -> Environment:
+    return Environment(
+        loader=FileSystemLoader(FORMS),
+        autoescape=select_autoescape(["html"]),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
