@@ -13,6 +13,18 @@ const MESSAGE_DIGEST = "1.2.840.113549.1.9.4";
 const TIMESTAMP = "1.2.840.113549.1.9.16.2.14";
 const SIGNING_CERTIFICATE_V2 = "1.2.840.113549.1.9.16.2.47";
 const TIME_STAMPING = "1.3.6.1.5.5.7.3.8";
+const EC_KEY = "1.2.840.10045.2.1";
+const RSA_KEY = "1.2.840.113549.1.1.1";
+const RSA_PSS = "1.2.840.113549.1.1.10";
+// By kind of key and digest, what the signature's algorithm may be called.
+const SIGNATURES = {
+  [EC_KEY]: { "SHA-256": ["1.2.840.10045.4.3.2"], "SHA-384": ["1.2.840.10045.4.3.3"], "SHA-512": ["1.2.840.10045.4.3.4"] },
+  [RSA_KEY]: {
+    "SHA-256": ["1.2.840.113549.1.1.11", RSA_KEY, RSA_PSS],
+    "SHA-384": ["1.2.840.113549.1.1.12", RSA_KEY, RSA_PSS],
+    "SHA-512": ["1.2.840.113549.1.1.13", RSA_KEY, RSA_PSS],
+  },
+};
 const DIGESTS = {
   "2.16.840.1.101.3.4.2.1": ["SHA-256", sha256],
   "2.16.840.1.101.3.4.2.2": ["SHA-384", sha384],
@@ -41,7 +53,8 @@ function machine() {
 }
 
 const bytesOf = (view) => new Uint8Array(view instanceof ArrayBuffer ? view : view.buffer.slice(view.byteOffset, view.byteOffset + view.byteLength));
-const derOf = (certificate) => bytesOf(certificate.toSchema(true).toBER(false));
+const derOf = (certificate) => bytesOf(certificate.toSchema(false).toBER(false)); // not encoded anew: the bytes as they were signed
+const nameBytes = (name) => bytesOf(name.valueBeforeDecode);
 
 // The certificates of a PEM file. Raises Broken where one cannot be read.
 export function readRoots(pem) {
@@ -94,9 +107,8 @@ export async function checkToken(der, stamped, roots) {
 }
 
 function contentBytes(octets) {
-  // A constructed OCTET STRING holds pieces; DER has one.
-  const pieces = octets.valueBlock.value?.length ? octets.valueBlock.value.map((piece) => bytesOf(piece.valueBlock.valueHexView)) : [bytesOf(octets.valueBlock.valueHexView)];
-  return Uint8Array.from(pieces.flatMap((piece) => [...piece]));
+  if (octets.idBlock.isConstructed) throw new Broken("der"); // pieces are BER
+  return bytesOf(octets.valueBlock.valueHexView);
 }
 
 function parseSigned(der) {
@@ -121,6 +133,7 @@ async function checkSigned(signed, content, roots, at) {
   if (!certificate) throw new Broken("no-certificate");
   const digest = DIGESTS[info.digestAlgorithm.algorithmId];
   if (!digest) throw new Broken("digest");
+  checkWording(signed, info, certificate, digest[0]);
   if (!signed.digestAlgorithms.every((each) => each.algorithmId === info.digestAlgorithm.algorithmId)) throw new Broken("digest");
   if (!info.signedAttrs) throw new Broken("no-attributes");
   const said = (type) => info.signedAttrs.attributes.filter((each) => each.type === type);
@@ -141,15 +154,36 @@ async function checkSigned(signed, content, roots, at) {
   return { certificate, subject: nameOf(certificate.subject), practice: isPractice(certificate), root: nameOf(path.at(-1).subject) };
 }
 
+// What no signature covers must still be said in the one right way.
+function checkWording(signed, info, certificate, digest) {
+  const byName = info.sid instanceof pkijs.IssuerAndSerialNumber;
+  const version = byName && signed.encapContentInfo.eContentType === DATA ? 1 : 3;
+  if (signed.version !== version || info.version !== (byName ? 1 : 3)) throw new Broken("version");
+  const plain = ({ algorithmParams }) => algorithmParams === undefined || algorithmParams instanceof asn1js.Null || algorithmParams instanceof asn1js.Any;
+  if (signed.digestAlgorithms.length !== 1 || ![...signed.digestAlgorithms, info.digestAlgorithm].every(plain)) throw new Broken("digest");
+  const { algorithmId } = info.signatureAlgorithm;
+  const key = certificate.subjectPublicKeyInfo.algorithm.algorithmId;
+  if (!SIGNATURES[key]?.[digest].includes(algorithmId) || (algorithmId !== RSA_PSS && !plain(info.signatureAlgorithm))) throw new Broken("algorithm");
+  if (key === EC_KEY && !twoIntegers(bytesOf(info.signature.valueBlock.valueHexView))) throw new Broken("signature");
+}
+
+// An ECDSA signature is a SEQUENCE of two INTEGERs and nothing else (RFC 3279, 2.2.3).
+function twoIntegers(bytes) {
+  if (bytes[0] !== 48 || bytes[2] !== 2 || !strictDer(bytes)) return false;
+  const second = 4 + bytes[3];
+  return bytes[1] < 128 && bytes[second] === 2 && second + 2 + bytes[second + 1] === bytes.length;
+}
+
 function speaks(sid, certificate) {
-  if (sid instanceof pkijs.IssuerAndSerialNumber) return sid.issuer.isEqual(certificate.issuer) && sid.serialNumber.isEqual(certificate.serialNumber);
+  if (sid instanceof pkijs.IssuerAndSerialNumber) return same(nameBytes(sid.issuer), nameBytes(certificate.issuer)) && sid.serialNumber.isEqual(certificate.serialNumber);
   const identifier = extension(certificate, "2.5.29.14");
   return Boolean(identifier?.parsedValue?.valueBlock) && same(bytesOf(sid.valueBlock.valueHexView), bytesOf(identifier.parsedValue.valueBlock.valueHexView));
 }
 
 // ESSCertIDv2 (RFC 5035): the hash of the certificate, by SHA-256 unless it says otherwise.
 function binds(attribute, certificate) {
-  const first = attribute.values[0]?.valueBlock.value[0]?.valueBlock.value[0]?.valueBlock.value ?? [];
+  const first = attribute.values[0]?.valueBlock.value?.[0]?.valueBlock.value?.[0]?.valueBlock.value ?? [];
+  if (first[0] instanceof asn1js.Sequence && !first[0].valueBlock.value.length) return false;
   const [algorithm, hash] = first[0] instanceof asn1js.Sequence ? [first[0].valueBlock.value[0].valueBlock.toString(), first[1]] : ["2.16.840.1.101.3.4.2.1", first[0]];
   const digest = DIGESTS[algorithm];
   return Boolean(digest && hash instanceof asn1js.OctetString) && same(bytesOf(hash.valueBlock.valueHexView), digest[1](derOf(certificate)));
@@ -172,6 +206,8 @@ async function findPath(certificate, certificates, roots, at) {
 }
 
 async function issued(certificate, issuer) {
+  const elliptic = issuer.subjectPublicKeyInfo.algorithm.algorithmId === EC_KEY;
+  if (elliptic && !twoIntegers(bytesOf(certificate.signatureValue.valueBlock.valueHexView))) return false;
   try {
     return await certificate.verify(issuer, machine());
   } catch {
@@ -209,6 +245,7 @@ function strictDer(bytes, start = 0, end = bytes.length, depth = 0) {
       at += digits;
     }
     if (at + length > end) return false;
+    if (tag === 1 && !(length === 1 && [0, 255].includes(bytes[at]))) return false;
     if (tag & 32 && !strictDer(bytes, at, at + length, depth + 1)) return false;
     at += length;
     count += 1;
