@@ -30,6 +30,7 @@ from config.settings import Settings, Station, Unusable, load_settings, make_fol
 
 if TYPE_CHECKING:
     from conformity.clauses import ClauseRow
+    from station.package import Tell
     from station.scanning import Scanning
     from station.web.words import Words
 
@@ -62,7 +63,10 @@ def work() -> None:
         from station.slots import hold_slot
         from station.workstation import open_workstation
 
+        from station.witnesses import stand_by_witnesses
+
         workstation = open_workstation(settings)
+        stand_by_witnesses(workstation)
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
@@ -79,6 +83,7 @@ def take(files: Files, station: str = "", as_json: AsJson = False) -> None:
     """Take files in now and wait: exit 0 all archived or duplicate, 3 some held, 4 some failed."""
     with _settings() as settings:
         from station.take import TakeResult, take_files
+        from station.witnesses import stand_by_witnesses
         from station.workstation import open_workstation
 
         chosen = _station(settings, station)
@@ -92,7 +97,9 @@ def take(files: Files, station: str = "", as_json: AsJson = False) -> None:
             else:
                 out.print(f"{result.state:9}  {plain_name(result.file)}  {result.sealed or result.message}", markup=False)
 
-        take_files(open_workstation(settings), chosen, files, lambda: uuid4().hex, show, _progress(len(files)))
+        workstation = open_workstation(settings)
+        stand_by_witnesses(workstation, ask=False)
+        take_files(workstation, chosen, files, lambda: uuid4().hex, show, _progress(len(files)))
         raise typer.Exit(worst)
 
 
@@ -169,7 +176,7 @@ def _told_value(name: str, value: object, words: "Words") -> list[str]:
 @app.command()
 def verify(
     files: Annotated[list[Path] | None, typer.Argument(help="Sealed PDF files", show_default=False)] = None,
-    trust: Annotated[Path | None, typer.Option(help="PEM file of the roots to trust; default: this installation's own.")] = None,
+    trust: Annotated[Path | None, typer.Option(help="PEM file of the roots to trust; default: those of this installation.")] = None,
     ledger: Annotated[bool, typer.Option("--ledger", help="Check the ledger's chain, records, stores and witnesses.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -179,13 +186,13 @@ def verify(
     with _settings() as settings:
         from sealing.keys import UnusableKey, load_trust
         from sealing.verify import verify_file
+        from station.keyring import known_roots
 
         valid = True
-        pem = trust or settings.home / "keys" / "practice" / "root.pem"
         try:
-            roots = load_trust(pem) if trust or pem.exists() else ()
+            roots = load_trust(trust) if trust else known_roots(settings)
         except (OSError, UnusableKey, ValueError) as error:
-            raise typer.BadParameter(f"{pem}: {error}") from error
+            raise typer.BadParameter(f"{trust or 'trust.roots'}: {error}") from error
         for file in _steps(files or [], "verify"):
             reason = _no_file(file)
             with _openable(file) as path:
@@ -203,6 +210,31 @@ def verify(
             valid = valid and good
             _show_checks("ledger", good, [(a.name, a.ok, a.english if english else a.detail) for a in audited], as_json)
         raise typer.Exit(0 if valid else 4)
+
+
+@app.command()
+def keys(
+    fetch: Annotated[bool, typer.Option("--fetch", help="Fetch revocation lists and trusted lists first.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """What key seals here, its certificate and level, and what stands against it: exit 0 when it may seal, 3 otherwise."""
+    with _settings() as settings:
+        from station.keyring import look_at_keys
+        from station.problems import problem_of
+        from station.trustlists import fetch_trust
+        from station.workstation import now
+
+        for each in fetch_trust(settings, now) if fetch else ():
+            err.print(f"{'✓' if each.kept else '✗'} {each.address}: {each.detail}", markup=False)
+        told = look_at_keys(settings, now())
+        if as_json:
+            _print_json(told.as_json(settings.language))
+        else:
+            for line in told.lines(settings.language):
+                out.print(line, markup=False)
+            if told.trouble is not None:
+                err.print(f"{problem_of(told.trouble).words(settings.language)} ({told.trouble})", markup=False)
+        raise typer.Exit(0 if told.fit else 3)
 
 
 @app.command()
@@ -325,6 +357,89 @@ def memory(
 
 
 @app.command()
+def export(
+    target: Annotated[Path, typer.Argument(metavar="OUT.zip", help="Where the package is written", show_default=False)],
+    begin: Annotated[str, typer.Option("--from", metavar="DATE", help="First day of sealing (2026-01-01).")] = "",
+    end: Annotated[str, typer.Option("--to", metavar="DATE", help="Last day of sealing.")] = "",
+    document: Annotated[str, typer.Option(help="The extract of one document instead.")] = "",
+    entity: Annotated[str, typer.Option(help="Another legal entity than this installation's own.")] = "",
+    volume_size: Annotated[int, typer.Option(min=1, metavar="MB", help="Largest part, in megabytes.")] = 4000,
+    force: Annotated[bool, typer.Option("--force", help="Replace a package that is there already.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Write the auditor's package of a period or of one document: exit 0 whole, 3 a sealed file is missing or damaged, 1 not written."""
+    with _settings() as settings:
+        from station.package import CannotExport, Exported, export_package, scope_of
+        from station.packaging.words import exported_lines
+        from station.workstation import open_workstation
+
+        scope = scope_of(begin, end, document)
+        if scope is None:
+            raise typer.BadParameter("donnez --from et --to (2026-01-01), ou --document / give --from and --to, or --document")
+        workstation = open_workstation(settings)
+        try:
+            with _export_progress() as tell:
+                done: Exported = export_package(
+                    workstation, scope, target, entity=entity or None, volume_bytes=volume_size * 1_000_000, force=force, tell=tell
+                )
+        except CannotExport as error:
+            err.print(error.words(settings.language), markup=False)
+            raise typer.Exit(1) from error
+        if as_json:
+            _print_json(done.as_json())
+        else:
+            for line in exported_lines(done.as_json(), settings.language):
+                out.print(line, markup=False)
+        raise typer.Exit(0 if done.complete else 3)
+
+
+@contextmanager
+def _export_progress() -> "Iterator[Tell]":
+    """Tells a person on a terminal how far the package is; says nothing to a program."""
+    if not sys.stderr.isatty():
+        yield lambda _progress: None
+        return
+    with err.status("") as line:
+        yield lambda progress: line.update(f"{progress.done}/{progress.total}, {progress.bytes // 1_000_000} Mo")
+
+
+@app.command()
+def ledger(
+    action: Annotated[str, typer.Argument(help="show, checkpoint, prove, compare, witness or accept")] = "show",
+    target: Annotated[str, typer.Argument(help="Of prove an entry's number, of compare a checkpoint's file", show_default=False)] = "",
+    entity: Annotated[str, typer.Option(help="Another legal entity than this installation's own.")] = "",
+    reason: Annotated[str, typer.Option(help="Why the log goes on without what was witnessed; goes into the ledger.")] = "",
+    login: Annotated[str, typer.Option(help="Who accepts it.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """The log's checkpoints and witnesses: exit 0 done and it holds, 3 nothing to show, 4 the log contradicts what was witnessed."""
+    if action not in ("show", "checkpoint", "prove", "compare", "witness", "accept"):
+        raise typer.BadParameter("show, checkpoint, prove, compare, witness or accept")
+    if (action == "prove" and not target.isdecimal()) or (action == "compare" and not target):
+        raise typer.BadParameter("prove NUMÉRO, compare FICHIER / prove NUMBER, compare FILE")
+    if action == "accept" and not (reason.strip() and login):
+        raise typer.BadParameter(
+            "accept demande --reason et --login : les deux vont au registre. Rien n'a changé. / both go into the ledger; nothing changed"
+        )
+    with _settings() as settings:
+        from station.logbook import Asked, answer_ledger
+        from station.recall import NoPerson
+        from station.workstation import open_workstation
+
+        asked = Asked(action, entity or settings.entity, target, reason, login)
+        try:
+            answer = answer_ledger(open_workstation(settings), asked)
+        except NoPerson as error:
+            raise typer.BadParameter(f"{error} : personne n'a cet identifiant. Rien n'a changé. / nobody has this login") from error
+        if as_json:
+            _print_json(answer.told)
+        else:
+            for line in answer.lines(settings.language):
+                out.print(line, markup=False)
+        raise typer.Exit(answer.code)
+
+
+@app.command()
 def migrate() -> None:
     """Bring the database to this version."""
     with _settings() as settings:
@@ -360,16 +475,21 @@ def _settings() -> Iterator[Settings]:
     from sqlalchemy.exc import DBAPIError
 
     from station.problems import problem_of
+    from station.contradiction import TreeContradicted
     from station.records.database import NetworkFileSystem
 
     start_logs()
     try:
-        yield load_settings(os.environ)
+        settings = load_settings(os.environ)
+        yield settings
     except Unusable as error:
         err.print(f"Réglages inutilisables. {error}", markup=False)
         raise typer.Exit(1) from error
     except (DBAPIError, NetworkFileSystem) as error:
         err.print(f"La base de données ne peut pas servir : {str(error).splitlines()[0]}. Lancez : sceau doctor", markup=False)
+        raise typer.Exit(1) from error
+    except TreeContradicted as error:
+        err.print(error.words(settings.language), markup=False)
         raise typer.Exit(1) from error
     except (OSError, KeyboardInterrupt) as error:
         if isinstance(error, KeyboardInterrupt):

@@ -85,6 +85,17 @@ class Extract:
 Scope: TypeAlias = Period | Extract
 
 
+def scope_of(first: str, last: str, document: str = "") -> Scope | None:
+    """What a person typed; None where it is neither two days in their order nor a document."""
+    if document:
+        return Extract(document) if not first and not last else None
+    try:
+        days = date.fromisoformat(first), date.fromisoformat(last)
+    except ValueError:
+        return None
+    return Period(*days) if days[0] <= days[1] < date.max else None
+
+
 @dataclass(frozen=True, slots=True)
 class Progress:
     """How far an export has come."""
@@ -116,6 +127,18 @@ class Exported:
     def complete(self) -> bool:
         """Whether nothing is missing or damaged; what is confidential is withheld on purpose, and said so."""
         return all(each.reason == "confidential" for each in self.withheld)
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "paths": [str(path) for path in self.paths],
+            "documents": self.documents,
+            "files": self.files,
+            "bytes": self.bytes,
+            "complete": self.complete,
+            "withheld": [{"document": each.document, "entry": each.entry, "reason": each.reason} for each in self.withheld],
+            "gaps": self.gaps,
+            "absent": list(self.absent),
+        }
 
 
 class CannotExport(Exception):
@@ -208,7 +231,7 @@ class _Export:
     stand: proving.Stand = field(init=False)
     first: int = 0
     last: int = 0
-    bytes: int = 0
+    written: int = 0
     documents: int = 0
     files: int = 0
     absent: list[str] = field(default_factory=list)
@@ -263,7 +286,7 @@ class _Export:
         if isinstance(self.scope, Extract):
             self._refuse_document(self.scope)
         elif count == 0:
-            raise CannotExport("empty-period", self.scope)
+            raise CannotExport("empty-period", self.scope, entity=self.entity)
         needed = self._sealed_bytes() + count * PER_DOCUMENT + (self.last - self.first + self.stand.size // 4) * PER_ENTRY
         free = shutil.disk_usage(self.target.parent).free
         if needed > free:
@@ -331,14 +354,14 @@ class _Export:
 
     def _write_documents(self) -> None:
         total = self.scratch.count_chosen()
-        self.tell(Progress(0, total, self.bytes))
+        self.tell(Progress(0, total, self.written))
         seen = 0
         for ids in self.scratch.chosen(AT_ONCE):
             documents = self._load(ids)
             for document_id in ids:
                 self._write_document(documents, document_id)
                 seen += 1
-                self.tell(Progress(seen, total, self.bytes))
+                self.tell(Progress(seen, total, self.written))
             self.session.expunge_all()
         if self.documents == 0 and isinstance(self.scope, Extract):
             raise CannotExport("nothing-whole", self.scope)
@@ -475,7 +498,7 @@ class _Export:
         for each in self.scratch.withheld():
             withheld[each.reason] = withheld.get(each.reason, 0) + 1
         told = {"counts": counts, "kinds": kinds, "sums": sums, "withheld": withheld, "gaps": gaps}
-        rows = [("counts", name, count, "", "") for name, count in counts.items()]
+        rows: list[tuple[object, ...]] = [("counts", name, count, "", "") for name, count in counts.items()]
         rows += [("kinds", name, count, "", "") for name, count in kinds.items()]
         rows += [("sums", f"{each['direction']} {each['type']} {each['currency']}", each["gross"], "", "") for each in sums]
         rows += [("withheld", name, count, "", "") for name, count in withheld.items()]
@@ -566,7 +589,7 @@ class _Export:
 
     def _note(self, path: str, sha256: str, size: int) -> None:
         self.scratch.note_member(path, sha256)
-        self.bytes += size
+        self.written += size
 
     def _beat(self) -> None:
         if self.stop():

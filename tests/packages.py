@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import zipfile
 from dataclasses import asdict, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
@@ -15,7 +16,7 @@ from webhome import PAPERS, Paper, field_rows
 from capture.scan import Model, Page
 from sealing.keys import load_practice, make_practice
 from sealing.ledger import Actor, ActorKind, Event
-from sealing.seal import practice_sealer, seal_file
+from sealing.seal import append_timestamp, practice_sealer, seal_file
 from station.checkpoints import checkpoint_now
 from station.package import Exported, Period, export_package
 from station.records import documents, intake
@@ -133,3 +134,31 @@ def small_package(folder: Path, documents: int = 3) -> Path:
 
 def export(workstation: Workstation, target: Path, scope: Period = NOVEMBER, **options: object) -> Exported:
     return export_package(workstation, scope, target, **options)  # type: ignore[arg-type]
+
+
+def renew_one(workstation: Workstation, document_id: str, moment: datetime) -> str:
+    """A further version that begins with the bytes of the newest one: an archive timestamp was appended. Returns its SHA-256."""
+    draft = workstation.home / f"renewed-{document_id}.pdf"
+    keys = load_practice(workstation.home / "keys" / "practice")
+    with workstation.database.reading() as session:
+        old = documents.get_document(session, document_id).archives[-1]
+    append_timestamp(workstation.archives.path(old.sha256, ".pdf"), draft, practice_sealer(keys, lambda: moment))
+    kept = workstation.archives.keep(draft, ".pdf")
+    draft.unlink()
+    with workstation.database.writing() as session:
+        session.add(
+            Archive(
+                sha256=kept.sha256, document_id=document_id, version=old.version + 1, extends=old.sha256, size=kept.size, attached=0,
+                level="B-LTA", practice=True, checks=[], sealed_at=moment,
+            )
+        )  # fmt: skip
+        objects = {"document": document_id, "archive": kept.sha256, "extends": old.sha256}
+        payload = {"size": str(kept.size), "extends_size": str(old.size), "reason": "certificate"}
+        append_event(session, Event("essai", "renewed", objects, SYSTEM, moment, "system", payload))
+    return kept.sha256
+
+
+def members(path: Path) -> dict[str, bytes]:
+    """Path to content."""
+    with zipfile.ZipFile(path) as opened:
+        return {info.filename: opened.read(info) for info in opened.infolist()}

@@ -252,7 +252,8 @@ def moment_text(at: datetime | None) -> str | None:
 
 def _sealed_file(entry: Named, archive: Archive, archives: Mapping[str, Archive]) -> SealedFile:
     below = archives.get(archive.extends or "")
-    return SealedFile(entry, archive.sha256, archive.size, archive.version, below and below.sha256, below and below.size)
+    extends, size = (None, None) if below is None else (below.sha256, below.size)
+    return SealedFile(entry, archive.sha256, archive.size, archive.version, extends, size)
 
 
 def _value_of(document: Document, name: str) -> str | None:

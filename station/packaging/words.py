@@ -1,6 +1,10 @@
 """Words of the package: how to check it, in two languages, and what is said where it cannot be made."""
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
+
+from station.packaging.gaps import GAPS, WITHHELD
 
 FRENCH = """\
 DOSSIER POUR LE CONTRÔLE – {entity}
@@ -125,3 +129,27 @@ REFUSALS: dict[str, Sentence] = {
         "The export was stopped. The draft was removed, nothing is lost.",
     ),
 }
+
+
+_DONE = {
+    "fr": "{paths} : {documents} documents, {files} fichiers scellés, {size} Mo",
+    "en": "{paths}: {documents} documents, {files} sealed files, {size} MB",
+}
+_ABSENT = {
+    "fr": "vérificateur absent de cette installation, donc du dossier : {name} ; relancez la mise en place (make setup)",
+    "en": "verifier not installed here, and so not inside: {name}; run the set-up again (make setup)",
+}
+
+
+def exported_lines(told: Mapping[str, Any], language: str) -> Iterator[str]:
+    """What was written, what is not inside and what is not recorded, as a person reads it; `told` is `station.package.Exported` as JSON."""
+    spoken = "en" if language == "en" else "fr"
+    paths = ", ".join(told["paths"])
+    yield _DONE[spoken].format(paths=paths, documents=told["documents"], files=told["files"], size=max(1, told["bytes"] // 1_000_000))
+    for each in told["withheld"]:
+        gap = GAPS[WITHHELD[each["reason"]]]
+        yield f"  ✗ {each['document']} (n° {each['entry']}) : {gap.english if spoken == 'en' else gap.french}"
+    for code, count in told["gaps"].items():
+        yield f"  – {count} × {GAPS[code].english if spoken == 'en' else GAPS[code].french}"
+    for name in told["absent"]:
+        yield "  – " + _ABSENT[spoken].format(name=name)

@@ -1,0 +1,422 @@
+"""The auditor's package: what is in it, what it says is missing, that it is the same twice, and that others can check it without us."""
+
+import errno
+import hashlib
+import json
+import os
+import random
+import shutil
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import packages
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from packages import LATER, NOVEMBER, day, export, members
+from typer.testing import CliRunner
+from webhome import PAPERS
+
+from station import erasure
+from station.cli import app
+from station.package import CannotExport, Extract, Period, scope_of
+from station.packaging import parts
+from station.packaging.parts import Part
+from station.packaging.rows import csv_cell
+from station.records import documents, people
+from station.records.tables import Person, State
+from station.workstation import Workstation
+
+VERIFIER = Path(__file__).parent.parent / "station" / "verifiers" / "verify.py"
+
+
+def verified(folder: Path, *paths: Path) -> int:
+    """Exit code of the package's own verifier, alone in an empty folder, isolated from everything of ours."""
+    alone = folder / "elsewhere"
+    alone.mkdir(exist_ok=True)
+    (alone / "verify.py").write_bytes(VERIFIER.read_bytes())
+    command = [sys.executable, "-I", "verify.py", *map(str, paths)]
+    return subprocess.run(command, cwd=alone, env={"PATH": os.defpath}, capture_output=True, check=False).returncode
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workstation]:
+    """Thirty invoices of November, nobody changes anything."""
+    workstation = packages.small_home(tmp_path_factory.mktemp("large"), 30)
+    yield workstation
+    workstation.database.close()
+
+
+@pytest.fixture(scope="module")
+def package(large: Workstation) -> Path:
+    return export(large, large.home / "novembre.zip").paths[0]
+
+
+@pytest.fixture(scope="module")
+def _pattern(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A closed home of three invoices, to be copied."""
+    home = tmp_path_factory.mktemp("pattern") / "home"
+    packages.small_home(home).database.close()
+    return home
+
+
+@pytest.fixture
+def home(_pattern: Path, tmp_path: Path) -> Iterator[Workstation]:
+    """A copy for one test."""
+    shutil.copytree(_pattern, tmp_path / "home")
+    workstation = packages.new_home(tmp_path / "home")
+    yield workstation
+    workstation.database.close()
+
+
+def first_of_november(workstation: Workstation) -> str:
+    return f"{10:032x}"
+
+
+def refused(workstation: Workstation, target: Path, scope: Period | Extract = NOVEMBER, **options: object) -> str:
+    with pytest.raises(CannotExport) as caught:
+        export(workstation, target, scope, **options)  # type: ignore[arg-type]
+    for language in ("fr", "en"):
+        assert len(caught.value.words(language)) > 40
+    return caught.value.code
+
+
+# --- what it is ---
+
+
+def test_the_package_opens_and_holds_on_a_machine_without_the_product(package: Path, tmp_path: Path) -> None:
+    assert verified(tmp_path, package) == 0
+
+
+def test_a_changed_package_does_not(package: Path, tmp_path: Path) -> None:
+    """Each kind of file once; the verifiers' own tests change everything else."""
+    for name in ("index.json", "ledger/segment.jsonl", f"documents/{10:032x}/v1.pdf"):
+        spoilt = tmp_path / "spoilt.zip"
+        with zipfile.ZipFile(package) as source, zipfile.ZipFile(spoilt, "w") as target:
+            for info in source.infolist():
+                data = source.read(info)
+                target.writestr(info, data.replace(b"0", b"1", 1) if info.filename == name else data)
+        assert verified(tmp_path, spoilt) == 1, name
+
+
+def test_members_stand_in_the_order_of_their_paths_with_one_date_and_pdf_files_as_they_are(package: Path) -> None:
+    with zipfile.ZipFile(package) as opened:
+        infos = opened.infolist()
+    names = [info.filename for info in infos]
+    last = ["manifest.sha256", "manifest.sha256.note", "manifest.sha256.p7s"]
+    assert names == [*sorted(set(names) - set(last), key=str.encode), *last]
+    assert {info.date_time for info in infos} == {parts.LONG_AGO}
+    assert {info.external_attr >> 16 for info in infos} == {0o100644}
+    assert all((info.compress_type == zipfile.ZIP_STORED) == info.filename.endswith(".pdf") for info in infos)
+
+
+def test_the_manifest_is_what_sha256sum_checks(package: Path, tmp_path: Path) -> None:
+    with zipfile.ZipFile(package) as opened:
+        opened.extractall(tmp_path)
+    told = subprocess.run(["sha256sum", "-c", "--quiet", "manifest.sha256"], cwd=tmp_path, capture_output=True, check=False)
+    assert (told.returncode, told.stdout) == (0, b"")
+
+
+def test_the_same_records_and_checkpoint_give_the_same_bytes_but_for_the_seal(large: Workstation, package: Path, tmp_path: Path) -> None:
+    later = packages.at(large, LATER + timedelta(days=3))
+    again = export(later, tmp_path / "again.zip").paths[0]
+    one, other = members(package), members(again)
+    assert one.pop("manifest.sha256.p7s") != other.pop("manifest.sha256.p7s")
+    assert one == other
+
+
+def test_volumes_are_the_same_twice_byte_for_byte(home: Workstation, tmp_path: Path) -> None:
+    first = export(home, tmp_path / "a.zip", volume_bytes=100_000)
+    second = export(home, tmp_path / "b.zip", volume_bytes=100_000)
+    assert [path.read_bytes() for path in first.paths[1:]] == [path.read_bytes() for path in second.paths[1:]]
+
+
+def test_sealed_files_that_do_not_fit_go_to_volumes_below_the_limit(home: Workstation, tmp_path: Path) -> None:
+    done = export(home, tmp_path / "essai.zip", volume_bytes=100_000)
+    index, *volumes = done.paths
+    assert [path.name for path in volumes] == ["essai-001.zip", "essai-002.zip"]
+    assert all(path.stat().st_size <= 100_000 for path in volumes)
+    assert not [name for name in members(index) if name.endswith(".pdf")]
+    assert verified(tmp_path, index, *volumes) == 0
+    assert verified(tmp_path, index, volumes[0]) == 3
+    assert verified(tmp_path, index) == 3
+
+
+# --- traced both ways, by a script that reads the package and nothing else ---
+
+
+class Reader:
+    """What somebody who knows only the page of the format would write."""
+
+    def __init__(self, package: Path) -> None:
+        self.files = members(package)
+        self.index = json.loads(self.files["index.json"])
+        lines = [line for line in self.files["ledger/segment.jsonl"].decode().split("\n") if line]
+        others = [json.loads(line)["entry"] for line in self.files["ledger/others.jsonl"].decode().split("\n") if line]
+        self.entries = {entry["sequence"]: entry for entry in map(json.loads, [*lines, *others])}
+
+    def forward(self, row: dict) -> tuple[str, str, str]:
+        """From an invoice to its scan: document, sealed file, original."""
+        trail = json.loads(self.files[f"documents/{row['document']}/trail.json"])
+        (file,) = row["files"]
+        assert hashlib.sha256(self.files[file["path"]]).hexdigest() == file["sha256"]
+        sealed = self.entries[file["entry"]]
+        assert (sealed["type"], sealed["objects"]["archive"], sealed["objects"]["document"]) == ("sealed", file["sha256"], row["document"])
+        told = [event["type"] for event in trail["events"]]
+        assert [step for step in told if step in ("received", "judged", "read", "sealed")] == ["received", "judged", "read", "sealed"]
+        for event in trail["events"]:
+            entry = self.entries[event["sequence"]]
+            payload = bytes.fromhex(event["salt"]) + event["payload"].encode()
+            assert hashlib.sha256(payload).hexdigest() == entry["payload_commitment"]
+        (original,) = trail["originals"]
+        assert trail["events"][0]["objects"]["original"] == original["sha256"]
+        assert {field["name"]: field["value"] for field in trail["fields"]}["invoice_number"] == row["number"]
+        return row["document"], file["sha256"], original["sha256"]
+
+    def backward(self, original: str) -> tuple[str, str, str]:
+        """From a scan to its invoice, through the entries."""
+        (received,) = [each for each in self.entries.values() if each["type"] == "received" and each["objects"]["original"] == original]
+        document = received["objects"]["document"]
+        (sealed,) = [each for each in self.entries.values() if each["type"] == "sealed" and each["objects"]["document"] == document]
+        (row,) = [row for row in self.index if row["files"][0]["entry"] == sealed["sequence"]]
+        return row["document"], sealed["objects"]["archive"], original
+
+
+def test_twenty_five_invoices_drawn_by_lot_are_traced_both_ways(package: Path) -> None:
+    reader = Reader(package)
+    for row in random.Random(25).sample(reader.index, 25):
+        there = reader.forward(row)
+        assert reader.backward(there[2]) == there
+
+
+def test_the_sum_of_the_index_is_the_sum_of_the_statistics_and_of_the_papers(package: Path) -> None:
+    from decimal import Decimal
+
+    reader = Reader(package)
+    (told,) = json.loads(reader.files["statistics.json"])["sums"]
+    assert Decimal(told["gross"]) == sum(Decimal(row["gross"]) for row in reader.index)
+    assert Decimal(told["gross"]) == sum(Decimal(PAPERS[n % len(PAPERS)].gross) for n in range(30))
+
+
+def test_what_is_not_recorded_of_an_invoice_is_listed_with_words(package: Path) -> None:
+    reader = Reader(package)
+    gaps = {"no-order", "no-delivery", "no-approval", "no-accounting-entry", "no-payment"}
+    assert all(set(row["gaps"]) == gaps for row in reader.index)
+    told = {gap["code"]: gap for gap in json.loads(reader.files["statistics.json"])["gaps"]}
+    assert set(told) == gaps
+    assert told["no-payment"]["count"] == 30
+    assert "non enregistré" in told["no-payment"]["french"]
+    assert "not recorded here" in reader.files["statistics.csv"].decode()
+
+
+# --- which documents, and which of them are withheld ---
+
+
+def test_an_extract_is_one_document_with_its_proofs(home: Workstation, tmp_path: Path) -> None:
+    document = first_of_november(home)
+    path = export(home, tmp_path / "extrait.zip", Extract(document)).paths[0]
+    assert verified(tmp_path, path) == 0
+    assert [row["document"] for row in json.loads(members(path)["index.json"])] == [document]
+    assert members(path)["ledger/segment.jsonl"] == b""
+
+
+def test_a_renewed_file_stands_beside_the_one_it_extends(home: Workstation, tmp_path: Path) -> None:
+    document = first_of_november(home)
+    renewed = packages.renew_one(home, document, day("2026-12-02"))
+    path = export(home, tmp_path / "essai.zip").paths[0]
+    row = next(row for row in json.loads(members(path)["index.json"]) if row["document"] == document)
+    first, second = row["files"]
+    assert (second["sha256"], second["extends"], second["extends_size"]) == (renewed, first["sha256"], first["size"])
+    assert verified(tmp_path, path) == 0
+
+
+def test_of_a_confidential_document_nothing_is_told_but_its_number(home: Workstation, tmp_path: Path) -> None:
+    document = first_of_november(home)
+    with home.database.writing() as session:
+        documents.get_document(session, document).confidential = True
+    done = export(home, tmp_path / "essai.zip")
+    files = members(done.paths[0])
+    assert [(each.document, each.reason) for each in done.withheld] == [(document, "confidential")]
+    assert done.complete
+    assert done.documents == 2
+    assert not [name for name in files if document in name]
+    assert "facture-é-0".encode() not in b"".join(files.values())
+    assert verified(tmp_path, done.paths[0]) == 0
+    assert refused(home, tmp_path / "one.zip", Extract(document)) == "confidential"
+
+
+def test_of_an_erased_document_only_its_entries_are_left(home: Workstation, tmp_path: Path) -> None:
+    letter = packages.seal_one(home, "lettre.png", PAPERS[0], day("2026-11-30"), seed=99, kind="letter")
+    # Made before it is erased: that the other entries come later is what is shown.
+    erase(home, letter)
+    done = export(home, tmp_path / "essai.zip")
+    files = members(done.paths[0])
+    assert (done.withheld, done.documents) == ((), 3)
+    assert not [name for name in files if letter in name]
+    assert letter.encode() in files["ledger/segment.jsonl"]
+    assert b'\\"erased\\"' in files["ledger/others.jsonl"]
+    assert verified(tmp_path, done.paths[0]) == 0
+
+
+def erase(workstation: Workstation, document_id: str) -> None:
+    with workstation.database.writing() as session:
+        people.ensure_practice(session)
+        document = documents.get_document(session, document_id)
+        documents.move_document(document, State.SET_ASIDE, LATER)
+        clerk, officer = (session.get_one(Person, login) for login in ("atelier", "responsable"))
+        asked = erasure.ask_erasure(session, document, "courrier reçu par erreur", clerk, LATER)
+        erasure.confirm_erasure(session, document, officer, LATER)
+    erasure.finish_erasure(workstation, asked.id)
+
+
+@pytest.mark.parametrize("harm", ["missing", "damaged"])
+def test_a_file_that_is_missing_or_damaged_is_listed_and_nothing_claims_to_be_complete(
+    home: Workstation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, harm: str
+) -> None:
+    document = first_of_november(home)
+    with home.database.reading() as session:
+        path = home.archives.path(documents.get_document(session, document).archives[0].sha256, ".pdf")
+    path.chmod(0o600)
+    path.unlink() if harm == "missing" else path.write_bytes(b"%PDF-1.7\n")
+    done = export(home, tmp_path / "essai.zip")
+    assert [(each.document, each.reason) for each in done.withheld] == [(document, harm)]
+    assert not done.complete
+    assert json.loads(members(done.paths[0])["package.json"])["withheld"][0]["reason"] == harm
+    assert verified(tmp_path, done.paths[0]) == 1
+    home.database.close()
+    monkeypatch.setenv("SCEAU_HOME", str(home.home))
+    told = CliRunner().invoke(app, ["export", "--from", "2026-11-01", "--to", "2026-11-30", str(tmp_path / "cli.zip")])
+    assert told.exit_code == 3, told.output
+    assert document in told.stdout
+
+
+def test_a_document_in_two_versions_of_which_one_is_lost_keeps_the_other_and_says_so(home: Workstation, tmp_path: Path) -> None:
+    document = first_of_november(home)
+    renewed = packages.renew_one(home, document, day("2026-11-20"))
+    home.archives.path(renewed, ".pdf").unlink()
+    done = export(home, tmp_path / "essai.zip")
+    row = next(row for row in json.loads(members(done.paths[0])["index.json"]) if row["document"] == document)
+    assert (len(row["files"]), "file-missing" in row["gaps"], done.gaps["file-missing"]) == (1, True, 1)
+
+
+# --- what cannot be exported leaves nothing behind ---
+
+
+def left(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir() if path.name not in ("home", "elsewhere"))
+
+
+def test_a_period_in_which_nothing_was_sealed_is_said_and_nothing_written(home: Workstation, tmp_path: Path) -> None:
+    quiet = replace(NOVEMBER, first=day("2026-09-01").date(), last=day("2026-09-30").date())
+    assert refused(home, tmp_path / "essai.zip", quiet) == "empty-period"
+    assert left(tmp_path) == []
+
+
+def test_an_unknown_document_is_said(home: Workstation, tmp_path: Path) -> None:
+    assert refused(home, tmp_path / "essai.zip", Extract("f" * 32)) == "no-document"
+
+
+def test_a_package_that_is_there_is_only_replaced_when_one_says_so(home: Workstation, tmp_path: Path) -> None:
+    export(home, tmp_path / "essai.zip", volume_bytes=50_000)
+    before = (tmp_path / "essai.zip").read_bytes()
+    assert refused(home, tmp_path / "essai.zip") == "target-exists"
+    assert (tmp_path / "essai.zip").read_bytes() == before
+    export(home, tmp_path / "essai.zip", force=True)
+    assert left(tmp_path) == ["essai.zip"]  # no volume of the one before stays beside it
+    assert verified(tmp_path, tmp_path / "essai.zip") == 0
+
+
+def test_a_folder_that_is_not_there_is_said(home: Workstation, tmp_path: Path) -> None:
+    assert refused(home, tmp_path / "nowhere" / "essai.zip") == "unwritable"
+    assert refused(home, tmp_path) == "unwritable"
+
+
+@pytest.mark.parametrize("call", [3, 9, 20])
+def test_a_disk_that_fills_up_leaves_nothing_that_looks_whole(
+    home: Workstation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: int
+) -> None:
+    calls, write = 0, parts.Member.write
+
+    def full(member: parts.Member, data: bytes) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == call:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        write(member, data)
+
+    monkeypatch.setattr(parts.Member, "write", full)
+    assert refused(home, tmp_path / "essai.zip", volume_bytes=50_000) == "disk-full"
+    assert left(tmp_path) == []
+
+
+def test_too_little_room_is_said_before_anything_is_written(home: Workstation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr("station.package.shutil.disk_usage", lambda _path: usage._replace(free=10_000))
+    assert refused(home, tmp_path / "essai.zip") == "no-room"
+    assert left(tmp_path) == []
+
+
+def test_an_export_that_is_stopped_leaves_nothing_and_the_package_before_it_stays(home: Workstation, tmp_path: Path) -> None:
+    export(home, tmp_path / "essai.zip")
+    before = (tmp_path / "essai.zip").read_bytes()
+    seen: list[int] = []
+    code = refused(home, tmp_path / "essai.zip", force=True, tell=lambda progress: seen.append(progress.done), stop=lambda: 2 in seen)
+    assert (code, left(tmp_path)) == ("cancelled", ["essai.zip"])
+    assert (tmp_path / "essai.zip").read_bytes() == before
+
+
+def test_progress_goes_from_none_to_all(home: Workstation, tmp_path: Path) -> None:
+    seen: list[tuple[int, int]] = []
+    export(home, tmp_path / "essai.zip", tell=lambda progress: seen.append((progress.done, progress.total)))
+    assert seen == [(0, 3), (1, 3), (2, 3), (3, 3)]
+
+
+# --- small parts ---
+
+
+@given(st.text())
+def test_no_cell_of_the_csv_is_a_formula(text: str) -> None:
+    cell = csv_cell(text)
+    assert not cell.startswith(("=", "+", "-", "@", "\t", "\r", "\n"))
+    assert cell in (text, f"'{text}")
+
+
+@pytest.mark.parametrize("name", ["../essai", "/etc/essai", "a//b", "a/./b", "é.pdf", "a b", "a\\b", "", ".", "a/.."])
+def test_a_path_that_the_format_does_not_allow_is_refused(tmp_path: Path, name: str) -> None:
+    part = Part(tmp_path / "part.zip", lambda *_: None, lambda: None)
+    with pytest.raises(ValueError, match="not a path"):
+        part.add(name, b"")
+    part.drop()
+
+
+@pytest.mark.parametrize(
+    ("typed", "scope"),
+    [
+        (("2026-11-01", "2026-11-30", ""), NOVEMBER),
+        (("", "", "abc"), Extract("abc")),
+        (("2026-11-30", "2026-11-01", ""), None),
+        (("2026-11-01", "", ""), None),
+        (("2026-02-30", "2026-03-01", ""), None),
+        (("2026-11-01", "2026-11-30", "abc"), None),
+        (("", "", ""), None),
+    ],
+)
+def test_a_scope_is_two_days_in_their_order_or_a_document(typed: tuple[str, str, str], scope: object) -> None:
+    assert scope_of(*typed) == scope
+
+
+def test_the_command_writes_a_package_and_tells_it_as_json(home: Workstation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home.database.close()
+    monkeypatch.setenv("SCEAU_HOME", str(home.home))
+    words = ["export", "--json", "--from", "2026-11-01", "--to", "2026-11-30", str(tmp_path / "essai.zip")]
+    told = CliRunner().invoke(app, words)
+    assert told.exit_code == 0, told.output
+    assert json.loads(told.stdout)["documents"] == 3
+    assert verified(tmp_path, tmp_path / "essai.zip") == 0
+    assert CliRunner().invoke(app, words).exit_code == 1
+    assert CliRunner().invoke(app, ["export", str(tmp_path / "x.zip")]).exit_code == 2
