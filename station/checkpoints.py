@@ -9,7 +9,7 @@ import json
 import logging
 import os
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -38,11 +38,14 @@ from sealing.checkpoint import (
     read_note,
     sign_note,
 )
+from sealing.keys import UnusableKey
 from sealing.ledger import Actor, ActorKind, Event, Hash, Tree
 from sealing.proofs import consistency_nodes, consistency_proof, inclusion_nodes, inclusion_proof
+from station.contradiction import Claim
+from station.contradiction import TreeContradicted as TreeContradicted  # who makes a checkpoint may be refused one
 from station.records.ledger import append_event, entities, head_at, subtree_roots, tree_of
 from station.records.tables import CheckpointRow, Delivery, LedgerPayload, LedgerRow, Person
-from station.timekeeping import clock_word, stamper_of
+from station.timekeeping import stamper_of
 from station.workstation import Workstation
 
 log = logging.getLogger("sceau.checkpoints")
@@ -70,61 +73,6 @@ class Kept:
     @property
     def said(self) -> Checkpoint:
         return read_checkpoint(read_note(self.note).text)
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """Something outside the tree that says what the tree was."""
-
-    holder: str
-    """`records`, `memory`, `folder:<path>` or `log:<name>`."""
-    size: int
-    root: Hash | None
-    """None where only the size is known, or no key of ours has signed."""
-    key: str
-    """Hexadecimal SHA-256 by which an acceptance names it."""
-    reason: str = ""
-    """Once it is found to contradict: `smaller`, `other` or `key` (signed by a key that is not ours)."""
-
-
-class TreeContradicted(Exception):
-    """The log is smaller than a checkpoint that is held outside it, or another log."""
-
-    def __init__(self, entity: str, size: int, claims: Sequence[Claim]) -> None:
-        super().__init__(f"{entity}: the log has {size} entries and contradicts {', '.join(f'{c.holder} ({c.size})' for c in claims)}")
-        self.entity, self.size, self.claims = entity, size, tuple(claims)
-
-    def words(self, language: str = "fr") -> str:
-        """What happened, that nothing was deleted by this, what to do."""
-        worst = max(self.claims, key=lambda claim: claim.size)
-        holder = worst.holder if worst.holder.startswith(("folder:", "log:")) else "witness-memory"
-        english = language == "en"
-        what = (_WRONG_EN if english else _WRONG_FR)[worst.reason].format(
-            entity=self.entity, size=self.size, holder=holder, seen=worst.size
-        )
-        return f"{what} {_TODO_EN if english else _TODO_FR}"
-
-
-_WRONG_FR = {
-    "smaller": "Le registre de {entity} compte {size} inscriptions, {holder} en a vu {seen} : arbre plus petit que le dernier attesté.",
-    "other": "Le registre de {entity} n'est pas celui que {holder} a vu à {seen} inscriptions : arbre autre que le dernier attesté.",
-    "key": "{holder} garde un point de contrôle de {entity} ({seen} inscriptions) signé par une autre clé que celle de ce poste.",
-}
-_WRONG_EN = {
-    "smaller": "The ledger of {entity} has {size} entries and {holder} saw {seen}: the tree is smaller than last witnessed.",
-    "other": "The ledger of {entity} is not the one that {holder} saw at {seen} entries: the tree is another than last witnessed.",
-    "key": "{holder} keeps a checkpoint of {entity} ({seen} entries) that another key than this installation's has signed.",
-}
-_TODO_FR = (
-    "Ce contrôle n'a rien supprimé, et rien de nouveau n'est pris. Restaurez la sauvegarde la plus récente de SCEAU_HOME, clés comprises. "
-    "Si ce qui manque est introuvable, une personne nommée l'accepte, et cela reste inscrit : "
-    "sceau ledger accept --reason TEXTE --login NOM"
-)
-_TODO_EN = (
-    "This check deleted nothing, and nothing new is taken in. Restore the newest backup of SCEAU_HOME, keys included. "
-    "If what is missing cannot be found, a named person accepts it, which stays on record: "
-    "sceau ledger accept --reason TEXT --login NAME"
-)
 
 
 # --- keys and names ---
@@ -243,7 +191,7 @@ def checkpoint_now(workstation: Workstation, entity: str, *, anew: bool = False)
         return newest
     name = log_name(settings, entity)
     note = sign_note(checkpoint_text(name, tree.size, tree.root, now, links), name, log_key(settings.home, entity))
-    token = token_over(note, stamper_of(settings, workstation.clock))
+    token = _token(workstation, note)
     if newest is not None and same and not anew and token is None:
         return newest
     with workstation.database.writing() as session:
@@ -293,6 +241,15 @@ def witness_names(settings: Settings) -> list[str]:
 def _links(session: Session, entity: str, now: datetime) -> list[Link]:
     found = [(kind, checkpoint_before(session, entity, now - span)) for kind, span in BACK]
     return [Link(kind, kept.size, kept.said.root) for kind, kept in found if kept is not None]
+
+
+def _token(workstation: Workstation, note: str) -> bytes | None:
+    try:
+        stamper = stamper_of(workstation.settings, workstation.clock)
+    except (UnusableKey, OSError, ValueError) as error:
+        log.warning("no time authority can be asked: %s", error)
+        return None
+    return token_over(note, stamper)
 
 
 def token_over(note: str, stamper: TimeStamper) -> bytes | None:
@@ -386,7 +343,7 @@ def accept_contradictions(workstation: Workstation, entity: str, reason: str, pe
         actor = Actor(person.pseudonym, ActorKind.HUMAN)
         objects = {f"checkpoint-{number}": claim.key for number, claim in enumerate(claims, 1)}
         payload: dict[str, Any] = {"reason": reason, "lost": lost}
-        return append_event(session, Event(entity, "resumed", objects, actor, workstation.clock(), clock_word(workstation), payload))
+        return append_event(session, Event(entity, "resumed", objects, actor, workstation.clock(), "system", payload))
 
 
 def _claims(session: Session, settings: Settings, entity: str, count: int) -> Iterator[Claim]:

@@ -61,9 +61,8 @@ def work() -> None:
     with _settings() as settings:
         from station.running import Running
         from station.slots import hold_slot
-        from station.workstation import open_workstation
-
         from station.witnesses import stand_by_witnesses
+        from station.workstation import open_workstation
 
         workstation = open_workstation(settings)
         stand_by_witnesses(workstation)
@@ -474,8 +473,8 @@ def _settings() -> Iterator[Settings]:
     """Settings, and words instead of a traceback for what a person can mend."""
     from sqlalchemy.exc import DBAPIError
 
-    from station.problems import problem_of
     from station.contradiction import TreeContradicted
+    from station.problems import problem_of
     from station.records.database import NetworkFileSystem
 
     start_logs()

@@ -213,6 +213,18 @@ PROBLEMS: dict[str, Problem] = {
             timedelta(minutes=5),
         ),
         _problem(
+            "no-dossier",
+            (
+                "Aucun dossier d'organisation n'est en vigueur : ce poste ne scelle rien sans (art. A102 B-2, II). Le document est en sûreté.",
+                "Préparez le dossier et faites-le contresigner (page « Organisation ») : le document sera scellé tout seul.",
+            ),
+            (
+                "No organisation dossier is in force: this station seals nothing without one (art. A102 B-2, II). The document is safe.",
+                "Prepare the dossier and have it countersigned (page “Organisation”): the document will be sealed by itself.",
+            ),
+            timedelta(minutes=5),
+        ),
+        _problem(
             "no-mandate",
             (
                 "Un tiers archive pour l'entreprise, et aucun mandat en cours n'est enregistré : rien n'est scellé (A102 B-2, II).",
@@ -487,6 +499,17 @@ PROBLEMS: dict[str, Problem] = {
             )
         ),
         _problem(
+            "tree-contradicted",
+            (
+                "Le registre est plus petit que le dernier attesté, ou autre : aucun point de contrôle n'est signé.",
+                "Arrêtez Sceau et restaurez la sauvegarde la plus récente ; « sceau ledger » dit qui a vu quoi.",
+            ),
+            (
+                "The ledger is smaller than last witnessed, or another: no checkpoint is signed.",
+                "Stop Sceau and restore the newest backup; “sceau ledger” says who saw what.",
+            ),
+        ),
+        _problem(
             "unexpected",
             ("Une erreur imprévue a arrêté le traitement.", "Réessayez ; le détail technique est au journal du poste."),
             ("An unexpected error stopped the work.", "Retry; the technical details are in the station's log."),
@@ -528,4 +551,6 @@ _BY_NAME = {
     "DamagedOriginal": "vault-damaged",
     "NothingQualified": "nothing-qualified",
     "NoMandate": "no-mandate",
+    "TreeContradicted": "tree-contradicted",
+    "NoDossier": "no-dossier",
 }

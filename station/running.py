@@ -11,6 +11,7 @@ from uuid import uuid4
 from capture.watch import Hint
 from config.options import recipe_of
 from station.batches import end_quiet_batch, form_ended_batches
+from station.checkpoints import tend_checkpoints
 from station.erasure import finish_erasures
 from station.jobs import Engine
 from station.learning import read_on
@@ -24,6 +25,8 @@ from station.records.documents import DEAD_AFTER
 from station.scanning import Scanning
 from station.slots import is_held
 from station.tidy import empty_processed
+from station.trustlists import tend_trust
+from station.witnesses import deliver_due
 from station.workstation import Workstation
 
 log = logging.getLogger("sceau.running")
@@ -33,6 +36,8 @@ TIDY_SECONDS = 60.0
 RECALL_SECONDS = 20.0
 PROBE_SECONDS = 600.0
 BATCH_SECONDS = 1.0
+TRUST_SECONDS = 60.0
+CHECKPOINT_SECONDS = 30.0
 
 
 class Running:
@@ -64,6 +69,8 @@ class Running:
         self._spawn("recall", self._recall, RECALL_SECONDS, self._stopping.wait)
         self._spawn("unlearn", partial(read_on, self._workstation), RECALL_SECONDS, self._stopping.wait)
         self._spawn("beat", self._beat_and_bury, BEAT_SECONDS, self._stopping.wait)
+        if self._kind != "take":
+            self._spawn("checkpoints", self._tend_checkpoints, CHECKPOINT_SECONDS, self._stopping.wait)
         self._pipeline.warm_up()
         if self._receptions:
             self._spawn("tidy", self._tidy, TIDY_SECONDS, self._stopping.wait)
@@ -72,6 +79,7 @@ class Running:
                     # Only our own: a share that is not mounted must not look like an empty folder.
                     reception.folder.mkdir(parents=True, exist_ok=True)
             self._spawn("probe", partial(probe_stations, self._workstation), PROBE_SECONDS, self._stopping.wait)
+            self._spawn("trust", self._tend_trust, TRUST_SECONDS, self._stopping.wait)
             self._spawn("batches", self._tend_batches, BATCH_SECONDS, self._stopping.wait)
             self._hint = Hint([reception.folder for reception in self._receptions])
             for station in self._workstation.settings.stations:
@@ -97,6 +105,7 @@ class Running:
             self._hint.close()
         finished = self._engine.stop()
         self._pipeline.stop()
+        self._last_checkpoint()
         if finished:
             with self._workstation.database.writing() as session:
                 documents.end_worker(session, self._executor)
@@ -130,9 +139,25 @@ class Running:
             with self._workstation.database.writing() as session:
                 documents.note_look(session, self._executor, self._workstation.clock(), taken=bool(taken))
 
+    def _tend_checkpoints(self) -> None:
+        tend_checkpoints(self._workstation)
+        deliver_due(self._workstation)
+
+    def _last_checkpoint(self) -> None:
+        """What came since the newest one is covered before the process ends; mail and other witnesses get it at the next start."""
+        try:
+            tend_checkpoints(self._workstation, closing=True)
+            deliver_due(self._workstation, ("folder",))
+        except Exception as error:  # noqa: BLE001 whatever it is, the process ends in order, and the next one makes it
+            log.warning("no checkpoint at the end: %s", error)
+
     def _tidy(self) -> None:
         finish_erasures(self._workstation)
         empty_processed(self._workstation)
+
+    def _tend_trust(self) -> None:
+        """Revocation lists and trusted lists are fetched when they are due; sealing uses what is here and waits for none."""
+        tend_trust(self._workstation.settings, self._workstation.clock)
 
     def _tend_batches(self) -> None:
         """Folder batches into which nothing came for their station's delay are ended; what ended is formed, whatever kept it."""

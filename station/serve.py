@@ -16,6 +16,7 @@ from station.records import people
 from station.running import Running
 from station.slots import SlotTaken, hold_slot
 from station.web.app import build_app
+from station.witnesses import stand_by_witnesses
 from station.workstation import Workstation, open_workstation
 
 
@@ -46,6 +47,7 @@ class Server(uvicorn.Server):
 
 def _run(workstation: Workstation, executor: str, listener: socket.socket, say: Callable[[str], object]) -> None:
     settings = workstation.settings
+    stand_by_witnesses(workstation)
     started = time.monotonic()
     if settings.sealing.mode == "practice":
         with workstation.database.writing() as session:

@@ -51,10 +51,12 @@ from station.checkpoints import (
     clear_alarm,
     consistency_of,
     held_key,
+    known_entities,
     log_key,
     log_name,
     plain_origin,
     raise_alarm,
+    refuse_contradiction,
     witness_names,
     write_whole,
 )
@@ -315,6 +317,17 @@ def ask_witnesses(workstation: Workstation, entity: str, seconds: float = 3.0) -
             log.warning("%s cannot be asked what it saw: %s", holder, error)
         else:
             clear_alarm(workstation.settings, entity, holder)
+
+
+def stand_by_witnesses(workstation: Workstation, *, ask: bool = True) -> None:
+    """Before anything is taken in: no log may be smaller than, or another than, what was last witnessed of it. Raises TreeContradicted."""
+    with workstation.database.reading() as session:
+        names = known_entities(session, workstation.settings)
+    for entity in names:
+        if ask and workstation.settings.ledger.witness:
+            ask_witnesses(workstation, entity)
+        with workstation.database.reading() as session:
+            refuse_contradiction(session, workstation.settings, entity)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,277 @@
+"""What is told of a log, its checkpoints and its witnesses: on the page, on the command line, and to whoever checks."""
+
+import base64
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from config.settings import Settings
+from sealing.checkpoint import BadNote, NoteKey, open_checkpoint
+from sealing.ledger import Tree
+from station.checkpoints import (
+    EVERY_NOTE,
+    Kept,
+    accept_contradictions,
+    all_checkpoints,
+    checkpoint_now,
+    contradictions,
+    fits_token,
+    inclusion_of,
+    log_name,
+    log_vkey,
+    newest_checkpoint,
+)
+from station.contradiction import Claim
+from station.recall import NoPerson
+from station.records import people
+from station.records.ledger import head_at, tree_of
+from station.records.tables import LedgerRow
+from station.witnesses import Outside, deliver_due, outside_of, witness_vkey, witnessed_logs
+from station.workstation import Workstation
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """One log, and who could tell if it were rewritten."""
+
+    entity: str
+    tree: Tree
+    key: NoteKey
+    newest: Kept | None
+    outside: tuple[Outside, ...]
+    wrong: tuple[Claim, ...]
+    """What is held outside and contradicts the log."""
+
+
+def standing_of(session: Session, settings: Settings, entity: str) -> Standing:
+    return Standing(
+        entity,
+        tree_of(session, entity),
+        log_vkey(settings, entity),
+        newest_checkpoint(session, entity),
+        tuple(outside_of(session, settings, entity)),
+        tuple(contradictions(session, settings, entity)),
+    )
+
+
+def told_standing(standing: Standing) -> dict[str, Any]:
+    """As one JSON object."""
+    newest = standing.newest
+    return {
+        "entity": standing.entity,
+        "size": standing.tree.size,
+        "root": standing.tree.root.hex(),
+        "key": standing.key.vkey,
+        "fingerprint": standing.key.fingerprint,
+        "checkpoint": None
+        if newest is None
+        else {"size": newest.size, "made_at": newest.made_at.isoformat(), "token": newest.token is not None, "note": newest.note},
+        "witnesses": [
+            {
+                "witness": each.witness,
+                "size": each.size,
+                "at": each.at.isoformat() if each.at else None,
+                "waiting": each.waiting,
+                "trouble": each.trouble,
+            }
+            for each in standing.outside
+        ],
+        "contradicted_by": [{"holder": claim.holder, "size": claim.size, "reason": claim.reason} for claim in standing.wrong],
+    }
+
+
+def told_proof(session: Session, settings: Settings, entity: str, sequence: int) -> dict[str, Any] | None:
+    """An entry with its proof against the newest checkpoint, for whoever has only that; None where no checkpoint covers the entry."""
+    newest = newest_checkpoint(session, entity)
+    entry = session.scalar(sa.select(LedgerRow.entry).where(LedgerRow.entity == entity, LedgerRow.sequence == sequence))
+    if newest is None or entry is None or sequence >= newest.size:
+        return None
+    return {
+        "entity": entity,
+        "sequence": sequence,
+        "entry": entry.decode(),
+        "path": [each.hex() for each in inclusion_of(session, entity, sequence, newest.size)],
+        "key": log_vkey(settings, entity).vkey,
+        "note": newest.note,
+        "token": base64.b64encode(newest.token).decode() if newest.token else None,
+    }
+
+
+def compared_note(session: Session, settings: Settings, entity: str, written: bytes) -> dict[str, Any]:
+    """A checkpoint that somebody kept, held against the log as it is now: two branches shown to two parties meet here."""
+    key = log_vkey(settings, entity)
+    try:
+        said = open_checkpoint(written, key)
+    except BadNote as error:
+        return {"entity": entity, "size": None, "agrees": False, "reason": "key", "detail": str(error)}
+    size = tree_of(session, entity).size
+    head = (head_at(session, entity, said.size) if said.size else Tree().root) if said.size <= size else None
+    reason = "smaller" if said.size > size else "" if head == said.root else "other"
+    return {"entity": entity, "size": said.size, "agrees": not reason, "reason": reason, "detail": f"{log_name(settings, entity)}: {size}"}
+
+
+def broken_checkpoints(session: Session, settings: Settings, entity: str) -> Iterator[str]:
+    """Those that are not signed by the log's key, say another tree than the log's, have another's timestamp, or link to what never was."""
+    key, size, made = log_vkey(settings, entity), tree_of(session, entity).size, set[tuple[int, bytes]]()
+    for kept in all_checkpoints(session, entity):
+        name = f"{entity} {kept.size} ({kept.made_at:%Y-%m-%d %H:%M:%S})"
+        try:
+            said = open_checkpoint(kept.note, key)
+        except BadNote as error:
+            yield f"{name}: {error}"
+            continue
+        head = (head_at(session, entity, said.size) if said.size else Tree().root) if said.size <= size else None
+        if said.size != kept.size or head != said.root:
+            yield f"{name}: tree"
+        if kept.token is not None and not fits_token(kept.note, kept.token):
+            yield f"{name}: token"
+        if not {(link.size, link.root) for link in said.links} <= made:
+            yield f"{name}: link"
+        made.add((said.size, said.root))
+
+
+def outside_claims(session: Session, settings: Settings, entity: str) -> list[Claim]:
+    """Everything that is held outside and contradicts the log, however old."""
+    return contradictions(session, settings, entity, EVERY_NOTE)
+
+
+# --- `sceau ledger` ---
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the command line wants to know of one log, or wants done."""
+
+    action: str
+    """show, checkpoint, prove, compare, witness or accept."""
+    entity: str
+    target: str = ""
+    reason: str = ""
+    login: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """As JSON, and with the exit code."""
+
+    action: str
+    told: dict[str, Any]
+    code: int = 0
+
+    def lines(self, language: str) -> Iterator[str]:
+        """For people: names and values; what is text already (a note, an entry) as it is."""
+        if self.action == "accept":
+            yield _ACCEPTED[language == "en"][self.told["sequence"] is None].format(**self.told)
+            return
+        if self.action == "compare":
+            yield _COMPARED[language == "en"][self.told["reason"]].format(**self.told)
+            return
+        for name, value in self.told.items():
+            yield from _shown(name, value)
+
+
+_ACCEPTED = (
+    (
+        "Inscription {sequence} : le registre reprend ; ce qui fut attesté et manque y est nommé.",
+        "Rien à accepter : rien ne contredit le registre.",
+    ),
+    (
+        "Entry {sequence}: the log goes on; what was witnessed and is missing is named there.",
+        "Nothing to accept: nothing contradicts the log.",
+    ),
+)
+_COMPARED = (
+    {
+        "": "✓ Le registre continue ce point de contrôle ({size} inscriptions).",
+        "smaller": "✗ Ce point de contrôle a vu {size} inscriptions, plus que le registre n'en a : il a été raccourci ({detail}).",
+        "other": "✗ À {size} inscriptions, ce point de contrôle a vu un autre registre que celui-ci ({detail}).",
+        "key": "✗ Ce n'est pas un point de contrôle signé par la clé de ce registre : {detail}.",
+    },
+    {
+        "": "✓ The log continues this checkpoint ({size} entries).",
+        "smaller": "✗ This checkpoint saw {size} entries, more than the log has: it was cut ({detail}).",
+        "other": "✗ At {size} entries this checkpoint saw another log than this one ({detail}).",
+        "key": "✗ Not a checkpoint that this log's key has signed: {detail}.",
+    },
+)
+
+
+def answer_ledger(workstation: Workstation, asked: Asked) -> Answer:
+    """Raises NoPerson, TreeContradicted (of a checkpoint that must not be signed), OSError (of a file that cannot be read)."""
+    return _ACTIONS[asked.action](workstation, asked)
+
+
+def _show(workstation: Workstation, asked: Asked) -> Answer:
+    with workstation.database.reading() as session:
+        standing = standing_of(session, workstation.settings, asked.entity)
+    return Answer("show", told_standing(standing), 4 if standing.wrong else 0 if standing.tree.size else 3)
+
+
+def _make(workstation: Workstation, asked: Asked) -> Answer:
+    checkpoint_now(workstation, asked.entity, anew=True)
+    deliver_due(workstation)
+    return _show(workstation, asked)
+
+
+def _prove(workstation: Workstation, asked: Asked) -> Answer:
+    with workstation.database.reading() as session:
+        told = told_proof(session, workstation.settings, asked.entity, int(asked.target))
+    if told is None:
+        return Answer("prove", {"entity": asked.entity, "sequence": int(asked.target), "path": None}, 3)
+    return Answer("prove", told)
+
+
+def _compare(workstation: Workstation, asked: Asked) -> Answer:
+    written = Path(asked.target).read_bytes()
+    with workstation.database.reading() as session:
+        told = compared_note(session, workstation.settings, asked.entity, written)
+    return Answer("compare", told, 0 if told["agrees"] else 4)
+
+
+def _witness(workstation: Workstation, _asked: Asked) -> Answer:
+    with workstation.database.reading() as session:
+        held = [{"origin": each.origin, "size": each.size, "at": each.at.isoformat()} for each in witnessed_logs(session)]
+    return Answer("witness", {"key": witness_vkey(workstation.settings).vkey, "address": "/witness/add-checkpoint", "witnessed": held})
+
+
+def _accept(workstation: Workstation, asked: Asked) -> Answer:
+    with workstation.database.reading() as session:
+        person = people.find(session, asked.login)
+        if person is None:
+            raise NoPerson(asked.login)
+        wrong = outside_claims(session, workstation.settings, asked.entity)
+        session.expunge(person)
+    sequence = accept_contradictions(workstation, asked.entity, asked.reason.strip(), person) if wrong else None
+    return Answer("accept", {"entity": asked.entity, "sequence": sequence, "accepted": len(wrong)})
+
+
+_ACTIONS: dict[str, Callable[[Workstation, Asked], Answer]] = {
+    "show": _show,
+    "checkpoint": _make,
+    "prove": _prove,
+    "compare": _compare,
+    "witness": _witness,
+    "accept": _accept,
+}
+
+
+def _shown(name: str, value: Any, depth: int = 0) -> Iterator[str]:
+    indent = "  " * depth
+    if isinstance(value, dict):
+        yield f"{indent}{name}:"
+        for key, each in value.items():
+            yield from _shown(key, each, depth + 1)
+    elif isinstance(value, list) and value and isinstance(value[0], dict):
+        for each in value:
+            yield from _shown(name, each, depth)
+    elif isinstance(value, list):
+        yield f"{indent}{name:12} {' '.join(map(str, value)) or '–'}"
+    elif isinstance(value, str) and "\n" in value:
+        yield f"{indent}{name}:"
+        yield from (f"{indent}  {line}" for line in value.rstrip("\n").split("\n"))
+    else:
+        yield f"{indent}{name:12} {'–' if value is None else value}"
