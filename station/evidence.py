@@ -1,12 +1,18 @@
 """The evidence gauge of documents, from what the records hold: the newest file, its ledger entry, what witnesses hold."""
 
 from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from config.settings import Settings
 from sealing.evidence import EvidenceFacts, EvidenceProfile, Gauge, gauge
+from sealing.seal import OFFICER_FIELD
+from sealing.trust import Qualified
+from sealing.verify import SparseReader
+from station.keyring import qualification_here
 from station.records.tables import Archive, Document, LedgerPayload
 from workflow.kinds import evidence_profile
 
@@ -79,6 +85,32 @@ def profiles_open(settings: Settings, wanted: EvidenceProfile) -> tuple[Evidence
     if wanted is EvidenceProfile.COPIE_FIABLE and settings.evidence.unqualified == "seal":
         return wanted, EvidenceProfile.FISCAL_SEAL
     return (wanted,)
+
+
+def qualified_parts(path: Path, settings: Settings, moment: datetime) -> str:
+    """What of a sealed file the trusted lists at hand call qualified: "seal", "timestamp", "signature", joined by spaces.
+
+    A seal or signature is qualified by its certificate and the device that holds its key (eIDAS, art. 3, 12 and 27), a timestamp by its
+    service (art. 3, 34). Where no list is at hand nothing is.
+    """
+    if settings.sealing.mode == "practice":
+        return ""
+    found = []
+    with path.open("rb") as file:
+        for each in SparseReader(file, strict=True).embedded_signatures:
+            chain = (each.signer_cert, *each.other_embedded_certs)
+            told = qualification_here(settings, chain, moment)
+            if isinstance(told, Qualified):
+                found += [_part(each.field_name, told)]
+    return " ".join(sorted({part for part in found if part}))
+
+
+def _part(field: str, told: Qualified) -> str:
+    if told.kind == "timestamp":
+        return "timestamp"
+    if not told.qscd or told.kind not in ("seal", "signature"):
+        return ""
+    return "signature" if field == OFFICER_FIELD else "seal"
 
 
 def archive_profile(archive: Archive) -> EvidenceProfile:

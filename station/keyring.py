@@ -6,19 +6,19 @@ Secrets come from the environment only. Nothing is fetched here: lists lie in th
 import hashlib
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from asn1crypto import x509
 from pyhanko.sign.timestamps import TimeStamper
 
-from capture.catalogue import finding
+from capture.catalogue import finding, finding_json, message
 from capture.findings import Finding
 from config.settings import PASSWORD_VARIABLE, PIN_VARIABLE, TOKEN_VARIABLE, Settings
 from sealing.authority import Clock
-from sealing.fitness import certificate_troubles, certificate_warnings, holder_of, issuer_of, require_fit
+from sealing.fitness import KeyTrouble, certificate_troubles, certificate_warnings, holder_of, issuer_of, require_fit
 from sealing.keys import (
     CachedSigner,
     HeldSigner,
@@ -34,7 +34,9 @@ from sealing.keys import (
     make_house_time,
     make_practice,
 )
+from sealing.officers import officer_crls, officer_roots
 from sealing.seal import Sealer
+from station.problems import problem_of
 from station.trustlists import keep_certificates, kept_crls, trust_snapshot, trusted_lists
 
 if TYPE_CHECKING:
@@ -150,8 +152,23 @@ def roots_of(settings: Settings) -> tuple[x509.Certificate, ...]:
 def trust_of(settings: Settings) -> tuple[x509.Certificate, ...]:
     """All roots to which seals and timestamps may go up: those of `roots_of` and that of the internal time authority."""
     if settings.sealing.mode == "practice":
-        return roots_of(settings)
-    return (*roots_of(settings), *open_time(settings).trust)
+        return (*roots_of(settings), *_practice_officers(settings), *time_roots(settings))
+    return (*roots_of(settings), *open_time(settings).trust, *time_roots(settings))
+
+
+def time_roots(settings: Settings) -> tuple[x509.Certificate, ...]:
+    """The roots that external time authorities have of their own."""
+    return tuple(root for source in settings.time.authorities if source.roots for root in load_trust(settings.home / source.roots))
+
+
+def officers_folder(home: Path) -> Path:
+    """Where the keys of people who sign copies lie (`station.signing`)."""
+    return home / "keys" / "officers"
+
+
+def _practice_officers(settings: Settings) -> tuple[x509.Certificate, ...]:
+    """The roots of practice officers; those of a production installation are named in the settings like any other."""
+    return officer_roots(officers_folder(settings.home), practice=True)
 
 
 def known_roots(settings: Settings) -> tuple[x509.Certificate, ...]:
@@ -159,12 +176,13 @@ def known_roots(settings: Settings) -> tuple[x509.Certificate, ...]:
     name = "practice" if settings.sealing.mode == "practice" else "time"
     own = settings.home / "keys" / name / "root.pem"
     house = load_trust(own) if own.exists() else ()
-    return house if settings.sealing.mode == "practice" else (*roots_of(settings), *house)
+    named = _practice_officers(settings) if settings.sealing.mode == "practice" else roots_of(settings)
+    return (*house, *named, *time_roots(settings))
 
 
 def revocation_of(settings: Settings) -> tuple[bytes, ...]:
     """The revocation lists at hand (DER): those of the internal authority, those named as files, those fetched lately."""
-    own = open_time(settings).crls
+    own = (*open_time(settings).crls, *officer_crls(officers_folder(settings.home)))
     return own if settings.sealing.mode == "practice" else (*own, *kept_crls(settings))
 
 
@@ -180,14 +198,84 @@ def _note_name(settings: Settings) -> str:
 
 def state_of_keys(settings: Settings) -> str:
     """Changes whenever what a process has opened may be out of date: settings, key file, lists."""
-    files = [*(settings.home / "trust" / "crl").glob("*.crl"), settings.home / settings.sealing.file]
-    files += [settings.home / name for name in (settings.sealing.certificate, *settings.trust.roots, *settings.trust.revocation) if name]
+    files = [*(settings.home / "trust" / "crl").glob("*.crl"), *officers_folder(settings.home).glob("*.pem")]
+    files += [settings.home / settings.sealing.file]
+    named = (settings.sealing.certificate, *settings.trust.roots, *settings.trust.revocation, *(a.roots for a in settings.time.authorities))
+    files += [settings.home / name for name in named if name]
     stamps = [f"{file}:{file.stat().st_mtime_ns}" for file in sorted(files) if file.is_file()]
-    told = f"{settings.home}\n{settings.sealing.model_dump_json()}\n{settings.trust.model_dump_json()}\n" + "\n".join(stamps)
+    sections = (settings.sealing, settings.trust, settings.time)
+    told = "\n".join([str(settings.home), *(section.model_dump_json() for section in sections), *stamps])
     return hashlib.sha256(told.encode()).hexdigest()
 
 
 # What a person is told.
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What `sceau keys` and `sceau doctor` found out about the key in use."""
+
+    key: KeyInUse | None
+    """None where it could not be opened, and none is known from before."""
+    trouble: UnusableKey | None
+    """Why nothing can be sealed with it now; None where it may seal."""
+    warnings: tuple[Finding, ...]
+
+    @property
+    def fit(self) -> bool:
+        return self.trouble is None
+
+    def lines(self, language: str) -> list[str]:
+        """For a person, in French or English."""
+        english = language == "en"
+        if self.key is None:
+            return ["no key could be opened" if english else "aucune clé n'a pu être ouverte"]
+        names = ("holder", "issuer", "level", "key", "valid", "SHA-256") if english else NAMES_FR
+        level = LEVELS[self.key.level][english] + (f" ({self.key.reason})" if self.key.reason else "")
+        dates = f"{self.key.begins:%Y-%m-%d} – {self.key.ends:%Y-%m-%d}"
+        kind = f"{self.key.key}, {self.key.source}"
+        values = (self.key.holder, self.key.issuer, level, kind, dates, self.key.fingerprint)
+        rows = [f"{name:10} {value}" for name, value in zip(names, values, strict=True)]
+        return [*rows, *(message(warning, language) for warning in self.warnings)]
+
+    def as_json(self, language: str) -> dict[str, Any]:
+        """As `sceau keys --json` prints it."""
+        told = asdict(self.key) | {"begins": self.key.begins.isoformat(), "ends": self.key.ends.isoformat()} if self.key else None
+        warnings = [finding_json(warning, language) for warning in self.warnings]
+        trouble = {"detail": str(self.trouble), "problem": problem_of(self.trouble).code} if self.trouble else None
+        return {"fit": self.fit, "key": told, "trouble": trouble, "warnings": warnings}
+
+
+NAMES_FR = ("titulaire", "émetteur", "niveau", "clé", "valable", "SHA-256")
+LEVELS = {
+    "practice": ("essai, sans valeur probante", "trial, proves nothing"),
+    "ordinary": ("cachet", "seal"),
+    "qualified": ("cachet qualifié", "qualified seal"),
+    "unknown": ("cachet, qualification inconnue", "seal, qualification unknown"),
+}
+"""French and English words for the levels of a key."""
+
+
+def look_at_keys(settings: Settings, moment: datetime) -> Look:
+    """Open the key in use as sealing does, and say what it is worth. In practice mode the keys are made if they are not there yet."""
+    trouble: UnusableKey | None = None
+    certificates: Sequence[x509.Certificate] = ()
+    try:
+        signer = open_signer(settings)
+        certificates = (signer.signing_cert, *signer.chain)
+        keep_certificates(settings.home, _note_name(settings), certificates)
+        require_fit(_troubles(settings, certificates, moment))
+    except UnusableKey as error:
+        trouble = error
+    certificates = certificates or kept_certificate(settings)
+    warnings = tuple(each for each in key_warnings(settings, moment) if each.code != "key-refused")
+    return Look(key_in_use(settings, certificates, moment) if certificates else None, trouble, warnings)
+
+
+def _troubles(settings: Settings, certificates: Sequence[x509.Certificate], moment: datetime) -> tuple[KeyTrouble, ...]:
+    practice = settings.sealing.mode == "practice"
+    roots, crls = trust_of(settings), revocation_of(settings)
+    return certificate_troubles(certificates[0], certificates[1:], roots, crls, moment, practice=practice)
 
 
 def key_in_use(settings: Settings, certificates: Sequence[x509.Certificate], moment: datetime) -> KeyInUse:
@@ -236,12 +324,10 @@ def key_warnings(settings: Settings, moment: datetime) -> tuple[Finding, ...]:
         certificates = kept_certificate(settings)
         if not certificates:
             return ()
-        own, chain, practice = certificates[0], certificates[1:], settings.sealing.mode == "practice"
-        crls = revocation_of(settings)
-        refused = certificate_troubles(own, chain, trust_of(settings), crls, moment, practice=practice)
+        refused, crls = _troubles(settings, certificates, moment), revocation_of(settings)
     except UnusableKey as error:
         return (finding("key-refused", measured=str(error)),)
     told = tuple(finding("key-refused", measured=trouble.detail) for trouble in refused)
-    warned = certificate_warnings(own, chain, crls, moment, settings.sealing.warn_days)
-    lists = () if practice else trusted_lists(settings).warnings(moment)
+    warned = certificate_warnings(certificates[0], certificates[1:], crls, moment, settings.sealing.warn_days)
+    lists = () if settings.sealing.mode == "practice" else trusted_lists(settings).warnings(moment)
     return (*told, *warned, *lists)

@@ -37,7 +37,6 @@ from ocr.reading import read_page
 from ocr.second import Place, SecondReading, read_again, read_from
 from ocr.text import PageText, from_json
 from ocr.values import Field, Known
-from sealing.authority import TimeAuthority
 from sealing.certificate import codestream_digest
 from sealing.codestream import CannotArchive, code_page
 from sealing.evidence import EvidenceProfile
@@ -47,7 +46,9 @@ from sealing.pdfa import Attachment, Leaf, Metadata, Relation, compose_pdfa
 from sealing.seal import CannotSeal, Sealer, seal_file
 from sealing.verify import Verification, prove_file, prove_unsealed, verify_file
 from station.assemble import FILE_NAME, text_runs
+from station.evidence import qualified_parts
 from station.keyring import open_sealer, open_time, require_key, state_of_keys
+from station.timekeeping import stamper_of
 
 if TYPE_CHECKING:
     from ocr.structured import Structured
@@ -338,13 +339,14 @@ def seal_and_prove(plan: Plan, sealed: Path, settings: Settings) -> Proved:
     verification = _proof(plan, sealed, is_view, sealer)
     with sealed.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    return Proved(sha256, sealed.stat().st_size, attached, sealer.practice, verification)
+    qualified = "" if plan.profile is EvidenceProfile.FISCAL_MIN else qualified_parts(sealed, settings, _now())
+    return Proved(sha256, sealed.stat().st_size, attached, sealer.practice, verification, qualified)
 
 
 def _proof(plan: Plan, sealed: Path, is_view: bool, sealer: Sealer) -> Verification:
     if plan.profile is EvidenceProfile.FISCAL_MIN:
         return prove_unsealed(sealed, None if is_view else plan.rasters)
-    return verify_file(sealed, sealer.trust) if is_view else prove_file(sealed, plan.rasters, sealer.trust)
+    return verify_file(sealed, sealer.roots) if is_view else prove_file(sealed, plan.rasters, sealer.roots)
 
 
 def _seal(draft: Path, plan: Plan, sealer: Sealer, settings: Settings) -> None:
@@ -486,12 +488,8 @@ def warm_sealer(settings: Settings) -> Sealer:
     state = state_of_keys(settings)
     if state not in _SEALERS:
         _SEALERS.clear()
-        _SEALERS[state] = open_sealer(settings, _now, _stamper(settings))
+        _SEALERS[state] = open_sealer(settings, _now, stamper_of(settings, _now))
     return _SEALERS[state]
-
-
-def _stamper(settings: Settings) -> TimeAuthority:
-    return TimeAuthority(open_time(settings).identity, _now, settings.sealing.policy_oid)
 
 
 def open_keys(settings: Settings) -> bool:

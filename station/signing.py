@@ -21,13 +21,12 @@ from config.settings import Settings
 from sealing.fitness import certificate_troubles, holder_of, require_fit
 from sealing.keys import CachedSigner, HeldSigner, KeyRefused, UnusableKey, is_practice, load_trust
 from sealing.ledger import Actor, ActorKind, Event
-from sealing.officers import WrongPassword, make_practice_officer, officer_crls, officer_roots, open_officer
+from sealing.officers import WrongPassword, make_practice_officer, open_officer
 from sealing.seal import CannotSeal, Officer, Sealer, append_signature
-from sealing.tokens import TokenPlace, open_token
 from sealing.verify import Verification, verify_file
 from station.acts import NotOffered, note_decision
-from station.evidence import lineage_of
-from station.keyring import open_sealer, revocation_of, trust_of
+from station.evidence import lineage_of, qualified_parts
+from station.keyring import officers_folder, open_sealer, revocation_of, trust_of
 from station.problems import problem_of
 from station.records import documents
 from station.records.ledger import append_event
@@ -67,10 +66,6 @@ class OpenKey:
 # --- keys ---
 
 
-def officers_folder(home: Path) -> Path:
-    return home / "keys" / "officers"
-
-
 def has_key(settings: Settings, person: Person) -> bool:
     """Whether there is a key for this person: a file, a token, or in practice the one that is made when first needed."""
     folder = officers_folder(settings.home)
@@ -81,6 +76,8 @@ def has_key(settings: Settings, person: Person) -> bool:
 def open_key(settings: Settings, person: Person, password: str, now: datetime) -> OpenKey:
     """Open the key of a person with what they typed: the PKCS#12 file's password, or the PIN of their token.
 
+    The certificate must go up to a root that the settings trust, with a revocation list at hand; in practice to its own.
+
     Raises NoKey, WrongPassword, KeyRefused (practice key in production, expired, revoked…), UnusableKey.
     """
     folder, practice = officers_folder(settings.home), settings.sealing.mode == "practice"
@@ -88,8 +85,7 @@ def open_key(settings: Settings, person: Person, password: str, now: datetime) -
         begin = now.replace(microsecond=0) - timedelta(minutes=5)
         make_practice_officer(folder, "Responsable", person.login, PRACTICE_PASSWORD, begin, begin + timedelta(days=3652))
     signer = _open_signer(settings, folder, person.login, password)
-    roots = (*officer_roots(folder, practice=practice), *trust_of(settings))
-    crls = (*officer_crls(folder), *revocation_of(settings))
+    roots, crls = trust_of(settings), revocation_of(settings)
     certificate = signer.signing_cert
     require_fit(certificate_troubles(certificate, signer.chain, roots, crls, now, practice=practice))
     return OpenKey(Officer(signer, roots, crls), person.pseudonym, holder_of(certificate), is_practice(certificate))
@@ -101,6 +97,9 @@ def _open_signer(settings: Settings, folder: Path, login: str, password: str) ->
         return CachedSigner(open_officer(file, password))
     if not token.is_file():
         raise NoKey(login)
+    # Loaded only here: few officers have a token.
+    from sealing.tokens import TokenPlace, open_token
+
     try:
         told = tomllib.loads(token.read_text(encoding="utf-8"))
         place = TokenPlace(str(told["module"]), str(told["token"]), str(told["key"]), password)
@@ -254,7 +253,7 @@ def _note(
             level="B-LTA",
             practice=newest.practice or key.practice,
             profile=newest.profile,
-            qualified=newest.qualified,
+            qualified=qualified_parts(workstation.archives.path(sha256, ".pdf"), workstation.settings, now),
             officer=key.pseudonym,
             checks=[{"name": c.name, "ok": c.ok, "detail": c.detail, "english": c.english} for c in verification.checks],
             sealed_at=now,

@@ -86,13 +86,9 @@ def test_the_signed_file_begins_with_the_sealed_one_and_names_the_officer(desk, 
     sealed, extended = signed.archives
     old, new = desk.path(sealed.sha256).read_bytes(), desk.path(extended.sha256).read_bytes()
     assert (extended.extends, new[: len(old)] == old, len(new) > len(old)) == (sealed.sha256, True, True)
-    found = verify_file(desk.path(extended.sha256), (*trust_of(desk.workstation.settings), *roots(desk)))
+    found = verify_file(desk.path(extended.sha256), trust_of(desk.workstation.settings))
     assert (found.valid, "Responsable" in found.officer, found.practice) == (True, True, True)
     assert not_well(desk) == []
-
-
-def roots(desk: Desk) -> tuple[object, ...]:
-    return officer_roots(signing.officers_folder(desk.workstation.home), practice=True)
 
 
 def test_the_ledger_tells_who_signed_which_file_under_a_pseudonym(desk, signed):
