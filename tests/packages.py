@@ -26,10 +26,10 @@ from station.records.ledger import append_event
 from station.records.tables import Archive, State
 from station.workstation import Workstation
 
-NOVEMBER = Period(date(2026, 11, 1), date(2026, 11, 30))
-AUTUMN = Period(date(2026, 10, 1), date(2026, 12, 31))
+NOVEMBER = Period(date(2024, 11, 1), date(2024, 11, 30))
+AUTUMN = Period(date(2024, 10, 1), date(2024, 12, 31))
 SYSTEM = Actor("system", ActorKind.SYSTEM)
-LATER = datetime(2026, 12, 3, 8, 0, tzinfo=UTC)
+LATER = datetime(2024, 12, 3, 8, 0, tzinfo=UTC)
 """When the package is made."""
 
 
@@ -46,7 +46,7 @@ def at(workstation: Workstation, moment: datetime) -> Workstation:
 def _keys() -> Path:
     """Practice keys on P-256, issued once per process."""
     folder = Path(mkdtemp(prefix="sceau-keys-")) / "practice"
-    make_practice(folder, day("2026-01-01"), day("2036-01-01"), elliptic=True)
+    make_practice(folder, day("2024-01-01"), day("2036-01-01"), elliptic=True)
     return folder
 
 
@@ -110,16 +110,16 @@ def _note_sealed(workstation: Workstation, document_id: str, pdf: Path, paper: P
 def small_home(folder: Path, count: int = 3) -> Workstation:
     """One document of October, `count` of November, one of December, of which one of November is told again; checkpoints between."""
     workstation = new_home(folder)
-    seal_one(workstation, "octobre.png", PAPERS[5], day("2026-10-30"), seed=1)
-    checkpoint_now(at(workstation, day("2026-10-31")), "essai")
+    seal_one(workstation, "octobre.png", PAPERS[5], day("2024-10-30"), seed=1)
+    checkpoint_now(at(workstation, day("2024-10-31")), "essai")
     ids = [
-        seal_one(workstation, f"facture-é-{n}.png", PAPERS[n % len(PAPERS)], day("2026-11-02") + timedelta(hours=5 * n), seed=10 + n)
+        seal_one(workstation, f"facture-é-{n}.png", PAPERS[n % len(PAPERS)], day("2024-11-02") + timedelta(hours=5 * n), seed=10 + n)
         for n in range(count)
     ]
-    checkpoint_now(at(workstation, day("2026-11-29")), "essai")
-    seal_one(workstation, "decembre.png", PAPERS[4], day("2026-12-01"), seed=2)
+    checkpoint_now(at(workstation, day("2024-11-29")), "essai")
+    seal_one(workstation, "decembre.png", PAPERS[4], day("2024-12-01"), seed=2)
     with workstation.database.writing() as session:
-        append_event(session, Event("essai", "said", {"document": ids[0]}, SYSTEM, day("2026-12-02"), "system", {"field": "currency"}))
+        append_event(session, Event("essai", "said", {"document": ids[0]}, SYSTEM, day("2024-12-02"), "system", {"field": "currency"}))
     return workstation
 
 

@@ -227,7 +227,7 @@ def test_an_extract_is_one_document_with_its_proofs(home: Workstation, tmp_path:
 
 def test_a_renewed_file_stands_beside_the_one_it_extends(home: Workstation, tmp_path: Path) -> None:
     document = first_of_november(home)
-    renewed = packages.renew_one(home, document, day("2026-12-02"))
+    renewed = packages.renew_one(home, document, day("2024-12-02"))
     path = export(home, tmp_path / "essai.zip").paths[0]
     row = next(row for row in json.loads(members(path)["index.json"]) if row["document"] == document)
     first, second = row["files"]
@@ -251,7 +251,7 @@ def test_of_a_confidential_document_nothing_is_told_but_its_number(home: Worksta
 
 
 def test_of_an_erased_document_only_its_entries_are_left(home: Workstation, tmp_path: Path) -> None:
-    letter = packages.seal_one(home, "lettre.png", PAPERS[0], day("2026-11-30"), seed=99, kind="letter")
+    letter = packages.seal_one(home, "lettre.png", PAPERS[0], day("2024-11-30"), seed=99, kind="letter")
     # Made before it is erased: that the other entries come later is what is shown.
     erase(home, letter)
     done = export(home, tmp_path / "essai.zip")
@@ -290,14 +290,14 @@ def test_a_file_that_is_missing_or_damaged_is_listed_and_nothing_claims_to_be_co
     assert verified(tmp_path, done.paths[0]) == 1
     home.database.close()
     monkeypatch.setenv("SCEAU_HOME", str(home.home))
-    told = CliRunner().invoke(app, ["export", "--from", "2026-11-01", "--to", "2026-11-30", str(tmp_path / "cli.zip")])
+    told = CliRunner().invoke(app, ["export", "--from", "2024-11-01", "--to", "2024-11-30", str(tmp_path / "cli.zip")])
     assert told.exit_code == 3, told.output
     assert document in told.stdout
 
 
 def test_a_document_in_two_versions_of_which_one_is_lost_keeps_the_other_and_says_so(home: Workstation, tmp_path: Path) -> None:
     document = first_of_november(home)
-    renewed = packages.renew_one(home, document, day("2026-11-20"))
+    renewed = packages.renew_one(home, document, day("2024-11-20"))
     home.archives.path(renewed, ".pdf").unlink()
     done = export(home, tmp_path / "essai.zip")
     row = next(row for row in json.loads(members(done.paths[0])["index.json"]) if row["document"] == document)
@@ -312,7 +312,7 @@ def left(folder: Path) -> list[str]:
 
 
 def test_a_period_in_which_nothing_was_sealed_is_said_and_nothing_written(home: Workstation, tmp_path: Path) -> None:
-    quiet = replace(NOVEMBER, first=day("2026-09-01").date(), last=day("2026-09-30").date())
+    quiet = replace(NOVEMBER, first=day("2024-09-01").date(), last=day("2024-09-30").date())
     assert refused(home, tmp_path / "essai.zip", quiet) == "empty-period"
     assert left(tmp_path) == []
 
@@ -397,12 +397,12 @@ def test_a_path_that_the_format_does_not_allow_is_refused(tmp_path: Path, name: 
 @pytest.mark.parametrize(
     ("typed", "scope"),
     [
-        (("2026-11-01", "2026-11-30", ""), NOVEMBER),
+        (("2024-11-01", "2024-11-30", ""), NOVEMBER),
         (("", "", "abc"), Extract("abc")),
-        (("2026-11-30", "2026-11-01", ""), None),
-        (("2026-11-01", "", ""), None),
+        (("2024-11-30", "2024-11-01", ""), None),
+        (("2024-11-01", "", ""), None),
         (("2026-02-30", "2026-03-01", ""), None),
-        (("2026-11-01", "2026-11-30", "abc"), None),
+        (("2024-11-01", "2024-11-30", "abc"), None),
         (("", "", ""), None),
     ],
 )
@@ -413,7 +413,7 @@ def test_a_scope_is_two_days_in_their_order_or_a_document(typed: tuple[str, str,
 def test_the_command_writes_a_package_and_tells_it_as_json(home: Workstation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     home.database.close()
     monkeypatch.setenv("SCEAU_HOME", str(home.home))
-    words = ["export", "--json", "--from", "2026-11-01", "--to", "2026-11-30", str(tmp_path / "essai.zip")]
+    words = ["export", "--json", "--from", "2024-11-01", "--to", "2024-11-30", str(tmp_path / "essai.zip")]
     told = CliRunner().invoke(app, words)
     assert told.exit_code == 0, told.output
     assert json.loads(told.stdout)["documents"] == 3
