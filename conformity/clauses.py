@@ -104,6 +104,10 @@ class Organisation:
     mandate: str = ""
     retention_years: int = 6
     storage: str = ""
+    sealed_dossier: str = ""
+    """SHA-256 of the sealed dossier in force, whose version and date are those above; empty: none was made here."""
+    control_done: str = ""
+    """Day (ISO) of the newest control of the plan that the sealed dossier holds; empty: none yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -409,11 +413,16 @@ def _documented(facts: ClauseFacts) -> _Answer:
             Said("aucune organisation documentée n’est indiquée", "no documented organisation is named"),
             limit,
             Said(
-                "Écrivez la procédure, puis indiquez-la : [organisation] dans sceau.toml.",
-                "Write the procedure, then name it: [organisation] in sceau.toml.",
+                "Préparez le dossier d’organisation et faites-le contresigner (page « Organisation »), ou indiquez le vôtre : "
+                "[organisation] dans sceau.toml.",
+                "Prepare the organisation dossier and have it countersigned (page “Organisation”), or name your own: [organisation] in "
+                "sceau.toml.",
             ),
         )
-    return _Answer(Outcome.ORGANISATION, Said("indiquée par l’entreprise", "named by the company"), limit, None, covered)
+    told = Said("indiquée par l’entreprise", "named by the company")
+    if facts.organisation.sealed_dossier:
+        told = Said("établie par ce poste, contresignée et scellée", "made by this station, countersigned and sealed")
+    return _Answer(Outcome.ORGANISATION, told, limit, None, covered)
 
 
 def _controlled(facts: ClauseFacts) -> _Answer:
@@ -425,8 +434,14 @@ def _controlled(facts: ClauseFacts) -> _Answer:
             Said(f", tous les {own.control_months} mois", f", every {own.control_months} months") if own.control_months else Said("", "")
         )
         plan = Said(f"plan de contrôle {own.control_plan}{every.fr}", f"control plan {own.control_plan}{every.en}")
+    done = None
+    if own.sealed_dossier:
+        plan = plan or Said(
+            f"plan de contrôle du dossier, version {own.dossier_version}", f"plan of the dossier, version {own.dossier_version}"
+        )
+        done = own.control_done and Said(f"dernier contrôle : {own.control_done}", f"newest control: {own.control_done}")
     covered = _joined(
-        plan, facts.passport and Said(f"passeport du scanner {facts.passport}", f"scanner passport {english_name(facts.passport)}")
+        plan, done, facts.passport and Said(f"passeport du scanner {facts.passport}", f"scanner passport {english_name(facts.passport)}")
     )
     automatic = Said("chaque document contrôlé à l’arrivée", "every document judged as it comes in")
     if plan is None:
@@ -437,6 +452,14 @@ def _controlled(facts: ClauseFacts) -> _Answer:
             Said(
                 "Indiquez le plan : organisation.control_plan dans sceau.toml.", "Name the plan: organisation.control_plan in sceau.toml."
             ),
+            covered,
+        )
+    if own.sealed_dossier and not own.control_done:
+        return _Answer(
+            Outcome.REVIEW,
+            automatic.then(Said("aucun contrôle du plan n’a encore été fait", "no control of the plan has been carried out yet")),
+            limit,
+            Said("Faites les contrôles du plan : page « Contrôles ».", "Carry out the controls of the plan: page “Controls”."),
             covered,
         )
     return _Answer(Outcome.ORGANISATION, automatic, limit, None, covered)
@@ -605,6 +628,11 @@ def _remedy(found: Finding) -> Said | None:
 
 
 def _dossier(own: Organisation) -> Said | None:
+    if own.sealed_dossier:
+        return Said(
+            f"dossier d’organisation scellé, version {own.dossier_version}, du {own.dossier_date} ({own.sealed_dossier[:16]}…)",
+            f"sealed organisation dossier, version {own.dossier_version}, of {own.dossier_date} ({own.sealed_dossier[:16]}…)",
+        )
     if not own.dossier:
         return None
     french = "".join((own.dossier_version and f", version {own.dossier_version}", own.dossier_date and f", du {own.dossier_date}"))

@@ -51,6 +51,7 @@ QUESTIONS: dict[str, str] = {
     "paper": "Sort du papier : classement, quarantaine, destruction, exceptions",
     "contact": "Interlocuteur de l'administration : fonction, adresse, comment consulter",
 }
+PROFILES = {"fiscal-min": "empreinte", "fiscal-seal": "cachet et empreinte", "copie-fiable": "copie fiable"}
 STEPS: tuple[tuple[str, str], ...] = (
     ("Réception", "Le fichier du scanner est copié, daté et inscrit au registre sous son empreinte SHA-256 avant tout traitement."),
     (
@@ -140,6 +141,11 @@ def dossier_of(session: Session, document: Document) -> DossierRow | None:
 def dossier_note(row: DossierRow | None) -> dict[str, Any] | None:
     """How a sealed file and its entry name the version in force."""
     return None if row is None else {"version": row.version, "sha256": row.sha256}
+
+
+def dossier_payload(note: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The same for the payload of the entry `sealed`; nothing where there is no dossier."""
+    return {} if note is None else {"dossier": note["version"], "dossier_sha256": note["sha256"]}
 
 
 def require_dossier(session: Session, settings: Settings) -> DossierRow | None:
@@ -394,7 +400,15 @@ def paper_of(session: Session, row: DossierRow, signer: str, moment: datetime) -
         "signed": {"by": signer, "at": moment.isoformat(timespec="milliseconds")},
         "authors": {key: {"by": text.author, "at": text.said_at.isoformat(timespec="milliseconds")} for key, text in texts.items()},
     }
-    words = {"questions": QUESTIONS, "steps": STEPS, "logins": logins, "flat": dict(_flat("", row.configuration["settings"]))}
+    kinds = {kind.code: kind.french for kind in (*KINDS, *MADE)}
+    words = {
+        "kinds": kinds,
+        "profiles": PROFILES,
+        "questions": QUESTIONS,
+        "steps": STEPS,
+        "logins": logins,
+        "flat": dict(_flat("", row.configuration["settings"])),
+    }
     title = f"Dossier d’organisation de la numérisation, {row.entity}, version {row.version}"
     return Paper("dossier.html", title, "dossier.json", data, moment, words)
 

@@ -47,6 +47,7 @@ from station.assemble import Witnessed, capture_data, kind_note, reading_note
 from station.baselines import Baselines
 from station.batches import NewId
 from station.children import Children, OverBudget, PoisonPage
+from station.dossier import dossier_payload, require_dossier
 from station.evidence import NothingQualified, profile_for, profiles_open
 from station.jobs import Steps
 from station.learning import memory_of
@@ -61,6 +62,7 @@ from station.records.ledger import append_event, story_of, tree_of
 from station.records.tables import OPEN_STATES, Archive, Document, Reading, State
 from station.sheets import Sheet, originals_of, page_fact, place_findings, place_sheets, places_of
 from station.stored import field_from, field_json, field_text, fields_hash, finding_from, page_from, rasters_hash
+from station.timekeeping import require_clock
 from station.tolerances import weigh_document
 from station.verdicts import verdict_note
 from station.workstation import Workstation
@@ -549,6 +551,7 @@ class Pipeline:
 
     def _prove(self, job: Job) -> None:
         """Seal and prove in a child, then put the proved file into the archive, where it can only be written once."""
+        require_clock(self._workstation)
         texts = pixels.load_texts(job.texts)
         with self._workstation.database.reading() as session:
             document = documents.get_document(session, job.document_id)
@@ -563,6 +566,7 @@ class Pipeline:
                 pixels.write_json(job.values, fields_json(fields_of(row for row in document.fields if row.source != "person")))
             wanted = profile_for(self._workstation.settings, document.document_type)
             require_mandate(session, self._workstation.settings, self._workstation.clock().date())
+            require_dossier(session, self._workstation.settings)
             compose = partial(
                 capture_data,
                 document,
@@ -604,6 +608,8 @@ class Pipeline:
                 "profile": granted.value,
                 "wanted": wanted.value,
                 "qualified": proved.qualified,
+                "authority": proved.verification.authority,
+                "own_time": proved.own_time,
             },
         )
 
@@ -662,6 +668,9 @@ class Pipeline:
         payload |= {"level": proof.get("level", "B-LTA"), "evidence": proof.get("profile", "fiscal-seal")}
         if proof.get("wanted", payload["evidence"]) != payload["evidence"]:
             payload["evidence_wanted"] = proof["wanted"]
+        if proof.get("authority"):
+            payload |= {"authority": proof["authority"], "own_time": proof["own_time"]}
+        payload |= dossier_payload(_load(job.data).get("dossier"))
         self._enter(session, document, "sealed", objects, payload | kind_note(document))
         return document.state
 

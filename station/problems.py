@@ -59,6 +59,32 @@ PROBLEMS: dict[str, Problem] = {
             timedelta(seconds=30),
         ),
         _problem(
+            "clock-wrong",
+            (
+                "L'horloge de ce poste s'écarte de plus de 5 secondes de l'heure des serveurs : rien n'est scellé à une heure fausse.",
+                "Remettez l'horloge à l'heure (NTP) : les documents seront scellés tout seuls ; sceau clock dit l'écart.",
+            ),
+            (
+                "The clock of this machine is more than 5 seconds off the time of the servers: nothing is sealed at a wrong time.",
+                "Set the clock right (NTP): documents will be sealed by themselves; sceau clock tells the offset.",
+            ),
+            timedelta(minutes=1),
+        ),
+        _problem(
+            "clock-stepped",
+            (
+                "L'horloge de ce poste a été changée de plus de 5 secondes : rien n'est scellé avant qu'elle soit contrôlée.",
+                "Vérifiez l'heure, puis sceau clock --confirm ; sinon les documents seront scellés tout seuls au contrôle suivant, "
+                "ou après dix minutes de marche régulière.",
+            ),
+            (
+                "The clock of this machine was set by more than 5 seconds: nothing is sealed before it is checked.",
+                "Check the time, then sceau clock --confirm; otherwise documents will be sealed by themselves at the next check, "
+                "or after ten even minutes.",
+            ),
+            timedelta(minutes=1),
+        ),
+        _problem(
             "key-unusable",
             ("La clé de scellement ne s'ouvre pas.", "Vérifiez le certificat et son mot de passe (sceau doctor), puis réessayez."),
             ("The sealing key cannot be opened.", "Check the certificate and its password (sceau doctor), then retry."),
@@ -215,7 +241,7 @@ PROBLEMS: dict[str, Problem] = {
         _problem(
             "no-dossier",
             (
-                "Aucun dossier d'organisation n'est en vigueur : ce poste ne scelle rien sans (art. A102 B-2, II). Le document est en sûreté.",
+                "Aucun dossier d'organisation n'est en vigueur : rien n'est scellé sans (art. A102 B-2, II). Le document est en sûreté.",
                 "Préparez le dossier et faites-le contresigner (page « Organisation ») : le document sera scellé tout seul.",
             ),
             (
@@ -541,6 +567,8 @@ def _no_room(error: BaseException) -> bool:
 _BY_NAME = {
     "DiskFull": "disk-full",
     "TimestampUnavailable": "timestamp-unavailable",
+    "ClockWrong": "clock-wrong",
+    "ClockStepped": "clock-stepped",
     "UnusableKey": "key-unusable",
     "KeyAway": "key-away",
     "CannotSeal": "cannot-seal",

@@ -1,6 +1,6 @@
 """The verdict of one document, clause by clause, from what the records hold: for the page, for programs, for the inside of the file."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -8,9 +8,11 @@ from sqlalchemy.orm import Session
 
 from config.options import organisation_of, policies_of, policy_of
 from config.settings import Settings
-from conformity.clauses import ClauseFacts, ClauseRow, Counted, Sealed, judge_clauses, judge_policy, row_json, text_on
+from conformity.clauses import ClauseFacts, ClauseRow, Counted, Organisation, Sealed, judge_clauses, judge_policy, row_json, text_on
 from conformity.policy import Policy
 from station.acts import is_electronic, source_of
+from station.controls import last_done
+from station.dossier import dossier_note, dossier_of, newest_dossier
 from station.records.documents import finding_of
 from station.records.ledger import story_of
 from station.records.tables import Document, PassportRow, Tolerance
@@ -41,7 +43,7 @@ def facts_of(session: Session, document: Document, settings: Settings, *, sealin
         decoded=sum(1 for page in pages if page.raster),
         policy=policy_in_force(document, settings),
         day=document.received_at.date(),
-        organisation=organisation_of(settings),
+        organisation=organised(session, document, settings),
         document_type=document.document_type,
         source=source_of(document),
         counted=counted_of(document),
@@ -50,6 +52,22 @@ def facts_of(session: Session, document: Document, settings: Settings, *, sealin
         passport_failed=passport is not None and passport.outcome == "fail",
         sealing=sealing,
         sealed=None if sealing else sealed_of(session, document),
+    )
+
+
+def organised(session: Session, document: Document, settings: Settings) -> Organisation:
+    """What the company says of its organisation, with the dossier in force when the document was sealed, and the plan that it holds."""
+    told, row = organisation_of(settings), dossier_of(session, document)
+    if row is None or row.signed_at is None:
+        return told
+    day = row.signed_at.date().isoformat()
+    newest = max(last_done(session, document.entity).values(), default=None)
+    return replace(
+        told,
+        sealed_dossier=row.sha256 or "",
+        dossier_version=str(row.version),
+        dossier_date=day,
+        control_done="" if newest is None else newest.isoformat(),
     )
 
 
@@ -108,7 +126,8 @@ def verdict_note(session: Session, document: Document, settings: Settings) -> di
         "source": source_of(document).value,
         "supplier_named": document.supplier,
         "tolerance": tolerance_note(document.tolerance),
-        "organisation": asdict(organisation_of(settings)),
+        "organisation": asdict(organised(session, document, settings)),
+        "dossier": dossier_note(newest_dossier(session, document.entity)),
     }
 
 
