@@ -13,11 +13,15 @@ from sqlalchemy.orm import Session
 from capture.originals import Condition
 from sealing.ledger import BrokenLedger, Tree
 from station.assemble import FILE_NAME
+from station.checkpoints import known_entities
+from station.contradiction import TreeContradicted
 from station.erasure import ERASED_TITLE, certificate_path, fingerprint
+from station.logbook import broken_checkpoints, outside_claims
 from station.passports import body_hash
-from station.records.ledger import head_at, verify_ledger
-from station.records.tables import OF_THE_PAGE, Archive, Document, LedgerPayload, LedgerRow, Original, PassportRow, State
+from station.records.ledger import head_at, tree_of, verify_ledger
+from station.records.tables import OF_THE_PAGE, Archive, CheckpointRow, Document, LedgerPayload, LedgerRow, Original, PassportRow, State
 from station.stored import fields_hash, rasters_hash
+from station.witnesses import outside_of
 from station.workstation import Workstation
 
 
@@ -55,6 +59,8 @@ def audit_ledger(workstation: Workstation) -> Iterator[Audited]:
         yield _kept("archives", archives, workstation.archives.verify)
         yield _certified(session, workstation)
         yield _witnesses(session, workstation, trees)
+        yield _checkpoints(session, workstation)
+        yield _outside(session, workstation)
 
 
 def _same_records(session: Session) -> Audited:
@@ -171,6 +177,9 @@ def _left_over(document: Document, told: bool) -> Iterator[str]:
         yield "left over"
 
 
+MAKES_ARCHIVE = ("sealed", "renewed", "signed")
+"""Entries with which a file comes into the archive: sealed afresh, or the bytes of one before with a timestamp or a signature after them."""
+
 _CONDITIONS = {Condition.DAMAGED: "abîmé", Condition.MISSING: "absent"}
 _TELLS = {
     "received": ("document", "original"),
@@ -213,6 +222,40 @@ def _witnesses(session: Session, workstation: Workstation, trees: dict[str, Tree
             return Audited("witnesses", False, french, f"{sha256} carries a head at size {size} that the log does not have")
     french = f"les têtes que portent {len(rows)} fichiers scellés sont celles du journal"
     return Audited("witnesses", True, french, f"the heads inside {len(rows)} sealed files are those of the log")
+
+
+def _checkpoints(session: Session, workstation: Workstation) -> Audited:
+    """Each checkpoint is signed by its log's key and says a tree that the log had; so do its links; its timestamp is its own."""
+    names = known_entities(session, workstation.settings)
+    wrong = [each for entity in names for each in broken_checkpoints(session, workstation.settings, entity)]
+    if wrong:
+        told = "; ".join(wrong[:20])
+        return Audited("checkpoints", False, f"points de contrôle que le journal n'a pas : {told}", f"not checkpoints of this log: {told}")
+    count = session.scalar(sa.select(sa.func.count()).select_from(CheckpointRow)) or 0
+    bare = session.scalar(sa.select(sa.func.count()).select_from(CheckpointRow).where(CheckpointRow.token.is_(None))) or 0
+    return Audited(
+        "checkpoints",
+        True,
+        f"{count} points de contrôle signés, dont {bare} sans horodatage ; le journal les continue",
+        f"{count} signed checkpoints, {bare} of them without a timestamp; the log continues them",
+    )
+
+
+def _outside(session: Session, workstation: Workstation) -> Audited:
+    """What witnesses keep is what the log was; who they are, and what they have not got yet."""
+    settings = workstation.settings
+    names = known_entities(session, settings)
+    wrong = [
+        TreeContradicted(each, tree_of(session, each).size, claims) for each in names if (claims := outside_claims(session, settings, each))
+    ]
+    if wrong:
+        return Audited("outside", False, " ".join(each.words("fr") for each in wrong), " ".join(each.words("en") for each in wrong))
+    kept = [(each, told) for each in names for told in outside_of(session, settings, each)]
+    if not kept:
+        french = "personne hors de ce poste ne garde de point de contrôle : qui l'administre peut tout réécrire ([ledger])"
+        return Audited("outside", True, french, "nobody outside keeps a checkpoint: whoever administers this machine can rewrite it all")
+    told = "; ".join(f"{entity} → {each.witness}: {each.size if each.at else each.trouble or '–'}" for entity, each in kept)
+    return Audited("outside", True, f"les témoins gardent : {told}", f"witnesses keep: {told}")
 
 
 def _carried_head(path: Path) -> tuple[int, str] | None:

@@ -42,7 +42,7 @@ from sealing.keys import UnusableKey
 from sealing.ledger import Actor, ActorKind, Event, Hash, Tree
 from sealing.proofs import consistency_nodes, consistency_proof, inclusion_nodes, inclusion_proof
 from station.contradiction import Claim
-from station.contradiction import TreeContradicted as TreeContradicted  # who makes a checkpoint may be refused one
+from station.contradiction import TreeContradicted as TreeContradicted  # noqa: PLC0414 whoever makes a checkpoint may be refused one
 from station.records.ledger import append_event, entities, head_at, subtree_roots, tree_of
 from station.records.tables import CheckpointRow, Delivery, LedgerPayload, LedgerRow, Person
 from station.timekeeping import stamper_of

@@ -47,14 +47,15 @@ class Standing:
     """What is held outside and contradicts the log."""
 
 
-def standing_of(session: Session, settings: Settings, entity: str) -> Standing:
+def standing_of(session: Session, settings: Settings, entity: str, *, look: bool = True) -> Standing:
+    """`look`: whether what is held outside is read and compared; a share that hangs must not hang a page."""
     return Standing(
         entity,
         tree_of(session, entity),
         log_vkey(settings, entity),
         newest_checkpoint(session, entity),
         tuple(outside_of(session, settings, entity)),
-        tuple(contradictions(session, settings, entity)),
+        tuple(contradictions(session, settings, entity)) if look else (),
     )
 
 

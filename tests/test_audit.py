@@ -61,7 +61,7 @@ def a_file(home: Path, store: str) -> Path:
     return path
 
 
-ALL = ("chain", "records", "facts", "originals", "archives", "certificates", "witnesses")
+ALL = ("chain", "records", "facts", "originals", "archives", "certificates", "witnesses", "checkpoints", "outside")
 
 
 def test_what_nobody_touched_holds_in_every_respect(home):
@@ -162,8 +162,9 @@ def test_a_changed_file_and_a_missing_one_are_named(home, store, name):
 def test_an_archive_smuggled_into_the_records_has_no_entry(home):
     behind_the_back(
         home,
-        "INSERT INTO archive SELECT replace(sha256, substr(sha256, 1, 4), 'beef'), document_id, 2, size, attached, level, practice, checks,"
-        " sealed_at FROM archive LIMIT 1",
+        "INSERT INTO archive (sha256, document_id, version, size, attached, level, practice, checks, sealed_at)"
+        " SELECT replace(sha256, substr(sha256, 1, 4), 'beef'), document_id, 2, size, attached, level, practice, checks, sealed_at"
+        " FROM archive LIMIT 1",
     )
     assert answers(home)["records"] is False
 

@@ -37,6 +37,7 @@ from station.web import (
     tolerances,
     twins,
     verdict,
+    witness,
 )
 from station.web.guard import SMALL_FORM, Guard, mark_answer
 from station.workstation import Workstation
@@ -62,6 +63,8 @@ def build_app(workstation: Workstation, *, secret: bytes) -> FastAPI:
     app.state.checks = ledger.Checks()
     app.state.changes = events.changes_of(workstation, app.state)
     app.include_router(entrance.open_router)
+    if workstation.settings.ledger.witnessed:
+        app.include_router(witness.open_router)
     for router in (
         mailroom.router,
         twins.router,

@@ -9,7 +9,6 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from station.records import documents
-from station.records.ledger import entities, tree_of
 from station.records.tables import OPEN_STATES, Arrival, Document, LedgerPayload, State, Worker
 from station.slots import is_held
 
@@ -29,16 +28,6 @@ class Counter:
     number: int
     query: str
     tone: str
-
-
-@dataclass(frozen=True, slots=True)
-class Head:
-    """An entity's log as it stands."""
-
-    entity: str
-    size: int
-    root: str
-    """Tree head, hexadecimal (RFC 6962 §2.1)."""
 
 
 def counters(session: Session) -> tuple[Counter, ...]:
@@ -65,12 +54,6 @@ def too_old(queue: Sequence[Document], now: datetime) -> Document | None:
     """The oldest document that has waited too long for what it waits for."""
     late = dict.fromkeys(OPEN_STATES, LATE_WORK) | {State.HELD: LATE_DECISION, State.FAILED: LATE_DECISION}
     return next((document for document in queue if now - document.received_at > late[document.state]), None)
-
-
-def heads(session: Session) -> tuple[Head, ...]:
-    """Size and tree head of every entity's log."""
-    trees = [(entity, tree_of(session, entity)) for entity in entities(session)]
-    return tuple(Head(entity, tree.size, tree.root.hex()) for entity, tree in trees)
 
 
 def newest_entries(session: Session, limit: int = 50) -> list[LedgerPayload]:
