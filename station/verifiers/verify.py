@@ -186,9 +186,6 @@ class Part:
         self.sizes: dict[str, int] = {}
         """Path of each member that may be read → bytes."""
 
-    def open(self, name: str) -> BinaryIO:
-        raise NotImplementedError
-
     def read(self, name: str, limit: int = MAX_WHOLE) -> bytes:
         """The whole member. Raises Refused where it is absent, too large or broken."""
         if name not in self.sizes:
@@ -199,19 +196,21 @@ class Part:
 
     def pieces(self, name: str) -> Iterator[bytes]:
         """Its bytes, at most `PIECE` at a time. Raises Refused where they cannot be read."""
-        with _reading(name), self.open(name) as stream:
-            while piece := stream.read(PIECE):
-                yield piece
+        raise NotImplementedError
 
     def lines(self, name: str) -> Iterator[bytes]:
         r"""Its lines with their `\n`. Raises Refused also where a line is endless or the last one has no end."""
         if name not in self.sizes:
             raise Refused(f"{name} manque", f"{name} is missing")
-        with _reading(name), self.open(name) as raw, io.BufferedReader(raw, PIECE) as stream:  # type: ignore[type-var,unused-ignore]
-            while line := stream.readline(MAX_LINE + 1):
-                if len(line) > MAX_LINE or not line.endswith(b"\n"):
-                    raise Refused(f"{name} : une ligne sans fin", f"{name}: a line without end")
-                yield line
+        rest = b""
+        for piece in self.pieces(name):
+            *full, rest = (rest + piece).split(b"\n")
+            if len(rest) > MAX_LINE:
+                break
+            for line in full:
+                yield line + b"\n"
+        if rest:
+            raise Refused(f"{name} : une ligne sans fin", f"{name}: a line without end")
 
 
 @contextmanager
@@ -230,15 +229,18 @@ class ZipPart(Part):
         super().__init__(path)
         with _reading(path.name):
             _bound_directory(path)
-            self._zip = zipfile.ZipFile(path)
-        self._look(report)
+            with zipfile.ZipFile(path) as archive:
+                self._infos = {info.filename: info for info in reversed(archive.infolist())}
+                self._look(archive.infolist(), report)
 
-    def open(self, name: str) -> BinaryIO:
-        return self._zip.open(name)  # type: ignore[return-value]
+    def pieces(self, name: str) -> Iterator[bytes]:
+        """By our own reading of the member: `zipfile` would pass over what a stream holds beyond the length that was announced."""
+        with _reading(name), self.path.open("rb") as file:
+            yield from _unpacked(file, self._infos[name])
 
-    def _look(self, report: Report) -> None:
+    def _look(self, infos: list[zipfile.ZipInfo], report: Report) -> None:
         size, total, end = self.path.stat().st_size, 0, 0
-        for info in sorted(self._zip.infolist(), key=lambda each: each.header_offset):
+        for info in sorted(infos, key=lambda each: each.header_offset):
             name = info.orig_filename
             total += info.file_size
             kind = stat.S_IFMT(info.external_attr >> 16)
@@ -263,6 +265,34 @@ class ZipPart(Part):
                 f"{self.path.name} se déplierait en {total} octets : bombe ZIP, rien n'en a été lu",
                 f"{self.path.name} would unpack to {total} bytes: a ZIP bomb, nothing of it was read",
             )
+
+
+def _unpacked(file: BinaryIO, info: zipfile.ZipInfo) -> Iterator[bytes]:
+    """The member that `info` tells of: its local header names it, its stream ends where it should and gives neither more nor less."""
+    file.seek(info.header_offset)
+    header = struct.unpack("<4s5H3L2H", file.read(30))
+    name = file.read(header[9])
+    coding = "utf-8" if info.flag_bits & 0x800 else "cp437"
+    if header[0] != b"PK\x03\x04" or name != info.filename.encode(coding) or (header[2] & 0x41, header[3]) != (0, info.compress_type):
+        raise zipfile.BadZipFile
+    file.seek(header[10], io.SEEK_CUR)
+    left, size, check, inflate = info.compress_size, 0, 0, zlib.decompressobj(-15)
+    stored = info.compress_type == zipfile.ZIP_STORED
+    while True:
+        packed = inflate.unconsumed_tail
+        if not packed:
+            packed = file.read(min(PIECE, left))
+            left -= len(packed)
+        piece = packed if stored else inflate.decompress(packed, PIECE)
+        if not packed and not piece:
+            break
+        size, check = size + len(piece), zlib.crc32(piece, check)
+        if size > info.file_size or inflate.unused_data:
+            raise zipfile.BadZipFile
+        if piece:
+            yield piece
+    if left or size != info.file_size or check != info.CRC or not (stored or inflate.eof):
+        raise zipfile.BadZipFile
 
 
 def _bound_directory(path: Path) -> None:
@@ -299,8 +329,10 @@ class FolderPart(Part):
                 else:
                     self.sizes[told] = place.lstat().st_size
 
-    def open(self, name: str) -> BinaryIO:
-        return (self.path / name).open("rb", buffering=0)
+    def pieces(self, name: str) -> Iterator[bytes]:
+        with _reading(name), (self.path / name).open("rb") as file:
+            while piece := file.read(PIECE):
+                yield piece
 
 
 def allowed(name: str) -> bool:
