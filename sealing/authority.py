@@ -131,6 +131,8 @@ class TimeAuthority(TimeStamper):  # type: ignore[misc, unused-ignore] # pyHanko
         """`latest`: what it remembers the newest time in; without, it remembers for as long as it lives."""
         super().__init__(include_nonce=True)
         self.name = "internal"
+        self.holder = str(identity.certificate.subject.native.get("common_name", "?"))
+        """As its certificate says it."""
         self._identity = identity
         self._clock = clock
         self._policy = policy

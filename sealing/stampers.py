@@ -235,6 +235,12 @@ def offered_by(stamper: TimeStamper) -> tuple[TimeStamper, ...]:
     return stamper.offered() if isinstance(stamper, Relay) else (stamper,)
 
 
+def is_own(stamper: TimeStamper, holder: str) -> bool:
+    """Whether a timestamp of this holder came from the workstation's own authority, not from one outside."""
+    members = stamper.stampers if isinstance(stamper, Relay) else (stamper,)
+    return any(getattr(member, "internal", False) and member.holder == holder for member in members)
+
+
 def note_failure(of: TimeStamper, stamper: TimeStamper) -> None:
     """Tell `of` that one of its own failed."""
     if isinstance(of, Relay):

@@ -388,7 +388,8 @@ def _check_time(signed: _Signed) -> Told:
     if archive is None:
         raise _No("horodatage du document absent ou non reconnu", "timestamp of the document missing or not trusted")
     when = stamp.api_status.timestamp.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-    return f"horodaté le {when}", f"timestamped {when}"
+    authority = _holder(signed.newest)
+    return f"horodaté le {when} par {authority}", f"timestamped {when} by {authority}"
 
 
 # PDF/A.

@@ -44,10 +44,11 @@ from sealing.foreign import convert_pdf, native_files
 from sealing.incoming import incoming_signatures, signatures_json, signed_findings
 from sealing.pdfa import Attachment, Leaf, Metadata, Relation, compose_pdfa
 from sealing.seal import CannotSeal, Sealer, seal_file
+from sealing.stampers import is_own
 from sealing.verify import Verification, prove_file, prove_unsealed, verify_file
 from station.assemble import FILE_NAME, text_runs
 from station.evidence import qualified_parts
-from station.keyring import open_sealer, open_time, require_key, state_of_keys
+from station.keyring import open_sealer, require_key, state_of_keys
 from station.timekeeping import stamper_of
 
 if TYPE_CHECKING:
@@ -293,6 +294,8 @@ class Proved:
     verification: Verification
     qualified: str = ""
     """What in it is qualified by a trusted list at hand: seal, timestamp; empty: nothing."""
+    own_time: bool = True
+    """Dated by the workstation's own time authority, not by one outside."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -340,7 +343,8 @@ def seal_and_prove(plan: Plan, sealed: Path, settings: Settings) -> Proved:
     with sealed.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     qualified = "" if plan.profile is EvidenceProfile.FISCAL_MIN else qualified_parts(sealed, settings, _now())
-    return Proved(sha256, sealed.stat().st_size, attached, sealer.practice, verification, qualified)
+    own_time = not verification.authority or is_own(sealer.timestamper, verification.authority)
+    return Proved(sha256, sealed.stat().st_size, attached, sealer.practice, verification, qualified, own_time)
 
 
 def _proof(plan: Plan, sealed: Path, is_view: bool, sealer: Sealer) -> Verification:
