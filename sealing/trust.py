@@ -9,7 +9,7 @@ Nothing is fetched. Where no list is at hand, or the one at hand is past its dat
 import asyncio
 import hashlib
 import logging
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TypeAlias
@@ -250,8 +250,3 @@ def _moment(text: str) -> datetime:
 
 def _day(moment: datetime | None) -> str:
     return f"{moment:%Y-%m-%d}" if moment else "closed"
-
-
-def list_texts(lists: Iterable[TrustedList]) -> list[str]:
-    """One line per list: territory, edition, dates."""
-    return [f"{each.territory} n° {each.sequence}: {_day(each.issued)} – {_day(each.next_update)}" for each in lists]

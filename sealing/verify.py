@@ -356,6 +356,10 @@ def _check_seal(signed: _Signed) -> Told:
     if verdict is not AdESPassed.OK:
         reason = signed.result.failure_msg or ""
         raise _No(f"cachet non valable : {verdict} {reason}".rstrip(), f"seal not valid: {verdict} {reason}".rstrip())
+    stamp = signed.result.signature_timestamp_status
+    if stamp is not None and stamp.api_status is not None and stamp.api_status.timestamp < signed.seal.signer_cert.not_valid_before:
+        # EN 319 102-1, 5.5.4: pyHanko asks only whether the certificate holds on the day of the validation.
+        raise _No(f"scellé avant que le certificat ne soit valable ({name})", f"sealed before the certificate was valid ({name})")
     if told := wrong_usage(signed.seal.signer_cert):
         raise _No(f"ce certificat n'est pas fait pour sceller : {name}, {told}", f"not a certificate for seals: {name}, {told}")
     trial = ("essai, sans valeur probante ; ", "trial, proves nothing; ") if signed.practice else ("", "")

@@ -8,12 +8,16 @@ from dataclasses import dataclass
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from capture.catalogue import message
 from config.options import reader_of
 from config.settings import FILE_NAME, Settings
 from ocr.engines import ReadingFailed, warm_engine
 from station.drift import drift_now
+from station.keyring import look_at_keys, practice_folder
 from station.probe import probe_folder
+from station.problems import problem_of
 from station.records.database import NetworkFileSystem, open_database
+from station.trustlists import list_texts, trusted_lists
 from station.workstation import now
 
 
@@ -59,7 +63,7 @@ def diagnose(settings: Settings) -> Iterator[Diagnosis]:
     yield _program("scanimage", "feeding scanners from here; folders work without", "apt install sane-utils sane-airscan")
     yield _program("verapdf", "an independent PDF/A check", "https://verapdf.org")
     yield _program("pdfsig", "an independent look at seals", "apt install poppler-utils")
-    yield _keys(settings)
+    yield from _keys(settings)
 
 
 def _policy(settings: Settings) -> Diagnosis:
@@ -136,7 +140,22 @@ def _program(name: str, purpose: str, remedy: str, more: Callable[[], str] | Non
     return Diagnosis(name, True, False, f"{path} {more() if more else ''}".strip())
 
 
-def _keys(settings: Settings) -> Diagnosis:
-    folder = settings.home / "keys" / "practice"
-    where = str(folder) if folder.exists() else f"{folder}: made at the first start"
-    return Diagnosis("keys", True, True, f"{where}; practice keys: « essai, sans valeur probante »")
+def _keys(settings: Settings) -> Iterator[Diagnosis]:
+    """The key in use, opened here as it is for sealing; then what is to be watched: ends, revocation lists, trusted lists."""
+    folder = practice_folder(settings.home)
+    if settings.sealing.mode == "practice":
+        where = str(folder) if folder.exists() else f"{folder}: made at the first start"
+        yield Diagnosis("keys", True, True, f"{where}; practice keys: « essai, sans valeur probante »")
+        return
+    moment = now()
+    told = look_at_keys(settings, moment)
+    if told.trouble is not None:
+        yield Diagnosis("keys", False, True, str(told.trouble), problem_of(told.trouble).todo_en)
+    else:
+        yield Diagnosis("keys", True, True, "; ".join(told.lines("en")[:3]))
+    for warning in told.warnings:
+        yield Diagnosis("trust", False, False, message(warning, "en"), "sceau keys --fetch")
+    lists = trusted_lists(settings).lists
+    yield Diagnosis(
+        "trusted lists", bool(lists), False, "; ".join(list_texts(lists)) or "none at hand", "" if lists else "sceau keys --fetch"
+    )

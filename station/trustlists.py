@@ -7,7 +7,7 @@ lists (XML schemas, XML signatures) are loaded only where one is read: they take
 import hashlib
 import json
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -23,7 +23,7 @@ from sealing.fitness import next_update
 from sealing.keys import UnusableKey, load_trust
 
 if TYPE_CHECKING:
-    from sealing.trust import TrustedLists
+    from sealing.trust import TrustedList, TrustedLists
 
 log = logging.getLogger("sceau.trust")
 
@@ -88,6 +88,12 @@ def _read_kept(
         return read_lists(address, texts, _signers(home, signers), territories)
     except UnusableKey as error:
         return TrustedLists(troubles=(str(error),))
+
+
+def list_texts(lists: "Sequence[TrustedList]") -> list[str]:
+    """One line per list: territory, edition, dates."""
+    ends = [f"{each.next_update:%Y-%m-%d}" if each.next_update else "closed" for each in lists]
+    return [f"{each.territory} n° {each.sequence}: {each.issued:%Y-%m-%d} – {end}" for each, end in zip(lists, ends, strict=True)]
 
 
 def _signers(home: Path, file: str) -> tuple[x509.Certificate, ...]:
