@@ -106,7 +106,7 @@ class Log:
         return [hashlib.sha256(b"\x00" + each).digest() for each in self.entries]
 
     def write(self, kind: str, at: str, objects: Mapping[str, str], **payload: Any) -> int:
-        body, salt, sequence = rfc8785.dumps(payload).decode(), bytes([len(self.entries)]) * 16, len(self.entries)
+        body, salt, sequence = rfc8785.dumps(payload).decode(), bytes([len(self.entries) + 1]) * 16, len(self.entries)
         entry = {
             "version": 1,
             "sequence": sequence,

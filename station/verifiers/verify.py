@@ -1703,6 +1703,8 @@ def _look_events(audit: Audit, name: str, path: str, events: list[dict[str, Any]
         kept = bytes(audit.told_inside[start : start + 64]) if inside_now else audit.told[sequence]
         if repeated(each, each["actor"]) != kept[:32]:
             raise Refused(f"{path} : l'événement {sequence} n'est pas l'écriture", f"{path}: event {sequence} is not the entry")
+        if each["payload"] is None and each["salt"] is not None:
+            raise Refused(f"{path} : un sel sans son détail", f"{path}: a salt without its payload")
         if each["payload"] is not None and _commitment(each, path) != kept[32:]:
             raise Refused(
                 f"{path} : le détail de {sequence} n'est pas celui du journal",
