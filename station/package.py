@@ -402,7 +402,7 @@ class _Export:
             self.scratch.add_gap(reason)
 
     def _write_told(self, told: Told) -> None:
-        self.index.add(f"documents/{told.document}/trail.json", json_bytes(told.trail))
+        self.index.add(f"documents/{told.document}/trail.json", json_line(told.trail).encode("utf-8") + b"\n")
         for file in told.files:
             self.volumes.add_file(file.path(), self.workstation.archives.path(file.sha256, ".pdf"), file.sha256, file.size)
             self.files += 1

@@ -1,21 +1,28 @@
 """A small home with real sealed files, written through the records at times that the test holds; the package of its November."""
 
+import hashlib
 import os
+import random
 import shutil
 import zipfile
+from collections import defaultdict
 from dataclasses import asdict, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
+from typing import Any
 
 import atwork
 import practice
+import rfc8785
+import sqlalchemy as sa
 from webhome import PAPERS, Paper, field_rows
 
+from capture.catalogue import CATALOGUE, finding
 from capture.scan import Model, Page
 from sealing.keys import load_practice, make_practice
-from sealing.ledger import Actor, ActorKind, Event
+from sealing.ledger import Actor, ActorKind, Event, Tree, entry_bytes, leaf_hash
 from sealing.seal import append_timestamp, practice_sealer, seal_file
 from station.checkpoints import checkpoint_now
 from station.package import Exported, Period, export_package
@@ -23,7 +30,20 @@ from station.records import documents, intake
 from station.records.documents import PageFact, replace_fields, replace_pages
 from station.records.intake import Incoming
 from station.records.ledger import append_event
-from station.records.tables import Archive, State
+from station.records.tables import (
+    Archive,
+    Arrival,
+    Base,
+    Batch,
+    Document,
+    FieldRow,
+    FindingRow,
+    LedgerPayload,
+    LedgerRow,
+    Original,
+    PageRow,
+    State,
+)
 from station.workstation import Workstation
 
 NOVEMBER = Period(date(2024, 11, 1), date(2024, 11, 30))
@@ -162,3 +182,71 @@ def members(path: Path) -> dict[str, bytes]:
     """Path to content."""
     with zipfile.ZipFile(path) as opened:
         return {info.filename: opened.read(info) for info in opened.infolist()}
+
+
+def many_home(folder: Path, count: int, kilobytes: tuple[int, int] = (50, 100)) -> Workstation:
+    """So many sealed documents of November for measuring: rows as the pipeline leaves them, files that only begin as PDF files do."""
+    workstation = new_home(folder)
+    draw, tree, moment = random.Random(count), Tree(), day("2024-11-02")
+    for start in range(0, count, 500):
+        rows: dict[type[Base], list[dict[str, Any]]] = defaultdict(list)
+        for number in range(start, min(count, start + 500)):
+            document_id, original = f"{number + 1:032x}", hashlib.sha256(f"scan {number}".encode()).hexdigest()
+            content = b"%PDF-1.7\n" + draw.randbytes(1000 * draw.randint(*kilobytes))
+            archive = hashlib.sha256(content).hexdigest()
+            path = workstation.archives.path(archive, ".pdf")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+            sealed_at = moment + timedelta(seconds=120 * number)
+            _add_rows(rows, document_id, original, archive, len(content), sealed_at, PAPERS[number % len(PAPERS)])
+            for step, kind in enumerate(("received", "judged", "read", "sealed")):
+                objects = {"document": document_id, "original": original} | ({"archive": archive} if kind == "sealed" else {})
+                event = Event("essai", kind, objects, SYSTEM, sealed_at + timedelta(seconds=step), "system", {"verdict": "conform"})
+                tree = _add_entry(rows, event, tree)
+        with workstation.database.writing() as session:
+            for table, values in rows.items():
+                session.execute(sa.insert(table), values)
+    return workstation
+
+
+def _add_entry(rows: dict[type[Base], list[dict[str, Any]]], event: Event, tree: Tree) -> Tree:
+    salt = bytes(16)
+    entry = entry_bytes(event, tree.size, salt)
+    grown = tree.append(leaf_hash(entry))
+    place = {"entity": event.entity, "sequence": tree.size}
+    rows[LedgerRow].append({**place, "entry": entry, "root": grown.root, "peaks": b"".join(grown.peaks)})
+    beside = {"document_id": event.objects["document"], "type": event.type, "at": event.at}
+    rows[LedgerPayload].append({**place, **beside, "salt": salt, "body": rfc8785.dumps(dict(event.payload))})
+    return grown
+
+
+def _add_rows(
+    rows: dict[type[Base], list[dict[str, Any]]], document_id: str, original: str, archive: str, size: int, moment: datetime, paper: Paper
+) -> None:
+    coding = asdict(Page(1, "png", True, 2480, 3508, 8, 3, Model.RGB, (300.0, 300.0)))
+    shared = {"station": "demo", "document_id": document_id}
+    rows[Original].append({"sha256": original, "size": 2_000_000, "kept_at": moment})
+    rows[Batch].append({"id": document_id, "station": "demo", "opened_at": moment})
+    rows[Document].append(
+        {
+            "id": document_id, "entity": "essai", "batch_id": document_id, "station": "demo", "operator": "atelier",
+            "document_type": "invoice", "title": f"facture {document_id[-6:]}.png", "state": State.SEALED, "verdict": "conform",
+            "received_at": moment, "changed_at": moment,
+        }
+    )  # fmt: skip
+    rows[Arrival].append(
+        {**shared, "name": f"facture {document_id[-6:]}.png", "inode": "1", "mtime_ns": int(document_id, 16), "size": 2_000_000, "visit": 0,
+         "sha256": original, "duplicate": False, "arrived_at": moment}
+    )  # fmt: skip
+    rows[PageRow].append({"document_id": document_id, "number": 1, "sha256": original, "coding": coding, "raster": original})
+    for field in field_rows(document_id, paper):
+        rows[FieldRow].append({"document_id": document_id, "name": field.name, "source": "read", "value": field.value, "page": 1})
+    for number, code in enumerate(("resolution-inferred", "second-party-missing", "blank-page")[:2]):
+        if code in CATALOGUE:
+            found = finding(code, page=number + 1, measured="300")
+            rows[FindingRow].append({"document_id": document_id, **asdict(found)})
+    checks = [{"name": name, "ok": True, "detail": "contrôlé à la relecture"} for name in ("syntax", "coverage", "seal", "time", "pdfa")]
+    rows[Archive].append(
+        {"sha256": archive, "document_id": document_id, "version": 1, "size": size, "attached": 6000, "level": "B-LTA", "practice": True,
+         "checks": checks, "sealed_at": moment}
+    )  # fmt: skip

@@ -26,6 +26,7 @@ from station.web import (
     entrance,
     erasure,
     events,
+    export,
     feeder,
     learning,
     ledger,
@@ -82,6 +83,7 @@ def build_app(workstation: Workstation, *, secret: bytes) -> FastAPI:
         stations.router,
         papers.router,
         ledger.router,
+        export.router,
         entrance.router,
     ):
         app.include_router(router, dependencies=[Depends(desk.signed_in, scope="function"), Depends(desk.reserved, scope="function")])

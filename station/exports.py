@@ -1,0 +1,226 @@
+"""Packages made from the desk: one at a time, in a thread of the server; each stays in a folder of its own until somebody removes it."""
+
+import json
+import logging
+import shutil
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from datetime import date, datetime
+from enum import StrEnum
+from pathlib import Path
+from secrets import token_hex
+from typing import Any
+
+from config.settings import make_folder
+from station.package import CannotExport, Extract, Period, Progress, Scope, export_package
+from station.problems import problem_of
+from station.workstation import Workstation
+
+log = logging.getLogger("sceau.exports")
+TOLD = "export.json"
+SHOWN = 50
+"""Exports listed on the page, newest first."""
+
+
+class Stage(StrEnum):
+    RUNNING = "running"
+    DONE = "done"
+    REFUSED = "refused"
+    """Nothing was written, for a reason in words."""
+    STOPPED = "stopped"
+    """A person stopped it."""
+    BROKEN = "broken"
+    """The server ended meanwhile, or something unexpected happened; nothing of it is left."""
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """One package that somebody asked for, and what became of it."""
+
+    id: str
+    scope: dict[str, str]
+    actor: str
+    """Pseudonym."""
+    begun_at: str
+    """ISO, UTC."""
+    stage: Stage
+    done: int = 0
+    total: int = 0
+    bytes: int = 0
+    parts: tuple[str, ...] = ()
+    """Names of the files to download, the index part first."""
+    documents: int = 0
+    withheld: int = 0
+    lost: int = 0
+    """Of those withheld, how many are missing or damaged."""
+    trouble: tuple[str, str] = ("", "")
+    """Why there is none, in French and in English."""
+
+    @property
+    def living(self) -> bool:
+        return self.stage is Stage.RUNNING
+
+
+class Busy(Exception):
+    """Another package is being made."""
+
+
+class NoExport(Exception):
+    """There is none with this number, or it has no such part."""
+
+
+class Exports:
+    """Those of one server. Whatever a server that ended left half done is cleared away and told as broken."""
+
+    def __init__(self, workstation: Workstation, chance: Callable[[], str] = lambda: token_hex(3)) -> None:
+        self._workstation, self._chance = workstation, chance
+        self._folder = workstation.home / "exports"
+        self._lock = threading.Lock()
+        self._running: Export | None = None
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._clear_broken()
+
+    def start(self, scope: Scope, actor: str) -> str:
+        """Begin a package; returns its number. Raises Busy, OSError."""
+        now = self._workstation.clock()
+        with self._lock:
+            if self._running is not None:
+                raise Busy(self._running.id)
+            export = Export(f"{now:%Y%m%d-%H%M%S}-{self._chance()}", dict(scope.as_json()), actor, _iso(now), Stage.RUNNING)
+            make_folder(self._folder)
+            (self._folder / export.id).mkdir(mode=0o700)
+            self._write(export)
+            self._stop.clear()
+            self._running = export
+        self._thread = threading.Thread(target=self._work, args=(export, scope), name=f"sceau-export-{export.id}", daemon=True)
+        self._thread.start()
+        return export.id
+
+    def stop(self, number: str) -> None:
+        """Stop the one at work. Raises NoExport where it is not this one."""
+        with self._lock:
+            if self._running is None or self._running.id != number:
+                raise NoExport(number)
+            self._stop.set()
+
+    def wait(self, seconds: float) -> None:
+        """Until the one at work has ended."""
+        if self._thread is not None:
+            self._thread.join(seconds)
+
+    def remove(self, number: str) -> None:
+        """A package that is not needed here any more: it lies elsewhere, or can be made again. Raises NoExport, Busy while it is made."""
+        export = self.one(number)
+        if export.living:
+            raise Busy(number)
+        shutil.rmtree(self._folder / export.id)
+
+    def one(self, number: str) -> Export:
+        """Raises NoExport."""
+        found = next((export for export in self.all() if export.id == number), None)
+        if found is None:
+            raise NoExport(number)
+        return found
+
+    def all(self) -> tuple[Export, ...]:
+        """Newest first, the one at work as it stands now."""
+        with self._lock:
+            running = self._running
+        found = [_read(path) for path in sorted(self._folder.glob(f"*/{TOLD}"), reverse=True)[:SHOWN]]
+        return tuple(running if running is not None and export.id == running.id else export for export in found if export is not None)
+
+    def part(self, number: str, name: str) -> Path:
+        """Where a part lies. Raises NoExport."""
+        export = self.one(number)
+        path = self._folder / export.id / name
+        if name not in export.parts or not path.is_file():
+            raise NoExport(f"{number}/{name}")
+        return path
+
+    # --- the thread ---
+
+    def _work(self, export: Export, scope: Scope) -> None:
+        try:
+            ended = self._make(export, scope)
+        except Exception as error:
+            # Whatever it was, the page must not wait for ever.
+            log.exception("export %s", export.id)
+            problem = problem_of(error)
+            ended = replace(self._now(export), stage=Stage.BROKEN, trouble=(problem.words("fr"), problem.words("en")))
+        with suppress(OSError):
+            self._write(ended)
+        with self._lock:
+            self._running = None
+
+    def _make(self, export: Export, scope: Scope) -> Export:
+        target = self._folder / export.id / package_name(self._workstation.settings.entity, scope)
+        try:
+            done = export_package(self._workstation, scope, target, tell=self._tell, stop=self._stop.is_set)
+        except CannotExport as error:
+            stage = Stage.STOPPED if error.code == "cancelled" else Stage.REFUSED
+            return replace(self._now(export), stage=stage, trouble=(error.words("fr"), error.words("en")))
+        return replace(
+            self._now(export),
+            stage=Stage.DONE,
+            parts=tuple(path.name for path in done.paths),
+            documents=done.documents,
+            bytes=done.bytes,
+            withheld=len(done.withheld),
+            lost=sum(each.reason != "confidential" for each in done.withheld),
+        )
+
+    def _tell(self, progress: Progress) -> None:
+        with self._lock:
+            if self._running is not None:
+                self._running = replace(self._running, done=progress.done, total=progress.total, bytes=progress.bytes)
+
+    def _now(self, export: Export) -> Export:
+        with self._lock:
+            return self._running or export
+
+    def _write(self, export: Export) -> None:
+        path = self._folder / export.id / TOLD
+        draft = path.with_suffix(".tmp")
+        draft.write_text(json.dumps(asdict(export), ensure_ascii=False, indent=1), encoding="utf-8")
+        draft.replace(path)
+
+    def _clear_broken(self) -> None:
+        for path in self._folder.glob(f"*/{TOLD}"):
+            export = _read(path)
+            if export is not None and export.living:
+                for left in path.parent.iterdir():
+                    if left.name != TOLD:
+                        left.unlink(missing_ok=True)
+                self._write(replace(export, stage=Stage.BROKEN))
+
+
+def package_name(entity: str, scope: Scope) -> str:
+    """Name of the file: whose it is and what of."""
+    match scope:
+        case Period(first, last):
+            return f"sceau-{entity}-{first.isoformat()}-{last.isoformat()}.zip"
+        case Extract(document):
+            return f"sceau-{entity}-{document}.zip"
+
+
+def scope_from(told: dict[str, str]) -> Scope:
+    """The inverse of a scope's `as_json`."""
+    if "document" in told:
+        return Extract(told["document"])
+    return Period(date.fromisoformat(told["from"]), date.fromisoformat(told["to"]))
+
+
+def _read(path: Path) -> Export | None:
+    """None where a hand was in it, or it has just been removed."""
+    try:
+        told: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        return Export(**{**told, "stage": Stage(told["stage"]), "parts": tuple(told["parts"]), "trouble": tuple(told["trouble"])})
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+
+
+def _iso(at: datetime) -> str:
+    return at.isoformat(timespec="seconds")

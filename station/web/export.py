@@ -1,0 +1,171 @@
+"""The auditor's package from the desk: choose a period, watch it being made, take its parts; those made before."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Form, HTTPException, Request
+from fastapi.responses import FileResponse, Response
+
+from station.exports import Busy, Export, Exports, NoExport, Stage, scope_from
+from station.package import Scope, scope_of
+from station.web import desk
+from station.web.words import Words
+
+router = APIRouter()
+Text = Annotated[str, Form(max_length=60)]
+LOOKS: dict[Stage, tuple[str, str]] = {
+    Stage.RUNNING: ("busy", "hourglass"),
+    Stage.DONE: ("good", "circle-check"),
+    Stage.REFUSED: ("watch", "triangle-alert"),
+    Stage.STOPPED: ("calm", "circle-x"),
+    Stage.BROKEN: ("bad", "circle-x"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """The form as it was sent."""
+
+    begin: str = ""
+    end: str = ""
+    document: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ShownExport:
+    id: str
+    title: str
+    tone: str
+    icon: str
+    state: str
+    begun: str
+    living: bool
+    done: int
+    total: int
+    told: str
+    warning: str
+    trouble: str
+    parts: tuple[str, ...]
+
+
+def exports_of(request: Request) -> Exports:
+    """The packages of this server, looked for at the first question."""
+    exports: Exports | None = getattr(request.app.state, "exports", None)
+    if exports is None:
+        exports = request.app.state.exports = Exports(desk.workstation_of(request))
+    return exports
+
+
+@router.get("/export")
+def export_page(request: Request, seen: str = "", document: str = "", htmx: desk.FromHtmx = None) -> Response:
+    """The form, and the packages that were made; asked by HTMX only whether anything changed."""
+    change = _change(exports_of(request).all())
+    if htmx and seen == change:
+        return desk.nothing_new()
+    this_year = desk.workstation_of(request).clock().date().replace(month=1, day=1)
+    typed = Typed(document=document[:40]) if document else Typed(this_year.isoformat(), _today(request).isoformat())
+    return _page(request, typed, fragment=bool(htmx))
+
+
+@router.post("/export")
+def begin_export(request: Request, person: desk.SignedIn, begin: Text = "", end: Text = "", document: Text = "") -> Response:
+    """Begin; where the days are none, or another is at work, the page says so and keeps what was typed."""
+    typed = Typed(begin.strip(), end.strip(), document.strip())
+    scope = scope_of("", "", typed.document) if typed.document else scope_of(typed.begin, typed.end)
+    if scope is None:
+        return _page(request, typed, wrong="export.wrong-days", status=422)
+    try:
+        exports_of(request).start(scope, person.pseudonym)
+    except Busy:
+        return _page(request, typed, wrong="export.wrong-busy", status=409)
+    return desk.go_to(request, "/export")
+
+
+@router.post("/export/{number}/stop")
+def stop_export(request: Request, number: str) -> Response:
+    """Stop the one at work; one that has just ended is left as it is."""
+    try:
+        exports_of(request).stop(number)
+    except NoExport:
+        return desk.go_to(request, "/export")
+    return desk.go_to(request, "/export", "flash.export-stopping")
+
+
+@router.post("/export/{number}/remove")
+def remove_export(request: Request, number: str) -> Response:
+    try:
+        exports_of(request).remove(number)
+    except NoExport as error:
+        raise HTTPException(404) from error
+    except Busy as error:
+        raise HTTPException(409) from error
+    return desk.go_to(request, "/export", "flash.export-removed")
+
+
+@router.get("/export/{number}/{name}")
+def export_part(request: Request, number: str, name: str) -> Response:
+    """One part, as a download."""
+    try:
+        path = exports_of(request).part(number, name)
+    except NoExport as error:
+        raise HTTPException(404) from error
+    return FileResponse(path, media_type="application/zip", filename=name)
+
+
+def show_export(export: Export, t: Words) -> ShownExport:
+    tone, icon = LOOKS[export.stage]
+    french, english = export.trouble
+    told = t("export.told", documents=t.number(export.documents), size=t.size(export.bytes)) if export.stage is Stage.DONE else ""
+    return ShownExport(
+        id=export.id,
+        title=_title(scope_from(export.scope), t),
+        tone="watch" if export.lost else tone,
+        icon="triangle-alert" if export.lost else icon,
+        state=t(f"export.stage-{export.stage.value}"),
+        begun=t("export.begun", at=t.moment(datetime.fromisoformat(export.begun_at)), actor=export.actor),
+        living=export.living,
+        done=export.done,
+        total=export.total,
+        told=t("export.progress", done=t.number(export.done), total=t.number(export.total), size=t.size(export.bytes))
+        if export.living
+        else told,
+        warning=_warning(export, t),
+        trouble=english if t.language == "en" else french,
+        parts=export.parts,
+    )
+
+
+def _title(scope: Scope, t: Words) -> str:
+    told = scope.as_json()
+    if "document" in told:
+        return t("export.of-document", document=told["document"])
+    return t("export.of-period", begin=t.day(date.fromisoformat(told["from"])), end=t.day(date.fromisoformat(told["to"])))
+
+
+def _warning(export: Export, t: Words) -> str:
+    if export.lost:
+        return t("export.lost", n=t.number(export.lost))
+    return t("export.withheld", n=t.number(export.withheld)) if export.withheld else ""
+
+
+def _change(exports: tuple[Export, ...]) -> str:
+    return desk.fingerprint_of(*((each.id, each.stage, each.done, each.bytes) for each in exports))
+
+
+def _today(request: Request) -> date:
+    return desk.workstation_of(request).clock().date()
+
+
+def _page(request: Request, typed: Typed, *, fragment: bool = False, wrong: str | None = None, status: int = 200) -> Response:
+    t, exports = desk.words_of(request), exports_of(request).all()
+    return desk.show(
+        request,
+        "_export.html" if fragment else "export.html",
+        status,
+        shown=[show_export(each, t) for each in exports],
+        running=any(each.living for each in exports),
+        change=_change(exports),
+        typed=typed,
+        wrong=wrong and t(wrong),
+    )
