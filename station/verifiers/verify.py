@@ -758,6 +758,15 @@ def broken_der() -> Refused:
     )
 
 
+@contextmanager
+def _der_only() -> Iterator[None]:
+    """A value that is not where the standard wants it is a structure that is not that of the standard."""
+    try:
+        yield
+    except (IndexError, ValueError) as error:
+        raise broken_der() from error
+
+
 def der_at(data: bytes, at: int, end: int) -> Der:
     """X.690, 10: definite lengths in their shortest form; tags of one byte. Raises Refused."""
     if at + 2 > end or data[at] & 0x1F == 0x1F:
@@ -970,24 +979,25 @@ class Signed(NamedTuple):
 
 def read_cms(raw: bytes, content_type: str, digest_of: Callable[[str], bytes]) -> Signed:
     """RFC 5652, 5: one signer with signed attributes. `digest_of` names the hash and gets that of a detached content. Raises Refused."""
-    outer = take(inside(whole(raw)), 6, 0xA0)
-    if oid(outer[0]) != SIGNED_DATA:
-        raise broken_der()
-    fields = inside(take(inside(outer[1]), 0x30)[0])
-    version, methods, wrapped = take(fields, 2, 0x31, 0x30)
-    sets = {each.tag: each for each in fields[3:]}
-    if (
-        [each.tag for each in fields[3:]] != sorted(sets, key=[0xA0, 0xA1, 0x31].index)
-        or 0x31 not in sets
-        or version.content not in (b"\1", b"\3")
-    ):
-        raise broken_der()
-    infos = inside(sets[0x31])
-    certificates = [Certificate(each.raw) for each in inside(sets[0xA0])] if 0xA0 in sets else []
-    if len(infos) != 1 or [hash_named(each) for each in inside(methods)] != [hash_named(_method_of(infos[0]))]:
-        raise Refused("la signature n'a pas un signataire, mais plusieurs ou aucun", "the signature has not exactly one signer")
-    _check_bag(certificates)
-    return _one_signer(inside(infos[0], 0x30), certificates, _content(wrapped, content_type), content_type, digest_of)
+    with _der_only():
+        outer = take(inside(whole(raw)), 6, 0xA0)
+        if oid(outer[0]) != SIGNED_DATA:
+            raise broken_der()
+        fields = inside(take(inside(outer[1]), 0x30)[0])
+        version, methods, wrapped = take(fields, 2, 0x31, 0x30)
+        sets = {each.tag: each for each in fields[3:]}
+        if (
+            [each.tag for each in fields[3:]] != sorted(sets, key=[0xA0, 0xA1, 0x31].index)
+            or 0x31 not in sets
+            or version.content not in (b"\1", b"\3")
+        ):
+            raise broken_der()
+        infos = inside(sets[0x31])
+        certificates = [Certificate(each.raw) for each in inside(sets[0xA0])] if 0xA0 in sets else []
+        if len(infos) != 1 or [hash_named(each) for each in inside(methods)] != [hash_named(_method_of(infos[0]))]:
+            raise Refused("la signature n'a pas un signataire, mais plusieurs ou aucun", "the signature has not exactly one signer")
+        _check_bag(certificates)
+        return _one_signer(inside(infos[0], 0x30), certificates, _content(wrapped, content_type), content_type, digest_of)
 
 
 def _method_of(info: Der) -> Der:
@@ -1083,8 +1093,7 @@ def read_token(raw: bytes, imprint_of: Callable[[str], bytes]) -> Stamp:
     signed = read_cms(raw, TST_INFO, lambda _: b"")
     if signed.content is None:
         raise broken_der()
-    fields = inside(whole(signed.content))
-    _, _, imprint, _, when = take(fields, 2, 6, 0x30, 2, 0x18)
+    _, _, imprint, _, when = take(inside(whole(signed.content)), 2, 6, 0x30, 2, 0x18)
     algorithm, told = take(inside(imprint), 0x30, 4)
     if told.content != imprint_of(hash_named(algorithm)):
         raise Refused("l'horodatage porte sur autre chose", "the timestamp is of something else")
@@ -1117,7 +1126,8 @@ def leads_up(signed: Signed, roots: list[Certificate], moment: datetime) -> bool
 
 def read_roots(pem: bytes) -> list[Certificate]:
     blocks = re.findall(rb"-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]*)-----END CERTIFICATE-----", pem)
-    return [Certificate(base64.b64decode(block)) for block in blocks[:200]]
+    with _der_only():
+        return [Certificate(unbase64(b"".join(block.split()).decode("ascii"))) for block in blocks[:200]]
 
 
 # What was found on the way, and what each check asks of it.
