@@ -1,4 +1,5 @@
-"""Erasing what nobody has a duty to keep: one person asks, another confirms; a certificate stays, and the ledger still verifies.
+"""Erasing what nobody has a duty to keep, or no longer: one person asks, another confirms; a certificate stays, and the ledger still
+verifies.
 
 Entries are never removed: their payloads go with their salts, so that what is left of them tells nothing. Each step may be cut short and is
 finished by whoever comes by; the entry « erased » is written last, in one transaction with the rows that go.
@@ -21,6 +22,7 @@ from sqlalchemy.orm import Session
 from config.settings import make_folder
 from sealing.ledger import Actor, ActorKind, Event
 from station.acts import NotOffered, actor_of, replaced_by
+from station.holds import hold_on
 from station.particulars import forget_twins, held_alike, judge_twins
 from station.records import batches, documents
 from station.records.documents import ERASING
@@ -39,12 +41,14 @@ from station.records.tables import (
     LessonRow,
     LessonUse,
     Mail,
+    Mandate,
     Original,
     PageRow,
     PassportRow,
     Person,
     Reading,
     Redo,
+    RetentionRow,
     State,
 )
 from station.stored import path_from
@@ -55,6 +59,10 @@ log = logging.getLogger("sceau.erasure")
 FORMAT = "sceau-erasure-1"
 ERASED_TITLE = "—"
 """In place of the name of what was erased."""
+
+
+class NoVisa(Exception):
+    """A public body deletes nothing without the visa d'élimination of its archives service (C. patr. R. 212-14, L. 214-3)."""
 
 
 class SamePerson(Exception):
@@ -84,14 +92,32 @@ class Scope:
 # --- what a person does ---
 
 
-def why_not(document: Document, day: date) -> str | None:
-    """Why a document cannot be erased as it stands: "state", or a "duty" to keep it; None where it can."""
+def why_not(document: Document, day: date, until: str | None = None) -> str | None:
+    """Why a document cannot be erased as it stands: "state", or a "duty" to keep it; None where it can.
+
+    `until` is the stored last day (ISO) of what was sealed: once it has passed, the duty has ended.
+    """
     if document.problem == ERASING:
+        return None
+    ended = until is not None and until < day.isoformat()
+    if document.state == State.SEALED and ended:
         return None
     if document.state != State.SET_ASIDE:
         return "state"
     never_sealed = document.confidential and not document.archives
-    return None if never_sealed or longest_duty(document.document_type, day) is None else "duty"
+    return None if never_sealed or ended or longest_duty(document.document_type, day) is None else "duty"
+
+
+def refusal_of(session: Session, document: Document, day: date) -> str | None:
+    """`why_not`, by what is stored; and "hold" of what a legal hold covers, which wins over everything."""
+    if document.state != State.ERASED and hold_on(session, document, day) is not None:
+        return "hold"
+    return why_not(document, day, _until(session, document))
+
+
+def _until(session: Session, document: Document) -> str | None:
+    row = session.get(RetentionRow, document.id)
+    return None if row is None else row.until
 
 
 def pending_erasure(session: Session, document_id: str) -> Erasure | None:
@@ -99,13 +125,20 @@ def pending_erasure(session: Session, document_id: str) -> Erasure | None:
     return session.scalars(sa.select(Erasure).where(Erasure.document_id == document_id, Erasure.done_at.is_(None)).limit(1)).first()
 
 
-def ask_erasure(session: Session, document: Document, reason: str, person: Person, at: datetime) -> Erasure:
-    """One person asks. Raises NotOffered where it cannot be, or was asked; ValueError where the reason is missing."""
-    if why_not(document, at.date()) is not None or pending_erasure(session, document.id) is not None:
+def ask_erasure(
+    session: Session, document: Document, reason: str, person: Person, at: datetime, visa: str = "", *, public: bool = False
+) -> Erasure:
+    """One person asks; a `public` body with its visa (number and day).
+
+    Raises NotOffered where it cannot be, or was asked; NoVisa; ValueError where the reason is missing.
+    """
+    if refusal_of(session, document, at.date()) is not None or pending_erasure(session, document.id) is not None:
         raise NotOffered(f"{document.state}: erasure")
     if not reason.strip():
         raise ValueError("an erasure needs its reason")
-    asked = Erasure(document_id=document.id, reason=reason.strip(), asked_by=person.pseudonym, asked_at=at)
+    if public and not visa.strip():
+        raise NoVisa(document.id)
+    asked = Erasure(document_id=document.id, reason=reason.strip(), asked_by=person.pseudonym, asked_at=at, visa=visa.strip() or None)
     session.add(asked)
     documents.touch(document, at)
     _enter(session, document, "erasure asked", person, at, {"reason": reason.strip()})
@@ -125,7 +158,7 @@ def withdraw_erasure(session: Session, document: Document, person: Person, at: d
 def confirm_erasure(session: Session, document: Document, person: Person, at: datetime) -> Erasure:
     """Another person confirms; from here on it is carried out. Raises NotOffered, SamePerson."""
     asked = pending_erasure(session, document.id)
-    if asked is None or asked.confirmed_at is not None or why_not(document, at.date()) is not None:
+    if asked is None or asked.confirmed_at is not None or refusal_of(session, document, at.date()) is not None:
         raise NotOffered(f"{document.state}: confirm")
     if asked.asked_by == person.pseudonym:
         raise SamePerson(person.pseudonym)
@@ -149,12 +182,17 @@ def finish_erasures(workstation: Workstation) -> int:
             finish_erasure(workstation, erasure_id)
         except OSError as error:
             log.warning("erasure %d: %s; tried again later", erasure_id, error)
+        except (NotOffered, NoVisa) as error:
+            # Placed since it was confirmed, or never permitted: somebody wrote the row without asking.
+            log.error("erasure %d is refused: %s", erasure_id, error)
     return len(left)
 
 
 def finish_erasure(workstation: Workstation, erasure_id: int) -> None:
-    """Remove files, then rows; the certificate and its entry come last. Raises OSError, after which it may be called again."""
+    """Remove files, then rows; the certificate and its entry come last. Raises OSError, after which it may be called again; NotOffered,
+    NoVisa where it must not be, whoever says so: nothing has gone then."""
     with workstation.database.reading() as session:
+        _require_permission(session, workstation, session.get_one(Erasure, erasure_id))
         scope = scope_of(session, documents.get_document(session, session.get_one(Erasure, erasure_id).document_id))
         archives = [archive.sha256 for document in scope.gone for archive in document.archives]
     for document_id in scope.ids:
@@ -172,6 +210,22 @@ def finish_erasure(workstation: Workstation, erasure_id: int) -> None:
     log.info("document %s: erased, certificate written", scope.ids[0])
 
 
+def _require_permission(session: Session, workstation: Workstation, erasure: Erasure) -> None:
+    """Asked once more of what is confirmed, before the first file goes. Raises NotOffered, NoVisa."""
+    document, day = documents.get_document(session, erasure.document_id), workstation.clock().date()
+    if document.state == State.ERASED:
+        return
+    # `ERASING` is ours to write, and no permission.
+    kept = document.archives and longest_duty(document.document_type, day) is not None
+    until = _until(session, document)
+    if hold_on(session, document, day) is not None or (kept and not (until is not None and until < day.isoformat())):
+        raise NotOffered(f"{document.id}: must be kept")
+    if erasure.confirmed_by is None or erasure.confirmed_by == erasure.asked_by:
+        raise NotOffered(f"{document.id}: confirmed by nobody else")
+    if workstation.settings.channel.public and not erasure.visa:
+        raise NoVisa(document.id)
+
+
 def scope_of(session: Session, document: Document) -> Scope:
     """What goes with a document: what it alone replaced, and the files that nobody else uses."""
     gone: list[Document] = [document]
@@ -179,11 +233,15 @@ def scope_of(session: Session, document: Document) -> Scope:
     for older in replaced_by(session, document):
         newer = {link.newer_id for link in batches.links_of(session, older.id) if link.older_id == older.id}
         others = [each for each in newer - {d.id for d in gone} if documents.get_document(session, each).state != State.ERASED]
-        duty = older.archives and longest_duty(older.document_type, document.changed_at.date()) is not None
+        day = document.changed_at.date()
+        ended = (_until(session, older) or "9999") < day.isoformat()
+        duty = older.archives and longest_duty(older.document_type, day) is not None and not ended
+        duty = duty or hold_on(session, older, day) is not None
         (kept if others or duty else gone).append(older)
     ids = [each.id for each in gone]
     used = {page.sha256 for each in gone for page in each.pages} | {arrival.sha256 for each in gone for arrival in each.arrivals}
-    shared = {sha256 for sha256 in used if _used_elsewhere(session, sha256, ids) or _is_message(session, sha256)}
+    apart = (_is_message, _is_mandate)
+    shared = {sha256 for sha256 in used if _used_elsewhere(session, sha256, ids) or any(other(session, sha256) for other in apart)}
     messages = _messages_with(session, used)
     staying = {raw for raw, files in messages.items() if not files <= used - shared or _used_elsewhere(session, raw, ids)}
     originals = [session.get_one(Original, sha256) for sha256 in sorted(used | set(messages))]
@@ -205,6 +263,11 @@ def _used_elsewhere(session: Session, sha256: str, ids: Sequence[str]) -> bool:
 def _is_message(session: Session, sha256: str) -> bool:
     """The raw message of a mailbox, which somebody also put into a folder."""
     return session.scalar(sa.select(Mail.id).where(Mail.sha256 == sha256).limit(1)) is not None
+
+
+def _is_mandate(session: Session, sha256: str) -> bool:
+    """The signed mandate of a third party, which somebody also scanned."""
+    return session.scalar(sa.select(Mandate.id).where(Mandate.sha256 == sha256).limit(1)) is not None
 
 
 def _mails_with(session: Session, files: Collection[str]) -> list[Mail]:
@@ -299,7 +362,7 @@ def _delete_rows(session: Session, scope: Scope) -> None:
     taught = sa.select(LessonRow.id).where(LessonRow.document_id.in_(ids))
     session.execute(sa.delete(LessonUse).where(sa.or_(LessonUse.document_id.in_(ids), LessonUse.lesson_id.in_(taught))))
     forget_twins(session, ids)
-    for table in (LessonRow, FieldRow, FindingRow, InvoiceRow, Reading, Archive, Decision, PageRow, PassportRow):
+    for table in (LessonRow, FieldRow, FindingRow, InvoiceRow, Reading, RetentionRow, Archive, Decision, PageRow, PassportRow):
         session.execute(sa.delete(table).where(table.document_id.in_(ids)))
     session.execute(sa.delete(Redo).where(sa.or_(Redo.document_id.in_(ids), Redo.carrier_id.in_(ids))))
     session.execute(sa.delete(Arrival).where(Arrival.document_id.in_(ids), Arrival.sha256.in_(now_empty)))
@@ -407,12 +470,20 @@ def _certificate(session: Session, erasure: Erasure, scope: Scope, at: datetime,
             for each in scope.gone
             for archive in each.archives
         ],
+        "retention": [{"document": each.id, **(retained or {})} for each in scope.gone for retained in [_retained(session, each)]],
+        "visa": erasure.visa,
         "pages": sum(len(each.pages) for each in scope.gone),
         "payloads": [list(payload) for payload in _payloads_of(session, scope)],
         "ledger": {"entity": document.entity, "size": tree.size, "root": tree.root.hex()},
         "not_reached": "copies de sauvegarde, fichiers restés hors du poste, messages restés sur le serveur de messagerie, papier "
         "/ back-ups, files outside the station, messages on the mail server, the paper",
     }
+
+
+def _retained(session: Session, document: Document) -> dict[str, Any] | None:
+    """Until when it had to be kept, by which reasons; None where nothing asked for it."""
+    row = session.get(RetentionRow, document.id)
+    return None if row is None else {"until": row.until, "components": row.components}
 
 
 def _file(original: Original) -> dict[str, Any]:

@@ -60,6 +60,7 @@ from station.records import documents, learned
 from station.records.intake import SYSTEM
 from station.records.ledger import append_event, story_of, tree_of
 from station.records.tables import OPEN_STATES, Archive, Document, Reading, State
+from station.retention import keep_retention
 from station.sheets import Sheet, originals_of, page_fact, place_findings, place_sheets, places_of
 from station.stored import field_from, field_json, field_text, fields_hash, finding_from, page_from, rasters_hash
 from station.timekeeping import require_clock
@@ -671,6 +672,9 @@ class Pipeline:
         if proof.get("authority"):
             payload |= {"authority": proof["authority"], "own_time": proof["own_time"]}
         payload |= dossier_payload(_load(job.data).get("dossier"))
+        session.flush()
+        session.expire(document, ["archives"])
+        payload["retain_until"] = keep_retention(session, document, self._workstation.settings, now).until
         self._enter(session, document, "sealed", objects, payload | kind_note(document))
         return document.state
 

@@ -22,6 +22,7 @@ from station.problems import problem_of
 from station.reception import Reception
 from station.records import batches, documents
 from station.records.documents import DEAD_AFTER
+from station.retention import tend_retention
 from station.scanning import Scanning
 from station.slots import is_held
 from station.tidy import empty_processed
@@ -152,6 +153,7 @@ class Running:
             log.warning("no checkpoint at the end: %s", error)
 
     def _tidy(self) -> None:
+        tend_retention(self._workstation)
         finish_erasures(self._workstation)
         empty_processed(self._workstation)
 

@@ -333,7 +333,13 @@ _GUARDS = (
     ("keep_archive_owner", "UPDATE", "archive", "NEW.document_id <> OLD.document_id OR NEW.sha256 <> OLD.sha256"),
     ("keep_retention", "DELETE", "retention", "OLD.until >= {today} OR OLD.hold_id IS NOT NULL"),
     # Whoever brings a date forward has to wait until tomorrow, and is seen meanwhile.
-    ("keep_until", "UPDATE", "retention", "OLD.until >= {today} AND (NEW.until IS NULL OR NEW.until < {today})"),
+    ("keep_until", "UPDATE", "retention", "OLD.until >= {today} AND NEW.until < {today}"),
+    # Nothing asks to keep it: only of kinds that have no duty, which a person must have said (and the ledger tells).
+    (
+        "keep_duty", "UPDATE", "retention",
+        "OLD.until >= {today} AND NEW.until IS NULL AND EXISTS "
+        "(SELECT 1 FROM document d WHERE d.id = NEW.document_id AND d.document_type NOT IN ('letter', 'other'))",
+    ),
     (
         "keep_hold", "UPDATE", "retention",
         "OLD.hold_id IS NOT NULL AND NEW.hold_id IS NULL AND EXISTS (SELECT 1 FROM hold h "
