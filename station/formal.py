@@ -94,7 +94,7 @@ def seal_paper(content: bytes, target: Path, sealer: Sealer) -> Verification:
 
 def _draw(paper: Paper, native: bytes, *, practice: bool) -> bytes:
     # A second of imports that no other work needs.
-    import weasyprint
+    import weasyprint  # type: ignore[import-untyped]
 
     html = (
         _forms()
