@@ -18,7 +18,7 @@ from typing import Any, TypeAlias
 
 import pikepdf
 import pikepdf.pdfa
-from asn1crypto import x509
+from asn1crypto import parser, x509
 from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.misc import PdfError
 from pyhanko.pdf_utils.reader import PdfFileReader
@@ -274,6 +274,7 @@ def _read_seal(
     approval = asyncio.run(_validate(officer, trust, moment)) if officer else None
     if newest.evaluate_signature_coverage() is not SignatureCoverageLevel.ENTIRE_FILE:
         raise _No("le dernier horodatage ne couvre pas tout le fichier", "the last timestamp does not cover the entire file")
+    _check_padding(newest)
     practice = any(is_practice(each.signer_cert) for each in (seal, officer) if each)
     return _Signed(seal, result, newest, practice, officer, approval, _leaves_room(seal)), (
         "le dernier horodatage couvre tout le fichier",
@@ -292,6 +293,13 @@ def _check_order(signatures: Sequence[EmbeddedPdfSignature]) -> None:
         raise _No(f"{count} cachets au lieu d'un", f"{count} seals instead of one")
     if kinds[0] != "/Sig" or kinds[1:2] != ["/DocTimeStamp"] or kinds[-1] != "/DocTimeStamp" or not set(kinds) <= {"/Sig", "/DocTimeStamp"}:
         raise _No("le cachet n'est pas suivi d'un horodatage du document", "the seal is not followed by a document timestamp")
+
+
+def _check_padding(newest: EmbeddedPdfSignature) -> None:
+    """What fills up the place of the newest signature is covered by none (ISO 32000-1, 12.8.1) and must be empty; older ones are."""
+    held = bytes(newest.pkcs7_content)
+    if any(held[parser.peek(held) :]):
+        raise _No("quelque chose est caché à la suite du dernier horodatage", "something hides behind the last timestamp")
 
 
 def _leaves_room(seal: EmbeddedPdfSignature) -> bool:
