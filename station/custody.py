@@ -9,7 +9,6 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -40,7 +39,7 @@ class NoSlip(Exception):
 
 
 class VisaMissing(Exception):
-    """A public body destroys nothing without a visa d'élimination: its number, its day and its scan (R. 212-14 C. patr.)."""
+    """A public body destroys nothing without a visa d'élimination: its number, its day and its sealed scan (R. 212-14 C. patr.)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +48,8 @@ class Visa:
 
     number: str
     day: date
-    scan: bytes
+    document: str
+    """Identifier of its scan, which was captured and sealed as any paper."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,12 +216,13 @@ def sign_slip(workstation: Workstation, number: int, reason: str, person: Person
     settings, clock = workstation.settings, workstation.clock
     if not reason.strip():
         raise ValueError("a destruction needs its reason")
-    if settings.channel.public and (visa is None or not visa.number.strip() or not visa.scan):
+    if settings.channel.public and visa is None:
         raise VisaMissing(str(number))
     moment = clock()
     with workstation.database.reading() as session:
         slip = _signable(session, settings, number, person, moment)
-        paper = paper_of(session, slip, (person.pseudonym, reason.strip()), visa, moment)
+        scan = None if visa is None else _scan_of(session, slip.entity, visa)
+        paper = paper_of(session, slip, (person.pseudonym, reason.strip()), visa, scan, moment)
         head = Head(slip.entity, tree_of(session, slip.entity))
     draft = workstation.home / "work" / "slips" / f"{number}.pdf"
     sealer = open_sealer(settings, clock, stamper_of(settings, clock))
@@ -230,7 +231,6 @@ def sign_slip(workstation: Workstation, number: int, reason: str, person: Person
         raise Unproved("; ".join(f"{check.name}: {check.detail}" for check in proof.checks if not check.ok))
     kept = workstation.archives.keep(draft, ".pdf")
     draft.unlink(missing_ok=True)
-    scan = None if visa is None else _keep_scan(workstation, draft.with_suffix(".visa"), visa.scan)
     with workstation.database.writing() as session:
         slip = _signable(session, settings, number, person, moment)
         slip.signed_by, slip.signed_at, slip.reason, slip.sha256 = person.pseudonym, moment, reason.strip(), kept.sha256
@@ -244,12 +244,13 @@ def sign_slip(workstation: Workstation, number: int, reason: str, person: Person
     return slip
 
 
-def _keep_scan(workstation: Workstation, draft: Path, scan: bytes) -> str:
-    """The scan of the visa lies beside the slips: it is a paper of the house, and no original of a document."""
-    draft.write_bytes(scan)
-    kept = workstation.archives.keep(draft, ".visa")
-    draft.unlink(missing_ok=True)
-    return kept.sha256
+def _scan_of(session: Session, entity: str, visa: Visa) -> str:
+    """SHA-256 of the sealed scan of the visa. Raises VisaMissing where number or scan are none."""
+    document = session.get(Document, visa.document.strip())
+    newest = None if document is None else max(document.archives, key=lambda archive: archive.version, default=None)
+    if not visa.number.strip() or document is None or newest is None or document.entity != entity or document.state != State.SEALED:
+        raise VisaMissing(visa.document)
+    return newest.sha256
 
 
 def note_destroyed(
@@ -330,8 +331,10 @@ def _enter(
 # --- its face ---
 
 
-def paper_of(session: Session, slip: DestructionSlip, signed: tuple[str, str], visa: Visa | None, moment: datetime) -> Paper:
-    """The slip as it will be sealed: `signed` is the owner's pseudonym and reason."""
+def paper_of(
+    session: Session, slip: DestructionSlip, signed: tuple[str, str], visa: Visa | None, scan: str | None, moment: datetime
+) -> Paper:
+    """The slip as it will be sealed: `signed` is the owner's pseudonym and reason, `scan` the SHA-256 of the visa's sealed scan."""
     lot = session.get_one(ControlLot, slip.lot_id)
     ids = [*slip.documents, *(each[0] for each in slip.kept)]
     found = {document.id: document for document in session.scalars(sa.select(Document).where(Document.id.in_(ids)))}
@@ -345,9 +348,7 @@ def paper_of(session: Session, slip: DestructionSlip, signed: tuple[str, str], v
         "kept": [{**_told(found[document]), "reason": reason} for document, reason in slip.kept],
         "prepared": {"by": slip.prepared_by, "at": slip.prepared_at.isoformat(timespec="milliseconds")},
         "signed": {"by": signed[0], "at": moment.isoformat(timespec="milliseconds"), "reason": signed[1]},
-        "visa": None
-        if visa is None
-        else {"number": visa.number, "day": visa.day.isoformat(), "sha256": hashlib.sha256(visa.scan).hexdigest()},
+        "visa": None if visa is None else {"number": visa.number, "day": visa.day.isoformat(), "document": visa.document, "sha256": scan},
     }
     logins = people.logins_of(session, [slip.prepared_by, signed[0]])
     words = {"logins": logins, "reasons": {code: french for code, (french, _) in REASONS.items()}}

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pikepdf
 import pytest
-from controlled import House
+from controlled import House, sha
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -22,7 +22,7 @@ from station.custody import NoSlip, Visa, VisaMissing
 from station.erasure import SamePerson
 from station.keyring import known_roots
 from station.records.ledger import verify_ledger
-from station.records.tables import ControlLot, DestructionSlip, Document, LedgerPayload
+from station.records.tables import ControlLot, DestructionSlip, Document, LedgerPayload, State
 from workflow.custody import PAPER_SURVIVES, REASONS, PaperFacts, quarantine_end, why_kept
 
 WHY = "Copies contrôlées, place nécessaire"
@@ -280,13 +280,13 @@ def town(tmp_path: Path, practice_keys: Path) -> Iterator[House]:
 
 def test_a_public_body_needs_a_visa_with_number_day_and_scan(town):
     number = prepare(town, waited(town))
-    day = town.at.date()
-    for visa in (None, Visa(" ", day, b"%PDF-"), Visa("2027-12", day, b"")):
+    day, scan, held = town.at.date(), town.seal(document_type="letter"), town.seal(state=State.HELD)
+    for visa in (None, Visa(" ", day, scan), Visa("2027-12", day, ""), Visa("2027-12", day, held)):
         with pytest.raises(VisaMissing):
             custody.sign_slip(town.workstation, number, WHY, town.officer, visa)
-    slip = custody.sign_slip(town.workstation, number, WHY, town.officer, Visa("2027-12", day - timedelta(days=3), b"%PDF-1.7 visa"))
+    slip = custody.sign_slip(town.workstation, number, WHY, town.officer, Visa("2027-12", day - timedelta(days=3), scan))
     assert (slip.visa, slip.visa_day) == ("2027-12", (day - timedelta(days=3)).isoformat())
-    assert town.workstation.archives.path(slip.visa_sha256, ".visa").read_bytes() == b"%PDF-1.7 visa"
+    assert slip.visa_sha256 == sha("archive", scan)
 
 
 def test_every_reason_has_its_words_in_both_languages():

@@ -757,7 +757,7 @@ class DestructionSlip(Base):
     """Of a public body: number of the visa d'élimination (R. 212-14 C. patr.)."""
     visa_day: Mapped[str | None] = mapped_column(sa.String(10))
     visa_sha256: Mapped[str | None] = mapped_column(sa.String(64))
-    """Scan of the visa, in the vault of originals."""
+    """Sealed scan of the visa, a document of its own."""
     sha256: Mapped[str | None] = mapped_column(sa.String(64))
     """The sealed slip, in the vault of archives."""
     withdrawn_at: Mapped[datetime | None]
