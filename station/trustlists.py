@@ -83,9 +83,12 @@ def _read_kept(
 
     if not stamp:
         return TrustedLists()
-    texts = {url: (folder / note["file"]).read_text("utf-8") for url, note in _notes(folder).items() if (folder / note["file"]).exists()}
+    notes = {url: note for url, note in _notes(folder).items() if (folder / note["file"]).exists()}
+    texts = {url: (folder / note["file"]).read_text("utf-8") for url, note in notes.items()}
+    # As of the fetch: who signed may since have another certificate. Whether a list is still in force is its own date's matter.
+    fetched = datetime.fromisoformat(notes[address]["fetched_at"]) if address in notes else None
     try:
-        return read_lists(address, texts, _signers(home, signers), territories)
+        return read_lists(address, texts, _signers(home, signers), territories, fetched)
     except UnusableKey as error:
         return TrustedLists(troubles=(str(error),))
 
