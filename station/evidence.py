@@ -1,5 +1,7 @@
 """The evidence gauge of documents, from what the records hold: the newest file, its ledger entry, what witnesses hold."""
 
+import hashlib
+import json
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -13,7 +15,7 @@ from sealing.seal import OFFICER_FIELD
 from sealing.trust import Qualified
 from sealing.verify import SparseReader
 from station.keyring import qualification_here
-from station.records.tables import Archive, Document, LedgerPayload
+from station.records.tables import Archive, Document, LedgerPayload, LedgerRow
 from workflow.kinds import evidence_profile
 
 OF_FILES = ("sealed", "renewed", "signed")
@@ -85,6 +87,22 @@ def profiles_open(settings: Settings, wanted: EvidenceProfile) -> tuple[Evidence
     if wanted is EvidenceProfile.COPIE_FIABLE and settings.evidence.unqualified == "seal":
         return wanted, EvidenceProfile.FISCAL_SEAL
     return (wanted,)
+
+
+def fingerprint_told(session: Session, path: Path) -> str | None:
+    """Which entry of the ledger names exactly these bytes as an archive: « écriture n° 12 (essai) »; None where none does."""
+    with path.open("rb") as file:
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    archive = session.get(Archive, sha256)
+    if archive is None:
+        return None
+    rows = sa.select(LedgerRow).join(
+        LedgerPayload, sa.and_(LedgerPayload.entity == LedgerRow.entity, LedgerPayload.sequence == LedgerRow.sequence)
+    )
+    for row in session.scalars(rows.where(LedgerPayload.document_id == archive.document_id, LedgerPayload.type.in_(OF_FILES))):
+        if json.loads(row.entry)["objects"].get("archive") == sha256:
+            return f"écriture n° {row.sequence} ({row.entity})"
+    return None
 
 
 def qualified_parts(path: Path, settings: Settings, moment: datetime) -> str:

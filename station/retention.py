@@ -86,7 +86,7 @@ def _day(text: str | None) -> date | None:
 def say_retention(
     session: Session, document: Document, settings: Settings, asset: bool, last_operation: date | None, person: Person, at: datetime
 ) -> RetentionRow:
-    """A person says that it is a fixed asset's invoice, or when its last operation was entered. Raises NotOffered where nothing is sealed."""
+    """A person says that it is a fixed asset's invoice, or when its last operation was entered. Raises NotOffered if nothing is sealed."""
     row = session.get(RetentionRow, document.id)
     if row is None or document.state == State.ERASED:
         raise NotOffered(f"{document.state}: retention")
