@@ -24,10 +24,11 @@ from sqlalchemy.orm import Session
 from capture.originals import Condition
 from sealing.seal import CannotSeal, Sealer
 from station.checkpoints import TreeContradicted
-from station.packaging import attached, proving
+from station.packaging import attached, organised, proving
+from station.packaging.forms import csv_line, json_bytes, json_line
 from station.packaging.gaps import CONFIDENTIAL, GAPS
 from station.packaging.parts import ChangedMeanwhile, Part, Volume, Volumes, draft_path, volume_path
-from station.packaging.rows import COLUMNS, Documents, Told, csv_line, is_gone, json_bytes, json_line
+from station.packaging.rows import COLUMNS, Documents, Told, is_gone
 from station.packaging.scratch import GONE, SEALING, Named, Scratch, Withheld
 from station.packaging.words import ENGLISH, FRENCH, REFUSALS, TRIAL
 from station.records.tables import Archive, LedgerRow
@@ -323,13 +324,12 @@ class _Export:
         written = self.volumes.finish()
         self._write_index()
         self._write_ledger()
-        self._write_organisation()
+        self._write_papers(organised.organisation_of(self.session, self.workstation, self.entity, self._span()))
         self.index.add("package.json", json_bytes(self._package(written)))
         for path, content in attached.passports_in(self.session, self.entity, self._span()):
             self.index.add(path, json_bytes(content))
         self._write_statistics()
-        for path, data in attached.trust_of(self.session, self.workstation, self.entity, self.sealer, self._span()):
-            self.index.add(path, data)
+        self._write_papers(attached.trust_of(self.session, self.workstation, self.sealer, self._span()))
         self._write_verifiers()
         self._write_manifest()
 
@@ -346,10 +346,11 @@ class _Export:
             self.index.add(name, told.encode("utf-8"))
 
     def _write_controls(self) -> None:
-        self.index.add("controls/catalogue.json", json_bytes(attached.controls_of(self.session, self.entity)))
+        for path, data in organised.controls_of(self.session, self.entity, self._span()):
+            self.index.add(path, data)
         with self.index.member("controls/results.csv") as member:
-            member.write(b"\xef\xbb\xbf" + csv_line(attached.RESULT_COLUMNS))
-            for cells in attached.results_of(self.session, self.entity, self._span()):
+            member.write(b"\xef\xbb\xbf" + csv_line(organised.RESULT_COLUMNS))
+            for cells in organised.results_of(self.session, self.entity, self._span()):
                 member.write(csv_line(cells))
 
     def _write_documents(self) -> None:
@@ -464,9 +465,12 @@ class _Export:
             ],
         }
 
-    def _write_organisation(self) -> None:
-        for path, source in attached.organisation_of(self.session, self.workstation, self.entity, self._span()):
-            self.index.add(path, source)
+    def _write_papers(self, papers: list[tuple[str, bytes | Path]]) -> None:
+        for path, source in papers:
+            if isinstance(source, Path):
+                self.index.add_file(path, source)
+            else:
+                self.index.add(path, source)
 
     def _package(self, written: tuple[Volume, ...]) -> dict[str, Any]:
         return {

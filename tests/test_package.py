@@ -26,10 +26,20 @@ from station import erasure
 from station.cli import app
 from station.package import CannotExport, Extract, Period, scope_of
 from station.packaging import parts
+from station.packaging.forms import csv_cell
 from station.packaging.parts import Part
-from station.packaging.rows import csv_cell
 from station.records import documents, people
-from station.records.tables import Person, State
+from station.records.tables import (
+    ClockCheck,
+    ControlResult,
+    CorrectiveAction,
+    DossierRow,
+    Mandate,
+    Original,
+    PassportRow,
+    Person,
+    State,
+)
 from station.workstation import Workstation
 
 VERIFIER = Path(__file__).parent.parent / "station" / "verifiers" / "verify.py"
@@ -302,6 +312,99 @@ def test_a_document_in_two_versions_of_which_one_is_lost_keeps_the_other_and_say
     done = export(home, tmp_path / "essai.zip")
     row = next(row for row in json.loads(members(done.paths[0])["index.json"]) if row["document"] == document)
     assert (len(row["files"]), "file-missing" in row["gaps"], done.gaps["file-missing"]) == (1, True, 1)
+
+
+# --- what goes with the documents ---
+
+
+@pytest.fixture(scope="module")
+def organised(_pattern: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, bytes]]:
+    """Members of a package of a house with two dossiers, a mandate, passports, a control that failed and its correction."""
+    folder = tmp_path_factory.mktemp("organised")
+    shutil.copytree(_pattern, folder / "home")
+    workstation = packages.new_home(folder / "home")
+    organise(workstation)
+    path = export(workstation, folder / "essai.zip").paths[0]
+    workstation.database.close()
+    assert verified(folder, path) == 0
+    yield members(path)
+
+
+def organise(workstation: Workstation) -> None:
+    paper, signed = (workstation.home / name for name in ("dossier.pdf", "mandat.pdf"))
+    paper.write_bytes(b"%PDF-1.7 dossier")
+    signed.write_bytes(b"%PDF-1.7 mandat")
+    archive, mandate = workstation.archives.keep(paper, ".pdf"), workstation.originals.keep(signed)
+    with workstation.database.writing() as session:
+        for version, month in ((1, "2024-09"), (2, "2024-10"), (3, "2024-11"), (4, "2024-12")):
+            moment = day(f"{month}-10")
+            session.add(
+                DossierRow(
+                    entity="essai", version=version, configuration={}, configuration_sha256="0" * 64, annex={}, reason="essai",
+                    prepared_by="p", prepared_at=moment, signed_by="q", signed_at=moment, sha256=archive.sha256, size=archive.size,
+                )
+            )  # fmt: skip
+        for number, month in enumerate(("2024-08", "2024-09", "2024-11", "2024-12")):
+            session.add(
+                PassportRow(
+                    entity="essai", station="demo", device="", target=f"mire-{number}", made_at=day(f"{month}-05"), outcome="ok", body={},
+                    document_id=first_of_november(workstation),
+                )
+            )  # fmt: skip
+        session.add(Original(sha256=mandate.sha256, size=mandate.size, kept_at=LATER))
+        session.flush()
+        session.add(
+            Mandate(
+                entity="essai", third_party="Tiers", scope="tout", starts="2024-01-01", ends=None, name="mandat signé.pdf",
+                sha256=mandate.sha256, recorded_by="p", recorded_at=day("2024-01-01"),
+            )
+        )  # fmt: skip
+        failed = ControlResult(
+            entity="essai", control="clock", version=1, at=day("2024-11-12"), actor="p", outcome="fail", note='=HYPERLINK("x")', sequence=3
+        )
+        session.add_all([failed, ClockCheck(at=day("2024-11-03"), steady=1.0, boot="b", health="good", offset=0.01, answers=[])])
+        session.flush()
+        session.add(
+            CorrectiveAction(
+                entity="essai",
+                result_id=failed.id,
+                what="régler",
+                owner="DSI",
+                due="2024-12-01",
+                opened_at=day("2024-11-12"),
+                opened_by="p",
+            )
+        )
+
+
+def test_the_dossiers_in_force_are_inside_with_their_sealed_papers(organised: dict[str, bytes]) -> None:
+    there = {name for name in organised if name.startswith("organisation/dossier")}
+    assert there == {f"organisation/dossier-000{version}.{ending}" for version in (2, 3) for ending in ("json", "pdf")}
+    told = json.loads(organised["organisation/dossier-0002.json"])
+    assert hashlib.sha256(organised[told["file"]]).hexdigest() == told["sha256"]
+
+
+def test_the_mandate_is_inside_with_its_signed_file(organised: dict[str, bytes]) -> None:
+    told = json.loads(organised["organisation/mandate-0001.json"])
+    assert organised[told["file"]] == b"%PDF-1.7 mandat"
+    assert told["third_party"] == "Tiers"
+
+
+def test_the_passports_of_the_period_and_the_one_in_force_before_it_are_inside(organised: dict[str, bytes]) -> None:
+    told = [json.loads(data)["target"] for name, data in sorted(organised.items()) if name.startswith("scanners/")]
+    assert told == ["mire-1", "mire-2"]
+
+
+def test_the_plan_of_controls_its_results_and_corrections_are_inside(organised: dict[str, bytes]) -> None:
+    assert {control["code"] for control in json.loads(organised["controls/catalogue.json"])} >= {"clock", "passport", "sampling"}
+    assert "\"'=HYPERLINK(" in organised["controls/results.csv"].decode()
+    assert json.loads(organised["controls/actions.json"])[0]["owner"] == "DSI"
+
+
+def test_roots_lists_and_checks_of_the_clock_are_inside(organised: dict[str, bytes]) -> None:
+    assert organised["trust/roots.pem"].startswith(b"-----BEGIN CERTIFICATE-----")
+    assert json.loads(organised["trust/clock.json"])[0]["offset"] == 0.01
+    assert [name for name in organised if name.endswith(".crl")] == ["trust/01.crl", "trust/02.crl"]
 
 
 # --- what cannot be exported leaves nothing behind ---

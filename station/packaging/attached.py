@@ -1,9 +1,10 @@
-"""What goes with the documents: scanner passports, the organisation, its controls, and what trust is judged by. Each from its own room."""
+"""What goes with the documents: scanner passports, retention, and what trust is judged by. Each from its own room."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -11,7 +12,10 @@ from asn1crypto import pem
 from sqlalchemy.orm import Session
 
 from sealing.seal import Sealer
-from station.records.tables import Document, PassportRow
+from station.packaging.forms import json_bytes, moment_text, plain_word
+from station.records.tables import ClockCheck, Document, PassportRow
+from station.retention import retention_json
+from station.trustlists import trust_snapshot
 from station.workstation import Workstation
 from workflow.kinds import duties_on
 
@@ -46,7 +50,7 @@ def _passport_json(row: PassportRow) -> dict[str, Any]:
         "station": row.station,
         "device": row.device,
         "target": row.target,
-        "made_at": row.made_at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "made_at": moment_text(row.made_at),
         "outcome": row.outcome,
         "document": row.document_id,
         "body": row.body,
@@ -56,44 +60,29 @@ def _passport_json(row: PassportRow) -> dict[str, Any]:
 def dossier_version(told: tuple[bytes, bytes | None, bytes | None] | None) -> str | None:
     """Version of the organisation dossier under which a document was sealed, as its entry says; None where there was none."""
     payload = json.loads(told[1]) if told is not None and told[1] is not None else {}
-    named = payload.get("dossier")
-    version = named.get("version") if isinstance(named, dict) else named
+    version = payload.get("dossier")
     return None if version is None else str(version)
 
 
-def retention_note(session: Session, document: Document, day: date) -> dict[str, Any]:  # noqa: ARG001 until holds are recorded
-    """Under which duties it is kept, as the tables stood on a day."""
+def retention_note(session: Session, document: Document, day: date) -> dict[str, Any]:
+    """Until when it is kept and why, as it is stored; the duties of its kind as the tables stood on a day."""
     duties = [{"authority": duty.authority, "years": duty.years, "starts": duty.starts} for duty in duties_on(document.document_type, day)]
-    return {"kind": document.document_type, "asked_on": day.isoformat(), "duties": duties}
-
-
-# --- the organisation, its controls ---
-
-RESULT_COLUMNS = ("control", "version", "at", "actor", "outcome", "document", "page", "lot", "note")
-"""Of controls/results.csv."""
-
-
-def controls_of(session: Session, entity: str) -> list[dict[str, Any]]:  # noqa: ARG001 until controls are recorded
-    """The plan of internal controls."""
-    return []
-
-
-def results_of(session: Session, entity: str, span: Span) -> Iterator[Sequence[object]]:  # noqa: ARG001 until controls are recorded
-    """Rows of results.csv."""
-    yield from ()
-
-
-def organisation_of(session: Session, workstation: Workstation, entity: str, span: Span) -> Iterator[tuple[str, bytes]]:  # noqa: ARG001
-    """Path and content of the organisation's papers in force in the span, by path."""
-    yield from ()
+    return {"kind": document.document_type, "asked_on": day.isoformat(), "duties": duties, **(retention_json(session, document) or {})}
 
 
 # --- what trust is judged by ---
 
 
-def trust_of(session: Session, workstation: Workstation, entity: str, sealer: Sealer, span: Span) -> Iterator[tuple[str, bytes]]:  # noqa: ARG001
-    """Path and content of roots and revocation lists, by path."""
-    for number, crl in enumerate(dict.fromkeys(sealer.crls), 1):
-        yield f"trust/{number:02d}.crl", crl
+def trust_of(session: Session, workstation: Workstation, sealer: Sealer, span: Span) -> list[tuple[str, bytes | Path]]:
+    """Revocation lists, checks of the clock in the span, trusted lists and certificates at hand, roots; by path."""
+    found: list[tuple[str, bytes | Path]] = [(f"trust/{number:02d}.crl", crl) for number, crl in enumerate(dict.fromkeys(sealer.crls), 1)]
+    checks = sa.select(ClockCheck).where(ClockCheck.at >= span.begin, ClockCheck.at < span.end).order_by(ClockCheck.id)
+    found.append(("trust/clock.json", json_bytes([_check_json(row) for row in session.scalars(checks)])))
+    found += [(f"trust/lists/{plain_word(name)}", path) for name, path in trust_snapshot(workstation.home)]
     roots = {root.dump(): None for root in sealer.roots}
-    yield "trust/roots.pem", b"".join(pem.armor("CERTIFICATE", root) for root in roots)
+    found.append(("trust/roots.pem", b"".join(pem.armor("CERTIFICATE", root) for root in roots)))
+    return sorted(dict(found).items())
+
+
+def _check_json(row: ClockCheck) -> dict[str, Any]:
+    return {"at": moment_text(row.at), "health": row.health, "offset": row.offset, "answers": row.answers}

@@ -1,12 +1,10 @@
 """One document in the package: its row of the index, and its trail, from what the records hold. Nothing is written here."""
 
-import csv
-import io
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date
 from typing import Any
 
 import sqlalchemy as sa
@@ -16,6 +14,7 @@ from capture.catalogue import CATALOGUE, message
 from config.settings import Settings
 from station.evidence import gauges_of
 from station.packaging.attached import dossier_version, retention_note
+from station.packaging.forms import moment_text
 from station.packaging.gaps import gaps_of
 from station.packaging.scratch import SEALING, Named, Withheld
 from station.particulars import TWICE
@@ -34,8 +33,6 @@ _FIELDS = {
     "number": "invoice_number", "issued": "issue_date", "net": "total_net", "tax": "total_tax", "gross": "total_gross",
     "currency": "currency",
 }  # fmt: skip
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
-"""First letters that make a spreadsheet compute a cell, in their wide forms as well (OWASP, CSV injection)."""
 _IN_QUERY = 500
 _HANGING = ("arrivals", "pages", "findings", "fields", "archives", "decisions", "batch")
 """What is loaded with each document."""
@@ -208,46 +205,6 @@ class Documents:
 def is_gone(document: Document | None) -> bool:
     """Whether nothing but its entries is left."""
     return document is None or document.state == State.ERASED
-
-
-def json_line(row: Mapping[str, Any]) -> str:
-    """One line, the keys in their order."""
-    return json.dumps(row, ensure_ascii=False, separators=(", ", ": "))
-
-
-def json_bytes(value: object) -> bytes:
-    """A file of its own, to be read by people as well."""
-    return (json.dumps(value, ensure_ascii=False, indent=1) + "\n").encode("utf-8")
-
-
-def csv_line(cells: Iterable[object]) -> bytes:
-    """One row: `;`, every cell quoted, nothing that a spreadsheet would take for a formula."""
-    out = io.StringIO()
-    csv.writer(out, delimiter=";", quoting=csv.QUOTE_ALL, lineterminator="\n").writerow([csv_cell(cell) for cell in cells])
-    return out.getvalue().encode("utf-8")
-
-
-def csv_cell(value: object) -> str:
-    """A cell's text: what is not known is empty, lists are joined by spaces; a formula is disarmed by an apostrophe."""
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, list):
-        return csv_cell(" ".join(_item_text(each) for each in value))
-    text = str(value)
-    return f"'{text}" if text.startswith(_FORMULA) else text
-
-
-def _item_text(item: object) -> str:
-    if not isinstance(item, dict):
-        return str(item)
-    return str(item["path"]) if "path" in item else f"{item['kind']}:{item['document']}"
-
-
-def moment_text(at: datetime | None) -> str | None:
-    """UTC to the millisecond, as entries write it."""
-    return None if at is None else at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _sealed_file(entry: Named, archive: Archive, archives: Mapping[str, Archive]) -> SealedFile:
