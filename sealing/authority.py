@@ -123,7 +123,6 @@ class TimeAuthority(TimeStamper):  # type: ignore[misc, unused-ignore] # pyHanko
     Time never runs backwards: a request that finds the clock before the last answer is refused as `time_not_available`.
     """
 
-    internal = True
     roots: tuple[asn1_x509.Certificate, ...] = ()
     crls: tuple[bytes, ...] = ()
 

@@ -20,7 +20,7 @@ from pyhanko.sign.validation.generic_cms import validate_tst_signed_data
 from pyhanko_certvalidator import ValidationContext
 from pyhanko_certvalidator.errors import PathError
 
-from sealing.authority import Clock
+from sealing.authority import Clock, TimeAuthority
 
 LARGEST_ANSWER = 262_144
 """Bytes; a token with its chain has some thousands."""
@@ -48,8 +48,6 @@ class Demand:
 
 class RemoteAuthority(TimeStamper):  # type: ignore[misc, unused-ignore] # pyHanko's base may be Any to mypy
     """One authority by its address: a token over our imprint, with our nonce, as `Demand` says, or it raises TimestampRequestError."""
-
-    internal = False
 
     def __init__(
         self,
@@ -238,7 +236,7 @@ def offered_by(stamper: TimeStamper) -> tuple[TimeStamper, ...]:
 def is_own(stamper: TimeStamper, holder: str) -> bool:
     """Whether a timestamp of this holder came from the workstation's own authority, not from one outside."""
     members = stamper.stampers if isinstance(stamper, Relay) else (stamper,)
-    return any(getattr(member, "internal", False) and member.holder == holder for member in members)
+    return any(isinstance(member, TimeAuthority) and member.holder == holder for member in members)
 
 
 def note_failure(of: TimeStamper, stamper: TimeStamper) -> None:

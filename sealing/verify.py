@@ -22,26 +22,15 @@ from asn1crypto import parser, x509
 from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.misc import PdfError
 from pyhanko.pdf_utils.reader import PdfFileReader
-from pyhanko.sign.ades.report import AdESIndeterminate, AdESPassed
+from pyhanko.sign.ades.report import AdESIndeterminate
 from pyhanko.sign.fields import MDPPerm, enumerate_sig_fields
 from pyhanko.sign.general import CMSExtractionError
 from pyhanko.sign.validation import EmbeddedPdfSignature
-from pyhanko.sign.validation.ades import AdESLTAValidationResult, ades_lta_validation
-from pyhanko.sign.validation.policy_decl import (
-    CertificateFetchingRule,
-    PdfSignatureValidationSpec,
-    RevinfoOnlineFetchingRule,
-    RevocationInfoGatheringSpec,
-    SignatureValidationSpec,
-)
 from pyhanko.sign.validation.status import SignatureCoverageLevel
-from pyhanko_certvalidator.context import CertValidationPolicySpec
-from pyhanko_certvalidator.ltv.types import ValidationTimingInfo
-from pyhanko_certvalidator.policy_decl import REQUIRE_REVINFO, CertRevTrustPolicy
-from pyhanko_certvalidator.registry import SimpleTrustManager
 
 from capture.raster import fingerprint
 from sealing.certificate import Archive, CannotDecode, holds_jpeg, open_archive, page_codestream, page_raster
+from sealing.chain import Chain, judge_chain
 from sealing.codestream import sole_image
 from sealing.evidence import EvidenceProfile
 from sealing.fitness import wrong_usage
@@ -248,12 +237,11 @@ class _Signed:
     """What pyHanko found out about the one seal, the officer's signature where there is one, and the document timestamps after them."""
 
     seal: EmbeddedPdfSignature
-    result: AdESLTAValidationResult
+    chain: Chain
     newest: EmbeddedPdfSignature
     """The last timestamp."""
     practice: bool
     officer: EmbeddedPdfSignature | None = None
-    approval: AdESLTAValidationResult | None = None
     room: bool = False
     """The seal left an empty field for an officer."""
 
@@ -270,13 +258,12 @@ def _read_seal(
     _share_digests(view, signatures)
     seal, newest = signatures[0], signatures[-1]
     officer = next((each for each in signatures[1:] if each.sig_object_type == "/Sig"), None)
-    result = asyncio.run(_validate(seal, trust, moment))
-    approval = asyncio.run(_validate(officer, trust, moment)) if officer else None
+    chain = asyncio.run(judge_chain(signatures, trust, moment or datetime.now(UTC)))
     if newest.evaluate_signature_coverage() is not SignatureCoverageLevel.ENTIRE_FILE:
         raise _No("le dernier horodatage ne couvre pas tout le fichier", "the last timestamp does not cover the entire file")
     _check_padding(newest)
     practice = any(is_practice(each.signer_cert) for each in (seal, officer) if each)
-    return _Signed(seal, result, newest, practice, officer, approval, _leaves_room(seal)), (
+    return _Signed(seal, chain, newest, practice, officer, _leaves_room(seal)), (
         "le dernier horodatage couvre tout le fichier",
         "the last timestamp covers the entire file",
     )
@@ -335,39 +322,24 @@ def _share_digests(view: mmap.mmap, signatures: Sequence[EmbeddedPdfSignature]) 
             each.external_digests["sha256"] = whole.digest()
 
 
-async def _validate(seal: EmbeddedPdfSignature, trust: Sequence[x509.Certificate], moment: datetime | None) -> AdESLTAValidationResult:
-    """EN 319 102-1, 5.6.3, from what the file holds and nothing else."""
-    policy = CertValidationPolicySpec(
-        trust_manager=SimpleTrustManager.build(trust_roots=list(trust)), revinfo_policy=CertRevTrustPolicy(REQUIRE_REVINFO)
-    )
-    local = RevocationInfoGatheringSpec(
-        online_fetching_rule=RevinfoOnlineFetchingRule.LOCAL_ONLY, certificate_fetching_rule=CertificateFetchingRule.NEVER_FETCH
-    )
-    spec = PdfSignatureValidationSpec(SignatureValidationSpec(policy, revinfo_gathering_policy=local, ts_cert_validation_policy=policy))
-    now = moment or datetime.now(UTC)
-    timing = ValidationTimingInfo(validation_time=now, best_signature_time=now, point_in_time_validation=False)
-    return await ades_lta_validation(seal, spec, timing_info=timing)
-
-
 def _check_seal(signed: _Signed) -> Told:
-    status, verdict = signed.result.api_status, signed.result.ades_subindic
-    name = _holder(signed.seal)
-    if status is None or not (status.intact and status.valid):
+    """The seal as of the first timestamp after it, provided that the timestamps hold together until now."""
+    judged, name = signed.chain.signatures[0], _holder(signed.seal)
+    if not judged.intact:
         raise _No("le contenu scellé a changé", "the sealed content has changed")
     allowed = MDPPerm.FILL_FORMS if signed.room else MDPPerm.NO_CHANGES
     if signed.seal.docmdp_level is not allowed:
         raise _No("le cachet ne défend pas les modifications", "the seal does not forbid changes")
-    if not status.docmdp_ok:
+    if not judged.unchanged:
         raise _No("le document a été modifié après le cachet", "the document was changed after the seal")
-    if verdict is AdESIndeterminate.NO_CERTIFICATE_CHAIN_FOUND:
+    if judged.trouble is AdESIndeterminate.NO_CERTIFICATE_CHAIN_FOUND:
         raise _No(f"cachet intact, autorité non reconnue ({name})", f"seal intact, authority not known ({name})")
-    if verdict is not AdESPassed.OK:
-        reason = signed.result.failure_msg or ""
-        raise _No(f"cachet non valable : {verdict} {reason}".rstrip(), f"seal not valid: {verdict} {reason}".rstrip())
-    stamp = signed.result.signature_timestamp_status
-    if stamp is not None and stamp.api_status is not None and stamp.api_status.timestamp < signed.seal.signer_cert.not_valid_before:
-        # EN 319 102-1, 5.5.4: pyHanko asks only whether the certificate holds on the day of the validation.
+    if judged.stamped is not None and judged.stamped < signed.seal.signer_cert.not_valid_before:
         raise _No(f"scellé avant que le certificat ne soit valable ({name})", f"sealed before the certificate was valid ({name})")
+    if judged.trouble is not None:
+        raise _No(f"cachet non valable : {judged.trouble} ({name})", f"seal not valid: {judged.trouble} ({name})")
+    if signed.chain.broken is not None:
+        raise _No(f"cachet intact, mais {signed.chain.broken[0]}", f"seal intact, but {signed.chain.broken[1]}")
     if told := wrong_usage(signed.seal.signer_cert):
         raise _No(f"ce certificat n'est pas fait pour sceller : {name}, {told}", f"not a certificate for seals: {name}, {told}")
     trial = ("essai, sans valeur probante ; ", "trial, proves nothing; ") if signed.practice else ("", "")
@@ -380,28 +352,35 @@ def _check_seal(signed: _Signed) -> Told:
 
 def _check_officer(signed: _Signed) -> Told:
     """What is added to the words about the seal; nothing where nobody signed."""
-    if signed.officer is None or signed.approval is None:
+    if signed.officer is None:
         return "", ""
-    status, verdict, name = signed.approval.api_status, signed.approval.ades_subindic, _holder(signed.officer)
-    if status is None or not (status.intact and status.valid and status.docmdp_ok):
+    judged, name = signed.chain.signatures[1], _holder(signed.officer)
+    if not (judged.intact and judged.unchanged):
         raise _No(f"la signature du responsable ne tient pas ({name})", f"the officer's signature does not hold ({name})")
-    if verdict is not AdESPassed.OK:
-        reason = f"{verdict} {signed.approval.failure_msg or ''}".rstrip()
-        raise _No(f"signature du responsable non valable : {name}, {reason}", f"officer's signature not valid: {name}, {reason}")
+    if judged.trouble is not None:
+        raise _No(
+            f"signature du responsable non valable : {judged.trouble} ({name})", f"officer's signature not valid: {judged.trouble} ({name})"
+        )
     if told := wrong_usage(signed.officer.signer_cert):
         raise _No(f"ce certificat n'est pas fait pour signer : {name}, {told}", f"not a certificate for signatures: {name}, {told}")
     return f" ; signé par le responsable : {name}", f"; signed by the officer: {name}"
 
 
 def _check_time(signed: _Signed) -> Told:
-    stamp, archive = signed.result.signature_timestamp_status, signed.result.oldest_evidence_record_timestamp
-    if stamp is None or stamp.ades_subindic is not AdESPassed.OK or stamp.api_status is None:
+    stamped, times = signed.chain.signatures[0].stamped, signed.chain.stamps
+    if stamped is None:
         raise _No("horodatage du cachet absent ou non reconnu", "timestamp of the seal missing or not trusted")
-    if archive is None:
-        raise _No("horodatage du document absent ou non reconnu", "timestamp of the document missing or not trusted")
-    when = stamp.api_status.timestamp.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    if signed.chain.broken is not None:
+        raise _No(*signed.chain.broken)
+    when = stamped.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
     authority = _holder(signed.newest)
-    return f"horodaté le {when} par {authority}", f"timestamped {when} by {authority}"
+    renewed = times[-1].astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    if len(times) == 1:
+        return f"horodaté le {when} par {authority}", f"timestamped {when} by {authority}"
+    return (
+        f"horodaté le {when}, et encore le {renewed} par {authority} ({len(times)} horodatages)",
+        f"timestamped {when}, and again {renewed} by {authority} ({len(times)} timestamps)",
+    )
 
 
 # PDF/A.
