@@ -15,7 +15,7 @@ from sealing.seal import OFFICER_FIELD
 from sealing.trust import Qualified
 from sealing.verify import SparseReader
 from station.keyring import qualification_here
-from station.records.tables import Archive, Document, LedgerPayload, LedgerRow
+from station.records.tables import Archive, CheckpointRow, Delivery, Document, LedgerPayload, LedgerRow
 from workflow.kinds import evidence_profile
 
 OF_FILES = ("sealed", "renewed", "signed")
@@ -27,11 +27,11 @@ def gauge_of(session: Session, document: Document, settings: Settings) -> Gauge:
     return gauges_of(session, [document], settings)[document.id]
 
 
-def gauges_of(session: Session, documents: Sequence[Document], settings: Settings) -> dict[str, Gauge]:  # noqa: ARG001 trusted lists may be asked one day
+def gauges_of(session: Session, documents: Sequence[Document], settings: Settings) -> dict[str, Gauge]:
     """The same for a list, in two questions to the database whatever its length."""
     ids = [document.id for document in documents]
     newest = _newest_entries(session, ids)
-    held = {entity: _witnessed_size(session, entity) for entity in {document.entity for document in documents}}
+    held = {entity: _witnessed_size(session, settings, entity) for entity in {document.entity for document in documents}}
     return {each.id: gauge(_facts(each, newest.get(each.id), held[each.entity])) for each in documents}
 
 
@@ -68,9 +68,26 @@ def _newest_entries(session: Session, ids: Sequence[str]) -> dict[str, int]:
     return {str(document): int(sequence) for document, sequence in session.execute(query)}
 
 
-def _witnessed_size(session: Session, entity: str) -> int:  # noqa: ARG001 until witnesses are kept
-    """Size of the newest checkpoint that somebody outside holds; 0 where nobody holds any."""
-    return 0
+def _witnessed_size(session: Session, settings: Settings, entity: str) -> int:
+    """Size of the newest checkpoint that somebody outside holds; 0 where nobody does. A folder of this very home is no outside."""
+    query = (
+        sa.select(CheckpointRow.size, Delivery.witness)
+        .join(Delivery, Delivery.checkpoint_id == CheckpointRow.id)
+        .where(Delivery.entity == entity, Delivery.done_at.is_not(None))
+        .order_by(CheckpointRow.size.desc())
+        .limit(50)
+    )
+    return next((size for size, witness in session.execute(query) if not _at_home(settings, witness)), 0)
+
+
+def _at_home(settings: Settings, witness: str) -> bool:
+    kind, _, place = witness.partition(":")
+    return kind == "folder" and (settings.home / place).resolve().is_relative_to(settings.home.resolve())
+
+
+def file_gauge(document: Document) -> Gauge:
+    """As far as its newest file alone goes, where nobody asked the ledger who holds its checkpoints."""
+    return gauge(_facts(document, None, 0))
 
 
 class NothingQualified(Exception):

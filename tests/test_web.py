@@ -28,6 +28,7 @@ from hypothesis import strategies as st
 from capture.catalogue import finding
 from capture.hotfolder import CLUTTER, UNFINISHED
 from capture.scan import Format
+from sealing.evidence import EvidenceFacts, gauge
 from sealing.verify import _compare_native
 from station.problems import problem_of
 from station.records import documents, people
@@ -334,8 +335,8 @@ def test_a_value_typed_by_a_person_goes_before_what_was_read():
     ("level", "done"), [("B-B", [1, 1, 0, 0]), ("B-T", [1, 1, 1, 0]), ("B-LT", [1, 1, 1, 0]), ("PAdES-B-LTA", [1, 1, 1, 1])]
 )
 def test_the_gauge_goes_as_far_as_the_archive_says_and_no_further(level, done):
-    steps = show.evidence_steps(Archive(level=level, practice=False), words_in("fr"))
-    assert [int(step.done) for step in steps] == done
+    steps = show.evidence_steps(gauge(EvidenceFacts(True, level=level)), words_in("fr"))
+    assert [int(step.done) for step in steps] == [*done, 0, 0]
 
 
 def test_why_a_value_was_chosen_is_told_in_the_reader_s_language():
@@ -354,7 +355,7 @@ def test_vat_is_told_rate_by_rate():
 
 
 def test_without_an_archive_only_the_fingerprint_stands():
-    assert [step.done for step in show.evidence_steps(None, words_in("fr"))] == [True, False, False, False]
+    assert [step.done for step in show.evidence_steps(gauge(EvidenceFacts(True)), words_in("fr"))] == [True, *[False] * 5]
 
 
 # --- the mailroom -------------------------------------------------------------------------------

@@ -14,16 +14,19 @@ from capture.coding import HEAD, tell_format
 from capture.scan import Format
 from conformity.circumstances import COLOUR_CODES
 from ocr.confidence import IDENTITIES, WATCHED, Thresholds, doubts
+from sealing.evidence import EvidenceProfile
 from station import acts
 from station.corrections import Order, give_up, may_give_up, offered_corrections
 from station.drift import thresholds_of
 from station.erasure import certificate_of, pending_erasure
+from station.evidence import archive_profile, gauge_of, gauges_of, lineage_of, profile_for
 from station.particulars import held_alike, judge_twins
 from station.records import documents
 from station.records.batches import links_of
 from station.records.ledger import story_of
 from station.records.tables import Document, Link, State
 from station.sheets import originals_of
+from station.signing import signature_of, why_not_sign
 from station.sources import can_say
 from station.versions import GIVEN_UP
 from station.web import desk, learning, show
@@ -94,7 +97,8 @@ def list_page(
     if chosen == "duplicates":
         return desk.show(request, template, **values, duplicates=documents.recent_duplicates(session, 100), slice=None, cards=[])
     found = documents.list_documents(session, states=FILTERS[chosen], search=q[:200], page=page, size=SIZE)
-    cards = [show.card_of(d, t, has_thumb=workstation.light_image(d.id, 1, "thumb").is_file()) for d in found.documents]
+    gauges = gauges_of(session, found.documents, workstation.settings)
+    cards = [show.card_of(d, t, has_thumb=workstation.light_image(d.id, 1, "thumb").is_file(), gauge=gauges[d.id]) for d in found.documents]
     return desk.show(request, template, **values, duplicates=[], slice=found, cards=cards)
 
 
@@ -160,10 +164,26 @@ def document_page(request: Request, session: desk.InReading, document_id: str, h
         source=acts.source_of(document).value,
         duty=longest_duty(document.document_type, desk.workstation_of(request).clock().date()),
         checks=[] if not document.archives else show.show_checks(document.archives[-1], t),
-        steps=show.evidence_steps(show.newest(document.archives), t),
+        **evidence_values(session, document, desk.workstation_of(request), t),
         can_say=can_say(document),
         colourless=any(row.code in COLOUR_CODES for row in document.findings),
     )
+
+
+def evidence_values(session: Session, document: Document, workstation: Workstation, t: Words) -> dict[str, Any]:
+    """The gauge with what is lacking, the profile that was wanted and the one it got, and whether an officer signed or has to."""
+    found = gauge_of(session, document, workstation.settings)
+    newest = show.newest(document.archives)
+    profile = archive_profile(lineage_of(document.archives, newest)[-1]) if newest else None
+    wanted = profile_for(workstation.settings, document.document_type)
+    return {
+        "steps": show.evidence_steps(found, t),
+        "lack": show.lack_words(found, t),
+        "evidence_profile": profile.value if profile else "",
+        "evidence_wanted": profile is not None and wanted is EvidenceProfile.COPIE_FIABLE and profile is not wanted,
+        "signature": signature_of(document),
+        "to_sign": why_not_sign(document) in (None, "older"),
+    }
 
 
 @router.get("/documents/{document_id}/pages/{number}/{kind}.jpg")

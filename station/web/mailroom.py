@@ -16,6 +16,7 @@ from config.settings import Station
 from station import passports
 from station.disk import Room, look_at_disk
 from station.drift import drift_now
+from station.evidence import gauges_of
 from station.probe import folder_health
 from station.records import batches, documents
 from station.records.tables import OPEN_STATES, Document, Sighting
@@ -125,9 +126,11 @@ def upload(
 
 
 def newest_cards(session: Session, workstation: Workstation, t: Words) -> list[Card]:
+    found = documents.list_documents(session, size=NEWEST).documents
+    gauges = gauges_of(session, found, workstation.settings)
     return [
-        card_of(document, t, has_thumb=workstation.light_image(document.id, 1, "thumb").is_file())
-        for document in documents.list_documents(session, size=NEWEST).documents
+        card_of(document, t, has_thumb=workstation.light_image(document.id, 1, "thumb").is_file(), gauge=gauges[document.id])
+        for document in found
     ]
 
 

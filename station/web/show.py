@@ -12,7 +12,9 @@ from capture.findings import Authority, Finding, Level
 from conformity.circumstances import Source
 from ocr.confidence import Colour, colour_of
 from ocr.suppliers import AMOUNTS
+from sealing.evidence import Gauge, Rung
 from station import acts
+from station.evidence import file_gauge
 from station.particulars import TWICE
 from station.problems import PROBLEMS
 from station.records.documents import finding_of
@@ -135,8 +137,11 @@ class Card:
     """Address of the first page's small image."""
 
 
-def card_of(document: Document, t: Words, *, has_thumb: bool, findings: int = 2) -> Card:
-    """A document as a list shows it, with its weightiest findings; of a confidential one, only where it stands."""
+def card_of(document: Document, t: Words, *, has_thumb: bool, findings: int = 2, gauge: Gauge | None = None) -> Card:
+    """A document as a list shows it, with its weightiest findings; of a confidential one, only where it stands.
+
+    Without its `gauge`, the evidence is shown as far as the newest file goes.
+    """
     if document.confidential or document.state == State.ERASED:
         return _silent_card(document, t)
     shown = show_findings(document.findings, t)
@@ -149,7 +154,7 @@ def card_of(document: Document, t: Words, *, has_thumb: bool, findings: int = 2)
         findings=shown[:findings],
         more_findings=max(0, len(shown) - findings),
         fields={field.name: field.value for field in show_fields(document.fields, t)},
-        steps=evidence_steps(newest(document.archives), t),
+        steps=evidence_steps(gauge or file_gauge(document), t),
         stays=stays_words(document, t),
         problem=problem_words(document, t),
         sealed=bool(document.archives),
@@ -197,6 +202,9 @@ def show_links(linked: Iterable[tuple[Link, Document]], document: Document, t: W
 
 def state_badge(document: Document, t: Words) -> Badge:
     tone, symbol = STATE_LOOKS[document.state]
+    kept = newest(document.archives) if document.state == State.SEALED else None
+    if kept is not None and not kept.level:
+        return Badge(t("state.unsealed"), tone, "archive")
     if document.state in OPEN_STATES and document.try_at is not None:
         return Badge(t("state.retrying"), "watch", "clock")
     return Badge(t(f"state.{document.state.value.replace(' ', '-')}"), tone, symbol)
@@ -389,16 +397,17 @@ def newest(archives: Sequence[Archive]) -> Archive | None:
     return max(archives, key=lambda archive: archive.version, default=None)
 
 
-def evidence_steps(archive: Archive | None, t: Words) -> tuple[Step, ...]:
-    """How far the evidence of a document goes, by what is written in its archive and never by what is hoped for."""
-    level = "" if archive is None else archive.level.removeprefix("PAdES-")
-    practice = archive is not None and archive.practice
-    return (
-        Step(t("evidence.fingerprint"), True),
-        Step(t("evidence.seal-practice" if practice else "evidence.seal"), archive is not None, practice),
-        Step(t("evidence.time"), level in {"B-T", "B-LT", "B-LTA"}, practice),
-        Step(t("evidence.long"), level == "B-LTA", practice),
-    )
+def evidence_steps(gauge: Gauge, t: Words) -> tuple[Step, ...]:
+    """How far the evidence of a document goes, by what is known, never by what is hoped for; a practice seal stands in a seal's place."""
+    practice = gauge.practice
+    rungs = [rung for rung in Rung if rung is not (Rung.SEAL if practice else Rung.PRACTICE)]
+    marked = (Rung.PRACTICE, Rung.TIMED, Rung.LTA) if practice else ()
+    return tuple(Step(t(f"evidence.{rung.value}"), rung in gauge.reached, rung in marked) for rung in rungs)
+
+
+def lack_words(gauge: Gauge, t: Words) -> str | None:
+    """What is missing for the next rung; None where nothing is."""
+    return None if gauge.next is None else t(f"evidence.lack-{gauge.next.value}")
 
 
 def is_view(archive: Archive) -> bool:

@@ -9,6 +9,7 @@ from fastapi.responses import JSONResponse, Response
 
 from conformity.clauses import HOUSE_ROW, ClauseRow, Outcome, Said, text_on, worst_of
 from station.acts import source_of
+from station.evidence import gauge_of
 from station.records import documents
 from station.records.tables import Document
 from station.verdicts import policy_in_force, tolerance_note, verdict_json, verdict_of
@@ -54,7 +55,7 @@ def verdict_page(request: Request, session: desk.InReading, document_id: str) ->
     """Each clause with its words, outcome, measure, limit and remedy; complete once the document is sealed."""
     document = documents.get_document(session, document_id)
     t, settings = desk.words_of(request), desk.workstation_of(request).settings
-    verdict = verdict_of(session, document, settings)
+    verdict, found = verdict_of(session, document, settings), gauge_of(session, document, settings)
     return desk.show(
         request,
         "verdict.html",
@@ -67,6 +68,8 @@ def verdict_page(request: Request, session: desk.InReading, document_id: str) ->
         law=text_on(document.received_at.date()),
         policy=policy_in_force(document, settings),
         tolerance=document.tolerance,
+        steps=show.evidence_steps(found, t),
+        lack=show.lack_words(found, t),
     )
 
 
