@@ -65,7 +65,12 @@ class BrokenLedger(Exception):
 
 def commitment(salt: bytes, payload: Mapping[str, Any]) -> str:
     """Hexadecimal SHA-256 of salt ‖ canonical payload (RFC 8785); hides the payload once the salt is destroyed."""
-    return hashlib.sha256(salt + rfc8785.dumps(dict(payload))).hexdigest()
+    return committed_to(salt, rfc8785.dumps(dict(payload)))
+
+
+def committed_to(salt: bytes, body: bytes) -> str:
+    """The same of canonical bytes."""
+    return hashlib.sha256(salt + body).hexdigest()
 
 
 def entry_bytes(event: Event, sequence: int, salt: bytes) -> bytes:
@@ -173,6 +178,10 @@ class Written:
     payload: Mapping[str, Any] | None
     """None where it was erased."""
     salt: bytes | None
+    body: bytes | None = None
+    """The payload's canonical bytes, where whoever read them has found them so: then they need not be made again."""
+    said: Mapping[str, Any] | None = None
+    """The entry as `canonical_object` read it, where that was done."""
 
 
 def verify_log(entity: str, written: Iterable[Written]) -> Tree:
@@ -193,15 +202,53 @@ def verify_log(entity: str, written: Iterable[Written]) -> Tree:
 
 def _check_form(entity: str, written: Written) -> None:
     try:
-        entry = json.loads(written.entry)
-        canonical = rfc8785.dumps(entry) == written.entry
+        entry = written.said if written.said is not None else canonical_object(written.entry)
     except ValueError as error:
-        raise BrokenLedger(entity, written.sequence, "the entry is not JSON") from error
-    if not canonical or entry.get("sequence") != written.sequence or entry.get("entity") != entity:
-        raise BrokenLedger(entity, written.sequence, "the entry is not in its canonical form or place")
-    erased = written.payload is None or written.salt is None
-    if not erased and commitment(written.salt or b"", written.payload or {}) != entry.get("payload_commitment"):
+        raise BrokenLedger(entity, written.sequence, f"the entry cannot be read: {error}") from error
+    if entry.get("sequence") != written.sequence or entry.get("entity") != entity:
+        raise BrokenLedger(entity, written.sequence, "the entry is not in its place")
+    if written.payload is None or written.salt is None:
+        return
+    committed = commitment(written.salt, written.payload) if written.body is None else committed_to(written.salt, written.body)
+    if committed != entry.get("payload_commitment"):
         raise BrokenLedger(entity, written.sequence, "the payload is not the one that was committed to")
+
+
+class _NotPlain(Exception):
+    """A number that JSON's own writer would not write as RFC 8785 does."""
+
+
+def _plain_int(digits: str) -> int:
+    if len(digits) > 15:
+        raise _NotPlain
+    return int(digits)
+
+
+def _no_plain(_text: str) -> Any:
+    raise _NotPlain
+
+
+_READ = json.JSONDecoder(parse_int=_plain_int, parse_float=_no_plain, parse_constant=_no_plain).decode
+_WRITE = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode
+
+
+def canonical_object(stored: bytes) -> dict[str, Any]:
+    """The JSON object of these bytes, which are its canonical form (RFC 8785). Raises ValueError where they are none, or not in that form.
+
+    Of objects without fractions, large numbers and letters beyond U+D7FF, Python's own writer makes the same bytes five times as fast:
+    it escapes alike, and code points sort as UTF-16 does. What differs from its bytes, or is not of that kind, is asked of rfc8785.
+    """
+    try:
+        text = bytes(stored).decode()  # A database may hold text where bytes were: TypeError.
+        value = _READ(text)
+        if isinstance(value, dict) and _WRITE(value) == text and (text.isascii() or max(text) < "\ud800"):
+            return value
+    except (_NotPlain, ValueError):
+        pass
+    value = json.loads(stored)
+    if not isinstance(value, dict) or rfc8785.dumps(value) != stored:
+        raise ValueError("not a JSON object in canonical form")
+    return value
 
 
 def _split(size: int) -> int:

@@ -1,9 +1,11 @@
 """The ledger notices every change, and its tree is that of RFC 6962."""
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,6 +17,7 @@ from sealing.ledger import (
     Event,
     Tree,
     Written,
+    canonical_object,
     entry_bytes,
     inclusion_path,
     leaf_hash,
@@ -80,6 +83,70 @@ def test_removing_swapping_or_repeating_an_entry_is_noticed(payloads, data):
     for broken in (rows[:i] + rows[i + 1 :], [*rows[:i], rows[i + 1], rows[i], *rows[i + 2 :]], rows[: i + 1] + rows[i:]):
         with pytest.raises(BrokenLedger):
             verify_log("acme", broken)
+
+
+def test_e1_every_kind_of_change_is_noticed_with_its_place():
+    rows = written(["a", "b", "c", "d", "e"])
+    changed = replace(rows[2], entry=rows[2].entry.replace(b"noon", b"none").replace(b"received", b"recieved"))
+    foreign = written(["x", "y", "z"])[2]
+    for broken, place in (
+        ([*rows[:2], changed, *rows[3:]], 2),
+        ([*rows[:2], *rows[3:]], 2),
+        ([*rows[:2], foreign, *rows[2:]], 3),
+        ([*rows[:2], rows[3], rows[2], rows[4]], 2),
+        ([*rows[:3], *rows[2:]], 3),
+    ):
+        with pytest.raises(BrokenLedger) as caught:
+            verify_log("acme", broken)
+        assert caught.value.sequence in (place, place - 1)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(10**17), 10**17) | st.floats(-(2.0**53) + 1, 2.0**53 - 1) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(st.dictionaries(st.text(), JSON, max_size=5))
+def test_the_quick_look_at_canonical_form_says_what_rfc8785_says(value):
+    """Also of what JSON's own writer makes, which is canonical only sometimes."""
+    try:
+        right = rfc8785.dumps(value)
+    except (ValueError, UnicodeError):
+        right = None
+    candidates = [json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":")), json.dumps(value, separators=(",", ":"))]
+    for candidate in (right, *(each.encode("utf-8", "surrogatepass") for each in candidates)):
+        if candidate is None:
+            continue
+        if candidate == right:
+            assert canonical_object(candidate) == value
+        else:
+            with pytest.raises(ValueError):
+                canonical_object(candidate)
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [
+        b"",
+        b"[]",
+        b"1",
+        b'{"a":1,"a":1}',
+        b'{"b":1,"a":2}',
+        b'{"a": 1}',
+        b'{"a":-0}',
+        b'{"a":1.0}',
+        b'{"a":NaN}',
+        b'{"a":9007199254740993}',
+        b'{"a":"\\u0041"}',
+        b'{"a":"\\ud800"}',
+        b"\xff\xfe{\x00}\x00",
+    ],
+)
+def test_what_is_not_canonical_is_refused(stored):
+    with pytest.raises(ValueError):
+        canonical_object(stored)
 
 
 def test_an_altered_payload_is_noticed_and_an_erased_one_is_not_an_error():

@@ -11,7 +11,7 @@ import rfc8785
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from sealing.ledger import BrokenLedger, Event, Hash, Tree, Written, entry_bytes, leaf_hash, node_hash, verify_log
+from sealing.ledger import BrokenLedger, Event, Hash, Tree, Written, canonical_object, entry_bytes, leaf_hash, node_hash, verify_log
 from sealing.proofs import Node
 from station.records.clock import word_here
 from station.records.tables import LedgerPayload, LedgerRow
@@ -72,52 +72,35 @@ def written_entries(session: Session, entity: str) -> Iterator[Written]:
     What the payload's row repeats of its entry (type, time, document) is shown to people, so it must be what the entry says.
     Raises BrokenLedger where it is not, or where a row cannot be read.
     """
+    beside = sa.and_(LedgerRow.entity == LedgerPayload.entity, LedgerRow.sequence == LedgerPayload.sequence)
+    payload = (LedgerPayload.type, LedgerPayload.at, LedgerPayload.document_id, LedgerPayload.salt, LedgerPayload.body)
+    # Columns, not objects: a log of a million entries is read from time to time.
     query = (
-        sa.select(LedgerRow, LedgerPayload)
-        .join_from(
-            LedgerRow,
-            LedgerPayload,
-            sa.and_(LedgerRow.entity == LedgerPayload.entity, LedgerRow.sequence == LedgerPayload.sequence),
-            isouter=True,
-        )
+        sa.select(LedgerRow.sequence, LedgerRow.entry, LedgerRow.root, *payload)
+        .join_from(LedgerRow, LedgerPayload, beside, isouter=True)
         .where(LedgerRow.entity == entity)
         .order_by(LedgerRow.sequence)
-        .execution_options(yield_per=500)
+        .execution_options(yield_per=1000)
     )
     sequence = 0
     try:
-        for row, payload in session.execute(query):
-            sequence = row.sequence
-            entry = _canonical(row.entry)
-            yield _written(row, payload)
+        rows: Iterable[Any] = session.execute(query)
+        for sequence, entry, root, kind, at, document_id, salt, body in rows:
+            said = canonical_object(entry)
+            if body is None:
+                yield Written(sequence, entry, root, None, None, said=said)
+                continue
+            yield Written(sequence, entry, root, canonical_object(body), bytes(salt), bytes(body), said)
             # Only now: whoever checks has found by itself whether the entry is the one that was written.
-            if payload is not None and _beside(payload) != (
-                entry["type"],
-                datetime.fromisoformat(entry["at"]),
-                entry["objects"].get("document"),
-            ):
+            if _beside(kind, at, document_id) != (said["type"], datetime.fromisoformat(said["at"]), said["objects"].get("document")):
                 raise BrokenLedger(entity, sequence, "type, time or document beside the entry are not those of the entry")
     except (ValueError, TypeError, KeyError) as error:
         raise BrokenLedger(entity, sequence, f"this row or a later one cannot be read: {error}") from error
 
 
-def _written(row: LedgerRow, payload: LedgerPayload | None) -> Written:
-    if payload is None:
-        return Written(row.sequence, row.entry, row.root, None, None)
-    return Written(row.sequence, row.entry, row.root, _canonical(payload.body), bytes(payload.salt))
-
-
-def _canonical(stored: bytes) -> dict[str, Any]:
-    """The JSON object of these bytes. Raises ValueError where they are none, or not in canonical form (RFC 8785)."""
-    value = json.loads(stored)
-    if not isinstance(value, dict) or rfc8785.dumps(value) != stored:
-        raise ValueError("not a JSON object in canonical form")
-    return value
-
-
-def _beside(payload: LedgerPayload) -> tuple[str, datetime, str | None]:
+def _beside(kind: str, at: datetime, document_id: str | None) -> tuple[str, datetime, str | None]:
     """What the payload's row repeats of its entry; an entry's time goes to the millisecond."""
-    return payload.type, payload.at.replace(microsecond=payload.at.microsecond // 1000 * 1000), payload.document_id
+    return kind, at.replace(microsecond=at.microsecond // 1000 * 1000), document_id
 
 
 def verify_ledger(session: Session) -> dict[str, Tree]:
