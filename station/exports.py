@@ -4,6 +4,7 @@ import json
 import logging
 import shutil
 import threading
+import zipfile
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
@@ -13,9 +14,13 @@ from pathlib import Path
 from secrets import token_hex
 from typing import Any
 
+import sqlalchemy as sa
+
 from config.settings import make_folder
 from station.package import CannotExport, Extract, Period, Progress, Scope, export_package
+from station.packaging.scratch import GONE
 from station.problems import problem_of
+from station.records.tables import Document, LedgerPayload
 from station.workstation import Workstation
 
 log = logging.getLogger("sceau.exports")
@@ -33,6 +38,8 @@ class Stage(StrEnum):
     """A person stopped it."""
     BROKEN = "broken"
     """The server ended meanwhile, or something unexpected happened; nothing of it is left."""
+    WITHDRAWN = "withdrawn"
+    """Removed by the station: a document inside was erased or became confidential since."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,10 +189,7 @@ class Exports:
             return self._running or export
 
     def _write(self, export: Export) -> None:
-        path = self._folder / export.id / TOLD
-        draft = path.with_suffix(".tmp")
-        draft.write_text(json.dumps(asdict(export), ensure_ascii=False, indent=1), encoding="utf-8")
-        draft.replace(path)
+        _write(self._folder / export.id / TOLD, export)
 
     def _clear_broken(self) -> None:
         for path in self._folder.glob(f"*/{TOLD}"):
@@ -195,6 +199,43 @@ class Exports:
                     if left.name != TOLD:
                         left.unlink(missing_ok=True)
                 self._write(replace(export, stage=Stage.BROKEN))
+
+
+def drop_outdated(workstation: Workstation) -> int:
+    """Remove packages that hold a document which was erased, or became confidential, since they were made; returns how many.
+
+    They can be made again, without it. What was taken away from here is beyond reach.
+    """
+    dropped = 0
+    for path in sorted((workstation.home / "exports").glob(f"*/{TOLD}")):
+        export = _read(path)
+        if export is None or export.stage is not Stage.DONE or not export.parts:
+            continue
+        gone = _gone_since(workstation, datetime.fromisoformat(export.begun_at))
+        if gone and not gone.isdisjoint(_inside(path.parent / export.parts[0])):
+            # First what tells of it: a package that is not told of any more is not given out either.
+            _write(path, replace(export, stage=Stage.WITHDRAWN, parts=()))
+            for name in export.parts:
+                (path.parent / name).unlink(missing_ok=True)
+            dropped += 1
+    return dropped
+
+
+def _gone_since(workstation: Workstation, moment: datetime) -> set[str]:
+    """Documents that were erased, or taken out of sight, at that moment or after it."""
+    erased = sa.select(LedgerPayload.document_id).where(LedgerPayload.type.in_(GONE), LedgerPayload.at >= moment)
+    concealed = sa.select(Document.id).where(Document.confidential, Document.changed_at >= moment)
+    with workstation.database.reading() as session:
+        return {*filter(None, session.scalars(erased)), *session.scalars(concealed)}
+
+
+def _inside(index: Path) -> set[str]:
+    """Documents of a package; none where it is no longer there, or no longer one."""
+    try:
+        with zipfile.ZipFile(index) as opened:
+            return {name.split("/")[1] for name in opened.namelist() if name.startswith("documents/")}
+    except (OSError, zipfile.BadZipFile):
+        return set()
 
 
 def package_name(entity: str, scope: Scope) -> str:
@@ -211,6 +252,13 @@ def scope_from(told: dict[str, str]) -> Scope:
     if "document" in told:
         return Extract(told["document"])
     return Period(date.fromisoformat(told["from"]), date.fromisoformat(told["to"]))
+
+
+def _write(path: Path, export: Export) -> None:
+    """Whole or not at all."""
+    draft = path.with_suffix(".tmp")
+    draft.write_text(json.dumps(asdict(export), ensure_ascii=False, indent=1), encoding="utf-8")
+    draft.replace(path)
 
 
 def _read(path: Path) -> Export | None:

@@ -13,6 +13,7 @@ from config.options import recipe_of
 from station.batches import end_quiet_batch, form_ended_batches
 from station.checkpoints import tend_checkpoints
 from station.erasure import finish_erasures
+from station.exports import drop_outdated
 from station.jobs import Engine
 from station.learning import read_on
 from station.particulars import note_old_keys
@@ -156,6 +157,7 @@ class Running:
         tend_retention(self._workstation)
         finish_erasures(self._workstation)
         empty_processed(self._workstation)
+        drop_outdated(self._workstation)
 
     def _tend_trust(self) -> None:
         """Revocation lists and trusted lists are fetched when they are due; sealing uses what is here and waits for none."""

@@ -12,8 +12,11 @@ import packages
 import pytest
 from fastapi.testclient import TestClient
 
-from station.exports import Busy, Exports, NoExport, Stage, package_name
+from sealing.ledger import Event
+from station.exports import Busy, Exports, NoExport, Stage, drop_outdated, package_name
 from station.package import Extract, Period, Progress
+from station.records import documents
+from station.records.ledger import append_event
 from station.records.people import PRACTICE_LOGIN, PRACTICE_PASSWORD
 from station.web.app import build_app
 from station.workstation import Workstation
@@ -156,6 +159,29 @@ def test_what_a_server_left_half_done_is_cleared_and_told(tmp_path: Path) -> Non
     assert [path.name for path in folder.iterdir()] == ["export.json"]
     with pytest.raises(NoExport):
         dead.stop(folder.name)
+    workstation.database.close()
+
+
+@pytest.mark.parametrize("how", ["erased", "confidential"])
+def test_a_package_goes_with_a_document_in_it_that_is_erased_or_concealed(tmp_path: Path, how: str) -> None:
+    workstation = packages.small_home(tmp_path / "home", 2)
+    exports = Exports(workstation)
+    for scope in (packages.NOVEMBER, Extract(f"{11:032x}")):
+        exports.start(scope, "p")
+        exports.wait(20)
+    assert drop_outdated(workstation) == 0
+    with workstation.database.writing() as session:
+        document = documents.get_document(session, f"{10:032x}")
+        if how == "erased":
+            event = Event("essai", "erased", {"document": document.id}, packages.SYSTEM, packages.LATER, "system", {})
+            append_event(session, event)
+        else:
+            document.confidential, document.changed_at = True, packages.LATER
+    assert drop_outdated(workstation) == 1
+    left = {each.scope.get("document", "period"): (each.stage, len(each.parts)) for each in exports.all()}
+    assert left == {"period": (Stage.WITHDRAWN, 0), f"{11:032x}": (Stage.DONE, 1)}
+    assert len(list(tmp_path.glob("home/exports/*/*.zip"))) == 1
+    assert drop_outdated(workstation) == 0
     workstation.database.close()
 
 

@@ -20,6 +20,7 @@ LOOKS: dict[Stage, tuple[str, str]] = {
     Stage.REFUSED: ("watch", "triangle-alert"),
     Stage.STOPPED: ("calm", "circle-x"),
     Stage.BROKEN: ("bad", "circle-x"),
+    Stage.WITHDRAWN: ("calm", "archive"),
 }
 
 
