@@ -18,9 +18,11 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
+import packages
 import papers
 import psutil
 import tifffile
+from bench_seal import seal_costs
 
 from capture.coding import Caps, examine
 from capture.decode import decode
@@ -40,6 +42,7 @@ REPORT = ROOT / "docs" / "measurements.md"
 BEGIN, END = "<!-- bench -->", "<!-- /bench -->"
 ROUNDS = int(os.environ.get("ROUNDS", "5"))
 LONG_PAGES = int(os.environ.get("LONG_PAGES", "60"))
+PACKAGE_DOCUMENTS = int(os.environ.get("PACKAGE_DOCUMENTS", "10000"))
 
 
 def cpu(work: Callable[[], object]) -> float:
@@ -184,6 +187,31 @@ def long_document(folder: Path) -> dict[str, float]:
     }
 
 
+def package_of_many(folder: Path) -> dict[str, float]:
+    """`sceau export` of many small documents: its peak of resident memory, and how many it writes in a second."""
+    home, out = folder / "many", folder / "many.zip"
+    packages.many_home(home, PACKAGE_DOCUMENTS).database.close()
+    command = [str(Path(sys.executable).parent / "sceau"), "export", "--from", "2024-11-01", "--to", "2024-12-31", str(out)]
+    began = time.monotonic()
+    process = subprocess.Popen(command, env={**os.environ, "SCEAU_HOME": str(home)}, stdout=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    wall = time.monotonic() - began
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise SystemExit(f"the package was not written: {process.returncode}")
+    size = out.stat().st_size
+    shutil.rmtree(home)
+    out.unlink()
+    return {
+        "documents": PACKAGE_DOCUMENTS,
+        "package_mb": size / 1e6,
+        "wall_s": wall,
+        "cpu_s": usage.ru_utime + usage.ru_stime,
+        "documents_per_s": PACKAGE_DOCUMENTS / wall,
+        "peak_resident_mb": usage.ru_maxrss * 1024 / 1e6,
+    }
+
+
 def _watch(pid: int, looks: list[dict[int, int]], readers: set[int], done: threading.Event) -> None:
     """Private memory of the whole family, every fifth of a second; a process that ever loads a reader is a reader."""
     while not done.wait(0.2):
@@ -220,7 +248,9 @@ def bench(folder: Path) -> dict[str, dict[str, float]]:
         "Tesseract (eng, as ocrmypdf's default) against ocrmypdf": against_ocrmypdf(chain, png, english),
         "default reader against ocrmypdf": against_ocrmypdf(chain, png, ReaderOptions()),
         "settled file to ledger": intake_seconds(folder, png),
+        **seal_costs(folder),
         f"TIFF of {LONG_PAGES} pages": long_document(folder),
+        "auditor's package": package_of_many(folder),
     }
 
 
