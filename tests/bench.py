@@ -22,6 +22,7 @@ import packages
 import papers
 import psutil
 import tifffile
+from bench_ledger import ledger_costs
 from bench_seal import seal_costs
 
 from capture.coding import Caps, examine
@@ -41,6 +42,7 @@ ROOT = Path(__file__).parents[1]
 REPORT = ROOT / "docs" / "measurements.md"
 BEGIN, END = "<!-- bench -->", "<!-- /bench -->"
 ROUNDS = int(os.environ.get("ROUNDS", "5"))
+LEDGER_ENTRIES = int(os.environ.get("LEDGER_ENTRIES", "1000000"))
 LONG_PAGES = int(os.environ.get("LONG_PAGES", "60"))
 PACKAGE_DOCUMENTS = int(os.environ.get("PACKAGE_DOCUMENTS", "10000"))
 
@@ -251,6 +253,7 @@ def bench(folder: Path) -> dict[str, dict[str, float]]:
         **seal_costs(folder),
         f"TIFF of {LONG_PAGES} pages": long_document(folder),
         "auditor's package": package_of_many(folder),
+        "a long ledger": ledger_costs(folder, LEDGER_ENTRIES),
     }
 
 
