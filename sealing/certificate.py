@@ -60,7 +60,7 @@ def archive_raster(path: Path, page: int) -> Raster:
 
 def page_raster(archive: Archive, page: int) -> Raster:
     """The same, of an archive that is open already."""
-    coding = _page_coding(archive, page)
+    coding = page_coding(archive, page)
     try:
         samples = _decode_samples(archive, page, coding)
     except (pikepdf.PdfError, pdfium.PdfiumError, OSError, ValueError) as error:
@@ -70,12 +70,12 @@ def page_raster(archive: Archive, page: int) -> Raster:
 
 def page_codestream(archive: Archive, page: int) -> str:
     """Hexadecimal SHA-256 of the page's codestream, its shared segments first. Raises CannotDecode."""
-    return codestream_digest(_page_coding(archive, page))
+    return codestream_digest(page_coding(archive, page))
 
 
 def holds_jpeg(archive: Archive, page: int) -> bool:
     """Whether the page's image is a JPEG codestream, whose samples hang on who decodes it. Raises CannotDecode."""
-    return _page_coding(archive, page).filters[-1:] == ("DCTDecode",)
+    return page_coding(archive, page).filters[-1:] == ("DCTDecode",)
 
 
 def codestream_digest(coding: Coding) -> str:
@@ -83,7 +83,8 @@ def codestream_digest(coding: Coding) -> str:
     return hashlib.sha256(coding.globals + coding.data).hexdigest()
 
 
-def _page_coding(archive: Archive, page: int) -> Coding:
+def page_coding(archive: Archive, page: int) -> Coding:
+    """The page's image as values, its codestream undecoded. Raises CannotDecode."""
     try:
         coding = read_object(sole_image(archive.pdf, page))
     except (IndexError, ValueError, AttributeError, KeyError, pikepdf.PdfError, CannotArchive) as error:
