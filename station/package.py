@@ -22,6 +22,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from capture.originals import Condition
+from sealing.ledger import BrokenLedger
 from sealing.seal import CannotSeal, Sealer
 from station.checkpoints import TreeContradicted
 from station.packaging import attached, organised, proving
@@ -184,6 +185,9 @@ def export_package(
         sealer = proving.sealer_of(workstation)
         proving.checkpoint_at_head(workstation, entity)
         with workstation.database.reading() as session:
+            if session.get_bind().dialect.name == "postgresql":
+                # All questions are about one moment, as they are with SQLite.
+                session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
             export = _Export(workstation, session, scope, target, entity, volume_bytes, sealer, tell, stop)
             return export.run()
     except Cancelled as error:
@@ -194,6 +198,8 @@ def export_package(
         raise CannotExport("cannot-seal", scope, detail=str(error)) from error
     except TreeContradicted as error:
         raise CannotExport("log-contradicted", scope, detail=str(error)) from error
+    except BrokenLedger as error:
+        raise CannotExport("ledger-broken", scope, detail=str(error)) from error
     except (OSError, sqlite3.Error) as error:
         raise _disk_trouble(error, scope, target) from error
 
@@ -261,8 +267,11 @@ class _Export:
         begin, end = (self.scope.begin, self.scope.end) if isinstance(self.scope, Period) else ("", "")
         first, last, batch = None, 0, list[Named]()
         for sequence, stored in self._entries(0, self.stand.size):
-            entry = json.loads(stored)
-            at, objects = entry["at"], entry["objects"]
+            try:
+                entry = json.loads(stored)
+                at, objects = entry["at"], entry["objects"]
+            except (ValueError, KeyError, TypeError) as error:
+                raise BrokenLedger(self.entity, sequence, f"this entry cannot be read: {error}") from error
             if first is None and at >= begin:
                 first = sequence
             if at < end:
@@ -310,7 +319,6 @@ class _Export:
         return total
 
     def _open_parts(self) -> None:
-        draft_path(self.target).unlink(missing_ok=True)
         self.index = Part(draft_path(self.target), self._note, self._beat)
         fits = self._sealed_bytes() + self.scratch.count_chosen() * PER_DOCUMENT <= self.volume_bytes
         self.volumes = Volumes(self.index, self.target, None if fits else self.volume_bytes, self._note, self._beat)

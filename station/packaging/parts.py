@@ -43,6 +43,8 @@ class Part:
         """Raises OSError where it cannot be made."""
         self.path, self._note, self._beat = path, note, beat
         self.files = 0
+        # One that was killed may have left its own.
+        path.unlink(missing_ok=True)
         self._zip = zipfile.ZipFile(path, "x", allowZip64=True)
 
     @property

@@ -37,7 +37,7 @@ from station.keyring import open_sealer
 from station.packaging.attached import Span
 from station.records.ledger import tree_of
 from station.records.tables import LedgerRow
-from station.timekeeping import stamper_of
+from station.timekeeping import ClockStepped, ClockWrong, require_clock, stamper_of
 from station.workstation import Workstation
 
 MANIFEST = "sceau-manifest-1"
@@ -107,10 +107,11 @@ def peaks_at(session: Session, entity: str, size: int) -> tuple[Hash, ...]:
 
 
 def sealer_of(workstation: Workstation) -> Sealer:
-    """What this installation seals with. Raises CannotSeal where its key cannot be used."""
+    """What this installation seals with. Raises CannotSeal where its key cannot be used, or its clock is not believed."""
     try:
+        require_clock(workstation)
         return open_sealer(workstation.settings, workstation.clock, stamper_of(workstation.settings, workstation.clock))
-    except UnusableKey as error:
+    except (UnusableKey, ClockWrong, ClockStepped) as error:
         raise CannotSeal(str(error)) from error
 
 

@@ -120,6 +120,10 @@ REFUSALS: dict[str, Sentence] = {
         "The ledger is no longer the one that a witness has seen ({detail}). Nothing was written. Restore the right backup, or run "
         '"sceau verify --ledger" to learn what differs.',
     ),
+    "ledger-broken": Sentence(
+        "Le registre ne se tient plus ({detail}). Rien n'a été écrit. Lancez « sceau verify --ledger », et restaurez la bonne sauvegarde.",
+        'The ledger no longer holds ({detail}). Nothing was written. Run "sceau verify --ledger", and restore the right backup.',
+    ),
     "changed-meanwhile": Sentence(
         "Un fichier du coffre a changé pendant l'export ({detail}). L'ébauche a été effacée. Lancez « sceau verify --ledger ».",
         'A file of the vault changed during the export ({detail}). The draft was removed. Run "sceau verify --ledger".',
