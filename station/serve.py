@@ -11,13 +11,16 @@ from pathlib import Path
 
 import uvicorn
 
+from capture.catalogue import message
 from config.settings import Settings
+from station.keyring import look_at_keys
+from station.problems import problem_of
 from station.records import people
 from station.running import Running
 from station.slots import SlotTaken, hold_slot
 from station.web.app import build_app
 from station.witnesses import stand_by_witnesses
-from station.workstation import Workstation, open_workstation
+from station.workstation import Workstation, now, open_workstation
 
 
 def serve_station(settings: Settings, say: Callable[[str], object]) -> int:
@@ -60,6 +63,8 @@ def _run(workstation: Workstation, executor: str, listener: socket.socket, say: 
     say(f"Sceau est prêt en {time.monotonic() - started:.1f} s : http://{address}:{port}")
     for station in settings.stations:
         say(f"Station « {station.name} » : déposez un scan dans {settings.folder_of(station)}")
+    for line in key_lines(settings):
+        say(line)
     try:
         server = Server(uvicorn.Config(web, log_level="warning", timeout_graceful_shutdown=5))
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -69,6 +74,19 @@ def _run(workstation: Workstation, executor: str, listener: socket.socket, say: 
     finally:
         say("Arrêt : les documents en cours finissent ou reprendront au prochain démarrage ; rien n'est perdu.")
         running.stop()
+
+
+def key_lines(settings: Settings) -> list[str]:
+    """In production: what stands against the key in use, said at the start as the documents that wait will say it.
+
+    The station starts all the same: what comes in is safe in the vault, and is sealed once the key may seal.
+    """
+    if settings.sealing.mode == "practice" or settings.sealing.source == "csc":
+        return []  # A remote service may take long to answer; nobody waits for it here.
+    moment = now()
+    told = look_at_keys(settings, moment)
+    trouble = [f"{problem_of(told.trouble).words(settings.language)} ({told.trouble})"] if told.trouble else []
+    return [*trouble, *(message(warning, settings.language) for warning in told.warnings)]
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from cryptography.hazmat.primitives import serialization
 from lxml import etree
 from pki import DAY, Issued, company, issue, qualified_seal
-from signxml.xades import XAdESSigner
+from signxml.xades.xades import XAdESSigner
 
 NOW_ISH = datetime.fromisoformat("2026-11-01T00:00:00+00:00")
 TSL = "http://uri.etsi.org/02231/v2#"
@@ -127,7 +127,7 @@ def signed_list(xml: str, by: Issued) -> str:
     data = etree.fromstring(f'<TrustServiceStatusList xmlns="{TSL}" Id="tsl" TSLTag="{URI}/TSLTag">{xml}</TrustServiceStatusList>')
     pem = by.pem.decode()
     signed = XAdESSigner(signature_algorithm="ecdsa-sha256").sign(data, key=by.key, cert=pem, always_add_key_value=False)
-    return etree.tostring(signed, encoding="unicode")
+    return str(etree.tostring(signed, encoding="unicode"))
 
 
 def national(

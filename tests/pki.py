@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from asn1crypto import x509
 from cryptography import x509 as pyca
@@ -47,7 +48,6 @@ def issue(
     usage: Sequence[str] = ("content_commitment",),
     purposes: Sequence[ObjectIdentifier] = (),
     authority: bool = False,
-    digest: hashes.HashAlgorithm | None = None,
     crl: str | None = None,
     extra: Iterable[pyca.ExtensionType] = (),
     country: str = "FR",
@@ -79,7 +79,7 @@ def issue(
         builder = builder.add_extension(pyca.CRLDistributionPoints([point]), critical=False)
     for extension in extra:
         builder = builder.add_extension(extension, critical=False)
-    return Issued(key, builder.sign(signing, digest or hashes.SHA256()))
+    return Issued(key, builder.sign(signing, hashes.SHA256()))
 
 
 def with_sha1(issued: Issued, issuer: Issued) -> Issued:
@@ -105,7 +105,7 @@ def qualified_seal() -> pyca.UnrecognizedExtension:
     """QcStatements as a qualified certificate for seals carries them."""
     from pyhanko.sign.ades.qualified_asn1 import QcStatements
 
-    statements = [{"statement_id": "qc_compliance"}, {"statement_id": "qc_sscd"}]
+    statements: list[dict[str, Any]] = [{"statement_id": "qc_compliance"}, {"statement_id": "qc_sscd"}]
     statements.append({"statement_id": "qc_type", "statement_info": ["qct_eseal"]})
     return pyca.UnrecognizedExtension(QC_STATEMENTS, QcStatements(statements).dump())
 
@@ -155,6 +155,11 @@ class Company:
         above = [self.issuing.certificate, self.root.certificate]
         path.write_bytes(pkcs12.serialize_key_and_certificates(b"seal", seal.key, seal.certificate, above, lock))
         return path
+
+
+def fingerprint_of(signer: Any) -> bytes:
+    """SHA-256 of the certificate with which a signer signs."""
+    return bytes(signer.signing_cert.sha256)
 
 
 @functools.cache

@@ -14,7 +14,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import pkcs12
 from cryptography.x509.oid import ExtendedKeyUsageOID
-from pki import CRL_URL, DAY, Issued, company, good_seal, issue, revocation_list, with_sha1
+from pki import CRL_URL, DAY, Issued, company, fingerprint_of, good_seal, issue, revocation_list, with_sha1
 from practice import NOON, compose, noisy, png_leaf, practice_keys
 from pyhanko.pdf_utils.reader import PdfFileReader
 from typer.testing import CliRunner
@@ -25,7 +25,7 @@ from sealing.fitness import certificate_troubles, certificate_warnings
 from sealing.keys import PRACTICE, HeldSigner, KeyRefused, UnusableKey, load_pkcs12, make_house_time
 from sealing.seal import CannotSeal, Sealer, seal_file
 from sealing.verify import verify_file
-from station import doctor, pixels, trustlists
+from station import doctor, pixels, serve, trustlists
 from station.cli import app
 from station.keyring import key_warnings, known_roots, look_at_keys, open_sealer, roots_of, state_of_keys
 from station.problems import PROBLEMS, problem_of
@@ -222,7 +222,7 @@ def test_the_password_comes_from_the_environment(tmp_path: Path, monkeypatch: py
     company().write_pkcs12(settings.home / "seal.p12", good_seal(), b"juste")
     monkeypatch.setitem(os.environ, PASSWORD_VARIABLE, password) if password else monkeypatch.delenv(PASSWORD_VARIABLE, raising=False)
     if password == "juste":
-        assert open_sealer(settings, lambda: NOON, company().stamper()).signer.signing_cert.sha256 == good_seal().plain.sha256
+        assert fingerprint_of(open_sealer(settings, lambda: NOON, company().stamper()).signer) == good_seal().plain.sha256
     else:
         with pytest.raises(UnusableKey):
             open_sealer(settings, lambda: NOON, company().stamper())
@@ -249,7 +249,7 @@ def test_the_key_is_opened_once_and_again_when_its_file_has_changed(tmp_path: Pa
     before = state_of_keys(settings)
     company().write_pkcs12(settings.home / "seal.p12", issue("Exemple SA - suivant", company().issuing))
     assert state_of_keys(settings) != before
-    assert pixels.warm_sealer(settings).signer.signing_cert.sha256 != first.signer.signing_cert.sha256
+    assert fingerprint_of(pixels.warm_sealer(settings).signer) != fingerprint_of(first.signer)
 
 
 def test_a_document_waits_with_its_reason_while_the_certificate_is_revoked(tmp_path: Path) -> None:
@@ -286,7 +286,7 @@ def test_lists_that_certificates_name_are_fetched_kept_and_used_offline(tmp_path
     assert crl_addresses(settings) == (CRL_URL,)
     (fetched,) = fetch_trust(settings, lambda: NOON, lambda _address: company().crls[1])
     assert fetched.kept
-    assert open_sealer(settings, lambda: NOON, company().stamper()).signer.signing_cert.sha256 == seal.plain.sha256
+    assert fingerprint_of(open_sealer(settings, lambda: NOON, company().stamper()).signer) == seal.plain.sha256
     assert {name.partition(".")[2] for name, _ in trust_snapshot(settings.home)} >= {"crl", "json", "pem"}
 
 
@@ -399,6 +399,27 @@ def test_keys_says_whether_it_may_seal_by_its_exit_code(tmp_path: Path, monkeypa
     told = json.loads(as_json.stdout)
     assert told["fit"] == (code == 0) and told["key"]["fingerprint"] in shown.stdout
     assert (told["trouble"] is None) == (code == 0)
+
+
+def test_verify_trusts_the_configured_roots_in_production(
+    tmp_path: Path, sealed_for_good: Path, practice_keys: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, code in (("company", 0), ("other", 4)):
+        home = written(tmp_path / name, good_seal())
+        if name == "other":
+            (home / "root.pem").write_bytes(issue("Autre racine", authority=True).pem)
+        monkeypatch.setenv("SCEAU_HOME", str(home))
+        assert CliRunner().invoke(app, ["verify", str(sealed_for_good)]).exit_code == code
+    (tmp_path / "company" / "root.pem").write_bytes((practice_keys / "root.pem").read_bytes())
+    monkeypatch.setenv("SCEAU_HOME", str(tmp_path / "company"))
+    assert CliRunner().invoke(app, ["verify", str(sealed_for_good)]).exit_code == 2
+
+
+def test_the_start_says_what_stands_against_the_key(tmp_path: Path) -> None:
+    assert serve.key_lines(Settings(home=tmp_path)) == []
+    (told,) = serve.key_lines(production(tmp_path / "bad", bad_seal("for practice")))
+    assert "le document attend" in told and "Rien n'est perdu" in told
+    assert serve.key_lines(production(tmp_path / "good", good_seal())) == []
 
 
 def test_practice_keys_are_shown_as_such(tmp_path: Path, practice_keys: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,7 @@ from aiohttp import web
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
-from pki import Issued, company, good_seal, issue
+from pki import Issued, company, fingerprint_of, good_seal, issue
 from practice import NOON, compose, noisy, png_leaf
 
 from config.settings import PIN_VARIABLE, TOKEN_VARIABLE, Settings
@@ -105,7 +105,7 @@ def chain_of(seal: Issued) -> list[Any]:
 @needs_softhsm
 def test_an_rsa_key_and_its_certificate_on_a_token_seal(token: Token, tmp_path: Path) -> None:
     signer = open_token(token.place("rsa"))
-    assert signer.signing_cert.sha256 == good_seal(3072).plain.sha256
+    assert fingerprint_of(signer) == good_seal(3072).plain.sha256
     assert holds(sealed_with(signer, tmp_path))
 
 
@@ -324,7 +324,7 @@ def test_a_remote_key_is_opened_from_settings_and_the_environment(
     settings = Settings.model_validate({"home": tmp_path, "sealing": sealing, "trust": trust})
     monkeypatch.setenv(TOKEN_VARIABLE, "jeton")
     monkeypatch.setenv(PIN_VARIABLE, PIN)
-    assert open_sealer(settings, lambda: NOON, company().stamper()).signer.signing_cert.sha256 == service.seal.plain.sha256
+    assert fingerprint_of(open_sealer(settings, lambda: NOON, company().stamper()).signer) == service.seal.plain.sha256
 
 
 def test_a_service_that_refuses_or_is_gone_leaves_no_sealed_file(service: Service, tmp_path: Path) -> None:

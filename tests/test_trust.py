@@ -28,8 +28,8 @@ from sealing.trust import (
     read_list,
     read_lists,
 )
-from station.keyring import keep_certificates, key_in_use, key_warnings, qualification_here
-from station.trustlists import fetch_trust, trust_snapshot, trusted_lists
+from station.keyring import key_in_use, key_warnings, qualification_here
+from station.trustlists import fetch_trust, keep_certificates, trust_snapshot, trusted_lists
 
 
 def read(french: str | None, *, lotl: str | None = None, territories: tuple[str, ...] = ("FR",)) -> TrustedLists:
