@@ -335,7 +335,7 @@ class Work {
     try {
       this.rootsKnown = readRoots(this.pem ?? "");
       const seal = await checkSeal(this.seal, this.manifestBytes, this.rootsKnown);
-      this.sealed = { subject: seal.subject, practice: seal.practice, time: seal.time.toISOString(), authority: seal.authority, root: seal.trusted };
+      this.sealed = { name: seal.name, subject: seal.subject, practice: seal.practice, time: seal.time.toISOString(), authority: seal.authority, root: seal.trusted };
       if (seal.practice && !this.package.practice) this.fault("seal", "practice");
       this.facts.set("seal", this.sealed);
     } catch (error) {
@@ -404,13 +404,14 @@ class Work {
     const newest = this.listed.get(ledger.size);
     const outside = [...this.listed.keys()].filter((size) => size > 0 && size < ledger.size && (size < ledger.first || size > ledger.last));
     const expected = new Set(ledger.last < ledger.size && ledger.last > 0 ? [ledger.last, ...outside] : outside);
+    const proved = new Set();
     for (const { from, to, path } of ledger.consistency) {
       const root = from === ledger.last ? this.roots.get(from) : this.listed.get(from) ?? this.roots.get(from);
       const holds = to === ledger.size && root && newest && provesConsistency(from, root, to, newest, path.map(hexToBytes));
-      if (!holds) this.fault("consistency", "proof", { from, to });
-      else expected.delete(from);
+      if (!holds || proved.has(from)) this.fault("consistency", "proof", { from, to });
+      else proved.add(from);
     }
-    for (const from of expected) this.fault("consistency", "no-proof", { from, to: ledger.size });
+    for (const from of [...expected].filter((from) => !proved.has(from))) this.fault("consistency", "no-proof", { from, to: ledger.size });
     this.facts.set("consistency", { count: ledger.consistency.length });
   }
 

@@ -77,9 +77,9 @@ export const LEDGER = {
 
 export const ROW = {
   document: text,
-  type: maybe(text),
-  title: maybe(text),
-  direction: maybe(text),
+  type: text,
+  title: text,
+  direction: oneOf("in", "out"),
   supplier: maybe(text),
   supplier_siren: maybe(text),
   customer: maybe(text),
@@ -96,7 +96,7 @@ export const ROW = {
   sealed: whole,
   sealed_at: time,
   dossier: anything,
-  level: text,
+  level: maybe(text),
   gaps: listOf(text),
   links: listOf({ kind: text, document: text }),
   files: listOf({ path: text, sha256: hash, size: whole, version: whole, entry: whole, extends: maybe(hash), extends_size: maybe(whole) }),

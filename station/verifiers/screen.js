@@ -21,7 +21,7 @@ function el(tag, attributes = {}, ...children) {
     else if (value === true) node.setAttribute(name, "");
     else if (value !== false && value !== null && value !== undefined) node.setAttribute(name, value);
   }
-  node.append(...children.flat().filter((child) => child !== null && child !== undefined).map((child) => (child instanceof Node ? child : String(child))));
+  node.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined).map((child) => (child instanceof Node ? child : String(child))));
   return node;
 }
 
@@ -177,10 +177,12 @@ class Screen {
       };
       worker.onerror = (event) => reject(new Error(event.message));
       worker.onmessage = ({ data }) => {
+        if (data.alive) return undefined;
         if (data.done !== undefined) return this.progress(data.done);
         worker.terminate();
         if (data.report) resolve(data.report);
         else reject(new Error(data.trouble));
+        return undefined;
       };
       worker.postMessage({ parts, known: this.known });
     });
@@ -321,7 +323,7 @@ class Screen {
     const counts = new Map();
     for (const gap of report.rows.flatMap((row) => row.gaps)) counts.set(gap, (counts.get(gap) ?? 0) + 1);
     if (!counts.size) return null;
-    return el("section", {}, el("h2", {}, this.words["gaps-all"]), el("ul", {}, [...counts].sort((one, other) => other[1] - one[1]).map(([gap, count]) => el("li", {}, el("span", { class: "gap" }, gap), ` ${count}`))));
+    return el("section", {}, el("h2", {}, this.words["gaps-all"]), el("ul", {}, [...counts].sort((one, other) => other[1] - one[1]).map(([gap, count]) => el("li", {}, el("span", { class: "gap" }, this.words.gapNames[gap] ?? gap), ` ${count}`))));
   }
 
   documents(report) {
@@ -356,11 +358,11 @@ class Screen {
       {},
       el("th", { scope: "row" }, row.number ?? row.title ?? row.document),
       el("td", {}, row.supplier ?? "", row.supplier_siren ? [" ", el("span", { class: "muted" }, row.supplier_siren)] : null),
-      el("td", {}, row.issued ? this.day(row.issued) : ""),
+      el("td", { class: "short" }, row.issued ? this.day(row.issued) : ""),
       el("td", { class: "amount" }, row.gross === null ? "" : `${this.amount(row.gross)} ${row.currency ?? ""}`),
-      el("td", {}, this.time(row.sealed_at)),
+      el("td", { class: "short" }, this.day(row.sealed_at.slice(0, 10))),
       el("td", {}, words.levels[row.level] ?? row.level ?? ""),
-      el("td", {}, row.gaps.length ? row.gaps.map((gap) => el("span", { class: "gap" }, gap)) : words["gaps-none"]),
+      el("td", {}, row.gaps.length ? row.gaps.map((gap) => el("span", { class: "gap" }, words.gapNames[gap] ?? gap)) : words["gaps-none"]),
       el("td", {}, el("button", { type: "button", class: "small", "aria-label": `${words["see-trail"]}: ${row.number ?? row.document}`, on: { click: () => this.showTrail(row) } }, words["see-trail"])),
     );
   }
@@ -387,7 +389,7 @@ class Screen {
       el("h3", {}, words.files),
       el("ul", {}, row.files.map((file) => el("li", {}, `v${file.version} `, el("code", {}, file.sha256), ` ${this.bytes(file.size)} `, this.copyButton(file.sha256)))),
       el("h3", {}, words.gaps),
-      el("p", {}, row.gaps.length ? row.gaps.map((gap) => el("span", { class: "gap" }, gap)) : words["gaps-none"]),
+      el("p", {}, row.gaps.length ? row.gaps.map((gap) => el("span", { class: "gap" }, words.gapNames[gap] ?? gap)) : words["gaps-none"]),
       el("h3", {}, words["col-trail"]),
       el("ol", { class: "timeline" }, (trail?.events ?? []).map((event) => this.event(event))),
       trail ? this.reading(trail) : null,
@@ -407,7 +409,7 @@ class Screen {
       "li",
       {},
       el("p", {}, el("strong", {}, words.types[event.type] ?? event.type), ` ${this.time(event.at)} `, el("span", { class: "muted" }, `${event.actor} · ${fill(words.clock, event)}`)),
-      el("p", { class: "muted" }, `⛓ ${proof}`),
+      el("p", { class: "muted" }, `✓ ${proof}`),
       event.payload === null ? el("p", { class: "muted" }, words.erased) : el("details", {}, el("summary", {}, words.payload), el("pre", {}, pretty(event.payload))),
     );
   }

@@ -151,7 +151,7 @@ async function checkSigned(signed, content, roots, at) {
   if (!fits) throw new Broken("signature");
   const path = await findPath(certificate, certificates, roots, at);
   for (const other of certificates) if (!path.includes(other)) await findPath(other, certificates, roots, null);
-  return { certificate, subject: nameOf(certificate.subject), practice: isPractice(certificate), root: nameOf(path.at(-1).subject) };
+  return { certificate, name: commonName(certificate), subject: nameOf(certificate.subject), practice: isPractice(certificate), root: nameOf(path.at(-1).subject) };
 }
 
 // What no signature covers must still be said in the one right way.
@@ -221,6 +221,11 @@ const purposes = (certificate) => extension(certificate, "2.5.29.37")?.parsedVal
 
 function nameOf(name) {
   return name.typesAndValues.map(({ type, value }) => `${NAMES[type] ?? type}=${value.valueBlock.value}`).join(", ");
+}
+
+function commonName(certificate) {
+  const found = certificate.subject.typesAndValues.find(({ type }) => NAMES[type] === "CN");
+  return found ? String(found.value.valueBlock.value) : nameOf(certificate.subject);
 }
 
 export function isPractice(certificate) {
