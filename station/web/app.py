@@ -17,10 +17,13 @@ from station.acts import NotOffered, Reserved
 from station.records import people
 from station.records.documents import Unknown, WrongMove
 from station.records.learned import NoLesson
+from station.signing import Signings
 from station.tolerances import NoTolerance
 from station.web import (
     batch,
+    controls,
     corrections,
+    custody,
     desk,
     documents,
     entrance,
@@ -28,12 +31,17 @@ from station.web import (
     events,
     export,
     feeder,
+    holds,
     learning,
     ledger,
     letter,
     mailroom,
+    mandates,
     nature,
+    organisation,
     papers,
+    retention,
+    signing,
     stations,
     tolerances,
     twins,
@@ -62,6 +70,7 @@ def build_app(workstation: Workstation, *, secret: bytes) -> FastAPI:
     app = FastAPI(title="Sceau", docs_url=None, redoc_url=None, openapi_url=None)
     app.state.workstation = workstation
     app.state.checks = ledger.Checks()
+    app.state.signings = Signings()
     app.state.changes = events.changes_of(workstation, app.state)
     app.include_router(entrance.open_router)
     if workstation.settings.ledger.witnessed:
@@ -76,6 +85,10 @@ def build_app(workstation: Workstation, *, secret: bytes) -> FastAPI:
         corrections.router,
         learning.router,
         erasure.router,
+        retention.router,
+        holds.router,
+        mandates.router,
+        signing.router,
         verdict.router,
         letter.router,
         nature.router,
@@ -84,6 +97,9 @@ def build_app(workstation: Workstation, *, secret: bytes) -> FastAPI:
         papers.router,
         ledger.router,
         export.router,
+        organisation.router,
+        controls.router,
+        custody.router,
         entrance.router,
     ):
         app.include_router(router, dependencies=[Depends(desk.signed_in, scope="function"), Depends(desk.reserved, scope="function")])
@@ -96,7 +112,7 @@ def build_app(workstation: Workstation, *, secret: bytes) -> FastAPI:
 def _stand_guard(app: FastAPI, workstation: Workstation, secret: bytes) -> None:
     """Middleware; the one added last stands outermost."""
     largest = workstation.settings.intake.max_file_megabytes * 1_000_000 + SMALL_FORM
-    app.add_middleware(Guard, upload_path=mailroom.UPLOAD_PATH, largest_upload=largest, refuse=error_page)
+    app.add_middleware(Guard, upload_paths=(mailroom.UPLOAD_PATH, mandates.PATH), largest_upload=largest, refuse=error_page)
     app.add_middleware(
         SessionMiddleware,
         # A key of its own: the same secret may serve other purposes.
