@@ -14,7 +14,9 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
+import atwork
 import packages
+import papers
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -22,13 +24,15 @@ from packages import LATER, NOVEMBER, day, export, members
 from typer.testing import CliRunner
 from webhome import PAPERS
 
+from capture.catalogue import finding
+from sealing.verify import CHECKS
 from station import erasure
 from station.cli import app
 from station.package import CannotExport, Extract, Period, scope_of
 from station.packaging import parts
 from station.packaging.forms import csv_cell
 from station.packaging.parts import Part
-from station.records import documents, people
+from station.records import batches, documents, people
 from station.records.tables import (
     ClockCheck,
     ControlResult,
@@ -314,6 +318,45 @@ def test_a_document_in_two_versions_of_which_one_is_lost_keeps_the_other_and_say
     assert (len(row["files"]), "file-missing" in row["gaps"], done.gaps["file-missing"]) == (1, True, 1)
 
 
+def test_where_the_clock_was_set_back_the_segment_still_holds_the_whole_period(home: Workstation, tmp_path: Path) -> None:
+    packages.seal_one(home, "reculée.png", PAPERS[1], day("2024-10-20"), seed=70)
+    inside = packages.seal_one(home, "remise.png", PAPERS[2], day("2024-11-20"), seed=71)
+    path = export(home, tmp_path / "essai.zip").paths[0]
+    rows = json.loads(members(path)["index.json"])
+    assert [row["document"] for row in rows] == [*(f"{10 + n:032x}" for n in range(3)), inside]
+    assert verified(tmp_path, path) == 0
+
+
+def test_links_tell_what_came_out_of_what_and_which_may_be_the_same_invoice(home: Workstation, tmp_path: Path) -> None:
+    first, second, third = (f"{10 + n:032x}" for n in range(3))
+    with home.database.writing() as session:
+        batches.link(session, first, second, "corrected", LATER)
+        documents.add_finding(session, third, finding("invoice-twice", measured="F-1", limit=second))
+    rows = {row["document"]: row["links"] for row in json.loads(members(export(home, tmp_path / "essai.zip").paths[0])["index.json"])}
+    assert rows == {
+        first: [{"kind": "corrected-to", "document": second}],
+        second: [{"kind": "corrected-from", "document": first}],
+        third: [{"kind": "invoice-twice", "document": second}],
+    }
+
+
+def test_what_the_pipeline_itself_sealed_is_exported_with_all_that_it_found(tmp_path: Path, practice_keys: Path) -> None:
+    """From a scan in the folder to both ways of checking, nothing made up in between."""
+    workstation = atwork.open_home(tmp_path / "home", practice_keys)
+    scan = papers.write_png(tmp_path / "scan-é.png", papers.draw_page(papers.INVOICE[3:6], size=(1000, 300)))
+    with atwork.pipeline_of(workstation) as work:
+        document = work(atwork.take_in(workstation, scan))
+    today = workstation.clock().date()
+    path = export(workstation, tmp_path / "essai.zip", Period(today - timedelta(days=1), today)).paths[0]
+    trail = json.loads(members(path)[f"documents/{document.id}/trail.json"])
+    workstation.database.close()
+    assert {each["name"] for each in trail["checks"]} == set(CHECKS)
+    assert [clause["clause"] for clause in trail["clauses"]][:2] == ["I-1", "I-2"]
+    assert trail["originals"][0]["names"] == ["scan-é.png"]
+    assert all(found["french"] and found["english"] for found in trail["findings"])
+    assert verified(tmp_path, path) == 0
+
+
 # --- what goes with the documents ---
 
 
@@ -327,6 +370,7 @@ def organised(_pattern: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
     path = export(workstation, folder / "essai.zip").paths[0]
     workstation.database.close()
     assert verified(folder, path) == 0
+    assert [*members(path)][:-3] == sorted([*members(path)][:-3], key=str.encode)
     yield members(path)
 
 
