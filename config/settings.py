@@ -317,6 +317,15 @@ class Retention(Section):
     """How long the invoice of a fixed asset may still be asked for after its purchase (VAT regularisation: 20 years for buildings)."""
 
 
+class ArchiveCare(Section):
+    """How kept files are read again: `station.fixity`."""
+
+    fixity_days: Annotated[int, Field(ge=1, le=3650)] = 30
+    """Each original and each archive is read again within so many days. House policy."""
+    second_look: Annotated[int, Field(ge=0, le=10_000)] = 10
+    """Of every so many archives that are read again, a page of one is drawn by a second renderer; 0: of none."""
+
+
 class Mailing(Section):
     """Checkpoints by e-mail: a mailbox that somebody else administers keeps them. The password is in SCEAU_LEDGER_MAIL_PASSWORD."""
 
@@ -452,6 +461,7 @@ class Settings(Section):
     trust: Trust = Trust()
     evidence: Evidence = Evidence()
     retention: Retention = Retention()
+    archive: ArchiveCare = ArchiveCare()
     ledger: Ledger = Ledger()
     work: Work = Work()
     policies: tuple[Policy, ...] = Field(default=(Policy(),), alias="policy", min_length=1)

@@ -212,6 +212,93 @@ def verify(
 
 
 @app.command()
+def clock(
+    confirm: Annotated[bool, typer.Option("--confirm", help="You compared the clock and answer for it: sealing goes on.")] = False,
+    login: Annotated[str, typer.Option(help="Who confirms it.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Check the clock now, by the time servers and against the machine's steady one: exit 0 when sealing goes on, 3 otherwise."""
+    if confirm and not login:
+        raise typer.BadParameter(
+            "--confirm demande --login, qui va au registre. Rien n'a changé. / it goes into the ledger; nothing changed"
+        )
+    with _settings() as settings:
+        from station.problems import problem_of
+        from station.timekeeping import ClockStepped, ClockWrong, NoPerson, check_clock, clock_words, confirm_clock, require_clock
+        from station.workstation import open_workstation
+
+        workstation = open_workstation(settings)
+        look = check_clock(workstation)
+        try:
+            if confirm:
+                confirm_clock(workstation, login)
+            require_clock(workstation)
+            trouble = None
+        except NoPerson as error:
+            raise typer.BadParameter(f"{error} : personne n'a cet identifiant. Rien n'a changé. / nobody has this login") from error
+        except (ClockWrong, ClockStepped) as error:
+            trouble = problem_of(error)
+        if as_json:
+            answers = {answer.server: answer.offset for answer in look.answers}
+            _print_json({"health": look.health, "offset": look.offset, "servers": answers, "problem": trouble and trouble.code})
+        else:
+            out.print(clock_words(look, settings.language), markup=False)
+            if trouble is not None:
+                err.print(trouble.words(settings.language), markup=False)
+        raise typer.Exit(0 if trouble is None else 3)
+
+
+@app.command()
+def renew(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what is due.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Timestamp anew the sealed files whose newest timestamp ends soon: exit 0 all done or none due, 3 when some are due or late."""
+    with _settings() as settings:
+        from station.problems import PROBLEMS, problem_of
+        from station.renewal import note_all_terms, renew_due, show_due
+        from station.timekeeping import ClockStepped, ClockWrong
+        from station.workstation import open_workstation
+
+        workstation = open_workstation(settings)
+        note_all_terms(workstation)
+        left = False
+        try:
+            for outcome in show_due(workstation) if dry_run else renew_due(workstation, at_once=None):
+                due, done = outcome.due, outcome.problem is None and not dry_run
+                left = left or not done
+                if as_json:
+                    told = {"document": due.document_id, "archive": due.sha256, "ends": due.ends.isoformat(), "reason": due.reason}
+                    _print_json({**told, "renewed": outcome.sha256, "problem": outcome.problem})
+                    continue
+                out.print(f"{'✓' if done else '✗'} {due.document_id}  {due.ends:%Y-%m-%d}  {due.reason}", markup=False)
+                if outcome.problem is not None:
+                    out.print(f"  {PROBLEMS[outcome.problem].words(settings.language)} {outcome.detail}".rstrip(), markup=False)
+        except (ClockWrong, ClockStepped) as error:
+            err.print(problem_of(error).words(settings.language), markup=False)
+            raise typer.Exit(3) from error
+        raise typer.Exit(3 if left else 0)
+
+
+@app.command()
+def fixity(
+    everything: Annotated[bool, typer.Option("--all", help="Every kept file, not only those that are due.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Read kept originals and archives again and compare them with their fingerprints: exit 0 when all are sound, 4 otherwise."""
+    with _settings() as settings:
+        from station.fixity import read_files, report_text
+        from station.workstation import open_workstation
+
+        report = read_files(open_workstation(settings), everything)
+        if as_json:
+            _print_json(report)
+        else:
+            out.print(report_text(report, settings.language), markup=False, end="")
+        raise typer.Exit(4 if report["bad_count"] or report["unlike"] else 0)
+
+
+@app.command()
 def keys(
     fetch: Annotated[bool, typer.Option("--fetch", help="Fetch revocation lists and trusted lists first.")] = False,
     as_json: AsJson = False,

@@ -4,19 +4,25 @@ import importlib.metadata
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
 
 from capture.catalogue import message
 from config.options import reader_of
 from config.settings import FILE_NAME, Settings
 from ocr.engines import ReadingFailed, warm_engine
+from sealing.ticks import BLOCKS, Health, health_now
 from station.drift import drift_now
 from station.keyring import look_at_keys, practice_folder
 from station.probe import probe_folder
 from station.problems import problem_of
+from station.records.clock import newest_look, tick_now
 from station.records.database import NetworkFileSystem, open_database
+from station.renewal import terms_of
+from station.timekeeping import ask_authorities, clock_words, latest_time, waiting_for_time
 from station.trustlists import list_texts, trusted_lists
 from station.workstation import now
 
@@ -62,8 +68,11 @@ def diagnose(settings: Settings) -> Iterator[Diagnosis]:
     yield _tesseract()
     yield _program("scanimage", "feeding scanners from here; folders work without", "apt install sane-utils sane-airscan")
     yield _program("verapdf", "an independent PDF/A check", "https://verapdf.org")
+    yield _program("pdftoppm", "the second renderer of the fixity check", "apt install poppler-utils")
     yield _program("pdfsig", "an independent look at seals", "apt install poppler-utils")
     yield from _keys(settings)
+    yield from _time(settings)
+    yield from _lasting(settings)
 
 
 def _policy(settings: Settings) -> Diagnosis:
@@ -159,3 +168,62 @@ def _keys(settings: Settings) -> Iterator[Diagnosis]:
     yield Diagnosis(
         "trusted lists", bool(lists), False, "; ".join(list_texts(lists)) or "none at hand", "" if lists else "sceau keys --fetch"
     )
+
+
+def _time(settings: Settings) -> Iterator[Diagnosis]:
+    """Who gives the time, whether they do, how the clock is, and what waits for time."""
+    for name, trouble in ask_authorities(settings, now) if settings.time.authorities else ():
+        yield Diagnosis(
+            f"time {name}", trouble is None, False, trouble or "gives timestamps", "" if trouble is None else "ask the authority"
+        )
+    if not settings.time.authorities or settings.time.internal_fallback:
+        yield _own_time(settings)
+    try:
+        with _records(settings) as session:
+            look, waiting = newest_look(session), waiting_for_time(session)
+    except (NetworkFileSystem, SQLAlchemyError):
+        yield Diagnosis("clock", True, False, "not checked yet: no tables")
+        return
+    health = health_now(look, tick_now())
+    told = "not checked yet" if look is None else clock_words(replace(look, health=health), "en")
+    good = health in (Health.TRUE, Health.ALONE, Health.SILENT)
+    yield Diagnosis("clock", good, health in BLOCKS, told, "" if good else "set the clock (NTP), then sceau clock")
+    if waiting.count:
+        since = f"{waiting.since:%Y-%m-%d %H:%M} UTC" if waiting.since else "?"
+        yield Diagnosis("waiting", False, False, f"{waiting.count} documents wait for time, since {since}", "they are sealed by themselves")
+
+
+def _own_time(settings: Settings) -> Diagnosis:
+    latest = latest_time(settings).read()
+    if latest is None or latest <= now():
+        return Diagnosis("time internal", True, True, f"policy {settings.sealing.policy_oid}")
+    told = f"the newest timestamp ({latest:%Y-%m-%d %H:%M:%S} UTC) is later than the clock: it gives none before then"
+    return Diagnosis("time internal", False, True, told, "check the clock; if it is right now: sceau clock --confirm --login NAME")
+
+
+def _lasting(settings: Settings) -> Iterator[Diagnosis]:
+    """Whether timestamps are renewed before they end."""
+    try:
+        with _records(settings) as session:
+            terms = terms_of(session, now(), settings.time.renew_days)
+    except (NetworkFileSystem, SQLAlchemyError):
+        return
+    if terms.late:
+        yield Diagnosis("renewal", False, False, f"{terms.late} sealed files were not renewed in time", "sceau renew --dry-run lists them")
+    elif terms.due:
+        yield Diagnosis(
+            "renewal", False, False, f"{terms.due} sealed files are due", "sceau renew, or wait: the station renews some at a time"
+        )
+    else:
+        until = f"the first timestamp ends {terms.first:%Y-%m-%d}" if terms.first else "no timestamps noted yet"
+        yield Diagnosis("renewal", True, False, until)
+
+
+@contextmanager
+def _records(settings: Settings) -> Iterator[Session]:
+    database = open_database(settings.url)
+    try:
+        with database.reading() as session:
+            yield session
+    finally:
+        database.close()

@@ -14,6 +14,7 @@ from station.batches import end_quiet_batch, form_ended_batches
 from station.checkpoints import tend_checkpoints
 from station.erasure import finish_erasures
 from station.exports import drop_outdated
+from station.fixity import TURN_SECONDS, tend_fixity
 from station.jobs import Engine
 from station.learning import read_on
 from station.particulars import note_old_keys
@@ -23,10 +24,12 @@ from station.problems import problem_of
 from station.reception import Reception
 from station.records import batches, documents
 from station.records.documents import DEAD_AFTER
+from station.renewal import tend_renewals
 from station.retention import tend_retention
 from station.scanning import Scanning
 from station.slots import is_held
 from station.tidy import empty_processed
+from station.timekeeping import tend_clock
 from station.trustlists import tend_trust
 from station.witnesses import deliver_due
 from station.workstation import Workstation
@@ -38,6 +41,8 @@ TIDY_SECONDS = 60.0
 RECALL_SECONDS = 20.0
 PROBE_SECONDS = 600.0
 BATCH_SECONDS = 1.0
+CLOCK_SECONDS = 60.0
+RENEWAL_SECONDS = 900.0
 TRUST_SECONDS = 60.0
 CHECKPOINT_SECONDS = 30.0
 
@@ -73,6 +78,7 @@ class Running:
         self._spawn("beat", self._beat_and_bury, BEAT_SECONDS, self._stopping.wait)
         if self._kind != "take":
             self._spawn("checkpoints", self._tend_checkpoints, CHECKPOINT_SECONDS, self._stopping.wait)
+        self._spawn("clock", partial(tend_clock, self._workstation), CLOCK_SECONDS, self._stopping.wait)
         self._pipeline.warm_up()
         if self._receptions:
             self._spawn("tidy", self._tidy, TIDY_SECONDS, self._stopping.wait)
@@ -81,7 +87,9 @@ class Running:
                     # Only our own: a share that is not mounted must not look like an empty folder.
                     reception.folder.mkdir(parents=True, exist_ok=True)
             self._spawn("probe", partial(probe_stations, self._workstation), PROBE_SECONDS, self._stopping.wait)
+            self._spawn("fixity", partial(tend_fixity, self._workstation), TURN_SECONDS, self._stopping.wait)
             self._spawn("trust", self._tend_trust, TRUST_SECONDS, self._stopping.wait)
+            self._spawn("renewals", partial(tend_renewals, self._workstation), RENEWAL_SECONDS, self._stopping.wait)
             self._spawn("batches", self._tend_batches, BATCH_SECONDS, self._stopping.wait)
             self._hint = Hint([reception.folder for reception in self._receptions])
             for station in self._workstation.settings.stations:

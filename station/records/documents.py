@@ -374,6 +374,15 @@ def note_damaged(session: Session, document_id: str, detail: str, at: datetime) 
     document.revision += 1
 
 
+def note_mended(session: Session, document_id: str, at: datetime) -> None:
+    """What was damaged was put back: all that is kept of the document has its fingerprint again."""
+    document = get_document(session, document_id)
+    if document.problem == DAMAGED:
+        document.problem = document.problem_detail = None
+        document.changed_at = at
+        document.revision += 1
+
+
 def note_emptied(session: Session, arrival_ids: Sequence[int], at: datetime) -> None:
     session.execute(sa.update(Arrival).where(Arrival.id.in_(arrival_ids)).values(emptied_at=at))
 

@@ -426,6 +426,10 @@ class Archive(Base):
     """What in it is qualified by a trusted list: seal, timestamp, signature; empty: nothing; None: nobody looked."""
     officer: Mapped[str | None] = mapped_column(sa.String(32))
     """Pseudonym of the officer whose signature this file adds to the one that it extends (A102 B-1)."""
+    stamp_ends: Mapped[datetime | None]
+    """End of the certificates of its newest timestamp, before which it is renewed; None until somebody looked (`station.renewal`)."""
+    stamped_with: Mapped[str | None] = mapped_column(sa.String(80))
+    """Algorithms of that timestamp: "ec-256 sha256"."""
     checks: Mapped[list[Any]]
     """What was proved after writing: name, ok, detail."""
     sealed_at: Mapped[datetime]
@@ -946,6 +950,39 @@ class ClockCheck(Base):
     """Of a clock that was set: the steady time since which it has run evenly."""
     actor: Mapped[str | None] = mapped_column(sa.String(32))
     """Who confirmed the clock; None where nobody had to."""
+
+
+class FixityRow(Base):
+    """What the last look at one kept file found."""
+
+    __tablename__ = "fixity"
+    kind: Mapped[str] = mapped_column(sa.String(10), primary_key=True)
+    """original or archive."""
+    sha256: Mapped[str] = mapped_column(sa.String(64), primary_key=True)
+    checked_at: Mapped[datetime] = mapped_column(index=True)
+    condition: Mapped[str] = mapped_column(sa.String(10))
+    """`capture.originals.Condition`; or unknown: no entry of the ledger tells of it."""
+    page: Mapped[int | None]
+    """Page of an archive that a second renderer drew."""
+    rendering: Mapped[str | None] = mapped_column(sa.String(10))
+    """`sealing.renderer.Rendering` of that page."""
+    detail: Mapped[str] = mapped_column(sa.Text)
+    """In French: what was compared, or what is wrong."""
+
+
+class FixityRun(Base):
+    """One reading of the kept files: a day of the schedule, or one that a person asked for."""
+
+    __tablename__ = "fixity_run"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    trigger: Mapped[str] = mapped_column(sa.String(10))
+    """schedule or demand."""
+    started_at: Mapped[datetime] = mapped_column(index=True)
+    ended_at: Mapped[datetime | None]
+    counts: Mapped[dict[str, Any]]
+    """`station.fixity.Tally` as JSON; the ended run's entry in the ledger holds the hash of its report."""
+    sequence: Mapped[int | None] = mapped_column(sa.BigInteger)
+    """Its entry in the ledger."""
 
 
 class Worker(Base):

@@ -14,10 +14,40 @@ def upgrade() -> None:
     op.add_column("archive", sa.Column("profile", sa.String(length=20), nullable=True))
     op.add_column("archive", sa.Column("qualified", sa.String(length=20), nullable=True))
     op.add_column("archive", sa.Column("officer", sa.String(length=32), nullable=True))
+    op.add_column("archive", sa.Column("stamp_ends", sa.DateTime(timezone=True), nullable=True))
+    op.add_column("archive", sa.Column("stamped_with", sa.String(length=80), nullable=True))
     _checkpoints()
     _organisation()
     _retention()
     _clock()
+    _fixity()
+
+
+def _fixity() -> None:
+    """What the last look at each kept file found, and the runs."""
+    op.create_table(
+        "fixity",
+        sa.Column("kind", sa.String(length=10), nullable=False),
+        sa.Column("sha256", sa.String(length=64), nullable=False),
+        sa.Column("checked_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("condition", sa.String(length=10), nullable=False),
+        sa.Column("page", sa.Integer(), nullable=True),
+        sa.Column("rendering", sa.String(length=10), nullable=True),
+        sa.Column("detail", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("kind", "sha256", name=op.f("pk_fixity")),
+    )
+    op.create_index(op.f("ix_fixity_checked_at"), "fixity", ["checked_at"])
+    op.create_table(
+        "fixity_run",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("trigger", sa.String(length=10), nullable=False),
+        sa.Column("started_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("counts", sa.JSON(), nullable=False),
+        sa.Column("sequence", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_fixity_run")),
+    )
+    op.create_index(op.f("ix_fixity_run_started_at"), "fixity_run", ["started_at"])
 
 
 def _clock() -> None:
