@@ -32,6 +32,7 @@ def act(
     step: Text = "",
     reason: Text = "",
     suggested: Text = "",
+    visa: Annotated[str, Form(max_length=120)] = "",
 ) -> Response:
     """Ask, confirm, take back, or finish what was cut short."""
     workstation = desk.workstation_of(request)
@@ -42,7 +43,10 @@ def act(
             case "ask" if not words:
                 return _page(request, session, document, person, trouble="missing")
             case "ask":
-                erasure.ask_erasure(session, document, words, person, now)
+                try:
+                    erasure.ask_erasure(session, document, words, person, now, visa, public=workstation.settings.channel.public)
+                except erasure.NoVisa:
+                    return _page(request, session, document, person, trouble="visa")
             case "confirm":
                 try:
                     erasure.confirm_erasure(session, document, person, now)
@@ -82,7 +86,8 @@ def _page(request: Request, session: Session, document: Document, person: Person
         asked=asked,
         mine=asked is not None and asked.asked_by == person.pseudonym,
         certificate=erasure.certificate_of(session, document),
-        refused=erasure.why_not(document, today),
+        refused=erasure.refusal_of(session, document, today),
+        public=workstation.settings.channel.public,
         duty=longest_duty(document.document_type, today),
         scope=erasure.scope_of(session, document),
         reasons=[t(f"erasure.reason-{number}") for number in range(1, REASONS + 1)],

@@ -1,6 +1,6 @@
 """What holds for every request before a desk sees it: where a form may come from, how large it may be, what a browser may do."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -30,8 +30,10 @@ _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 class Guard:
     """ASGI middleware; stands inside the session's, so that it knows whether someone is signed in."""
 
-    def __init__(self, app: ASGIApp, *, upload_path: str, largest_upload: int, refuse: Callable[[Request, int], Response]) -> None:
-        self._app, self._upload_path, self._largest, self._refuse = app, upload_path, largest_upload, refuse
+    def __init__(
+        self, app: ASGIApp, *, upload_paths: Collection[str], largest_upload: int, refuse: Callable[[Request, int], Response]
+    ) -> None:
+        self._app, self._upload_paths, self._largest, self._refuse = app, upload_paths, largest_upload, refuse
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -56,7 +58,7 @@ class Guard:
         length = headers.get("content-length", "")
         if not length.isdecimal():
             return 411 if "transfer-encoding" in headers else None
-        upload = scope["path"] == self._upload_path and "login" in scope.get("session", {})
+        upload = scope["path"] in self._upload_paths and "login" in scope.get("session", {})
         return 413 if int(length) > (self._largest if upload else SMALL_FORM) else None
 
 
