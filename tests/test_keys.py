@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import pkcs12
 from cryptography.x509.oid import ExtendedKeyUsageOID
@@ -20,6 +21,8 @@ from pyhanko.pdf_utils.reader import PdfFileReader
 from typer.testing import CliRunner
 
 from config.settings import PASSWORD_VARIABLE, Settings, Unusable, load_settings
+from sealing import authority as sealing_authority
+from sealing import keys as sealing_keys
 from sealing import seal as sealing_seal
 from sealing.fitness import certificate_troubles, certificate_warnings
 from sealing.keys import PRACTICE, HeldSigner, KeyRefused, UnusableKey, load_pkcs12, make_house_time
@@ -195,6 +198,15 @@ def test_a_file_sealed_after_the_certificate_was_revoked_does_not_verify(tmp_pat
     path = seal_anyhow(tmp_path, seal, NOON - 2 * DAY, monkeypatch, crls=crls)
     told = {check.name: check for check in verify_file(path, [company().root.plain], NOON + DAY).checks}
     assert not told["seal"].ok and "REVOKED" in told["seal"].english
+
+
+def test_a_seal_over_sha_1_does_not_verify(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    usual = sealing_seal.PdfSignatureMetadata
+    monkeypatch.setattr(sealing_seal, "PdfSignatureMetadata", lambda **told: usual(**told | {"md_algorithm": "sha1"}))
+    monkeypatch.setitem(sealing_keys.DIGESTS, "sha1", hashes.SHA1())  # noqa: S303 that is what is refused
+    monkeypatch.setitem(sealing_authority.DIGEST_SIZES, "sha1", 20)
+    path = seal_anyhow(tmp_path, good_seal(), NOON, monkeypatch)
+    assert not {check.name: check.ok for check in verify_file(path, [company().root.plain], NOON).checks}["seal"]
 
 
 # --- from settings ---
