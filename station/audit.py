@@ -177,9 +177,6 @@ def _left_over(document: Document, told: bool) -> Iterator[str]:
         yield "left over"
 
 
-MAKES_ARCHIVE = ("sealed", "renewed", "signed")
-"""Entries with which a file comes into the archive: sealed afresh, or the bytes of one before with a timestamp or a signature after them."""
-
 _CONDITIONS = {Condition.DAMAGED: "abîmé", Condition.MISSING: "absent"}
 _TELLS = {
     "received": ("document", "original"),

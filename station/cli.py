@@ -526,6 +526,51 @@ def ledger(
 
 
 @app.command()
+def dossier(as_json: AsJson = False) -> None:
+    """Versions of the organisation dossier, and whether it still says what is set: exit 0 in force and unchanged, 3 otherwise."""
+    with _settings() as settings:
+        from station.dossier import dossier_lines, newest_dossier, pending_changes
+        from station.workstation import open_workstation
+
+        with open_workstation(settings).database.reading() as session:
+            lines, changes = dossier_lines(session, settings), pending_changes(session, settings)
+            in_force = newest_dossier(session, settings.entity)
+        for each in lines:
+            if as_json:
+                _print_json(each)
+            else:
+                out.print(f"v{each['version']}  {each['standing']:9}  {(each['signed_at'] or '–')[:10]:10}  {each['reason']}", markup=False)
+        if not as_json and in_force is None:
+            out.print("Aucun dossier en vigueur : page « Organisation » / no dossier in force", markup=False)
+        if not as_json and in_force is not None and changes is not None:
+            out.print(f"{len(changes)} changement(s) depuis : préparez une version / changed since: prepare a version", markup=False)
+        raise typer.Exit(0 if in_force is not None and changes is None else 3)
+
+
+@app.command()
+def controls(as_json: AsJson = False) -> None:
+    """The plan of internal controls, and what is late: exit 0 nothing is late, 3 otherwise."""
+    with _settings() as settings:
+        from station.controls import control_lines, overdue_controls
+        from station.workstation import open_workstation
+
+        day = datetime.now(UTC).date()
+        with open_workstation(settings).database.reading() as session:
+            lines, late = control_lines(session, settings.entity, day), overdue_controls(session, settings.entity, day)
+        for each in lines:
+            if as_json:
+                _print_json(each)
+            else:
+                out.print(f"{'✗' if each['late'] else '✓'} {each['code']:12} {each['last'] or '–':10}  {each['name']}", markup=False)
+        for one in late:
+            if as_json:
+                _print_json({"overdue": one.kind, "code": one.code, "due": one.due.isoformat(), "owner": one.owner, "what": one.what})
+            elif one.kind != "control":
+                out.print(f"✗ {one.what}, {one.due.isoformat()}, {one.owner}", markup=False)
+        raise typer.Exit(3 if late else 0)
+
+
+@app.command()
 def migrate() -> None:
     """Bring the database to this version."""
     with _settings() as settings:

@@ -58,6 +58,15 @@ PROBLEMS: dict[str, Problem] = {
             ("The timestamp authority did not answer.", "The document will be sealed by itself on a later try."),
             timedelta(seconds=30),
         ),
+        Problem(
+            "renewal-late",
+            "Le certificat du dernier horodatage de ce fichier est échu, et il n'a pas été renouvelé à temps.",
+            "Rien n'est perdu : le fichier est intact, et le registre témoigne encore de lui ; il ne se prouve plus tout seul.",
+            "Gardez les points de contrôle du registre avec lui ; vérifiez pourquoi sceau renew n'a pas été exécuté à temps.",
+            "The certificate of this file's newest timestamp has ended, and it was not renewed in time.",
+            "Nothing is lost: the file is intact, and the ledger still vouches for it; it no longer proves itself.",
+            "Keep the ledger's checkpoints with it; find out why sceau renew was not run in time.",
+        ),
         _problem(
             "clock-wrong",
             (
@@ -74,12 +83,12 @@ PROBLEMS: dict[str, Problem] = {
             "clock-stepped",
             (
                 "L'horloge de ce poste a été changée de plus de 5 secondes : rien n'est scellé avant qu'elle soit contrôlée.",
-                "Vérifiez l'heure, puis sceau clock --confirm ; sinon les documents seront scellés tout seuls au contrôle suivant, "
+                "Vérifiez l'heure, puis sceau clock --confirm --login NOM ; sinon les documents seront scellés tout seuls au contrôle suivant, "
                 "ou après dix minutes de marche régulière.",
             ),
             (
                 "The clock of this machine was set by more than 5 seconds: nothing is sealed before it is checked.",
-                "Check the time, then sceau clock --confirm; otherwise documents will be sealed by themselves at the next check, "
+                "Check the time, then sceau clock --confirm --login NAME; otherwise documents will be sealed by themselves at the next check, "
                 "or after ten even minutes.",
             ),
             timedelta(minutes=1),

@@ -12,6 +12,7 @@ from capture.watch import Hint
 from config.options import recipe_of
 from station.batches import end_quiet_batch, form_ended_batches
 from station.checkpoints import tend_checkpoints
+from station.dossier import tend_places
 from station.erasure import finish_erasures
 from station.exports import drop_outdated
 from station.fixity import TURN_SECONDS, tend_fixity
@@ -162,6 +163,7 @@ class Running:
             log.warning("no checkpoint at the end: %s", error)
 
     def _tidy(self) -> None:
+        tend_places(self._workstation)
         tend_retention(self._workstation)
         finish_erasures(self._workstation)
         empty_processed(self._workstation)

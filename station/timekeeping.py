@@ -1,8 +1,10 @@
 """Where the station's time comes from: its authorities, its clock as it was checked, and what waits for time."""
 
+import asyncio
+import hashlib
 import logging
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -11,15 +13,17 @@ from pathlib import Path
 from typing import TypeAlias
 
 import sqlalchemy as sa
+from pyhanko.sign.timestamps import TimestampRequestError
 from sqlalchemy.orm import Session
 
 from config.settings import Settings, TimeSource
 from sealing.authority import Clock, LatestInFile, TimeAuthority
 from sealing.keys import load_trust
-from sealing.ledger import Actor, Event
+from sealing.ledger import Actor, ActorKind, Event
 from sealing.stampers import Demand, Relay, RemoteAuthority
 from sealing.ticks import BLOCKS, Answer, Health, Look, Tick, confirmed, health_now, look_at
 from station.keyring import open_time, roots_of
+from station.records import people
 from station.records.clock import newest_look, note_look, tick_now, word_here
 from station.records.ledger import append_event
 from station.records.tables import OPEN_STATES, Document
@@ -77,6 +81,19 @@ def _remote(home: Path, source: TimeSource, demand: Demand, clock: Clock, enviro
     noted = partial(keep_certificates, home, f"time-{source.name}")
     login = (source.user, environment.get(source.password_variable, "")) if source.user else None
     return RemoteAuthority(source.name, source.url, demand, clock, seconds=source.seconds, login=login, noted=noted)
+
+
+def ask_authorities(settings: Settings, clock: Clock) -> Iterator[tuple[str, str | None]]:
+    """Each external authority by its name, and why it gives no time now; None where it does. One token of each is asked for."""
+    for stamper in stamper_of(settings, clock).stampers:
+        if not isinstance(stamper, RemoteAuthority):
+            continue
+        try:
+            asyncio.run(stamper.async_timestamp(hashlib.sha256(b"").digest(), "sha256"))
+        except TimestampRequestError as error:
+            yield stamper.name, str(error)
+        else:
+            yield stamper.name, None
 
 
 # The clock.
@@ -153,11 +170,44 @@ def require_clock(workstation: Workstation, tick: Tick | None = None) -> None:
             raise ClockStepped("the clock was set by more than 5 s and not checked since")
 
 
-def confirm_clock(workstation: Workstation, actor: Actor) -> None:
+_HEALTH = {
+    Health.TRUE: ("horloge à l'heure des serveurs", "the clock is right by the servers"),
+    Health.OFF: ("horloge en écart de plus d'une seconde ; le scellement continue", "the clock is more than a second off; sealing goes on"),
+    Health.WRONG: ("horloge fausse de plus de 5 secondes ; rien n'est scellé", "the clock is more than 5 seconds off; nothing is sealed"),
+    Health.STEPPED: (
+        "horloge changée et pas encore contrôlée ; rien n'est scellé",
+        "the clock was set and not checked yet; nothing is sealed",
+    ),
+    Health.SILENT: ("aucun serveur d'heure n'a répondu ; l'horloge marche régulièrement", "no time server answered; the clock runs evenly"),
+    Health.ALONE: ("pas de serveur d'heure ; l'horloge marche régulièrement", "no time servers are set; the clock runs evenly"),
+}
+
+
+def clock_words(look: Look, language: str = "fr") -> str:
+    """What a look found, with the offset where servers told one: "horloge à l'heure des serveurs (+0,012 s ; 3 serveurs)"."""
+    french, english = _HEALTH[look.health]
+    if look.offset is None:
+        return english if language == "en" else french
+    offset, count = f"{look.offset:+.3f}", len(look.answers)
+    if language == "en":
+        return f"{english} ({offset} s; {count} servers)"
+    return f"{french} ({offset.replace('.', ',')} s ; {count} serveurs)"
+
+
+class NoPerson(Exception):
+    """Nobody has this login."""
+
+
+def confirm_clock(workstation: Workstation, login: str) -> None:
     """A person compared the clock and answers for it: sealing goes on, and so does the internal authority, whatever it gave last.
 
-    Raises ClockWrong where the time servers say otherwise: a person does not overrule them.
+    Raises NoPerson, and ClockWrong where the time servers say otherwise: a person does not overrule them.
     """
+    with workstation.database.reading() as session:
+        person = people.find(session, login)
+        if person is None:
+            raise NoPerson(login)
+        actor = Actor(person.pseudonym, ActorKind.HUMAN)
     now = tick_now(workstation.clock)
     if ask_all(workstation.settings.time.servers) and check_clock(workstation).health is Health.WRONG:
         raise ClockWrong("the time servers say that the clock is more than 5 s off")
@@ -188,6 +238,7 @@ class Waiting:
 def waiting_for_time(session: Session) -> Waiting:
     """For the desks and `sceau doctor`."""
     waits = sa.and_(Document.problem.in_(TIME_TROUBLES), Document.state.in_(OPEN_STATES))
-    counts = dict(session.execute(sa.select(Document.problem, sa.func.count()).where(waits).group_by(Document.problem)).tuples().all())
+    rows = session.execute(sa.select(Document.problem, sa.func.count()).where(waits).group_by(Document.problem))
+    counts = {str(problem): int(count) for problem, count in rows}
     since = session.scalar(sa.select(sa.func.min(Document.received_at)).where(waits))
-    return Waiting(sum(counts.values()), since, {str(problem): count for problem, count in sorted(counts.items(), key=str)})
+    return Waiting(sum(counts.values()), since, counts)

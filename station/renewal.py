@@ -1,0 +1,285 @@
+"""Sealed files are timestamped anew before what their newest timestamp stands on ends: a new file that begins with the old one.
+
+The old file stays where it is. Killed anywhere, a file is renewed or it is not; what was made and not noted is proved again and taken.
+Only the newest file of a document is renewed: a version that was corrected stands in the ledger, whose checkpoints are timestamped.
+"""
+
+import hashlib
+import logging
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from pathlib import Path
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from sealing.lasting import LEAVING, Leaving, NoTimestamp, lasting_of, leaves_after
+from sealing.ledger import Event
+from sealing.seal import CannotSeal, Sealer, TimestampUnavailable, append_timestamp
+from sealing.verify import Verification, verify_file
+from station.evidence import qualified_parts
+from station.keyring import open_sealer
+from station.problems import problem_of
+from station.records import documents
+from station.records.intake import SYSTEM
+from station.records.ledger import append_event
+from station.records.tables import Archive, Document, State
+from station.timekeeping import require_clock, stamper_of
+from station.workstation import Workstation
+
+log = logging.getLogger("sceau.renewal")
+AT_ONCE = 100
+"""Files looked at, and renewed, in one turn: the work of the day goes on beside it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A file to be renewed."""
+
+    document_id: str
+    sha256: str
+    version: int
+    ends: datetime
+    reason: str
+    """certificate (it ends soon), algorithm (it is to be left), late (it has ended: a new timestamp proves nothing any more)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one file that was due."""
+
+    due: Due
+    sha256: str | None
+    """Of the new file; None where there is none."""
+    problem: str | None = None
+    """Code of why (`station.problems`)."""
+    detail: str = ""
+
+
+# What is due.
+
+
+def note_terms(workstation: Workstation, at_once: int = AT_ONCE) -> int:
+    """Look into files of which nobody has noted how long their timestamp lasts; how many were noted."""
+    with workstation.database.reading() as session:
+        query = _newest_files().where(Archive.stamp_ends.is_(None), Archive.stamped_with.is_(None))
+        unknown = [archive.sha256 for archive in session.scalars(query.order_by(Archive.sealed_at).limit(at_once))]
+    for sha256 in unknown:
+        ends, algorithms = _look_up(workstation.archives.path(sha256, ".pdf"))
+        with workstation.database.writing() as session:
+            session.execute(sa.update(Archive).where(Archive.sha256 == sha256).values(stamp_ends=ends, stamped_with=algorithms))
+    return len(unknown)
+
+
+def note_all_terms(workstation: Workstation) -> None:
+    """`note_terms` until all files are known."""
+    while note_terms(workstation):
+        pass
+
+
+def _look_up(path: Path) -> tuple[datetime | None, str]:
+    """Of a file that cannot be read nothing is known: what is wrong with it is told by whoever reads the vault."""
+    try:
+        found = lasting_of(path)
+    except (NoTimestamp, OSError) as error:
+        log.warning("%s: how long its timestamp lasts is not known: %s", path.name, error)
+        return None, ""
+    return found.ends, " ".join(found.algorithms)
+
+
+def due_renewals(session: Session, now: datetime, days: int, table: Sequence[Leaving] = LEAVING) -> list[Due]:
+    """Newest files whose timestamp ends within so many days, or stands on an algorithm to be left by then; the most urgent first."""
+    horizon = now + timedelta(days=days)
+    known = session.scalars(sa.select(Archive.stamped_with).where(Archive.stamped_with.is_not(None)).distinct())
+    weak = [words for words in known if words and _left_by(words, horizon.date(), table)]
+    query = _newest_files().where(Archive.stamp_ends.is_not(None))
+    query = query.where(sa.or_(Archive.stamp_ends < horizon, Archive.stamped_with.in_(weak))).order_by(Archive.stamp_ends)
+    return [_due(archive, archive.stamp_ends, now, horizon) for archive in session.scalars(query) if archive.stamp_ends]
+
+
+def _newest_files() -> sa.Select[Archive]:
+    """The newest sealed file of each document that has one; a file without a seal has no timestamp."""
+    newest = sa.select(Archive.document_id, sa.func.max(Archive.version).label("version")).group_by(Archive.document_id).subquery()
+    joined = sa.and_(Archive.document_id == newest.c.document_id, Archive.version == newest.c.version)
+    return (
+        sa.select(Archive)
+        .join(newest, joined)
+        .join(Document, Document.id == Archive.document_id)
+        .where(Archive.level != "", Document.state != State.ERASED)
+    )
+
+
+def _left_by(words: str, day: date, table: Sequence[Leaving]) -> bool:
+    last = leaves_after(words.split(), table)
+    return last is not None and last <= day
+
+
+def _due(archive: Archive, ends: datetime, now: datetime, horizon: datetime) -> Due:
+    reason = "late" if ends <= now else "certificate" if ends < horizon else "algorithm"
+    return Due(archive.document_id, archive.sha256, archive.version, ends, reason)
+
+
+# Renewing.
+
+
+def renew_due(workstation: Workstation, at_once: int | None = AT_ONCE, sealer: Sealer | None = None) -> Iterator[Outcome]:
+    """Renew what is due, one file after the other; what cannot be renewed is told and keeps back no other.
+
+    Raises ClockWrong, ClockStepped before anything, and ends early when no authority gives time: the rest is due the next time.
+    """
+    with workstation.database.reading() as session:
+        due = due_renewals(session, workstation.clock(), workstation.settings.time.renew_days)
+    late = [each for each in due if each.reason == "late"]
+    yield from (Outcome(each, None, "renewal-late", f"{each.ends:%Y-%m-%d}") for each in late)
+    wanted = [each for each in due if each.reason != "late"][:at_once]
+    if not wanted:
+        return
+    require_clock(workstation)
+    with_one = sealer or open_sealer(workstation.settings, workstation.clock, stamper_of(workstation.settings, workstation.clock))
+    for each in wanted:
+        try:
+            yield Outcome(each, renew_archive(workstation, each, with_one))
+        except TimestampUnavailable as error:
+            yield Outcome(each, None, problem_of(error).code, str(error))
+            return
+        except Exception as error:  # noqa: BLE001 whatever met one file, the next one comes; each is told
+            log.warning("document %s: not renewed: %s", each.document_id, error)
+            yield Outcome(each, None, problem_of(error).code, str(error))
+
+
+def show_due(workstation: Workstation) -> Iterator[Outcome]:
+    """What `renew_due` would do; nothing is changed."""
+    with workstation.database.reading() as session:
+        for each in due_renewals(session, workstation.clock(), workstation.settings.time.renew_days):
+            yield Outcome(each, None, "renewal-late" if each.reason == "late" else None)
+
+
+def renew_archive(workstation: Workstation, due: Due, sealer: Sealer) -> str | None:
+    """One file: timestamp appended, proved, then noted. Its SHA-256; None where a newer file came meanwhile.
+
+    Raises CannotSeal, TimestampUnavailable, OSError; then nothing is noted, and the file is due as before.
+    """
+    source = workstation.archives.path(due.sha256, ".pdf")
+    folder = workstation.work_folder(due.document_id) / f"renew-{due.version}"
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        target = folder / "renewed.pdf"
+        if not target.exists():
+            append_timestamp(source, folder / "draft.pdf", sealer)
+            (folder / "draft.pdf").rename(target)
+        try:
+            verification = _prove(source, target, due.sha256, sealer, workstation.clock())
+        except CannotSeal:
+            target.unlink(missing_ok=True)
+            raise
+        kept = workstation.archives.keep(target, ".pdf")
+        noted = False
+        try:
+            with workstation.database.writing() as session:
+                noted = _note(session, workstation, due, kept.sha256, kept.size, verification)
+        finally:
+            if not noted and not _is_known(workstation, kept.sha256):
+                workstation.archives.drop(kept.sha256, ".pdf")
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    return kept.sha256 if noted else None
+
+
+def _is_known(workstation: Workstation, sha256: str) -> bool:
+    with workstation.database.reading() as session:
+        return session.get(Archive, sha256) is not None
+
+
+def _prove(source: Path, target: Path, sha256: str, sealer: Sealer, moment: datetime) -> Verification:
+    """The old file is sound, the new one begins with it and holds in every check. Raises CannotSeal."""
+    begins = begins_with(target, sha256, source.stat().st_size)
+    verification = verify_file(target, sealer.roots, moment)
+    if begins and verification.valid:
+        return verification
+    failed = "; ".join(f"{check.name}: {check.english}" for check in verification.checks if not check.ok)
+    raise CannotSeal(failed or "the renewed file does not begin with the one that was sealed")
+
+
+def begins_with(path: Path, sha256: str, size: int) -> bool:
+    """Whether the first `size` bytes of a file have this SHA-256."""
+    digest, left = hashlib.sha256(), size
+    with path.open("rb") as file:
+        while left and (part := file.read(min(left, 1 << 20))):
+            digest.update(part)
+            left -= len(part)
+    return not left and digest.hexdigest() == sha256
+
+
+def _note(session: Session, workstation: Workstation, due: Due, sha256: str, size: int, verification: Verification) -> bool:
+    """Row and entry in one transaction; False, and nothing noted, where the document has another newest file by now."""
+    document, now = documents.get_document(session, due.document_id), workstation.clock()
+    newest = max(document.archives, key=lambda each: each.version, default=None)
+    if newest is None or newest.sha256 != due.sha256:
+        return False
+    path = workstation.archives.path(sha256, ".pdf")
+    found = lasting_of(path)
+    session.add(
+        Archive(
+            sha256=sha256,
+            document_id=document.id,
+            version=newest.version + 1,
+            extends=newest.sha256,
+            size=size,
+            attached=newest.attached,
+            level="B-LTA",
+            practice=newest.practice or verification.practice,
+            profile=newest.profile,
+            qualified=qualified_parts(path, workstation.settings, now),
+            stamp_ends=found.ends,
+            stamped_with=" ".join(found.algorithms),
+            checks=[{"name": c.name, "ok": c.ok, "detail": c.detail, "english": c.english} for c in verification.checks],
+            sealed_at=now,
+        )
+    )
+    documents.touch(document, now)
+    objects = {"document": document.id, "archive": sha256, "extends": newest.sha256}
+    payload = {
+        "size": str(size),
+        "extends_size": str(newest.size),
+        "reason": due.reason,
+        "authority": verification.authority,
+        "level": "B-LTA",
+    }
+    append_event(session, Event(document.entity, "renewed", objects, SYSTEM, now, "system", payload))
+    return True
+
+
+# For the station and its desks.
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How the archive stands."""
+
+    due: int
+    """Files to be renewed by now."""
+    late: int
+    """Files whose newest timestamp has ended: they prove themselves no more; the ledger still vouches for them."""
+    unknown: int
+    """Files that nobody has looked into yet."""
+    first: datetime | None
+    """The earliest end of a newest timestamp."""
+
+
+def terms_of(session: Session, now: datetime, days: int) -> Terms:
+    """For `sceau doctor` and the compliance desk."""
+    due = due_renewals(session, now, days)
+    late = sum(each.reason == "late" for each in due)
+    unknown = session.scalar(sa.select(sa.func.count()).select_from(_newest_files().where(Archive.stamped_with.is_(None)).subquery()))
+    first = session.scalar(sa.select(sa.func.min(_newest_files().subquery().c.stamp_ends)))
+    return Terms(len(due) - late, late, unknown or 0, first)
+
+
+def tend_renewals(workstation: Workstation) -> None:
+    """One turn: look into some files, renew some that are due."""
+    note_terms(workstation)
+    for outcome in renew_due(workstation):
+        if outcome.sha256 is None and outcome.problem is not None:
+            log.warning("document %s: not renewed: %s %s", outcome.due.document_id, outcome.problem, outcome.detail)
