@@ -150,6 +150,19 @@ def certificate_warnings(
     return tuple(found)
 
 
+def lists_for(certificates: Iterable[x509.Certificate], crls: Iterable[bytes]) -> tuple[bytes, ...]:
+    """Those revocation lists (DER) that issuers of these certificates sign: all that a seal is made with goes into its file."""
+    issuers = {each.issuer.hashable for each in certificates if each.self_issued is False}
+    return tuple(crl for crl in crls if _list_issuer(crl) in issuers)
+
+
+def _list_issuer(crl: bytes) -> str | None:
+    try:
+        return str(asn1_crl.CertificateList.load(crl).issuer.hashable)
+    except (ValueError, TypeError):
+        return None
+
+
 def next_update(crl: bytes) -> datetime | None:
     """When a DER revocation list is to be replaced; None where it does not say, or is none."""
     try:

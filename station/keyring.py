@@ -37,7 +37,7 @@ from sealing.keys import (
 from sealing.officers import officer_crls, officer_roots
 from sealing.seal import Sealer
 from station.problems import problem_of
-from station.trustlists import keep_certificates, kept_crls, trust_snapshot, trusted_lists
+from station.trustlists import crls_noted, keep_certificates, trust_snapshot, trusted_lists
 
 if TYPE_CHECKING:
     from sealing.trust import Qualification
@@ -181,9 +181,12 @@ def known_roots(settings: Settings) -> tuple[x509.Certificate, ...]:
 
 
 def revocation_of(settings: Settings) -> tuple[bytes, ...]:
-    """The revocation lists at hand (DER): those of the internal authority, those named as files, those fetched lately."""
+    """The revocation lists at hand (DER): those of the internal authority and of officers, and those of the certificate noted here.
+
+    Only these: whatever is handed to a seal goes into every file. Those of external time authorities come with them.
+    """
     own = (*open_time(settings).crls, *officer_crls(officers_folder(settings.home)))
-    return own if settings.sealing.mode == "practice" else (*own, *kept_crls(settings))
+    return own if settings.sealing.mode == "practice" else (*own, *crls_noted(settings, _note_name(settings)))
 
 
 def kept_certificate(settings: Settings) -> tuple[x509.Certificate, ...]:

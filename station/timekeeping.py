@@ -27,7 +27,7 @@ from station.records import people
 from station.records.clock import newest_look, note_look, tick_now, word_here
 from station.records.ledger import append_event
 from station.records.tables import OPEN_STATES, Document
-from station.trustlists import keep_certificates, kept_crls
+from station.trustlists import crls_noted, keep_certificates
 from station.workstation import Workstation
 
 log = logging.getLogger("sceau.time")
@@ -74,7 +74,7 @@ def latest_time(settings: Settings) -> LatestInFile:
 
 def _demand(settings: Settings, source: TimeSource) -> Demand:
     roots = load_trust(settings.home / source.roots) if source.roots else roots_of(settings)
-    return Demand(roots, source.policy or None, kept_crls(settings), timedelta(seconds=settings.time.token_seconds))
+    return Demand(roots, source.policy or None, crls_noted(settings, f"time-{source.name}"), timedelta(seconds=settings.time.token_seconds))
 
 
 def _remote(home: Path, source: TimeSource, demand: Demand, clock: Clock, environment: Mapping[str, str]) -> RemoteAuthority:

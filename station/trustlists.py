@@ -19,7 +19,7 @@ from asn1crypto import pem, x509
 
 from config.settings import Settings
 from sealing.authority import Clock
-from sealing.fitness import next_update
+from sealing.fitness import lists_for, next_update
 from sealing.keys import UnusableKey, load_trust
 
 if TYPE_CHECKING:
@@ -110,6 +110,12 @@ def kept_crls(settings: Settings) -> tuple[bytes, ...]:
     named = [settings.home / name for name in settings.trust.revocation if not _is_address(name)]
     fetched = sorted((trust_folder(settings.home) / "crl").glob("*.crl"))
     return tuple(_der(path.read_bytes()) for path in [*named, *fetched] if path.is_file())
+
+
+def crls_noted(settings: Settings, name: str) -> tuple[bytes, ...]:
+    """Of the lists at hand those that concern the certificates noted under a name; all where none are noted yet."""
+    path, crls = trust_folder(settings.home) / f"{name}.pem", kept_crls(settings)
+    return lists_for(load_trust(path), crls) if path.exists() else crls
 
 
 def _der(data: bytes) -> bytes:

@@ -302,6 +302,16 @@ def test_lists_that_certificates_name_are_fetched_kept_and_used_offline(tmp_path
     assert {name.partition(".")[2] for name, _ in trust_snapshot(settings.home)} >= {"crl", "json", "pem"}
 
 
+def test_a_seal_carries_the_lists_of_its_own_issuers_only(tmp_path: Path) -> None:
+    stranger = issue("Autre AC", authority=True)
+    settings = production(tmp_path / "home", good_seal(), revocation=["root.crl", "issuing.crl", "other.crl"])
+    other = revocation_list(stranger, at=NOON - DAY, until=NOON + DAY)
+    (settings.home / "other.crl").write_bytes(other)
+    sealer = open_sealer(settings, lambda: NOON, company().stamper())
+    own = {(settings.home / name).read_bytes() for name in ("root.crl", "issuing.crl")}
+    assert own <= set(sealer.crls) and other not in sealer.crls
+
+
 def test_a_list_that_does_not_come_leaves_the_one_at_hand(tmp_path: Path) -> None:
     settings = production(tmp_path / "home", listed_seal(), revocation=["root.crl", CRL_URL])
     answers: list[bytes | Exception] = [
