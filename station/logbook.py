@@ -1,5 +1,6 @@
 """What is told of a log, its checkpoints and its witnesses: on the page, on the command line, and to whoever checks."""
 
+import asyncio
 import base64
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -7,10 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
+from asn1crypto import cms
+from pyhanko.sign.validation.errors import SignatureValidationError
+from pyhanko.sign.validation.generic_cms import validate_tst_signed_data
+from pyhanko_certvalidator import ValidationContext
 from sqlalchemy.orm import Session
 
 from config.settings import Settings
-from sealing.checkpoint import BadNote, NoteKey, open_checkpoint
+from sealing.checkpoint import BadNote, NoteKey, imprint_of, open_checkpoint
 from sealing.ledger import Tree
 from station.checkpoints import (
     EVERY_NOTE,
@@ -128,11 +133,24 @@ def broken_checkpoints(session: Session, settings: Settings, entity: str) -> Ite
         head = (head_at(session, entity, said.size) if said.size else Tree().root) if said.size <= size else None
         if said.size != kept.size or head != said.root:
             yield f"{name}: tree"
-        if kept.token is not None and not fits_token(kept.note, kept.token):
+        if kept.token is not None and not genuine_token(kept.note, kept.token):
             yield f"{name}: token"
         if not {(link.size, link.root) for link in said.links} <= made:
             yield f"{name}: link"
         made.add((said.size, said.root))
+
+
+def genuine_token(note: str, token: bytes) -> bool:
+    """Whether the token stamps this note and its own signature holds. Whether its authority is one to be trusted, the verifiers say."""
+    if not fits_token(note, token):
+        return False
+    imprint = imprint_of(note)
+    try:
+        signed = cms.ContentInfo.load(token)["content"]
+        found = asyncio.run(validate_tst_signed_data(signed, ValidationContext(trust_roots=[]), lambda _algorithm: imprint))
+    except (SignatureValidationError, ValueError, TypeError, KeyError):
+        return False
+    return bool(found["intact"] and found["valid"])
 
 
 def outside_claims(session: Session, settings: Settings, entity: str) -> list[Claim]:

@@ -4,6 +4,7 @@ import base64
 import json
 import os
 import shutil
+import socket
 import sqlite3
 import stat
 import threading
@@ -251,6 +252,16 @@ def test_proofs_from_the_rows_hold_at_every_size(place):
                 assert proves_inclusion(leaf_hash(rows[index].entry), index, size, path, root)
             for old in range(1, size + 1):
                 assert proves_consistency(old, size, rows[old - 1].root, root, consistency_of(session, "essai", old, size))
+
+
+def test_a_token_whose_time_or_signature_was_changed_is_none(place):
+    place.grow(2)
+    kept = place.point()
+    assert logbook.genuine_token(kept.note, kept.token)
+    year = kept.token.index(b"20261122") + 3
+    for spot in (year, len(kept.token) - 5):
+        changed = kept.token[:spot] + bytes([kept.token[spot] ^ 1]) + kept.token[spot + 1 :]
+        assert not logbook.genuine_token(kept.note, changed)
 
 
 def test_a_checkpoint_that_was_put_among_the_records_or_changed_there_is_told(place):
@@ -668,9 +679,13 @@ def test_e5_a_person_accepts_what_is_lost_and_it_stays_on_record(place, tmp_path
     monkeypatch.setenv("SCEAU_HOME", str(place.home))
     run = CliRunner()
     scan = tmp_path / "absent.png"
-    refused = run.invoke(app, ["take", str(scan)])
-    assert refused.exit_code == 1
-    assert "sceau ledger accept" in refused.stderr.replace("\n", " ")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = str(probe.getsockname()[1])
+    for words in (["take", str(scan)], ["work"], ["serve", "--port", port]):
+        refused = run.invoke(app, words)
+        assert refused.exit_code == 1
+        assert "sceau ledger accept" in refused.stderr.replace("\n", " ")
     assert run.invoke(app, ["ledger", "show"]).exit_code == 4
     accepted = run.invoke(app, ["ledger", "accept", "--reason", "sauvegarde du 20", "--login", PRACTICE_LOGIN, "--json"])
     assert json.loads(accepted.stdout) == {"entity": "essai", "sequence": 6, "accepted": 1}
