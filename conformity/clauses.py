@@ -129,6 +129,8 @@ class Sealed:
     """Names of the checks of `sceau verify` that failed; empty: all held."""
     operations: int
     """Dated entries of the ledger about this document."""
+    officer: str = ""
+    """Of a copy that a named officer signed: signed, practice, or qualified; empty where nobody did."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +153,8 @@ class ClauseFacts:
     """Reference and date of the newest passport of the scanner when the document came in."""
     passport_failed: bool = False
     """That passport found a treatment, a loss or a wrong resolution."""
+    mandate: str = ""
+    """The recorded mandate under which a third party archives, in words; empty where none is in force."""
     sealing: bool = False
     """Judged for the inside of a sealed file that is about to be written, and kept only if it proves to be PDF/A-3."""
     sealed: Sealed | None = None
@@ -398,10 +402,13 @@ def _archivist(facts: ClauseFacts) -> _Answer:
     if not own.third_party:
         return _Answer(Outcome.CONFORM, Said("archivé par l’entreprise elle-même", "archived by the company itself"), limit)
     measured = Said(f"archivé par {own.third_party}", f"archived by {own.third_party}")
-    if not own.mandate:
-        remedy = Said("Indiquez le mandat : organisation.mandate dans sceau.toml.", "Name the mandate: organisation.mandate in sceau.toml.")
-        return _Answer(Outcome.AGAINST, measured.then(Said("aucun mandat indiqué", "no mandate named")), limit, remedy)
-    return _Answer(Outcome.ORGANISATION, measured, limit, None, Said(f"mandat {own.mandate}", f"mandate {own.mandate}"))
+    named = Said(f"référence du mandat : {own.mandate}", f"reference of the mandate: {own.mandate}") if own.mandate else None
+    if facts.mandate:
+        kept = Said(f"mandat {facts.mandate}, enregistré", f"mandate {facts.mandate}, recorded")
+        return _Answer(Outcome.ORGANISATION, measured, limit, None, kept.then(named) if named else kept)
+    remedy = Said("Enregistrez le mandat signé (page « Mandats »).", "Record the signed mandate (page “Mandates”).")
+    lacking = Said("aucun mandat enregistré", "no mandate recorded")
+    return _Answer(Outcome.REVIEW if named else Outcome.AGAINST, measured.then(lacking), limit, remedy, named)
 
 
 def _documented(facts: ClauseFacts) -> _Answer:
@@ -494,8 +501,10 @@ def _intact(facts: ClauseFacts) -> _Answer:
         arrived = Said("empreinte prise à l’arrivée", "fingerprint taken on arrival")
         return _Answer(Outcome.LATER, arrived if facts.sealing else _to_come(), limit)
     held = not facts.sealed.failed
-    measured = Said(
-        "empreinte, cachet et pixels revérifiés sur le fichier scellé", "fingerprint, seal and pixels verified again on the sealed file"
+    measured = (
+        Said("empreinte, cachet et pixels revérifiés sur le fichier scellé", "fingerprint, seal and pixels verified again")
+        if facts.sealed.level
+        else Said("empreinte et pixels revérifiés sur le fichier", "fingerprint and pixels verified again on the file")
     )
     if not held:
         names = ", ".join(facts.sealed.failed)
@@ -524,24 +533,42 @@ def _secured(facts: ClauseFacts) -> _Answer:
     limit = Said("un des quatre dispositifs", "one of the four devices")
     if facts.sealed is None:
         return _Answer(Outcome.LATER, _to_come(), limit)
-    seal = (
-        Said("cachet d’essai, qui ne compte pas", "practice seal, which does not count")
-        if facts.sealed.practice
-        else Said(f"cachet PAdES {facts.sealed.level} (1°)", f"PAdES {facts.sealed.level} seal (1°)")
-    )
-    measured = Said("empreinte SHA-256 inscrite au registre (2°)", "SHA-256 fingerprint in the ledger (2°)").then(seal)
+    measured = Said("empreinte SHA-256 inscrite au registre (2°)", "SHA-256 fingerprint in the ledger (2°)").then(_seal_words(facts.sealed))
+    if facts.document_type in AUDIT_TRAIL and facts.sealed.officer in ("signed", "qualified"):
+        return _signed(facts.sealed, measured)
     if facts.document_type in AUDIT_TRAIL:
         return _Answer(
             Outcome.REVIEW,
             measured,
             Said("A. 102 B-1 LPF : signature électronique RGS*", "A. 102 B-1 LPF: electronic signature of level RGS*"),
             Said(
-                "Pour cette pièce, l’empreinte seule ne suffit pas : gardez le papier, et demandez conseil sur la signature.",
-                "For this kind of document a fingerprint alone is not enough: keep the paper, and take advice on the signature.",
+                "Pour cette pièce, l’empreinte seule ne suffit pas : faites signer la copie par un responsable (page « À signer ») ; "
+                "jusque-là, gardez le papier.",
+                "For this kind of document a fingerprint alone is not enough: have an officer sign the copy (page “To sign”); until then "
+                "keep the paper.",
             ),
         )
     broken = {"seal", "coverage", "syntax"} & set(facts.sealed.failed)
     return _Answer(Outcome.REVIEW if broken else Outcome.CONFORM, measured, limit)
+
+
+def _seal_words(sealed: Sealed) -> Said:
+    if not sealed.level:
+        return Said("sans cachet (profil minimal)", "no seal (minimal profile)")
+    if sealed.practice:
+        return Said("cachet d’essai, qui ne compte pas", "practice seal, which does not count")
+    return Said(f"cachet PAdES {sealed.level} (1°)", f"PAdES {sealed.level} seal (1°)")
+
+
+def _signed(sealed: Sealed, measured: Said) -> _Answer:
+    """A102 B-1 names a signature of level RGS one star at least; a qualified one is above it, of another the company shows the level."""
+    limit = Said("A. 102 B-1 LPF : signature électronique RGS*", "A. 102 B-1 LPF: electronic signature of level RGS*")
+    if sealed.officer == "qualified":
+        told = Said("signature qualifiée d’un responsable", "qualified signature of an officer")
+        return _Answer(Outcome.CONFORM, measured.then(told), limit)
+    told = Said("signature d’un responsable", "signature of an officer")
+    covered = Said("le niveau RGS de son certificat, à joindre au dossier", "the RGS level of the certificate, to be kept with the dossier")
+    return _Answer(Outcome.ORGANISATION, measured.then(told), limit, None, covered)
 
 
 def _dated(facts: ClauseFacts) -> _Answer:
@@ -556,6 +583,8 @@ def _dated(facts: ClauseFacts) -> _Answer:
         if facts.sealed.practice
         else Said("jeton RFC 3161 dans le fichier", "RFC 3161 token in the file")
     )
+    if not facts.sealed.level:
+        token = Said("heure interne, sans jeton dans le fichier", "internal time, no token in the file")
     measured = Said(f"{count} opérations datées au registre", f"{count} operations dated in the ledger").then(token)
     return _Answer(Outcome.REVIEW if "time" in facts.sealed.failed or not count else Outcome.CONFORM, measured, limit)
 

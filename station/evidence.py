@@ -58,6 +58,12 @@ def lineage_of(archives: Sequence[Archive], archive: Archive | None) -> tuple[Ar
     return tuple(found)
 
 
+def signature_of(document: Document) -> Archive | None:
+    """The file by which an officer signed the newest sealed copy; None where nobody did."""
+    newest = max(document.archives, key=lambda each: each.version, default=None)
+    return next((each for each in lineage_of(document.archives, newest) if each.officer), None)
+
+
 def _newest_entries(session: Session, ids: Sequence[str]) -> dict[str, int]:
     """Sequence of the entry of each document's newest file."""
     query = (

@@ -566,7 +566,7 @@ class Pipeline:
                 # The version before, which noted this reading, laid none aside.
                 pixels.write_json(job.values, fields_json(fields_of(row for row in document.fields if row.source != "person")))
             wanted = profile_for(self._workstation.settings, document.document_type)
-            require_mandate(session, self._workstation.settings, self._workstation.clock().date())
+            mandate = require_mandate(session, self._workstation.settings, self._workstation.clock().date())
             require_dossier(session, self._workstation.settings)
             compose = partial(
                 capture_data,
@@ -611,6 +611,7 @@ class Pipeline:
                 "qualified": proved.qualified,
                 "authority": proved.verification.authority,
                 "own_time": proved.own_time,
+                "mandate": None if mandate is None else str(mandate.id),
             },
         )
 
@@ -667,6 +668,8 @@ class Pipeline:
         payload = {"practice": proof["practice"], "size": str(proof["size"]), "paper_stays": document.paper_stays}
         # A proof that the version before left behind names no profile: it sealed everything.
         payload |= {"level": proof.get("level", "B-LTA"), "evidence": proof.get("profile", "fiscal-seal")}
+        if proof.get("mandate"):
+            payload["mandate"] = proof["mandate"]
         if proof.get("wanted", payload["evidence"]) != payload["evidence"]:
             payload["evidence_wanted"] = proof["wanted"]
         if proof.get("authority"):

@@ -25,7 +25,7 @@ from sealing.officers import WrongPassword, make_practice_officer, open_officer
 from sealing.seal import CannotSeal, Officer, Sealer, append_signature
 from sealing.verify import Verification, verify_file
 from station.acts import NotOffered, note_decision
-from station.evidence import lineage_of, qualified_parts
+from station.evidence import lineage_of, qualified_parts, signature_of
 from station.keyring import officers_folder, open_sealer, revocation_of, trust_of
 from station.problems import problem_of
 from station.records import documents
@@ -136,12 +136,6 @@ def to_sign(session: Session, entity: str) -> list[Document]:
         .order_by(Document.received_at, Document.id)
     )
     return [each for each in session.scalars(query) if each.archives and signature_of(each) is None]
-
-
-def signature_of(document: Document) -> Archive | None:
-    """The file by which an officer signed the newest sealed copy; None where nobody did."""
-    newest = max(document.archives, key=lambda each: each.version, default=None)
-    return next((each for each in lineage_of(document.archives, newest) if each.officer), None)
 
 
 def why_not_sign(document: Document) -> str | None:

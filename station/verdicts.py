@@ -13,6 +13,8 @@ from conformity.policy import Policy
 from station.acts import is_electronic, source_of
 from station.controls import last_done
 from station.dossier import dossier_note, dossier_of, newest_dossier
+from station.evidence import signature_of
+from station.mandates import mandate_in_force
 from station.records.documents import finding_of
 from station.records.ledger import story_of
 from station.records.tables import Document, PassportRow, Tolerance
@@ -50,6 +52,7 @@ def facts_of(session: Session, document: Document, settings: Settings, *, sealin
         tolerance=accepted_by(document),
         passport=f"n° {passport.id} ({passport.made_at.date().isoformat()})" if passport else None,
         passport_failed=passport is not None and passport.outcome == "fail",
+        mandate=mandate_then(session, document, settings),
         sealing=sealing,
         sealed=None if sealing else sealed_of(session, document),
     )
@@ -105,7 +108,26 @@ def sealed_of(session: Session, document: Document) -> Sealed | None:
     if newest is None:
         return None
     failed = tuple(str(check.get("name")) for check in newest.checks if not check.get("ok"))
-    return Sealed(newest.level, newest.practice, failed, len(story_of(session, document.id)))
+    return Sealed(newest.level, newest.practice, failed, len(story_of(session, document.id)), _officer(document))
+
+
+def _officer(document: Document) -> str:
+    signed = signature_of(document)
+    if signed is None:
+        return ""
+    if signed.practice:
+        return "practice"
+    return "qualified" if "signature" in (signed.qualified or "").split() else "signed"
+
+
+def mandate_then(session: Session, document: Document, settings: Settings) -> str:
+    """The mandate of the third party on the day of sealing (today, of what is not sealed), « n° 3 (Coffre SAS) »; empty: none."""
+    third_party = settings.organisation.third_party.strip()
+    if not third_party:
+        return ""
+    day = max((archive.sealed_at for archive in document.archives), default=document.changed_at).date()
+    found = mandate_in_force(session, document.entity, third_party, day)
+    return "" if found is None else f"n° {found.id} ({found.third_party})"
 
 
 def verdict_json(verdict: Verdict) -> dict[str, Any]:

@@ -181,8 +181,29 @@ def test_a_third_party_archives_under_a_mandate_only():
     third = replace(NAMED, third_party="Archives SA")
     assert outcomes()["II-1"] is Outcome.CONFORM
     assert outcomes(facts=replace(FACTS, organisation=third))["II-1"] is Outcome.AGAINST
-    mandated = rows(facts=replace(FACTS, organisation=replace(third, mandate="M-4")))["II-1"]
-    assert (mandated.outcome, mandated.covered_by.fr) == (Outcome.ORGANISATION, "mandat M-4")
+    named = replace(FACTS, organisation=replace(third, mandate="M-4"))
+    told = rows(facts=named)["II-1"]
+    assert (told.outcome, "aucun mandat enregistré" in told.measured.fr, "Mandats" in told.remedy.fr) == (Outcome.REVIEW, True, True)
+    mandated = rows(facts=replace(named, mandate="n° 3 (Archives SA)"))["II-1"]
+    assert (mandated.outcome, "n° 3 (Archives SA), enregistré" in mandated.covered_by.fr) == (Outcome.ORGANISATION, True)
+
+
+@pytest.mark.parametrize(
+    ("officer", "outcome"),
+    [("", Outcome.REVIEW), ("practice", Outcome.REVIEW), ("signed", Outcome.ORGANISATION), ("qualified", Outcome.CONFORM)],
+)
+def test_the_copy_of_an_order_wants_an_officers_signature(officer, outcome):
+    sealed = replace(DONE, document_type="order", sealed=Sealed("B-LTA", False, (), 4, officer))
+    row = rows(facts=sealed)["III-2"]
+    assert (row.outcome, "À signer" in (row.remedy.fr if row.remedy else "")) == (outcome, outcome is Outcome.REVIEW)
+
+
+def test_without_a_seal_the_fingerprint_is_the_device_and_no_token_is_claimed():
+    told = rows(facts=replace(DONE, sealed=Sealed("", False, (), 4)))
+    assert "sans cachet" in told["III-2"].measured.fr
+    assert told["III-2"].outcome is Outcome.CONFORM
+    assert "sans jeton" in told["III-3"].measured.fr
+    assert "cachet" not in told["II-6"].measured.fr
 
 
 # --- before and after the seal ---

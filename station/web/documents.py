@@ -19,14 +19,14 @@ from station import acts
 from station.corrections import Order, give_up, may_give_up, offered_corrections
 from station.drift import thresholds_of
 from station.erasure import certificate_of, pending_erasure
-from station.evidence import archive_profile, gauge_of, gauges_of, lineage_of, profile_for
+from station.evidence import archive_profile, gauge_of, gauges_of, lineage_of, profile_for, signature_of
 from station.particulars import held_alike, judge_twins
 from station.records import documents
 from station.records.batches import links_of
 from station.records.ledger import story_of
 from station.records.tables import Document, Link, State
 from station.sheets import originals_of
-from station.signing import signature_of, why_not_sign
+from station.signing import why_not_sign
 from station.sources import can_say
 from station.versions import GIVEN_UP
 from station.web import desk, learning, show
