@@ -18,7 +18,7 @@ from capture.catalogue import finding, finding_json, message
 from capture.findings import Finding
 from config.settings import PASSWORD_VARIABLE, PIN_VARIABLE, TOKEN_VARIABLE, Settings
 from sealing.authority import Clock
-from sealing.fitness import KeyTrouble, certificate_troubles, certificate_warnings, holder_of, issuer_of, require_fit
+from sealing.fitness import KeyTrouble, certificate_troubles, certificate_warnings, holder_of, issuer_of, lists_for, require_fit
 from sealing.keys import (
     CachedSigner,
     HeldSigner,
@@ -37,7 +37,7 @@ from sealing.keys import (
 from sealing.officers import officer_crls, officer_roots
 from sealing.seal import Sealer
 from station.problems import problem_of
-from station.trustlists import crls_noted, keep_certificates, trust_snapshot, trusted_lists
+from station.trustlists import crls_noted, keep_certificates, kept_crls, trust_snapshot, trusted_lists
 
 if TYPE_CHECKING:
     from sealing.trust import Qualification
@@ -180,13 +180,17 @@ def known_roots(settings: Settings) -> tuple[x509.Certificate, ...]:
     return (*house, *named, *time_roots(settings))
 
 
-def revocation_of(settings: Settings) -> tuple[bytes, ...]:
-    """The revocation lists at hand (DER): those of the internal authority and of officers, and those of the certificate noted here.
+def revocation_of(settings: Settings, *certificates: x509.Certificate) -> tuple[bytes, ...]:
+    """The revocation lists at hand (DER): those of the internal authority and of officers, and those of the certificate noted here, or
+    of the certificates handed in.
 
     Only these: whatever is handed to a seal goes into every file. Those of external time authorities come with them.
     """
     own = (*open_time(settings).crls, *officer_crls(officers_folder(settings.home)))
-    return own if settings.sealing.mode == "practice" else (*own, *crls_noted(settings, _note_name(settings)))
+    if settings.sealing.mode == "practice":
+        return own
+    listed = lists_for(certificates, kept_crls(settings)) if certificates else crls_noted(settings, _note_name(settings))
+    return (*own, *listed)
 
 
 def kept_certificate(settings: Settings) -> tuple[x509.Certificate, ...]:

@@ -138,7 +138,7 @@ def test_a_practice_key_is_refused_in_production(desk, monkeypatch):
     desk.key()
     production = Settings(home=desk.workstation.home, sealing={"mode": "production", "file": "seal.p12"})
     monkeypatch.setattr(signing, "trust_of", lambda _settings: ())
-    monkeypatch.setattr(signing, "revocation_of", lambda _settings: ())
+    monkeypatch.setattr(signing, "revocation_of", lambda *_: ())
     with pytest.raises(KeyRefused) as caught:
         signing.open_key(production, desk.officer, PASSWORD, desk.workstation.clock())
     assert caught.value.problem == "key-practice"
