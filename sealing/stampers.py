@@ -5,13 +5,14 @@
 
 import threading
 import time
+from base64 import b64encode
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import aiohttp
-from asn1crypto import cms, tsp, x509
+from asn1crypto import cms, core, tsp, x509
 from pyhanko.sign.general import CMSExtractionError, extract_certificate_info
 from pyhanko.sign.timestamps import TimeStamper, TimestampRequestError
 from pyhanko.sign.timestamps.common_utils import handle_tsp_response, set_tsp_headers
@@ -76,8 +77,8 @@ class RemoteAuthority(TimeStamper):  # type: ignore[misc, unused-ignore] # pyHan
         nonce, request = self.request_cms(message_digest, md_algorithm)
         response = await self.async_request_tsa_response(request)
         try:
-            token = handle_tsp_response(response, nonce)
-            await self._check_token(token, message_digest, md_algorithm)
+            token = handle_tsp_response(response, None)
+            await self._check_token(token, nonce, message_digest, md_algorithm)
             # Its next certificate is guessed to be this one: what is put into the file before the next token follows the newest.
             self._certs = {}
             self._register_dummy(md_algorithm, token)
@@ -88,12 +89,12 @@ class RemoteAuthority(TimeStamper):  # type: ignore[misc, unused-ignore] # pyHan
         return token
 
     async def async_request_tsa_response(self, req: tsp.TimeStampReq) -> tsp.TimeStampResp:
-        login = aiohttp.BasicAuth(*self._login) if self._login else None
+        headers = set_tsp_headers({"Authorization": _basic(*self._login)} if self._login else {})
         limit = aiohttp.ClientTimeout(total=self._seconds)
         try:
             async with (
-                aiohttp.ClientSession(timeout=limit, auth=login) as session,
-                session.post(self._url, data=req.dump(), headers=set_tsp_headers({}), allow_redirects=False) as response,
+                aiohttp.ClientSession(timeout=limit) as session,
+                session.post(self._url, data=req.dump(), headers=headers, allow_redirects=False) as response,
             ):
                 if response.status != 200:
                     raise TimestampRequestError(f"{self.name}: HTTP {response.status}")
@@ -107,14 +108,24 @@ class RemoteAuthority(TimeStamper):  # type: ignore[misc, unused-ignore] # pyHan
         if len(body) > LARGEST_ANSWER:
             raise WrongToken(f"{self.name}: an answer of more than {LARGEST_ANSWER} bytes")
         try:
+            self._check_status(body)
             return tsp.TimeStampResp.load(body, strict=True)
-        except ValueError as error:
+        except (ValueError, TypeError) as error:
             raise WrongToken(f"{self.name}: not an RFC 3161 answer") from error
 
-    async def _check_token(self, token: cms.ContentInfo, digest: bytes, algorithm: str) -> None:
-        """RFC 3161, 2.4.2: imprint, policy, certificate and its purpose, chain, time. Status and nonce were looked at before."""
+    def _check_status(self, body: bytes) -> None:
+        """RFC 3161, 2.4.2: a refusal comes without a token, which asn1crypto takes for a broken answer."""
+        status = tsp.PKIStatusInfo.load(core.Sequence.load(body, strict=True).contents)
+        if status["status"].native not in ("granted", "granted_with_mods"):
+            why = " ".join([*(status["status_string"].native or ()), *sorted(status["fail_info"].native or ())])
+            raise TimestampRequestError(f"{self.name}: refused, {status['status'].native} {why}".rstrip())
+
+    async def _check_token(self, token: cms.ContentInfo, nonce: int, digest: bytes, algorithm: str) -> None:
+        """RFC 3161, 2.4.2: nonce, imprint, policy, certificate and its purpose, time, chain. The status was looked at before."""
         signed = token["content"]
         info: tsp.TSTInfo = signed["encap_content_info"]["content"].parsed
+        if info["nonce"].native != int(nonce):
+            raise WrongToken(f"{self.name}: the token has another nonce, it answers another question")
         imprint = info["message_imprint"]
         if imprint["hash_algorithm"]["algorithm"].native != algorithm or imprint["hashed_message"].native != digest:
             raise WrongToken(f"{self.name}: the token is over another hash")
@@ -158,6 +169,11 @@ class RemoteAuthority(TimeStamper):  # type: ignore[misc, unused-ignore] # pyHan
             raise WrongToken(
                 f"{self.name}: its certificate is not valid, not trusted or without revocation list ({told['trust_problem_indic']})"
             )
+
+
+def _basic(user: str, password: str) -> str:
+    """RFC 7617."""
+    return "Basic " + b64encode(f"{user}:{password}".encode()).decode("ascii")
 
 
 @dataclass(slots=True)
