@@ -7,6 +7,7 @@ lists (XML schemas, XML signatures) are loaded only where one is read: they take
 import hashlib
 import json
 import logging
+import secrets
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -276,6 +277,9 @@ def _tried(folder: Path) -> datetime | None:
 
 def _write(path: Path, data: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    draft = path.with_name(f".{path.name}.draft")
-    draft.write_bytes(data)
-    draft.replace(path)
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")  # Several children may note the same at once.
+    try:
+        draft.write_bytes(data)
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)

@@ -4,6 +4,7 @@ import json
 import os
 import pickle
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -339,6 +340,13 @@ def test_lists_are_fetched_daily_in_production_and_never_in_practice(tmp_path: P
     asked = [len(tend_trust(settings, lambda at=at: at, lambda _address: company().crls[1])) for at in moments]  # type: ignore[misc]
     assert asked == [1, 0, 1]
     assert tend_trust(Settings(home=tmp_path), lambda: NOON) == ()
+
+
+def test_several_processes_may_note_their_certificate_at_once(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(8) as crowd:
+        made = [issue(f"x{number}", company().issuing).plain for number in range(4)]
+        list(crowd.map(lambda each: trustlists.keep_certificates(tmp_path, "seal-production", [each]), made * 25))
+    assert [path.name for path in (tmp_path / "trust").iterdir()] == ["seal-production.pem"]
 
 
 def test_a_list_that_is_missing_is_asked_for_again_soon(tmp_path: Path) -> None:
