@@ -15,6 +15,7 @@ from sealing.ledger import BrokenLedger, Tree
 from station.assemble import FILE_NAME
 from station.checkpoints import known_entities
 from station.contradiction import TreeContradicted
+from station.custody import house_papers
 from station.erasure import ERASED_TITLE, certificate_path, fingerprint
 from station.logbook import broken_checkpoints, outside_claims
 from station.passports import body_hash
@@ -55,7 +56,8 @@ def audit_ledger(workstation: Workstation) -> Iterator[Audited]:
         yield _same_records(session)
         yield _same_facts(session)
         yield _kept("originals", [(sha, "") for sha in session.scalars(sa.select(Original.sha256))], workstation.originals.verify)
-        archives = [(sha, ".pdf") for sha in session.scalars(sa.select(Archive.sha256))]
+        # The dossiers and slips of the house lie beside the documents' files.
+        archives = [(sha, ".pdf") for sha in (*session.scalars(sa.select(Archive.sha256)), *house_papers(session))]
         yield _kept("archives", archives, workstation.archives.verify)
         yield _certified(session, workstation)
         yield _witnesses(session, workstation, trees)

@@ -19,11 +19,13 @@ from station.records.ledger import append_event
 from station.records.tables import (
     Archive,
     CheckpointRow,
+    ClockCheck,
     ControlLot,
     ControlResult,
     ControlRow,
     CorrectiveAction,
     Document,
+    FixityRun,
     LedgerPayload,
     LotDocument,
     PageRow,
@@ -174,7 +176,8 @@ def control_results(session: Session, entity: str, start: date, end: date) -> li
 
 
 def last_done(session: Session, entity: str) -> dict[str, date]:
-    """Day of the newest execution of each control; a passport and a closed lot are executions, too. What failed was carried out."""
+    """Day of the newest execution of each control, by a person or by the station itself: a passport, a closed lot, a reading of all files,
+    an answer of time servers. What failed was carried out."""
     rows = session.execute(
         sa.select(ControlResult.control, sa.func.max(ControlResult.at))
         .where(ControlResult.entity == entity, ControlResult.outcome != "void", ControlResult.lot_id.is_(None))
@@ -183,6 +186,8 @@ def last_done(session: Session, entity: str) -> dict[str, date]:
     done = {code: at.date() for code, at in rows}
     for code, newest in (
         ("passport", session.scalar(sa.select(sa.func.max(PassportRow.made_at)).where(PassportRow.entity == entity))),
+        ("fixity", session.scalar(sa.select(sa.func.max(FixityRun.ended_at)))),
+        ("clock", session.scalar(sa.select(sa.func.max(ClockCheck.at)).where(ClockCheck.offset.is_not(None)))),
         ("sampling", session.scalar(sa.select(sa.func.max(ControlLot.closed_at)).where(ControlLot.entity == entity))),
     ):
         if newest is not None:
@@ -516,6 +521,23 @@ def overdue_controls(session: Session, entity: str, day: date) -> tuple[Overdue,
     done["sampling"] = min(_unsampled_days(session, entity, day), default=day)
     late = overdue_on(catalogue, done, (begun or datetime.max.replace(tzinfo=UTC)).date(), day) if begun else ()
     return (*late, *_late_actions(session, entity, day), *_late_notices(session, entity, day))
+
+
+def control_lines(session: Session, entity: str, day: date) -> list[dict[str, Any]]:
+    """The plan for a program: each control with its newest execution, and whether it is late."""
+    done, late = last_done(session, entity), {each.code for each in overdue_controls(session, entity, day) if each.kind == "control"}
+    return [
+        {
+            "code": control.code,
+            "name": control.french,
+            "version": control.version,
+            "owner": control.owner,
+            "every_days": control.every_days,
+            "last": done[control.code].isoformat() if control.code in done else None,
+            "late": control.code in late,
+        }
+        for control in in_force(control_catalogue(session, entity))
+    ]
 
 
 def _unsampled_days(session: Session, entity: str, day: date) -> list[date]:

@@ -21,10 +21,11 @@ from station.controls import actions_of, find_lot
 from station.dossier import Unproved
 from station.erasure import SamePerson
 from station.formal import Head, Paper, compose_paper, seal_paper
+from station.holds import hold_on
 from station.keyring import open_sealer
 from station.records import people
 from station.records.ledger import append_event, tree_of
-from station.records.tables import Archive, ControlLot, DestructionSlip, Document, LedgerPayload, LotDocument, Person, State
+from station.records.tables import Archive, ControlLot, DestructionSlip, Document, DossierRow, LedgerPayload, LotDocument, Person, State
 from station.timekeeping import clock_word, stamper_of
 from station.workstation import Workstation
 from workflow.custody import REASONS, PaperFacts, quarantine_end, why_kept
@@ -143,7 +144,7 @@ def _facts(session: Session, settings: Settings, document: Document, row: LotDoc
         same_file=newest is not None and row.archive in _extended(newest, files),
         conform=document.verdict == "conform",
         paper_stays=document.paper_stays,
-        held=on_hold(session, document, day),
+        held=hold_on(session, document, day) is not None,
         dossier=bool(settings.organisation.dossier) or _named_dossier(session, document),
         signature_missing=needs_signature(document.document_type) and not any(archive.officer for archive in document.archives),
         listed=listed,
@@ -169,9 +170,11 @@ def _named_dossier(session: Session, document: Document) -> bool:
     return body is not None and "dossier" in json.loads(body)
 
 
-def on_hold(session: Session, document: Document, day: date) -> bool:  # noqa: ARG001 until holds are kept
-    """Whether a legal hold covers a document on a day."""
-    return False
+def house_papers(session: Session) -> list[str]:
+    """SHA-256 of the sealed papers of the house itself, dossiers and slips, which lie in the vault of archives beside the documents'."""
+    dossiers = session.scalars(sa.select(DossierRow.sha256).where(DossierRow.sha256.is_not(None)))
+    slips = session.scalars(sa.select(DestructionSlip.sha256).where(DestructionSlip.sha256.is_not(None)))
+    return [sha256 for sha256 in (*dossiers, *slips) if sha256]
 
 
 # --- the slip ---

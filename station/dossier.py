@@ -445,6 +445,44 @@ def notice_places(session: Session, settings: Settings, at: datetime) -> Storage
     return row
 
 
+def tend_places(workstation: Workstation) -> StorageNotice | None:
+    """Look whether the storage places are those that were noted; nothing is written where they are."""
+    day = workstation.clock().date()
+    with workstation.database.reading() as session:
+        newest = newest_notice(session, workstation.settings.entity)
+        if (newest.places if newest is not None else []) == places_now(workstation.settings, day):
+            return None
+    with workstation.database.writing() as session:
+        return notice_places(session, workstation.settings, workstation.clock())
+
+
+def standing_of(row: DossierRow, newest: DossierRow | None) -> str:
+    """in-force, earlier, waiting (for its second person) or withdrawn."""
+    if row.withdrawn_at is not None:
+        return "withdrawn"
+    if row.signed_at is None:
+        return "waiting"
+    return "in-force" if newest is not None and newest.id == row.id else "earlier"
+
+
+def dossier_lines(session: Session, settings: Settings) -> list[dict[str, Any]]:
+    """Every version for a program, newest first; what changed since stands with the one in force."""
+    newest, changes = newest_dossier(session, settings.entity), pending_changes(session, settings)
+    return [
+        {
+            "version": row.version,
+            "standing": standing_of(row, newest),
+            "reason": row.reason,
+            "prepared_at": row.prepared_at.isoformat(timespec="milliseconds"),
+            "signed_at": row.signed_at.isoformat(timespec="milliseconds") if row.signed_at else None,
+            "sha256": row.sha256,
+            "configuration_sha256": row.configuration_sha256,
+            "changes": len(changes or ()) if row is newest else None,
+        }
+        for row in list_dossiers(session, settings.entity)
+    ]
+
+
 def declare_places(session: Session, number: int, note: str, person: Person, at: datetime, clock: str = "system") -> StorageNotice:
     """A person says that the tax service was told. Raises NoVersion, ValueError without a note."""
     row = session.get(StorageNotice, number)

@@ -14,7 +14,7 @@ from station.acts import NotOffered
 from station.checkpoints import checkpoint_now
 from station.records.intake import SYSTEM
 from station.records.ledger import story_of, verify_ledger
-from station.records.tables import LedgerPayload, PageRow, State, StorageNotice
+from station.records.tables import FixityRun, LedgerPayload, PageRow, State, StorageNotice
 from workflow.controls import CODES, PLAN, Control, in_force, overdue_on, plan_with
 from workflow.sampling import Severity
 
@@ -285,6 +285,17 @@ def test_a_control_that_could_not_be_carried_out_was_not_done():
     assert overdue_on(PLAN, {}, date(2026, 1, 1), date(2026, 1, 31)) == ()
     assert {each.code for each in overdue_on(PLAN, {}, date(2026, 1, 1), date(2026, 2, 2))} >= {"clock", "fixity"}
     assert overdue_on([PLAN[0]], {"passport": date(2026, 2, 1)}, date(2026, 1, 1), date(2026, 2, 2)) == ()
+
+
+def test_what_the_station_does_itself_counts_as_done(house):
+    house.seal()
+    later = house.at + timedelta(days=60)
+    with house.writing() as session:
+        session.add(FixityRun(trigger="schedule", started_at=later, ended_at=later, counts={}))
+    with house.reading() as session:
+        late = {each.code for each in controls.overdue_controls(session, house.entity, later.date())}
+    assert "fixity" not in late
+    assert "clock" in late
 
 
 def test_sampling_is_late_only_where_papers_wait_for_it(house):

@@ -20,6 +20,7 @@ from station import controls, custody
 from station.acts import NotOffered
 from station.custody import NoSlip, Visa, VisaMissing
 from station.erasure import SamePerson
+from station.holds import place_hold
 from station.keyring import known_roots
 from station.records.ledger import verify_ledger
 from station.records.tables import ControlLot, DestructionSlip, Document, LedgerPayload, State
@@ -291,3 +292,11 @@ def test_a_public_body_needs_a_visa_with_number_day_and_scan(town):
 
 def test_every_reason_has_its_words_in_both_languages():
     assert all(french and english and french != english for french, english in REASONS.values())
+
+
+def test_a_legal_hold_keeps_the_paper(house):
+    lot = waited(house)
+    first, second = sorted_papers(house, lot)[0]
+    with house.writing() as session:
+        place_hold(session, house.entity, "document", first, "litige", (house.at.date(), None), house.officer, house.at)
+    assert sorted_papers(house, lot) == ([second], {first: "hold"})

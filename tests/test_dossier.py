@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -14,14 +15,16 @@ import pikepdf
 import pikepdf.pdfa
 import pytest
 from pydantic import ValidationError
+from typer.testing import CliRunner, Result
 
 from config.places import allowed_countries, load_storage, place_allowed
-from config.settings import Organisation, Place, Settings
+from config.settings import Organisation, Place, Settings, load_settings, write_example
 from sealing.ledger import Tree
 from sealing.verify import verify_file
 from station import dossier
 from station.acts import NotOffered
 from station.audit import audit_ledger
+from station.cli import app
 from station.erasure import SamePerson
 from station.formal import Head, compose_paper
 from station.keyring import known_roots
@@ -237,6 +240,13 @@ def test_each_act_is_in_the_ledger_and_names_no_person(station, sealed):
     assert [each.name for each in audit_ledger(station) if not each.ok] == []
 
 
+def test_a_damaged_dossier_is_told_by_the_ledgers_check(fresh):
+    path = fresh.archives.path(put_in_force(fresh).sha256, ".pdf")
+    path.chmod(0o644)
+    path.write_bytes(path.read_bytes()[:-1])
+    assert [each.name for each in audit_ledger(fresh) if not each.ok] == ["archives"]
+
+
 # --- documents ---
 
 
@@ -323,3 +333,27 @@ def test_a_place_abroad_is_declared_within_a_month_and_a_french_one_is_not(fresh
         dossier.declare_places(session, notice.id, "Accusé SIE 42", persons(fresh)[0], NOW)
         assert dossier.undeclared_places(session, "essai") == ()
         assert dossier.notice_places(session, placed(fresh, lyon), NOW).due is not None
+
+
+def test_the_running_station_notes_a_change_of_places_once(fresh):
+    changed = replace(fresh, settings=placed(fresh, Place(name="Bonn", country="DE")))
+    assert dossier.tend_places(fresh) is None
+    assert dossier.tend_places(changed) is not None
+    assert dossier.tend_places(changed) is None
+
+
+# --- the command line ---
+
+
+def run(home: Path, *words: str) -> Result:
+    return CliRunner().invoke(app, [*words], env={"SCEAU_HOME": str(home)})
+
+
+def test_the_commands_tell_the_dossier_and_the_controls(fresh):
+    assert run(fresh.home, "dossier").exit_code == 3
+    write_example(fresh.home)
+    shipped = replace(fresh, settings=load_settings({"SCEAU_HOME": str(fresh.home)}))
+    put_in_force(shipped)
+    told = run(fresh.home, "dossier", "--json")
+    assert (told.exit_code, json.loads(told.stdout)["standing"]) == (0, "in-force")
+    assert "passeport de scanner" in run(fresh.home, "controls").stdout

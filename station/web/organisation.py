@@ -153,16 +153,10 @@ def show_version(row: DossierRow, newest: DossierRow | None, logins: dict[str, s
     def who(pseudonym: str | None) -> str:
         return logins.get(pseudonym or "", pseudonym or "")
 
-    if row.withdrawn_at is not None:
-        standing = "withdrawn"
-    elif row.signed_at is None:
-        standing = "waiting"
-    else:
-        standing = "in-force" if newest is not None and newest.id == row.id else "earlier"
     return ShownVersion(
         number=row.id,
         version=row.version,
-        standing=standing,
+        standing=dossier.standing_of(row, newest),
         reason=row.reason,
         prepared=t("organisation.prepared-by", at=t.moment(row.prepared_at), actor=who(row.prepared_by)),
         signed=t("organisation.signed-by", at=t.moment(row.signed_at), actor=who(row.signed_by)) if row.signed_at else None,
