@@ -10,7 +10,7 @@ from fastapi.responses import FileResponse, Response
 from station.exports import Busy, Export, Exports, NoExport, Stage, scope_from
 from station.package import Scope, scope_of
 from station.web import desk
-from station.web.words import Words
+from station.web.words import Words, typeset
 
 router = APIRouter()
 Text = Annotated[str, Form(max_length=60)]
@@ -132,7 +132,7 @@ def show_export(export: Export, t: Words) -> ShownExport:
         if export.living
         else told,
         warning=_warning(export, t),
-        trouble=english if t.language == "en" else french,
+        trouble=typeset(english if t.language == "en" else french),
         parts=export.parts,
     )
 
