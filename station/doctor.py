@@ -71,6 +71,7 @@ def diagnose(settings: Settings) -> Iterator[Diagnosis]:
     yield _program("pdftoppm", "the second renderer of the fixity check", "apt install poppler-utils")
     yield _program("pdfsig", "an independent look at seals", "apt install poppler-utils")
     yield from _keys(settings)
+    yield _outside(settings)
     yield from _time(settings)
     yield from _lasting(settings)
 
@@ -140,6 +141,17 @@ def _tesseract() -> Diagnosis:
 def _languages() -> str:
     listed = subprocess.run(["tesseract", "--list-langs"], capture_output=True, text=True, timeout=20, check=False).stdout.split()
     return "languages " + ", ".join(word for word in listed if len(word) == 3 and word.islower())
+
+
+def _outside(settings: Settings) -> Diagnosis:
+    """Who keeps checkpoints of the ledger that this machine's administrator cannot rewrite."""
+    from station.checkpoints import witness_names
+
+    kept = ", ".join(witness_names(settings))
+    if kept:
+        return Diagnosis("witnesses", True, False, f"checkpoints of the ledger go to {kept}")
+    told = "nobody outside keeps checkpoints of the ledger: whoever administers this machine can rewrite it from its beginning"
+    return Diagnosis("witnesses", False, False, told, "set folder, [ledger.mail] or [[ledger.witness]] under [ledger]")
 
 
 def _program(name: str, purpose: str, remedy: str, more: Callable[[], str] | None = None) -> Diagnosis:
