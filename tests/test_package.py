@@ -28,7 +28,7 @@ from capture.catalogue import finding
 from sealing.verify import CHECKS
 from station import erasure
 from station.cli import app
-from station.package import CannotExport, Extract, Period, scope_of
+from station.package import CannotExport, Extract, Period, Progress, scope_of
 from station.packaging import parts
 from station.packaging.forms import csv_cell
 from station.packaging.parts import Part
@@ -325,6 +325,34 @@ def test_where_the_clock_was_set_back_the_segment_still_holds_the_whole_period(h
     rows = json.loads(members(path)["index.json"])
     assert [row["document"] for row in rows] == [*(f"{10 + n:032x}" for n in range(3)), inside]
     assert verified(tmp_path, path) == 0
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "documents"),
+    [
+        ("2024-10-30", "2024-10-30", 1),
+        ("2024-11-02", "2024-11-02", 3),
+        ("2024-01-01", "2024-12-31", 5),
+        ("2024-12-01", "2024-12-01", 1),
+        ("2024-10-31", "2024-12-03", 4),
+    ],
+    ids=["first day", "one day", "everything", "last day", "without the first"],
+)
+def test_any_period_has_its_documents_and_proves_its_ends(home: Workstation, tmp_path: Path, first: str, last: str, documents: int) -> None:
+    done = export(home, tmp_path / "essai.zip", scope_of(first, last))
+    assert done.documents == documents
+    assert verified(tmp_path, done.paths[0]) == 0
+
+
+def test_what_is_written_while_it_is_exported_is_not_in_it(home: Workstation, tmp_path: Path) -> None:
+    def meanwhile(progress: Progress) -> None:
+        if progress.done == 1:
+            packages.seal_one(home, "pendant.png", PAPERS[0], day("2024-11-28"), seed=80)
+
+    done = export(home, tmp_path / "essai.zip", tell=meanwhile)
+    assert done.documents == 3
+    assert verified(tmp_path, done.paths[0]) == 0
+    assert export(home, tmp_path / "après.zip").documents == 4
 
 
 def test_links_tell_what_came_out_of_what_and_which_may_be_the_same_invoice(home: Workstation, tmp_path: Path) -> None:
