@@ -39,6 +39,7 @@ from sealing.pdfa import CAPTURE_DATA
 from sealing.seal import OFFICER_FIELD
 from sealing.skeleton import CannotRebuild, image_length, skeleton_name
 from sealing.syntax import BrokenSyntax, revision_ends
+from sealing.verapdf import validate_pdfa
 
 # What pyHanko would write to the log, tracebacks included, is what the checks say in words.
 for _name in ("pyhanko", "pyhanko_certvalidator"):
@@ -46,6 +47,8 @@ for _name in ("pyhanko", "pyhanko_certvalidator"):
 
 CHECKS = ("syntax", "coverage", "seal", "time", "pdfa", "attachments", "pixels")
 """In the order in which they are told."""
+VERAPDF = "verapdf"
+"""The check that comes after them where veraPDF is on the PATH."""
 
 SLICE = 2**24
 """Bytes hashed at a time."""
@@ -124,7 +127,7 @@ UNSEALED = (
     "changed: compare its SHA-256 with the one in the ledger",
 )
 """What can honestly be said of a file whose evidence lies in the ledger alone."""
-UNSEALED_CHECKS = ("syntax", "pdfa", "attachments", "pixels")
+UNSEALED_CHECKS = ("syntax", "pdfa", "attachments", "pixels", VERAPDF)
 """Those of `CHECKS` that a file without a seal can pass."""
 
 
@@ -157,6 +160,7 @@ def _examine(path: Path, expected: Sequence[str] | None, trust: Sequence[x509.Ce
             _follow(ends, "pdfa", lambda found: _check_pdfa(file, found)),
             _Answer("attachments", lambda: _check_attachments(archive)).check,
             _Answer("pixels", lambda: _check_pixels(archive, expected)).check,
+            *_ask_verapdf(path),
         ]
         found: _Signed | None = signed.value
         if found is None:
@@ -425,6 +429,12 @@ def _check_pdfa(file: io.BufferedReader, ends: tuple[int, ...]) -> Told:
     if foreign:
         raise _No(f"PDF/A-3b après le cachet : {foreign[0]}", f"PDF/A-3b after the seal: {foreign[0]}")
     return "PDF/A-3b", "PDF/A-3b"
+
+
+def _ask_verapdf(path: Path) -> tuple[Check, ...]:
+    """One more check where veraPDF is installed. That it gave no verdict says nothing against the file."""
+    told = validate_pdfa(path)
+    return () if told is None else (Check(VERAPDF, told.compliant is not False, told.detail, told.english),)
 
 
 def _of_seal(finding: pikepdf.pdfa.Finding) -> bool:

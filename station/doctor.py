@@ -67,7 +67,7 @@ def diagnose(settings: Settings) -> Iterator[Diagnosis]:
     yield _reader(settings)
     yield _tesseract()
     yield _program("scanimage", "feeding scanners from here; folders work without", "apt install sane-utils sane-airscan")
-    yield _program("verapdf", "an independent PDF/A check", "https://verapdf.org")
+    yield _program("verapdf", "the reference check of PDF/A, one more of every seal where it is on the PATH", "https://verapdf.org")
     yield _program("pdftoppm", "the second renderer of the fixity check", "apt install poppler-utils")
     yield _program("pdfsig", "an independent look at seals", "apt install poppler-utils")
     yield from _keys(settings)
