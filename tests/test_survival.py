@@ -38,6 +38,8 @@ PLACES = [
     "station.pipeline:Pipeline._note_proved:before:1",
     "station.pipeline:Pipeline._note_proved:after:1",
     "station.pipeline:Pipeline._clear:before:1",
+    "station.checkpoints:token_over:before:1",
+    "station.checkpoints:_remember:before:1",
 ]
 
 

@@ -21,6 +21,7 @@ import mailserver
 import pytest
 import sqlalchemy as sa
 import uvicorn
+from pydantic import ValidationError
 from pyhanko.sign.timestamps import TimestampRequestError
 from sqlalchemy.exc import DatabaseError
 from typer.testing import CliRunner
@@ -32,6 +33,7 @@ from sealing.proofs import proves_consistency
 from station import checkpoints, logbook, witnesses
 from station.audit import audit_ledger
 from station.checkpoints import (
+    all_checkpoints,
     checkpoint_before,
     checkpoint_now,
     checkpoints_between,
@@ -49,6 +51,7 @@ from station.contradiction import TreeContradicted
 from station.records.ledger import append_event, tree_of, verify_ledger
 from station.records.people import PRACTICE_LOGIN
 from station.records.tables import CheckpointRow, Delivery, LedgerRow, Witnessed
+from station.running import Running
 from station.web.app import build_app
 from station.witnesses import ask_witnesses, countersign, deliver_due, outside_of, stand_by_witnesses, witness_vkey
 from station.workstation import Workstation
@@ -280,6 +283,31 @@ def test_a_checkpoint_that_was_put_among_the_records_or_changed_there_is_told(pl
             database.execute("UPDATE checkpoint SET note = ?", (note,))
         database.close()
         assert not answers(place)["checkpoints"]
+
+
+def test_a_process_that_ends_leaves_a_checkpoint_and_a_trouble_with_it_does_not_keep_it_from_ending(tmp_path, practice_keys, caplog):
+    share = tmp_path / "share"
+    share.mkdir()
+    place = open_place(tmp_path / "home", practice_keys, folder=str(share))
+    place.grow(2)
+    running = Running(place.station, "take", "take-0", watch=False)
+    running._last_checkpoint()
+    assert [kept.size for kept in place.ask(lambda session: list(all_checkpoints(session, "essai")))] == [2]
+    assert len(list(share.glob("*.checkpoint"))) == 1
+    rewrite(place, 3)
+    running._last_checkpoint()
+    assert "contradicts" in caplog.text
+
+
+@pytest.mark.parametrize("field", ["witness", "witnessed"])
+def test_a_key_that_is_cut_or_of_the_other_kind_is_refused_in_words(place, field):
+    log, witness = log_vkey(place.station.settings, "essai").vkey, witness_vkey(place.station.settings).vkey
+    right, wrong = (witness, log) if field == "witness" else (log, witness)
+    made = (lambda vkey: LogWitness(url="http://127.0.0.1/w", vkey=vkey)) if field == "witness" else (lambda vkey: WitnessedLog(vkey=vkey))
+    assert made(f" {right}\n").vkey == right
+    for vkey in (wrong, right[:-5], "", "a+b+c"):
+        with pytest.raises(ValidationError, match="vkey"):
+            made(vkey)
 
 
 # --- the witness folder ---
