@@ -30,6 +30,7 @@ from config.settings import Settings, Station, Unusable, load_settings, make_fol
 
 if TYPE_CHECKING:
     from conformity.clauses import ClauseRow
+    from sealing.verify import Verification
     from station.package import Tell
     from station.scanning import Scanning
     from station.web.words import Words
@@ -195,7 +196,7 @@ def verify(
         for file in _steps(files or [], "verify"):
             reason = _no_file(file)
             with _openable(file) as path:
-                checks = [("file", False, reason)] if reason else [(c.name, c.ok, c.detail) for c in verify_file(path, roots).checks]
+                checks = [("file", False, reason)] if reason else _verified(settings, path, verify_file(path, roots))
             holds = all(ok for _, ok, _ in checks)
             valid = valid and holds
             _show_checks(str(file), holds, checks, as_json)
@@ -321,6 +322,33 @@ def keys(
             if told.trouble is not None:
                 err.print(f"{problem_of(told.trouble).words(settings.language)} ({told.trouble})", markup=False)
         raise typer.Exit(0 if told.fit else 3)
+
+
+def _verified(settings: Settings, path: Path, found: "Verification") -> list[tuple[str, bool, str]]:
+    """The checks of a file; of one that is meant to bear no seal, with what this installation's ledger says of it."""
+    if not found.valid and (settings.database_url or (settings.home / "sceau.db").exists()):
+        from station.evidence import with_ledger
+        from station.workstation import open_workstation
+
+        found = with_ledger(open_workstation(settings), path, found)
+    return [(check.name, check.ok, check.detail) for check in found.checks]
+
+
+@app.command()
+def retention(as_json: AsJson = False) -> None:
+    """What must be kept until when, what is held, what has passed its date: exit 0 nothing has, 3 something may go."""
+    with _settings() as settings:
+        from station.retention import retention_lines
+        from station.workstation import open_workstation
+
+        lines = retention_lines(open_workstation(settings))
+        for line in lines:
+            if as_json:
+                _print_json(line)
+                continue
+            mark = "gel" if line["hold"] else "échu" if line["due"] else ""
+            out.print(f"{line['until'] or '-':10}  {mark:5}  {line['document']}  {plain_name(line['title'])}", markup=False)
+        raise typer.Exit(3 if any(line["due"] for line in lines) else 0)
 
 
 @app.command()
@@ -568,6 +596,35 @@ def controls(as_json: AsJson = False) -> None:
             elif one.kind != "control":
                 out.print(f"✗ {one.what}, {one.due.isoformat()}, {one.owner}", markup=False)
         raise typer.Exit(3 if late else 0)
+
+
+@app.command()
+def access(
+    target: Annotated[str, typer.Argument(metavar="[OUT.csv]", help="Where it is written; nothing: to the screen")] = "",
+    begin: Annotated[str, typer.Option("--from", metavar="DATE", help="First day (2026-01-01).")] = "",
+    end: Annotated[str, typer.Option("--to", metavar="DATE", help="Last day.")] = "",
+    login: Annotated[str, typer.Option(help="Of one person.")] = "",
+    document: Annotated[str, typer.Option(help="About one document.")] = "",
+) -> None:
+    """Who read, downloaded, searched or exported what, as CSV: exit 0 done, 1 the file cannot be written or is there already."""
+    with _settings() as settings:
+        from station.access import Wanted, day_of, read_access, write_csv
+        from station.workstation import open_workstation
+
+        days = [day_of(text) for text in (begin, end)]
+        if any(text and day is None for text, day in zip((begin, end), days, strict=True)):
+            raise typer.BadParameter("les dates s'écrivent 2026-01-31 / dates are written 2026-01-31")
+        with open_workstation(settings).database.reading() as session:
+            told = read_access(session, settings.entity, Wanted(login, "", document, *days))
+        if not target:
+            write_csv(told, sys.stdout)
+            return
+        try:
+            with Path(target).open("x", encoding="utf-8", newline="") as file:
+                write_csv(told, file)
+        except OSError as error:
+            err.print(f"{target} : {error.strerror}. Rien n'a été écrit. / nothing was written", markup=False)
+            raise typer.Exit(1) from error
 
 
 @app.command()

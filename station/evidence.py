@@ -13,9 +13,10 @@ from config.settings import Settings
 from sealing.evidence import EvidenceFacts, EvidenceProfile, Gauge, gauge
 from sealing.seal import OFFICER_FIELD
 from sealing.trust import Qualified
-from sealing.verify import SparseReader
+from sealing.verify import UNSEALED, UNSEALED_CHECKS, Check, SparseReader, Verification
 from station.keyring import qualification_here
 from station.records.tables import Archive, CheckpointRow, Delivery, Document, LedgerPayload, LedgerRow
+from station.workstation import Workstation
 from workflow.kinds import evidence_profile
 
 OF_FILES = ("sealed", "renewed", "signed")
@@ -126,6 +127,27 @@ def fingerprint_told(session: Session, path: Path) -> str | None:
         if json.loads(row.entry)["objects"].get("archive") == sha256:
             return f"écriture n° {row.sequence} ({row.entity})"
     return None
+
+
+def with_ledger(workstation: Workstation, path: Path, verification: Verification) -> Verification:
+    """What `verify_file` says, and of a file that is meant to bear no seal (FISCAL_MIN) what the ledger of this installation adds.
+
+    Where an entry names exactly these bytes, that stands in place of what only a seal could answer; else nothing is added.
+    """
+    unsealed = any(check.name == "coverage" and check.detail == UNSEALED[0] for check in verification.checks)
+    if not unsealed:
+        return verification
+    with workstation.database.reading() as session:
+        entry = fingerprint_told(session, path)
+    if entry is None:
+        return verification
+    told = Check(
+        "ledger",
+        True,
+        f"sans cachet (FISCAL_MIN) : l'empreinte du fichier est celle de l'{entry} ; « sceau verify --ledger » vérifie ce registre",
+        f"no seal (FISCAL_MIN): the fingerprint of the file is that of the ledger's entry ({entry}); `sceau verify --ledger` checks it",
+    )
+    return Verification((*(check for check in verification.checks if check.name in UNSEALED_CHECKS), told), verification.practice)
 
 
 def qualified_parts(path: Path, settings: Settings, moment: datetime) -> str:

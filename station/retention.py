@@ -155,6 +155,25 @@ def retention_rows(session: Session, entity: str, limit: int = 500) -> list[tupl
     return [(row, document) for row, document in session.execute(query)]
 
 
+def retention_lines(workstation: Workstation) -> list[dict[str, Any]]:
+    """Every document that is kept, the soonest end first: `document`, `title`, `kind`, `until`, `due`, `hold`, `components`."""
+    today = workstation.clock().date()
+    with workstation.database.reading() as session:
+        due = {document.id for document in retention_due(session, today)}
+        return [
+            {
+                "document": document.id,
+                "title": "—" if document.confidential else document.title,
+                "kind": document.document_type,
+                "until": row.until,
+                "due": document.id in due,
+                "hold": row.hold_id,
+                "components": row.components,
+            }
+            for row, document in retention_rows(session, workstation.settings.entity, 1_000_000)
+        ]
+
+
 # --- keeping it true ---
 
 

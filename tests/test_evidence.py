@@ -18,7 +18,7 @@ from sealing.evidence import EvidenceFacts, EvidenceProfile, Rung, gauge, strict
 from sealing.verify import verify_file
 from station import pixels
 from station.audit import audit_ledger
-from station.evidence import fingerprint_told, gauge_of
+from station.evidence import fingerprint_told, gauge_of, with_ledger
 from station.keyring import trust_of
 from station.records import documents
 from station.records.ledger import story_of
@@ -147,6 +147,25 @@ def test_with_the_ledger_its_fingerprint_holds_and_without_it_nothing_does(desk,
         changed = tmp_path / "changed.pdf"
         changed.write_bytes(desk.path(unsealed).read_bytes() + b"\n")
         assert fingerprint_told(session, changed) is None
+
+
+def test_verify_holds_where_this_ledger_names_the_file_and_nowhere_else(desk, unsealed, tmp_path):
+    trust = trust_of(desk.workstation.settings)
+    found = with_ledger(desk.workstation, desk.path(unsealed), verify_file(desk.path(unsealed), trust))
+    assert (found.valid, found.checks[-1].name) == (True, "ledger")
+    with pikepdf.open(desk.path(unsealed)) as pdf:
+        pdf.save(tmp_path / "rewritten.pdf")
+    assert not with_ledger(desk.workstation, tmp_path / "rewritten.pdf", verify_file(tmp_path / "rewritten.pdf", trust)).valid
+
+
+def test_a_sealed_file_whose_seal_is_stripped_does_not_become_one_that_needs_none(desk, tmp_path):
+    order = desk.feed("order")
+    with pikepdf.open(desk.path(order)) as pdf:
+        for key in ("/AcroForm", "/Perms", "/DSS"):
+            del pdf.Root[key]
+        pdf.save(tmp_path / "stripped.pdf")
+    path = tmp_path / "stripped.pdf"
+    assert not with_ledger(desk.workstation, path, verify_file(path, trust_of(desk.workstation.settings))).valid
 
 
 def test_its_gauge_stops_at_the_fingerprint(desk, unsealed):
