@@ -189,9 +189,10 @@ def clock_words(look: Look, language: str = "fr") -> str:
     if look.offset is None:
         return english if language == "en" else french
     offset, count = f"{look.offset:+.3f}", len(look.answers)
+    several = "s" if count > 1 else ""
     if language == "en":
-        return f"{english} ({offset} s; {count} servers)"
-    return f"{french} ({offset.replace('.', ',')} s ; {count} serveurs)"
+        return f"{english} ({offset} s; {count} server{several})"
+    return f"{french} ({offset.replace('.', ',')} s ; {count} serveur{several})"
 
 
 class NoPerson(Exception):
