@@ -10,6 +10,7 @@ from uuid import uuid4
 
 from capture.watch import Hint
 from config.options import recipe_of
+from station.access import purge_access
 from station.batches import end_quiet_batch, form_ended_batches
 from station.checkpoints import tend_checkpoints
 from station.dossier import tend_places
@@ -165,6 +166,7 @@ class Running:
     def _tidy(self) -> None:
         tend_places(self._workstation)
         tend_retention(self._workstation)
+        purge_access(self._workstation)
         finish_erasures(self._workstation)
         empty_processed(self._workstation)
         drop_outdated(self._workstation)

@@ -985,6 +985,21 @@ class FixityRun(Base):
     """Its entry in the ledger."""
 
 
+class Access(Base):
+    """One reading of a document, an export or a search: who looked at what. No evidence, hence apart from the ledger and short-lived."""
+
+    __tablename__ = "access"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime] = mapped_column(index=True)
+    actor: Mapped[str] = mapped_column(sa.String(32))
+    """Pseudonym."""
+    act: Mapped[str] = mapped_column(sa.String(20))
+    """`station.access.Act`."""
+    object: Mapped[str] = mapped_column(sa.String(200))
+    """Id of the document, with the file's hash or page where one was asked; of a search its kind, never its words."""
+    entity: Mapped[str] = mapped_column(sa.String(60))
+
+
 class Worker(Base):
     """A process that works documents; its heartbeat tells the living from the dead."""
 

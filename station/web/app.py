@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.sessions import SessionMiddleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
+from station.access import Notebook
 from station.acts import NotOffered, Reserved
 from station.records import people
 from station.records.documents import Unknown, WrongMove
@@ -20,7 +21,9 @@ from station.records.learned import NoLesson
 from station.signing import Signings
 from station.tolerances import NoTolerance
 from station.web import (
+    access,
     batch,
+    compliance,
     controls,
     corrections,
     custody,
@@ -71,10 +74,12 @@ def build_app(workstation: Workstation, *, secret: bytes) -> FastAPI:
     app.state.workstation = workstation
     app.state.checks = ledger.Checks()
     app.state.signings = Signings()
+    app.state.readings = Notebook(workstation.database, workstation.settings.entity)
     app.state.changes = events.changes_of(workstation, app.state)
     app.include_router(entrance.open_router)
     if workstation.settings.ledger.witnessed:
         app.include_router(witness.open_router)
+    wards = [Depends(ward, scope="function") for ward in (desk.signed_in, desk.reserved, access.noted)]
     for router in (
         mailroom.router,
         twins.router,
@@ -96,13 +101,15 @@ def build_app(workstation: Workstation, *, secret: bytes) -> FastAPI:
         stations.router,
         papers.router,
         ledger.router,
+        access.router,
+        compliance.router,
         export.router,
         organisation.router,
         controls.router,
         custody.router,
         entrance.router,
     ):
-        app.include_router(router, dependencies=[Depends(desk.signed_in, scope="function"), Depends(desk.reserved, scope="function")])
+        app.include_router(router, dependencies=wards)
     app.mount("/static", StaticFiles(directory=desk.STATIC, check_dir=False), name="static")
     _say_errors(app)
     _stand_guard(app, workstation, secret)
@@ -112,7 +119,8 @@ def build_app(workstation: Workstation, *, secret: bytes) -> FastAPI:
 def _stand_guard(app: FastAPI, workstation: Workstation, secret: bytes) -> None:
     """Middleware; the one added last stands outermost."""
     largest = workstation.settings.intake.max_file_megabytes * 1_000_000 + SMALL_FORM
-    app.add_middleware(Guard, upload_paths=(mailroom.UPLOAD_PATH, mandates.PATH), largest_upload=largest, refuse=error_page)
+    uploads = (mailroom.UPLOAD_PATH, mandates.PATH, compliance.SEARCH_PATH)
+    app.add_middleware(Guard, upload_paths=uploads, largest_upload=largest, refuse=error_page)
     app.add_middleware(
         SessionMiddleware,
         # A key of its own: the same secret may serve other purposes.

@@ -21,6 +21,22 @@ def upgrade() -> None:
     _retention()
     _clock()
     _fixity()
+    _access()
+
+
+def _access() -> None:
+    """Who read what; apart from the ledger, and short-lived."""
+    op.create_table(
+        "access",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("actor", sa.String(length=32), nullable=False),
+        sa.Column("act", sa.String(length=20), nullable=False),
+        sa.Column("object", sa.String(length=200), nullable=False),
+        sa.Column("entity", sa.String(length=60), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_access")),
+    )
+    op.create_index(op.f("ix_access_at"), "access", ["at"])
 
 
 def _fixity() -> None:

@@ -1,0 +1,195 @@
+"""What the officer of compliance is told first: what stands against the evidence today, and where a document is found."""
+
+import re
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import TypeAlias
+
+import sqlalchemy as sa
+from pikepdf import PdfError
+from sqlalchemy.orm import Session
+
+from capture.catalogue import message
+from config.settings import Settings
+from sealing.certificate import CannotDecode, open_archive, page_coding
+from sealing.codestream import CannotArchive
+from sealing.renderer import MAX_PIXELS, PROGRAM, SECONDS, SHORT, bounded
+from sealing.ticks import Health
+from station.checkpoints import newest_checkpoint
+from station.controls import overdue_controls
+from station.dossier import dossier_in_force, pending_changes, undeclared_places
+from station.fixity import fixity_state
+from station.keyring import key_warnings
+from station.records.ledger import tree_of
+from station.records.tables import Archive, Arrival, Document, FieldRow, PageRow, State
+from station.renewal import terms_of
+from station.retention import asked_ends, retention_due
+from station.timekeeping import health_of_clock, waiting_for_time
+from station.witnesses import outside_of
+from station.workstation import Workstation
+
+Value: TypeAlias = str | int | date | datetime
+HASH = re.compile(r"[0-9a-f]{64}", re.IGNORECASE)
+FOUND = 100
+SILENT = timedelta(days=3)
+"""A witness is asked daily; three days without an answer are no week-end's delay."""
+VIEW_DPI = 200
+"""Of a page that has no raster of its own to be shown at native size."""
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """One thing that somebody has to see to."""
+
+    tone: str
+    """bad: evidence is at stake; watch: it will be."""
+    code: str
+    """`compliance.alert-<code>` among the words."""
+    address: str
+    """Where it is seen to."""
+    count: int = 0
+    detail: str = ""
+    """Words that are said already, as of a finding."""
+
+
+def alerts_of(session: Session, workstation: Workstation, language: str = "fr") -> tuple[Alert, ...]:
+    """What stands against the evidence, the worst first. Reads the records only: what needs a walk is looked at by its own job."""
+    settings, now = workstation.settings, workstation.clock()
+    found = (
+        *_archive_alerts(session),
+        *_key_alerts(settings, now, language),
+        *_time_alerts(session, workstation),
+        *_witness_alerts(session, settings, now),
+        *_renewal_alerts(session, settings, now),
+        *_organisation_alerts(session, settings, now.date()),
+        *_retention_alerts(session, now.date()),
+    )
+    return tuple(sorted(found, key=lambda alert: alert.tone != "bad"))
+
+
+def _archive_alerts(session: Session) -> Iterator[Alert]:
+    state = fixity_state(session)
+    if state.bad:
+        yield Alert("bad", "fixity", "/conformite#archive", len(state.bad))
+    if state.unlike:
+        yield Alert("bad", "unlike", "/conformite#archive", len(state.unlike))
+
+
+def _key_alerts(settings: Settings, now: datetime, language: str) -> Iterator[Alert]:
+    for warning in key_warnings(settings, now):
+        yield Alert("bad" if warning.code == "key-refused" else "watch", "key", "/help", detail=message(warning, language))
+
+
+def _time_alerts(session: Session, workstation: Workstation) -> Iterator[Alert]:
+    health = health_of_clock(workstation)
+    if health in (Health.WRONG, Health.STEPPED):
+        yield Alert("bad", f"clock-{health}", "/help")
+    elif health is Health.OFF:
+        yield Alert("watch", f"clock-{health}", "/help")
+    if count := waiting_for_time(session).count:
+        yield Alert("watch", "time", "/documents?state=working", count)
+
+
+def _witness_alerts(session: Session, settings: Settings, now: datetime) -> Iterator[Alert]:
+    size = tree_of(session, settings.entity).size
+    newest = newest_checkpoint(session, settings.entity)
+    if size and (newest is None or now - newest.made_at > timedelta(hours=settings.ledger.hours * 2)):
+        yield Alert("bad", "checkpoint", "/ledger")
+    outside = outside_of(session, settings, settings.entity)
+    if size and not outside:
+        yield Alert("watch", "no-witness", "/ledger")
+    for each in outside:
+        if each.trouble or (newest is not None and (each.at is None or newest.made_at - each.at > SILENT)):
+            yield Alert("watch", "witness", "/ledger", detail=each.witness)
+
+
+def _renewal_alerts(session: Session, settings: Settings, now: datetime) -> Iterator[Alert]:
+    terms = terms_of(session, now, settings.time.renew_days)
+    if terms.late:
+        yield Alert("bad", "late", "/ledger", terms.late)
+    if terms.due:
+        yield Alert("watch", "due", "/ledger", terms.due)
+
+
+def _organisation_alerts(session: Session, settings: Settings, day: date) -> Iterator[Alert]:
+    if late := overdue_controls(session, settings.entity, day):
+        yield Alert("watch", "controls", "/controles", len(late))
+    if dossier_in_force(session, settings.entity, day) is None:
+        yield Alert("watch", "no-dossier", "/organisation")
+    elif changes := pending_changes(session, settings):
+        yield Alert("watch", "dossier", "/organisation", len(changes))
+    if places := undeclared_places(session, settings.entity):
+        yield Alert("watch", "places", "/organisation", len(places))
+
+
+def _retention_alerts(session: Session, day: date) -> Iterator[Alert]:
+    if due := retention_due(session, day):
+        yield Alert("watch", "retention", "/retention", len(due))
+    if asked := asked_ends(session):
+        yield Alert("watch", "ends", "/retention", len(asked))
+
+
+def find_documents(session: Session, words: str) -> list[Document]:
+    """Newest first, by number, supplier, SIREN, date (as printed on the page, or JJ/MM/AAAA) or the SHA-256 of any kept file.
+
+    Of a « pli confidentiel » and of what was erased nothing is found by what it contained; a hash finds it, for it tells nothing.
+    """
+    asked = " ".join(words.split())
+    if not asked:
+        return []
+    if HASH.fullmatch(asked):
+        return _by_hash(session, asked.lower())
+    query = sa.select(Document).where(Document.confidential.is_(False), Document.state != State.ERASED)
+    for word in (_plain_day(asked) or asked).split(" ")[:8]:
+        pattern = "%" + re.sub(r"([\\%_])", r"\\\1", word) + "%"
+        held = sa.select(FieldRow.document_id).where(FieldRow.value.ilike(pattern, escape="\\"))
+        query = query.where(sa.or_(Document.title.ilike(pattern, escape="\\"), Document.id == word, Document.id.in_(held)))
+    return list(session.scalars(query.order_by(Document.received_at.desc(), Document.id).limit(FOUND)))
+
+
+def _by_hash(session: Session, sha256: str) -> list[Document]:
+    holders = sa.union(
+        sa.select(Archive.document_id).where(sa.or_(Archive.sha256 == sha256, Archive.extends == sha256)),
+        sa.select(Arrival.document_id).where(Arrival.sha256 == sha256),
+        sa.select(PageRow.document_id).where(PageRow.sha256 == sha256),
+    )
+    return list(session.scalars(sa.select(Document).where(Document.id.in_(holders)).order_by(Document.received_at.desc()).limit(FOUND)))
+
+
+def _plain_day(text: str) -> str | None:
+    """31/01/2026 as the records have it."""
+    match = re.fullmatch(r"(\d\d)[/.](\d\d)[/.](\d{4})", text)
+    return f"{match[3]}-{match[2]}-{match[1]}" if match else None
+
+
+def draw_sealed(path: Path, page: int) -> bytes | None:
+    """PNG of one page (from 1) of a sealed file, one pixel for each of its own, by a program of its own whose time and memory are bounded.
+
+    None where the page is not there, is too large or cannot be drawn.
+    """
+    try:
+        with open_archive(path) as archive:
+            if not 1 <= page <= archive.pages:
+                return None
+            sheet = archive.pdf.pages[page - 1]
+            left, bottom, right, top = (float(side) for side in sheet.mediabox)
+            turned = bool(int(sheet.get("/Rotate", 0)) % 180)
+            try:
+                coding = page_coding(archive, page)
+                fine = [72 * (coding.width - SHORT) / (right - left), 72 * (coding.height - SHORT) / (top - bottom)]
+            except (CannotDecode, CannotArchive):
+                fine = [float(VIEW_DPI), float(VIEW_DPI)]
+            if fine[0] * (right - left) * fine[1] * (top - bottom) / 72**2 > MAX_PIXELS:
+                return None
+    except (CannotDecode, PdfError, OSError, ValueError, KeyError, TypeError, AttributeError, ZeroDivisionError):
+        return None
+    across, down = reversed(fine) if turned else fine
+    asked = [PROGRAM, "-png", "-singlefile", "-f", str(page), "-l", str(page), "-rx", f"{across:.6f}", "-ry", f"{down:.6f}", str(path)]
+    try:
+        ran = subprocess.run(bounded(asked), capture_output=True, timeout=SECONDS, check=False)
+    except (subprocess.TimeoutExpired, OSError):
+        return None
+    return ran.stdout if ran.returncode == 0 and ran.stdout.startswith(b"\x89PNG") else None
