@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -200,36 +200,62 @@ def last_done(session: Session, entity: str) -> dict[str, date]:
 
 def ready_lots(session: Session, entity: str, today: date) -> tuple[Ready, ...]:
     """Sealed papers of days before today that are in no lot, or whose lot failed and was mended; oldest first."""
-    grouped: dict[tuple[date, str], list[Document]] = {}
-    for document, sealed_at in _unsampled(session, entity):
-        if sealed_at.date() < today:
-            grouped.setdefault((sealed_at.date(), document.station), []).append(document)
+    grouped: dict[tuple[date, str], list[_Sealed]] = {}
+    for name, station, at, pages, sequence in session.execute(_unsampled(entity)):
+        if at.date() < today:
+            grouped.setdefault((at.date(), station), []).append(_Sealed(name, pages, sequence))
     newest = _newest_checkpoint_size(session, entity)
     fresh = [
-        Ready(station, day, tuple(d.id for d in found), _count_pages(session, found), _last_sequence(session, found) < newest)
+        Ready(
+            station, day, tuple(each.id for each in found), sum(each.pages for each in found), max(each.sequence for each in found) < newest
+        )
         for (day, station), found in sorted(grouped.items())
     ]
     return (*fresh, *_mended(session, entity, newest))
 
 
-def _unsampled(session: Session, entity: str) -> list[tuple[Document, datetime]]:
-    """Sealed copies of paper that no lot holds, with the time of their first sealing."""
-    first = sa.select(Archive.document_id, sa.func.min(Archive.sealed_at).label("at")).group_by(Archive.document_id).subquery()
-    lotted = sa.select(LotDocument.document_id)
-    query = (
-        sa.select(Document, first.c.at)
-        .join(first, first.c.document_id == Document.id)
-        .where(
-            Document.entity == entity,
-            Document.state == State.SEALED,
-            Document.source == Source.PAPER.value,
-            Document.confidential.is_(False),
-            Document.document_type.not_in([kind.code for kind in MADE]),
-            Document.id.not_in(lotted),
-        )
-        .order_by(first.c.at, Document.id)
+class _Sealed(NamedTuple):
+    """A sealed copy of paper that no lot holds."""
+
+    id: str
+    pages: int
+    sequence: int
+    """Of the newest entry by which it was sealed."""
+
+
+def _unsampled(entity: str) -> sa.Select[Any]:
+    """Columns, not rows: where nobody samples, every document is among them."""
+    first = _first_sealing()
+    pages = sa.select(sa.func.count()).where(PageRow.document_id == Document.id, PageRow.superseded == 0).scalar_subquery()
+    sealed = (LedgerPayload.document_id == Document.id, LedgerPayload.type == "sealed")
+    sequence = sa.select(sa.func.coalesce(sa.func.max(LedgerPayload.sequence), 0)).where(*sealed).scalar_subquery()
+    query = sa.select(Document.id, Document.station, first.c.at, pages, sequence).join(first, first.c.document_id == Document.id)
+    return query.where(*_is_unsampled(entity)).order_by(first.c.at, Document.id)
+
+
+def _first_sealing() -> sa.Subquery:
+    return sa.select(Archive.document_id, sa.func.min(Archive.sealed_at).label("at")).group_by(Archive.document_id).subquery()
+
+
+def _is_unsampled(entity: str) -> tuple[sa.ColumnElement[bool], ...]:
+    lotted = sa.select(LotDocument.document_id).where(LotDocument.document_id == Document.id).exists()
+    return (
+        Document.entity == entity,
+        Document.state == State.SEALED,
+        Document.source == Source.PAPER.value,
+        Document.confidential.is_(False),
+        Document.document_type.not_in([kind.code for kind in MADE]),
+        ~lotted,
     )
-    return [(document, at) for document, at in session.execute(query)]
+
+
+def _oldest_unsampled(session: Session, entity: str) -> date | None:
+    """Day of the oldest sealed paper that no lot holds."""
+    first = _first_sealing()
+    oldest = session.scalar(
+        sa.select(sa.func.min(first.c.at)).join(Document, first.c.document_id == Document.id).where(*_is_unsampled(entity))
+    )
+    return None if oldest is None else oldest.date()
 
 
 def _mended(session: Session, entity: str, newest: int) -> tuple[Ready, ...]:
@@ -243,7 +269,7 @@ def _mended(session: Session, entity: str, newest: int) -> tuple[Ready, ...]:
             found = [d for d in (session.get(Document, each) for each in ids) if d is not None and d.state == State.SEALED]
             covered = max(_last_sequence(session, found), _closing(session, lot)) < newest
             ready.append(
-                Ready(lot.station, date.fromisoformat(lot.day), tuple(d.id for d in found), _count_pages(session, found), covered, lot)
+                Ready(lot.station, date.fromisoformat(lot.day), tuple(d.id for d in found), len(_items(session, ids)), covered, lot)
             )
     return tuple(ready)
 
@@ -253,25 +279,24 @@ def _closing(session: Session, lot: ControlLot) -> int:
     return session.scalar(sa.select(sa.func.max(ControlResult.sequence)).where(ControlResult.lot_id == lot.id)) or 0
 
 
-def _count_pages(session: Session, found: Iterable[Document]) -> int:
-    return len(_items(session, [document.id for document in found]))
-
-
 def _items(session: Session, ids: Iterable[str]) -> list[str]:
     """Current pages as « document:page »."""
-    rows = session.execute(
-        sa.select(PageRow.document_id, PageRow.number)
-        .where(PageRow.document_id.in_(list(ids)), PageRow.superseded == 0)
-        .order_by(PageRow.document_id, PageRow.number)
-    )
-    return [f"{document}:{number}" for document, number in rows]
+    query = sa.select(PageRow.document_id, PageRow.number).where(PageRow.superseded == 0).order_by(PageRow.document_id, PageRow.number)
+    parts = (session.execute(query.where(PageRow.document_id.in_(part))) for part in _parts(ids))
+    return [f"{document}:{number}" for rows in parts for document, number in rows]
 
 
 def _last_sequence(session: Session, found: Iterable[Document]) -> int:
     """Sequence of the newest entry by which one of them was sealed."""
-    ids = [document.id for document in found]
-    sealed = (LedgerPayload.document_id.in_(ids), LedgerPayload.type == "sealed")
-    return session.scalar(sa.select(sa.func.max(LedgerPayload.sequence)).where(*sealed)) or 0
+    query = sa.select(sa.func.max(LedgerPayload.sequence)).where(LedgerPayload.type == "sealed")
+    parts = _parts(document.id for document in found)
+    return max((session.scalar(query.where(LedgerPayload.document_id.in_(part))) or 0 for part in parts), default=0)
+
+
+def _parts(ids: Iterable[str], size: int = 500) -> list[list[str]]:
+    """Sorted and cut: a database takes so many places in one question and no more."""
+    ordered = sorted(ids)
+    return [ordered[start : start + size] for start in range(0, len(ordered), size)]
 
 
 def _newest_checkpoint_size(session: Session, entity: str) -> int:
@@ -543,7 +568,10 @@ def control_lines(session: Session, entity: str, day: date) -> list[dict[str, An
 def _unsampled_days(session: Session, entity: str, day: date) -> list[date]:
     """Days of lots that may be formed, or are not looked at to the end."""
     unfinished = session.scalars(sa.select(ControlLot.day).where(ControlLot.entity == entity, ControlLot.outcome.is_(None)))
-    return [ready.day for ready in ready_lots(session, entity, day)] + [date.fromisoformat(each) for each in unfinished]
+    oldest = _oldest_unsampled(session, entity)
+    fresh = [] if oldest is None or oldest >= day else [oldest]
+    mended = [ready.day for ready in _mended(session, entity, 0)]
+    return fresh + mended + [date.fromisoformat(each) for each in unfinished]
 
 
 def _late_actions(session: Session, entity: str, day: date) -> list[Overdue]:

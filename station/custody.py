@@ -18,15 +18,13 @@ from config.settings import Settings
 from sealing.ledger import Event
 from station.acts import NotOffered, actor_of
 from station.controls import actions_of, find_lot
-from station.dossier import Unproved
 from station.erasure import SamePerson
-from station.formal import Head, Paper, compose_paper, seal_paper
+from station.formal import Head, Paper, keep_paper
 from station.holds import hold_on
-from station.keyring import open_sealer
 from station.records import people
 from station.records.ledger import append_event, tree_of
 from station.records.tables import Archive, ControlLot, DestructionSlip, Document, DossierRow, LedgerPayload, LotDocument, Person, State
-from station.timekeeping import clock_word, stamper_of
+from station.timekeeping import clock_word
 from station.workstation import Workstation
 from workflow.custody import REASONS, PaperFacts, quarantine_end, why_kept
 from workflow.kinds import kind_of, needs_signature
@@ -216,24 +214,17 @@ def sign_slip(workstation: Workstation, number: int, reason: str, person: Person
     Raises SamePerson, NoSlip, NotOffered where a paper has come to stay since, VisaMissing, ValueError without a reason, Unproved,
     CannotSeal.
     """
-    settings, clock = workstation.settings, workstation.clock
+    settings, moment = workstation.settings, workstation.clock()
     if not reason.strip():
         raise ValueError("a destruction needs its reason")
     if settings.channel.public and visa is None:
         raise VisaMissing(str(number))
-    moment = clock()
     with workstation.database.reading() as session:
         slip = _signable(session, settings, number, person, moment)
         scan = None if visa is None else _scan_of(session, slip.entity, visa)
         paper = paper_of(session, slip, (person.pseudonym, reason.strip()), visa, scan, moment)
         head = Head(slip.entity, tree_of(session, slip.entity))
-    draft = workstation.home / "work" / "slips" / f"{number}.pdf"
-    sealer = open_sealer(settings, clock, stamper_of(settings, clock))
-    proof = seal_paper(compose_paper(paper, head, practice=sealer.practice), draft, sealer)
-    if not proof.valid:
-        raise Unproved("; ".join(f"{check.name}: {check.detail}" for check in proof.checks if not check.ok))
-    kept = workstation.archives.keep(draft, ".pdf")
-    draft.unlink(missing_ok=True)
+    kept = keep_paper(workstation, paper, head)
     with workstation.database.writing() as session:
         slip = _signable(session, settings, number, person, moment)
         slip.signed_by, slip.signed_at, slip.reason, slip.sha256 = person.pseudonym, moment, reason.strip(), kept.sha256

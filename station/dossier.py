@@ -11,7 +11,6 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
-from pathlib import Path
 from typing import Any
 
 import rfc8785
@@ -24,13 +23,12 @@ from sealing.ledger import Event
 from station.acts import NotOffered, actor_of
 from station.controls import control_catalogue
 from station.erasure import SamePerson
-from station.formal import Head, Paper, compose_paper, seal_paper
-from station.keyring import open_sealer
+from station.formal import Head, Paper, keep_paper
 from station.passports import body_hash, newest_passport
 from station.records import people
 from station.records.ledger import append_event, tree_of
 from station.records.tables import Document, DossierRow, DossierText, LedgerPayload, Person, StorageNotice
-from station.timekeeping import clock_word, stamper_of
+from station.timekeeping import clock_word
 from station.workstation import Workstation
 from workflow.controls import Control, in_force
 from workflow.kinds import DUTIES, KINDS, MADE, SIGNED, evidence_profile, kind_of
@@ -73,10 +71,6 @@ class NoDossier(Exception):
 
 class NoVersion(Exception):
     """There is no such version, or nothing can be done with it."""
-
-
-class Unproved(Exception):
-    """What was sealed did not prove: nothing was put in force."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -323,24 +317,17 @@ def sign_dossier(workstation: Workstation, number: int, person: Person) -> Dossi
 
     Raises SamePerson, NoVersion, NotOffered where the configuration changed meanwhile, Unproved, CannotSeal, KeyRefused.
     """
-    settings, clock = workstation.settings, workstation.clock
+    settings, moment = workstation.settings, workstation.clock()
     with workstation.database.reading() as session:
         row = _signable(session, settings, number, person)
-        moment = clock()
         paper = paper_of(session, row, person.pseudonym, moment)
         head = Head(row.entity, tree_of(session, row.entity))
-    draft = workstation.home / "work" / "dossier" / f"{number}.pdf"
-    sealer = open_sealer(settings, clock, stamper_of(settings, clock))
-    proof = seal_paper(compose_paper(paper, head, practice=sealer.practice), draft, sealer)
-    if not proof.valid:
-        raise Unproved("; ".join(f"{check.name}: {check.detail}" for check in proof.checks if not check.ok))
-    sha256, size = _fingerprint(draft), draft.stat().st_size
-    workstation.archives.keep(draft, ".pdf")
-    draft.unlink(missing_ok=True)
+    kept = keep_paper(workstation, paper, head)
     with workstation.database.writing() as session:
         row = _signable(session, settings, number, person)
-        row.signed_by, row.signed_at, row.sha256, row.size, row.practice = person.pseudonym, moment, sha256, size, sealer.practice
-        _enter(session, row, "in force", person, moment, clock_word(workstation), {"size": str(size), "practice": sealer.practice})
+        row.signed_by, row.signed_at, row.sha256, row.size, row.practice = person.pseudonym, moment, kept.sha256, kept.size, kept.practice
+        told = {"size": str(kept.size), "practice": kept.practice}
+        _enter(session, row, "in force", person, moment, clock_word(workstation), told)
     return row
 
 
@@ -358,11 +345,6 @@ def _waiting(session: Session, number: int) -> DossierRow:
     if row is None or row.signed_at is not None or row.withdrawn_at is not None:
         raise NoVersion(str(number))
     return row
-
-
-def _fingerprint(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _enter(session: Session, row: DossierRow, act: str, person: Person, at: datetime, clock: str, payload: Mapping[str, Any]) -> None:

@@ -7,6 +7,7 @@ has a reader of PDF both find what they need. The font is Noto Sans (SIL Open Fo
 import hashlib
 import io
 import json
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,9 +24,12 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 
 from sealing.ledger import Tree
 from sealing.pdfa import Attachment, Relation, attach_files
-from sealing.seal import Sealer, seal_file
-from sealing.verify import Verification, verify_file
+from sealing.seal import seal_file
+from sealing.verify import verify_file
 from station.assemble import FILE_NAME
+from station.keyring import open_sealer
+from station.timekeeping import stamper_of
+from station.workstation import Workstation
 
 FORMS = Path(str(resources.files("station"))) / "forms"
 PICTURED = str.maketrans({"≥": "min. ", "≤": "max. ", "→": "–", "↔": "–", "−": "-", "\u202f": "\u00a0"})
@@ -34,6 +38,19 @@ PICTURED = str.maketrans({"≥": "min. ", "≤": "max. ", "→": "–", "↔": "
 
 class NotPdfA(Exception):
     """The paper is no PDF/A-3b, and is not sealed: our mistake, of which nothing is lost."""
+
+
+class Unproved(Exception):
+    """What was sealed did not prove; nothing was kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeptPaper:
+    """A sealed paper in the vault."""
+
+    sha256: str
+    size: int
+    practice: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,16 +97,22 @@ def compose_paper(paper: Paper, head: Head, *, practice: bool) -> bytes:
     return out.getvalue()
 
 
-def seal_paper(content: bytes, target: Path, sealer: Sealer) -> Verification:
-    """Seal it at `target` and prove what was written, as a document is. Raises CannotSeal, TimestampUnavailable, OSError."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_bytes(content)
-    try:
-        seal_file(target, target, sealer)
-        return verify_file(target, sealer.trust)
-    except BaseException:
-        target.unlink(missing_ok=True)
-        raise
+def keep_paper(workstation: Workstation, paper: Paper, head: Head) -> KeptPaper:
+    """Draw, seal and prove a paper as a document is, then put it into the vault of archives; slow, outside of any transaction.
+
+    Raises NotPdfA, Unproved, CannotSeal, TimestampUnavailable, UnusableKey, OSError: nothing is kept then.
+    """
+    settings, clock = workstation.settings, workstation.clock
+    sealer = open_sealer(settings, clock, stamper_of(settings, clock))
+    with tempfile.TemporaryDirectory(prefix="paper-", dir=workstation.home / "work") as folder:
+        draft = Path(folder) / "paper.pdf"
+        draft.write_bytes(compose_paper(paper, head, practice=sealer.practice))
+        seal_file(draft, draft, sealer)
+        proof = verify_file(draft, sealer.trust)
+        if not proof.valid:
+            raise Unproved("; ".join(f"{check.name}: {check.detail}" for check in proof.checks if not check.ok))
+        kept = workstation.archives.keep(draft, ".pdf")
+    return KeptPaper(kept.sha256, kept.size, sealer.practice)
 
 
 def _draw(paper: Paper, native: bytes, *, practice: bool) -> bytes:

@@ -21,6 +21,8 @@ from workflow.controls import Control, in_force
 router = APIRouter()
 Text = Annotated[str, Form(max_length=4000)]
 ADDRESS = "/controles"
+OFFERED = 30
+"""Lots offered at a time, oldest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +208,7 @@ def _page(request: Request, session: Session, trouble: str = "") -> Response:
         overdue=overdue,
         plan=[show_control(control, done.get(control.code), control.code in late, t) for control in plan],
         outcomes=controls.OUTCOMES,
-        ready=controls.ready_lots(session, entity, today),
+        ready=controls.ready_lots(session, entity, today)[:OFFERED],
         lots=[show_lot(session, lot, t) for lot in lots],
         failures=[
             (each, owners.get(each.control, ""), names.get(each.control, each.control))

@@ -14,9 +14,8 @@ from station import controls, custody
 from station.acts import NotOffered
 from station.controls import NoLot
 from station.custody import NoSlip, PaperLot, Visa, VisaMissing
-from station.dossier import Unproved
 from station.erasure import SamePerson
-from station.formal import NotPdfA
+from station.formal import NotPdfA, Unproved
 from station.records import people
 from station.records.tables import ControlLot, Document, Person
 from station.timekeeping import clock_word

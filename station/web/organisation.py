@@ -11,9 +11,9 @@ from sqlalchemy.orm import Session
 from sealing.keys import UnusableKey
 from sealing.seal import CannotSeal
 from station import dossier
-from station.dossier import NoVersion, Unproved
+from station.dossier import NoVersion
 from station.erasure import SamePerson
-from station.formal import NotPdfA
+from station.formal import NotPdfA, Unproved
 from station.records import people
 from station.records.tables import DossierRow, Person
 from station.timekeeping import clock_word
