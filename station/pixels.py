@@ -329,11 +329,12 @@ def seal_and_prove(plan: Plan, sealed: Path, settings: Settings) -> Proved:
     Raises CannotArchive, KeyRefused, KeyAway, UnusableKey, CannotSeal, TimestampUnavailable; a proof that fails is a value.
     """
     cv2.setNumThreads(1)
-    sealer = warm_sealer(settings)
+    # A fingerprint alone needs no key, and waits for none.
+    sealer = None if plan.profile is EvidenceProfile.FISCAL_MIN else warm_sealer(settings)
     if not sealed.exists():
         draft = sealed.with_suffix(".draft")
         _compose(plan, draft)
-        if plan.profile is not EvidenceProfile.FISCAL_MIN:
+        if sealer is not None:
             _seal(draft, plan, sealer, settings)
         draft.rename(sealed)
     with pikepdf.open(sealed) as pdf:
@@ -342,13 +343,14 @@ def seal_and_prove(plan: Plan, sealed: Path, settings: Settings) -> Proved:
     verification = _proof(plan, sealed, is_view, sealer)
     with sealed.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    qualified = "" if plan.profile is EvidenceProfile.FISCAL_MIN else qualified_parts(sealed, settings, _now())
-    own_time = not verification.authority or is_own(sealer.timestamper, verification.authority)
-    return Proved(sha256, sealed.stat().st_size, attached, sealer.practice, verification, qualified, own_time)
+    qualified = qualified_parts(sealed, settings, _now()) if sealer is not None else ""
+    own_time = sealer is None or not verification.authority or is_own(sealer.timestamper, verification.authority)
+    practice = sealer.practice if sealer is not None else settings.sealing.mode == "practice"
+    return Proved(sha256, sealed.stat().st_size, attached, practice, verification, qualified, own_time)
 
 
-def _proof(plan: Plan, sealed: Path, is_view: bool, sealer: Sealer) -> Verification:
-    if plan.profile is EvidenceProfile.FISCAL_MIN:
+def _proof(plan: Plan, sealed: Path, is_view: bool, sealer: Sealer | None) -> Verification:
+    if sealer is None:
         return prove_unsealed(sealed, None if is_view else plan.rasters)
     return verify_file(sealed, sealer.roots) if is_view else prove_file(sealed, plan.rasters, sealer.roots)
 
