@@ -138,7 +138,7 @@ def _deliver(workstation: Workstation, delivery_id: int, kinds: tuple[str, ...])
         raise_alarm(workstation.settings, kept.entity, witness, error.size, error.reason, workstation.clock())
         trouble = str(error)
     except (NotDelivered, OSError, smtplib.SMTPException, http.client.HTTPException, BadNote) as error:
-        trouble = str(error) or type(error).__name__
+        trouble = _trouble_words(error)
     now = workstation.clock()
     with workstation.database.writing() as session:
         delivery = session.get(Delivery, delivery_id)
@@ -151,6 +151,17 @@ def _deliver(workstation: Workstation, delivery_id: int, kinds: tuple[str, ...])
             log.warning("checkpoint %s of %s did not reach %s: %s", kept.size, kept.entity, witness, trouble)
             delivery.try_at = now + min(FIRST_WAIT * 2 ** min(tries, 10), LONGEST_WAIT)
     return trouble is None
+
+
+def _trouble_words(error: Exception) -> str:
+    told = str(error) or type(error).__name__
+    if isinstance(error, NotDelivered):
+        return told
+    if isinstance(error, smtplib.SMTPException):
+        return f"le serveur de messagerie l'a refusé / the mail server refused it ({told})"
+    if isinstance(error, OSError) and not error.filename:
+        return f"pas de réponse / no answer ({told})"
+    return told
 
 
 def _send(workstation: Workstation, witness: str, kept: Kept) -> str | None:
