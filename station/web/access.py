@@ -1,7 +1,6 @@
 """Who read what: notes each reading as it is asked for, and shows the stream."""
 
 from typing import Annotated
-from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
@@ -60,5 +59,4 @@ def access_page(
         typed=typed,
         acts=list(Act),
         months=settings.access.months,
-        all_address="/access?" + urlencode({"login": login}) if login else "/access",
     )
