@@ -12,7 +12,6 @@ import logging
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TypeAlias
 
 from asn1crypto import x509
 from lxml import etree
@@ -27,6 +26,7 @@ from pyhanko_certvalidator.path import ValidationPath
 
 from capture.catalogue import finding
 from capture.findings import Finding
+from sealing.qualification import NotQualified, Qualification, Qualified, Unknown
 
 # What pyHanko would write to the log is what the answers say in words.
 for _name in ("pyhanko.sign.validation.qualified.assess", "pyhanko.sign.validation.qualified.eutl_parse"):
@@ -77,36 +77,6 @@ class TrustedLists:
             finding("trusted-list-old", measured=each.territory, limit=_day(each.next_update)) for each in self.lists if each.stale(moment)
         ]
         return (*old, *(finding("trusted-list-refused", measured=trouble) for trouble in self.troubles))
-
-
-@dataclass(frozen=True, slots=True)
-class Qualified:
-    """A granted service of a trusted list stands behind the certificate."""
-
-    kind: str
-    """signature, seal, website or timestamp."""
-    service: str
-    territory: str
-    qscd: bool
-    """Whether the key is in a qualified device, as certificate and list say."""
-    list_sha256: str
-
-
-@dataclass(frozen=True, slots=True)
-class NotQualified:
-    """The lists are at hand and in force, and no granted service stands behind the certificate."""
-
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Unknown:
-    """Nothing can be said: INDETERMINATE in the words of EN 319 102-1."""
-
-    reason: str
-
-
-Qualification: TypeAlias = Qualified | NotQualified | Unknown
 
 
 def read_list(xml: str, signers: Sequence[x509.Certificate], address: str, moment: datetime | None = None) -> TrustedList:

@@ -11,8 +11,8 @@ from sqlalchemy.orm import Session
 
 from config.settings import Settings
 from sealing.evidence import EvidenceFacts, EvidenceProfile, Gauge, gauge
+from sealing.qualification import Qualified
 from sealing.seal import OFFICER_FIELD
-from sealing.trust import Qualified
 from sealing.verify import UNSEALED, UNSEALED_CHECKS, Check, SparseReader, Verification
 from station.keyring import qualification_here
 from station.records.tables import Archive, CheckpointRow, Delivery, Document, LedgerPayload, LedgerRow

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from asn1crypto import x509
 from pyhanko.sign.timestamps import TimeStamper
@@ -35,12 +35,10 @@ from sealing.keys import (
     make_practice,
 )
 from sealing.officers import officer_crls, officer_roots
+from sealing.qualification import NotQualified, Qualification, Qualified, Unknown
 from sealing.seal import Sealer
 from station.problems import problem_of
 from station.trustlists import crls_noted, keep_certificates, kept_crls, trust_snapshot, trusted_lists
-
-if TYPE_CHECKING:
-    from sealing.trust import Qualification
 
 __all__ = ["trust_snapshot"]
 
@@ -306,8 +304,6 @@ def key_in_use(settings: Settings, certificates: Sequence[x509.Certificate], mom
 def _level(settings: Settings, certificates: Sequence[x509.Certificate], moment: datetime) -> tuple[str, str]:
     if is_practice(certificates[0]):
         return "practice", ""
-    from sealing.trust import NotQualified, Qualified, Unknown
-
     found = qualification_here(settings, certificates, moment)
     match found:
         case Qualified():
@@ -318,7 +314,7 @@ def _level(settings: Settings, certificates: Sequence[x509.Certificate], moment:
             return "unknown", found.reason
 
 
-def qualification_here(settings: Settings, certificates: Sequence[x509.Certificate], moment: datetime) -> "Qualification":
+def qualification_here(settings: Settings, certificates: Sequence[x509.Certificate], moment: datetime) -> Qualification:
     """`sealing.trust.qualification_of` by the trusted lists that are at hand."""
     from sealing.trust import qualification_of
 

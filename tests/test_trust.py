@@ -17,17 +17,8 @@ from pki import DAY, company, good_seal, issue, qualified_seal
 from practice import NOON
 
 from config.settings import Settings
-from sealing.trust import (
-    NotQualified,
-    Qualification,
-    Qualified,
-    TrustedLists,
-    Unknown,
-    UntrustedList,
-    qualification_of,
-    read_list,
-    read_lists,
-)
+from sealing.qualification import NotQualified, Qualification, Qualified, Unknown
+from sealing.trust import TrustedLists, UntrustedList, qualification_of, read_list, read_lists
 from station.keyring import key_in_use, key_warnings, qualification_here
 from station.trustlists import fetch_trust, keep_certificates, trust_snapshot, trusted_lists
 
