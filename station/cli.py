@@ -291,7 +291,8 @@ def fixity(
         from station.fixity import read_files, report_text
         from station.workstation import open_workstation
 
-        report = read_files(open_workstation(settings), everything)
+        with _counted() as progress:
+            report = read_files(open_workstation(settings), everything, progress)
         if as_json:
             _print_json(report)
         else:
@@ -483,6 +484,7 @@ def export(
 ) -> None:
     """Write the auditor's package of a period or of one document: exit 0 whole, 3 a sealed file is missing or damaged, 1 not written."""
     with _settings() as settings:
+        from station.access import Act, Note, note_access
         from station.package import CannotExport, Exported, export_package, scope_of
         from station.packaging.words import exported_lines
         from station.workstation import open_workstation
@@ -499,12 +501,24 @@ def export(
         except CannotExport as error:
             err.print(error.words(settings.language), markup=False)
             raise typer.Exit(1) from error
+        with workstation.database.writing() as session:
+            note_access(session, entity or settings.entity, Note("sceau export", Act.PACKAGE, target.name, workstation.clock()))
         if as_json:
             _print_json(done.as_json())
         else:
             for line in exported_lines(done.as_json(), settings.language):
                 out.print(line, markup=False)
         raise typer.Exit(0 if done.complete else 3)
+
+
+@contextmanager
+def _counted() -> Iterator[Callable[[int, int], None]]:
+    """Tells a person on a terminal how many of how many are done; says nothing to a program."""
+    if not sys.stderr.isatty():
+        yield lambda _done, _total: None
+        return
+    with err.status("") as line:
+        yield lambda done, total: line.update(f"{done}/{total}")
 
 
 @contextmanager

@@ -27,6 +27,7 @@ from webhome import PAPERS
 from capture.catalogue import finding
 from sealing.verify import CHECKS
 from station import erasure
+from station.access import Wanted, read_access
 from station.cli import app
 from station.package import CannotExport, Extract, Period, Progress, scope_of
 from station.packaging import parts
@@ -592,6 +593,8 @@ def test_the_command_writes_a_package_and_tells_it_as_json(home: Workstation, tm
     told = CliRunner().invoke(app, words)
     assert told.exit_code == 0, told.output
     assert json.loads(told.stdout)["documents"] == 3
+    with home.database.reading() as session:
+        assert [each.object_id for each in read_access(session, "essai", Wanted())] == ["essai.zip"]
     assert verified(tmp_path, tmp_path / "essai.zip") == 0
     assert CliRunner().invoke(app, words).exit_code == 1
     assert CliRunner().invoke(app, ["export", str(tmp_path / "x.zip")]).exit_code == 2
