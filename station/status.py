@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from station.disk import look_at_disk
 from station.drift import drift_now
+from station.fixity import fixity_state
 from station.probe import folder_health
 from station.records import documents
 from station.records.documents import DEAD_AFTER
@@ -31,8 +32,15 @@ def status_of(workstation: Workstation) -> dict[str, Any]:
             "disk": {"room": str(disk.room), "free": disk.free, "total": disk.total},
             "bytes": {**asdict(cost), **_per_page(cost)},
             "reading": drift_now(session, workstation.settings.entity).as_json(),
+            "fixity": _fixity(session),
             "ledger": {e: {"size": tree_of(session, e).size, "head": tree_of(session, e).root.hex()} for e in entities(session)},
         }
+
+
+def _fixity(session: Session) -> dict[str, Any]:
+    state = fixity_state(session)
+    oldest = state.oldest.isoformat(timespec="seconds") if state.oldest else None
+    return {"kept": state.total, "oldest": oldest, "bad": len(state.bad), "unlike": len(state.unlike)}
 
 
 def _mailboxes(session: Session, workstation: Workstation) -> dict[str, Any]:

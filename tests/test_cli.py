@@ -200,6 +200,7 @@ def test_status_tells_states_workers_costs_and_the_ledger(sceau, scans):
         "reading",
         "disk",
         "bytes",
+        "fixity",
         "ledger",
     }
     assert told["documents"]["sealed"] >= 1
