@@ -41,11 +41,12 @@ from sealing.checkpoint import (
 from sealing.keys import UnusableKey
 from sealing.ledger import Actor, ActorKind, Event, Hash, Tree
 from sealing.proofs import consistency_nodes, consistency_proof, inclusion_nodes, inclusion_proof
+from sealing.ticks import BLOCKS
 from station.contradiction import Claim
 from station.contradiction import TreeContradicted as TreeContradicted  # noqa: PLC0414 whoever makes a checkpoint may be refused one
 from station.records.ledger import append_event, entities, head_at, subtree_roots, tree_of
 from station.records.tables import CheckpointRow, Delivery, LedgerPayload, LedgerRow, Person
-from station.timekeeping import stamper_of
+from station.timekeeping import health_of_clock, stamper_of
 from station.workstation import Workstation
 
 log = logging.getLogger("sceau.checkpoints")
@@ -206,8 +207,13 @@ def checkpoint_now(workstation: Workstation, entity: str, *, anew: bool = False)
 
 
 def tend_checkpoints(workstation: Workstation, *, closing: bool = False) -> list[Kept]:
-    """Make what is due: daily, by count, with the token that was missing; at the end (`closing`) of whatever grew since."""
-    made = []
+    """Make what is due: daily, by count, with the token that was missing; at the end (`closing`) of whatever grew since.
+
+    Nothing while the clock is known to be wrong: a checkpoint says the time, and a false one would stay.
+    """
+    made: list[Kept] = []
+    if health_of_clock(workstation) in BLOCKS:
+        return made
     for entity, anew in _due(workstation, closing):
         with workstation.database.reading() as session:
             before = newest_checkpoint(session, entity)

@@ -30,6 +30,7 @@ from config.settings import Ledger, LogWitness, Mailing, WitnessedLog, example_t
 from sealing.checkpoint import add_signatures, checkpoint_text, cosigned_at, open_checkpoint, parse_vkey, sign_note
 from sealing.ledger import Actor, ActorKind, Event, leaf_hash, proves_inclusion
 from sealing.proofs import proves_consistency
+from sealing.ticks import Health
 from station import checkpoints, logbook, witnesses
 from station.audit import audit_ledger
 from station.checkpoints import (
@@ -188,6 +189,14 @@ def test_a_checkpoint_comes_after_so_many_entries_and_at_the_end_of_a_process(tm
     place.grow(1)
     assert [kept.size for kept in tend_checkpoints(place.station, closing=True)] == [12]
     assert tend_checkpoints(place.station, closing=True) == []
+
+
+def test_while_the_clock_is_known_to_be_wrong_no_checkpoint_is_made(place, monkeypatch):
+    place.grow(1)
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoints, "health_of_clock", lambda _: Health.WRONG)
+        assert tend_checkpoints(place.station) == []
+    assert len(tend_checkpoints(place.station)) == 1
 
 
 def test_links_go_back_a_day_a_month_and_a_year(place):
