@@ -353,7 +353,8 @@ def _told(document: Document) -> dict[str, Any]:
     newest = max(document.archives, key=lambda archive: archive.version, default=None)
     return {
         "document": document.id,
-        "title": document.title,
+        # A slip goes from hand to hand.
+        "title": "—" if document.confidential else document.title,
         "kind": kind_of(document.document_type).french,
         "pages": len(document.current_pages),
         "archive": "" if newest is None else newest.sha256,

@@ -24,6 +24,7 @@ from station.acts import NotOffered, actor_of
 from station.controls import control_catalogue
 from station.erasure import SamePerson
 from station.formal import Head, Paper, keep_paper
+from station.keyring import LEVELS, kept_certificate, key_in_use
 from station.passports import body_hash, newest_passport
 from station.records import people
 from station.records.ledger import append_event, tree_of
@@ -206,8 +207,8 @@ def configuration_hash(configuration: Mapping[str, Any]) -> str:
     return hashlib.sha256(rfc8785.dumps(dict(configuration))).hexdigest()
 
 
-def annex_of(session: Session, settings: Settings) -> dict[str, Any]:
-    """What stands today and changes without a new version: the scanners' passports."""
+def annex_of(session: Session, settings: Settings, at: datetime) -> dict[str, Any]:
+    """What stands today and changes without a new version: the scanners' passports, the certificate that sealed last."""
     passports = [
         {
             "station": station.name,
@@ -219,7 +220,21 @@ def annex_of(session: Session, settings: Settings) -> dict[str, Any]:
         for station in settings.stations
         if (row := newest_passport(session, station.name)) is not None
     ]
-    return {"passports": passports}
+    certificates = kept_certificate(settings)
+    key = key_in_use(settings, certificates, at) if certificates else None
+    return {
+        "passports": passports,
+        "key": None
+        if key is None
+        else {
+            "holder": key.holder,
+            "issuer": key.issuer,
+            "level": key.level,
+            "kind": key.key,
+            "ends": key.ends.isoformat(timespec="seconds"),
+            "sha256": key.fingerprint,
+        },
+    }
 
 
 def changes_between(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Change, ...]:
@@ -294,7 +309,7 @@ def prepare_dossier(session: Session, settings: Settings, reason: str, person: P
         version=(last or 0) + 1,
         configuration=configuration,
         configuration_sha256=configuration_hash(configuration),
-        annex=annex_of(session, settings),
+        annex=annex_of(session, settings, at),
         reason=reason.strip(),
         prepared_by=person.pseudonym,
         prepared_at=at,
@@ -386,6 +401,7 @@ def paper_of(session: Session, row: DossierRow, signer: str, moment: datetime) -
     words = {
         "kinds": kinds,
         "profiles": PROFILES,
+        "levels": {code: french for code, (french, _) in LEVELS.items()},
         "questions": QUESTIONS,
         "steps": STEPS,
         "logins": logins,

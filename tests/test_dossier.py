@@ -191,10 +191,11 @@ def test_a_withdrawn_version_leaves_its_number_and_is_never_in_force(fresh):
     assert put_in_force(fresh).version == 2
 
 
-def test_the_second_version_tells_what_changed(fresh):
+def test_the_second_version_tells_what_changed_and_which_certificate_sealed_the_first(fresh):
     put_in_force(fresh)
     say(fresh, "people", "Deux personnes formées")
     told = text_of(fresh.archives.path(put_in_force(fresh, "formation").sha256, ".pdf"))
+    assert "Niveau essai, sans valeur probante, P-256" in told
     assert "texts.people (absent) Deux personnes formées" in told
 
 
