@@ -12,6 +12,7 @@ import zipfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import handmade
@@ -253,6 +254,12 @@ def test_entries_that_were_rewritten_do_not_fit_the_checkpoints(tmp_path, februa
 def test_a_file_that_is_no_pdf_or_does_not_begin_as_it_should_is_found(tmp_path, february):
     verdict = look(tmp_path, Hand({**february.files, "documents/d3/v2.pdf": b"PK\x03\x04"}, february.key).finish())
     assert {"index", "files"} <= set(failed(verdict))
+
+
+def test_a_company_whose_name_begins_like_the_word_for_a_trial_is_none():
+    practice = verify.Certificate.practice.fget
+    assert not practice(SimpleNamespace(names={"2.5.4.10": "ESSAIM SAS"}))
+    assert practice(SimpleNamespace(names={"2.5.4.3": "Cachet (ESSAI - sans valeur probante)"}))
 
 
 # Signatures.

@@ -104,6 +104,8 @@ DAY = re.compile(r"[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])\Z")
 TIME = re.compile(r"[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]\.[0-9]{3}Z\Z")
 DECIMAL = re.compile(r"-?[0-9]+(?:\.[0-9]+)?\Z")
 
+PRACTICE = "ESSAI - sans valeur probante"
+"""In the subject of every practice certificate."""
 SEALING = ("sealed", "renewed", "signed")
 GONE = ("erased", "deleted")
 
@@ -940,7 +942,7 @@ class Certificate:
 
     @property
     def practice(self) -> bool:
-        return any("ESSAI" in value for value in self.names.values())
+        return any(PRACTICE in value for value in self.names.values())
 
 
 def _extensions(fields: list[Der]) -> dict[str, bytes]:
