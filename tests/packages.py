@@ -10,7 +10,7 @@ from dataclasses import asdict, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from pathlib import Path
-from tempfile import mkdtemp
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import atwork
@@ -62,10 +62,14 @@ def at(workstation: Workstation, moment: datetime) -> Workstation:
     return replace(workstation, clock=lambda: moment)
 
 
+_KEYS = TemporaryDirectory(prefix="sceau-keys-")
+"""Gone when the process ends."""
+
+
 @cache
 def _keys() -> Path:
     """Practice keys on P-256, issued once per process."""
-    folder = Path(mkdtemp(prefix="sceau-keys-")) / "practice"
+    folder = Path(_KEYS.name) / "practice"
     make_practice(folder, day("2024-01-01"), day("2036-01-01"), elliptic=True)
     return folder
 
