@@ -813,6 +813,36 @@ def test_e10_an_entry_and_its_proof_are_checked_with_nothing_but_the_published_k
     assert place.ask(logbook.told_proof, place.station.settings, "essai", 9) is None
 
 
+def test_the_command_line_makes_shows_proves_and_compares(place, monkeypatch, tmp_path):
+    place.grow(4)
+    place.station.database.close()
+    monkeypatch.setenv("SCEAU_HOME", str(place.home))
+    run = CliRunner()
+
+    def told(*words: str) -> tuple[int, dict[str, Any]]:
+        result = run.invoke(app, ["ledger", *words, "--json"])
+        return result.exit_code, json.loads(result.stdout)
+
+    code, made = told("checkpoint")
+    assert (code, made["checkpoint"]["size"], made["checkpoint"]["token"]) == (0, 4, True)
+    assert told("show")[1]["fingerprint"] == parse_vkey(made["key"]).fingerprint
+    assert told("prove", "3")[1]["note"] == made["checkpoint"]["note"]
+    assert told("prove", "4") == (3, {"entity": "essai", "sequence": 4, "path": None})
+    note = tmp_path / "kept.checkpoint"
+    note.write_text(made["checkpoint"]["note"])
+    assert told("compare", str(note))[0] == 0
+    note.write_text(made["checkpoint"]["note"].replace("\n4\n", "\n5\n"))
+    code, compared = told("compare", str(note))
+    assert (code, compared["reason"]) == (4, "key")
+    assert told("witness")[1]["key"].startswith("temoin/essai+")
+    assert told("accept", "--reason", "rien", "--login", PRACTICE_LOGIN) == (0, {"entity": "essai", "sequence": None, "accepted": 0})
+    assert run.invoke(app, ["ledger", "compare", str(tmp_path / "absent")]).exit_code == 1
+    for words in (["prove"], ["compare"], ["accept"], ["sing"]):
+        assert run.invoke(app, ["ledger", *words]).exit_code == 2
+    for words in (["show"], ["prove", "0"], ["compare", str(note)]):
+        assert run.invoke(app, ["ledger", *words]).stdout
+
+
 def test_the_memory_beside_the_database_is_never_put_back_by_a_slower_process(place):
     place.grow(2)
     older = place.point().note
