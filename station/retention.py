@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from config.settings import Settings
 from sealing.ledger import Event
 from station.acts import NotOffered, actor_of
-from station.holds import hold_on
+from station.holds import hold_on, standing_holds
 from station.records import documents
 from station.records.ledger import append_event
 from station.records.tables import Archive, Document, Erasure, FieldRow, Hold, Person, RetentionRow, State
@@ -124,7 +124,9 @@ def retention_due(session: Session, day: date) -> list[Document]:
         .where(Document.state.in_(_KEPT), RetentionRow.until < day.isoformat(), RetentionRow.hold_id.is_(None))
         .order_by(RetentionRow.until, Document.id)
     )
-    return [document for document in session.scalars(query) if hold_on(session, document, day) is None]
+    found = list(session.scalars(query))
+    held = {entity for entity in {document.entity for document in found} if standing_holds(session, entity, day)}
+    return [document for document in found if document.entity not in held or hold_on(session, document, day) is None]
 
 
 def may_end(session: Session, document: Document, day: date) -> str | None:

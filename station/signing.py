@@ -19,9 +19,9 @@ from sqlalchemy.orm import Session, selectinload
 
 from config.settings import Settings
 from sealing.fitness import certificate_troubles, holder_of, require_fit
-from sealing.keys import CachedSigner, HeldSigner, KeyRefused, UnusableKey, is_practice, load_trust
+from sealing.keys import CachedSigner, HeldSigner, UnusableKey, is_practice, load_trust
 from sealing.ledger import Actor, ActorKind, Event
-from sealing.officers import WrongPassword, make_practice_officer, open_officer
+from sealing.officers import make_practice_officer, open_officer
 from sealing.seal import CannotSeal, Officer, Sealer, append_signature
 from sealing.verify import Verification, verify_file
 from station.acts import NotOffered, note_decision
@@ -85,8 +85,8 @@ def open_key(settings: Settings, person: Person, password: str, now: datetime) -
         begin = now.replace(microsecond=0) - timedelta(minutes=5)
         make_practice_officer(folder, "Responsable", person.login, PRACTICE_PASSWORD, begin, begin + timedelta(days=3652))
     signer = _open_signer(settings, folder, person.login, password)
-    roots, crls = trust_of(settings), revocation_of(settings)
     certificate = signer.signing_cert
+    roots, crls = trust_of(settings), revocation_of(settings, certificate, *signer.chain)
     require_fit(certificate_troubles(certificate, signer.chain, roots, crls, now, practice=practice))
     return OpenKey(Officer(signer, roots, crls), person.pseudonym, holder_of(certificate), is_practice(certificate))
 
@@ -354,9 +354,3 @@ def sealer_of(workstation: Workstation) -> Sealer:
 def _title(workstation: Workstation, document_id: str) -> str:
     with workstation.database.reading() as session:
         return documents.get_document(session, document_id).title
-
-
-__all__ = [
-    "Batch", "Failed", "KeyRefused", "NoKey", "NotSignable", "OpenKey", "Signings", "WrongPassword", "has_key", "open_key", "sign_batch",
-    "sign_document", "signature_of", "to_sign", "why_not_sign",
-]  # fmt: skip

@@ -7,16 +7,16 @@ from fastapi.responses import Response
 from sqlalchemy.orm import Session
 
 from sealing.keys import KeyRefused, UnusableKey
+from sealing.officers import WrongPassword
 from station.problems import PROBLEMS, problem_of
 from station.records import documents
+from station.records.people import SECOND_LOGIN
 from station.records.tables import Document, Person
 from station.signing import (
     LONGEST_PASSWORD,
-    SECOND_LOGIN,
     Batch,
     NoKey,
     Signings,
-    WrongPassword,
     has_key,
     open_key,
     seal_again,

@@ -392,6 +392,14 @@ _GUARDS = (
         "WHERE h.id = OLD.hold_id AND h.lifted_at IS NULL AND (h.ends IS NULL OR h.ends >= {today}))",
     ),
     ("keep_held_document", "UPDATE", "retention", "NEW.document_id <> OLD.document_id"),
+    # INSERT OR REPLACE removes the old row without firing a delete trigger (SQLite).
+    (
+        "keep_from_replace", "INSERT", "archive",
+        "EXISTS (SELECT 1 FROM archive a WHERE a.sha256 = NEW.sha256 OR (a.document_id = NEW.document_id AND a.version = NEW.version))",
+    ),
+    ("keep_retention_row", "INSERT", "retention", "EXISTS (SELECT 1 FROM retention r WHERE r.document_id = NEW.document_id)"),
+    ("keep_hold_row", "INSERT", "hold", "EXISTS (SELECT 1 FROM hold h WHERE h.id = NEW.id)"),
+    ("keep_mandate_row", "INSERT", "mandate", "EXISTS (SELECT 1 FROM mandate m WHERE m.id = NEW.id)"),
     ("keep_holds", "DELETE", "hold", "1 = 1"),
     ("keep_mandates", "DELETE", "mandate", "1 = 1"),
 )  # fmt: skip
