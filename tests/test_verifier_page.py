@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import html
+import io
 import json
 import re
 import subprocess
@@ -104,6 +105,14 @@ def test_a_changed_sealed_file_fails(page, made, tmp_path):
     told = page.look({"OUT.zip": changed(made["whole"], tmp_path, "documents/d1/v1.pdf", b"%PDF-1.7\nanother")})
     assert told["verdict"] == "fails"
     assert {"manifest", "files"} <= set(failing(told))
+
+
+def test_large_files_are_hashed_as_they_stream_and_nothing_else_is_said(page, made, tmp_path):
+    assert page.look({"OUT.zip": made["whole"]}, at_once=0) == page.look({"OUT.zip": made["whole"]})
+    extended = zipfile.ZipFile(io.BytesIO(made["whole"])).read("documents/d1/v2.pdf")
+    broken = changed(made["whole"], tmp_path, "documents/d1/v2.pdf", b"%PDF-1.8" + extended[8:])
+    assert page.look({"OUT.zip": broken}, at_once=0) == page.look({"OUT.zip": broken})
+    assert any("prolonge" in fault for check in page.look({"OUT.zip": broken}, at_once=0)["checks"] for fault in check["faults"])
 
 
 def test_an_exported_package_holds_in_any_order_of_its_parts(page, made):

@@ -4,7 +4,7 @@ import { sha256 } from "@noble/hashes/sha2.js";
 import { bytesToHex, hexToBytes } from "@noble/hashes/utils.js";
 import { ENTRY, INDEX, LEDGER, OTHER, PACKAGE, TRAIL, allowedPath, canonical, fits } from "./forms.js";
 import { fromBase64, readCheckpoint, readKey, readNote, signedBy, speaksFor } from "./notes.js";
-import { Stopped, Unreadable, hashMember, lineMember, openParts, readMember } from "./parts.js";
+import { AT_ONCE, Stopped, Unreadable, hashMember, lineMember, openParts, readMember } from "./parts.js";
 import { Broken, canLook, checkSeal, checkToken, readRoots } from "./stamps.js";
 import { Tree, leafHash, peakCount, provesConsistency, provesInclusion, same } from "./tree.js";
 
@@ -20,8 +20,9 @@ export { Stopped };
 
 // parts: [{name, blob}]. pace(bytes) is awaited as bytes are read: it may tell progress, let the page breathe, or raise Stopped.
 // known: {fingerprint, checkpoint}, texts from outside the package, or "".
-export async function verifyPackage(parts, { pace = async () => {}, known = {} } = {}) {
-  const work = new Work(pace, known);
+// atOnce: bytes up to which a member is held whole; what is larger is hashed as it streams.
+export async function verifyPackage(parts, { pace = async () => {}, known = {}, atOnce = AT_ONCE } = {}) {
+  const work = new Work(pace, known, atOnce);
   await work.open(parts);
   if (await work.readBasics()) {
     await work.readLedger();
@@ -44,8 +45,8 @@ export async function verifyPackage(parts, { pace = async () => {}, known = {} }
 }
 
 class Work {
-  constructor(pace, known) {
-    Object.assign(this, { pace, known });
+  constructor(pace, known, atOnce) {
+    Object.assign(this, { pace, known, atOnce });
     this.faults = new Map(); // check: {count, kept}
     this.skipped = new Map(); // check: reason
     this.facts = new Map(); // check: numbers and names for its sentence
@@ -246,7 +247,7 @@ class Work {
       }
       const file = files.get(member.path);
       try {
-        const found = await hashMember(member, file?.extends_size ?? null, this.pace);
+        const found = await hashMember(member, file?.extends_size ?? null, this.pace, this.atOnce);
         this.hashes.set(member.path, found.sha256);
         if (file) this.checkFile(file, found);
       } catch (error) {

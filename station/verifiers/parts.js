@@ -5,10 +5,12 @@ import { bytesToHex } from "@noble/hashes/utils.js";
 import { BlobReader, ZipReader, configure } from "@zip.js/zip.js/lib/zip-core-native.js";
 import { allowedPath } from "./forms.js";
 
-configure({ useWebWorkers: false });
+configure({ useWebWorkers: false, chunkSize: 1 << 20 });
 
 // Text files are held in memory whole, save for the ledger's lines; what is larger than this was not written by `sceau export`.
 const WHOLE_LIMIT = 1 << 30;
+// Up to this size a member is hashed at once, by the browser itself where it may; what is larger, as it streams.
+export const AT_ONCE = 1 << 26;
 
 export class Unreadable extends Error {}
 
@@ -69,11 +71,25 @@ export async function readMember(member, pace) {
     bytes.set(piece, at);
     at += piece.length;
   }, pace);
-  return { sha256: bytesToHex(sha256(bytes)), bytes };
+  return { sha256: await digest(bytes), bytes };
+}
+
+async function digest(bytes) {
+  const subtle = globalThis.crypto?.subtle;
+  return bytesToHex(subtle ? new Uint8Array(await subtle.digest("SHA-256", bytes)) : sha256(bytes));
 }
 
 // {sha256, size, head, prefix}: the first five bytes, and the hash of the first `prefixSize` bytes where that is asked.
-export async function hashMember(member, prefixSize, pace) {
+export async function hashMember(member, prefixSize, pace, atOnce) {
+  if (member.size <= atOnce) {
+    const { sha256: hash, bytes } = await readMember(member, pace);
+    const prefix = Number.isInteger(prefixSize) && prefixSize <= bytes.length ? await digest(bytes.subarray(0, prefixSize)) : null;
+    return { sha256: hash, size: bytes.length, head: String.fromCharCode(...bytes.subarray(0, 5)), prefix };
+  }
+  return streamHash(member, prefixSize, pace);
+}
+
+async function streamHash(member, prefixSize, pace) {
   const running = sha256.create();
   let size = 0;
   let head = new Uint8Array(0);

@@ -9,9 +9,9 @@ if (typeof document === "undefined") {
 } else {
   openScreen(document.currentScript.textContent);
   // For whoever verifies many: the same checks, from bytes, without the page.
-  window.verifyParts = async (parts, known = {}) => {
+  window.verifyParts = async (parts, known = {}, atOnce = undefined) => {
     const named = parts.map(({ name, bytes }) => ({ name, blob: new Blob([bytes]) }));
-    const { verdict, checks } = await verifyPackage(named, { known });
+    const { verdict, checks } = await verifyPackage(named, { known, atOnce });
     const said = checks.map((check) => ({ name: check.name, outcome: check.outcome, sentence: sentenceOf(check, WORDS.fr), faults: check.faults.map((fault) => faultOf(fault, WORDS.fr)) }));
     return { verdict, checks: said };
   };
