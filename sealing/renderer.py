@@ -95,9 +95,9 @@ def _compare_page(archive: Archive, page: int) -> SecondLook:
         return SecondLook(page, Rendering.FAILED, f"{PROGRAM} n'a pas su rendre la page {page}")
     if coding is None:
         return SecondLook(page, Rendering.DRAWN, "vue : rendue sans erreur, aucun raster d'origine à comparer")
+    if any(fingerprint(raster) == recorded for raster in _rasters(drawn, coding)):
+        return SecondLook(page, Rendering.SAME, f"{wide} × {high} pixels identiques au raster enregistré")
     if _exact(coding):
-        if any(fingerprint(raster) == recorded for raster in _rasters(drawn, coding)):
-            return SecondLook(page, Rendering.SAME, f"{wide} × {high} pixels identiques au raster enregistré")
         return SecondLook(page, Rendering.OTHER, f"les pixels de la page {page} ne sont pas ceux du raster enregistré")
     return _compare_near(drawn, page_raster(archive, page), page)
 
@@ -125,10 +125,10 @@ def _rasters(drawn: npt.NDArray[np.uint8], coding: Coding) -> Iterator[Raster]:
         if coding.model is Model.RGB:
             samples = turned
         elif (turned == turned[..., :1]).all():
-            samples = turned[..., 0] if coding.bits == 8 else (turned[..., 0] >= 128).astype(np.uint8)
+            samples = turned[..., 0] if coding.bits != 1 else (turned[..., 0] >= 128).astype(np.uint8)
         else:
             continue
-        yield Raster(np.ascontiguousarray(samples), coding.bits, coding.model)
+        yield Raster(np.ascontiguousarray(samples), coding.bits, coding.model, icc=coding.icc)
 
 
 def _turns(drawn: npt.NDArray[np.uint8]) -> Iterator[npt.NDArray[np.uint8]]:
