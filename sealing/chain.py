@@ -2,7 +2,7 @@
 
 A document timestamp brings along the revocation data of that day, for what stands before it and for itself. So each signature and each
 timestamp must have held when the next timestamp was made (RFC 4998, 5.3; EN 319 142-1, 5.5); the newest timestamp must hold now.
-Nothing is fetched: of the newest, revocation is known as of the day on which it was made, unless newer lists are handed in.
+Nothing is fetched: of the newest, revocation is known as of the day on which it was made.
 """
 
 # pyHanko annotates most of its interface, not all of it.
@@ -60,10 +60,8 @@ class Chain:
     """Why the timestamps prove nothing (any more); None where they do."""
 
 
-async def judge_chain(
-    signed: Sequence[EmbeddedPdfSignature], roots: Sequence[x509.Certificate], moment: datetime, crls: Sequence[bytes] = ()
-) -> Chain:
-    """`signed` in the order of the file, a timestamp last. `crls`: DER revocation lists newer than those inside, where there are any."""
+async def judge_chain(signed: Sequence[EmbeddedPdfSignature], roots: Sequence[x509.Certificate], moment: datetime) -> Chain:
+    """`signed` in the order of the file, a timestamp last."""
     stamps = [each for each in signed if each.sig_object_type == "/DocTimeStamp"]
     times = tuple(_time_of(stamp) for stamp in stamps)
     judged = []
@@ -71,7 +69,7 @@ async def judge_chain(
         if each.sig_object_type != "/DocTimeStamp":
             following = next(after for after in signed[position:] if after.sig_object_type == "/DocTimeStamp")
             judged.append(await _judge_signature(each, _context(following, roots, _time_of(following))))
-    return Chain(tuple(judged), times, await _broken(stamps, times, roots, moment, crls))
+    return Chain(tuple(judged), times, await _broken(stamps, times, roots, moment))
 
 
 async def _judge_signature(signature: EmbeddedPdfSignature, context: ValidationContext) -> Judged:
@@ -89,7 +87,6 @@ async def _broken(
     times: Sequence[datetime],
     roots: Sequence[x509.Certificate],
     moment: datetime,
-    crls: Sequence[bytes],
 ) -> Told | None:
     if any(after < before for before, after in pairwise(times)):
         return "les horodatages ne se suivent pas dans le temps", "the timestamps do not follow one another in time"
@@ -106,7 +103,7 @@ async def _broken(
     newest = stamps[-1]
     if (why := await _why_not(newest, _context(newest, roots, times[-1]))) is not None:
         return f"horodatage du document non reconnu ({why})", f"timestamp of the document not trusted ({why})"
-    if (why := await _why_not(newest, _context(newest, roots, max(moment, times[-1]), "soft-fail", crls))) is not None:
+    if (why := await _why_not(newest, _context(newest, roots, max(moment, times[-1]), "soft-fail"))) is not None:
         return (
             f"le dernier horodatage, du {_day(times[-1])}, ne tient plus le {_day(moment)} et n'a pas été renouvelé à temps ({why})",
             f"the last timestamp, {_day(times[-1])}, no longer holds on {_day(moment)} and was not renewed in time ({why})",
@@ -132,10 +129,9 @@ def _context(
     roots: Sequence[x509.Certificate],
     moment: datetime,
     revocation: str = "require",
-    crls: Sequence[bytes] = (),
 ) -> ValidationContext:
     """What was known when that timestamp was made: certificates and revocation data of its revision."""
-    known = {"trust_roots": list(roots), "crls": list(crls), "moment": moment, "allow_fetching": False, "revocation_mode": revocation}
+    known = {"trust_roots": list(roots), "moment": moment, "allow_fetching": False, "revocation_mode": revocation}
     try:
         store = DocumentSecurityStore.read_dss(stamp.reader.get_historical_resolver(stamp.signed_revision))
     except NoDSSFoundError:

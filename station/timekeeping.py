@@ -161,8 +161,19 @@ def health_of_clock(workstation: Workstation, tick: Tick | None = None) -> Healt
         return health_now(newest_look(session, now.boot), now)
 
 
+def _looked(workstation: Workstation, boot: str) -> bool:
+    with workstation.database.reading() as session:
+        return newest_look(session, boot) is not None
+
+
 def require_clock(workstation: Workstation, tick: Tick | None = None) -> None:
-    """Before anything is sealed. Raises ClockWrong, ClockStepped."""
+    """Before anything is sealed; where servers are set and nobody has asked them since the machine started, they are asked now.
+
+    Raises ClockWrong, ClockStepped.
+    """
+    now = tick or tick_now(workstation.clock)
+    if workstation.settings.time.servers and not _looked(workstation, now.boot):
+        check_clock(workstation)
     match health_of_clock(workstation, tick):
         case Health.WRONG:
             raise ClockWrong("the time servers say that the clock is more than 5 s off")

@@ -167,6 +167,11 @@ def test_a_wrong_clock_seals_nothing_and_says_so(home):
     assert problem_of(told.value).code == "clock-wrong" and problem_of(told.value).retry is not None
 
 
+def test_servers_that_nobody_has_asked_yet_are_asked_before_the_first_seal(home):
+    with ntp_serving(12.0) as server, pytest.raises(ClockWrong):
+        require_clock(with_servers(home, server))
+
+
 @pytest.mark.parametrize("silent", [{"stratum": 0}, {"stratum": 16}, {"leap": 3}])
 def test_a_server_without_time_of_its_own_says_nothing(silent):
     with ntp_serving(0.0, **silent) as server:
