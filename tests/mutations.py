@@ -3,6 +3,7 @@
 Seeded, so that two verifiers see the same.
 """
 
+import base64
 import copy
 import io
 import json
@@ -51,11 +52,15 @@ def signed_places(raw: bytes) -> list[int]:
 
     Certificates that nobody needs, and the like, may change in a CMS file without any change of what it proves.
     """
-    info = cms.ContentInfo.load(raw)["content"]["signer_infos"][0]
-    token = next(each for each in info["unsigned_attrs"] if each["type"].native == "signature_time_stamp_token")["values"][0]
-    stamped = token["content"]["signer_infos"][0]
-    parts = [info["signed_attrs"].contents, info["signature"].contents, stamped["signed_attrs"].contents, stamped["signature"].contents]
-    parts.append(token["content"]["encap_content_info"]["content"].parsed.dump())
+    signed = cms.ContentInfo.load(raw)["content"]
+    info = signed["signer_infos"][0]
+    parts = [info["signed_attrs"].contents, info["signature"].contents]
+    stamps = [each["values"][0] for each in info["unsigned_attrs"] or () if each["type"].native == "signature_time_stamp_token"]
+    for content in (signed, *(stamp["content"] for stamp in stamps)):
+        inner = content["signer_infos"][0]
+        parts += [inner["signed_attrs"].contents, inner["signature"].contents]
+        if content["encap_content_info"]["content_type"].native == "tst_info":
+            parts.append(content["encap_content_info"]["content"].parsed.dump())
     return [raw.index(part) + n for part in parts for n in range(len(part))]
 
 
@@ -193,7 +198,7 @@ def change_value(chance: random.Random, files: Files) -> str:
 
 
 def _change_leaf(chance: random.Random, value: Any) -> str:
-    places = [place for place in _leaves(value) if place[1][-1] != "generator"]
+    places = [place for place in _leaves(value) if place[1][-1] not in ("generator", "token")]
     holder, way = chance.choice(places)
     key, before = way[-1], holder[way[-1]]
     holder[key] = _other(chance, before)
@@ -232,6 +237,16 @@ def swap_notes(chance: random.Random, files: Files) -> str:
         key = "note"
     ledger["checkpoints"][one][key], ledger["checkpoints"][other][key] = ledger["checkpoints"][other][key], ledger["checkpoints"][one][key]
     return _keep(files, ledger, f"{key} of two checkpoints swapped")
+
+
+def change_token(chance: random.Random, files: Files) -> str:
+    ledger = _ledger(files)
+    stamped = chance.choice([each for each in ledger["checkpoints"] if each["token"]])
+    raw = bytearray(base64.b64decode(stamped["token"]))
+    at = chance.choice(signed_places(bytes(raw)))
+    raw[at] ^= chance.randrange(1, 256)
+    stamped["token"] = base64.b64encode(raw).decode()
+    return _keep(files, ledger, f"byte {at} of a checkpoint's token")
 
 
 def drop_checkpoint(chance: random.Random, files: Files) -> str:
@@ -375,6 +390,7 @@ PLAIN: tuple[Mutation, ...] = (
     move_line,
     change_value,
     swap_notes,
+    change_token,
     drop_checkpoint,
     change_peaks,
     change_proof,
@@ -390,6 +406,7 @@ INSIDE: tuple[Mutation, ...] = (
     change_value,
     change_value,
     swap_notes,
+    change_token,
     drop_checkpoint,
     change_peaks,
     change_proof,
