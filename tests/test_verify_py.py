@@ -96,6 +96,15 @@ def test_it_imports_nothing_but_the_standard_library_and_cryptography():
     assert not {"socket", "ssl", "urllib", "http"} & names
 
 
+def test_python_3_9_can_read_it():
+    tree = ast.parse(SCRIPT.read_text(), feature_version=(3, 9))
+    assert not [node for node in ast.walk(tree) if isinstance(node, ast.Match | ast.TryStar)]
+    assert "from __future__ import annotations" in SCRIPT.read_text()
+    assert not {"UTC", "StrEnum", "Self"} & {
+        each.name for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) for each in node.names
+    }
+
+
 def test_it_answers_a_program_in_json_and_a_person_in_english(tmp_path, february):
     verdict = look(tmp_path, february)
     told = json.loads(verify.told_json(verdict))
