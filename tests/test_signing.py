@@ -9,9 +9,13 @@ from pathlib import Path
 import atwork
 import papers
 import pytest
+from asn1crypto import pem
+from pki import company
+from practice import NOON
+from test_tokens import MODULE, PIN, needs_softhsm, token  # noqa: F401 a fixture
 
 from config.settings import Settings, Station
-from sealing.keys import KeyRefused
+from sealing.keys import KeyRefused, UnusableKey
 from sealing.officers import WrongPassword, officer_crls, officer_roots
 from sealing.verify import verify_file
 from station import signing
@@ -215,3 +219,29 @@ def test_killed_before_the_row_the_next_try_takes_the_file_that_is_there(desk, m
     signed = desk.sign(order)
     assert f"{signed.archives[-1].sha256}.pdf" in left
     assert hashlib.sha256(desk.path(signed.archives[-1].sha256).read_bytes()).hexdigest() == signed.archives[-1].sha256
+
+
+# --- an officer's card ---
+
+
+@needs_softhsm
+def test_an_officers_card_opens_with_its_pin_and_no_key_leaves_it(tmp_path, token):  # noqa: F811 the fixture
+    """In production: the certificate goes up to a root that the settings name, with a revocation list at hand."""
+    (tmp_path / "root.pem").write_bytes(pem.armor("CERTIFICATE", company().root.plain.dump()))
+    for number, crl in enumerate(company().crls):
+        (tmp_path / f"{number}.crl").write_bytes(crl)
+    folder = signing.officers_folder(tmp_path)
+    folder.mkdir(parents=True)
+    (folder / "dupont.toml").write_text(f'module = "{MODULE}"\ntoken = "{token.label}"\nkey = "rsa"\n')
+    lists = [f"{number}.crl" for number in range(len(company().crls))]
+    settings = Settings(
+        home=tmp_path, sealing={"mode": "production", "file": "seal.p12"}, trust={"roots": ["root.pem"], "revocation": lists}
+    )
+    person = Person(login="dupont", pseudonym="p" * 32)
+    assert signing.has_key(settings, person)
+    key = signing.open_key(settings, person, PIN, NOON)
+    assert (key.practice, key.pseudonym) == (False, person.pseudonym)
+    assert key.officer.signer.sign_now(b"x", "sha256")
+    with pytest.raises(UnusableKey):
+        signing.open_key(settings, person, "0000", NOON)
+    assert not signing.has_key(settings, Person(login="../dupont.toml", pseudonym="x"))

@@ -33,6 +33,7 @@ from station.batches import (
     recipe_in_force,
     undo_edit,
 )
+from station.evidence import gauges_of
 from station.print import slips_pdf
 from station.records import batches, documents
 from station.records.tables import Batch, Document, State
@@ -443,6 +444,7 @@ def batch_page(request: Request, session: desk.InReading, batch_id: str, htmx: d
     change = desk.fingerprint_of(batch.ended_at, batch.closed_at, [(d.id, d.revision) for d in found], t.language)
     if htmx and seen == change:
         return desk.nothing_new()
+    gauges = gauges_of(session, standing, workstation.settings)
     return desk.show(
         request,
         "_batch.html" if htmx else "batch.html",
@@ -450,7 +452,7 @@ def batch_page(request: Request, session: desk.InReading, batch_id: str, htmx: d
         change=change,
         line=stack.history_of(session, [batch])[0],
         lasted=_lasted(batch, workstation, t),
-        cards=[show.card_of(d, t, has_thumb=workstation.light_image(d.id, 1, "thumb").is_file()) for d in standing],
+        cards=[show.card_of(d, t, has_thumb=workstation.light_image(d.id, 1, "thumb").is_file(), gauge=gauges[d.id]) for d in standing],
         gone=[show.card_of(d, t, has_thumb=False) for d in found if d.state in stack.GONE],
         sealed=sum(document.state == State.SEALED for document in standing),
         redos=batches.redos_of(session, [document.id for document in found]),
