@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import packages
 import uvicorn
 import webhome
 from PIL import Image
@@ -18,6 +19,7 @@ from playwright.sync_api import Browser, Page, Playwright, sync_playwright
 from station.records import batches
 from station.serve import Server
 from station.web.app import build_app
+from station.web.desk import STATIC
 from station.workstation import Workstation
 
 CHROMIUM = "/usr/bin/chromium"
@@ -54,8 +56,10 @@ def take_pictures(folder: Path, *, width: int = 1366, dark: bool = False) -> Non
     home = Path(tempfile.gettempdir()) / "sceau"
     home.mkdir()
     try:
+        package = packages.small_package(home / "audited", 6)  # before the browser: both want the thread's event loop
         with sync_playwright() as playwright, contextlib.closing(_launch(playwright)) as browser:
             _walk(browser, home, folder, width, dark)
+            _take_verifier(browser, package, folder / "verifier.png", width, dark)
     finally:
         shutil.rmtree(home)
 
@@ -84,6 +88,17 @@ def _walk(browser: Browser, home: Path, folder: Path, width: int, dark: bool) ->
         page.close()
 
 
+def _take_verifier(browser: Browser, package: Path, picture: Path, width: int, dark: bool) -> None:
+    """The page that an auditor opens from disk, with a small package in it."""
+    page = browser.new_page(viewport={"width": width, "height": TALLEST}, color_scheme="dark" if dark else "light", locale="fr-FR")
+    page.goto((STATIC / "vendor" / "verifier.html").as_uri())
+    page.set_input_files("#files", str(package))
+    page.wait_for_selector("#verdict")
+    page.screenshot(path=picture, clip={"x": 0, "y": 0, "width": width, "height": TALLEST}, full_page=True)
+    _slim(picture)
+    page.close()
+
+
 def _pages(ids: dict[str, str]) -> dict[str, str]:
     return {
         "mailroom": "/",
@@ -92,6 +107,7 @@ def _pages(ids: dict[str, str]) -> dict[str, str]:
         "held": f"/documents/{ids['held']}",
         "decision": f"/documents/{ids['held']}/decision/treat",
         "ledger": "/ledger",
+        "compliance": "/conformite",
         "help": "/help",
     }
 

@@ -54,6 +54,24 @@ def test_the_chain_comes_first_and_is_good_after_a_full_check(home):
     assert page.index("chain-title") < page.index("search-title")
 
 
+def test_a_chain_without_a_checkpoint_is_not_called_good(tmp_path):
+    workstation = packages.new_home(tmp_path / "home")
+    packages.seal_one(workstation, "f.png", packages.PAPERS[1], packages.day("2026-11-02"))
+    browser = enter(workstation)
+    browser.post("/ledger/check")
+    assert "sans point de contrôle encore" in browser.get("/conformite").text
+
+
+def test_a_sealed_file_that_is_lost_is_told_with_what_to_do(tmp_path):
+    workstation = packages.new_home(tmp_path / "home")
+    lost = packages.seal_one(workstation, "f.png", packages.PAPERS[1], packages.day("2026-11-02"))
+    for path in workstation.home.rglob("*.pdf"):
+        path.unlink()
+    page = enter(workstation).get(f"/conformite/{lost}").text
+    assert "restaurez-le depuis une sauvegarde" in page
+    assert ".png?v=" not in page
+
+
 def test_what_nobody_witnesses_and_what_has_no_dossier_is_told(home):
     assert {"no-witness", "no-dossier"} <= codes(home)
 

@@ -30,6 +30,7 @@ const DIGESTS = {
   "2.16.840.1.101.3.4.2.2": ["SHA-384", sha384],
   "2.16.840.1.101.3.4.2.3": ["SHA-512", sha512],
 };
+const PRACTICE = "ESSAI - sans valeur probante";
 const NAMES = { "2.5.4.3": "CN", "2.5.4.10": "O", "2.5.4.11": "OU", "2.5.4.6": "C", "2.5.4.97": "organizationIdentifier", "2.5.4.5": "serialNumber" };
 
 // Why a seal or a token does not hold; `code` is among the words of the page.
@@ -229,7 +230,7 @@ function commonName(certificate) {
 }
 
 export function isPractice(certificate) {
-  return certificate.subject.typesAndValues.some(({ value }) => String(value.valueBlock.value).includes("ESSAI"));
+  return certificate.subject.typesAndValues.some(({ value }) => String(value.valueBlock.value).includes(PRACTICE));
 }
 
 // Definite, shortest lengths everywhere and nothing after the end: one way to write it.

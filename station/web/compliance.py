@@ -24,6 +24,7 @@ ADDRESS = "/conformite"
 SEARCH_PATH = f"{ADDRESS}/search"
 router = APIRouter()
 BLOCK = 1 << 20
+TONES = {"good": "good", "bad": "bad"}
 ROOMS = (
     ("/export", "export.title", "archive"),
     ("/controles", "controls.title", "file-check"),
@@ -65,13 +66,15 @@ def document_page(request: Request, session: desk.InReading, document_id: str) -
     document = documents.get_document(session, document_id)
     workstation, t = desk.workstation_of(request), desk.words_of(request)
     archive = show.newest(document.archives)
+    kept = archive is not None and workstation.archives.path(archive.sha256, ".pdf").is_file()
     return desk.show(
         request,
         "evidence.html",
         document=document,
         card=show.card_of(document, t, has_thumb=False, findings=0),
         archive=archive,
-        pages=[page.number for page in document.current_pages] if archive else [],
+        pages=[page.number for page in document.current_pages] if kept else [],
+        lost=archive is not None and not kept,
         checks=show.show_checks(archive, t) if archive else [],
         entries=entries_of(session, document, t),
         newest=newest_checkpoint(session, document.entity),
@@ -106,10 +109,12 @@ def entries_of(session: Session, document: Document, t: Words) -> list[dict[str,
 
 
 def state_of_chain(checks: Checks, logs: list[Any]) -> str:
-    """good, watch or bad, by the last walk and what is held outside."""
+    """By the last walk and what is held outside: bad, unknown (no walk yet), thin (no checkpoint yet) or good."""
     if any(each.wrong for each in logs) or (checks.last and (checks.last.broken or checks.last.contradicted)):
         return "bad"
-    return "good" if checks.last and all(each.newest for each in logs) else "watch"
+    if checks.last is None:
+        return "unknown"
+    return "good" if all(each.newest for each in logs) else "thin"
 
 
 def _page(request: Request, session: Session, asked: str = "", found: list[Document] | None = None, of_file: str = "") -> Response:
@@ -119,7 +124,8 @@ def _page(request: Request, session: Session, asked: str = "", found: list[Docum
     return desk.show(
         request,
         "compliance.html",
-        tone=state_of_chain(checks, logs),
+        state=(state := state_of_chain(checks, logs)),
+        tone=TONES.get(state, "watch"),
         checked=checks.last,
         logs=logs,
         fixity=fixity_state(session),
