@@ -28,6 +28,7 @@ from station.records import batches, documents
 from station.records.documents import ERASING
 from station.records.ledger import append_event, tree_of
 from station.records.tables import (
+    AccountChange,
     Archive,
     Arrival,
     Decision,
@@ -49,6 +50,8 @@ from station.records.tables import (
     Reading,
     Redo,
     RetentionRow,
+    Review,
+    ReviewEvent,
     State,
 )
 from station.stored import path_from
@@ -362,7 +365,8 @@ def _delete_rows(session: Session, scope: Scope) -> None:
     taught = sa.select(LessonRow.id).where(LessonRow.document_id.in_(ids))
     session.execute(sa.delete(LessonUse).where(sa.or_(LessonUse.document_id.in_(ids), LessonUse.lesson_id.in_(taught))))
     forget_twins(session, ids)
-    for table in (LessonRow, FieldRow, FindingRow, InvoiceRow, Reading, RetentionRow, Archive, Decision, PageRow, PassportRow):
+    tables = (LessonRow, FieldRow, FindingRow, InvoiceRow, Reading, RetentionRow, Archive, Decision, PageRow, PassportRow)
+    for table in (*tables, ReviewEvent, AccountChange, Review):
         session.execute(sa.delete(table).where(table.document_id.in_(ids)))
     session.execute(sa.delete(Redo).where(sa.or_(Redo.document_id.in_(ids), Redo.carrier_id.in_(ids))))
     session.execute(sa.delete(Arrival).where(Arrival.document_id.in_(ids), Arrival.sha256.in_(now_empty)))

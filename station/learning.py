@@ -154,10 +154,10 @@ def say_value(
 ) -> LessonRow | None:
     """A person corrects or confirms a value (None: the paper does not say); returns what Sceau learned from it.
 
-    Row, lesson and ledger entry are one transaction. Raises Unknown, Reserved; ValueError for a field that is not typed.
+    Row, lesson and ledger entry are one transaction. Raises Unknown, Reserved; ValueError for a name that is no field's.
     """
     document, now = shown_document(session, document_id), workstation.clock()
-    if name not in TYPED:
+    if name not in NAMES:
         raise ValueError(name)
     read = _best(document, name, said=False)
     text = None if value is None else field_text(value)

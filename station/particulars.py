@@ -7,6 +7,7 @@ change its verdict, which is about the copy.
 import json
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -23,7 +24,7 @@ from ocr.identifiers import compact
 from ocr.text import PageText, from_json
 from ocr.values import Field, LineItem, Source, Value, VatLine
 from station.records import documents
-from station.records.tables import Document, FieldRow, FindingRow, InvoiceRow, Reading, State
+from station.records.tables import AccountChange, Document, FieldRow, FindingRow, InvoiceRow, Reading, State
 from station.workstation import Workstation
 from workflow.duplicates import Earlier, InvoiceKey, changed_account, find_twice, key_of
 from workflow.invoices import Circumstances, Invoice, invoice_of
@@ -189,14 +190,18 @@ def _earlier(session: Session, document: Document, key: InvoiceKey) -> Iterator[
 
 
 def _known_accounts(session: Session, document: Document, key: InvoiceKey, settings: Settings) -> list[str]:
-    """Those of the settings, else that of its first invoice. A person who confirms a reading says what is printed, not whose account it is.
+    """Those of the settings, else that of its first invoice; and those that two people approved. One person who confirms a reading says what is printed, not whose account it is.
 
     The supplier is the same as `workflow.duplicates.same_supplier` has it: nothing surer that both have may differ.
     """
     if not key.iban:
         return []
+    agreed = sa.select(AccountChange.iban).where(AccountChange.supplier.in_(key.suppliers), AccountChange.approved)
+    approved = session.scalars(agreed.where(AccountChange.entity == document.entity)).all()
     if told := settings.suppliers.ibans.get(key.siren):
-        return list(map(compact, told))
+        return [*map(compact, told), *approved]
+    if key.iban in approved:
+        return [key.iban]
     ways = [
         sa.and_(InvoiceRow.supplier == supplier, *(~_bears(kind.split(":")[0]) for kind in key.suppliers[:place]))
         for place, supplier in enumerate(key.suppliers)
@@ -210,6 +215,22 @@ def _known_accounts(session: Session, document: Document, key: InvoiceKey, setti
     if session.scalar(query.where(InvoiceRow.iban == key.iban).limit(1)) is not None:
         return [key.iban]
     return sorted(session.scalars(query.distinct()))
+
+
+def known_accounts(session: Session, document: Document, iban: str, settings: Settings) -> tuple[str, list[str]]:
+    """By what the supplier of this invoice is known, and its accounts as far as they are; `iban` alone where that is one of them."""
+    key = replace(key_of(invoice_in(document, settings)), iban=iban)
+    return next(iter(key.suppliers), ""), _known_accounts(session, document, key, settings) if iban not in settings.identity.ibans else []
+
+
+def bearer_of(session: Session, document: Document, accounts: Sequence[str]) -> str | None:
+    """The newest other invoice that bears one of these accounts, to be compared with."""
+    query = (
+        sa.select(InvoiceRow.document_id)
+        .join(Document, Document.id == InvoiceRow.document_id)
+        .where(_another(document), InvoiceRow.iban.in_(accounts), InvoiceRow.iban_known)
+    )
+    return session.scalar(query.order_by(Document.received_at.desc()).limit(1))
 
 
 def _bears(kind: str) -> sa.ColumnElement[bool]:

@@ -1000,6 +1000,98 @@ class Access(Base):
     entity: Mapped[str] = mapped_column(sa.String(60))
 
 
+class Review(Base):
+    """Where the review of one invoice stands; what of it the queue shows is noted here, so that a hundred thousand of them sort at once."""
+
+    __tablename__ = "review"
+    __table_args__ = (sa.Index("ix_review_queue", "entity", "stage", "due"),)
+    document_id: Mapped[str] = mapped_column(sa.ForeignKey("document.id"), primary_key=True)
+    entity: Mapped[str] = mapped_column(sa.String(60))
+    seen: Mapped[int]
+    """Revision of the document from which the columns below were noted; 0: to be noted anew."""
+    stage: Mapped[str] = mapped_column(sa.String(10))
+    """open, account (waits for a second person), done, gone (no invoice to review any more)."""
+    doubts: Mapped[list[Any]]
+    """Names of the values to be looked at (`ocr.confidence.doubts`); none: it goes through untouched."""
+    doubtful: Mapped[bool]
+    title: Mapped[str] = mapped_column(sa.Text)
+    supplier: Mapped[str] = mapped_column(sa.String(200))
+    number: Mapped[str] = mapped_column(sa.String(80))
+    gross: Mapped[str | None] = mapped_column(sa.String(40))
+    """Decimal with a point."""
+    currency: Mapped[str | None] = mapped_column(sa.String(3))
+    due: Mapped[str | None] = mapped_column(sa.String(10))
+    """ISO date."""
+    received_at: Mapped[datetime]
+    revision: Mapped[int] = mapped_column(default=0)
+    """Of its events; a save carries the one that it knows."""
+    holder: Mapped[str | None] = mapped_column(sa.String(32))
+    """Pseudonym of who has it open: told to others, it keeps nobody out."""
+    active_at: Mapped[datetime | None]
+    assigned_to: Mapped[str | None] = mapped_column(sa.String(32), index=True)
+    assigned_by: Mapped[str | None] = mapped_column(sa.String(32))
+    postponed_until: Mapped[str | None] = mapped_column(sa.String(10))
+    """First day (ISO) on which it is in the queue again."""
+    hold_reason: Mapped[str | None] = mapped_column(sa.Text)
+    """Why it waits, or why it was handed over; None where it does not."""
+    hold_by: Mapped[str | None] = mapped_column(sa.String(32))
+    held: Mapped[bool] = mapped_column(default=False)
+    done_at: Mapped[datetime | None]
+    done_by: Mapped[str | None] = mapped_column(sa.String(32))
+
+
+class ReviewEvent(Base):
+    """One thing that a clerk did to one field; what is in force is what these tell in order. Erased with its document."""
+
+    __tablename__ = "review_event"
+    __table_args__ = (sa.UniqueConstraint("document_id", "revision"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    document_id: Mapped[str] = mapped_column(sa.ForeignKey("document.id"), index=True)
+    revision: Mapped[int]
+    kind: Mapped[str] = mapped_column(sa.String(10))
+    """set, undo, redo, submit."""
+    field: Mapped[str] = mapped_column(sa.String(40))
+    before: Mapped[dict[str, Any] | None]
+    """`station.review.Mark` as JSON; None where nothing had been said."""
+    after: Mapped[dict[str, Any] | None]
+    actor: Mapped[str] = mapped_column(sa.String(32))
+    at: Mapped[datetime]
+
+
+class AccountChange(Base):
+    """Another account than those known of a supplier: it counts once a second person has compared both crops."""
+
+    __tablename__ = "account_change"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    document_id: Mapped[str] = mapped_column(sa.ForeignKey("document.id"), index=True)
+    entity: Mapped[str] = mapped_column(sa.String(60))
+    supplier: Mapped[str] = mapped_column(sa.String(120), index=True)
+    """As in `invoice_key`: « siren:732829320 »."""
+    iban: Mapped[str] = mapped_column(sa.String(34))
+    known: Mapped[list[Any]]
+    """Accounts known before; none where it was typed and the page does not show it."""
+    earlier_id: Mapped[str | None] = mapped_column(sa.String(32))
+    """An invoice that bears a known account."""
+    crop: Mapped[bytes | None]
+    """The piece of the page, JPEG, as it was shown."""
+    earlier_crop: Mapped[bytes | None]
+    asked_by: Mapped[str] = mapped_column(sa.String(32))
+    asked_at: Mapped[datetime]
+    decided_by: Mapped[str | None] = mapped_column(sa.String(32))
+    decided_at: Mapped[datetime | None]
+    approved: Mapped[bool] = mapped_column(default=False)
+    reason: Mapped[str | None] = mapped_column(sa.Text)
+
+
+class Preference(Base):
+    """How one person likes the screens: keys, saved views."""
+
+    __tablename__ = "preference"
+    pseudonym: Mapped[str] = mapped_column(sa.String(32), primary_key=True)
+    name: Mapped[str] = mapped_column(sa.String(20), primary_key=True)
+    value: Mapped[dict[str, Any]]
+
+
 class Worker(Base):
     """A process that works documents; its heartbeat tells the living from the dead."""
 
