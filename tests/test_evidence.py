@@ -18,11 +18,11 @@ from sealing.evidence import EvidenceFacts, EvidenceProfile, Rung, gauge, strict
 from sealing.verify import verify_file
 from station import pixels
 from station.audit import audit_ledger
-from station.evidence import fingerprint_told, gauge_of, with_ledger
+from station.evidence import archive_profile, fingerprint_told, gauge_of, with_ledger
 from station.keyring import trust_of
 from station.records import documents
-from station.records.ledger import story_of
-from station.records.tables import Document, State
+from station.records.ledger import story_of, tree_of
+from station.records.tables import CheckpointRow, Delivery, Document, State
 from station.workstation import Workstation
 from workflow.kinds import KINDS, MADE, evidence_profile, needs_signature, refused_profiles
 
@@ -221,6 +221,31 @@ def test_a_qualified_seal_makes_a_copie_fiable(desk, monkeypatch):
     letter = desk.feed("letter")
     assert (letter.archives[0].profile, letter.archives[0].qualified) == ("copie-fiable", "seal")
     assert desk.data(letter)["evidence_profile"] == "copie-fiable"
+
+
+@pytest.mark.parametrize(("place", "held"), [("folder:/mnt/notaire", True), ("mail:notaire@exemple.fr", True), ("folder:witness", False)])
+def test_a_checkpoint_that_left_the_house_witnesses_what_it_covers_and_a_folder_at_home_does_not(desk, place, held):
+    order = desk.feed("order")
+    with desk.workstation.database.writing() as session:
+        size, now = tree_of(session, "essai").size, desk.workstation.clock()
+        row = CheckpointRow(entity="essai", size=size, note="x", token=None, made_at=now)
+        session.add(row)
+        session.flush()
+        session.add(Delivery(checkpoint_id=row.id, entity="essai", witness=place, try_at=now, done_at=now))
+        session.flush()
+        document = documents.get_document(session, order.id)
+        assert (Rung.WITNESSED in gauge_of(session, document, desk.workstation.settings).reached) is held
+        session.rollback()
+
+
+def test_a_file_of_the_version_before_stands_where_its_seal_stands(desk):
+    order = desk.feed("order")
+    with desk.workstation.database.writing() as session:
+        document = documents.get_document(session, order.id)
+        document.archives[0].profile = document.archives[0].qualified = None
+        assert gauge_of(session, document, desk.workstation.settings).level is Rung.PRACTICE
+        assert archive_profile(document.archives[0]) is EvidenceProfile.FISCAL_SEAL
+        session.rollback()
 
 
 # --- words ---
