@@ -18,6 +18,7 @@ import sqlalchemy as sa
 import test_pdfa
 from papers import write_jpeg
 from practice import METADATA, capture_data, compose, noisy, png_leaf, sealed
+from test_documents import json_row
 from test_pdfa import FILES, save_image
 from typer.testing import CliRunner
 
@@ -75,6 +76,7 @@ def spoil(path: Path) -> bytes:
 
 def test_everything_is_read_on_demand_and_reported(home):
     report = read_files(home, everything=True)
+    assert set(report) == json_row("fixity")
     assert (report["originals"], report["archives"], report["bad_count"]) == (4, 4, 0)
     assert report["bytes"] > 100_000
     assert "Chaque fichier a encore son empreinte." in report_text(report)
