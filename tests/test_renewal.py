@@ -216,6 +216,15 @@ def test_a_damaged_file_is_not_renewed_and_keeps_back_no_other(cabinet):
     assert len(cabinet.archives("a")) == 1
 
 
+def test_a_file_that_was_exchanged_for_another_sealed_one_is_not_renewed(cabinet):
+    exchanged, other = cabinet.path(cabinet.put("a")), cabinet.path(cabinet.put("bb"))
+    note_terms(cabinet.workstation)
+    exchanged.chmod(0o600)
+    exchanged.write_bytes(other.read_bytes())
+    cabinet.moment = years(2015, 10)
+    assert {each.due.document_id: each.sha256 is not None for each in cabinet.renew()} == {"a": False, "bb": True}
+
+
 def test_only_the_newest_file_of_a_document_is_renewed(cabinet):
     cabinet.put("a")
     cabinet.moment = years(2015, 10)
