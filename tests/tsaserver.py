@@ -5,7 +5,7 @@ import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -29,10 +29,11 @@ def serving(answer: Answer) -> Iterator[Served]:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             served.asked.append(dict(self.headers.items()))
             told = answer(tsp.TimeStampReq.load(body))
-            self.send_response(503 if told is None else 200)
-            self.send_header("Content-Type", "application/timestamp-reply")
-            self.end_headers()
-            self.wfile.write(told or b"")
+            with suppress(BrokenPipeError, ConnectionResetError):  # who asked has gone: it was too slow, or too much
+                self.send_response(503 if told is None else 200)
+                self.send_header("Content-Type", "application/timestamp-reply")
+                self.end_headers()
+                self.wfile.write(told or b"")
 
         def log_message(self, *_: object) -> None:
             pass
