@@ -9,8 +9,10 @@ import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 from test_web import enter
+from typer.testing import CliRunner
 
 from station.access import Act, Note, Notebook, Told, Wanted, months_before, note_access, purge_access, read_access, write_csv
+from station.cli import app
 from station.records.tables import Access, Document, LedgerRow
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -50,6 +52,27 @@ def test_a_page_a_download_and_a_search_are_noted_and_the_ledger_is_not_touched(
     acts = {(each.who, each.act, each.object_id) for each in told(home)}
     assert {("atelier", "seen", document), ("atelier", "sealed", document), ("atelier", "search", "")} <= acts
     assert entries(home) == before
+
+
+def test_what_was_refused_was_not_read(empty):
+    kept = packages.seal_one(empty, "pli.png", packages.PAPERS[1], packages.day("2026-11-02"))
+    with empty.database.writing() as session:
+        session.get(Document, kept).confidential = True
+    browser = enter(empty)
+    assert browser.get(f"/documents/{kept}/sealed.pdf").status_code == 423
+    browser.app.state.readings.flush()
+    assert told(empty) == []
+
+
+def test_the_command_line_writes_the_stream_and_replaces_no_file(empty, tmp_path, monkeypatch):
+    monkeypatch.setenv("SCEAU_HOME", str(empty.home))
+    with empty.database.writing() as session:
+        note_access(session, "essai", Note("p", Act.SEEN, "d1", NOON))
+    target = str(tmp_path / "readings.csv")
+    assert CliRunner().invoke(app, ["access", target, "--from", "2026-11-20"]).exit_code == 0
+    assert (tmp_path / "readings.csv").read_text().splitlines()[1] == "2026-11-20T12:00:00Z;p;seen;d1"
+    assert CliRunner().invoke(app, ["access", target]).exit_code == 1
+    assert CliRunner().invoke(app, ["access", "--from", "20 novembre"]).exit_code == 2
 
 
 def test_a_list_is_no_reading(empty):

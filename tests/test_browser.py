@@ -83,6 +83,7 @@ def desk(tmp_path_factory) -> Iterator[tuple[str, list[str]]]:
 def addresses(ids: dict[str, str]) -> list[str]:
     one = [f"/documents/{ids[kind]}" for kind in ("conform", "held", "failed", "paper")]
     said = [f"/documents/{ids['conform']}/verdict", f"/documents/{ids['held']}/source", "/tolerances"]
+    said += ["/conformite", "/conformite/search?q=quais", "/access"]
     return ["/", "/documents", "/stations", "/stations/demo", "/ledger", "/help", *one, f"/documents/{ids['held']}/decision/treat", *said]
 
 
