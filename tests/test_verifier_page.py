@@ -207,11 +207,11 @@ def test_without_workers_the_page_does_the_work_itself(page, made, tmp_path):
     assert page.requests == []
 
 
-def test_without_the_browsers_cryptography_the_seal_is_said_not_to_be_looked_at(page, made):
+def test_without_the_browsers_cryptography_seal_and_tokens_are_said_not_to_be_looked_at(page, made):
     page.page.evaluate("Object.defineProperty(globalThis, 'crypto', {value: {}}); 0")
     told = page.look({"OUT.zip": made["whole"]})
     assert told["verdict"] == "incomplete"
-    assert [check["name"] for check in told["checks"] if check["outcome"] == "skipped"] == ["seal"]
+    assert [check["name"] for check in told["checks"] if check["outcome"] == "skipped"] == ["seal", "checkpoints"]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
