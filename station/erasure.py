@@ -199,7 +199,7 @@ def finish_erasure(workstation: Workstation, erasure_id: int) -> None:
         scope = scope_of(session, documents.get_document(session, session.get_one(Erasure, erasure_id).document_id))
         archives = [archive.sha256 for document in scope.gone for archive in document.archives]
     for document_id in scope.ids:
-        for room in ("light", "work", "readings"):
+        for room in ("light", "tiles", "work", "readings"):
             shutil.rmtree(workstation.home / room / document_id, ignore_errors=False, onerror=_already_gone)
     for sha256 in archives:
         workstation.archives.drop(sha256, ".pdf")

@@ -329,13 +329,13 @@ def memory_of(session: Session, settings: Settings, entity: str) -> Memory:
 
 def pages_of(workstation: Workstation, document: Document) -> tuple[PageText, ...]:
     """The newest text that is kept of a document; empty where there is none."""
-    return _kept(workstation, document)[0]
+    return kept_text(workstation, document)[0]
 
 
 # --- how ---
 
 
-def _kept(workstation: Workstation, document: Document) -> tuple[tuple[PageText, ...], tuple[SecondReading, ...]]:
+def kept_text(workstation: Workstation, document: Document) -> tuple[tuple[PageText, ...], tuple[SecondReading, ...]]:
     """A text that cannot be read any more is as none: the log tells it, and what hangs on it goes on."""
     newest = max(document.readings, key=lambda reading: reading.version, default=None)
     path = workstation.home / Path(newest.path) if newest else None
@@ -413,7 +413,7 @@ def _settle(
 
 def _told_anew(session: Session, workstation: Workstation, document: Document) -> Told | None:
     """What the kept text says without what was unlearned; None where none is kept, or it cannot be understood any more."""
-    pages, second = _kept(workstation, document)
+    pages, second = kept_text(workstation, document)
     if not pages:
         return None
     memory = memory_of(session, workstation.settings, document.entity)

@@ -190,7 +190,8 @@ def _earlier(session: Session, document: Document, key: InvoiceKey) -> Iterator[
 
 
 def _known_accounts(session: Session, document: Document, key: InvoiceKey, settings: Settings) -> list[str]:
-    """Those of the settings, else that of its first invoice; and those that two people approved. One person who confirms a reading says what is printed, not whose account it is.
+    """Those of the settings, else that of its first invoice; and those that two people approved. One person who confirms a reading says
+    what is printed, not whose account it is.
 
     The supplier is the same as `workflow.duplicates.same_supplier` has it: nothing surer that both have may differ.
     """

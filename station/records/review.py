@@ -1,0 +1,231 @@
+"""The review queue as the screens ask for it: one table to filter and sort, however many documents there are."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session, selectinload
+
+from station.records.tables import AccountChange, Document, FieldRow, Person, Preference, Review, ReviewEvent, State
+from workflow.kinds import INVOICES
+
+URGENT = timedelta(days=7)
+"""Due within so many days, or overdue."""
+SILENT = timedelta(minutes=10)
+"""After which a review that somebody left open is open to the next."""
+STATES = ("waiting", "urgent", "held", "postponed", "sure", "account", "done")
+SORTS = ("due", "received", "supplier", "gross")
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What of the queue is to be shown."""
+
+    state: str = "waiting"
+    """One of `STATES`."""
+    mine: bool = False
+    supplier: str = ""
+    doubt: str = ""
+    """Name of a value in doubt; empty: any."""
+    due: str = ""
+    """Due on this day (ISO) or before."""
+    sort: str = "due"
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """The figures above the queue."""
+
+    mine: int
+    team: int
+    urgent: int
+    held: int
+    postponed: int
+    sure: int
+    account: int
+
+
+@dataclass(frozen=True, slots=True)
+class Screenful:
+    rows: Sequence[Review]
+    total: int
+    page: int
+    pages: int
+
+
+def count_queue(session: Session, entity: str, pseudonym: str, today: date) -> Counts:
+    """All figures in one walk over the open reviews."""
+    waiting = _waiting(today)
+
+    def count(*where: sa.ColumnElement[bool]) -> sa.ColumnElement[int]:
+        return sa.func.coalesce(sa.func.sum(sa.case((sa.and_(*where), 1), else_=0)), 0)
+
+    query = sa.select(
+        count(waiting, _in_doubt(), Review.assigned_to == pseudonym),
+        count(waiting, _in_doubt()),
+        count(waiting, _in_doubt(), Review.due <= (today + URGENT).isoformat()),
+        count(Review.stage == "open", Review.held.is_(True)),
+        count(Review.stage == "open", Review.postponed_until > today.isoformat()),
+        count(waiting, ~_in_doubt()),
+        count(Review.stage == "account"),
+    ).where(Review.entity == entity, Review.stage.in_(("open", "account")))
+    return Counts(*(int(each) for each in session.execute(query).one()))
+
+
+def list_queue(session: Session, entity: str, wanted: Wanted, pseudonym: str, today: date, page: int = 1, size: int = 25) -> Screenful:
+    """One screenful, what is due first at the top unless another order is wanted."""
+    query = sa.select(Review).where(Review.entity == entity, *_filters(wanted, pseudonym, today))
+    total = session.scalar(sa.select(sa.func.count()).select_from(query.subquery())) or 0
+    pages = max(1, -(-total // size))
+    page = min(max(1, page), pages)
+    rows = session.scalars(query.order_by(*_order(wanted.sort)).limit(size).offset((page - 1) * size))
+    return Screenful(list(rows), total, page, pages)
+
+
+def next_review(session: Session, entity: str, pseudonym: str, now: datetime, than: str = "") -> str | None:
+    """The document to be looked at next, another `than` this one: mine before those of nobody, none that a colleague has open."""
+    free = sa.or_(Review.holder.is_(None), Review.holder == pseudonym, Review.active_at.is_(None), Review.active_at < now - SILENT)
+    ours = sa.or_(Review.assigned_to.is_(None), Review.assigned_to == pseudonym)
+    query = (
+        sa.select(Review.document_id)
+        .where(Review.entity == entity, Review.document_id != than, _waiting(now.date()), _in_doubt(), free, ours)
+        .order_by(Review.assigned_to.is_(None), *_order("due"))
+        .limit(1)
+    )
+    return session.scalar(query)
+
+
+def _in_doubt() -> sa.ColumnElement[bool]:
+    return Review.doubtful.is_(True)
+
+
+def _waiting(today: date) -> sa.ColumnElement[bool]:
+    later = sa.and_(Review.postponed_until.is_not(None), Review.postponed_until > today.isoformat())
+    return sa.and_(Review.stage == "open", Review.held.is_(False), ~later)
+
+
+def _filters(wanted: Wanted, pseudonym: str, today: date) -> list[sa.ColumnElement[bool]]:
+    states: dict[str, list[sa.ColumnElement[bool]]] = {
+        "waiting": [_waiting(today), _in_doubt()],
+        "urgent": [_waiting(today), _in_doubt(), Review.due <= (today + URGENT).isoformat()],
+        "held": [Review.stage == "open", Review.held.is_(True)],
+        "postponed": [Review.stage == "open", Review.postponed_until > today.isoformat()],
+        "sure": [_waiting(today), ~_in_doubt()],
+        "account": [Review.stage == "account"],
+        "done": [Review.stage == "done"],
+    }
+    found = states.get(wanted.state, states["waiting"])
+    if wanted.mine:
+        found = [*found, Review.assigned_to == pseudonym]
+    if wanted.supplier.strip():
+        pattern = "%" + wanted.supplier.strip().replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
+        found = [*found, sa.or_(Review.supplier.ilike(pattern, escape="\\"), Review.number.ilike(pattern, escape="\\"))]
+    if wanted.doubt:
+        found = [*found, sa.cast(Review.doubts, sa.Text).like(f'%"{wanted.doubt}"%')]
+    if wanted.due:
+        found = [*found, Review.due <= wanted.due]
+    return found
+
+
+def _order(sort: str) -> tuple[sa.ColumnElement[Any], ...]:
+    last = (Review.received_at.asc(), Review.document_id.asc())
+    orders: Mapping[str, tuple[sa.ColumnElement[Any], ...]] = {
+        "due": (Review.due.is_(None), Review.due.asc()),
+        "received": (),
+        "supplier": (sa.func.lower(Review.supplier).asc(),),
+        "gross": (sa.cast(Review.gross, sa.Numeric(18, 4)).desc(),),
+    }
+    return (*orders.get(sort, orders["due"]), *last)
+
+
+# --- what the queue notes of documents ---
+
+
+def stale_documents(session: Session, limit: int) -> list[Document]:
+    """Invoices of which the queue does not know the newest, with their values; the newest first."""
+    query = (
+        sa.select(Document)
+        .outerjoin(Review, Review.document_id == Document.id)
+        .where(_reviewable(), sa.or_(Review.document_id.is_(None), Review.seen != Document.revision))
+        .options(selectinload(Document.fields), selectinload(Document.findings))
+        .order_by(Document.received_at.desc())
+        .limit(limit)
+    )
+    return list(session.scalars(query))
+
+
+def gone_reviews(session: Session, limit: int) -> list[Review]:
+    """Of documents that are no invoices to review any more: confidential, set aside, worked anew."""
+    query = sa.select(Review).join(Document, Document.id == Review.document_id).where(Review.stage != "gone", ~_reviewable()).limit(limit)
+    return list(session.scalars(query))
+
+
+def _reviewable() -> sa.ColumnElement[bool]:
+    return sa.and_(Document.state == State.SEALED, Document.document_type.in_(INVOICES), Document.confidential.is_(False))
+
+
+# --- one review ---
+
+
+def add_event(
+    session: Session,
+    review: Review,
+    kind: str,
+    name: str,
+    change: tuple[dict[str, Any] | None, dict[str, Any] | None],
+    who: str,
+    at: datetime,
+) -> ReviewEvent:
+    """The next event; its number is the review's new revision. `change`: before and after."""
+    review.revision += 1
+    event = ReviewEvent(
+        document_id=review.document_id, revision=review.revision, kind=kind, field=name, before=change[0], after=change[1], actor=who, at=at
+    )
+    session.add(event)
+    session.flush()
+    return event
+
+
+def events_of(session: Session, document_id: str) -> list[ReviewEvent]:
+    """In the order in which they happened."""
+    return list(session.scalars(sa.select(ReviewEvent).where(ReviewEvent.document_id == document_id).order_by(ReviewEvent.revision)))
+
+
+def pending_accounts(session: Session, entity: str, document_id: str | None = None) -> list[AccountChange]:
+    """Accounts that wait for a second person, the oldest first."""
+    query = sa.select(AccountChange).where(AccountChange.entity == entity, AccountChange.decided_at.is_(None))
+    query = query if document_id is None else query.where(AccountChange.document_id == document_id)
+    return list(session.scalars(query.order_by(AccountChange.id)))
+
+
+def bearer_row(session: Session, document_id: str, iban: str) -> FieldRow | None:
+    """The value of an invoice that shows this account."""
+    rows = session.scalars(
+        sa.select(FieldRow).where(FieldRow.document_id == document_id, FieldRow.name == "iban", FieldRow.box.is_not(None))
+    )
+    return next((row for row in rows if (row.value or "").replace(" ", "") == iban), None)
+
+
+# --- people ---
+
+
+def colleagues(session: Session, *, practice: bool) -> list[Person]:
+    """To whom a document may be handed."""
+    query = sa.select(Person).where(Person.password_hash.is_not(None)).order_by(Person.login)
+    return [person for person in session.scalars(query) if practice or not person.practice]
+
+
+def preference(session: Session, pseudonym: str, name: str) -> dict[str, Any]:
+    row = session.get(Preference, (pseudonym, name))
+    return dict(row.value) if row else {}
+
+
+def set_preference(session: Session, pseudonym: str, name: str, value: Mapping[str, Any]) -> None:
+    row = session.get(Preference, (pseudonym, name))
+    if row is None:
+        session.add(Preference(pseudonym=pseudonym, name=name, value=dict(value)))
+    else:
+        row.value = dict(value)
+    session.flush()
