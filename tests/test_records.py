@@ -46,7 +46,9 @@ def test_migrating_an_empty_database_gives_the_tables_that_the_classes_describe(
     migrate(database)
     migrate(database)
     with database.writer.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        # FTS5 keeps an index in tables of its own, which nobody describes.
+        opts = {"compare_type": True, "include_name": lambda name, kind, _of: kind != "table" or not name.startswith("search_index")}
+        context = MigrationContext.configure(connection, opts=opts)
         assert compare_metadata(context, Base.metadata) == []
 
 

@@ -1092,6 +1092,55 @@ class Preference(Base):
     value: Mapped[dict[str, Any]]
 
 
+class SearchEntry(Base):
+    """What the search filters and sorts by, a narrow row a document; none of what is confidential or erased (triggers, 0006)."""
+
+    __tablename__ = "search_entry"
+    __table_args__ = (sa.Index("ix_search_entry_day", "entity", "day", "id"), sa.Index("ix_search_entry_cents", "entity", "cents"))
+    id: Mapped[int] = mapped_column(primary_key=True)
+    document_id: Mapped[str] = mapped_column(sa.ForeignKey("document.id"), unique=True)
+    entity: Mapped[str] = mapped_column(sa.String(60))
+    state: Mapped[State]
+    day: Mapped[str] = mapped_column(sa.String(10))
+    """ISO date of the invoice, else of its arrival."""
+    cents: Mapped[int | None] = mapped_column(sa.BigInteger)
+    """Total with tax, in hundredths, rounded half up."""
+
+
+class SearchText(Base):
+    """The words of a document; the index (`search_index`, or the column `vector` on PostgreSQL) follows it by triggers."""
+
+    __tablename__ = "search_text"
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    """That of its `search_entry`."""
+    title: Mapped[str] = mapped_column(sa.Text)
+    supplier: Mapped[str] = mapped_column(sa.Text)
+    number: Mapped[str] = mapped_column(sa.Text)
+    """As printed, and without signs between."""
+    identifiers: Mapped[str] = mapped_column(sa.Text)
+    """SIREN, SIRET, VAT number of the supplier."""
+    told: Mapped[str] = mapped_column(sa.Text)
+    """All values that count, amounts and dates as people write them."""
+    body: Mapped[str] = mapped_column(sa.Text)
+    """What was read, all pages."""
+
+
+class SearchDue(Base):
+    """Documents whose words changed since they were indexed; written by triggers."""
+
+    __tablename__ = "search_due"
+    document_id: Mapped[str] = mapped_column(sa.String(32), primary_key=True)
+    turn: Mapped[int]
+    """Grows with each change: one that comes while the document is being indexed is not lost."""
+
+
+class SearchChore(Base):
+    """Work on the whole index that is to be done: `purge`, words of erased documents are to leave its pages."""
+
+    __tablename__ = "search_chore"
+    name: Mapped[str] = mapped_column(sa.String(20), primary_key=True)
+
+
 class Worker(Base):
     """A process that works documents; its heartbeat tells the living from the dead."""
 
