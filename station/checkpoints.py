@@ -8,6 +8,7 @@ import hashlib
 import json
 import logging
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -55,6 +56,8 @@ BACK: tuple[tuple[LinkKind, timedelta], ...] = (("day", timedelta(days=1)), ("mo
 TOKEN_AGAIN = timedelta(minutes=30)
 """After so long a checkpoint without a token is made anew, should an authority answer."""
 NOTE_FILE = ".checkpoint"
+NOTE_NAME = r"-\d{12}-\d{8}T\d{9}Z\.checkpoint"
+"""What follows the origin in the name of a note in a witness folder: size and time."""
 EVERY_NOTE = 1_000_000
 
 
@@ -131,6 +134,29 @@ def checkpoints_between(session: Session, entity: str, start: datetime, end: dat
     """Those made from `start` and before `end`, by size and time."""
     query = sa.select(CheckpointRow).where(CheckpointRow.entity == entity, CheckpointRow.made_at >= start, CheckpointRow.made_at < end)
     return [_kept(session, row) for row in session.scalars(query.order_by(CheckpointRow.size, CheckpointRow.made_at, CheckpointRow.id))]
+
+
+def checkpoints_up_to(session: Session, entity: str, moment: datetime) -> Iterator[Kept]:
+    """Those that say a time before `moment` and lie before all that say a later one, newest first; streams."""
+    rows = sa.select(CheckpointRow).where(CheckpointRow.entity == entity, CheckpointRow.made_at < moment)
+    later = session.scalar(
+        sa.select(sa.func.min(CheckpointRow.size)).where(CheckpointRow.entity == entity, CheckpointRow.made_at >= moment)
+    )
+    order = (CheckpointRow.size.desc(), CheckpointRow.made_at.desc(), CheckpointRow.id.desc())
+    for row in session.scalars((rows if later is None else rows.where(CheckpointRow.size <= later)).order_by(*order).limit(1000)):
+        yield _kept(session, row)
+
+
+def checkpoint_after(session: Session, entity: str, moment: datetime) -> Kept | None:
+    """The first that says `moment` or a later time and lies behind all that say an earlier one."""
+    earlier = session.scalar(
+        sa.select(sa.func.max(CheckpointRow.size)).where(CheckpointRow.entity == entity, CheckpointRow.made_at < moment)
+    )
+    query = sa.select(CheckpointRow).where(
+        CheckpointRow.entity == entity, CheckpointRow.made_at >= moment, CheckpointRow.size >= (earlier or 0)
+    )
+    row = session.scalars(query.order_by(CheckpointRow.size, CheckpointRow.made_at, CheckpointRow.id).limit(1)).first()
+    return None if row is None else _kept(session, row)
 
 
 def all_checkpoints(session: Session, entity: str) -> Iterator[Kept]:
@@ -290,20 +316,20 @@ def memory_file(home: Path, entity: str) -> Path:
     return home / "witness-memory" / f"{entity}{NOTE_FILE}"
 
 
-def _alarm_file(home: Path, entity: str) -> Path:
-    return home / "witness-memory" / f"{entity}.alarm"
+def alarm_file(home: Path, entity: str, witness: str) -> Path:
+    """One of each witness: what one has seen is neither overwritten nor taken back by another."""
+    return home / "witness-memory" / "alarms" / entity / f"{hashlib.sha256(witness.encode()).hexdigest()[:32]}.json"
 
 
 def raise_alarm(settings: Settings, entity: str, witness: str, size: int, reason: str, at: datetime) -> None:
-    """A witness says that it has seen more than there is, or another log. Kept until it is put right or accepted."""
+    """A witness says that it has seen more than there is, or another log: `size` is what it has seen. Kept until put right or accepted."""
     told = {"witness": witness, "size": size, "reason": reason, "at": at.isoformat()}
-    write_whole(_alarm_file(settings.home, entity), (json.dumps(told) + "\n").encode())
+    write_whole(alarm_file(settings.home, entity, witness), (json.dumps(told) + "\n").encode())
 
 
 def clear_alarm(settings: Settings, entity: str, witness: str) -> None:
     """The witness has found the log to continue what it saw."""
-    if any(claim.holder == witness for claim in _alarms(settings, entity)):
-        _alarm_file(settings.home, entity).unlink(missing_ok=True)
+    alarm_file(settings.home, entity, witness).unlink(missing_ok=True)
 
 
 def contradictions(session: Session, settings: Settings, entity: str, newest: int = 50) -> list[Claim]:
@@ -389,18 +415,24 @@ def _claim_of(holder: str, written: str | bytes, key: NoteKey) -> Claim | None:
 
 
 def _alarms(settings: Settings, entity: str) -> Iterator[Claim]:
-    try:
-        told = json.loads(_alarm_file(settings.home, entity).read_bytes())
-        witness, size, reason = str(told["witness"]), int(told["size"]), str(told["reason"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return
-    yield Claim(witness, size, None, hashlib.sha256(f"{witness} {size} {reason}".encode()).hexdigest(), reason)
+    for path in sorted(alarm_file(settings.home, entity, "").parent.glob("*.json")):
+        try:
+            told = json.loads(path.read_bytes())
+            witness, size, reason = str(told["witness"]), int(told["size"]), str(told["reason"])
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+        # By what the witness holds, however far the log has grown since: `smaller`, once accepted, is `other` later, of the same branch.
+        yield Claim(witness, size, None, hashlib.sha256(f"{witness} {size}".encode()).hexdigest(), reason)
 
 
 def folder_notes(folder: Path, origin: str) -> list[Path]:
-    """Checkpoints of one log in a witness folder, oldest first: their names sort by size and time."""
+    """Checkpoints of one log in a witness folder, oldest first: their names sort by size and time.
+
+    The whole name must fit: `acme` beside `acme-2` has notes of its own only.
+    """
+    mine = re.compile(re.escape(plain_origin(origin)) + NOTE_NAME)
     try:
-        return sorted(folder.glob(f"{plain_origin(origin)}-[0-9]*{NOTE_FILE}"))
+        return sorted(path for path in folder.glob(f"{plain_origin(origin)}-*{NOTE_FILE}") if mine.fullmatch(path.name))
     except OSError:
         return []
 

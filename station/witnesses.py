@@ -85,7 +85,7 @@ class NotDelivered(Exception):
 
 
 class Contradicted(NotDelivered):
-    """The witness has seen a larger tree, or another."""
+    """The witness has seen a larger tree, or another; `size` is that of the one that it has seen."""
 
     def __init__(self, size: int, reason: str, words: str) -> None:
         super().__init__(words)
@@ -351,25 +351,34 @@ class Asked:
 
 
 def _cosignature(workstation: Workstation, witness: LogWitness, asked: Asked, old: int, seconds: float) -> str:
-    """`old` is what the witness is believed to have; where it has less or more it says so, and is asked again from there."""
+    """`old` is what the witness is believed to have; where it has less or more it says so, and is asked again from there.
+
+    It has seen another log when it has this size (it says so, or looks at the proof) and yet refuses; another size told the second
+    time means that somebody else's checkpoint came between.
+    """
     key = parse_vkey(witness.vkey)
     answer = _submit(workstation, witness.url, asked, old, seconds)
-    if answer.status == 409 and answer.size is not None:
-        with workstation.database.reading() as session:
-            size = tree_of(session, asked.entity).size
-        if answer.size > size:
-            words = f"a vu {answer.size} inscriptions, plus qu'il n'y en a ici / has seen {answer.size} entries, more than there are here"
-            raise Contradicted(answer.size, "smaller", f"{key.name} : {words}")
-        if answer.size > asked.size:
-            raise NotDelivered(f"{key.name} : a déjà vu {answer.size} inscriptions / has seen {answer.size} entries already")
-        answer = _submit(workstation, witness.url, asked, answer.size, seconds)
-        if answer.status in (409, 422):
-            raise Contradicted(
-                asked.size, "other", f"{key.name} : a vu un autre registre que celui-ci / has seen another log than this one"
-            )
+    if answer.status == 409 and answer.size not in (None, old):
+        old = _size_there(workstation, key, asked, answer)
+        answer = _submit(workstation, witness.url, asked, old, seconds)
+    if answer.status == 422 or (answer.status == 409 and answer.size == old):
+        raise Contradicted(old, "other", f"{key.name} : a vu un autre registre que celui-ci / has seen another log than this one")
     if answer.status != 200:
         raise NotDelivered(f"{key.name} : HTTP {answer.status}")
     return _own_line(asked.note, answer.text, key)
+
+
+def _size_there(workstation: Workstation, key: NoteKey, asked: Asked, answer: _Answer) -> int:
+    """What the witness has, where that is no more than what it is asked about. Raises Contradicted, NotDelivered."""
+    seen = answer.size or 0
+    with workstation.database.reading() as session:
+        size = tree_of(session, asked.entity).size
+    if seen > size:
+        words = f"a vu {seen} inscriptions, plus qu'il n'y en a ici / has seen {seen} entries, more than there are here"
+        raise Contradicted(seen, "smaller", f"{key.name} : {words}")
+    if seen > asked.size:
+        raise NotDelivered(f"{key.name} : a déjà vu {seen} inscriptions / has seen {seen} entries already")
+    return seen
 
 
 def _submit(workstation: Workstation, url: str, asked: Asked, old: int, seconds: float) -> _Answer:

@@ -34,24 +34,30 @@ from sealing.ticks import Health
 from station import checkpoints, logbook, witnesses
 from station.audit import audit_ledger
 from station.checkpoints import (
+    accept_contradictions,
+    alarm_file,
     all_checkpoints,
     checkpoint_before,
     checkpoint_now,
     checkpoints_between,
+    clear_alarm,
     consistency_of,
+    contradictions,
     fits_token,
     inclusion_of,
     log_key,
     log_vkey,
     memory_file,
     newest_checkpoint,
+    raise_alarm,
     tend_checkpoints,
 )
 from station.cli import app
 from station.contradiction import TreeContradicted
+from station.records import people
 from station.records.ledger import append_event, tree_of, verify_ledger
 from station.records.people import PRACTICE_LOGIN
-from station.records.tables import CheckpointRow, Delivery, LedgerRow, Witnessed
+from station.records.tables import CheckpointRow, Delivery, LedgerRow, Person, Witnessed
 from station.running import Running
 from station.web.app import build_app
 from station.witnesses import ask_witnesses, countersign, deliver_due, outside_of, stand_by_witnesses, witness_vkey
@@ -695,11 +701,13 @@ def test_e5_the_right_backup_put_back_at_last_clears_the_alarm(pair, tmp_path):
     deliver_due(log.station)
     wrong = open_place(old, None, witness=log.station.settings.ledger.witness)
     ask_witnesses(wrong.station, "essai")
-    alarm = old / "witness-memory" / "essai.alarm"
+    alarm = alarm_file(old, "essai", "log:temoin/voisin")
     assert json.loads(alarm.read_text())["size"] == 5
-    shutil.copy(alarm, log.home / "witness-memory")
+    copied = alarm_file(log.home, "essai", "log:temoin/voisin")
+    copied.parent.mkdir(parents=True)
+    shutil.copy(alarm, copied)
     stand_by_witnesses(log.station)
-    assert not (log.home / "witness-memory" / "essai.alarm").exists()
+    assert not copied.exists()
     wrong.station.database.close()
 
 
@@ -733,6 +741,67 @@ def test_e5_a_person_accepts_what_is_lost_and_it_stays_on_record(place, tmp_path
     assert lost.said.root != resumed.point().said.root
     assert all(answers(resumed).values())
     resumed.station.database.close()
+
+
+def practice_person(place: Place) -> Person:
+    with place.station.database.writing() as session:
+        people.ensure_practice(session)
+    with place.station.database.reading() as session:
+        person = people.find(session, PRACTICE_LOGIN)
+        session.expunge(person)
+    return person
+
+
+def test_an_acceptance_ends_the_refusal_of_a_witness_however_far_the_log_grows(pair, tmp_path):
+    log, _ = pair
+    log.grow(5)
+    log.point()
+    old = backup(log, tmp_path / "backup")
+    log = log.again(witness=log.station.settings.ledger.witness)
+    log.grow(4)
+    log.point()
+    deliver_due(log.station)
+    log.station.database.close()
+    back = open_place(old, None, witness=log.station.settings.ledger.witness)
+    with pytest.raises(TreeContradicted):
+        stand_by_witnesses(back.station)
+    accept_contradictions(back.station, "essai", "sauvegarde perdue", practice_person(back))
+    for _ in range(3):
+        stand_by_witnesses(back.station)
+        back.point()
+        assert deliver_due(back.station) == 0, "the witness keeps what it has"
+        back.grow(3)
+    assert back.ask(tree_of, "essai").size > 9
+    back.station.database.close()
+
+
+@pytest.mark.parametrize(("second", "alarmed"), [(b"5\n", False), (b"3\n", True)])
+def test_a_witness_that_moved_on_between_two_questions_has_seen_no_other_log(place, monkeypatch, second, alarmed):
+    log = place.again(witness=(LogWitness(url="http://127.0.0.1:9/", vkey=witness_vkey(place.station.settings).vkey),))
+    told = iter([b"3\n", second])
+    monkeypatch.setattr(witnesses, "_submit", lambda *_: witnesses._Answer(409, "text/x.tlog.size", next(told).decode()))
+    log.grow(6)
+    log.point()
+    assert deliver_due(log.station) == 0
+    assert [(each.size, each.reason) for each in log.ask(contradictions, log.station.settings, "essai")] == [(3, "other")] * alarmed
+
+
+def test_the_alarm_of_one_witness_is_not_taken_back_by_another(place):
+    place.grow(2)
+    settings = place.station.settings
+    for holder, size in (("log:a", 100), ("log:b", 90)):
+        raise_alarm(settings, "essai", holder, size, "smaller", place.clock())
+    assert {(each.holder, each.size) for each in place.ask(contradictions, settings, "essai")} == {("log:a", 100), ("log:b", 90)}
+    clear_alarm(settings, "essai", "log:b")
+    assert [each.holder for each in place.ask(contradictions, settings, "essai")] == ["log:a"]
+
+
+def test_a_company_whose_name_goes_on_like_another_s_does_not_push_its_notes_aside(tmp_path):
+    names = ["sceau%2facme-000000000010-20261122T120000000Z.checkpoint", "sceau%2facme-2-000000000001-20261122T120000000Z.checkpoint"]
+    for name in [*names, "sceau%2facme-000000000010-20261122T120000000Z.tst"]:
+        (tmp_path / name).touch()
+    assert [path.name for path in checkpoints.folder_notes(tmp_path, "sceau/acme")] == names[:1]
+    assert [path.name for path in checkpoints.folder_notes(tmp_path, "sceau/acme-2")] == names[1:]
 
 
 def test_the_ledger_page_tells_who_keeps_checkpoints_and_what_a_check_finds(tmp_path, practice_keys):
