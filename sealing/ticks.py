@@ -119,6 +119,16 @@ def confirmed(tick: Tick) -> Look:
     return Look(tick, Health.ALONE)
 
 
+def wrong_still(answered: Look, tick: Tick) -> bool:
+    """Whether the clock is wrong by what the servers said last, though it may have been set since.
+
+    By how much it was set while the machine was off is not known: then it is as wrong as it was.
+    """
+    if answered.health is not Health.WRONG or answered.offset is None:
+        return False
+    return answered.tick.boot != tick.boot or abs(answered.offset - step_between(answered.tick, tick)) > STOP_SECONDS
+
+
 def health_now(newest: Look | None, tick: Tick) -> Health:
     """The newest look's finding, unless the clock was set after it."""
     if newest is None:

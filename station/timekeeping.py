@@ -21,10 +21,10 @@ from sealing.authority import Clock, LatestInFile, TimeAuthority
 from sealing.keys import load_trust
 from sealing.ledger import Actor, ActorKind, Event
 from sealing.stampers import Demand, Relay, RemoteAuthority
-from sealing.ticks import BLOCKS, Answer, Health, Look, Tick, confirmed, health_now, look_at
+from sealing.ticks import BLOCKS, Answer, Health, Look, Tick, confirmed, health_now, look_at, wrong_still
 from station.keyring import open_time, roots_of
 from station.records import people
-from station.records.clock import newest_look, note_look, tick_now, word_here
+from station.records.clock import newest_answer, newest_look, note_look, tick_now, word_here
 from station.records.ledger import append_event
 from station.records.tables import OPEN_STATES, Document
 from station.trustlists import crls_noted, keep_certificates
@@ -155,10 +155,10 @@ def tend_clock(workstation: Workstation, ask: Ask = ask_server, tick: Callable[[
 
 
 def health_of_clock(workstation: Workstation, tick: Tick | None = None) -> Health:
-    """The newest look's finding, unless the clock was set after it."""
+    """The newest look's finding, unless the clock was set after it. Restarting the machine makes no clock right: the look before counts."""
     now = tick or tick_now(workstation.clock)
     with workstation.database.reading() as session:
-        return health_now(newest_look(session, now.boot), now)
+        return health_now(newest_look(session, now.boot) or newest_look(session), now)
 
 
 def _looked(workstation: Workstation, boot: str) -> bool:
@@ -213,15 +213,19 @@ class NoPerson(Exception):
 def confirm_clock(workstation: Workstation, login: str) -> None:
     """A person compared the clock and answers for it: sealing goes on, and so does the internal authority, whatever it gave last.
 
-    Raises NoPerson, and ClockWrong where the time servers say otherwise: a person does not overrule them.
+    Raises NoPerson, and ClockWrong where the time servers say otherwise: a person does not overrule them, nor by pulling the network's
+    plug; while they are silent, what they said last counts until the clock was set to it.
     """
     with workstation.database.reading() as session:
         person = people.find(session, login)
         if person is None:
             raise NoPerson(login)
         actor = Actor(person.pseudonym, ActorKind.HUMAN)
-    now = tick_now(workstation.clock)
-    if ask_all(workstation.settings.time.servers) and check_clock(workstation).health is Health.WRONG:
+        answered = newest_answer(session)
+    servers, now = workstation.settings.time.servers, tick_now(workstation.clock)
+    if ask_all(servers):
+        answered = check_clock(workstation)
+    if servers and answered is not None and wrong_still(answered, now):
         raise ClockWrong("the time servers say that the clock is more than 5 s off")
     latest = latest_time(workstation.settings)
     before = latest.read()

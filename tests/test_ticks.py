@@ -196,6 +196,34 @@ def test_a_clock_that_was_set_stops_sealing_until_a_person_confirms_it(home):
         assert [entry for entry in written_entries(session, "essai") if b'"type":"clock"' in entry.entry]
 
 
+def test_restarting_the_machine_makes_no_clock_right(home):
+    now = tick_now()
+    with home.database.writing() as session:
+        note_look(session, Look(Tick(now.wall - timedelta(days=1), 5e6, "before"), Health.WRONG, 99.0))
+    with pytest.raises(ClockWrong):
+        require_clock(home)
+
+
+def test_a_clock_that_went_back_while_the_machine_was_off_is_not_believed_at_its_first_look(home):
+    now = tick_now()
+    with home.database.writing() as session:
+        note_look(session, Look(Tick(now.wall + timedelta(hours=1), 5e6, "before"), Health.ALONE))
+    with pytest.raises(ClockStepped):
+        require_clock(home)
+
+
+def test_a_person_does_not_overrule_servers_that_fell_silent_unless_the_clock_was_set_to_them(home):
+    silent, now = with_servers(home, "127.0.0.1:9"), tick_now()
+    with home.database.writing() as session:
+        note_look(session, Look(now, Health.WRONG, 60.0, tuple(said(60.0))))
+    with pytest.raises(ClockWrong):
+        confirm_clock(silent, PRACTICE_LOGIN)
+    with home.database.writing() as session:
+        note_look(session, Look(replace_wall(now, -60), Health.WRONG, 60.0, tuple(said(60.0))))
+        note_look(session, Look(now, Health.STEPPED))
+    confirm_clock(silent, PRACTICE_LOGIN)
+
+
 def replace_wall(now: Tick, seconds: float) -> Tick:
     return Tick(now.wall + timedelta(seconds=seconds), now.steady, now.boot)
 

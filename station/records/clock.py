@@ -31,10 +31,19 @@ def newest_look(session: Session, boot: str | None = None) -> Look | None:
     """The newest look at the clock: of this start of the machine where one is named, else of any."""
     query = sa.select(ClockCheck).order_by(ClockCheck.id.desc()).limit(1)
     row = session.scalar(query if boot is None else query.where(ClockCheck.boot == boot))
-    if row is None:
-        return None
+    return _look_of(row) if row else None
+
+
+def _look_of(row: ClockCheck) -> Look:
     answers = tuple(Answer(**each) for each in row.answers)
     return Look(Tick(row.at, row.steady, row.boot), Health(row.health), row.offset, answers, row.even_since)
+
+
+def newest_answer(session: Session) -> Look | None:
+    """The newest look at which somebody said what the time is: a server, or a person who confirmed it."""
+    said = sa.or_(ClockCheck.offset.is_not(None), ClockCheck.actor.is_not(None))
+    row = session.scalar(sa.select(ClockCheck).where(said).order_by(ClockCheck.id.desc()).limit(1))
+    return _look_of(row) if row else None
 
 
 def note_look(session: Session, look: Look, actor: str | None = None) -> None:
