@@ -60,21 +60,31 @@ class Chain:
     """Why the timestamps prove nothing (any more); None where they do."""
 
 
-async def judge_chain(signed: Sequence[EmbeddedPdfSignature], roots: Sequence[x509.Certificate], moment: datetime) -> Chain:
-    """`signed` in the order of the file, a timestamp last."""
+async def judge_chain(
+    signed: Sequence[EmbeddedPdfSignature],
+    roots: Sequence[x509.Certificate],
+    moment: datetime,
+    seals: Sequence[x509.Certificate] | None = None,
+) -> Chain:
+    """`signed` in the order of the file, a timestamp last. `seals`: the roots of signatures, where not all `roots` are; timestamps have all."""
     stamps = [each for each in signed if each.sig_object_type == "/DocTimeStamp"]
     times = tuple(_time_of(stamp) for stamp in stamps)
     judged = []
     for position, each in enumerate(signed):
         if each.sig_object_type != "/DocTimeStamp":
             following = next(after for after in signed[position:] if after.sig_object_type == "/DocTimeStamp")
-            judged.append(await _judge_signature(each, _context(following, roots, _time_of(following))))
+            at = _time_of(following)
+            own = None if seals is None else _context(following, seals, at)
+            judged.append(await _judge_signature(each, _context(following, roots, at), own))
     return Chain(tuple(judged), times, await _broken(stamps, times, roots, moment))
 
 
-async def _judge_signature(signature: EmbeddedPdfSignature, context: ValidationContext) -> Judged:
+async def _judge_signature(signature: EmbeddedPdfSignature, context: ValidationContext, own: ValidationContext | None) -> Judged:
+    """`own`: by which the signer is judged, where it is not that of the timestamp."""
     # Which usages a certificate must have is asked apart (`sealing.fitness`), in words of its own.
-    status: PdfSignatureStatus = await async_validate_pdf_signature(signature, context, key_usage_settings=KeyUsageConstraints())
+    status: PdfSignatureStatus = await async_validate_pdf_signature(
+        signature, own or context, ts_validation_context=context, key_usage_settings=KeyUsageConstraints()
+    )
     stamp = status.timestamp_validity
     holds = stamp is not None and stamp.intact and stamp.valid and stamp.trusted
     trouble = None if status.trusted else status.trust_problem_indic

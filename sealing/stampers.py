@@ -22,6 +22,7 @@ from pyhanko_certvalidator import ValidationContext
 from pyhanko_certvalidator.errors import PathError
 
 from sealing.authority import Clock, TimeAuthority
+from sealing.keys import is_practice
 
 LARGEST_ANSWER = 262_144
 """Bytes; a token with its chain has some thousands."""
@@ -45,6 +46,8 @@ class Demand:
     """DER revocation lists at hand: of every issuer but the root, for they go into the sealed file."""
     bound: timedelta = timedelta(seconds=10)
     """Its time and ours may differ by so much; whichever is wrong, such a token is not used."""
+    practice: bool = True
+    """Whether an authority may be one whose certificate says that it proves nothing; never in production."""
 
 
 class RemoteAuthority(TimeStamper):  # type: ignore[misc, unused-ignore] # pyHanko's base may be Any to mypy
@@ -150,6 +153,8 @@ class RemoteAuthority(TimeStamper):  # type: ignore[misc, unused-ignore] # pyHan
         usage = certificate.extended_key_usage_value
         if usage is None or usage.native != ["time_stamping"] or "extended_key_usage" not in certificate.critical_extensions:
             raise WrongToken(f"{self.name}: its certificate is not one of a time authority")
+        if is_practice(certificate) and not self._demand.practice:
+            raise WrongToken(f"{self.name}: a practice certificate, in production")
 
     async def _check_chain(self, signed: cms.SignedData, digest: bytes, now: datetime, revocation: str) -> None:
         context = ValidationContext(

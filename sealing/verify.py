@@ -74,7 +74,7 @@ class Verification:
 
     checks: tuple[Check, ...]
     practice: bool = False
-    """Sealed or signed with a practice key: whatever the checks say, it proves nothing outside."""
+    """Sealed, signed or timestamped with a practice key: whatever the checks say, it proves nothing outside."""
     authority: str = ""
     """Name of the time authority of the newest timestamp, as its certificate says it; empty where there is none."""
     officer: str = ""
@@ -97,15 +97,19 @@ class _No(Exception):
 Told: TypeAlias = tuple[str, str]
 
 
-def verify_file(path: Path, trust: Sequence[x509.Certificate], moment: datetime | None = None) -> Verification:
+def verify_file(
+    path: Path, trust: Sequence[x509.Certificate], moment: datetime | None = None, seals: Sequence[x509.Certificate] | None = None
+) -> Verification:
     """Check a sealed archive against the roots one trusts, as of `moment` (with time zone; now if it is not given).
+
+    `seals`: those to which seal and officer must go up, where some of `trust` are for timestamps only.
 
     `moment` is the time for which certificates are judged. A seal dated after the machine's own clock never holds: pyHanko takes from
     that clock since when a signature is known to exist.
 
     With no root the seal is still examined, and the answer says that its authority is not known.
     """
-    return _examine(path, None, trust, moment)
+    return _examine(path, None, trust, moment, seals)
 
 
 NO_SEAL = ("aucun cachet", "no seal")
@@ -139,7 +143,13 @@ def prove_unsealed(path: Path, expected: Sequence[str] | None) -> Verification:
     return Verification(tuple(check for check in told.checks if check.name in UNSEALED_CHECKS))
 
 
-def _examine(path: Path, expected: Sequence[str] | None, trust: Sequence[x509.Certificate], moment: datetime | None) -> Verification:
+def _examine(
+    path: Path,
+    expected: Sequence[str] | None,
+    trust: Sequence[x509.Certificate],
+    moment: datetime | None,
+    seals: Sequence[x509.Certificate] | None = None,
+) -> Verification:
     with ExitStack() as stack:
         try:
             file = stack.enter_context(path.open("rb"))
@@ -150,7 +160,7 @@ def _examine(path: Path, expected: Sequence[str] | None, trust: Sequence[x509.Ce
         except (OSError, ValueError, CannotDecode) as error:
             return Verification((Check("syntax", False, f"ce fichier n'est pas un PDF lisible : {error}", f"not a readable PDF: {error}"),))
         ends = _Answer("syntax", lambda: _check_syntax(view))
-        signed = _Answer("coverage", lambda: _read_seal(file, view, trust, moment))
+        signed = _Answer("coverage", lambda: _read_seal(file, view, trust, moment, seals))
         if _says_unsealed(signed, archive):
             signed.check = Check("coverage", False, *UNSEALED)
         answers = [
@@ -251,7 +261,11 @@ class _Signed:
 
 
 def _read_seal(
-    file: io.BufferedReader, view: mmap.mmap, trust: Sequence[x509.Certificate], moment: datetime | None
+    file: io.BufferedReader,
+    view: mmap.mmap,
+    trust: Sequence[x509.Certificate],
+    moment: datetime | None,
+    seals: Sequence[x509.Certificate] | None,
 ) -> tuple[_Signed, Told]:
     """One seal, document timestamps, where the seal left room for it one officer's signature; the last timestamp covers the whole file."""
     try:
@@ -262,11 +276,11 @@ def _read_seal(
     _share_digests(view, signatures)
     seal, newest = signatures[0], signatures[-1]
     officer = next((each for each in signatures[1:] if each.sig_object_type == "/Sig"), None)
-    chain = asyncio.run(judge_chain(signatures, trust, moment or datetime.now(UTC)))
+    chain = asyncio.run(judge_chain(signatures, trust, moment or datetime.now(UTC), seals))
     if newest.evaluate_signature_coverage() is not SignatureCoverageLevel.ENTIRE_FILE:
         raise _No("le dernier horodatage ne couvre pas tout le fichier", "the last timestamp does not cover the entire file")
     _check_padding(newest)
-    practice = any(is_practice(each.signer_cert) for each in (seal, officer) if each)
+    practice = any(is_practice(each.signer_cert) for each in signatures)
     return _Signed(seal, chain, newest, practice, officer, _leaves_room(seal)), (
         "le dernier horodatage couvre tout le fichier",
         "the last timestamp covers the entire file",

@@ -127,7 +127,9 @@ def require_key(settings: Settings, sealer: Sealer) -> None:
     practice = settings.sealing.mode == "practice"
     signer = sealer.signer
     chain = signer.chain if isinstance(signer, HeldSigner) else ()
-    require_fit(certificate_troubles(signer.signing_cert, chain, sealer.trust, sealer.crls, sealer.clock(), practice=practice))
+    # Not by `sealer.trust`: who is believed about the time is not for that believed about seals.
+    roots = roots_of(settings)
+    require_fit(certificate_troubles(signer.signing_cert, chain, roots, sealer.crls, sealer.clock(), practice=practice))
 
 
 # Whom it trusts.
@@ -140,11 +142,21 @@ def roots_of(settings: Settings) -> tuple[x509.Certificate, ...]:
     """
     if settings.sealing.mode == "practice":
         return open_practice(practice_folder(settings.home)).trust
-    roots = tuple(root for name in settings.trust.roots for root in load_trust(settings.home / name))
+    return roots_named(settings, settings.trust.roots)
+
+
+def roots_named(settings: Settings, files: Sequence[str]) -> tuple[x509.Certificate, ...]:
+    """The roots in PEM files, from the home. Raises as `roots_of`."""
+    roots = tuple(root for name in files for root in load_trust(settings.home / name))
     for root in roots:
-        if is_practice(root):
+        if is_practice(root) and settings.sealing.mode != "practice":
             raise KeyRefused("key-practice", f"{holder_of(root)}: a practice root, among those trusted in production")
     return roots
+
+
+def known_seal_roots(settings: Settings) -> tuple[x509.Certificate, ...]:
+    """Of `known_roots` those to which seals and officers' signatures may go up; the others are for timestamps only."""
+    return known_roots(settings) if settings.sealing.mode == "practice" else roots_of(settings)
 
 
 def trust_of(settings: Settings) -> tuple[x509.Certificate, ...]:
@@ -155,8 +167,8 @@ def trust_of(settings: Settings) -> tuple[x509.Certificate, ...]:
 
 
 def time_roots(settings: Settings) -> tuple[x509.Certificate, ...]:
-    """The roots that external time authorities have of their own."""
-    return tuple(root for source in settings.time.authorities if source.roots for root in load_trust(settings.home / source.roots))
+    """The roots that external time authorities have of their own. Raises as `roots_of`."""
+    return roots_named(settings, [source.roots for source in settings.time.authorities if source.roots])
 
 
 def officers_folder(home: Path) -> Path:
@@ -184,11 +196,20 @@ def revocation_of(settings: Settings, *certificates: x509.Certificate) -> tuple[
 
     Only these: whatever is handed to a seal goes into every file. Those of external time authorities come with them.
     """
-    own = (*open_time(settings).crls, *officer_crls(officers_folder(settings.home)))
+    return (*open_time(settings).crls, *_listed(settings, *certificates))
+
+
+def _listed(settings: Settings, *certificates: x509.Certificate) -> tuple[bytes, ...]:
+    own = officer_crls(officers_folder(settings.home))
     if settings.sealing.mode == "practice":
         return own
     listed = lists_for(certificates, kept_crls(settings)) if certificates else crls_noted(settings, _note_name(settings))
     return (*own, *listed)
+
+
+def _known_lists(settings: Settings) -> tuple[bytes, ...]:
+    """`revocation_of` for looking only: in production nothing is made."""
+    return revocation_of(settings) if settings.sealing.mode == "practice" else _listed(settings)
 
 
 def kept_certificate(settings: Settings) -> tuple[x509.Certificate, ...]:
@@ -279,7 +300,7 @@ def look_at_keys(settings: Settings, moment: datetime) -> Look:
 
 def _troubles(settings: Settings, certificates: Sequence[x509.Certificate], moment: datetime) -> tuple[KeyTrouble, ...]:
     practice = settings.sealing.mode == "practice"
-    roots, crls = trust_of(settings), revocation_of(settings)
+    roots, crls = roots_of(settings), _known_lists(settings)
     return certificate_troubles(certificates[0], certificates[1:], roots, crls, moment, practice=practice)
 
 
@@ -322,12 +343,12 @@ def qualification_here(settings: Settings, certificates: Sequence[x509.Certifica
 
 
 def key_warnings(settings: Settings, moment: datetime) -> tuple[Finding, ...]:
-    """What the compliance desk and `sceau doctor` say of the key in use: refused, soon at its end, lists out of date. Opens no key."""
+    """What the compliance desk and `sceau doctor` say of the key in use: refused, soon at its end, lists out of date. Opens no key and makes none."""
     try:
         certificates = kept_certificate(settings)
         if not certificates:
             return ()
-        refused, crls = _troubles(settings, certificates, moment), revocation_of(settings)
+        refused, crls = _troubles(settings, certificates, moment), _known_lists(settings)
     except UnusableKey as error:
         return (finding("key-refused", measured=str(error)),)
     told = tuple(finding("key-refused", measured=trouble.detail) for trouble in refused)

@@ -18,11 +18,10 @@ from sqlalchemy.orm import Session
 
 from config.settings import Settings, TimeSource
 from sealing.authority import Clock, LatestInFile, TimeAuthority
-from sealing.keys import load_trust
 from sealing.ledger import Actor, ActorKind, Event
 from sealing.stampers import Demand, Relay, RemoteAuthority
 from sealing.ticks import BLOCKS, Answer, Health, Look, Tick, confirmed, health_now, look_at, wrong_still
-from station.keyring import open_time, roots_of
+from station.keyring import open_time, roots_named, roots_of
 from station.records import people
 from station.records.clock import newest_answer, newest_look, note_look, tick_now, word_here
 from station.records.ledger import append_event
@@ -54,7 +53,8 @@ class ClockStepped(Exception):
 def stamper_of(settings: Settings, clock: Clock, environment: Mapping[str, str] = os.environ) -> Relay:
     """The time authorities as they are set, in their order; the internal one where there is no other, or where it may stand in.
 
-    Raises UnusableKey where the internal authority's keys or an external one's roots cannot be read.
+    Raises UnusableKey where the internal authority's keys or an external one's roots cannot be read, KeyRefused where these are practice roots
+    and the station is in production.
     """
     demands = [(source, _demand(settings, source)) for source in settings.time.authorities]
     external = [_remote(settings.home, source, demand, clock, environment) for source, demand in demands]
@@ -73,8 +73,9 @@ def latest_time(settings: Settings) -> LatestInFile:
 
 
 def _demand(settings: Settings, source: TimeSource) -> Demand:
-    roots = load_trust(settings.home / source.roots) if source.roots else roots_of(settings)
-    return Demand(roots, source.policy or None, crls_noted(settings, f"time-{source.name}"), timedelta(seconds=settings.time.token_seconds))
+    roots = roots_named(settings, [source.roots]) if source.roots else roots_of(settings)
+    crls, bound = crls_noted(settings, f"time-{source.name}"), timedelta(seconds=settings.time.token_seconds)
+    return Demand(roots, source.policy or None, crls, bound, practice=settings.sealing.mode == "practice")
 
 
 def _remote(home: Path, source: TimeSource, demand: Demand, clock: Clock, environment: Mapping[str, str]) -> RemoteAuthority:

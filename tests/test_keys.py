@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
+from shutil import rmtree
 from typing import Any
 
 import pytest
@@ -21,7 +22,7 @@ from practice import NOON, compose, noisy, png_leaf, practice_keys
 from pyhanko.pdf_utils.reader import PdfFileReader
 from typer.testing import CliRunner
 
-from config.settings import PASSWORD_VARIABLE, Settings, Unusable, load_settings
+from config.settings import PASSWORD_VARIABLE, Settings, Time, TimeSource, Unusable, load_settings
 from sealing import authority as sealing_authority
 from sealing import keys as sealing_keys
 from sealing import seal as sealing_seal
@@ -31,8 +32,18 @@ from sealing.seal import CannotSeal, Sealer, seal_file
 from sealing.verify import verify_file
 from station import doctor, pixels, serve, trustlists
 from station.cli import app
-from station.keyring import key_warnings, known_roots, look_at_keys, open_sealer, roots_of, state_of_keys
+from station.keyring import (
+    key_warnings,
+    known_roots,
+    known_seal_roots,
+    look_at_keys,
+    open_sealer,
+    roots_of,
+    state_of_keys,
+    trust_of,
+)
 from station.problems import PROBLEMS, problem_of
+from station.timekeeping import stamper_of
 from station.trustlists import crl_addresses, fetch_trust, tend_trust, trust_snapshot
 
 
@@ -229,6 +240,26 @@ def test_a_practice_root_never_counts_as_trust_in_production(tmp_path: Path) -> 
         roots_of(settings)
 
 
+def test_a_root_of_timestamps_is_no_root_of_seals(tmp_path: Path, sealed_for_good: Path) -> None:
+    assert not verify_file(sealed_for_good, [company().root.plain], NOON, seals=[]).valid
+    settings = production(tmp_path / "home", good_seal(), roots=[])
+    (source,) = (TimeSource(name="tiers", url="https://time.example/", roots="root.pem"),)
+    settings = settings.model_copy(update={"time": Time(authority=(source,))})
+    with pytest.raises(KeyRefused) as told:
+        open_sealer(settings, lambda: NOON, company().stamper())
+    assert told.value.problem == "key-issuer" and known_roots(settings) and not known_seal_roots(settings)
+
+
+def test_a_practice_root_never_counts_for_time_in_production(tmp_path: Path) -> None:
+    settings = production(tmp_path / "home", good_seal())
+    (settings.home / "tiers.pem").write_bytes(issue("Racine", authority=True, company=PRACTICE).pem)
+    source = TimeSource(name="tiers", url="https://time.example/", roots="tiers.pem")
+    settings = settings.model_copy(update={"time": Time(authority=(source,))})
+    for look in (known_roots, trust_of, lambda told: stamper_of(told, lambda: NOON)):
+        with pytest.raises(KeyRefused, match="practice root"):
+            look(settings)
+
+
 @pytest.mark.parametrize("password", ["juste", None, "faux"])
 def test_the_password_comes_from_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, password: str | None) -> None:
     settings = production(tmp_path / "home", good_seal())
@@ -395,8 +426,10 @@ def test_the_desk_is_told_what_stands_against_the_key_without_opening_it(tmp_pat
     assert key_warnings(settings, NOON) == ()
     open_sealer(settings, lambda: NOON, company().stamper())
     (settings.home / "seal.p12").unlink()
+    rmtree(settings.home / "keys")
     assert [each.code for each in key_warnings(settings, NOON)] == ["key-expires"]
     assert [each.code for each in key_warnings(settings, NOON + 31 * DAY)] == ["key-refused", "key-expires"]
+    assert not (settings.home / "keys").exists()
 
 
 def test_a_revocation_list_at_its_end_is_announced(tmp_path: Path) -> None:

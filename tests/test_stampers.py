@@ -16,7 +16,7 @@ from tsaserver import Served, serving
 from years import House
 
 from sealing.authority import EXAMPLE_POLICY, TimeAuthority
-from sealing.keys import CachedSigner, Identity
+from sealing.keys import PRACTICE, CachedSigner, Identity
 from sealing.seal import Sealer, TimestampUnavailable, seal_file
 from sealing.stampers import Demand, Relay, RemoteAuthority, is_own
 from sealing.verify import verify_file
@@ -163,6 +163,27 @@ def test_a_revoked_authority_is_not_believed(house, stack):
     with pytest.raises(TimestampRequestError, match="not valid"):
         ask(remote(house, served.url))
     house.revoked.clear()
+
+
+def test_a_practice_authority_gives_no_time_in_production(house, stack):
+    trial = house.time(BEGIN, END, f"Horodatage {PRACTICE}")
+    served = stack.enter_context(serving(honest(trial)))
+    for practice in (True, False):
+        demand = Demand(house.trust, crls=(house.crl(NOON),), practice=practice)
+        asked = RemoteAuthority("tiers", served.url, demand, lambda: NOON)
+        if practice:
+            assert ask(asked)
+            continue
+        with pytest.raises(TimestampRequestError, match="practice"):
+            ask(asked)
+
+
+@pytest.mark.parametrize("name", ["Horodatage", f"Horodatage {PRACTICE}"])
+def test_a_file_that_practice_time_dates_is_told_as_a_trial(house, tmp_path, name):
+    path = compose(tmp_path, [png_leaf(tmp_path, noisy())])
+    seal_file(path, path, house.sealer(house.issue("Cachet", BEGIN, END), house.time(BEGIN, END, name), NOON))
+    found = verify_file(path, house.trust, NOON)
+    assert found.valid and found.practice is (PRACTICE in name)
 
 
 def test_an_authority_whose_revocation_list_is_missing_waits_for_it_and_tells_where_it_comes_from(house, tsa, stack):
