@@ -10,8 +10,8 @@ import logging
 import os
 import re
 import tempfile
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,7 @@ from sealing.checkpoint import (
     checkpoint_text,
     imprint_of,
     open_checkpoint,
+    parse_vkey,
     public_key,
     read_checkpoint,
     read_note,
@@ -58,6 +59,7 @@ TOKEN_AGAIN = timedelta(minutes=30)
 NOTE_FILE = ".checkpoint"
 NOTE_NAME = r"-\d{12}-\d{8}T\d{9}Z\.checkpoint"
 """What follows the origin in the name of a note in a witness folder: size and time."""
+_NOTE_NAME = re.compile(NOTE_NAME + r"\Z")
 EVERY_NOTE = 1_000_000
 
 
@@ -117,50 +119,72 @@ def log_vkey(settings: Settings, entity: str) -> NoteKey:
     return public_key(log_name(settings, entity), log_key(settings.home, entity))
 
 
+def former_keys(session: Session, entity: str) -> tuple[NoteKey, ...]:
+    """The keys and origins under which the log went before, newest first, as persons recorded each change of them."""
+    query = (
+        sa.select(LedgerRow.entry)
+        .join(LedgerPayload, sa.and_(LedgerRow.entity == LedgerPayload.entity, LedgerRow.sequence == LedgerPayload.sequence))
+        .where(LedgerPayload.entity == entity, LedgerPayload.document_id.is_(None), LedgerPayload.type == "origin")
+        .order_by(LedgerRow.sequence.desc())
+    )
+    return tuple(parse_vkey(json.loads(entry)["objects"]["former"]) for entry in session.scalars(query))
+
+
+def known_keys(session: Session, settings: Settings, entity: str) -> tuple[NoteKey, ...]:
+    """The log's key, then those that it had before: whose checkpoints are evidence."""
+    return tuple(dict.fromkeys((log_vkey(settings, entity), *former_keys(session, entity))))
+
+
+def is_signed(written: str | bytes, keys: Iterable[NoteKey]) -> bool:
+    """Whether one of these logs' keys signed it as a checkpoint under its own name."""
+    return any(_opens(written, key) for key in keys)
+
+
+def _opens(written: str | bytes, key: NoteKey) -> bool:
+    try:
+        open_checkpoint(written, key)
+    except BadNote:
+        return False
+    return True
+
+
 # --- what is kept ---
 
 
 def newest_checkpoint(session: Session, entity: str) -> Kept | None:
-    """The largest, and of those the youngest."""
-    return _first(session, sa.select(CheckpointRow).where(CheckpointRow.entity == entity))
+    """The largest of the log as it is, and of those the youngest; those of a branch that a person gave up are not among them."""
+    return _first(session, entity)
 
 
 def checkpoint_before(session: Session, entity: str, moment: datetime) -> Kept | None:
     """The newest that was made at `moment` or before."""
-    return _first(session, sa.select(CheckpointRow).where(CheckpointRow.entity == entity, CheckpointRow.made_at <= moment))
+    return _first(session, entity, CheckpointRow.made_at <= moment)
 
 
 def checkpoints_between(session: Session, entity: str, start: datetime, end: datetime) -> list[Kept]:
     """Those made from `start` and before `end`, by size and time."""
-    query = sa.select(CheckpointRow).where(CheckpointRow.entity == entity, CheckpointRow.made_at >= start, CheckpointRow.made_at < end)
-    return [_kept(session, row) for row in session.scalars(query.order_by(CheckpointRow.size, CheckpointRow.made_at, CheckpointRow.id))]
+    rows = _of_this_log(session, entity, CheckpointRow.made_at >= start, CheckpointRow.made_at < end)
+    return [_kept(session, row) for row in rows]
 
 
 def checkpoints_up_to(session: Session, entity: str, moment: datetime) -> Iterator[Kept]:
     """Those that say a time before `moment` and lie before all that say a later one, newest first; streams."""
-    rows = sa.select(CheckpointRow).where(CheckpointRow.entity == entity, CheckpointRow.made_at < moment)
-    later = session.scalar(
-        sa.select(sa.func.min(CheckpointRow.size)).where(CheckpointRow.entity == entity, CheckpointRow.made_at >= moment)
-    )
-    order = (CheckpointRow.size.desc(), CheckpointRow.made_at.desc(), CheckpointRow.id.desc())
-    for row in session.scalars((rows if later is None else rows.where(CheckpointRow.size <= later)).order_by(*order).limit(1000)):
+    later = next(_of_this_log(session, entity, CheckpointRow.made_at >= moment), None)
+    limit = () if later is None else (CheckpointRow.size <= later.size,)
+    for row in _of_this_log(session, entity, CheckpointRow.made_at < moment, *limit, down=True):
         yield _kept(session, row)
 
 
 def checkpoint_after(session: Session, entity: str, moment: datetime) -> Kept | None:
     """The first that says `moment` or a later time and lies behind all that say an earlier one."""
-    earlier = session.scalar(
-        sa.select(sa.func.max(CheckpointRow.size)).where(CheckpointRow.entity == entity, CheckpointRow.made_at < moment)
-    )
-    query = sa.select(CheckpointRow).where(
-        CheckpointRow.entity == entity, CheckpointRow.made_at >= moment, CheckpointRow.size >= (earlier or 0)
-    )
-    row = session.scalars(query.order_by(CheckpointRow.size, CheckpointRow.made_at, CheckpointRow.id).limit(1)).first()
+    earlier = next(_of_this_log(session, entity, CheckpointRow.made_at < moment, down=True), None)
+    limit = () if earlier is None else (CheckpointRow.size >= earlier.size,)
+    row = next(_of_this_log(session, entity, CheckpointRow.made_at >= moment, *limit), None)
     return None if row is None else _kept(session, row)
 
 
 def all_checkpoints(session: Session, entity: str) -> Iterator[Kept]:
-    """By size and time; streams."""
+    """By size and time, also those that are not of this log; streams."""
     query: sa.Select[Any] = sa.select(CheckpointRow).where(CheckpointRow.entity == entity)
     for row in session.scalars(
         query.order_by(CheckpointRow.size, CheckpointRow.made_at, CheckpointRow.id).execution_options(yield_per=200)
@@ -168,10 +192,33 @@ def all_checkpoints(session: Session, entity: str) -> Iterator[Kept]:
         yield _kept(session, row)
 
 
-def _first(session: Session, query: sa.Select[Any]) -> Kept | None:
-    order = (CheckpointRow.size.desc(), CheckpointRow.made_at.desc(), CheckpointRow.id.desc())
-    row = session.scalars(query.order_by(*order).limit(1)).first()
+def _first(session: Session, entity: str, *where: sa.ColumnElement[bool]) -> Kept | None:
+    row = next(_of_this_log(session, entity, *where, down=True), None)
     return None if row is None else _kept(session, row)
+
+
+def _of_this_log(session: Session, entity: str, *where: sa.ColumnElement[bool], down: bool = False) -> Iterator[CheckpointRow]:
+    """By size and time, or the other way round, those whose root the log had at their size; streams."""
+    order = (CheckpointRow.size, CheckpointRow.made_at, CheckpointRow.id)
+    beside = sa.and_(LedgerRow.entity == CheckpointRow.entity, LedgerRow.sequence == CheckpointRow.size - 1)
+    query = (
+        sa.select(CheckpointRow, LedgerRow.root)
+        .join(LedgerRow, beside, isouter=True)
+        .where(CheckpointRow.entity == entity, *where)
+        .order_by(*(each.desc() if down else each for each in order))
+    )
+    with session.execute(query.execution_options(yield_per=20)) as rows:
+        for row, root in rows:
+            if _says(row, root if row.size else Tree().root):
+                yield row
+
+
+def _says(row: CheckpointRow, root: Hash | None) -> bool:
+    try:
+        said = read_checkpoint(read_note(row.note).text)
+    except BadNote:
+        return False
+    return (said.size, said.root) == (row.size, root)
 
 
 def _kept(session: Session, row: CheckpointRow) -> Kept:
@@ -332,14 +379,15 @@ def clear_alarm(settings: Settings, entity: str, witness: str) -> None:
     alarm_file(settings.home, entity, witness).unlink(missing_ok=True)
 
 
-def contradictions(session: Session, settings: Settings, entity: str, newest: int = 50) -> list[Claim]:
+def contradictions(session: Session, settings: Settings, entity: str, newest: int = 50, former: Sequence[NoteKey] = ()) -> list[Claim]:
     """Everything held outside the tree that the tree contradicts and nobody has accepted. Empty: all is well.
 
-    Of a witness folder the `newest` notes are looked at: a tree that was cut or rewritten contradicts these first.
+    Of the records and of a witness folder the `newest` notes are looked at: a tree that was cut or rewritten contradicts these first.
+    `former` are keys of this log of which its entries do not tell yet.
     """
     size = tree_of(session, entity).size
     wrong = []
-    for claim in _claims(session, settings, entity, newest):
+    for claim in _claims(session, settings, entity, newest, former):
         if claim.reason:
             reason = claim.reason if claim.reason != "smaller" or claim.size > size else ""
         elif claim.size > size:
@@ -348,8 +396,8 @@ def contradictions(session: Session, settings: Settings, entity: str, newest: in
             head = head_at(session, entity, claim.size) if claim.size else Tree().root
             reason = "" if head == claim.root else "other"
         if reason:
-            wrong.append(Claim(claim.holder, claim.size, claim.root, claim.key, reason))
-    accepted = _accepted(session, entity) if wrong else frozenset()
+            wrong.append(replace(claim, reason=reason))
+    accepted = accepted_notes(session, entity) if wrong else frozenset()
     return [claim for claim in wrong if claim.key not in accepted]
 
 
@@ -368,9 +416,12 @@ def accept_contradictions(workstation: Workstation, entity: str, reason: str, pe
     """A person takes it upon themselves that what was witnessed is not found again: one entry that names each checkpoint, for good.
 
     Returns the entry's sequence. The witnesses keep what they have; whoever compares later finds both, and this entry.
+    A name that was changed is not accepted in this way, for all that was witnessed under it would go: raises TreeContradicted.
     """
     with workstation.database.writing() as session:
         claims = contradictions(session, workstation.settings, entity, EVERY_NOTE)
+        if renamed := [claim for claim in claims if claim.reason == "origin"]:
+            raise TreeContradicted(entity, tree_of(session, entity).size, renamed)
         lost = [{"holder": c.holder, "size": c.size, "root": c.root.hex() if c.root else None, "reason": c.reason} for c in claims]
         actor = Actor(person.pseudonym, ActorKind.HUMAN)
         objects = {f"checkpoint-{number}": claim.key for number, claim in enumerate(claims, 1)}
@@ -378,40 +429,109 @@ def accept_contradictions(workstation: Workstation, entity: str, reason: str, pe
         return append_event(session, Event(entity, "resumed", objects, actor, workstation.clock(), "system", payload))
 
 
-def _claims(session: Session, settings: Settings, entity: str, count: int) -> Iterator[Claim]:
-    key = log_vkey(settings, entity)
-    newest = newest_checkpoint(session, entity)
-    if newest is not None and (claim := _claim_of("records", newest.note, key)):
-        yield claim
-    held: list[tuple[str, Path]] = [("memory", memory_file(settings.home, entity))]
+class UnknownFormerKey(Exception):
+    """The newest checkpoint is signed neither by the log's key under another name, nor by the former key that was given."""
+
+
+def record_origin(workstation: Workstation, entity: str, reason: str, person: Person, former: NoteKey | None = None) -> int | None:
+    """A person says that the log goes under another name, or with another key, than before: one entry that names both, for good.
+
+    `former` has to be given where the key changed and not only its name. Returns the entry's sequence; None where nothing changed.
+    Raises UnknownFormerKey; TreeContradicted of a log that is smaller than, or another than, what was witnessed under the former name.
+    """
+    settings = workstation.settings
+    with workstation.database.writing() as session:
+        now = log_vkey(settings, entity)
+        known = known_keys(session, settings, entity)
+        strange = [note for _, note in _own_notes(session, settings, entity, 1) if not is_signed(note, known)]
+        if not strange:
+            return None
+        before = former or NoteKey(_origin(strange[0]), now.public)
+        if not all(_opens(note, before) for note in strange):
+            raise UnknownFormerKey(_origin(strange[0]))
+        if claims := contradictions(session, settings, entity, EVERY_NOTE, (before,)):
+            raise TreeContradicted(entity, tree_of(session, entity).size, claims)
+        objects = {"former": before.vkey, "now": now.vkey}
+        actor = Actor(person.pseudonym, ActorKind.HUMAN)
+        return append_event(session, Event(entity, "origin", objects, actor, workstation.clock(), "system", {"reason": reason}))
+
+
+def _claims(session: Session, settings: Settings, entity: str, count: int, former: Sequence[NoteKey]) -> Iterator[Claim]:
+    keys = _Keys(log_vkey(settings, entity), lambda: (*former, *former_keys(session, entity)))
+    for holder, note in _own_notes(session, settings, entity, count):
+        if claim := _own_claim(holder, note, keys):
+            yield claim
     if settings.ledger.folder:
         folder = settings.home / settings.ledger.folder
-        held += [(f"folder:{folder}", path) for path in folder_notes(folder, key.name)[-count:]]
-    for holder, path in held:
-        try:
-            written = path.read_bytes()
-        except OSError:
-            continue  # A share that is not there is told where it is written to.
-        if claim := _claim_of(holder, written, key):
-            yield claim
+        for path in _folder_notes(folder, keys.now.name, count):
+            if (written := _read(path)) is not None and (claim := _found_claim(f"folder:{folder}", written, keys)):
+                yield claim
     yield from _alarms(settings, entity)
 
 
-def _claim_of(holder: str, written: str | bytes, key: NoteKey) -> Claim | None:
-    """None where it is no checkpoint of this log at all."""
+def _own_notes(session: Session, settings: Settings, entity: str, count: int) -> Iterator[tuple[str, str | bytes]]:
+    """Those that were made here: the last ones among the records, and the one beside them."""
+    query = sa.select(CheckpointRow.note).where(CheckpointRow.entity == entity).order_by(CheckpointRow.id.desc()).limit(count)
+    yield from (("records", note) for note in session.scalars(query))
+    written = _read(memory_file(settings.home, entity))
+    if written is not None:
+        yield "memory", written
+
+
+def _read(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return None  # A share that is not there is told where it is written to.
+
+
+class _Keys:
+    """The log's key, and the former ones, which are looked up only where a note is not signed by that."""
+
+    def __init__(self, now: NoteKey, look_up: Callable[[], tuple[NoteKey, ...]]) -> None:
+        self.now, self._look_up, self._former = now, look_up, None
+
+    _former: tuple[NoteKey, ...] | None
+
+    def former(self) -> tuple[NoteKey, ...]:
+        if self._former is None:
+            self._former = self._look_up()
+        return self._former
+
+
+def _own_claim(holder: str, written: str | bytes, keys: _Keys) -> Claim | None:
+    """Of a note that was made here; one under a name that the log has not and by its entries never had tells of a changed setting."""
+    claim = _plain_claim(holder, written)
+    if claim is None or _opens(written, keys.now) or is_signed(written, keys.former()):
+        return claim
+    names = {keys.now.name, *(key.name for key in keys.former())}
+    return replace(claim, reason="key" if _origin(written) in names else "origin")
+
+
+def _found_claim(holder: str, written: bytes, keys: _Keys) -> Claim | None:
+    """Of a note in a folder in which others' logs may lie too; None where it is no checkpoint of this log."""
+    claim = _plain_claim(holder, written)
+    if claim is None or _opens(written, keys.now):
+        return claim
+    name = _origin(written)
+    # A name that was changed and changed back leaves notes that this key has signed.
+    if _opens(written, NoteKey(name, keys.now.public)) or is_signed(written, keys.former()):
+        return claim
+    return replace(claim, reason="key") if name == keys.now.name else None
+
+
+def _plain_claim(holder: str, written: str | bytes) -> Claim | None:
+    """What a note says, whoever signed it; None where it is no checkpoint."""
     try:
         text = read_note(written).text
         said = read_checkpoint(text)
     except BadNote:
         return None
-    if said.origin != key.name:
-        return None
-    digest = hashlib.sha256(text.encode()).hexdigest()
-    try:
-        open_checkpoint(written, key)
-    except BadNote:
-        return Claim(holder, said.size, said.root, digest, "key")
-    return Claim(holder, said.size, said.root, digest)
+    return Claim(holder, said.size, said.root, hashlib.sha256(text.encode()).hexdigest())
+
+
+def _origin(written: str | bytes) -> str:
+    return read_checkpoint(read_note(written).text).origin
 
 
 def _alarms(settings: Settings, entity: str) -> Iterator[Claim]:
@@ -437,12 +557,24 @@ def folder_notes(folder: Path, origin: str) -> list[Path]:
         return []
 
 
+def _folder_notes(folder: Path, origin: str, count: int) -> list[Path]:
+    """The newest notes under this name, and of every other name the newest one: it may have been this log's."""
+    try:
+        names = sorted(path.name for path in folder.iterdir() if _NOTE_NAME.search(path.name))
+    except OSError:
+        return []
+    newest = {_NOTE_NAME.sub("", name): name for name in names}
+    newest.pop(plain_origin(origin), None)
+    return [*folder_notes(folder, origin)[-count:], *(folder / name for name in newest.values())]
+
+
 def plain_origin(origin: str) -> str:
     """An origin as part of a file's name; different ones stay different."""
     return "".join(letter if (letter.isascii() and letter.isalnum()) or letter in "._-" else f"%{ord(letter):x}" for letter in origin)
 
 
-def _accepted(session: Session, entity: str) -> frozenset[str]:
+def accepted_notes(session: Session, entity: str) -> frozenset[str]:
+    """What persons took upon themselves: SHA-256 of each note's text, or the mark of a witness's word."""
     query = (
         sa.select(LedgerRow.entry)
         .join(LedgerPayload, sa.and_(LedgerRow.entity == LedgerPayload.entity, LedgerRow.sequence == LedgerPayload.sequence))

@@ -186,17 +186,18 @@ def verify(
     with _settings() as settings:
         from sealing.keys import UnusableKey, load_trust
         from sealing.verify import verify_file
-        from station.keyring import known_roots
+        from station.keyring import known_roots, known_seal_roots
 
         valid = True
         try:
             roots = load_trust(trust) if trust else known_roots(settings)
+            seals = None if trust else known_seal_roots(settings)
         except (OSError, UnusableKey, ValueError) as error:
             raise typer.BadParameter(f"{trust or 'trust.roots'}: {error}") from error
         for file in _steps(files or [], "verify"):
             reason = _no_file(file)
             with _openable(file) as path:
-                checks = [("file", False, reason)] if reason else _verified(settings, path, verify_file(path, roots))
+                checks = [("file", False, reason)] if reason else _verified(settings, path, verify_file(path, roots, seals=seals))
             holds = all(ok for _, ok, _ in checks)
             valid = valid and holds
             _show_checks(str(file), holds, checks, as_json)
@@ -533,23 +534,27 @@ def _export_progress() -> "Iterator[Tell]":
 
 @app.command()
 def ledger(
-    action: Annotated[str, typer.Argument(help="show, checkpoint, prove, compare, witness or accept")] = "show",
-    target: Annotated[str, typer.Argument(help="Of prove an entry's number, of compare a checkpoint's file", show_default=False)] = "",
+    action: Annotated[str, typer.Argument(help="show, checkpoint, prove, compare, witness, accept or origin")] = "show",
+    target: Annotated[
+        str, typer.Argument(help="Of prove an entry's number, of compare a checkpoint's file, of origin the former key", show_default=False)
+    ] = "",
     entity: Annotated[str, typer.Option(help="Another legal entity than this installation's own.")] = "",
-    reason: Annotated[str, typer.Option(help="Why the log goes on without what was witnessed; goes into the ledger.")] = "",
-    login: Annotated[str, typer.Option(help="Who accepts it.")] = "",
+    reason: Annotated[str, typer.Option(help="Of accept and origin: why; goes into the ledger.")] = "",
+    login: Annotated[str, typer.Option(help="Who says so.")] = "",
     as_json: AsJson = False,
 ) -> None:
     """The log's checkpoints and witnesses: exit 0 done and it holds, 3 nothing to show, 4 the log contradicts what was witnessed."""
-    if action not in ("show", "checkpoint", "prove", "compare", "witness", "accept"):
-        raise typer.BadParameter("show, checkpoint, prove, compare, witness or accept")
+    if action not in ("show", "checkpoint", "prove", "compare", "witness", "accept", "origin"):
+        raise typer.BadParameter("show, checkpoint, prove, compare, witness, accept or origin")
     if (action == "prove" and not target.isdecimal()) or (action == "compare" and not target):
         raise typer.BadParameter("prove NUMÉRO, compare FICHIER / prove NUMBER, compare FILE")
-    if action == "accept" and not (reason.strip() and login):
+    if action in ("accept", "origin") and not (reason.strip() and login):
         raise typer.BadParameter(
-            "accept demande --reason et --login : les deux vont au registre. Rien n'a changé. / both go into the ledger; nothing changed"
+            f"{action} demande --reason et --login : les deux vont au registre. Rien n'a changé. / both go into the ledger; nothing changed"
         )
     with _settings() as settings:
+        from sealing.checkpoint import BadNote
+        from station.checkpoints import UnknownFormerKey
         from station.logbook import Asked, answer_ledger
         from station.recall import NoPerson
         from station.workstation import open_workstation
@@ -559,6 +564,11 @@ def ledger(
             answer = answer_ledger(open_workstation(settings), asked)
         except NoPerson as error:
             raise typer.BadParameter(f"{error} : personne n'a cet identifiant. Rien n'a changé. / nobody has this login") from error
+        except (UnknownFormerKey, BadNote) as error:
+            raise typer.BadParameter(
+                f"la clé d'avant manque ou n'est pas celle-là ({error}) : recopiez-la d'un paquet ou de la page du registre "
+                "(sceau ledger origin CLÉ). Rien n'a changé. / the former key is missing: copy it from a package; nothing changed"
+            ) from error
         if as_json:
             _print_json(answer.told)
         else:

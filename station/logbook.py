@@ -2,7 +2,8 @@
 
 import asyncio
 import base64
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,20 +16,23 @@ from pyhanko_certvalidator import ValidationContext
 from sqlalchemy.orm import Session
 
 from config.settings import Settings
-from sealing.checkpoint import BadNote, NoteKey, imprint_of, open_checkpoint
+from sealing.checkpoint import BadNote, Checkpoint, NoteKey, imprint_of, open_checkpoint, parse_vkey
 from sealing.ledger import Tree
 from station.checkpoints import (
     EVERY_NOTE,
     Kept,
     accept_contradictions,
+    accepted_notes,
     all_checkpoints,
     checkpoint_now,
     contradictions,
     fits_token,
     inclusion_of,
+    known_keys,
     log_name,
     log_vkey,
     newest_checkpoint,
+    record_origin,
 )
 from station.contradiction import Claim
 from station.recall import NoPerson
@@ -109,9 +113,8 @@ def told_proof(session: Session, settings: Settings, entity: str, sequence: int)
 
 def compared_note(session: Session, settings: Settings, entity: str, written: bytes) -> dict[str, Any]:
     """A checkpoint that somebody kept, held against the log as it is now: two branches shown to two parties meet here."""
-    key = log_vkey(settings, entity)
     try:
-        said = open_checkpoint(written, key)
+        said = _open_known(written, known_keys(session, settings, entity))
     except BadNote as error:
         return {"entity": entity, "size": None, "agrees": False, "reason": "key", "detail": str(error)}
     size = tree_of(session, entity).size
@@ -120,18 +123,31 @@ def compared_note(session: Session, settings: Settings, entity: str, written: by
     return {"entity": entity, "size": said.size, "agrees": not reason, "reason": reason, "detail": f"{log_name(settings, entity)}: {size}"}
 
 
+def _open_known(written: str | bytes, keys: Sequence[NoteKey]) -> Checkpoint:
+    """By the key of the log, or by one that it had before. Raises BadNote, as of the key that it has."""
+    for key in keys[1:]:
+        with suppress(BadNote):
+            return open_checkpoint(written, key)
+    return open_checkpoint(written, keys[0])
+
+
 def broken_checkpoints(session: Session, settings: Settings, entity: str) -> Iterator[str]:
-    """Those that are not signed by the log's key, say another tree than the log's, have another's timestamp, or link to what never was."""
-    key, size, made = log_vkey(settings, entity), tree_of(session, entity).size, set[tuple[int, bytes]]()
+    """Those that are not signed by the log's key, say another tree than the log's, have another's timestamp, or link to what never was.
+
+    A checkpoint of a branch that a person gave up by name and reason is not the log's any more; its timestamp and links are looked at.
+    """
+    keys, size, made = known_keys(session, settings, entity), tree_of(session, entity).size, set[tuple[int, bytes]]()
+    given_up = accepted_notes(session, entity)
     for kept in all_checkpoints(session, entity):
         name = f"{entity} {kept.size} ({kept.made_at:%Y-%m-%d %H:%M:%S})"
+        accepted = imprint_of(kept.note).hex() in given_up
         try:
-            said = open_checkpoint(kept.note, key)
+            said = kept.said if accepted else _open_known(kept.note, keys)
         except BadNote as error:
             yield f"{name}: {error}"
             continue
         head = (head_at(session, entity, said.size) if said.size else Tree().root) if said.size <= size else None
-        if said.size != kept.size or head != said.root:
+        if said.size != kept.size or (head != said.root and not accepted):
             yield f"{name}: tree"
         if kept.token is not None and not genuine_token(kept.note, kept.token):
             yield f"{name}: token"
@@ -166,7 +182,7 @@ class Asked:
     """What the command line wants to know of one log, or wants done."""
 
     action: str
-    """show, checkpoint, prove, compare, witness or accept."""
+    """show, checkpoint, prove, compare, witness, accept or origin."""
     entity: str
     target: str = ""
     reason: str = ""
@@ -186,6 +202,9 @@ class Answer:
         if self.action == "accept":
             yield _ACCEPTED[language == "en"][self.told["sequence"] is None].format(**self.told)
             return
+        if self.action == "origin":
+            yield _RENAMED[language == "en"][self.told["sequence"] is None].format(**self.told)
+            return
         if self.action == "compare":
             yield _COMPARED[language == "en"][self.told["reason"]].format(**self.told)
             return
@@ -201,6 +220,16 @@ _ACCEPTED = (
     (
         "Entry {sequence}: the log goes on; what was witnessed and is missing is named there.",
         "Nothing to accept: nothing contradicts the log.",
+    ),
+)
+_RENAMED = (
+    (
+        "Inscription {sequence} : le registre s'appelle désormais {origin} ; ses points de contrôle antérieurs restent des preuves.",
+        "Rien à inscrire : le registre s'appelle {origin}, comme avant.",
+    ),
+    (
+        "Entry {sequence}: from now on the log's name is {origin}; its earlier checkpoints go on being evidence.",
+        "Nothing to record: the log's name is {origin}, as before.",
     ),
 )
 _COMPARED = (
@@ -220,7 +249,10 @@ _COMPARED = (
 
 
 def answer_ledger(workstation: Workstation, asked: Asked) -> Answer:
-    """Raises NoPerson, TreeContradicted (of a checkpoint that must not be signed), OSError (of a file that cannot be read)."""
+    """Raises NoPerson, TreeContradicted (of a checkpoint that must not be signed), OSError (of a file that cannot be read).
+
+    Of `origin` also BadNote (what was given is no key), UnknownFormerKey.
+    """
     return _ACTIONS[asked.action](workstation, asked)
 
 
@@ -268,6 +300,19 @@ def _accept(workstation: Workstation, asked: Asked) -> Answer:
     return Answer("accept", {"entity": asked.entity, "sequence": sequence, "accepted": len(wrong)})
 
 
+def _rename(workstation: Workstation, asked: Asked) -> Answer:
+    with workstation.database.reading() as session:
+        person = people.find(session, asked.login)
+        if person is None:
+            raise NoPerson(asked.login)
+        session.expunge(person)
+    former = parse_vkey(asked.target) if asked.target else None
+    sequence = record_origin(workstation, asked.entity, asked.reason.strip(), person, former)
+    if sequence is not None:
+        checkpoint_now(workstation, asked.entity, anew=True)
+    return Answer("origin", {"entity": asked.entity, "sequence": sequence, "origin": log_name(workstation.settings, asked.entity)})
+
+
 _ACTIONS: dict[str, Callable[[Workstation, Asked], Answer]] = {
     "show": _show,
     "checkpoint": _make,
@@ -275,6 +320,7 @@ _ACTIONS: dict[str, Callable[[Workstation, Asked], Answer]] = {
     "compare": _compare,
     "witness": _witness,
     "accept": _accept,
+    "origin": _rename,
 }
 
 

@@ -45,11 +45,13 @@ from station.checkpoints import (
     contradictions,
     fits_token,
     inclusion_of,
+    known_keys,
     log_key,
     log_vkey,
     memory_file,
     newest_checkpoint,
     raise_alarm,
+    record_origin,
     tend_checkpoints,
 )
 from station.cli import app
@@ -802,6 +804,113 @@ def test_a_company_whose_name_goes_on_like_another_s_does_not_push_its_notes_asi
         (tmp_path / name).touch()
     assert [path.name for path in checkpoints.folder_notes(tmp_path, "sceau/acme")] == names[:1]
     assert [path.name for path in checkpoints.folder_notes(tmp_path, "sceau/acme-2")] == names[1:]
+
+
+def cut_and_accepted(place: Place) -> None:
+    """Twelve entries and three checkpoints; the last seven are gone, and a person has accepted it."""
+    place.grow(5)
+    place.point()
+    for _ in range(2):
+        place.clock.turn(hours=1)
+        place.grow(3)
+        place.point()
+    behind_the_back(place.home, "DELETE FROM ledger_payload WHERE sequence >= 6", "DELETE FROM ledger WHERE sequence >= 6")
+    accept_contradictions(place.station, "essai", "sauvegarde perdue", practice_person(place))
+
+
+def test_after_an_accepted_cut_the_newest_checkpoint_is_one_of_the_log_as_it_is(place):
+    cut_and_accepted(place)
+    assert place.ask(newest_checkpoint, "essai").size == 5
+    assert place.ask(checkpoint_before, "essai", place.clock()).size == 5
+    assert [each.size for each in place.ask(checkpoints_between, "essai", NOON, NOON + timedelta(days=1))] == [5]
+    place.clock.turn(hours=25)
+    assert [each.size for each in tend_checkpoints(place.station)] == [7]
+    assert not tend_checkpoints(place.station), "once, and not at each look"
+    place.grow(2)
+    assert {link.size for link in place.point().said.links} == {5}
+    assert all(answers(place).values())
+
+
+def renamed(place: Place, origin: str = "sceau/essai/2") -> Place:
+    place.grow(5)
+    place.point()
+    return place.again(origin=origin)
+
+
+def test_a_name_that_was_changed_in_the_settings_is_refused_in_words_until_a_person_records_it(place):
+    log = renamed(place)
+    with pytest.raises(TreeContradicted) as caught:
+        stand_by_witnesses(log.station)
+    assert "sceau ledger origin" in caught.value.words("fr")
+    assert "Put the former name back" in caught.value.words("en")
+    person = practice_person(log)
+    with pytest.raises(TreeContradicted):
+        accept_contradictions(log.station, "essai", "nous changeons de nom", person)
+    assert record_origin(log.station, "essai", "nous changeons de nom", person) == 5
+    stand_by_witnesses(log.station)
+    log.point()
+    assert record_origin(log.station, "essai", "encore", person) is None
+    assert {each.name for each in log.ask(known_keys, log.station.settings, "essai")} == {"sceau/essai", "sceau/essai/2"}
+    assert all(answers(log).values())
+
+
+def test_another_name_hides_nothing_that_was_witnessed_under_the_former_one(tmp_path, practice_keys):
+    share = tmp_path / "share"
+    share.mkdir()
+    log = renamed(open_place(tmp_path / "home", practice_keys, folder=str(share))).again(folder=str(share))
+    deliver_due(log.station)
+    behind_the_back(
+        log.home,
+        "DELETE FROM ledger_payload WHERE sequence >= 3",
+        "DELETE FROM ledger WHERE sequence >= 3",
+        "DELETE FROM delivery",
+        "DELETE FROM checkpoint",
+    )
+    shutil.rmtree(log.home / "witness-memory")
+    again = log.again(folder=str(share), origin="sceau/essai/2")
+    with pytest.raises(TreeContradicted) as caught:
+        stand_by_witnesses(again.station)
+    assert [(each.reason, each.size) for each in caught.value.claims] == [("smaller", 5)]
+    again.station.database.close()
+
+
+def test_a_cut_log_does_not_go_on_under_another_name(place):
+    log = renamed(place)
+    behind_the_back(log.home, "DELETE FROM ledger_payload WHERE sequence >= 3", "DELETE FROM ledger WHERE sequence >= 3")
+    with pytest.raises(TreeContradicted) as caught:
+        record_origin(log.station, "essai", "nous changeons de nom", practice_person(log))
+    assert {each.reason for each in caught.value.claims} == {"smaller"}
+
+
+def test_a_new_key_is_recorded_with_the_former_one_only(place):
+    place.grow(5)
+    place.point()
+    former = log_vkey(place.station.settings, "essai")
+    (place.home / "keys" / "ledger" / "essai.pem").unlink()
+    person = practice_person(place)
+    with pytest.raises(checkpoints.UnknownFormerKey):
+        record_origin(place.station, "essai", "clé perdue", person)
+    assert record_origin(place.station, "essai", "clé perdue", person, former) == 5
+    stand_by_witnesses(place.station)
+    place.point()
+    assert all(answers(place).values())
+
+
+def test_the_command_line_records_a_new_name_and_a_kept_note_of_the_former_one_is_compared(place, monkeypatch, tmp_path):
+    place.grow(5)
+    kept = tmp_path / "kept.checkpoint"
+    kept.write_text(place.point().note)
+    practice_person(place)
+    place.station.database.close()
+    text = example_text().replace('origin = "sceau/{entity}"', 'origin = "sceau/{entity}/2"')
+    (place.home / "sceau.toml").write_text(text)
+    monkeypatch.setenv("SCEAU_HOME", str(place.home))
+    run = CliRunner()
+    assert run.invoke(app, ["ledger", "origin"]).exit_code == 2
+    said = run.invoke(app, ["ledger", "origin", "--reason", "nouveau nom", "--login", PRACTICE_LOGIN])
+    assert (said.exit_code, "sceau/essai/2" in said.stdout) == (0, True), said.output
+    assert run.invoke(app, ["ledger", "compare", str(kept)]).exit_code == 0
+    assert run.invoke(app, ["ledger", "show"]).exit_code == 0
 
 
 def test_the_ledger_page_tells_who_keeps_checkpoints_and_what_a_check_finds(tmp_path, practice_keys):
