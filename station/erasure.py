@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from config.settings import make_folder
@@ -54,6 +55,7 @@ from station.records.tables import (
     ReviewEvent,
     State,
 )
+from station.retention import renew_terms
 from station.stored import path_from
 from station.workstation import Workstation
 from workflow.kinds import longest_duty
@@ -108,7 +110,9 @@ def why_not(document: Document, day: date, until: str | None = None) -> str | No
     if document.state != State.SET_ASIDE:
         return "state"
     never_sealed = document.confidential and not document.archives
-    return None if never_sealed or ended or longest_duty(document.document_type, day) is None else "duty"
+    # A term that was computed stands until its day, whatever the document is called since.
+    unasked = until is None and longest_duty(document.document_type, day) is None
+    return None if never_sealed or ended or unasked else "duty"
 
 
 def refusal_of(session: Session, document: Document, day: date) -> str | None:
@@ -188,15 +192,22 @@ def finish_erasures(workstation: Workstation) -> int:
         except (NotOffered, NoVisa) as error:
             # Placed since it was confirmed, or never permitted: somebody wrote the row without asking.
             log.error("erasure %d is refused: %s", erasure_id, error)
+        except DBAPIError as error:
+            # The database refuses, or is busy: one erasure keeps back neither the others nor what else is tended.
+            log.error("erasure %d: %s; tried again later", erasure_id, error.orig)
     return len(left)
 
 
 def finish_erasure(workstation: Workstation, erasure_id: int) -> None:
     """Remove files, then rows; the certificate and its entry come last. Raises OSError, after which it may be called again; NotOffered,
     NoVisa where it must not be, whoever says so: nothing has gone then."""
-    with workstation.database.reading() as session:
-        _require_permission(session, workstation, session.get_one(Erasure, erasure_id))
-        scope = scope_of(session, documents.get_document(session, session.get_one(Erasure, erasure_id).document_id))
+    now = workstation.clock()
+    with workstation.database.writing() as session:
+        asked = session.get_one(Erasure, erasure_id)
+        document = documents.get_document(session, asked.document_id)
+        renew_terms(session, (document, *replaced_by(session, document)), workstation.settings, now)
+        scope = scope_of(session, document, now.date())
+        _require_permission(session, workstation, asked, scope)
         archives = [archive.sha256 for document in scope.gone for archive in document.archives]
     for document_id in scope.ids:
         for room in ("light", "tiles", "work", "readings"):
@@ -213,34 +224,37 @@ def finish_erasure(workstation: Workstation, erasure_id: int) -> None:
     log.info("document %s: erased, certificate written", scope.ids[0])
 
 
-def _require_permission(session: Session, workstation: Workstation, erasure: Erasure) -> None:
-    """Asked once more of what is confirmed, before the first file goes. Raises NotOffered, NoVisa."""
-    document, day = documents.get_document(session, erasure.document_id), workstation.clock().date()
-    if document.state == State.ERASED:
+def _require_permission(session: Session, workstation: Workstation, erasure: Erasure, scope: Scope) -> None:
+    """Asked once more of everything that would go, before the first file does, by terms computed now. Raises NotOffered, NoVisa."""
+    now = workstation.clock()
+    for document in scope.gone:
+        # `ERASING` is ours to write, and no permission.
+        if document.state != State.ERASED and _must_stay(session, document, now.date()):
+            raise NotOffered(f"{document.id}: must be kept")
+    if scope.gone[0].state == State.ERASED:
         return
-    # `ERASING` is ours to write, and no permission.
-    kept = document.archives and longest_duty(document.document_type, day) is not None
-    until = _until(session, document)
-    if hold_on(session, document, day) is not None or (kept and not (until is not None and until < day.isoformat())):
-        raise NotOffered(f"{document.id}: must be kept")
     if erasure.confirmed_by is None or erasure.confirmed_by == erasure.asked_by:
-        raise NotOffered(f"{document.id}: confirmed by nobody else")
+        raise NotOffered(f"{erasure.document_id}: confirmed by nobody else")
     if workstation.settings.channel.public and not erasure.visa:
-        raise NoVisa(document.id)
+        raise NoVisa(erasure.document_id)
 
 
-def scope_of(session: Session, document: Document) -> Scope:
-    """What goes with a document: what it alone replaced, and the files that nobody else uses."""
+def _must_stay(session: Session, document: Document, day: date) -> bool:
+    """Under a hold, or a term that has not ended, or sealed under a duty whose end nobody has computed."""
+    until = _until(session, document)
+    if hold_on(session, document, day) is not None or (until is not None and until >= day.isoformat()):
+        return True
+    return until is None and bool(document.archives) and longest_duty(document.document_type, day) is not None
+
+
+def scope_of(session: Session, document: Document, day: date) -> Scope:
+    """What goes with a document on a day: what it alone replaced and nothing keeps, and the files that nobody else uses."""
     gone: list[Document] = [document]
     kept: list[Document] = []
     for older in replaced_by(session, document):
         newer = {link.newer_id for link in batches.links_of(session, older.id) if link.older_id == older.id}
         others = [each for each in newer - {d.id for d in gone} if documents.get_document(session, each).state != State.ERASED]
-        day = document.changed_at.date()
-        ended = (_until(session, older) or "9999") < day.isoformat()
-        duty = older.archives and longest_duty(older.document_type, day) is not None and not ended
-        duty = duty or hold_on(session, older, day) is not None
-        (kept if others or duty else gone).append(older)
+        (kept if others or _must_stay(session, older, day) else gone).append(older)
     ids = [each.id for each in gone]
     used = {page.sha256 for each in gone for page in each.pages} | {arrival.sha256 for each in gone for arrival in each.arrivals}
     apart = (_is_message, _is_mandate)
@@ -300,7 +314,7 @@ def _remove_copies(workstation: Workstation, erasure_id: int) -> frozenset[int]:
     """Each file in processed/; returns the arrivals of which none is left. Raises OSError of a folder that cannot be reached."""
     with workstation.database.reading() as session:
         document = documents.get_document(session, session.get_one(Erasure, erasure_id).document_id)
-        copies = _copies(session, scope_of(session, document))
+        copies = _copies(session, scope_of(session, document, workstation.clock().date()))
     for arrival in copies:
         _remove_copy(arrival)
     return frozenset(arrival.id for arrival in copies)
@@ -330,7 +344,8 @@ def _forget(session: Session, workstation: Workstation, erasure: Erasure, remove
     if session.get_bind().dialect.name == "sqlite":
         session.execute(sa.text("PRAGMA secure_delete = ON"))
     document = documents.get_document(session, erasure.document_id)
-    scope, now = scope_of(session, document), workstation.clock()
+    now = workstation.clock()
+    scope = scope_of(session, document, now.date())
     if not {arrival.id for arrival in _copies(session, scope)} <= set(removed):
         return False
     certificate = _certificate(session, erasure, scope, now, practice=workstation.settings.sealing.mode == "practice")

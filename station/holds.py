@@ -1,5 +1,6 @@
 """Legal holds: a dispute, an audit, an insolvency keeps documents whatever their date, until a person lifts it."""
 
+from collections.abc import Sequence
 from datetime import date, datetime
 
 import sqlalchemy as sa
@@ -11,39 +12,58 @@ from station.records.tables import Document, FieldRow, Hold, Person, RetentionRo
 from workflow.retention import HeldFacts, covers, hold_trouble
 
 SUPPLIER_FIELDS = ("supplier_name", "supplier_siren", "supplier_siret", "supplier_vat_id")
+AT_ONCE = 500
+"""Documents of which one question asks."""
 
 
 class UnknownHold(Exception):
     """There is no such hold, or it is lifted already."""
 
 
-def list_holds(session: Session, entity: str) -> list[Hold]:
-    """Newest first, lifted ones included."""
-    return list(session.scalars(sa.select(Hold).where(Hold.entity == entity).order_by(Hold.id.desc())))
+def list_holds(session: Session) -> list[Hold]:
+    """Those of every company, newest first, lifted ones included."""
+    return list(session.scalars(sa.select(Hold).order_by(Hold.id.desc())))
 
 
-def standing_holds(session: Session, entity: str, day: date) -> list[Hold]:
-    """Those in force on a day, oldest first."""
+def standing_holds(session: Session, day: date) -> list[Hold]:
+    """Those of every company in force on a day, oldest first."""
     told = day.isoformat()
-    query = sa.select(Hold).where(
-        Hold.entity == entity, Hold.lifted_at.is_(None), Hold.starts <= told, sa.or_(Hold.ends.is_(None), Hold.ends >= told)
-    )
+    query = sa.select(Hold).where(Hold.lifted_at.is_(None), Hold.starts <= told, sa.or_(Hold.ends.is_(None), Hold.ends >= told))
     return list(session.scalars(query.order_by(Hold.id)))
 
 
 def hold_on(session: Session, document: Document, day: date) -> Hold | None:
     """The oldest hold that covers a document on a day; None where none does."""
-    standing = standing_holds(session, document.entity, day)
+    return holds_on(session, [document], day).get(document.id)
+
+
+def holds_on(session: Session, found: Sequence[Document], day: date) -> dict[str, Hold]:
+    """By document, the oldest hold that covers it on a day; those that none covers are left out. Asked in bulk."""
+    standing = standing_holds(session, day)
     if not standing:
-        return None
-    facts = held_facts(session, document)
-    return next((hold for hold in standing if covers(hold.scope, hold.value, facts)), None)
+        return {}
+    facts = _facts_of(session, found)
+    covering = {each.id: next((hold for hold in standing if _covers(hold, each, facts[each.id])), None) for each in found}
+    return {name: hold for name, hold in covering.items() if hold is not None}
 
 
-def held_facts(session: Session, document: Document) -> HeldFacts:
-    """What a hold asks of a document: every value that any source gives, for a hold that covers too much harms nobody."""
-    wanted = (*SUPPLIER_FIELDS, "issue_date")
-    rows = list(session.scalars(sa.select(FieldRow).where(FieldRow.document_id == document.id, FieldRow.name.in_(wanted))))
+def _covers(hold: Hold, document: Document, facts: HeldFacts) -> bool:
+    """A hold on one document goes with it, whichever company's it is; any other is about the papers of its company."""
+    return (hold.scope == "document" or hold.entity == document.entity) and covers(hold.scope, hold.value, facts)
+
+
+def _facts_of(session: Session, found: Sequence[Document]) -> dict[str, HeldFacts]:
+    """What holds ask of documents: every value that any source gives, for a hold that covers too much harms nobody."""
+    rows: dict[str, list[FieldRow]] = {document.id: [] for document in found}
+    ids, wanted = sorted(rows), (*SUPPLIER_FIELDS, "issue_date")
+    for begin in range(0, len(ids), AT_ONCE):
+        query = sa.select(FieldRow).where(FieldRow.document_id.in_(ids[begin : begin + AT_ONCE]), FieldRow.name.in_(wanted))
+        for row in session.scalars(query):
+            rows[row.document_id].append(row)
+    return {document.id: _held_facts(document, rows[document.id]) for document in found}
+
+
+def _held_facts(document: Document, rows: Sequence[FieldRow]) -> HeldFacts:
     names = {row.value for row in rows if row.name in SUPPLIER_FIELDS and row.value}
     days = {document.received_at.date()}
     for row in rows:
@@ -60,9 +80,12 @@ def place_hold(
 ) -> Hold:
     """Place a hold from a day on. What it covers and could go now is held in the same transaction; the rest before its day comes.
 
-    Raises ValueError where scope, value, reason or days are none.
+    A hold on one document stands in that document's company, whichever `entity` is named. Raises ValueError where scope, value, reason or
+    days are none.
     """
     starts, ends = days
+    if scope == "document" and (named := session.get(Document, value.strip())) is not None:
+        entity = named.entity
     if hold_trouble(scope, value.strip()) or not reason.strip() or (ends is not None and ends < starts):
         raise ValueError("a hold needs its scope, its value, its reason and its days")
     hold = Hold(
@@ -106,8 +129,10 @@ def _hold_at_once(session: Session, hold: Hold, day: date) -> None:
     told = day.isoformat()
     if hold.starts > told or (hold.ends is not None and hold.ends < told):
         return
-    for row, document in session.execute(query).all():
-        if covers(hold.scope, hold.value, held_facts(session, document)):
+    rows = session.execute(query).all()
+    facts = _facts_of(session, [document for _, document in rows])
+    for row, document in rows:
+        if _covers(hold, document, facts[document.id]):
             row.hold_id = hold.id
     session.flush()
 

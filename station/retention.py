@@ -1,7 +1,9 @@
 """Until when each sealed document must be kept: computed from what is known of it, stored with every reason, and what may go afterwards."""
 
+import hashlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 
@@ -11,12 +13,13 @@ from sqlalchemy.orm import Session
 from config.settings import Settings
 from sealing.ledger import Event
 from station.acts import NotOffered, actor_of
-from station.holds import hold_on, standing_holds
+from station.holds import hold_on, holds_on, standing_holds
 from station.records import documents
 from station.records.ledger import append_event
 from station.records.tables import Archive, Document, Erasure, FieldRow, Hold, Person, RetentionRow, State
 from station.workstation import Workstation
-from workflow.retention import RetentionFacts, RetentionRules, believed_date, components_of, retain_until
+from workflow.kinds import DUTIES
+from workflow.retention import Component, RetentionFacts, RetentionRules, believed_date, components_of, retain_until
 
 log = logging.getLogger("sceau.retention")
 AT_ONCE = 200
@@ -38,23 +41,47 @@ def keep_retention(session: Session, document: Document, settings: Settings, at:
     """Compute and store a sealed document's reasons and their latest day.
 
     A day that lies ahead is brought forward to today at the earliest, even where a correction says that it is long past: whoever changes a
-    date has to wait until tomorrow, and the database itself refuses less (`keep_until`). What a person calls a letter has no term at once.
+    date has to wait until tomorrow, and the database itself refuses less (`keep_until`). Calling it something else shortens no term that
+    lies ahead (`keep_duty`).
     """
     day, row = at.date(), session.get(RetentionRow, document.id)
     if row is None:
-        row = RetentionRow(document_id=document.id, asset=False, components=[], computed_at=at)
+        row = RetentionRow(document_id=document.id, asset=False, components=[], kind="", rules="", computed_at=at)
         session.add(row)
-    components = components_of(_facts(session, document, row, at), rules_of(settings), day)
-    until, before = retain_until(components), row.until
-    row.components = [component.as_json() for component in components]
-    row.until = until.isoformat() if until else None
-    if before is not None and row.until is not None and before >= day.isoformat() > row.until:
-        row.until = day.isoformat()
+    before = row.until
+    ahead = before is not None and before >= day.isoformat()
+    kind, components = _reasons(_facts(session, document, row, at), rules_of(settings), day, row.kind if ahead else "")
+    until = retain_until(components)
+    if until is not None or not ahead:
+        row.kind, row.components = kind, [component.as_json() for component in components]
+        row.until = max(until, day).isoformat() if ahead and until else until.isoformat() if until else None
     held = hold_on(session, document, day)
     row.hold_id = held.id if held else None
-    row.computed_at = at
+    row.rules, row.computed_at = rules_mark(settings), at
     session.flush()
     return row
+
+
+def _reasons(facts: RetentionFacts, rules: RetentionRules, day: date, floor: str) -> tuple[str, tuple[Component, ...]]:
+    """Kind and reasons that count; those of the kind `floor`, by which a term lies ahead, as long as they reach further."""
+    told = components_of(facts, rules, day)
+    if floor in ("", facts.kind):
+        return facts.kind, told
+    before = components_of(replace(facts, kind=floor), rules, day)
+    reach = retain_until(before) or date.min
+    return (floor, before) if reach > (retain_until(told) or date.min) else (facts.kind, told)
+
+
+def renew_terms(session: Session, found: Iterable[Document], settings: Settings, at: datetime) -> None:
+    """The terms of sealed documents as they are today: asked before anything is deleted by them."""
+    for document in found:
+        if document.archives and document.state != State.ERASED:
+            keep_retention(session, document, settings, at)
+
+
+def rules_mark(settings: Settings) -> str:
+    """Tells whether a stored term was computed by the rules of today: SHA-256 of the house's and of the table of duties, shortened."""
+    return hashlib.sha256(repr((rules_of(settings), DUTIES)).encode()).hexdigest()[:16]
 
 
 def _facts(session: Session, document: Document, row: RetentionRow, at: datetime) -> RetentionFacts:
@@ -125,8 +152,16 @@ def retention_due(session: Session, day: date) -> list[Document]:
         .order_by(RetentionRow.until, Document.id)
     )
     found = list(session.scalars(query))
-    held = {entity for entity in {document.entity for document in found} if standing_holds(session, entity, day)}
-    return [document for document in found if document.entity not in held or hold_on(session, document, day) is None]
+    held = holds_on(session, found, day)
+    return [document for document in found if document.id not in held]
+
+
+def count_due(session: Session, day: date) -> int:
+    """How many `retention_due` has; only counted where nothing is held."""
+    if standing_holds(session, day):
+        return len(retention_due(session, day))
+    due = (Document.state.in_(_KEPT), RetentionRow.until < day.isoformat(), RetentionRow.hold_id.is_(None))
+    return session.scalar(sa.select(sa.func.count()).join(RetentionRow, RetentionRow.document_id == Document.id).where(*due)) or 0
 
 
 def may_end(session: Session, document: Document, day: date) -> str | None:
@@ -145,12 +180,12 @@ def asked_ends(session: Session) -> dict[str, Erasure]:
     return {row.document_id: row for row in rows}
 
 
-def retention_rows(session: Session, entity: str, limit: int = 500) -> list[tuple[RetentionRow, Document]]:
-    """What is kept, the soonest end first."""
+def retention_rows(session: Session, limit: int = 500) -> list[tuple[RetentionRow, Document]]:
+    """What is kept of every company, the soonest end first."""
     query = (
         sa.select(RetentionRow, Document)
         .join(Document, RetentionRow.document_id == Document.id)
-        .where(Document.entity == entity, Document.state.in_(_KEPT))
+        .where(Document.state.in_(_KEPT))
         .order_by(RetentionRow.until.is_(None), RetentionRow.until, Document.id)
         .limit(limit)
     )
@@ -172,7 +207,7 @@ def retention_lines(workstation: Workstation) -> list[dict[str, Any]]:
                 "hold": row.hold_id,
                 "components": row.components,
             }
-            for row, document in retention_rows(session, workstation.settings.entity, 1_000_000)
+            for row, document in retention_rows(session, 1_000_000)
         ]
 
 
@@ -180,11 +215,11 @@ def retention_lines(workstation: Workstation) -> list[dict[str, Any]]:
 
 
 def tend_retention(workstation: Workstation) -> int:
-    """Compute what is missing or out of date, some at a time: of documents sealed by the version before, changed since, or under a hold
-    that was placed, lifted or has ended since. Returns how many were computed."""
+    """Compute what is missing or out of date, some at a time: of documents sealed by the version before, changed since, under other rules
+    or duties, or under a hold that was placed, lifted or has ended since. Returns how many were computed."""
     now = workstation.clock()
     with workstation.database.reading() as session:
-        stale = _stale(session, now)
+        stale = _stale(session, now, rules_mark(workstation.settings))
     for begin in range(0, len(stale), AT_ONCE):
         with workstation.database.writing() as session:
             for document_id in stale[begin : begin + AT_ONCE]:
@@ -194,20 +229,21 @@ def tend_retention(workstation: Workstation) -> int:
     return len(stale)
 
 
-def _stale(session: Session, now: datetime) -> Sequence[str]:
+def _stale(session: Session, now: datetime, rules: str) -> Sequence[str]:
     today = now.date().isoformat()
     sealed = sa.select(Archive.sha256).where(Archive.document_id == Document.id).exists()
     ended = sa.or_(Hold.lifted_at.is_not(None), Hold.ends < today)
     no_longer = sa.select(Hold.id).where(Hold.id == RetentionRow.hold_id, ended).exists()
     # Of what must be kept anyway a hold changes nothing yet.
     due = sa.or_(RetentionRow.until.is_(None), RetentionRow.until < today)
-    newer = sa.select(Hold.id).where(Hold.entity == Document.entity, Hold.placed_at > RetentionRow.computed_at, ~ended).exists()
-    changed = Document.changed_at > RetentionRow.computed_at
+    about = sa.or_(Hold.entity == Document.entity, sa.and_(Hold.scope == "document", Hold.value == Document.id))
+    newer = sa.select(Hold.id).where(about, Hold.placed_at > RetentionRow.computed_at, ~ended).exists()
+    changed = sa.or_(Document.changed_at > RetentionRow.computed_at, RetentionRow.rules != rules)
     query = (
         sa.select(Document.id)
         .outerjoin(RetentionRow, RetentionRow.document_id == Document.id)
         .where(
-            Document.state.in_(_KEPT),
+            Document.state.in_((*_KEPT, State.REPLACED)),
             sealed,
             sa.or_(RetentionRow.document_id.is_(None), changed, no_longer, sa.and_(due, newer, RetentionRow.hold_id.is_(None))),
         )

@@ -14,7 +14,7 @@ from test_web import enter, text_of, visitor
 
 from station import retention
 from station.records import documents
-from station.records.tables import Document, Hold, Mandate, RetentionRow, State
+from station.records.tables import Document, FieldRow, Hold, Mandate, RetentionRow, State
 from station.signing import Signings
 from station.workstation import Workstation
 
@@ -46,7 +46,8 @@ def end(home: Workstation, document_id: str) -> None:
     """Its last day passed long ago."""
     with home.database.writing() as session:
         session.execute(documents.sa.text("DROP TRIGGER keep_until"))
-        session.get_one(RetentionRow, document_id).until = "2020-01-01"
+        session.add(FieldRow(document_id=document_id, name="issue_date", source="person", value="2009-05-31"))
+        session.get_one(RetentionRow, document_id).until = "2019-12-31"
 
 
 @pytest.mark.parametrize("path", ["/retention", "/holds", "/mandates", "/signing"])
@@ -101,7 +102,7 @@ def test_after_its_date_one_asks_and_another_confirms(home, clerk, officer, ids)
     assert officer.post("/retention/decide", data={"ids": ids["paper"], "step": "confirm"}).status_code == 303
     with home.database.reading() as session:
         assert documents.get_document(session, ids["paper"]).state == State.ERASED
-    assert officer.get(f"/documents/{ids['paper']}/certificate.json").json()["retention"][0]["until"] == "2020-01-01"
+    assert officer.get(f"/documents/{ids['paper']}/certificate.json").json()["retention"][0]["until"] == "2019-12-31"
 
 
 # --- mandates ---

@@ -1,10 +1,14 @@
 """How long documents are kept, and that nothing goes before: by the pages, the functions, the database or the command line."""
 
 import json
+import secrets
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import date, datetime, timedelta
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import atwork
 import papers
@@ -12,16 +16,16 @@ import pytest
 import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.orm import Session
 
 from config.settings import Channel
-from station import erasure, holds, retention
+from station import corrections, erasure, holds, retention
 from station.acts import NotOffered
 from station.audit import audit_ledger
 from station.erasure import NoVisa, SamePerson, certificate_path
 from station.records import documents, people
-from station.records.tables import Archive, Document, Erasure, FieldRow, Person, RetentionRow, State
+from station.records.tables import Archive, Document, Erasure, FieldRow, Hold, Person, RetentionRow, State
 from station.workstation import Workstation
 from workflow.kinds import DUTIES
 from workflow.retention import (
@@ -180,18 +184,31 @@ class Desk:
             self.workstation.home / f"{self.files}.png", papers.draw_page([f"{self.files}"], size=(500, 300), seed=self.files)
         )
         document = self.work(atwork.take_in(self.workstation, path))
-        if issued is not None:
-            self.say_date(document, issued)
-            # As of a document that was sealed long ago: brought forward at once, it would have to wait until tomorrow.
-            with self.workstation.database.writing() as session:
-                trigger = trigger_of(session, "keep_until")
-                session.execute(sa.text("DROP TRIGGER keep_until"))
-                row = session.get_one(RetentionRow, document.id)
-                row.until = "2020-01-01"
-                session.flush()
-                retention.keep_retention(session, documents.get_document(session, document.id), self.workstation.settings, self.now)
-                session.execute(sa.text(trigger))
+        return self.look(document) if issued is None else self.end(document, issued)
+
+    def end(self, document: Document, issued: str) -> Document:
+        """As of a document that was sealed long ago: brought forward at once, it would have to wait until tomorrow."""
+        self.say_date(document, issued)
+        with self.workstation.database.writing() as session:
+            trigger = trigger_of(session, "keep_until")
+            session.execute(sa.text("DROP TRIGGER keep_until"))
+            row = session.get_one(RetentionRow, document.id)
+            row.until = "2020-01-01"
+            session.flush()
+            retention.keep_retention(session, documents.get_document(session, document.id), self.workstation.settings, self.now)
+            session.execute(sa.text(trigger))
         return self.look(document)
+
+    def correct(self, document: Document, change: Callable[..., Any], *told: Any) -> Document:
+        """Corrected and worked again; what comes of it."""
+        with self.workstation.database.writing() as session:
+            order = corrections.Order(self.clerk, "erreur", self.now)
+            made = change(session, documents.get_document(session, document.id), *told, order=order)
+        return self.work(made.id)
+
+    def elsewhere(self, document: Document, company: str = "autre") -> Document:
+        """The same pages in another company's ledger, which replace it."""
+        return self.correct(document, partial(corrections.change_company, new_id=lambda: secrets.token_hex(16)), company, [company])
 
     def say_date(self, document: Document, issued: str) -> None:
         with self.workstation.database.writing() as session:
@@ -349,6 +366,83 @@ def test_a_hold_wins_over_a_term_that_has_ended(desk):
     desk.lift(number)
     retention.tend_retention(desk.workstation)
     assert document.id in desk.due()
+
+
+def test_a_replaced_document_under_a_hold_stays_with_its_file(desk):
+    older = desk.invoice(LONG_AGO)
+    newer = desk.end(desk.elsewhere(older), LONG_AGO)
+    desk.ask(newer)
+    number = desk.confirm(newer)
+    held = desk.hold(older)
+    with desk.workstation.database.writing() as session:
+        # The last thing that happened to it came before the hold's first day.
+        documents.get_document(session, newer.id).changed_at = desk.now - timedelta(days=2)
+    erasure.finish_erasure(desk.workstation, number)
+    assert (desk.look(newer).state, desk.look(older).state) == (State.ERASED, State.REPLACED)
+    assert desk.workstation.archives.path(older.archives[0].sha256, ".pdf").is_file()
+    desk.lift(held)
+
+
+def test_what_the_database_refuses_keeps_back_no_other_erasure(desk, monkeypatch):
+    documents_due = [desk.invoice(LONG_AGO), desk.invoice(LONG_AGO)]
+    for each in documents_due:
+        desk.ask(each)
+        desk.confirm(each)
+    forget = erasure._forget
+
+    def refuse(session: Session, workstation: Workstation, row: Erasure, removed: Any) -> bool:
+        if row.document_id == documents_due[0].id:
+            raise IntegrityError("DELETE", {}, sqlite3.IntegrityError("kept: keep_retention"))
+        return forget(session, workstation, row, removed)
+
+    monkeypatch.setattr(erasure, "_forget", refuse)
+    erasure.finish_erasures(desk.workstation)
+    monkeypatch.undo()
+    assert [desk.look(each).state == State.ERASED for each in documents_due] == [False, True]
+    erasure.finish_erasures(desk.workstation)
+    assert desk.look(documents_due[0]).state == State.ERASED
+
+
+def test_a_hold_goes_with_its_document_into_another_company(desk):
+    document = desk.invoice(LONG_AGO)
+    newer = desk.end(desk.elsewhere(document), LONG_AGO)
+    number = desk.hold(newer)
+    with desk.workstation.database.reading() as session:
+        assert session.get_one(Hold, number).entity == "autre"
+    assert newer.id not in desk.due()
+    desk.lift(number)
+
+
+def test_calling_it_a_letter_ends_no_term(desk):
+    document = desk.invoice()
+    before = desk.row(document).until
+    letter = desk.correct(document, corrections.retype, "letter")
+    assert (letter.document_type, desk.row(letter).until, desk.row(letter).kind) == ("letter", before, "invoice")
+    with desk.workstation.database.reading() as session:
+        assert erasure.why_not(Document(state=State.SET_ASIDE, document_type="letter"), desk.now.date(), before) == "duty"
+        assert erasure.refusal_of(session, letter, desk.now.date()) is not None
+
+
+def test_a_letter_that_turns_out_to_be_an_invoice_gets_its_term_and_a_shorter_kind_does_not_shorten_it(desk):
+    document = desk.correct(desk.invoice(), corrections.retype, "delivery")
+    assert (desk.row(document).until, desk.row(document).kind) == (f"{desk.now.year + 10}-12-31", "invoice")
+
+
+def test_a_longer_rule_of_the_house_reaches_what_is_stored_and_what_was_confirmed(desk):
+    document = desk.invoice("2012-05-31")
+    desk.ask(document)
+    number = desk.confirm(document)
+    organisation = desk.workstation.settings.organisation.model_copy(update={"retention_years": 30})
+    settings = desk.workstation.settings.model_copy(update={"organisation": organisation})
+    longer = replace(desk.workstation, settings=settings)
+    with pytest.raises(NotOffered):
+        erasure.finish_erasure(longer, number)
+    assert desk.workstation.archives.path(document.archives[0].sha256, ".pdf").is_file()
+    retention.tend_retention(longer)
+    assert desk.row(document).until == "2042-05-31"
+    assert retention.tend_retention(longer) == 0
+    with desk.workstation.database.writing() as session:
+        session.get_one(Erasure, number).done_at = desk.now
 
 
 def test_a_hold_placed_between_the_two_people_stops_the_second(desk):

@@ -537,6 +537,10 @@ class RetentionRow(Base):
     last_operation: Mapped[str | None] = mapped_column(sa.String(10))
     """Day (ISO) of the last operation entered in the books (L. 102 B), where a person said it."""
     said_by: Mapped[str | None] = mapped_column(sa.String(32))
+    kind: Mapped[str] = mapped_column(sa.String(40))
+    """By whose duties it was computed: while the term lies ahead, another kind does not shorten it."""
+    rules: Mapped[str] = mapped_column(sa.String(16))
+    """`station.retention.rules_mark` of the rules and duties by which it was computed."""
     computed_at: Mapped[datetime]
 
 

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from station import erasure
 from station.records import documents, people
 from station.records.tables import Document, Person
+from station.retention import renew_terms, retention_of
 from station.web import desk, show
 from workflow.kinds import longest_duty
 
@@ -39,6 +40,7 @@ def act(
     words = reason.strip() or suggested.strip()
     with workstation.database.writing() as session:
         document, now = documents.get_document(session, document_id), workstation.clock()
+        renew_terms(session, [document] if step in ("ask", "confirm") else [], workstation.settings, now)
         match step:
             case "ask" if not words:
                 return _page(request, session, document, person, trouble="missing")
@@ -77,6 +79,8 @@ def _page(request: Request, session: Session, document: Document, person: Person
     workstation, t = desk.workstation_of(request), desk.words_of(request)
     today = workstation.clock().date()
     asked = erasure.pending_erasure(session, document.id)
+    row = retention_of(session, document.id)
+    kind = row.kind if row is not None and row.kind and row.until is not None else document.document_type
     return desk.show(
         request,
         "erase.html",
@@ -88,8 +92,9 @@ def _page(request: Request, session: Session, document: Document, person: Person
         certificate=erasure.certificate_of(session, document),
         refused=erasure.refusal_of(session, document, today),
         public=workstation.settings.channel.public,
-        duty=longest_duty(document.document_type, today),
-        scope=erasure.scope_of(session, document),
+        kind=kind,
+        duty=longest_duty(kind, today),
+        scope=erasure.scope_of(session, document, today),
         reasons=[t(f"erasure.reason-{number}") for number in range(1, REASONS + 1)],
         second=people.SECOND_LOGIN,
         trouble=trouble,

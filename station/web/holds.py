@@ -8,6 +8,7 @@ from fastapi import APIRouter, Form, HTTPException, Request
 from fastapi.responses import Response
 from sqlalchemy.orm import Session
 
+from config.settings import Settings
 from station import holds
 from station.records.tables import Document, Hold
 from station.web import desk
@@ -27,6 +28,7 @@ class ShownHold:
     days: str
     placed: str
     actor: str
+    company: str
     stands: bool
     lifted: str | None
     """When, by whom and why; None while it stands."""
@@ -49,14 +51,21 @@ def place(
     reason: Text = "",
     starts: Text = "",
     ends: Text = "",
+    company: Annotated[str, Form(max_length=60)] = "",
 ) -> Response:
-    """Place one; where something is missing the page comes back, says what, and keeps what was typed."""
+    """Place one, or one in each company where none is chosen; where something is missing the page comes back and keeps what was typed."""
     workstation = desk.workstation_of(request)
     typed = Typed(scope, value.strip(), reason.strip(), starts.strip(), ends.strip())
     days, wrong = read_days(typed), trouble_of(session, typed)
+    companies = _companies(workstation.settings)
+    if company and company not in companies:
+        wrong = "company"
     if wrong or days is None:
         return _page(request, session, typed, wrong or "days", 422)
-    holds.place_hold(session, workstation.settings.entity, typed.scope, typed.value, typed.reason, days, person, workstation.clock())
+    # One document is in one company, and `place_hold` finds which.
+    chosen = companies[:1] if typed.scope == "document" else [company] if company else companies
+    for each in chosen:
+        holds.place_hold(session, each, typed.scope, typed.value, typed.reason, days, person, workstation.clock())
     return desk.go_to(request, "/holds", "flash.hold")
 
 
@@ -80,6 +89,10 @@ def trouble_of(session: Session, typed: Typed) -> str | None:
     return None if typed.reason else "reason"
 
 
+def _companies(settings: Settings) -> list[str]:
+    return [settings.entity, *settings.companies]
+
+
 def show_hold(hold: Hold, today: str, t: Words) -> ShownHold:
     lifted = None
     if hold.lifted_at is not None:
@@ -93,6 +106,7 @@ def show_hold(hold: Hold, today: str, t: Words) -> ShownHold:
         else t("holds.since", starts=_day(hold.starts, t)),
         t.moment(hold.placed_at),
         hold.actor,
+        hold.entity,
         hold.lifted_at is None and hold.starts <= today and (hold.ends is None or today <= hold.ends),
         lifted,
     )
@@ -104,8 +118,17 @@ def _today(request: Request) -> str:
 
 def _page(request: Request, session: Session, typed: Typed, wrong: str | None = None, status: int = 200) -> Response:
     t, settings = desk.words_of(request), desk.workstation_of(request).settings
-    shown = [show_hold(each, _today(request), t) for each in holds.list_holds(session, settings.entity)]
-    return desk.show(request, "holds.html", status, shown=shown, typed=typed, scopes=SCOPES, wrong=wrong and t(f"holds.wrong-{wrong}"))
+    shown = [show_hold(each, _today(request), t) for each in holds.list_holds(session)]
+    return desk.show(
+        request,
+        "holds.html",
+        status,
+        shown=shown,
+        typed=typed,
+        scopes=SCOPES,
+        companies=_companies(settings),
+        wrong=wrong and t(f"holds.wrong-{wrong}"),
+    )
 
 
 def _day(text: str, t: Words) -> str:

@@ -12,7 +12,16 @@ from station import erasure
 from station.holds import hold_on, standing_holds
 from station.records import documents
 from station.records.tables import Document, Person, RetentionRow
-from station.retention import asked_ends, may_end, retention_due, retention_json, retention_of, retention_rows, say_retention
+from station.retention import (
+    asked_ends,
+    may_end,
+    renew_terms,
+    retention_due,
+    retention_json,
+    retention_of,
+    retention_rows,
+    say_retention,
+)
 from station.web import desk, show
 from station.web.holds import show_hold
 from station.web.words import Words
@@ -46,6 +55,7 @@ def ask(
         return _page(request, session, person, wrong, 422)
     for document_id in ids:
         document = documents.get_document(session, document_id)
+        renew_terms(session, [document], workstation.settings, workstation.clock())
         erasure.ask_erasure(session, document, reason, person, workstation.clock(), visa, public=public)
     return desk.go_to(request, "/retention", "flash.end-asked")
 
@@ -69,6 +79,7 @@ def decide(
             return _page(request, session, person, "same", 422)
         for document in chosen:
             if step == "confirm":
+                renew_terms(session, [document], workstation.settings, now)
                 erasure.confirm_erasure(session, document, person, now)
             else:
                 erasure.withdraw_erasure(session, document, person, now)
@@ -141,7 +152,7 @@ def _page(request: Request, session: Session, person: Person, wrong: str = "", s
     settings, today = workstation.settings, workstation.clock().date()
     asked = asked_ends(session)
     due = [each for each in retention_due(session, today) if each.id not in asked]
-    standing = standing_holds(session, settings.entity, today)
+    standing = standing_holds(session, today)
     return desk.show(
         request,
         "retention.html",
@@ -153,7 +164,7 @@ def _page(request: Request, session: Session, person: Person, wrong: str = "", s
             for name, row in sorted(asked.items())
         ],
         holds=[show_hold(each, today.isoformat(), t) for each in standing],
-        soon=[_row(row, document, t) for row, document in retention_rows(session, settings.entity, SHOWN)],
+        soon=[_row(row, document, t) for row, document in retention_rows(session, SHOWN)],
         public=settings.channel.public,
         wrong=wrong and t(f"retention.wrong-{wrong}"),
     )

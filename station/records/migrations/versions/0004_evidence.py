@@ -355,6 +355,8 @@ def _retention() -> None:
         sa.Column("asset", sa.Boolean(), nullable=False),
         sa.Column("last_operation", sa.String(length=10), nullable=True),
         sa.Column("said_by", sa.String(length=32), nullable=True),
+        sa.Column("kind", sa.String(length=40), nullable=False),
+        sa.Column("rules", sa.String(length=16), nullable=False),
         sa.Column("computed_at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(["document_id"], ["document.id"], name=op.f("fk_retention_document_id_document")),
         sa.ForeignKeyConstraint(["hold_id"], ["hold.id"], name=op.f("fk_retention_hold_id_hold")),
@@ -380,12 +382,8 @@ _GUARDS = (
     ("keep_retention", "DELETE", "retention", "OLD.until >= {today} OR OLD.hold_id IS NOT NULL"),
     # Whoever brings a date forward has to wait until tomorrow, and is seen meanwhile.
     ("keep_until", "UPDATE", "retention", "OLD.until >= {today} AND NEW.until < {today}"),
-    # Nothing asks to keep it: only of kinds that have no duty, which a person must have said (and the ledger tells).
-    (
-        "keep_duty", "UPDATE", "retention",
-        "OLD.until >= {today} AND NEW.until IS NULL AND EXISTS "
-        "(SELECT 1 FROM document d WHERE d.id = NEW.document_id AND d.document_type NOT IN ('letter', 'other'))",
-    ),
+    # A term that lies ahead stands, whatever the document is called since.
+    ("keep_duty", "UPDATE", "retention", "OLD.until >= {today} AND NEW.until IS NULL"),
     (
         "keep_hold", "UPDATE", "retention",
         "OLD.hold_id IS NOT NULL AND NEW.hold_id IS NULL AND EXISTS (SELECT 1 FROM hold h "
