@@ -167,15 +167,15 @@ def note_review(session: Session, document: Document, thresholds: Thresholds) ->
     if review is None:
         review = Review(document_id=document.id, entity=document.entity, received_at=document.received_at, seen=0, stage="open")
         review.revision, review.held = 0, False
-        session.add(review)
+    stage = _stage_of(session, review)
     found = doubtful_names(document, thresholds)
     values = {name: row.value for name, row in best.items()}
-    review.stage = _stage_of(session, review)
-    review.doubts, review.doubtful = list(found), bool(found)
+    review.stage, review.doubts, review.doubtful = stage, list(found), bool(found)
     review.title, review.supplier = document.title, (values.get("supplier_name") or values.get("supplier_siren") or "")[:200]
     review.number, review.currency = (values.get("invoice_number") or "")[:80], (values.get("currency") or "")[:3] or None
     review.gross, review.due = _amount_or_none(values.get("total_gross")), _day_or_none(values.get("due_date"))
     review.seen = document.revision
+    session.add(review)
     session.flush()
     return review
 

@@ -28,6 +28,7 @@ from station.records import batches, documents
 from station.records.documents import DEAD_AFTER
 from station.renewal import tend_renewals
 from station.retention import tend_retention
+from station.review import tend_reviews
 from station.scanning import Scanning
 from station.slots import is_held
 from station.tidy import empty_processed
@@ -44,6 +45,7 @@ RECALL_SECONDS = 20.0
 PROBE_SECONDS = 600.0
 BATCH_SECONDS = 1.0
 CLOCK_SECONDS = 60.0
+REVIEW_SECONDS = 15.0
 RENEWAL_SECONDS = 900.0
 TRUST_SECONDS = 60.0
 CHECKPOINT_SECONDS = 30.0
@@ -80,6 +82,7 @@ class Running:
         self._spawn("beat", self._beat_and_bury, BEAT_SECONDS, self._stopping.wait)
         if self._kind != "take":
             self._spawn("checkpoints", self._tend_checkpoints, CHECKPOINT_SECONDS, self._stopping.wait)
+        self._spawn("reviews", partial(tend_reviews, self._workstation), REVIEW_SECONDS, self._stopping.wait)
         self._spawn("clock", partial(tend_clock, self._workstation), CLOCK_SECONDS, self._stopping.wait)
         self._pipeline.warm_up()
         if self._receptions:

@@ -82,8 +82,8 @@ def _cut(workstation: Workstation, folder: Path, sha256: str, page: int) -> Pyra
     draft = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}")
     draft.mkdir(parents=True)
     try:
-        for level, image in enumerate(reversed(steps)):
-            _write_level(draft, image, level, len(steps))
+        for level, view in enumerate(reversed(steps)):
+            _write_level(draft, view, level, len(steps))
         (draft / "page.json").write_text(json.dumps(asdict(pyramid)), encoding="ascii")
         shutil.rmtree(folder, ignore_errors=True)
         draft.rename(folder)

@@ -26,6 +26,7 @@ from station.web import desk, show
 from station.web.reasons import why_words as why_of
 from station.web.show import Badge
 from station.web.words import Words
+from station.workstation import Workstation
 
 router = APIRouter()
 SOURCES = {"read": "scan-line", "xml": "code", "rule": "list", "person": "user"}
@@ -271,19 +272,25 @@ def field_crop(request: Request, session: desk.InReading, document_id: str, name
     """The piece of the working image in which the value stands; never evidence."""
     document = shown_document(session, document_id)
     row = best_rows(document).get(name)
-    page = next((page for page in document.current_pages if row and page.number == row.page), None)
-    if row is None or not row.box or page is None:
+    cut = cut_crop(desk.workstation_of(request), document, row.page, row.box) if row else None
+    if cut is None:
         raise HTTPException(404)
-    path = desk.workstation_of(request).light_image(document_id, page.number)
-    if not path.is_file():
-        raise HTTPException(404)
+    return Response(cut, media_type="image/jpeg", headers={"Cache-Control": "private, max-age=3600"})
+
+
+def cut_crop(workstation: Workstation, document: Document, number: int | None, box: Sequence[int] | None) -> bytes | None:
+    """A box of a page with its surroundings, JPEG, from the working image; None where there is no such place or image."""
+    page = next((page for page in document.current_pages if page.number == number), None)
+    path = workstation.light_image(document.id, number or 0)
+    if page is None or not box or len(box) != 4 or not path.is_file():
+        return None
     with Image.open(path) as image:
-        box = crop_box(row.box, upright_size(page), image.size)
-        if box is None:
-            raise HTTPException(404)
+        around = crop_box(box, upright_size(page), image.size)
+        if around is None:
+            return None
         out = io.BytesIO()
-        image.convert("RGB").crop(box).save(out, "JPEG", quality=85)
-    return Response(out.getvalue(), media_type="image/jpeg", headers={"Cache-Control": "private, max-age=3600"})
+        image.convert("RGB").crop(around).save(out, "JPEG", quality=85)
+    return out.getvalue()
 
 
 def upright_size(page: PageRow) -> tuple[int, int]:
