@@ -66,7 +66,7 @@ async def judge_chain(
     moment: datetime,
     seals: Sequence[x509.Certificate] | None = None,
 ) -> Chain:
-    """`signed` in the order of the file, a timestamp last. `seals`: the roots of signatures, where not all `roots` are; timestamps have all."""
+    """`signed` in the order of the file, a timestamp last. `seals`: roots of signatures, where some of `roots` are for timestamps only."""
     stamps = [each for each in signed if each.sig_object_type == "/DocTimeStamp"]
     times = tuple(_time_of(stamp) for stamp in stamps)
     judged = []

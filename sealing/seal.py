@@ -24,12 +24,13 @@ from pyhanko.sign.signers import constants, pdf_signer
 from pyhanko.sign.signers.pdf_cms import PdfCMSSignedAttributes, Signer
 from pyhanko.sign.signers.pdf_signer import DSSContentSettings, PdfSignatureMetadata, PdfSigner, PdfTimeStamper, TimestampDSSContentSettings
 from pyhanko.sign.timestamps import TimeStamper, TimestampRequestError
+from pyhanko.sign.validation import EmbeddedPdfSignature
 from pyhanko_certvalidator import CertificateValidator, ValidationContext
 from pyhanko_certvalidator.errors import PathError, ValidationError
 from pyhanko_certvalidator.path import ValidationPath
 
 from sealing.authority import EXAMPLE_POLICY, Clock, TimeAuthority
-from sealing.fitness import usages_of
+from sealing.fitness import lists_for, usages_of
 from sealing.keys import CachedSigner, Practice, is_practice
 from sealing.stampers import NOBODY, note_failure, offered_by
 
@@ -88,6 +89,11 @@ class Sealer:
     def practice(self) -> bool:
         return is_practice(self.signer.signing_cert)
 
+    @property
+    def renewer(self) -> "Renewer":
+        """The same time authorities, without the key."""
+        return Renewer(self.timestamper, self.trust, self.crls, getattr(self.timestamper, "crls", ()), self.clock)
+
 
 def practice_sealer(practice: Practice, clock: Clock, policy: str = EXAMPLE_POLICY) -> Sealer:
     """A sealer with practice keys and the workstation's own time authority; what it seals says that it is a trial."""
@@ -95,7 +101,26 @@ def practice_sealer(practice: Practice, clock: Clock, policy: str = EXAMPLE_POLI
     return Sealer(CachedSigner(practice.seal), authority, practice.trust, practice.crls, clock)
 
 
-Write: TypeAlias = Callable[[IncrementalPdfFileWriter, Sealer], Coroutine[None, None, None]]
+@dataclass(frozen=True, slots=True)
+class Renewer:
+    """Everything a sealed file is timestamped anew with: no key."""
+
+    timestamper: TimeStamper
+    trust: Sequence[x509.Certificate]
+    """Roots of the authorities that gave the timestamps before, besides those of `timestamper`."""
+    crls: Sequence[bytes]
+    """DER revocation lists that go into every file."""
+    kept: Sequence[bytes]
+    """All others at hand; of these, only those of the timestamp before go into its file: another authority may have given it."""
+    clock: Clock
+
+    @property
+    def roots(self) -> tuple[x509.Certificate, ...]:
+        """Against which what was renewed is verified."""
+        return (*self.trust, *getattr(self.timestamper, "roots", ()))
+
+
+Write: TypeAlias = Callable[[IncrementalPdfFileWriter, TimeStamper], Coroutine[None, None, None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,16 +143,18 @@ def seal_file(source: Path, target: Path, sealer: Sealer, *, signable: bool = Fa
     Otherwise `target` does not survive a failure. Raises CannotSeal, TimestampUnavailable where only time was lacking,
     and OSError where the disk does not take it.
     """
-    _append(source, target, sealer, lambda writer, with_one: _append_seal(writer, with_one, signable))
+    _append(source, target, sealer.timestamper, lambda writer, by: _append_seal(writer, replace(sealer, timestamper=by), signable))
 
 
-def append_timestamp(source: Path, target: Path, sealer: Sealer) -> None:
+def append_timestamp(source: Path, target: Path, given: Sealer | Renewer) -> None:
     """Renew a sealed file: `target` is `source` with today's revocation data and one more document timestamp (EN 319 142-1, 5.5).
 
-    The revocation data are those of the timestamp before, which is thereby proved while it still holds, and of the new one.
+    No key is needed. The revocation data are those of the timestamp before, which is thereby proved while it still holds, and of the
+    new one.
     Targets and errors as with `seal_file`; CannotSeal too where the timestamp before no longer holds: then it is too late.
     """
-    _append(source, target, sealer, _append_timestamp)
+    renewer = given.renewer if isinstance(given, Sealer) else given
+    _append(source, target, renewer.timestamper, lambda writer, by: _append_timestamp(writer, renewer, by))
 
 
 def append_signature(source: Path, target: Path, officer: Officer, sealer: Sealer) -> None:
@@ -135,28 +162,28 @@ def append_signature(source: Path, target: Path, officer: Officer, sealer: Seale
 
     Targets and errors as with `seal_file`; CannotSeal too where the seal leaves no room or somebody has signed already.
     """
-    _append(source, target, sealer, lambda writer, with_one: _append_approval(writer, officer, with_one))
+    _append(source, target, sealer.timestamper, lambda writer, by: _append_approval(writer, officer, replace(sealer, timestamper=by)))
 
 
-def _append(source: Path, target: Path, sealer: Sealer, write: Write) -> None:
+def _append(source: Path, target: Path, timestamper: TimeStamper, write: Write) -> None:
     try:
         if source != target:
             shutil.copyfile(source, target)
-        _try_authorities(target, sealer, write)
+        _try_authorities(target, timestamper, write)
     except BaseException:
         if source != target:
             target.unlink(missing_ok=True)
         raise
 
 
-def _try_authorities(path: Path, sealer: Sealer, write: Write) -> None:
+def _try_authorities(path: Path, timestamper: TimeStamper, write: Write) -> None:
     """All of one revision's time comes from one authority; where one fails, what was written is cut off and the next is asked."""
     size, failures = path.stat().st_size, []
-    for stamper in offered_by(sealer.timestamper):
+    for stamper in offered_by(timestamper):
         try:
-            _write_in_place(path, replace(sealer, timestamper=stamper), write)
+            _write_in_place(path, stamper, write)
         except TimestampUnavailable as error:
-            note_failure(sealer.timestamper, stamper)
+            note_failure(timestamper, stamper)
             failures.append(str(error))
             os.truncate(path, size)
         else:
@@ -164,11 +191,11 @@ def _try_authorities(path: Path, sealer: Sealer, write: Write) -> None:
     raise TimestampUnavailable("; ".join(failures) or NOBODY)
 
 
-def _write_in_place(path: Path, sealer: Sealer, write: Write) -> None:
+def _write_in_place(path: Path, stamper: TimeStamper, write: Write) -> None:
     """An OSError stays what it is: a full disk passes, and nobody has to look at the document for it."""
     try:
         with path.open("r+b") as file:
-            asyncio.run(write(IncrementalPdfFileWriter(file), sealer))
+            asyncio.run(write(IncrementalPdfFileWriter(file), stamper))
     except TimestampRequestError as error:
         raise TimestampUnavailable(str(error)) from error
     except (SigningError, PathError, ValidationError, PdfError, ValueError) as error:
@@ -201,27 +228,32 @@ async def _append_approval(writer: IncrementalPdfFileWriter, officer: Officer, s
     await _sign(writer, signer, moment, existing_only=True)
 
 
-async def _append_timestamp(writer: IncrementalPdfFileWriter, sealer: Sealer) -> None:
-    moment = sealer.clock().astimezone(UTC)
-    context = _context(sealer, moment)
-    stamper = PdfTimeStamper(sealer.timestamper, field_name=_free_time_field(writer))
-    await stamper.async_timestamp_pdf(
+async def _append_timestamp(writer: IncrementalPdfFileWriter, renewer: Renewer, by: TimeStamper) -> None:
+    before = _stamp_before(writer)
+    given_by = (before.signer_cert, *before.other_embedded_certs)
+    crls = (*renewer.crls, *getattr(by, "crls", ()), *lists_for(given_by, renewer.kept))
+    moment = renewer.clock().astimezone(UTC)
+    context = _offline((*renewer.trust, *getattr(by, "roots", ())), crls, moment)
+    await PdfTimeStamper(by, field_name=_free_time_field(writer)).async_timestamp_pdf(
         writer,
         "sha256",
         context,
-        validation_paths=[await _path_before(writer, context)],
+        validation_paths=[await _path_before(before, context)],
         in_place=True,
         chunk_size=CHUNK,
         dss_settings=TimestampDSSContentSettings(include_vri=False, update_before_ts=True),
     )
 
 
-async def _path_before(writer: IncrementalPdfFileWriter, context: ValidationContext) -> ValidationPath:
-    """The certificates of the newest document timestamp, while they hold: afterwards no new timestamp proves anything about it."""
+def _stamp_before(writer: IncrementalPdfFileWriter) -> EmbeddedPdfSignature:
     stamps = writer.prev.embedded_timestamp_signatures
     if not stamps:
         raise SigningError("there is no document timestamp to renew")
-    before = stamps[-1]
+    return stamps[-1]
+
+
+async def _path_before(before: EmbeddedPdfSignature, context: ValidationContext) -> ValidationPath:
+    """The certificates of the newest document timestamp, while they hold: afterwards no new timestamp proves anything about it."""
     validator = CertificateValidator(before.signer_cert, intermediate_certs=before.other_embedded_certs, validation_context=context)
     return await validator.async_validate_usage(set(), extended_key_usage={"time_stamping"})
 
@@ -265,6 +297,11 @@ def _pdf_signer(sealer: Sealer, moment: datetime, signable: bool) -> Pdf17Signer
 
 
 def _context(sealer: Sealer, moment: datetime, officer: Officer | None = None) -> ValidationContext:
-    trust = [*sealer.roots, *(officer.trust if officer else ())]
-    crls = [*dict.fromkeys((*sealer.crls, *getattr(sealer.timestamper, "crls", ()))), *(officer.crls if officer else ())]
-    return ValidationContext(trust_roots=trust, crls=crls, moment=moment, allow_fetching=False, revocation_mode="require")
+    trust = (*sealer.roots, *(officer.trust if officer else ()))
+    crls = (*sealer.crls, *getattr(sealer.timestamper, "crls", ()), *(officer.crls if officer else ()))
+    return _offline(trust, crls, moment)
+
+
+def _offline(trust: Sequence[x509.Certificate], crls: Sequence[bytes], moment: datetime) -> ValidationContext:
+    once = list(dict.fromkeys(crls))
+    return ValidationContext(trust_roots=list(trust), crls=once, moment=moment, allow_fetching=False, revocation_mode="require")

@@ -36,7 +36,7 @@ from sealing.keys import (
 )
 from sealing.officers import officer_crls, officer_roots
 from sealing.qualification import NotQualified, Qualification, Qualified, Unknown
-from sealing.seal import Sealer
+from sealing.seal import Renewer, Sealer
 from station.problems import problem_of
 from station.trustlists import crls_noted, keep_certificates, kept_crls, trust_snapshot, trusted_lists
 
@@ -120,6 +120,12 @@ def open_sealer(settings: Settings, clock: Clock, stamper: TimeStamper) -> Seale
     sealer = Sealer(signer, stamper, trust_of(settings), revocation_of(settings), clock, location=settings.sealing.location)
     require_key(settings, sealer)
     return sealer
+
+
+def open_renewer(settings: Settings, clock: Clock, stamper: TimeStamper) -> Renewer:
+    """Everything that timestamps are renewed with, whatever became of the key. Raises as `trust_of`."""
+    kept = (*getattr(stamper, "crls", ()), *kept_crls(settings))
+    return Renewer(stamper, trust_of(settings), open_time(settings).crls, kept, clock)
 
 
 def require_key(settings: Settings, sealer: Sealer) -> None:
@@ -343,7 +349,10 @@ def qualification_here(settings: Settings, certificates: Sequence[x509.Certifica
 
 
 def key_warnings(settings: Settings, moment: datetime) -> tuple[Finding, ...]:
-    """What the compliance desk and `sceau doctor` say of the key in use: refused, soon at its end, lists out of date. Opens no key and makes none."""
+    """What the compliance desk and `sceau doctor` say of the key in use: refused, soon at its end, lists out of date.
+
+    Opens no key and makes none.
+    """
     try:
         certificates = kept_certificate(settings)
         if not certificates:

@@ -7,6 +7,7 @@ Only the newest file of a document is renewed: a version that was corrected stan
 import hashlib
 import logging
 import shutil
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -17,10 +18,10 @@ from sqlalchemy.orm import Session
 
 from sealing.lasting import LEAVING, Leaving, NoTimestamp, lasting_of, leaves_after
 from sealing.ledger import Event
-from sealing.seal import CannotSeal, Sealer, TimestampUnavailable, append_timestamp
+from sealing.seal import CannotSeal, Renewer, TimestampUnavailable, append_timestamp
 from sealing.verify import Verification, verify_file
 from station.evidence import qualified_parts
-from station.keyring import open_sealer
+from station.keyring import open_renewer
 from station.problems import problem_of
 from station.records import documents
 from station.records.intake import SYSTEM
@@ -32,6 +33,11 @@ from station.workstation import Workstation
 log = logging.getLogger("sceau.renewal")
 AT_ONCE = 100
 """Files looked at, and renewed, in one turn: the work of the day goes on beside it."""
+
+_FAILED: Counter[tuple[Path, str]] = Counter()
+"""How often this process could not renew a file of a home: what failed comes after what did not, and keeps back none."""
+_TOLD: dict[tuple[Path, str], str] = {}
+"""The problem that the log was told of a file of a home: the same one is not told every quarter of an hour."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +130,8 @@ def _due(archive: Archive, ends: datetime, now: datetime, horizon: datetime) -> 
 # Renewing.
 
 
-def renew_due(workstation: Workstation, at_once: int | None = AT_ONCE, sealer: Sealer | None = None) -> Iterator[Outcome]:
-    """Renew what is due, one file after the other; what cannot be renewed is told and keeps back no other.
+def renew_due(workstation: Workstation, at_once: int | None = AT_ONCE, renewer: Renewer | None = None) -> Iterator[Outcome]:
+    """Renew what is due, one file after the other, without the key that seals; what cannot be renewed is told and keeps back no other.
 
     Raises ClockWrong, ClockStepped before anything, and ends early when no authority gives time: the rest is due the next time.
     """
@@ -133,11 +139,13 @@ def renew_due(workstation: Workstation, at_once: int | None = AT_ONCE, sealer: S
         due = due_renewals(session, workstation.clock(), workstation.settings.time.renew_days)
     late = [each for each in due if each.reason == "late"]
     yield from (Outcome(each, None, "renewal-late", f"{each.ends:%Y-%m-%d}") for each in late)
-    wanted = [each for each in due if each.reason != "late"][:at_once]
+    home = workstation.home
+    wanted = sorted((each for each in due if each.reason != "late"), key=lambda each: _FAILED[home, each.sha256])[:at_once]
     if not wanted:
         return
     require_clock(workstation)
-    with_one = sealer or open_sealer(workstation.settings, workstation.clock, stamper_of(workstation.settings, workstation.clock))
+    settings, clock = workstation.settings, workstation.clock
+    with_one = renewer or open_renewer(settings, clock, stamper_of(settings, clock))
     for each in wanted:
         try:
             yield Outcome(each, renew_archive(workstation, each, with_one))
@@ -145,7 +153,7 @@ def renew_due(workstation: Workstation, at_once: int | None = AT_ONCE, sealer: S
             yield Outcome(each, None, problem_of(error).code, str(error))
             return
         except Exception as error:  # noqa: BLE001 whatever met one file, the next one comes; each is told
-            log.warning("document %s: not renewed: %s", each.document_id, error)
+            _FAILED[home, each.sha256] += 1
             yield Outcome(each, None, problem_of(error).code, str(error))
 
 
@@ -156,7 +164,7 @@ def show_due(workstation: Workstation) -> Iterator[Outcome]:
             yield Outcome(each, None, "renewal-late" if each.reason == "late" else None)
 
 
-def renew_archive(workstation: Workstation, due: Due, sealer: Sealer) -> str | None:
+def renew_archive(workstation: Workstation, due: Due, renewer: Renewer) -> str | None:
     """One file: timestamp appended, proved, then noted. Its SHA-256; None where a newer file came meanwhile.
 
     Raises CannotSeal, TimestampUnavailable, OSError; then nothing is noted, and the file is due as before.
@@ -167,10 +175,10 @@ def renew_archive(workstation: Workstation, due: Due, sealer: Sealer) -> str | N
     try:
         target = folder / "renewed.pdf"
         if not target.exists():
-            append_timestamp(source, folder / "draft.pdf", sealer)
+            append_timestamp(source, folder / "draft.pdf", renewer)
             (folder / "draft.pdf").rename(target)
         try:
-            verification = _prove(source, target, due.sha256, sealer, workstation.clock())
+            verification = _prove(source, target, due.sha256, renewer, workstation.clock())
         except CannotSeal:
             target.unlink(missing_ok=True)
             raise
@@ -192,10 +200,10 @@ def _is_known(workstation: Workstation, sha256: str) -> bool:
         return session.get(Archive, sha256) is not None
 
 
-def _prove(source: Path, target: Path, sha256: str, sealer: Sealer, moment: datetime) -> Verification:
+def _prove(source: Path, target: Path, sha256: str, renewer: Renewer, moment: datetime) -> Verification:
     """The old file is sound, the new one begins with it and holds in every check. Raises CannotSeal."""
     begins = begins_with(target, sha256, source.stat().st_size)
-    verification = verify_file(target, sealer.roots, moment)
+    verification = verify_file(target, renewer.roots, moment)
     if begins and verification.valid:
         return verification
     failed = "; ".join(f"{check.name}: {check.english}" for check in verification.checks if not check.ok)
@@ -278,8 +286,18 @@ def terms_of(session: Session, now: datetime, days: int) -> Terms:
 
 
 def tend_renewals(workstation: Workstation) -> None:
-    """One turn: look into some files, renew some that are due."""
+    """One turn: look into some files, renew some that are due. What cannot be renewed is told once."""
     note_terms(workstation)
-    for outcome in renew_due(workstation):
-        if outcome.sha256 is None and outcome.problem is not None:
+    failed = [outcome for outcome in renew_due(workstation) if outcome.sha256 is None and outcome.problem is not None]
+    new = [outcome for outcome in failed if _is_news(workstation.home, outcome)]
+    if late := [outcome.due for outcome in new if outcome.due.reason == "late"]:
+        log.warning("%d files are no longer renewed, their timestamp has ended; the first: document %s", len(late), late[0].document_id)
+    for outcome in new:
+        if outcome.due.reason != "late":
             log.warning("document %s: not renewed: %s %s", outcome.due.document_id, outcome.problem, outcome.detail)
+
+
+def _is_news(home: Path, outcome: Outcome) -> bool:
+    key, problem = (home, outcome.due.sha256), str(outcome.problem)
+    before, _TOLD[key] = _TOLD.get(key), problem
+    return before != problem

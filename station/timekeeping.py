@@ -53,8 +53,8 @@ class ClockStepped(Exception):
 def stamper_of(settings: Settings, clock: Clock, environment: Mapping[str, str] = os.environ) -> Relay:
     """The time authorities as they are set, in their order; the internal one where there is no other, or where it may stand in.
 
-    Raises UnusableKey where the internal authority's keys or an external one's roots cannot be read, KeyRefused where these are practice roots
-    and the station is in production.
+    Raises UnusableKey where the internal authority's keys or an external one's roots cannot be read, KeyRefused where these are
+    practice roots and the station is in production.
     """
     demands = [(source, _demand(settings, source)) for source in settings.time.authorities]
     external = [_remote(settings.home, source, demand, clock, environment) for source, demand in demands]

@@ -2,17 +2,19 @@
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import atwork
 import pytest
 import sqlalchemy as sa
+from asn1crypto import pem
 from practice import compose, noisy, png_leaf
 from typer.testing import CliRunner
 from years import House
 
+from config.settings import Sealing, Trust
 from sealing.authority import TimeAuthority
 from sealing.keys import CachedSigner, Identity
 from sealing.lasting import LEAVING, Leaving, NoTimestamp, lasting_of, leaves_after
@@ -86,7 +88,7 @@ class Cabinet:
 
     def renew(self) -> list[Outcome]:
         note_terms(self.workstation)
-        return list(renew_due(self.workstation, sealer=self.sealer()))
+        return list(renew_due(self.workstation, renewer=self.sealer().renewer))
 
     def path(self, sha256: str) -> Path:
         return self.workstation.archives.path(sha256, ".pdf")
@@ -240,9 +242,9 @@ def test_what_a_killed_process_had_made_is_proved_again_and_taken(cabinet, monke
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(renewal, "_prove", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         patch.setattr(renewal.shutil, "rmtree", lambda *_, **__: None)
-        renew_archive(cabinet.workstation, due, cabinet.sealer())
+        renew_archive(cabinet.workstation, due, cabinet.sealer().renewer)
     made = next((cabinet.workstation.work_folder("a") / "renew-1").glob("renewed.pdf")).read_bytes()
-    assert renew_archive(cabinet.workstation, due, cabinet.sealer()) == hashlib.sha256(made).hexdigest()
+    assert renew_archive(cabinet.workstation, due, cabinet.sealer().renewer) == hashlib.sha256(made).hexdigest()
     assert not (cabinet.workstation.work_folder("a") / "renew-1").exists()
 
 
@@ -251,7 +253,7 @@ def test_a_file_that_cannot_be_noted_leaves_nothing_behind(cabinet, monkeypatch)
     cabinet.moment = years(2015, 10)
     with monkeypatch.context() as patch, pytest.raises(RuntimeError):
         patch.setattr(renewal, "append_event", lambda *_: (_ for _ in ()).throw(RuntimeError))
-        renew_archive(cabinet.workstation, Due("a", old, 1, years(2016), "certificate"), cabinet.sealer())
+        renew_archive(cabinet.workstation, Due("a", old, 1, years(2016), "certificate"), cabinet.sealer().renewer)
     assert [path.stem for path in cabinet.workstation.archives.root.rglob("*.pdf")] == [old]
 
 
@@ -259,7 +261,7 @@ def test_a_document_with_a_newer_file_by_now_is_left_alone(cabinet):
     old = cabinet.put("a")
     cabinet.moment = years(2015, 10)
     cabinet.renew()
-    assert renew_archive(cabinet.workstation, Due("a", old, 1, years(2016), "certificate"), cabinet.sealer()) is None
+    assert renew_archive(cabinet.workstation, Due("a", old, 1, years(2016), "certificate"), cabinet.sealer().renewer) is None
     assert len(cabinet.archives("a")) == len(list(cabinet.workstation.archives.root.rglob("*.pdf"))) == 2
 
 
@@ -268,7 +270,7 @@ def test_without_time_nothing_is_renewed_and_it_is_tried_again(cabinet):
     cabinet.moment = years(2015, 10)
     note_terms(cabinet.workstation)
     silent = Sealer(CachedSigner(cabinet.seal), Relay([]), cabinet.house.trust, (), lambda: cabinet.moment)
-    assert [each.problem for each in renew_due(cabinet.workstation, sealer=silent)] == ["timestamp-unavailable"]
+    assert [each.problem for each in renew_due(cabinet.workstation, renewer=silent.renewer)] == ["timestamp-unavailable"]
     assert cabinet.due() == [("a", "certificate")]
 
 
@@ -280,7 +282,7 @@ def test_while_the_clock_is_not_believed_nothing_is_renewed(cabinet):
     with cabinet.workstation.database.writing() as session:
         note_look(session, Look(Tick(cabinet.moment, now.steady, now.boot), Health.STEPPED))
     with pytest.raises(ClockStepped):
-        list(renew_due(cabinet.workstation, sealer=cabinet.sealer()))
+        list(renew_due(cabinet.workstation, renewer=cabinet.sealer().renewer))
 
 
 def test_the_station_tells_how_the_archive_stands(cabinet):
@@ -299,6 +301,69 @@ def test_a_dry_run_tells_and_changes_nothing(cabinet):
     note_terms(cabinet.workstation)
     assert [each.due.document_id for each in show_due(cabinet.workstation)] == ["a"]
     assert len(cabinet.archives("a")) == 1
+
+
+def test_files_that_cannot_be_renewed_keep_back_no_other(cabinet):
+    for name in ("aa", "bb"):
+        cabinet.put(name)
+    cabinet.moment = years(2015, 10)
+    note_terms(cabinet.workstation)
+    with cabinet.workstation.database.reading() as session:
+        first, second = (each.document_id for each in due_renewals(session, cabinet.moment, DAYS))
+    spoil(cabinet.path(cabinet.archives(first)[0].sha256))
+    renewer = cabinet.sealer().renewer
+    turns = [list(renew_due(cabinet.workstation, at_once=1, renewer=renewer)) for _ in range(2)]
+    assert [(each.due.document_id, each.sha256 is None) for (each,) in turns] == [(first, True), (second, False)]
+
+
+def spoil(path: Path) -> None:
+    path.chmod(0o600)
+    data = bytearray(path.read_bytes())
+    data[2000] ^= 1
+    path.write_bytes(data)
+
+
+def test_a_file_is_renewed_without_the_key_that_sealed_it(cabinet, monkeypatch):
+    cabinet.put("a")
+    cabinet.moment = years(2015, 10)
+    note_terms(cabinet.workstation)
+    authority = cabinet.sealer().timestamper
+    gone = {"mode": "production", "file": "gone.p12"}
+    trust = {"roots": ["root.pem"], "revocation": ["root.crl"]}
+    home = cabinet.workstation.home
+    (home / "root.pem").write_bytes(pem.armor("CERTIFICATE", cabinet.house.trust[0].dump()))
+    (home / "root.crl").write_bytes(cabinet.house.crl(cabinet.moment))
+    settings = cabinet.workstation.settings.model_copy(update={"sealing": Sealing(**gone), "trust": Trust(**trust)})
+    authority.crls = (cabinet.house.crl(cabinet.moment),)
+    monkeypatch.setattr(renewal, "stamper_of", lambda *_: authority)
+    (outcome,) = renew_due(replace(cabinet.workstation, settings=settings))
+    assert outcome.sha256 is not None, outcome
+
+
+def test_what_is_late_is_told_once(cabinet, caplog):
+    cabinet.put("a")
+    cabinet.moment = years(2017)
+    for _ in range(3):
+        tend_renewals(cabinet.workstation)
+    assert len([each for each in caplog.records if "timestamp has ended" in each.message]) == 1
+
+
+def test_another_authority_stands_in_and_the_timestamp_before_is_proved_by_its_own_lists(tmp_path):
+    first, second = House(years(2010), name="Racine A"), House(years(2010), name="Racine B")
+    trust, moment = (*first.trust, *second.trust), years(2015, 8)
+
+    def relay(*of: tuple[House, Identity]) -> Relay:
+        given = [TimeAuthority(identity, lambda: moment) for _, identity in of]
+        for stamper, (house, _) in zip(given, of, strict=True):
+            stamper.roots, stamper.crls = house.trust, (house.crl(moment),)
+        return Relay(given)
+
+    old, new = (first, first.time(years(2012), years(2016))), (second, second.time(years(2012), years(2020)))
+    path = compose(tmp_path, [png_leaf(tmp_path, noisy())])
+    sealer = Sealer(CachedSigner(first.issue("Cachet", years(2012), years(2020))), relay(old), trust, (), lambda: moment)
+    seal_file(path, path, sealer)
+    renewal.append_timestamp(path, tmp_path / "renewed.pdf", replace(sealer, timestamper=relay(new, old)))
+    assert verify_file(tmp_path / "renewed.pdf", trust, years(2017)).valid
 
 
 def test_a_turn_of_the_station_looks_into_files_and_does_nothing_where_none_is_due(cabinet):

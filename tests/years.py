@@ -35,12 +35,13 @@ class House:
 
     begin: datetime
     years: int = 100
+    name: str = "Racine"
     key: ec.EllipticCurvePrivateKey = field(default_factory=lambda: ec.generate_private_key(ec.SECP256R1()))
     revoked: list[int] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         extensions = [(pyca.BasicConstraints(True, None), True), (usage("key_cert_sign", "crl_sign"), True)]
-        self.root = self._issue("Racine", self.key, self.begin, self.begin + timedelta(days=365 * self.years), extensions)
+        self.root = self._issue(self.name, self.key, self.begin, self.begin + timedelta(days=365 * self.years), extensions)
 
     def issue(self, name: str, begin: datetime, end: datetime, *purposes: ObjectIdentifier, critical: bool = True) -> Identity:
         """A leaf; without a purpose it signs documents."""
@@ -82,7 +83,7 @@ class House:
         end: datetime,
         extensions: Sequence[tuple[pyca.ExtensionType, bool]],
     ) -> pyca.Certificate:
-        builder = pyca.CertificateBuilder().subject_name(named(name)).issuer_name(named("Racine")).public_key(key.public_key())
+        builder = pyca.CertificateBuilder().subject_name(named(name)).issuer_name(named(self.name)).public_key(key.public_key())
         builder = builder.serial_number(pyca.random_serial_number()).not_valid_before(begin).not_valid_after(end)
         builder = builder.add_extension(pyca.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         builder = builder.add_extension(pyca.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key()), critical=False)
