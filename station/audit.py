@@ -1,7 +1,7 @@
 """Does everything still say the same thing? Ledger, records, stores and the sealed files' own witness are held against one another."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,9 @@ from station.records.tables import OF_THE_PAGE, Archive, CheckpointRow, Document
 from station.stored import fields_hash, rasters_hash
 from station.witnesses import outside_of
 from station.workstation import Workstation
+
+_TOLD = 20
+"""So many are named where something is wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +52,10 @@ def audit_ledger(workstation: Workstation) -> Iterator[Audited]:
         yield Audited(
             "chain",
             True,
-            " ; ".join(f"{name} : {tree.size} écritures, tête {tree.root.hex()}" for name, tree in trees.items())
+            " ; ".join(f"{name} : {_french(tree.size, 'écriture')}, tête {tree.root.hex()}" for name, tree in trees.items())
             or "encore aucune écriture",
-            "; ".join(f"{name}: {tree.size} entries, head {tree.root.hex()}" for name, tree in trees.items()) or "no entry yet",
+            "; ".join(f"{name}: {_english(tree.size, 'entry', 'entries')}, head {tree.root.hex()}" for name, tree in trees.items())
+            or "no entry yet",
         )
         yield _same_records(session)
         yield _same_facts(session)
@@ -59,7 +63,9 @@ def audit_ledger(workstation: Workstation) -> Iterator[Audited]:
         # The dossiers and slips of the house lie beside the documents' files.
         archives = [(sha, ".pdf") for sha in (*session.scalars(sa.select(Archive.sha256)), *house_papers(session))]
         yield _kept("archives", archives, workstation.archives.verify)
-        yield _certified(session, workstation)
+        erasures = _erasures(session)
+        yield _erased_payloads(session, erasures)
+        yield _certified(erasures, workstation)
         yield _witnesses(session, workstation, trees)
         yield _checkpoints(session, workstation)
         yield _outside(session, workstation)
@@ -79,18 +85,15 @@ def _same_records(session: Session) -> Audited:
         french = [f"{kind} sans écriture : {name}" for kind, name in alone] + [f"écriture sans {kind} : {name}" for kind, name in empty]
         english = [f"{kind} without entry: {name}" for kind, name in alone] + [f"entry without {kind}: {name}" for kind, name in empty]
         return Audited("records", False, " ; ".join(french[:20]), "; ".join(english[:20]))
-    counts = ", ".join(f"{len(names)} {kind}s" for kind, names in kept.items())
-    return Audited("records", True, f"{counts}, chacun avec son écriture", f"{counts}, each with its entry")
+    french = ", ".join(_french(len(names), *_KINDS[kind]) for kind, names in kept.items())
+    english = ", ".join(_english(len(names), kind) for kind, names in kept.items())
+    return Audited("records", True, f"{french}, chacun avec son écriture", f"{english}, each with its entry")
 
 
 def _told_objects(session: Session) -> dict[str, set[str]]:
     """What must be there by the entries: what came into being, without what an erasure names; what came again afterwards counts again."""
     told: dict[str, set[str]] = {"document": set(), "original": set(), "archive": set()}
-    moves: list[tuple[str, str, dict[str, str]]] = []
-    for stored in session.scalars(sa.select(LedgerRow.entry).order_by(LedgerRow.entity, LedgerRow.sequence)):
-        entry = json.loads(stored)
-        if entry["type"] == "erased" or entry["type"] in _TELLS:
-            moves.append((entry["at"], entry["type"], entry["objects"]))
+    moves = [(entry["at"], entry["type"], entry["objects"]) for entry in _entries_of(session, "erased", *_TELLS)]
     for _, kind, objects in sorted(moves, key=lambda move: move[0]):
         if kind == "erased":
             told["original"] -= {value for name, value in objects.items() if name.startswith("original-")}
@@ -100,21 +103,87 @@ def _told_objects(session: Session) -> dict[str, set[str]]:
     return told
 
 
-def _certified(session: Session, workstation: Workstation) -> Audited:
+def _entries_of(session: Session, *kinds: str) -> Iterator[dict[str, Any]]:
+    """Entries of these types, in order; streams. Only what may be one is parsed: a log may have a million entries."""
+    begins = [f'"type":"{kind}"'.encode() for kind in kinds]
+    query = sa.select(LedgerRow.entry).order_by(LedgerRow.entity, LedgerRow.sequence)
+    for stored in session.scalars(query.execution_options(yield_per=1000)):
+        if any(begin in stored for begin in begins) and (entry := json.loads(stored))["type"] in kinds:
+            yield entry
+
+
+@dataclass(frozen=True, slots=True)
+class Erasures:
+    """What the entries of erasures name."""
+
+    last: Mapping[tuple[str, str], int]
+    """Entity and document → sequence of its newest `erased` entry."""
+    originals: frozenset[str]
+    certificates: frozenset[tuple[str, str]]
+    """Document that was asked for, and its certificate's SHA-256."""
+
+
+def _erasures(session: Session) -> Erasures:
+    last, originals, certificates = {}, set[str](), set[tuple[str, str]]()
+    for entry in _entries_of(session, "erased"):
+        objects = entry["objects"]
+        last[entry["entity"], objects.get("document", "")] = entry["sequence"]
+        originals |= {value for name, value in objects.items() if name.startswith("original-")}
+        certificates.add((objects.get("asked", ""), objects.get("certificate", "")))
+    return Erasures(last, frozenset(originals), frozenset(certificates))
+
+
+def _erased_payloads(session: Session, erasures: Erasures) -> Audited:
+    """A payload may be gone only where a later `erased` entry names its document, or, of a message, the original that went."""
+    beside = sa.and_(LedgerRow.entity == LedgerPayload.entity, LedgerRow.sequence == LedgerPayload.sequence)
+    query = (
+        sa.select(LedgerRow.entry)
+        .join(LedgerPayload, beside, isouter=True)
+        .where(LedgerPayload.sequence.is_(None))
+        .order_by(LedgerRow.entity, LedgerRow.sequence)
+    )
+    count, bad = 0, list[str]()
+    for stored in session.scalars(query.execution_options(yield_per=1000)):
+        entry, count = json.loads(stored), count + 1
+        if not _may_be_gone(entry, erasures) and len(bad) < _TOLD:
+            bad.append(f"{entry['entity']} {entry['sequence']}")
+    if bad:
+        told = ", ".join(bad)
+        return Audited("payloads", False, f"détail absent sans effacement inscrit : {told}", f"payload gone and no erasure of it: {told}")
+    french = f"{_french(count, 'détail effacé', 'détails effacés')}, chacun avec l'écriture de son effacement"
+    english = f"{_english(count, 'payload')} erased, each with the entry of its erasure"
+    return Audited("payloads", True, french, english)
+
+
+def _may_be_gone(entry: dict[str, Any], erasures: Erasures) -> bool:
+    objects = entry["objects"]
+    later = erasures.last.get((entry["entity"], objects.get("document", "")), -1) > entry["sequence"]
+    return later or ("document" not in objects and objects.get("original") in erasures.originals)
+
+
+_KINDS = {"document": ("document",), "original": ("original", "originaux"), "archive": ("archive",)}
+
+
+def _french(count: int, one: str, many: str = "") -> str:
+    """The number and its noun: none is singular, too."""
+    return f"{count} {one if count < 2 else many or one + 's'}"
+
+
+def _english(count: int, one: str, many: str = "") -> str:
+    return f"{count} {one if count == 1 else many or one + 's'}"
+
+
+def _certified(erasures: Erasures, workstation: Workstation) -> Audited:
     """Each erasure has its certificate, with the fingerprint that its entry names."""
-    named: set[tuple[str, str]] = set()
-    for stored in session.scalars(sa.select(LedgerRow.entry).order_by(LedgerRow.entity, LedgerRow.sequence)):
-        entry = json.loads(stored)
-        if entry["type"] == "erased":
-            named.add((entry["objects"].get("asked", ""), entry["objects"].get("certificate", "")))
+    named = erasures.certificates
     bad = [name for name, sha256 in sorted(named) if fingerprint(certificate_path(workstation, name)) != sha256]
     if bad:
-        told = ", ".join(bad[:20])
+        told = ", ".join(bad[:_TOLD])
         return Audited(
             "certificates", False, f"certificat d'effacement absent ou modifié : {told}", f"certificate missing or changed: {told}"
         )
-    french = f"{len(named)} certificats d'effacement, chacun a son empreinte"
-    return Audited("certificates", True, french, f"{len(named)} certificates of erasure, each has its fingerprint")
+    french = f"{_french(len(named), 'certificat')} d'effacement, chacun a son empreinte"
+    return Audited("certificates", True, french, f"{_english(len(named), 'certificate')} of erasure, each has its fingerprint")
 
 
 def _same_facts(session: Session) -> Audited:
@@ -200,8 +269,8 @@ def _with_document(objects: dict[str, str]) -> str:
 def _kept(name: str, files: list[tuple[str, str]], verify: Callable[[str, str], Condition]) -> Audited:
     bad = [(sha, condition) for sha, suffix in files if (condition := verify(sha, suffix)) is not Condition.SOUND]
     if not bad:
-        french = f"{len(files)} fichiers relus, chacun a son empreinte"
-        return Audited(name, True, french, f"{len(files)} files read again, each has its fingerprint")
+        french = f"{_french(len(files), 'fichier relu', 'fichiers relus')}, chacun a son empreinte"
+        return Audited(name, True, french, f"{_english(len(files), 'file')} read again, each has its fingerprint")
     french = " ; ".join(f"{sha} : {_CONDITIONS[condition]}" for sha, condition in bad[:20])
     return Audited(name, False, french, "; ".join(f"{sha}: {condition}" for sha, condition in bad[:20]))
 
@@ -219,8 +288,8 @@ def _witnesses(session: Session, workstation: Workstation, trees: dict[str, Tree
         if size > trees.get(entity, Tree()).size or head is None or head.hex() != root:
             french = f"{sha256} porte, à la taille {size}, une tête que le journal n'a pas"
             return Audited("witnesses", False, french, f"{sha256} carries a head at size {size} that the log does not have")
-    french = f"les têtes que portent {len(rows)} fichiers scellés sont celles du journal"
-    return Audited("witnesses", True, french, f"the heads inside {len(rows)} sealed files are those of the log")
+    french = f"{_french(len(rows), 'fichier scellé porte', 'fichiers scellés portent')} une tête qui est du journal"
+    return Audited("witnesses", True, french, f"the head inside {_english(len(rows), 'sealed file')} is one of the log")
 
 
 def _checkpoints(session: Session, workstation: Workstation) -> Audited:
@@ -235,8 +304,8 @@ def _checkpoints(session: Session, workstation: Workstation) -> Audited:
     return Audited(
         "checkpoints",
         True,
-        f"{count} points de contrôle signés, dont {bare} sans horodatage ; le journal les continue",
-        f"{count} signed checkpoints, {bare} of them without a timestamp; the log continues them",
+        f"{_french(count, 'point de contrôle signé', 'points de contrôle signés')}, dont {bare} sans horodatage ; le journal continue",
+        f"{_english(count, 'signed checkpoint')}, {bare} of them without a timestamp; the log continues",
     )
 
 

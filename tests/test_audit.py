@@ -13,6 +13,7 @@ from sqlalchemy.exc import DatabaseError
 from conformity.circumstances import Source
 from station.acts import decide
 from station.audit import audit_ledger
+from station.checkpoints import checkpoint_now
 from station.records.ledger import append_event, verify_ledger, written_entries
 from station.records.tables import LedgerPayload, LedgerRow, State
 from station.sources import say_source
@@ -61,7 +62,7 @@ def a_file(home: Path, store: str) -> Path:
     return path
 
 
-ALL = ("chain", "records", "facts", "originals", "archives", "certificates", "witnesses", "checkpoints", "outside")
+ALL = ("chain", "records", "facts", "originals", "archives", "payloads", "certificates", "witnesses", "checkpoints", "outside")
 
 
 def test_what_nobody_touched_holds_in_every_respect(home):
@@ -102,11 +103,11 @@ def test_the_database_itself_refuses_to_change_the_ledger(home, act):
     assert answers(home) == dict.fromkeys(ALL, True)
 
 
-def test_a_payload_may_be_erased_with_its_salt_and_the_chain_still_holds(home):
+def test_a_payload_that_went_without_an_erasure_is_named_though_the_chain_still_holds(home):
     station = atwork.open_home(home)
     with station.database.writing() as session:
         session.execute(sa.text("DELETE FROM ledger_payload WHERE sequence = 7"))
-    assert answers(home) == dict.fromkeys(ALL, True)
+    assert answers(home) == dict.fromkeys(ALL, True) | {"payloads": False}
 
 
 @pytest.mark.parametrize(
@@ -262,6 +263,19 @@ def test_the_audit_speaks_french_and_english(home):
     assert english.endswith(": missing")
     assert "écritures, tête" in told["chain"][0]
     assert "entries, head" in told["chain"][1]
+
+
+def test_what_there_is_one_of_is_told_in_the_singular(tmp_path, practice_keys):
+    station = atwork.open_home(tmp_path, practice_keys)
+    atwork.take_in(station, papers.write_png(tmp_path / "one.png", papers.draw_page(["Facture"], size=(500, 300), seed=1)))
+    checkpoint_now(station, "essai")
+    told = {each.name: (each.detail, each.english) for each in audit_ledger(station)}
+    station.database.close()
+    assert told["checkpoints"][0].startswith("1 point de contrôle signé, dont ")
+    assert told["records"] == (
+        "1 document, 1 original, 0 archive, chacun avec son écriture",
+        "1 document, 1 original, 0 archives, each with its entry",
+    )
 
 
 def test_ledger_rows_are_read_back_as_they_were_written(sound):
