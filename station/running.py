@@ -30,6 +30,7 @@ from station.renewal import tend_renewals
 from station.retention import tend_retention
 from station.review import tend_reviews
 from station.scanning import Scanning
+from station.search import tend_search
 from station.slots import is_held
 from station.tidy import empty_processed
 from station.timekeeping import tend_clock
@@ -42,6 +43,8 @@ BEAT_SECONDS = 2.0
 SWEEP_SECONDS = 0.3
 TIDY_SECONDS = 60.0
 RECALL_SECONDS = 20.0
+SEARCH_SECONDS = 1.0
+"""Between two lots of documents that are indexed."""
 PROBE_SECONDS = 600.0
 BATCH_SECONDS = 1.0
 CLOCK_SECONDS = 60.0
@@ -93,6 +96,7 @@ class Running:
                     reception.folder.mkdir(parents=True, exist_ok=True)
             self._spawn("probe", partial(probe_stations, self._workstation), PROBE_SECONDS, self._stopping.wait)
             self._spawn("fixity", partial(tend_fixity, self._workstation), TURN_SECONDS, self._stopping.wait)
+            self._spawn("search", partial(tend_search, self._workstation), SEARCH_SECONDS, self._stopping.wait)
             self._spawn("trust", self._tend_trust, TRUST_SECONDS, self._stopping.wait)
             self._spawn("renewals", partial(tend_renewals, self._workstation), RENEWAL_SECONDS, self._stopping.wait)
             self._spawn("batches", self._tend_batches, BATCH_SECONDS, self._stopping.wait)

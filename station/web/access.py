@@ -26,6 +26,8 @@ READINGS: dict[tuple[str, str], Act] = {
     ("GET", "/conformite/{document_id}/pages/{number}.png"): Act.IMAGE,
     ("GET", "/relecture/{document_id}"): Act.SEEN,
     ("GET", "/relecture/{document_id}/image/{number}.json"): Act.IMAGE,
+    ("GET", "/recherche"): Act.SEARCH,
+    ("GET", "/recherche/{document_id}"): Act.SEEN,
     ("GET", "/access"): Act.LISTED,
 }
 """What is noted, by route. Lists and thumbnails are not: they show that a document is there, not what it says."""
