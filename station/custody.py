@@ -19,7 +19,8 @@ from sealing.ledger import Event
 from station.acts import NotOffered, actor_of
 from station.controls import actions_of, find_lot
 from station.erasure import SamePerson
-from station.formal import Head, Paper, keep_paper
+from station.evidence import signature_of
+from station.formal import Head, Paper, dropped_unless_noted, keep_paper
 from station.holds import hold_on
 from station.records import people
 from station.records.ledger import append_event, tree_of
@@ -120,7 +121,7 @@ def sort_papers(session: Session, settings: Settings, lot: ControlLot, day: date
     listed = _listed(session, settings.entity, slip_id)
     for row in rows:
         document = session.get_one(Document, row.document_id)
-        reason = why_kept(_facts(session, settings, document, row, day, listed=row.document_id in listed))
+        reason = why_kept(_facts(session, document, row, day, listed=row.document_id in listed))
         if reason is None:
             going.append(document.id)
         else:
@@ -133,7 +134,7 @@ def _listed(session: Session, entity: str, but: int) -> set[str]:
     return {document for documents in session.scalars(sa.select(DestructionSlip.documents).where(*others)) for document in documents}
 
 
-def _facts(session: Session, settings: Settings, document: Document, row: LotDocument, day: date, *, listed: bool) -> PaperFacts:
+def _facts(session: Session, document: Document, row: LotDocument, day: date, *, listed: bool) -> PaperFacts:
     files = {archive.sha256: archive for archive in document.archives}
     newest = max(document.archives, key=lambda archive: archive.version, default=None)
     return PaperFacts(
@@ -143,8 +144,8 @@ def _facts(session: Session, settings: Settings, document: Document, row: LotDoc
         conform=document.verdict == "conform",
         paper_stays=document.paper_stays,
         held=hold_on(session, document, day) is not None,
-        dossier=bool(settings.organisation.dossier) or _named_dossier(session, document),
-        signature_missing=needs_signature(document.document_type) and not any(archive.officer for archive in document.archives),
+        dossier=_named_dossier(session, document),
+        signature_missing=needs_signature(document.document_type) and signature_of(document) is None,
         listed=listed,
     )
 
@@ -159,13 +160,14 @@ def _extended(archive: Archive, files: Mapping[str, Archive]) -> set[str]:
 
 
 def _named_dossier(session: Session, document: Document) -> bool:
+    """Whether it was sealed under a dossier, sealed here or named in the settings of that day: today's settings prove nothing of then."""
     body = session.scalars(
         sa.select(LedgerPayload.body)
         .where(LedgerPayload.document_id == document.id, LedgerPayload.type == "sealed")
         .order_by(LedgerPayload.sequence.desc())
         .limit(1)
     ).first()
-    return body is not None and "dossier" in json.loads(body)
+    return body is not None and not {"dossier", "dossier_named"}.isdisjoint(json.loads(body))
 
 
 def house_papers(session: Session) -> list[str]:
@@ -211,8 +213,8 @@ def withdraw_slip(session: Session, number: int, reason: str, person: Person, at
 def sign_slip(workstation: Workstation, number: int, reason: str, person: Person, visa: Visa | None = None) -> DestructionSlip:
     """The owner of the papers, another person, signs; the slip is drawn, sealed and proved.
 
-    Raises SamePerson, NoSlip, NotOffered where a paper has come to stay since, VisaMissing, ValueError without a reason, Unproved,
-    CannotSeal.
+    Raises SamePerson, NoSlip, NotOffered where a paper has come to stay since, VisaMissing, ValueError without a reason, ClockWrong,
+    ClockStepped, Unproved, CannotSeal.
     """
     settings, moment = workstation.settings, workstation.clock()
     if not reason.strip():
@@ -225,7 +227,7 @@ def sign_slip(workstation: Workstation, number: int, reason: str, person: Person
         paper = paper_of(session, slip, (person.pseudonym, reason.strip()), visa, scan, moment)
         head = Head(slip.entity, tree_of(session, slip.entity))
     kept = keep_paper(workstation, paper, head)
-    with workstation.database.writing() as session:
+    with dropped_unless_noted(workstation, kept), workstation.database.writing() as session:
         slip = _signable(session, settings, number, person, moment)
         slip.signed_by, slip.signed_at, slip.reason, slip.sha256 = person.pseudonym, moment, reason.strip(), kept.sha256
         objects = {"papers": _papers_hash(slip), "slip": kept.sha256}

@@ -23,7 +23,7 @@ from sealing.ledger import Event
 from station.acts import NotOffered, actor_of
 from station.controls import control_catalogue
 from station.erasure import SamePerson
-from station.formal import Head, Paper, keep_paper
+from station.formal import Head, Paper, dropped_unless_noted, keep_paper
 from station.keyring import LEVELS, kept_certificate, key_in_use
 from station.passports import body_hash, newest_passport
 from station.records import people
@@ -138,9 +138,10 @@ def dossier_note(row: DossierRow | None) -> dict[str, Any] | None:
     return None if row is None else {"version": row.version, "sha256": row.sha256}
 
 
-def dossier_payload(note: Mapping[str, Any] | None) -> dict[str, Any]:
-    """The same for the payload of the entry `sealed`; nothing where there is no dossier."""
-    return {} if note is None else {"dossier": note["version"], "dossier_sha256": note["sha256"]}
+def dossier_payload(note: Mapping[str, Any] | None, named: str) -> dict[str, Any]:
+    """The same for the payload of the entry `sealed`, and the company's own dossier as the settings name it; nothing where none is."""
+    sealed = {} if note is None else {"dossier": note["version"], "dossier_sha256": note["sha256"]}
+    return sealed | ({"dossier_named": named} if named else {})
 
 
 def require_dossier(session: Session, settings: Settings) -> DossierRow | None:
@@ -330,7 +331,8 @@ def withdraw_dossier(session: Session, number: int, person: Person, at: datetime
 def sign_dossier(workstation: Workstation, number: int, person: Person) -> DossierRow:
     """Another person countersigns: the paper is drawn, sealed and proved, then in force.
 
-    Raises SamePerson, NoVersion, NotOffered where the configuration changed meanwhile, Unproved, CannotSeal, KeyRefused.
+    Raises SamePerson, NoVersion, NotOffered where the configuration changed meanwhile, ClockWrong, ClockStepped, Unproved, CannotSeal,
+    KeyRefused.
     """
     settings, moment = workstation.settings, workstation.clock()
     with workstation.database.reading() as session:
@@ -338,7 +340,7 @@ def sign_dossier(workstation: Workstation, number: int, person: Person) -> Dossi
         paper = paper_of(session, row, person.pseudonym, moment)
         head = Head(row.entity, tree_of(session, row.entity))
     kept = keep_paper(workstation, paper, head)
-    with workstation.database.writing() as session:
+    with dropped_unless_noted(workstation, kept), workstation.database.writing() as session:
         row = _signable(session, settings, number, person)
         row.signed_by, row.signed_at, row.sha256, row.size, row.practice = person.pseudonym, moment, kept.sha256, kept.size, kept.practice
         told = {"size": str(kept.size), "practice": kept.practice}

@@ -8,7 +8,8 @@ import hashlib
 import io
 import json
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -28,7 +29,7 @@ from sealing.seal import seal_file
 from sealing.verify import verify_file
 from station.assemble import FILE_NAME
 from station.keyring import open_sealer
-from station.timekeeping import stamper_of
+from station.timekeeping import require_clock, stamper_of
 from station.workstation import Workstation
 
 FORMS = Path(str(resources.files("station"))) / "forms"
@@ -100,8 +101,9 @@ def compose_paper(paper: Paper, head: Head, *, practice: bool) -> bytes:
 def keep_paper(workstation: Workstation, paper: Paper, head: Head) -> KeptPaper:
     """Draw, seal and prove a paper as a document is, then put it into the vault of archives; slow, outside of any transaction.
 
-    Raises NotPdfA, Unproved, CannotSeal, TimestampUnavailable, UnusableKey, OSError: nothing is kept then.
+    Raises ClockWrong, ClockStepped, NotPdfA, Unproved, CannotSeal, TimestampUnavailable, UnusableKey, OSError: nothing is kept then.
     """
+    require_clock(workstation)
     settings, clock = workstation.settings, workstation.clock
     sealer = open_sealer(settings, clock, stamper_of(settings, clock))
     with tempfile.TemporaryDirectory(prefix="paper-", dir=workstation.home / "work") as folder:
@@ -113,6 +115,16 @@ def keep_paper(workstation: Workstation, paper: Paper, head: Head) -> KeptPaper:
             raise Unproved("; ".join(f"{check.name}: {check.detail}" for check in proof.checks if not check.ok))
         kept = workstation.archives.keep(draft, ".pdf")
     return KeptPaper(kept.sha256, kept.size, sealer.practice)
+
+
+@contextmanager
+def dropped_unless_noted(workstation: Workstation, kept: KeptPaper) -> Iterator[None]:
+    """Around the transaction that notes a kept paper: where it fails, nothing names the file, and it goes."""
+    try:
+        yield
+    except BaseException:
+        workstation.archives.drop(kept.sha256, ".pdf")
+        raise
 
 
 def _draw(paper: Paper, native: bytes, *, practice: bool) -> bytes:

@@ -674,7 +674,7 @@ class Pipeline:
             payload["evidence_wanted"] = proof["wanted"]
         if proof.get("authority"):
             payload |= {"authority": proof["authority"], "own_time": proof["own_time"]}
-        payload |= dossier_payload(_load(job.data).get("dossier"))
+        payload |= dossier_payload(_load(job.data).get("dossier"), self._workstation.settings.organisation.dossier)
         session.flush()
         session.expire(document, ["archives"])
         payload["retain_until"] = keep_retention(session, document, self._workstation.settings, now).until

@@ -32,7 +32,7 @@ from station.records import documents
 from station.records.ledger import append_event
 from station.records.people import PRACTICE_PASSWORD, SECOND_LOGIN
 from station.records.tables import Archive, Document, Person, State
-from station.timekeeping import clock_word, stamper_of
+from station.timekeeping import clock_word, require_clock, stamper_of
 from station.workstation import Workstation
 from workflow.kinds import KINDS, MADE, needs_signature
 
@@ -172,8 +172,10 @@ def seal_again(session: Session, document: Document, person: Person, at: datetim
 def sign_document(workstation: Workstation, document_id: str, key: OpenKey, sealer: Sealer) -> str:
     """Sign one copy: a new file whose first bytes are the sealed one, proved before it is noted. Returns its SHA-256.
 
-    Raises NotSignable, CannotSeal, TimestampUnavailable, OSError; then nothing is noted and the copy can be signed later.
+    Raises ClockWrong, ClockStepped, NotSignable, CannotSeal, TimestampUnavailable, OSError; then nothing is noted and the copy can be
+    signed later.
     """
+    require_clock(workstation)
     with workstation.database.reading() as session:
         document = documents.get_document(session, document_id)
         newest = _newest(document)
@@ -192,11 +194,18 @@ def sign_document(workstation: Workstation, document_id: str, key: OpenKey, seal
             with workstation.database.writing() as session:
                 _note(session, workstation, document_id, newest.sha256, kept.sha256, kept.size, key, verification)
         except BaseException:
-            workstation.archives.drop(kept.sha256, ".pdf")
+            # Another process of the same officer may have taken the same file and noted it first.
+            if not _is_known(workstation, kept.sha256):
+                workstation.archives.drop(kept.sha256, ".pdf")
             raise
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     return kept.sha256
+
+
+def _is_known(workstation: Workstation, sha256: str) -> bool:
+    with workstation.database.reading() as session:
+        return session.get(Archive, sha256) is not None
 
 
 def _newest(document: Document) -> Archive:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 import pikepdf
 import pytest
@@ -15,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from config.settings import Channel, Organisation
+from sealing.ticks import Health, Look
 from sealing.verify import verify_file
 from station import controls, custody
 from station.acts import NotOffered
@@ -22,8 +24,10 @@ from station.custody import NoSlip, Visa, VisaMissing
 from station.erasure import SamePerson
 from station.holds import place_hold
 from station.keyring import known_roots
+from station.records.clock import note_look, tick_now
 from station.records.ledger import verify_ledger
 from station.records.tables import ControlLot, DestructionSlip, Document, LedgerPayload, State
+from station.timekeeping import ClockWrong
 from workflow.custody import PAPER_SURVIVES, REASONS, PaperFacts, quarantine_end, why_kept
 
 WHY = "Copies contrôlées, place nécessaire"
@@ -205,6 +209,53 @@ def test_a_paper_that_came_to_stay_stops_the_slip_before_and_after_its_signature
     change(house, document, paper_stays=True)
     with house.writing() as session, pytest.raises(NotOffered):
         custody.note_destroyed(session, house.settings, number, "broyage", house.officer, house.at)
+
+
+def test_no_slip_is_sealed_while_the_clock_is_known_to_be_wrong(house):
+    number = prepare(house, waited(house))
+    with house.writing() as session:
+        note_look(session, Look(tick_now(house.workstation.clock), Health.WRONG, offset=99.0))
+    with pytest.raises(ClockWrong):
+        custody.sign_slip(house.workstation, number, WHY, house.officer)
+    assert slip_of(house, number).sha256 is None
+
+
+def test_a_slip_that_a_hold_stops_at_the_last_moment_leaves_no_file(house, monkeypatch):
+    number, keep = prepare(house, waited(house)), custody.keep_paper
+
+    def keep_late(*told: Any) -> Any:
+        kept = keep(*told)
+        change(house, slip_of(house, number).documents[0], paper_stays=True)
+        return kept
+
+    monkeypatch.setattr(custody, "keep_paper", keep_late)
+    with pytest.raises(NotOffered):
+        custody.sign_slip(house.workstation, number, WHY, house.officer)
+    assert list((house.workstation.home / "archive").rglob("*.pdf")) == []
+
+
+def test_a_signature_on_an_older_version_is_none_on_the_corrected_one(house):
+    document = house.seal(document_type="delivery")
+    with house.writing() as session:
+        first = session.get_one(Document, document).archives[0].sha256
+        house.add_file(session, document, 2, extends=first, officer="p-1")
+        house.add_file(session, document, 3)
+    house.later(days=1)
+    house.checkpoint()
+    lot = house.form()
+    house.look(lot)
+    assert sorted_papers(house, lot) == ([], {document: "signature"})
+
+
+def test_a_dossier_that_was_named_later_covers_nothing_sealed_before(house):
+    lot = waited(house, 1, payload={})
+    named = house.settings.organisation.model_copy(update={"dossier": "DOS-9"})
+    with house.reading() as session:
+        settings = house.settings.model_copy(update={"organisation": named})
+        _, kept = custody.sort_papers(session, settings, house.lot(lot), house.at.date())
+    assert [reason for _, reason in kept] == ["dossier"]
+    named_then = waited(house, 1, payload={"dossier_named": "DOS-9"})
+    assert len(sorted_papers(house, named_then)[0]) == 1
 
 
 def test_nothing_is_destroyed_on_an_unsigned_slip(house):

@@ -5,6 +5,7 @@ import json
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import atwork
 import papers
@@ -17,14 +18,17 @@ from test_tokens import MODULE, PIN, needs_softhsm, token  # noqa: F401 a fixtur
 from config.settings import Settings, Station
 from sealing.keys import KeyRefused, UnusableKey
 from sealing.officers import WrongPassword, officer_crls, officer_roots
+from sealing.ticks import Health, Look
 from sealing.verify import verify_file
 from station import signing
 from station.audit import audit_ledger
 from station.keyring import trust_of
 from station.records import documents, people
+from station.records.clock import note_look, tick_now
 from station.records.ledger import story_of
 from station.records.tables import Document, Person
 from station.signing import Batch, NotSignable, OpenKey
+from station.timekeeping import ClockWrong
 from station.workstation import Workstation
 
 PASSWORD = people.PRACTICE_PASSWORD
@@ -219,6 +223,32 @@ def test_killed_before_the_row_the_next_try_takes_the_file_that_is_there(desk, m
     signed = desk.sign(order)
     assert f"{signed.archives[-1].sha256}.pdf" in left
     assert hashlib.sha256(desk.path(signed.archives[-1].sha256).read_bytes()).hexdigest() == signed.archives[-1].sha256
+
+
+def test_nothing_is_signed_while_the_clock_is_known_to_be_wrong(desk):
+    order, tick = desk.order(), tick_now(desk.workstation.clock)
+    with desk.workstation.database.writing() as session:
+        note_look(session, Look(tick, Health.WRONG, offset=99.0))
+    with pytest.raises(ClockWrong):
+        desk.sign(order)
+    with desk.workstation.database.writing() as session:
+        note_look(session, Look(tick, Health.TRUE, offset=0.0))
+    assert len(desk.sign(order).archives) == 2
+
+
+def test_a_second_process_that_is_refused_leaves_the_file_that_the_first_noted(desk, monkeypatch):
+    order, note = desk.order(), signing._note
+
+    def note_twice(*told: Any) -> None:
+        note(*told)
+        told[0].commit()
+        raise NotSignable("changed")
+
+    with monkeypatch.context() as patch, pytest.raises(NotSignable):
+        patch.setattr(signing, "_note", note_twice)
+        desk.sign(order)
+    signed = desk.look(order)
+    assert len(signed.archives) == 2 and desk.path(signed.archives[-1].sha256).is_file()
 
 
 # --- an officer's card ---

@@ -18,7 +18,7 @@ from station.erasure import SamePerson
 from station.formal import NotPdfA, Unproved
 from station.records import people
 from station.records.tables import ControlLot, Document, Person
-from station.timekeeping import clock_word
+from station.timekeeping import ClockStepped, ClockWrong, clock_word
 from station.web import desk
 from station.web.words import Words
 from workflow.custody import REASONS
@@ -102,7 +102,7 @@ def act(
             raise HTTPException(404) from error
     try:
         _carry_out(request, person, number, step, reason, read_visa(visa, visa_day, visa_document))
-    except (ValueError, SamePerson, VisaMissing, NotOffered, CannotSeal, UnusableKey, Unproved, NotPdfA) as error:
+    except (ValueError, SamePerson, VisaMissing, NotOffered, CannotSeal, UnusableKey, Unproved, NotPdfA, ClockWrong, ClockStepped) as error:
         with workstation.database.reading() as session:
             return _page(request, session, person, _trouble(error), lot)
     except NoSlip as error:
@@ -162,6 +162,8 @@ def _trouble(error: Exception) -> str:
             return "stays"
         case ValueError():
             return "reason"
+        case ClockWrong() | ClockStepped():
+            return "clock"
         case _:
             return "unsealed"
 

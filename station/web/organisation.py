@@ -16,7 +16,7 @@ from station.erasure import SamePerson
 from station.formal import NotPdfA, Unproved
 from station.records import people
 from station.records.tables import DossierRow, Person
-from station.timekeeping import clock_word
+from station.timekeeping import ClockStepped, ClockWrong, clock_word
 from station.web import desk
 from station.web.words import Words
 
@@ -82,6 +82,8 @@ def act(request: Request, person: desk.SignedIn, number: int, step: Text = "") -
         return _refused(request, person, "same")
     except NoVersion as error:
         raise HTTPException(409) from error
+    except (ClockWrong, ClockStepped):
+        return _refused(request, person, "clock")
     except (CannotSeal, UnusableKey, Unproved, NotPdfA):
         return _refused(request, person, "unsealed")
     return desk.go_to(request, ADDRESS, f"flash.dossier-{step}")
