@@ -249,7 +249,8 @@ def _stamp_before(writer: IncrementalPdfFileWriter) -> EmbeddedPdfSignature:
     stamps = writer.prev.embedded_timestamp_signatures
     if not stamps:
         raise SigningError("there is no document timestamp to renew")
-    return stamps[-1]
+    newest: EmbeddedPdfSignature = stamps[-1]
+    return newest
 
 
 async def _path_before(before: EmbeddedPdfSignature, context: ValidationContext) -> ValidationPath:

@@ -97,7 +97,7 @@ def open_signer(settings: Settings, environment: Mapping[str, str] = os.environ)
     if sealing.source == "pkcs11":
         from sealing.tokens import TokenPlace, open_token
 
-        place = TokenPlace(sealing.module, sealing.token, sealing.key, environment.get(PIN_VARIABLE))
+        place = TokenPlace(sealing.module, sealing.token, sealing.key, environment.get(PIN_VARIABLE), home / "keys" / "refused-pin")
         return open_token(place, load_trust(home / sealing.certificate) if sealing.certificate else ())
     if sealing.source == "csc":
         from sealing.remote import RemotePlace, open_remote

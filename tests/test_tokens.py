@@ -20,6 +20,7 @@ from pki import Issued, company, fingerprint_of, good_seal, issue
 from practice import NOON, compose, noisy, png_leaf
 
 from config.settings import PIN_VARIABLE, TOKEN_VARIABLE, Settings
+from sealing import tokens
 from sealing.keys import HeldSigner, KeyAway, UnusableKey
 from sealing.remote import RemotePlace, open_remote
 from sealing.seal import Sealer, seal_file
@@ -141,6 +142,35 @@ def test_what_does_not_open_is_told(token: Token, place: dict[str, Any], kind: t
         open_token(replace(token.place("rsa"), **place), chain_of(good_seal(3072)))
     assert type(caught.value) is kind
     assert PIN not in repr(token.place("rsa"))
+
+
+def test_a_pin_that_was_refused_is_never_tried_again_until_it_changes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    import pkcs11
+
+    tried: list[str] = []
+
+    def refuse(*_: Any, user_pin: str, **__: Any) -> Any:
+        tried.append(user_pin)
+        raise pkcs11.PinIncorrect
+
+    monkeypatch.setattr(tokens, "open_pkcs11_session", refuse)
+    place = TokenPlace("/some.so", "Sceau", "key", "1111", tmp_path / "keys" / "refused-pin")
+    for pin in ("1111", "1111", "2222", "2222"):
+        with pytest.raises(UnusableKey):
+            open_token(replace(place, pin=pin))
+    assert tried == ["1111", "2222"]
+    kept = (tmp_path / "keys" / "refused-pin").read_bytes()
+    assert b"2222" not in kept and (tmp_path / "keys" / "refused-pin").stat().st_mode & 0o777 == 0o600
+
+
+@needs_softhsm
+def test_a_token_opens_again_once_the_pin_is_right(token: Token, tmp_path: Path) -> None:
+    place = replace(token.place("rsa"), refusal=tmp_path / "refused-pin")
+    with pytest.raises(UnusableKey, match="Pin"):
+        open_token(replace(place, pin="9999"))
+    with pytest.raises(UnusableKey, match="refused"):
+        open_token(replace(place, pin="9999"))
+    assert open_token(place)
 
 
 @needs_softhsm
