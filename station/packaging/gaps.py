@@ -33,15 +33,25 @@ _FILES: tuple[Gap, ...] = (
     Gap("file-missing", "un fichier scellé manque au coffre", "a sealed file is missing from the vault"),
     Gap("file-damaged", "un fichier scellé n'a plus son empreinte", "a sealed file no longer has its fingerprint"),
 )
+_PAYLOADS = Gap(
+    "payload-missing",
+    "le détail d'une écriture manque, sans effacement inscrit",
+    "the payload of an entry is missing, and no erasure of it is recorded",
+)
 CONFIDENTIAL = Gap("confidential", "pli confidentiel : cité par son numéro seul", "confidential: named by its number only")
-GAPS: Mapping[str, Gap] = {gap.code: gap for gap in (*_ELSEWHERE, *(gap for _, gap in _VALUES), *_FILES, CONFIDENTIAL)}
+GAPS: Mapping[str, Gap] = {gap.code: gap for gap in (*_ELSEWHERE, *(gap for _, gap in _VALUES), *_FILES, _PAYLOADS, CONFIDENTIAL)}
 WITHHELD: Mapping[str, str] = {"confidential": "confidential", "missing": "file-missing", "damaged": "file-damaged"}
 """Reason why a file is withheld → its gap."""
 
 
-def gaps_of(document_type: str, values: Mapping[str, object], withheld: frozenset[str] = frozenset()) -> tuple[str, ...]:
-    """Codes for one document; `values` are those of its row of the index, `withheld` the reasons for which some of its files are."""
-    files = tuple(WITHHELD[reason] for reason in sorted(withheld))
+def gaps_of(
+    document_type: str, values: Mapping[str, object], withheld: frozenset[str] = frozenset(), *, whole: bool = True
+) -> tuple[str, ...]:
+    """Codes for one document; `values` are those of its row of the index, `withheld` the reasons for which some of its files are.
+
+    `whole`: all that its entries commit to is here. What is in a package was not erased, so that nothing else may be missing.
+    """
+    files = (*(WITHHELD[reason] for reason in sorted(withheld)), *(() if whole else (_PAYLOADS.code,)))
     if document_type not in INVOICES:
         return files
     unknown = tuple(gap.code for name, gap in _VALUES if values.get(name) is None)

@@ -128,11 +128,15 @@ class Documents:
             "sealed_at": newest.at,
             "dossier": dossier_version(self._told.get(newest.sequence)),
             "level": None if level is None else level.value,
-            "gaps": list(gaps_of(document.document_type, values, withheld)),
+            "gaps": list(gaps_of(document.document_type, values, withheld, whole=self._whole(document))),
             "links": self._links_of(document),
             "files": [file.as_json() for file in files],
         }
         return {name: row[name] for name in COLUMNS}
+
+    def _whole(self, document: Document) -> bool:
+        """Whether no entry of it lacks its payload."""
+        return all(self._told[entry.sequence][1] is not None for entry in self._entries[document.id] if entry.sequence in self._told)
 
     def _links_of(self, document: Document) -> list[dict[str, str]]:
         """Which documents it came out of or became, and which may be the same invoice."""
