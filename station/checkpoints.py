@@ -46,7 +46,7 @@ from sealing.proofs import consistency_nodes, consistency_proof, inclusion_nodes
 from sealing.ticks import BLOCKS
 from station.contradiction import Claim
 from station.contradiction import TreeContradicted as TreeContradicted  # noqa: PLC0414 whoever makes a checkpoint may be refused one
-from station.records.ledger import append_event, entities, head_at, subtree_roots, tree_of
+from station.records.ledger import append_event, entities, first_break, head_at, subtree_roots, tree_of
 from station.records.tables import CheckpointRow, Delivery, LedgerPayload, LedgerRow, Person
 from station.timekeeping import health_of_clock, stamper_of
 from station.workstation import Workstation
@@ -397,8 +397,18 @@ def contradictions(session: Session, settings: Settings, entity: str, newest: in
             reason = "" if head == claim.root else "other"
         if reason:
             wrong.append(replace(claim, reason=reason))
+    wrong += _broken_chain(session, entity)
     accepted = accepted_notes(session, entity) if wrong else frozenset()
     return [claim for claim in wrong if claim.key not in accepted]
+
+
+def _broken_chain(session: Session, entity: str) -> list[Claim]:
+    """An entry that was taken out below the newest checkpoint, or changed since: the rows themselves say that they are not whole."""
+    newest = newest_checkpoint(session, entity)
+    place = first_break(session, entity, newest.size if newest else 0)
+    if place is None:
+        return []
+    return [Claim("records", place, None, hashlib.sha256(f"{entity}: entry {place} is broken".encode()).hexdigest(), "broken")]
 
 
 def refuse_contradiction(session: Session, settings: Settings, entity: str) -> None:

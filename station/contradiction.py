@@ -18,7 +18,8 @@ class Claim:
     key: str
     """Hexadecimal SHA-256 by which an acceptance names it."""
     reason: str = ""
-    """Once it is found to contradict: `smaller`, `other`, `key` (signed by a key that is not ours), `origin` (by a name not recorded)."""
+    """Once it is found to contradict: `smaller`, `other`, `broken` (an entry is missing or changed), `key` (signed by a key
+    that is not ours), `origin` (by a name not recorded)."""
 
 
 class TreeContradicted(Exception):
@@ -45,12 +46,14 @@ _WRONG_FR = {
     "smaller": "Le registre de {entity} compte {size} inscriptions, {holder} en a vu {seen} : arbre plus petit que le dernier attesté.",
     "other": "Le registre de {entity} n'est pas celui que {holder} a vu à {seen} inscriptions : arbre autre que le dernier attesté.",
     "key": "{holder} garde un point de contrôle de {entity} ({seen} inscriptions) signé par une autre clé que celle de ce poste.",
+    "broken": "Le registre de {entity} ({size} inscriptions) n'est plus entier : l'inscription {seen} manque ou n'est plus celle d'alors.",
     "origin": "Le registre de {entity} a fait ses points de contrôle sous un autre nom que celui des réglages (ledger.origin).",
 }
 _WRONG_EN = {
     "smaller": "The ledger of {entity} has {size} entries and {holder} saw {seen}: the tree is smaller than last witnessed.",
     "other": "The ledger of {entity} is not the one that {holder} saw at {seen} entries: the tree is another than last witnessed.",
     "key": "{holder} keeps a checkpoint of {entity} ({seen} entries) that another key than this installation's has signed.",
+    "broken": "The ledger of {entity} ({size} entries) is not whole any more: entry {seen} is missing or is not the one that was written.",
     "origin": "The ledger of {entity} made its checkpoints under another name than the one in the settings (ledger.origin).",
 }
 _TODO_FR = (

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 import rfc8785
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from sealing.ledger import BrokenLedger, Event, Hash, Tree, Written, canonical_object, entry_bytes, leaf_hash, node_hash, verify_log
 from sealing.proofs import Node
@@ -58,7 +58,11 @@ def tree_of(session: Session, entity: str) -> Tree:
     ).first()
     if newest is None:
         return Tree()
-    return Tree(newest.sequence + 1, tuple(newest.peaks[i : i + 32] for i in range(0, len(newest.peaks), 32)))
+    return Tree(newest.sequence + 1, _hashes(newest.peaks))
+
+
+def _hashes(peaks: bytes) -> tuple[Hash, ...]:
+    return tuple(peaks[i : i + 32] for i in range(0, len(peaks), 32))
 
 
 def entities(session: Session) -> list[str]:
@@ -121,6 +125,40 @@ def _no_strays(session: Session) -> None:
     ).first()
     if stray is not None:
         raise BrokenLedger(stray.entity, stray.sequence, "a payload without an entry")
+
+
+def first_break(session: Session, entity: str, since: int) -> int | None:
+    """Sequence of the first entry that is missing, or from `since` on (a size whose head was found right) is not what its head says.
+
+    None where there is none. Looks at the place of every row, at leaves and heads of the newest only: cheap enough for each start.
+    """
+    count, lowest, highest = session.execute(
+        sa.select(sa.func.count(), sa.func.min(LedgerRow.sequence), sa.func.max(LedgerRow.sequence)).where(LedgerRow.entity == entity)
+    ).one()
+    if count and (lowest != 0 or highest != count - 1):
+        return _first_gap(session, entity)
+    tree = _tree_at(session, entity, since)
+    if tree.root != (head_at(session, entity, since) if since else tree.root):
+        return since - 1
+    rows = sa.select(LedgerRow.sequence, LedgerRow.entry, LedgerRow.root).where(LedgerRow.entity == entity, LedgerRow.sequence >= since)
+    for sequence, entry, root in session.execute(rows.order_by(LedgerRow.sequence).execution_options(yield_per=500)):
+        tree = tree.append(leaf_hash(entry))
+        if tree.root != root:
+            return int(sequence)
+    return None
+
+
+def _first_gap(session: Session, entity: str) -> int:
+    after = aliased(LedgerRow)
+    followed = sa.exists().where(after.entity == entity, after.sequence == LedgerRow.sequence + 1)
+    lone = sa.select(sa.func.min(LedgerRow.sequence)).where(LedgerRow.entity == entity, ~followed)
+    return int(session.scalar(lone) or 0) + 1 if head_at(session, entity, 1) is not None else 0
+
+
+def _tree_at(session: Session, entity: str, size: int) -> Tree:
+    """As the row of the entry `size - 1` keeps it."""
+    peaks = session.scalar(sa.select(LedgerRow.peaks).where(LedgerRow.entity == entity, LedgerRow.sequence == size - 1))
+    return Tree() if peaks is None else Tree(size, _hashes(peaks))
 
 
 def head_at(session: Session, entity: str, size: int) -> bytes | None:
