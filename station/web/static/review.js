@@ -55,16 +55,21 @@
   function showDeep(source) {
     byId("zoomed").hidden = false;
     if (!viewer) {
+      // It would put rules of its own into the page, which the pages' policy forbids; review.css has them.
+      // It looks for an element of this name: one of no kind that a browser knows will do.
+      const rules = document.createElementNS("urn:sceau", "style");
+      rules.setAttribute("data-openseadragon-mobile-css", "true");
+      document.head.append(rules);
       viewer = OpenSeadragon({
         element: byId("zoomed"), drawer: "canvas", showNavigationControl: false, animationTime: reduced() ? 0 : 0.3, maxZoomPixelRatio: 4,
         gestureSettingsMouse: { clickToZoom: false, dblClickToZoom: true }, crossOriginPolicy: false, preserveViewport: false,
-        immediateRender: true, minZoomImageRatio: 0.5, visibilityRatio: 0.3,
+        immediateRender: true, minZoomImageRatio: 0.5, visibilityRatio: 1,
       });
       // Single letters belong to screen readers, and the desk has keys of its own.
       viewer.innerTracker.keyHandler = null;
       viewer.innerTracker.keyDownHandler = null;
       viewer.canvas.removeAttribute("tabindex");
-      viewer.addHandler("open", () => { drawBoxes(); if (current) reveal(current, false); });
+      viewer.addHandler("open", () => { fitWidth(); drawBoxes(); if (current) reveal(current, false); });
       viewer.addHandler("tile-drawn", deepen);
       viewer.addHandler("canvas-press", beginPick);
       viewer.addHandler("canvas-drag", dragPick);
@@ -72,6 +77,12 @@
     }
     byId("sheet").classList.remove("deep");
     viewer.open(source);
+  }
+
+  // From the top and as wide as there is room: so the page can be read.
+  function fitWidth() {
+    viewer.viewport.zoomTo(1, null, true);
+    viewer.viewport.panTo(new OpenSeadragon.Point(0.5, viewer.viewport.getBounds(true).height / 2), true);
   }
 
   // The light image is there at once and gives way when the first tile is.
@@ -132,6 +143,7 @@
       viewer.viewport.fitBounds(new OpenSeadragon.Rect(rect.x - room * 3, rect.y - room, rect.width + room * 6, rect.height + room * 2), reduced());
     } else if (!inView(rect)) {
       viewer.viewport.panTo(rect.getCenter(), reduced());
+      viewer.viewport.applyConstraints(reduced());
     }
   }
 
@@ -276,9 +288,15 @@
     if (!input) return false;
     const fold = field.closest("details.rest");
     if (fold) fold.open = true;
-    input.focus();
+    input.focus({ preventScroll: true });
     input.select();
-    field.scrollIntoView({ block: "nearest" });
+    // Only the column of values moves: the head of the page and the image stay where they are.
+    const column = byId("fields");
+    if (column.scrollHeight <= column.clientHeight + 1) field.scrollIntoView({ block: "nearest" });
+    else {
+      const [inside, around] = [field.getBoundingClientRect(), column.getBoundingClientRect()];
+      if (inside.top < around.top || inside.bottom > around.bottom) column.scrollTop += inside.top - around.top - around.height / 3;
+    }
     return true;
   }
 
