@@ -6,8 +6,10 @@ import tomllib
 from collections.abc import Mapping
 from datetime import date, timedelta
 from importlib import resources
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal, Self, TypeAlias
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
@@ -244,7 +246,7 @@ class Sealing(Section):
     certificate: str = ""
     """pkcs11: PEM file of the certificate and those above it, where the token does not hold them."""
     service_url: str = ""
-    """csc: address of the service, up to `/csc/v1`."""
+    """csc: address of the service, up to `/csc/v1`; https, for PIN and token go there."""
     credential: str = ""
     """csc: identifier of the credential."""
     location: Annotated[str, Field(max_length=200)] = ""
@@ -261,7 +263,20 @@ class Sealing(Section):
             raise ValueError(
                 f'mode = "production", source = "{self.source}" : donnez {", ".join(missing)} / production needs {", ".join(missing)}'
             )
+        if self.mode == "production" and self.source == "csc" and not keeps_secrets(self.service_url):
+            raise ValueError(
+                "service_url : https:// est exigé, le code et le jeton y passent / https:// is required, for PIN and token go there"
+            )
         return self
+
+
+def keeps_secrets(url: str) -> bool:
+    """Whether what is sent to an address is read by nobody on the way: https, or this machine itself."""
+    try:
+        scheme, host = (parts := urlsplit(url)).scheme, parts.hostname or ""
+        return bool(host) and (scheme == "https" or (scheme == "http" and (host == "localhost" or ip_address(host).is_loopback)))
+    except ValueError:
+        return False
 
 
 PASSWORD_VARIABLE = "SCEAU_SEAL_PASSWORD"  # noqa: S105 the variable's name
@@ -433,9 +448,15 @@ class TimeSource(Section):
     roots: str = ""
     """PEM file, from SCEAU_HOME, of the roots that its certificate must lead to; empty: those of [trust]."""
     user: str = ""
-    """HTTP Basic; empty: no login."""
+    """HTTP Basic, over https only; empty: no login."""
     seconds: Annotated[float, Field(gt=0, le=60)] = 10.0
     """Time for its whole answer."""
+
+    @model_validator(mode="after")
+    def _password_is_kept(self) -> Self:
+        if self.user and not keeps_secrets(self.url):
+            raise ValueError("url : avec « user », https:// est exigé, le mot de passe y passe / with user, https:// is required")
+        return self
 
     @property
     def password_variable(self) -> str:

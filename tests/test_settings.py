@@ -5,11 +5,11 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from capture.catalogue import CATALOGUE
 from config.options import caps_of, limits_of, reader_of
-from config.settings import Policy, Settings, Station, Unusable, data_home, example_text, load_settings, write_example
+from config.settings import Policy, Sealing, Settings, Station, TimeSource, Unusable, data_home, example_text, load_settings, write_example
 from ocr.engines import Reader
 from station import problems
 from station.problems import PROBLEMS, problem_of
@@ -110,6 +110,28 @@ def test_a_wrong_setting_is_refused_with_file_and_key(tmp_path, text, named):
     with pytest.raises(Unusable, match=re.escape(named)) as caught:
         load_settings({"SCEAU_HOME": str(tmp_path)})
     assert str(tmp_path / "sceau.toml") in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "kept"),
+    [("https://s.example/", True), ("http://127.0.0.1:9/", True), ("http://[::1]/", True),
+     ("http://localhost/", True), ("ftp://localhost/", False),
+     ("http://s.example/", False), ("http://127.0.0.1.example/", False), ("http://127.0.0.1@s.example/", False)],
+)  # fmt: skip
+def test_passwords_and_pins_go_over_https_or_stay_on_this_machine(url, kept):
+    sealing = {"mode": "production", "source": "csc", "service_url": url, "credential": "c"}
+    assert fits(Sealing, sealing) is kept
+    if url.startswith("http"):
+        assert fits(TimeSource, {"name": "tiers", "url": url, "user": "a"}) is kept
+        assert fits(TimeSource, {"name": "tiers", "url": url})
+
+
+def fits(section: type[BaseModel], values: dict[str, str]) -> bool:
+    try:
+        section.model_validate(values)
+    except ValidationError:
+        return False
+    return True
 
 
 def test_each_step_gets_its_own_options(tmp_path):
