@@ -4,10 +4,10 @@ The form is told in docs/auditor-package.md, from which two verifiers are writte
 scratch file beside the package, and memory does not grow with the number of documents.
 """
 
-import errno
 import json
 import logging
 import os
+import re
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -22,13 +22,15 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from capture.originals import Condition
+from sealing.checkpoint import NoteKey
 from sealing.ledger import BrokenLedger
 from sealing.seal import CannotSeal, Sealer
-from station.checkpoints import TreeContradicted
+from station.checkpoints import Kept, TreeContradicted
 from station.packaging import attached, organised, proving
 from station.packaging.forms import csv_line, json_bytes, json_line
-from station.packaging.gaps import CONFIDENTIAL, GAPS
+from station.packaging.gaps import CONFIDENTIAL, GAPS, LOST_PAPERS
 from station.packaging.parts import ChangedMeanwhile, Part, Volume, Volumes, draft_path, volume_path
+from station.packaging.placing import TargetBusy, alone_at, disk_trouble, private_file, put_in_place
 from station.packaging.rows import COLUMNS, Documents, Told, is_gone
 from station.packaging.scratch import GONE, SEALING, Named, Scratch, Withheld
 from station.packaging.words import ENGLISH, FRENCH, REFUSALS, TRIAL
@@ -43,7 +45,12 @@ AT_ONCE = 50
 """Documents whose records are in memory together."""
 PER_DOCUMENT, PER_ENTRY = 24_000, 700
 """Bytes of room asked for besides the sealed files, of each document's trail and rows and of each entry, scratch file included."""
-VERIFIERS = {"verifier.html": Path("web") / "static" / "vendor" / "verifier.html", "verify.py": Path("verifiers") / "verify.py"}
+IDENTIFIER = re.compile(r"[A-Za-z0-9_-]{1,64}")
+"""What can be a document's: nothing else may become part of a path."""
+VERIFIERS = {
+    "verifier.html": Path(__file__).parent / "web" / "static" / "vendor" / "verifier.html",
+    "verify.py": Path(__file__).parent / "verifiers" / "verify.py",
+}
 """Member → where it lies in the product; the page is built at set-up."""
 
 
@@ -121,14 +128,18 @@ class Exported:
     """Of all parts together."""
     withheld: tuple[Withheld, ...]
     gaps: dict[str, int]
-    """Code → number of documents."""
-    absent: tuple[str, ...] = ()
-    """Verifiers that are not installed here and therefore not inside."""
+    """Code → number of documents, or of papers of the organisation."""
+
+    @property
+    def lost(self) -> int:
+        """Files that are missing or damaged: sealed ones, dossiers, mandates."""
+        papers = sum(self.gaps.get(gap.code, 0) for gap in LOST_PAPERS)
+        return papers + sum(each.reason != CONFIDENTIAL.code for each in self.withheld)
 
     @property
     def complete(self) -> bool:
         """Whether nothing is missing or damaged; what is confidential is withheld on purpose, and said so."""
-        return all(each.reason == "confidential" for each in self.withheld)
+        return self.lost == 0
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -139,7 +150,6 @@ class Exported:
             "complete": self.complete,
             "withheld": [{"document": each.document, "entry": each.entry, "reason": each.reason} for each in self.withheld],
             "gaps": self.gaps,
-            "absent": list(self.absent),
         }
 
 
@@ -180,16 +190,15 @@ def export_package(
     A checkpoint is made where the newest is not at the ledger's head. Raises CannotExport; then what was there before is still there.
     """
     entity = entity or workstation.settings.entity
+    if isinstance(scope, Extract) and not IDENTIFIER.fullmatch(scope.document):
+        raise CannotExport("no-document", scope)
     _refuse_target(scope, target, force=force)
+    _refuse_bare(scope)
     try:
-        sealer = proving.sealer_of(workstation)
-        proving.checkpoint_at_head(workstation, entity)
-        with workstation.database.reading() as session:
-            if session.get_bind().dialect.name == "postgresql":
-                # All questions are about one moment, as they are with SQLite.
-                session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
-            export = _Export(workstation, session, scope, target, entity, volume_bytes, sealer, tell, stop)
-            return export.run()
+        with alone_at(target):
+            return _export(workstation, scope, target, entity, volume_bytes, force, tell, stop)
+    except TargetBusy as error:
+        raise CannotExport("target-busy", scope, path=target) from error
     except Cancelled as error:
         raise CannotExport("cancelled", scope) from error
     except ChangedMeanwhile as error:
@@ -201,22 +210,36 @@ def export_package(
     except BrokenLedger as error:
         raise CannotExport("ledger-broken", scope, detail=str(error)) from error
     except (OSError, sqlite3.Error) as error:
-        raise _disk_trouble(error, scope, target) from error
+        log.warning("package at %s: %s", target, error)
+        raise CannotExport(disk_trouble(error, target), scope, path=target, folder=target.absolute().parent, detail=str(error)) from error
+
+
+def _export(
+    workstation: Workstation, scope: Scope, target: Path, entity: str, volume_bytes: int, force: bool, tell: Tell, stop: Stop
+) -> Exported:
+    sealer = proving.sealer_of(workstation)
+    proving.checkpoint_at_head(workstation, entity)
+    with workstation.database.reading() as session:
+        if session.get_bind().dialect.name == "postgresql":
+            # All questions are about one moment, as they are with SQLite.
+            session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
+        return _Export(workstation, session, scope, target, entity, volume_bytes, force, sealer, tell, stop).run()
 
 
 def _refuse_target(scope: Scope, target: Path, *, force: bool) -> None:
-    if target.is_dir():
-        raise CannotExport("unwritable", scope, path=target, detail="dossier / folder")
-    there = [path for path in (target, volume_path(target, 1)) if path.exists()]
-    if there and not force:
-        raise CannotExport("target-exists", scope, path=there[0])
+    """What is there stays, unless a person wants it replaced and it can be a package: never a device, a folder, a link to nothing."""
+    for path in (target, volume_path(target, 1)):
+        if os.path.lexists(path) and not path.is_file():
+            raise CannotExport("not-a-file", scope, path=path)
+        if os.path.lexists(path) and not force:
+            raise CannotExport("target-exists", scope, path=path)
 
 
-def _disk_trouble(error: OSError | sqlite3.Error, scope: Scope, target: Path) -> CannotExport:
-    full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
-    if full or (isinstance(error, sqlite3.Error) and "full" in str(error)):
-        return CannotExport("disk-full", scope)
-    return CannotExport("unwritable", scope, path=target, detail=getattr(error, "strerror", None) or str(error))
+def _refuse_bare(scope: Scope) -> None:
+    """Without its verifiers nobody could check it."""
+    for name, path in VERIFIERS.items():
+        if not path.is_file():
+            raise CannotExport("no-verifier", scope, name=name)
 
 
 @dataclass(slots=True)
@@ -229,6 +252,7 @@ class _Export:
     target: Path
     entity: str
     volume_bytes: int
+    force: bool
     sealer: Sealer
     tell: Tell
     stop: Stop
@@ -236,12 +260,14 @@ class _Export:
     index: Part = field(init=False)
     volumes: Volumes = field(init=False)
     stand: proving.Stand = field(init=False)
+    ends: proving.Ends = proving.WHOLE
     first: int = 0
     last: int = 0
     written: int = 0
     documents: int = 0
     files: int = 0
-    absent: list[str] = field(default_factory=list)
+    concealed: frozenset[str] = frozenset()
+    """Documents that are confidential: named by nothing but their entries."""
 
     def run(self) -> Exported:
         """Everything, or nothing that is left on the disk."""
@@ -265,17 +291,13 @@ class _Export:
     def _look_through(self) -> None:
         """One walk along the ledger: where the segment lies, and which entries name which document."""
         begin, end = (self.scope.begin, self.scope.end) if isinstance(self.scope, Period) else ("", "")
-        first, last, batch = None, 0, list[Named]()
+        batch = list[Named]()
         for sequence, stored in self._entries(0, self.stand.size):
             try:
                 entry = json.loads(stored)
                 at, objects = entry["at"], entry["objects"]
             except (ValueError, KeyError, TypeError) as error:
                 raise BrokenLedger(self.entity, sequence, f"this entry cannot be read: {error}") from error
-            if first is None and at >= begin:
-                first = sequence
-            if at < end:
-                last = sequence + 1
             if "document" in objects:
                 batch.append(Named(sequence, objects["document"], entry["type"], at, objects.get("archive"), objects.get("extends")))
             if len(batch) >= 1000:
@@ -284,8 +306,9 @@ class _Export:
                 self._beat()
         self.scratch.note_entries(batch)
         if isinstance(self.scope, Period):
-            self.first = self.stand.size if first is None else first
-            self.last = max(last, self.first)
+            self.ends = proving.ends_of(self.session, self.entity, self.stand, self._span())
+            self.first = self.ends.begin.size if self.ends.begin else 0
+            self.last = self.ends.end.size if self.ends.end else self.stand.size
         self.scratch.choose_sealed(begin, end)
         if isinstance(self.scope, Extract):
             self.scratch.choose(self.scope.document)
@@ -337,12 +360,13 @@ class _Export:
         for path, content in attached.passports_in(self.session, self.entity, self._span()):
             self.index.add(path, json_bytes(content))
         self._write_statistics()
-        self._write_papers(attached.trust_of(self.session, self.workstation, self.sealer, self._span()))
+        roots = (*self.sealer.roots, *proving.token_roots(self._listed()))
+        self._write_papers(attached.trust_of(self.session, self.workstation, roots, self.sealer.crls, self._span()))
         self._write_verifiers()
         self._write_manifest()
 
     def _write_guides(self) -> None:
-        keys = "\n  ".join(f"{key.name} : {key.fingerprint}" for key in self.stand.keys)
+        keys = "\n  ".join(f"{key.name} : {key.fingerprint}" for key in self._keys())
         for name, text, language, trial in (("LISEZMOI.txt", FRENCH, "fr", TRIAL[0]), ("README.txt", ENGLISH, "en", TRIAL[1])):
             told = text.format(
                 entity=self.entity,
@@ -435,7 +459,6 @@ class _Export:
             member.write(b"\n]\n")
 
     def _write_ledger(self) -> None:
-        self.scratch.add_others(self._neighbours())
         self.index.add("ledger/ledger.json", json_bytes(self._ledger_json()))
         with self.index.member("ledger/others.jsonl") as member:
             for sequence in self.scratch.others():
@@ -446,14 +469,14 @@ class _Export:
             for _, stored in self._entries(self.first, self.last):
                 member.write(stored + b"\n")
 
-    def _neighbours(self) -> list[int]:
-        """The entries before and after the segment: their times show that nothing of the period was left out."""
-        if isinstance(self.scope, Extract):
-            return []
-        return [sequence for sequence in (self.first - 1, self.last) if 0 <= sequence < self.stand.size]
+    def _listed(self) -> tuple[Kept, ...]:
+        return proving.checkpoints_of(self.session, self.entity, self.stand, self._span(), self.ends)
+
+    def _keys(self) -> tuple[NoteKey, ...]:
+        return proving.keys_that_sign(self.stand, self._listed())
 
     def _ledger_json(self) -> dict[str, Any]:
-        listed = proving.checkpoints_of(self.session, self.entity, self.stand, self._span())
+        listed = self._listed()
         old = {each.size for each in listed if not self.first <= each.size <= self.last and 0 < each.size < self.stand.size}
         old |= {self.last} if 0 < self.last < self.stand.size else set()
         return {
@@ -494,7 +517,7 @@ class _Export:
             },
             "volumes": [{"name": volume.name, "files": volume.files, "bytes": volume.bytes} for volume in written],
             "checkpoint": self.stand.size,
-            "keys": [key.vkey for key in self.stand.keys],
+            "keys": [key.vkey for key in self._keys()],
             "withheld": [{"document": each.document, "entry": each.entry, "reason": each.reason} for each in self.scratch.withheld()],
             "generator": f"sceau {_product_version()}",
         }
@@ -526,16 +549,14 @@ class _Export:
         return proving.sums_of(json.loads(line) for line in self.scratch.lines())
 
     def _write_verifiers(self) -> None:
-        for name, place in VERIFIERS.items():
-            path = Path(__file__).parent / place
-            if path.is_file():
-                self.index.add_file(name, path)
-            else:
-                self.absent.append(name)
+        for name, path in VERIFIERS.items():
+            self.index.add_file(name, path)
 
     def _write_manifest(self) -> None:
         draft = draft_path(self.target).with_suffix(".manifest")
+        draft.unlink(missing_ok=True)
         try:
+            private_file(draft)
             with draft.open("w+b") as file:
                 with self.index.member("manifest.sha256", noted=False) as member:
                     for path, sha256 in self.scratch.members():
@@ -555,20 +576,22 @@ class _Export:
         """Volumes first, the index last: as long as it is not there, nothing looks whole."""
         total = self.index.close() + sum(volume.bytes for volume in self.volumes.closed)
         self._beat()
-        self.target.unlink(missing_ok=True)
         paths = [volume_path(self.target, number) for number in range(1, len(self.volumes.parts) + 1)]
-        stale = len(paths) + 1
-        while (old := volume_path(self.target, stale)).exists():
-            old.unlink()
-            stale += 1
-        for path in paths:
-            draft_path(path).replace(path)
-        draft_path(self.target).replace(self.target)
+        put_in_place([(draft_path(path), path) for path in (*paths, self.target)], self._old_parts(paths))
         _sync_folder(self.target.parent)
         log.info("package for %s: %d documents, %d bytes in %d parts", self.entity, self.documents, total, len(paths) + 1)
-        return Exported(
-            (self.target, *paths), self.documents, self.files, total, self.scratch.withheld(), self.scratch.gaps(), tuple(self.absent)
-        )
+        return Exported((self.target, *paths), self.documents, self.files, total, self.scratch.withheld(), self.scratch.gaps())
+
+    def _old_parts(self, paths: list[Path]) -> list[Path]:
+        """The package that this one replaces, with volumes that it had more. Raises CannotExport where nobody said that it may."""
+        for path in (self.target, *paths):
+            if os.path.lexists(path) and not (self.force and path.is_file()):
+                raise CannotExport("target-exists" if path.is_file() else "not-a-file", self.scope, path=path)
+        old, number = [path for path in (self.target, *paths) if path.is_file()], len(paths) + 1
+        while self.force and (more := volume_path(self.target, number)).is_file():
+            old.append(more)
+            number += 1
+        return old
 
     def _drop(self) -> None:
         self.index.drop()

@@ -5,26 +5,35 @@ Its PDF files are none but in name.
 
 import asyncio
 import base64
+import functools
 import hashlib
 import io
 import json
+import tempfile
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import rfc8785
 from asn1crypto import pem
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from practice import practice_keys
 
 from sealing.authority import TimeAuthority
-from sealing.keys import CachedSigner
+from sealing.keys import CachedSigner, Practice, make_practice
 
 LAST_THREE = ("manifest.sha256", "manifest.sha256.note", "manifest.sha256.p7s")
 ENTITY = "essai"
 NOW = datetime(2026, 11, 3, 12, tzinfo=UTC)
+
+
+@functools.cache
+def house_keys() -> Practice:
+    """Valid before the first entry already: checkpoints are stamped when they are made."""
+    with tempfile.TemporaryDirectory() as folder:
+        return make_practice(Path(folder) / "keys", datetime(2025, 12, 1, tzinfo=UTC), datetime(2036, 1, 1, tzinfo=UTC), True)
 
 
 def sha(data: bytes) -> str:
@@ -136,7 +145,7 @@ class Hand:
         manifest = "".join(f"{sha(self.files[name])}  {name}\n" for name in paths).encode()
         self.files["manifest.sha256"] = manifest
         self.files["manifest.sha256.note"] = self.key.note(f"sceau-manifest-1\n{ENTITY}\n{sha(manifest)}\n").encode()
-        keys = practice_keys()
+        keys = house_keys()
         signer = CachedSigner(keys.seal)
         authority = TimeAuthority(keys.time, lambda: NOW)
         signed = asyncio.run(signer.async_sign_general_data(manifest, "sha256", timestamper=authority, detached=True))
@@ -242,9 +251,14 @@ def checkpoint(log: Log, size: int, at: str, key: LedgerKey, links: Sequence[tup
 
     lines = [key.name, str(size), root(size), f"at {at}T23:00:00.000Z", *(f"{kind} {back} {root(back)}" for kind, back in links)]
     text = "".join(f"{line}\n" for line in lines)
-    authority = TimeAuthority(practice_keys().time, lambda: NOW)
-    token = asyncio.run(authority.async_timestamp(hashlib.sha256(text.encode()).digest(), "sha256")).dump() if stamped else None
-    return {"size": size, "note": key.note(text), "token": token and base64.b64encode(token).decode()}
+    token = token_over(text, datetime.fromisoformat(f"{at}T23:00:00+00:00")) if stamped else None
+    return {"size": size, "note": key.note(text), "token": token}
+
+
+def token_over(text: str, moment: datetime, keys: Practice | None = None) -> str:
+    """As `ledger.json` holds it."""
+    authority = TimeAuthority((keys or house_keys()).time, lambda: moment)
+    return base64.b64encode(asyncio.run(authority.async_timestamp(hashlib.sha256(text.encode()).digest(), "sha256")).dump()).decode()
 
 
 def make_package(key: LedgerKey | None = None, extract: str | None = None) -> Hand:
@@ -252,15 +266,18 @@ def make_package(key: LedgerKey | None = None, extract: str | None = None) -> Ha
     key = key or LedgerKey()
     log, told, pdfs = small_log()
     shown = [extract] if extract else ["d2", "d3", "d1"]
-    first, last = (0, 0) if extract else _bounds(log)
+    # From the newest checkpoint before the month to the first one after it.
+    first, last = (0, 0) if extract else (5, 22)
     size = len(log.entries)
     times = [json.loads(raw) for raw in log.entries]
-    named = {each["sequence"] for each in times if each["objects"].get("document") in shown or each["type"] == "erased"} | {first - 1, last}
+    named = {each["sequence"] for each in times if each["objects"].get("document") in shown or each["type"] == "erased"}
     kept = [
         n for n in sorted(named) if 0 <= n < size and not first <= n < last and (not extract or times[n]["objects"]["document"] == extract)
     ]
-    heads = [checkpoint(log, 3, "2026-01-10", key), checkpoint(log, 12, "2026-02-04", key, [("day", 3), ("month", 3)])]
-    heads.append(checkpoint(log, size, "2026-03-05", key, [("day", 12)], stamped=False))
+    heads = [checkpoint(log, 3, "2026-01-10", key), checkpoint(log, 5, "2026-01-31", key, [("day", 3)])]
+    heads.append(checkpoint(log, 12, "2026-02-04", key, [("day", 5), ("month", 3)]))
+    heads.append(checkpoint(log, 22, "2026-03-02", key, [("day", 12)]))
+    heads.append(checkpoint(log, size, "2026-03-05", key, [("day", 22)], stamped=False))
     outside = sorted({h["size"] for h in heads if not first <= h["size"] <= last} | {last})
     proofs = [{"from": n, "to": size, "path": [p.hex() for p in consistency(n, log.leaves)]} for n in outside if 0 < n < size]
     ledger = {"entity": ENTITY, "first": first, "last": last, "peaks": [p.hex() for p in peaks(log.leaves[:first])], "size": size}
@@ -292,7 +309,7 @@ def make_package(key: LedgerKey | None = None, extract: str | None = None) -> Ha
         "ledger/segment.jsonl": b"".join(raw + b"\n" for raw in log.entries[first:last]),
         "ledger/others.jsonl": b"".join(_json(each) + b"\n" for each in others),
         "ledger/ledger.json": _json(ledger | {"checkpoints": heads, "consistency": proofs}),
-        "trust/roots.pem": b"".join(pem.armor("CERTIFICATE", each.dump()) for each in practice_keys().trust),
+        "trust/roots.pem": b"".join(pem.armor("CERTIFICATE", each.dump()) for each in house_keys().trust),
         "controls/catalogue.json": b"[]",
         "statistics.json": b"{}",
     }
@@ -302,12 +319,6 @@ def make_package(key: LedgerKey | None = None, extract: str | None = None) -> Ha
         files[f"documents/{name}/trail.json"] = _json(trail_of(name, log, row))
         files |= {each["path"]: pdfs[each["path"]] for each in row["files"]}
     return Hand(files, key).finish()
-
-
-def _bounds(log: Log) -> tuple[int, int]:
-    days = [json.loads(raw)["at"][:10] for raw in log.entries]
-    first = next(n for n, day in enumerate(days) if day >= "2026-02-01")
-    return first, max(n for n, day in enumerate(days) if day <= "2026-02-28") + 1
 
 
 def _json(value: Any) -> bytes:

@@ -11,10 +11,12 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import onerule
 import packages
 import pytest
 import verifierpage
 from handmade import Hand, make_package, zip_of
+from mutations import lines_of
 from playwright.sync_api import expect
 from test_browser import AXE, WCAG
 from verifierpage import VERIFIER, Verifier, failing, opened
@@ -49,7 +51,12 @@ def made(tmp_path_factory) -> dict[str, bytes]:
 
 
 @pytest.fixture(scope="module")
-def shown(made) -> Iterator[Verifier]:
+def cases() -> dict[str, onerule.Case]:
+    return onerule.cases()
+
+
+@pytest.fixture(scope="module")
+def shown(made, cases) -> Iterator[Verifier]:
     with opened() as verifier:
         yield verifier
 
@@ -71,7 +78,7 @@ def rename_all(hand: Hand, name: str) -> None:
         row["gaps"] = [name]
         trail = json.loads(hand.files[f"documents/{row['document']}/trail.json"])
         hand.files[f"documents/{row['document']}/trail.json"] = json.dumps(trail | {"row": row}).encode()
-    hand.files["index.json"] = json.dumps(rows).encode()
+    hand.files["index.json"] = lines_of(rows)
 
 
 def written(folder: Path, made: dict[str, bytes], *names: str) -> list[Path]:
@@ -95,6 +102,18 @@ def test_a_whole_package_holds_in_each_check_by_name(page, made):
     assert told["verdict"] == "holds"
     assert [check["name"] for check in told["checks"]] == CHECKS
     assert {check["outcome"] for check in told["checks"]} == {"holds"}
+
+
+def test_the_page_says_what_the_contract_says(page, cases):
+    said = {name: page.look(case.parts, **case.known)["verdict"] for name, case in cases.items()}
+    assert said == {name: case.verdict for name, case in cases.items()}
+
+
+def test_a_token_by_an_unknown_authority_does_not_count(page, cases):
+    (told,) = [
+        each["sentence"] for each in page.look(cases["a token by an unknown authority"].parts)["checks"] if each["name"] == "checkpoints"
+    ]
+    assert told.endswith("(5, dont 4 horodatés). Horodatages d'autorité inconnue, qui ne comptent pas : 1.")
 
 
 def test_the_extract_of_one_document_holds(page, made):
@@ -171,6 +190,10 @@ def test_the_trail_of_a_document_tells_each_step_and_its_proof(page, made, tmp_p
     page.page.locator("#documents button").click()
     expect(page.page.locator(".timeline li").first).to_contain_text("Reçu")
     expect(page.page.locator(".timeline")).to_contain_text("prouvée à sa place dans le segment")
+    page.page.reload()
+    page.hand_in(*written(tmp_path, made, "whole"))
+    page.page.fill("#search", "F-d1")
+    page.page.locator("#documents button").click()
     expect(page.page.locator(".timeline")).to_contain_text("preuve d'inclusion")
 
 

@@ -16,6 +16,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import handmade
+import onerule
 import packages
 import pytest
 import rfc8785
@@ -142,13 +143,35 @@ def test_the_checkpoint_of_a_witness_is_compared_at_any_size_of_the_segment(tmp_
     assert failed(look(tmp_path, february, checkpoint=fork)) == ["witness"]
 
 
-def test_a_witness_that_saw_more_than_the_package_holds_is_told(tmp_path, february):
+@pytest.mark.parametrize("size", [2, 24, 26])
+def test_a_witness_that_saw_what_the_package_does_not_hold_proves_nothing_either_way(tmp_path, february, size):
     log = small_log()[0]
     log.write("read", "2026-03-09", {"document": "d0"})
-    newer = handmade.checkpoint(log, 26, "2026-03-09", february.key)["note"]
-    verdict = look(tmp_path, february, checkpoint=newer)
-    assert failed(verdict) == ["witness"]
-    assert "taille 26" in verdict.report.words("witness").french
+    kept = handmade.checkpoint(log, size, "2026-03-09", february.key)["note"]
+    verdict = look(tmp_path, february, checkpoint=kept)
+    assert (verdict.code, failed(verdict), verdict.report.outcome("witness")) == (3, [], verify.UNSEEN)
+    assert f"taille {size}" in verdict.report.words("witness").french
+    assert failed(look(tmp_path, february, checkpoint=LedgerKey().note(kept.rpartition("\n\n")[0] + "\n"))) == ["witness"]
+
+
+# One rule for both verifiers: tests/test_verifier_page.py asks the page.
+
+
+def test_the_script_says_what_the_contract_says(tmp_path):
+    said = {}
+    for what, case in onerule.cases().items():
+        for name, raw in case.parts.items():
+            (tmp_path / name).write_bytes(raw)
+        verdict = verify.verify([tmp_path / name for name in case.parts], checkpoint=case.known.get("checkpoint"))
+        said[what] = {0: "holds", 1: "fails", 3: "incomplete"}[verdict.code]
+        assert "examen impossible" not in verify.told_text(verdict, "fr")
+    assert said == {what: case.verdict for what, case in onerule.cases().items()}
+
+
+def test_a_token_by_an_unknown_authority_does_not_count(tmp_path):
+    (tmp_path / "OUT.zip").write_bytes(onerule.cases()["a token by an unknown authority"].parts["OUT.zip"])
+    told = verify.verify([tmp_path / "OUT.zip"]).report.words("checkpoints").french
+    assert told == "5 points de contrôle signés, 4 horodatés ; 1 d'autorité inconnue, qui ne comptent pas"
 
 
 # Volumes.

@@ -1,17 +1,16 @@
 """What goes with the documents: scanner passports, retention, and what trust is judged by. Each from its own room."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from asn1crypto import pem
+from asn1crypto import pem, x509
 from sqlalchemy.orm import Session
 
-from sealing.seal import Sealer
 from station.packaging.forms import json_bytes, moment_text, plain_word
 from station.records.tables import ClockCheck, Document, PassportRow
 from station.retention import retention_json
@@ -73,14 +72,16 @@ def retention_note(session: Session, document: Document, day: date) -> dict[str,
 # --- what trust is judged by ---
 
 
-def trust_of(session: Session, workstation: Workstation, sealer: Sealer, span: Span) -> list[tuple[str, bytes | Path]]:
+def trust_of(
+    session: Session, workstation: Workstation, roots: Sequence[x509.Certificate], crls: Sequence[bytes], span: Span
+) -> list[tuple[str, bytes | Path]]:
     """Revocation lists, checks of the clock in the span, trusted lists and certificates at hand, roots; by path."""
-    found: list[tuple[str, bytes | Path]] = [(f"trust/{number:02d}.crl", crl) for number, crl in enumerate(dict.fromkeys(sealer.crls), 1)]
+    found: list[tuple[str, bytes | Path]] = [(f"trust/{number:02d}.crl", crl) for number, crl in enumerate(dict.fromkeys(crls), 1)]
     checks = sa.select(ClockCheck).where(ClockCheck.at >= span.begin, ClockCheck.at < span.end).order_by(ClockCheck.id)
     found.append(("trust/clock.json", json_bytes([_check_json(row) for row in session.scalars(checks)])))
     found += [(f"trust/lists/{plain_word(name)}", path) for name, path in trust_snapshot(workstation.home)]
-    roots = {root.dump(): None for root in sealer.roots}
-    found.append(("trust/roots.pem", b"".join(pem.armor("CERTIFICATE", root) for root in roots)))
+    once = {root.dump(): None for root in roots}
+    found.append(("trust/roots.pem", b"".join(pem.armor("CERTIFICATE", root) for root in once)))
     return sorted(dict(found).items())
 
 

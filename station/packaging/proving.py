@@ -2,7 +2,7 @@
 
 import asyncio
 import base64
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
@@ -10,6 +10,7 @@ from functools import partial
 from typing import IO, Any
 
 import sqlalchemy as sa
+from asn1crypto import cms, tsp, x509
 from pyhanko.sign.general import SigningError
 from pyhanko.sign.signers.pdf_cms import PdfCMSSignedAttributes
 from pyhanko.sign.timestamps import TimestampRequestError
@@ -23,14 +24,17 @@ from sealing.seal import CannotSeal, Sealer, TimestampUnavailable
 from station.checkpoints import (
     BACK,
     Kept,
+    checkpoint_after,
     checkpoint_before,
     checkpoint_now,
     checkpoints_between,
+    checkpoints_up_to,
     consistency_of,
     inclusion_of,
+    is_signed,
+    known_keys,
     log_key,
     log_name,
-    log_vkey,
     newest_checkpoint,
 )
 from station.keyring import open_sealer
@@ -75,20 +79,71 @@ def checkpoint_at_head(workstation: Workstation, entity: str) -> None:
 
 
 def stand_of(session: Session, workstation: Workstation, entity: str) -> Stand:
-    """The newest checkpoint, and whose key signs it."""
-    return Stand(newest_checkpoint(session, entity), (log_vkey(workstation.settings, entity),))
+    """The newest checkpoint, the key that signs, and those that signed before."""
+    return Stand(newest_checkpoint(session, entity), known_keys(session, workstation.settings, entity))
 
 
-def checkpoints_of(session: Session, entity: str, stand: Stand, span: Span) -> tuple[Kept, ...]:
-    """The newest, those a day, a month and a year before it, and all that were made in the span; one of each size, by size."""
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """The checkpoints between which the entries of a period lie; None: the ledger's beginning, or its newest checkpoint."""
+
+    begin: Kept | None
+    end: Kept | None
+
+
+WHOLE = Ends(None, None)
+
+
+def ends_of(session: Session, entity: str, stand: Stand, span: Span) -> Ends:
+    """The newest checkpoint that says a time before the span, and the first that says one after it.
+
+    None that says otherwise lies beyond them, so that a clock which was wrong for a while makes the segment larger, never smaller.
+    """
+    older, end = checkpoints_up_to(session, entity, span.begin), checkpoint_after(session, entity, span.end)
+    begin = next((each for each in older if _stamped_before(each, span.begin) and is_signed(each.note, stand.keys)), None)
+    return Ends(begin, end if end is not None and is_signed(end.note, stand.keys) else None)
+
+
+def keys_that_sign(stand: Stand, listed: Iterable[Kept]) -> tuple[NoteKey, ...]:
+    """The key of today, by which the manifest is signed, and those of former days by which a checkpoint that is listed is."""
+    notes = [each.note for each in listed]
+    return tuple(key for number, key in enumerate(stand.keys) if number == 0 or any(is_signed(note, (key,)) for note in notes))
+
+
+def _stamped_before(kept: Kept, moment: datetime) -> bool:
+    """Whether its token, if it has one, tells of a time before: one that a third party dates later proves nothing of an earlier day."""
+    return kept.token is None or _token_time(kept.token) < moment
+
+
+def _token_time(token: bytes) -> datetime:
+    stamped = cms.ContentInfo.load(token)["content"]["encap_content_info"]["content"].parsed
+    moment: datetime = tsp.TSTInfo.load(stamped.dump())["gen_time"].native
+    return moment
+
+
+def token_roots(kept: Iterable[Kept]) -> Iterator[x509.Certificate]:
+    """The roots that the tokens bring along: that of an authority of last year is in no setting any more."""
+    for token in (each.token for each in kept if each.token is not None):
+        for choice in cms.ContentInfo.load(token)["content"]["certificates"] or ():
+            certificate = choice.chosen
+            if isinstance(certificate, x509.Certificate) and certificate.subject == certificate.issuer:
+                yield certificate
+
+
+def checkpoints_of(session: Session, entity: str, stand: Stand, span: Span, ends: Ends) -> tuple[Kept, ...]:
+    """The newest, those a day, a month and a year before it, all that were made in the span, one of each size, and the ends; by size."""
     if stand.checkpoint is None:
         return ()
     newest = stand.checkpoint
     before = [checkpoint_before(session, entity, newest.made_at - back) for _, back in BACK]
-    found = [*checkpoints_between(session, entity, span.begin, span.end), *(each for each in before if each is not None), newest]
+    made = [*checkpoints_between(session, entity, span.begin, span.end), *(each for each in before if each is not None), newest]
+    # By keys that entries name: one that a person accepted though it is signed by another is no evidence.
+    found = [each for each in made if is_signed(each.note, stand.keys)]
     # Of one size the youngest: it bears the latest time, and the same root.
     by_size = {kept.size: kept for kept in sorted(found, key=lambda kept: kept.id) if 0 < kept.size <= newest.size}
-    return tuple(kept for _, kept in sorted(by_size.items()))
+    edges = [each for each in (ends.begin, ends.end) if each is not None and 0 < each.size <= newest.size]
+    listed = {kept.id: kept for kept in (*by_size.values(), *edges)}
+    return tuple(sorted(listed.values(), key=lambda kept: (kept.size, kept.id)))
 
 
 def checkpoint_json(kept: Kept) -> dict[str, Any]:

@@ -2,15 +2,16 @@
 
 import { sha256 } from "@noble/hashes/sha2.js";
 import { bytesToHex, hexToBytes } from "@noble/hashes/utils.js";
-import { ENTRY, INDEX, LEDGER, OTHER, PACKAGE, TRAIL, allowedPath, canonical, fits } from "./forms.js";
+import { ENTRY, LEDGER, NEEDED, OTHER, PACKAGE, ROW, TRAIL, UNLISTED, allowedPath, canonical, fits, parseJson } from "./forms.js";
 import { fromBase64, readCheckpoint, readKey, readNote, signedBy, speaksFor } from "./notes.js";
 import { AT_ONCE, Stopped, Unreadable, hashMember, lineMember, openParts, readMember } from "./parts.js";
 import { Broken, canLook, checkSeal, checkToken, readRoots } from "./stamps.js";
 import { Tree, leafHash, peakCount, provesConsistency, provesInclusion, same } from "./tree.js";
 
 export const CHECKS = ["form", "manifest", "note", "seal", "checkpoints", "segment", "consistency", "others", "index", "complete", "trails", "files", "package"];
-const UNLISTED = ["manifest.sha256", "manifest.sha256.note", "manifest.sha256.p7s"];
-const NEEDED = ["package.json", "index.json", "ledger/segment.jsonl", "ledger/others.jsonl", "ledger/ledger.json", "trust/roots.pem", ...UNLISTED];
+const SEALED_FILE = /^documents\/[^/]+\/v[1-9]\d*\.pdf$/;
+const VITAL = ["ledger/segment.jsonl", "ledger/others.jsonl", "trust/roots.pem", ...UNLISTED]; // beside those that are read first
+const LOOSE = /^(statistics\.json|(controls|scanners)\/.*\.json)$/; // JSON of which no form is laid down
 const FILED = new Set(["sealed", "renewed", "signed"]);
 const ENDED = new Set(["erased", "deleted"]);
 const KEPT = 100; // of each check's faults; the rest is counted
@@ -112,7 +113,7 @@ class Work {
   shaped(path, text, shape) {
     let value = null;
     try {
-      value = JSON.parse(text);
+      value = parseJson(text);
     } catch {
       this.fault("form", "not-json", { path });
       return null;
@@ -129,21 +130,39 @@ class Work {
     if (absent.includes("package.json")) return false;
     this.package = await this.json("package.json", PACKAGE);
     this.ledger = await this.json("ledger/ledger.json", LEDGER);
-    this.rows = await this.json("index.json", INDEX);
+    this.rows = this.index(await this.text("index.json"));
     this.manifestBytes = await this.bytes("manifest.sha256");
     this.note = await this.text("manifest.sha256.note");
     this.seal = await this.bytes("manifest.sha256.p7s");
     this.pem = await this.text("trust/roots.pem");
-    this.ready = Boolean(this.package && this.ledger && this.rows && this.manifestBytes && absent.length === 0);
+    this.ready = Boolean(this.package && this.ledger && this.rows && this.manifestBytes && VITAL.every((path) => this.members.has(path)));
     if (!this.package) return false;
     this.keys = this.package.keys.map((text) => readKey(text) ?? this.fault("form", "key", { path: "package.json", key: text })).filter(Boolean);
     return this.ready;
   }
 
+  // `[`, then one row per line, then `]`.
+  index(text) {
+    if (text === null) return null;
+    const lines = text.split("\n");
+    const last = lines.length - 2;
+    if (lines[0] !== "[" || last < 1 || lines[last] !== "]" || lines.at(-1) !== "") return this.fault("form", "form", { path: "index.json" }) ?? null;
+    const rows = [];
+    for (let at = 1; at < last; at += 1) {
+      const path = `index.json:${at + 1}`;
+      const ends = lines[at].endsWith(",");
+      const row = this.shaped(path, ends ? lines[at].slice(0, -1) : lines[at], ROW);
+      if (ends !== at < last - 1) this.fault("form", "form", { path });
+      if (!row) return null;
+      rows.push(row);
+    }
+    return rows;
+  }
+
   entry(text, path, line) {
     let entry = null;
     try {
-      entry = JSON.parse(text);
+      entry = parseJson(text);
     } catch {
       this.fault("form", "entry", { path, line });
       return null;
@@ -245,6 +264,10 @@ class Work {
         this.trails.set(member.path.split("/")[1], this.trailFaults(await this.json(member.path, TRAIL), member.path));
         continue;
       }
+      if (LOOSE.test(member.path)) {
+        await this.json(member.path, () => true);
+        continue;
+      }
       const file = files.get(member.path);
       try {
         const found = await hashMember(member, file?.extends_size ?? null, this.pace, this.atOnce);
@@ -266,7 +289,7 @@ class Work {
     if (found.size !== file.size) this.fault("files", "size", { path });
     if (found.head !== "%PDF-") this.fault("files", "not-pdf", { path });
     if ((file.extends === null) !== (file.extends_size === null)) this.fault("files", "extends", { path });
-    else if (file.extends !== null && (found.prefix !== file.extends || file.extends_size >= file.size)) this.fault("files", "prefix", { path });
+    else if (file.extends !== null && (found.prefix !== file.extends || file.extends_size > file.size)) this.fault("files", "prefix", { path });
   }
 
   // A trail is held against the entries at once and forgotten: fifty thousand of them would not fit.
@@ -309,14 +332,30 @@ class Work {
       if (!this.manifest.has(path)) this.fault("manifest", "unlisted", { path });
       else if (this.hashes.has(path) && this.hashes.get(path) !== this.manifest.get(path)) this.fault("manifest", "hash", { path });
     }
-    const handed = new Set(this.opened.map((part) => part.name));
-    this.missingVolumes = this.package.volumes.filter((volume) => !handed.has(volume.name));
+    this.missingVolumes = this.matchVolumes();
     const missing = [...this.manifest.keys()].filter((path) => !this.members.has(path));
-    const elsewhere = missing.filter((path) => /^documents\/[^/]+\/[^/]+\.pdf$/.test(path));
+    const elsewhere = missing.filter((path) => SEALED_FILE.test(path));
     const expected = this.missingVolumes.reduce((sum, volume) => sum + volume.files, 0);
     for (const path of missing) if (!this.missingVolumes.length || !elsewhere.includes(path)) this.fault("manifest", "missing", { path });
     if (this.missingVolumes.length && elsewhere.length !== expected) this.fault("manifest", "missing-count", { expected, found: elsewhere.length });
     this.facts.set("manifest", { count: this.manifest.size, missing: missing.length });
+  }
+
+  // By what they are, for whoever saves a file may give it another name: each volume that was announced and not handed in.
+  matchVolumes() {
+    const left = [...this.package.volumes];
+    for (const part of this.opened) {
+      if (part.paths.includes("package.json")) continue;
+      const fitting = left.filter((volume) => volume.bytes === part.bytes && volume.files === part.paths.length);
+      const volume = fitting.find(({ name }) => name === part.name) ?? fitting[0];
+      if (volume) left.splice(left.indexOf(volume), 1);
+      else this.fault("package", "volume", { name: part.name });
+    }
+    return this.opened.length && this.allHere() ? [] : left;
+  }
+
+  allHere() {
+    return [...this.manifest.keys()].every((path) => this.members.has(path));
   }
 
   checkNote() {
@@ -327,7 +366,7 @@ class Work {
     this.noteKeys = this.keys.filter((key) => signedBy(note, key));
     if (!this.noteKeys.length) this.fault("note", "note-key");
     // This note lies outside the manifest: a line that nobody signed would be a place to write anything.
-    if (!note.signatures.every((signature) => this.keys.some((key) => speaksFor(signature, key)))) this.fault("note", "note-stranger");
+    if (!note.signatures.every((signature) => this.keys.some((key) => speaksFor(signature, key))) || note.signatures.length !== this.noteKeys.length) this.fault("note", "note-stranger");
     this.facts.set("note", { fingerprint: this.noteKeys[0]?.fingerprint ?? "" });
   }
 
@@ -348,13 +387,11 @@ class Work {
     const { ledger } = this;
     this.listed = new Map(); // size: root
     this.used = new Set();
-    let before = -1;
-    let stamped = 0;
+    let before = null;
+    let unknown = 0;
     const read = [];
     for (const { size, note, token } of ledger.checkpoints) {
       const values = { size };
-      if (size <= before) this.fault("checkpoints", "order", values);
-      before = size;
       const parsed = readNote(note);
       const checkpoint = parsed && readCheckpoint(parsed.text);
       if (!checkpoint || checkpoint.size !== size) {
@@ -364,32 +401,36 @@ class Work {
       const keys = this.keys.filter((key) => key.name === checkpoint.origin && signedBy(parsed, key));
       if (!keys.length) this.fault("checkpoints", "checkpoint-key", values);
       for (const key of keys) this.used.add(key.text);
+      // Of one size there may be two: the end of the period, and the newest after a time in which nothing came.
+      if (before && (size < before.size || (size === before.size && !same(checkpoint.root, before.root)) || parsed.text === before.text)) this.fault("checkpoints", "order", values);
+      before = { size, root: checkpoint.root, text: parsed.text };
       this.listed.set(size, checkpoint.root);
-      read.push({ ...checkpoint, token: token !== null });
-      if (token !== null) stamped += await this.checkStamp(size, parsed.text, token);
+      const stamp = token === null ? null : await this.checkStamp(size, parsed.text, token);
+      if (stamp && !stamp.root) unknown += 1;
+      read.push({ ...checkpoint, token: token !== null, stamped: stamp?.root ? stamp.time.toISOString() : null });
     }
     for (const { size, links } of read) {
       for (const link of links) {
         const root = this.listed.get(link.size) ?? (link.size >= ledger.first ? this.roots.get(link.size) : undefined);
-        if (link.size >= size || (root && !same(root, link.root))) this.fault("checkpoints", "link", { size, linked: link.size });
+        if (link.size > size || (root && !same(root, link.root))) this.fault("checkpoints", "link", { size, linked: link.size });
       }
     }
     this.read = read;
     if (!this.listed.has(ledger.size) || Math.max(...this.listed.keys()) !== ledger.size) this.fault("checkpoints", "newest", { size: ledger.size });
-    this.facts.set("checkpoints", { count: read.length, stamped, at: read.at(-1)?.at ?? "", size: ledger.size });
+    const stamped = read.filter((each) => each.stamped).length;
+    this.facts.set("checkpoints", { count: read.length, stamped, unknown, at: read.at(-1)?.at ?? "", size: ledger.size });
   }
 
   async checkStamp(size, text, token) {
     if (!canLook()) {
       this.skipped.set("checkpoints", "no-crypto");
-      return 0;
+      return null;
     }
     try {
-      await checkToken(fromBase64(token) ?? new Uint8Array(0), encoder.encode(text), this.rootsKnown ?? []);
-      return 1;
+      return await checkToken(fromBase64(token) ?? new Uint8Array(0), encoder.encode(text), this.rootsKnown ?? []);
     } catch (error) {
       this.fault("checkpoints", "token", { size, reason: `${error.code ?? ""} ${error.reason ?? error.message ?? ""}`.trim() });
-      return 0;
+      return null;
     }
   }
 
@@ -445,6 +486,10 @@ class Work {
       before = row;
       this.checkRow(row, paths);
     }
+    for (const path of this.manifest.keys()) {
+      const [folder, document] = path.split("/");
+      if (folder === "documents" && !paths.has(path) && !(path.endsWith("/trail.json") && documents.has(document))) this.fault("index", "no-row", { path });
+    }
     this.facts.set("index", { count: this.rows.length });
   }
 
@@ -455,7 +500,7 @@ class Work {
     if (!row.files.length) this.fault("index", "no-files", { document });
     row.files.forEach((file, place) => {
       const values = { document, path: file.path };
-      if (paths.has(file.path) || !new RegExp(`^documents/${document.replace(/[^A-Za-z0-9]/g, "\\$&")}/[^/]+\\.pdf$`).test(file.path)) this.fault("index", "path", values);
+      if (paths.has(file.path) || file.version === 0 || file.path !== `documents/${document}/v${file.version}.pdf`) this.fault("index", "path", values);
       paths.add(file.path);
       if (place > 0 && file.version <= row.files[place - 1].version) this.fault("index", "version", values);
       if (this.manifest.get(file.path) !== file.sha256) this.fault("index", "hash", values);
@@ -487,14 +532,27 @@ class Work {
       if (!filed || !FILED.has(filed.type) || filed.objects.document !== document || indexed.has(entry)) this.fault("complete", "withheld", { document, sequence: entry });
       if (reason !== "confidential") this.fault("complete", `withheld-${reason}`, { document, sequence: entry });
     }
-    if (period) {
-      if (scope.from > scope.to) this.fault("complete", "period");
-      const beside = new Map(this.others.map((other) => [other.sequence, other]));
-      if (ledger.first > 0 && !(beside.get(ledger.first - 1)?.at < start)) this.fault("complete", "neighbour-before", { sequence: ledger.first - 1 });
-      const after = beside.get(ledger.last)?.at;
-      if (ledger.last < ledger.size && !(after > end && !after.startsWith(`${scope.to}T`))) this.fault("complete", "neighbour-after", { sequence: ledger.last });
-    }
+    if (excused.size !== withheld.length) this.fault("complete", "withheld-twice");
     this.facts.set("complete", { count, withheld: withheld.length });
+    if (period) this.checkEnds();
+  }
+
+  // Checkpoints show that the segment begins before the period and ends after it, or with the ledger.
+  checkEnds() {
+    const { scope } = this.package;
+    const { ledger, read } = this;
+    const day = (time) => time.slice(0, 10);
+    const says = (each) => day(each.at) < scope.from && (each.stamped === null || day(each.stamped) < scope.from);
+    if (scope.from > scope.to) this.fault("complete", "period");
+    const begins = read.filter((each) => each.size === ledger.first && says(each));
+    const ends = read.filter((each) => each.size === ledger.last && day(each.at) > scope.to);
+    if (ledger.first > 0 && !begins.length) this.fault("complete", "no-begin", { size: ledger.first });
+    if (ledger.last < ledger.size && !ends.length) this.fault("complete", "no-end", { size: ledger.last });
+    for (const { size, at } of read) {
+      if ((size < ledger.first && day(at) >= scope.from) || (size > ledger.last && day(at) <= scope.to)) this.fault("complete", "beyond", { size });
+    }
+    const end = ends[0] ?? read.at(-1);
+    Object.assign(this.facts.get("complete"), { begin: ledger.first > 0 ? begins.at(-1)?.at : "", end: end?.at ?? "", bare: [begins.at(-1), end].some((each) => each && each.stamped === null) });
   }
 
   checkTrails() {
@@ -519,18 +577,18 @@ class Work {
     for (const name of Object.keys(found)) if (counts[name] !== found[name]) this.fault("package", "counts", { name, expected: counts[name], found: found[name] });
     if (checkpoint !== this.ledger.size) this.fault("package", "checkpoint", { expected: checkpoint, found: this.ledger.size });
     if ("document" in scope) {
-      if (this.rows.length > 1 || this.rows.some((row) => row.document !== scope.document) || found.entries !== 0) this.fault("package", "scope");
+      if ((!this.rows.length && !this.package.withheld.length) || this.rows.length > 1 || this.rows.some((row) => row.document !== scope.document) || found.entries !== 0) this.fault("package", "scope");
     }
-    for (const part of this.opened) {
-      if (part.paths.includes("package.json")) continue;
-      const volume = volumes.find((each) => each.name === part.name);
-      if (!volume) this.fault("package", "volume", { name: part.name });
-      else if (volume.bytes !== part.bytes || volume.files !== part.paths.length) this.fault("package", "volume-differs", { name: part.name });
+    if ("from" in scope) {
+      const named = new Set(this.filed.filter(({ at }) => scope.from <= at.slice(0, 10) && at.slice(0, 10) <= scope.to).map(({ objects }) => objects.document));
+      for (const { document } of this.rows) if (!named.has(document)) this.fault("package", "other-period", { document });
     }
+    const sealed = [...this.manifest.keys()].filter((path) => SEALED_FILE.test(path)).length;
+    if (volumes.length && volumes.reduce((sum, volume) => sum + volume.files, 0) !== sealed) this.fault("package", "volumes");
     if (new Set(volumes.map((each) => each.name)).size !== volumes.length) this.fault("package", "volume-twice");
     const listed = this.package.keys;
     const spoke = new Set([...this.used, ...(this.noteKeys ?? []).map((key) => key.text)]);
-    if (new Set(listed).size !== listed.length || !listed.every((key) => spoke.has(key))) this.fault("package", "keys");
+    if (!listed.length || new Set(listed).size !== listed.length || !listed.every((key) => spoke.has(key))) this.fault("package", "keys");
     this.facts.set("package", { ...found, generator: this.package.generator });
   }
 
@@ -553,10 +611,10 @@ class Work {
   compareCheckpoint() {
     const { kept } = this;
     if (!kept) return this.fault("witness", "unclear");
-    this.facts.set("witness", { size: kept.size, at: kept.at ?? "" });
+    this.facts.set("witness", { size: kept.size, at: kept.at });
+    if (!this.keys.some((key) => key.name === kept.origin && signedBy(kept.note, key))) return this.fault("witness", "unsigned-witness");
     const root = this.listed.get(kept.size) ?? this.roots.get(kept.size);
-    if (kept.size > this.ledger.size) this.fault("witness", "shorter", { size: kept.size, found: this.ledger.size });
-    else if (!root) this.skipped.set("witness", "not-covered");
+    if (!root) this.skipped.set("witness", "not-covered");
     else if (!same(root, kept.root)) this.fault("witness", "other-tree", { size: kept.size });
   }
 
@@ -594,10 +652,11 @@ class Work {
   }
 }
 
-// A checkpoint from outside, with its signatures or without. Null where there is none to read.
+// A checkpoint from outside, with its signatures. Null where there is none to read.
 function readKept(text) {
   const note = readNote(`${text.trim()}\n`);
-  return readCheckpoint(note ? note.text : `${text.trim()}\n`);
+  const checkpoint = note && readCheckpoint(note.text);
+  return checkpoint && { ...checkpoint, note };
 }
 
 // What an event of a trail must repeat of its entry, as one text.

@@ -2,7 +2,7 @@
 
 const HASH = /^[0-9a-f]{64}$/;
 const DAY = /^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])$/;
-const TIME = /^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])T([01]\d|2[0-3]):[0-5]\d:([0-5]\d|60)\.\d{3}Z$/;
+export const TIME = /^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])T([01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{3}Z$/;
 const PATH = /^[A-Za-z0-9._-]+(\/[A-Za-z0-9._-]+)*$/;
 
 const text = (value) => typeof value === "string";
@@ -14,7 +14,6 @@ const time = (value) => text(value) && TIME.test(value);
 const amount = (value) => text(value) && /^-?\d+(\.\d+)?$/.test(value);
 const base64 = (value) => text(value) && /^[A-Za-z0-9+/]*={0,2}$/.test(value);
 const hex = (value) => text(value) && /^([0-9a-f]{2})*$/.test(value);
-const anything = () => true;
 const record = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
 const maybe = (shape) => (value) => value === null || fits(value, shape);
 const listOf = (shape) => (value) => Array.isArray(value) && value.every((each) => fits(each, shape));
@@ -29,8 +28,42 @@ export function fits(value, shape) {
   return record(value) && Object.keys(value).length === names.length && names.every((name) => Object.hasOwn(value, name) && fits(value[name], shape[name]));
 }
 
+// The files that every package has, and those that it may have besides; nothing else belongs into one.
+export const UNLISTED = ["manifest.sha256", "manifest.sha256.note", "manifest.sha256.p7s"];
+export const NEEDED = [
+  "package.json", "LISEZMOI.txt", "README.txt", "verifier.html", "verify.py", "index.json", "index.csv", "statistics.json", "statistics.csv",
+  "ledger/segment.jsonl", "ledger/others.jsonl", "ledger/ledger.json", "trust/roots.pem", ...UNLISTED,
+];
+const OPTIONAL = /^(controls\/[^/]+|scanners\/[^/]+\.json|organisation\/.+|trust\/.+|documents\/[^/]+\/(trail\.json|v[1-9]\d*\.pdf))$/;
+
 export function allowedPath(path) {
-  return PATH.test(path) && !path.split("/").some((segment) => segment === "." || segment === "..");
+  return PATH.test(path) && !path.split("/").some((segment) => segment === "." || segment === "..") && (NEEDED.includes(path) || OPTIONAL.test(path));
+}
+
+// JSON of one meaning: no name twice in an object, no integer beyond 2^53, no deep nesting, no half of a surrogate pair. Raises SyntaxError.
+export function parseJson(text) {
+  const value = JSON.parse(text);
+  if (/\\u[dD][89a-fA-F]/.test(text) && /\\ud[89a-f]/.test(JSON.stringify(value))) throw new SyntaxError("half a letter");
+  const open = []; // of each object its names so far, of each list null
+  const tokens = /"(?:[^"\\]|\\.)*"|[[\]{}:]|-?\d[\d.eE+-]*/g;
+  let word = null;
+  for (let found = tokens.exec(text); found; found = tokens.exec(text)) {
+    const [token] = found;
+    if (token === "{" || token === "[") {
+      if (open.push(token === "{" ? new Set() : null) > 64) throw new SyntaxError("too deep");
+    } else if (token === "}" || token === "]") {
+      open.pop();
+    } else if (token === ":") {
+      const name = word.includes("\\") ? JSON.parse(word) : word.slice(1, -1);
+      if (open.at(-1).has(name)) throw new SyntaxError("a name twice");
+      open.at(-1).add(name);
+    } else if (token[0] === '"') {
+      word = token;
+    } else if (/^-?\d+$/.test(token) && (token.length > 17 || !Number.isSafeInteger(Number(token)))) {
+      throw new SyntaxError("a number out of range");
+    }
+  }
+  return value;
 }
 
 export function canonical(value) {
@@ -46,7 +79,7 @@ export const ENTRY = {
   entity: text,
   type: text,
   objects: mapOf(text),
-  actor: { pseudonym: text, kind: text, rule_version: maybe(text) },
+  actor: { pseudonym: text, kind: oneOf("human", "rule", "system"), rule_version: maybe(text) },
   at: time,
   clock: text,
   payload_commitment: hash,
@@ -95,14 +128,12 @@ export const ROW = {
   paper_stays: flag,
   sealed: whole,
   sealed_at: time,
-  dossier: anything,
+  dossier: either(maybe(text), whole),
   level: maybe(text),
   gaps: listOf(text),
   links: listOf({ kind: text, document: text }),
   files: listOf({ path: text, sha256: hash, size: whole, version: whole, entry: whole, extends: maybe(hash), extends_size: maybe(whole) }),
 };
-
-export const INDEX = listOf(ROW);
 
 export const OTHER = { sequence: whole, entry: text, path: listOf(hash) };
 
@@ -116,18 +147,18 @@ export const TRAIL = {
     type: text,
     at: time,
     clock: text,
-    actor: anything,
+    actor: text,
     objects: mapOf(text),
     payload: maybe(text),
     salt: maybe(hex),
   }),
-  fields: listOf(anything),
-  findings: listOf(anything),
-  decisions: listOf(anything),
-  clauses: listOf(anything),
-  originals: listOf({ sha256: hash, size: whole, names: listOf(text) }),
-  pages: listOf(anything),
-  checks: listOf({ name: text, ok: maybe(flag), detail: anything }),
-  retention: anything,
+  fields: listOf(record),
+  findings: listOf(record),
+  decisions: listOf(record),
+  clauses: listOf(record),
+  originals: listOf(record),
+  pages: listOf(record),
+  checks: listOf(record),
+  retention: record,
   gaps: listOf(text),
 };

@@ -3,6 +3,7 @@
 import { ed25519 } from "@noble/curves/ed25519.js";
 import { sha256 } from "@noble/hashes/sha2.js";
 import { bytesToHex } from "@noble/hashes/utils.js";
+import { TIME } from "./forms.js";
 import { same } from "./tree.js";
 
 const encoder = new TextEncoder();
@@ -72,8 +73,10 @@ export function readCheckpoint(text) {
     const link = /^(day|month|year) (0|[1-9][0-9]{0,15}) (\S+)$/.exec(line);
     const linked = link && fromBase64(link[3]);
     if (linked && linked.length === 32) links.push({ kind: link[1], size: Number(link[2]), root: linked });
-    else if (line.startsWith("at ") && at === null) at = line.slice(3);
-    else return null;
+    else if (line.startsWith("at ") && at === null && TIME.test(line.slice(3))) at = line.slice(3);
+    else if (/^(at|day|month|year)( |$)/.test(line)) return null;
+    // Other extension lines are passed over (C2SP tlog-checkpoint).
   }
+  if (at === null) return null;
   return { origin, size: Number(size), root: hash, at, links };
 }

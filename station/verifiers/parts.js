@@ -25,7 +25,9 @@ export async function openParts(parts) {
     const paths = [];
     try {
       const reader = new ZipReader(new BlobReader(blob), { strictness: "strict", checkSignature: true, checkOverlappingEntry: true });
-      for (const entry of await reader.getEntries()) {
+      const entries = await reader.getEntries();
+      if (!(await isFramed(blob, entries))) faults.push({ code: "spare", path: name });
+      for (const entry of entries) {
         const path = entry.filename;
         if (entry.directory || entry.encrypted || !allowedPath(path)) faults.push({ code: "path", path });
         else if (members.has(path)) faults.push({ code: "twice", path });
@@ -40,6 +42,31 @@ export async function openParts(parts) {
     opened.push({ name, bytes: blob.size, paths });
   }
   return { members, parts: opened, faults };
+}
+
+// Whether members follow one another from the first byte on, then the directory, then its end: no room for anything else (APPNOTE 4.3).
+async function isFramed(blob, entries) {
+  const tail = new DataView(await blob.slice(Math.max(0, blob.size - 98)).arrayBuffer());
+  const end = tail.byteLength - 22;
+  if (end < 0 || tail.getUint32(end, true) !== 0x06054b50) return false;
+  const large = end === 76 && tail.getUint32(56, true) === 0x07064b50 && tail.getUint32(0, true) === 0x06064b50;
+  let [size, start] = [tail.getUint32(end + 12, true), tail.getUint32(end + 16, true)];
+  if (large && [size, start].includes(0xffffffff)) [size, start] = [Number(tail.getBigUint64(40, true)), Number(tail.getBigUint64(48, true))];
+  if (start + size !== blob.size - (large ? 98 : 22)) return false;
+  let at = 0;
+  for (const entry of [...entries].sort((one, other) => one.offset - other.offset)) {
+    if (entry.offset !== at || entry.comment || entry.bitFlag.dataDescriptor) return false;
+    const head = new DataView(await blob.slice(at + 26, at + 30).arrayBuffer());
+    if (head.byteLength < 4) return false;
+    const [name, extra] = [head.getUint16(0, true), head.getUint16(2, true)];
+    // Nothing but the 64-bit sizes of a member that was announced as large (APPNOTE 4.5.3).
+    if (extra !== 0) {
+      const large = new DataView(await blob.slice(at + 30 + name, at + 34 + name).arrayBuffer());
+      if (extra !== 20 || large.byteLength < 4 || large.getUint32(0, true) !== 0x00100001) return false;
+    }
+    at += 30 + name + extra + entry.compressedSize;
+  }
+  return at === start;
 }
 
 // Each piece goes to `take`; raises Unreadable where the member is damaged, Stopped where a person stopped.

@@ -80,13 +80,35 @@ export async function checkSeal(der, manifest, roots) {
   const unsigned = signed.signerInfos[0].unsignedAttrs?.attributes ?? [];
   if (unsigned.length !== 1 || unsigned[0].type !== TIMESTAMP || unsigned[0].values.length !== 1) throw new Broken("no-timestamp");
   const signature = bytesOf(signed.signerInfos[0].signature.valueBlock.valueHexView);
-  const stamp = await checkToken(bytesOf(unsigned[0].values[0].toBER(false)), signature, roots);
-  const signer = await checkSigned(signed, manifest, roots, stamp.time);
+  const stamp = await readToken(bytesOf(unsigned[0].values[0].toBER(false)), signature);
+  if (stamp.signed.signerInfos[0].unsignedAttrs) throw new Broken("unsigned");
+  await checkAlone(stamp.signed);
+  await checkAlone(signed);
+  stamp.root = nameOf((await findPath(stamp.certificate, stamp.certificates, roots, stamp.time)).at(-1).subject);
+  const signer = await checkSigned(signed, manifest);
+  signer.root = nameOf((await findPath(signer.certificate, signer.certificates, roots, stamp.time)).at(-1).subject);
+  // The file is in no manifest: a certificate that leads nowhere would be a place to write anything.
+  for (const { certificates } of [stamp, signer]) for (const each of certificates) await findPath(each, certificates, roots, null);
   return { ...signer, time: stamp.time, authority: stamp.subject, practice: signer.practice || stamp.practice, trusted: signer.root };
 }
 
-// A token (RFC 3161) over these bytes: {subject, practice, time, root}. Raises Broken.
+// A token (RFC 3161) over these bytes: {subject, practice, time, root}; without `root` where its authority leads up to none of the roots. Raises Broken.
 export async function checkToken(der, stamped, roots) {
+  const stamp = await readToken(der, stamped);
+  try {
+    const path = await findPath(stamp.certificate, stamp.certificates, roots, stamp.time);
+    return { ...stamp, root: nameOf(path.at(-1).subject) };
+  } catch (error) {
+    if (error instanceof Broken) return stamp;
+    throw error;
+  }
+}
+
+async function checkAlone(signed) {
+  if (signed.crls?.length || (signed.certificates ?? []).some((each) => !(each instanceof pkijs.Certificate))) throw new Broken("unsigned");
+}
+
+async function readToken(der, stamped) {
   const signed = parseSigned(der);
   const content = signed.encapContentInfo;
   if (content.eContentType !== TST_INFO || !content.eContent) throw new Broken("no-token");
@@ -102,9 +124,11 @@ export async function checkToken(der, stamped, roots) {
   const digest = DIGESTS[info.messageImprint.hashAlgorithm.algorithmId];
   if (!digest) throw new Broken("digest");
   if (!same(bytesOf(info.messageImprint.hashedMessage.valueBlock.valueHexView), digest[1](stamped))) throw new Broken("imprint");
-  const signer = await checkSigned(signed, inner, roots, info.genTime);
+  const signer = await checkSigned(signed, inner);
   if (!purposes(signer.certificate).includes(TIME_STAMPING)) throw new Broken("no-time-authority");
-  return { ...signer, time: info.genTime };
+  const { notBefore, notAfter } = signer.certificate;
+  if (!(notBefore.value <= info.genTime && info.genTime <= notAfter.value)) throw new Broken("not-in-time", signer.subject);
+  return { ...signer, signed, time: info.genTime };
 }
 
 function contentBytes(octets) {
@@ -127,7 +151,7 @@ function parseSigned(der) {
   }
 }
 
-async function checkSigned(signed, content, roots, at) {
+async function checkSigned(signed, content) {
   const info = signed.signerInfos[0];
   const certificates = (signed.certificates ?? []).filter((each) => each instanceof pkijs.Certificate);
   const certificate = certificates.find((each) => speaks(info.sid, each));
@@ -150,9 +174,7 @@ async function checkSigned(signed, content, roots, at) {
     throw new Broken("signature", String(error.message ?? error));
   }
   if (!fits) throw new Broken("signature");
-  const path = await findPath(certificate, certificates, roots, at);
-  for (const other of certificates) if (!path.includes(other)) await findPath(other, certificates, roots, null);
-  return { certificate, name: commonName(certificate), subject: nameOf(certificate.subject), practice: isPractice(certificate), root: nameOf(path.at(-1).subject) };
+  return { certificate, certificates, name: commonName(certificate), subject: nameOf(certificate.subject), practice: isPractice(certificate) };
 }
 
 // What no signature covers must still be said in the one right way.

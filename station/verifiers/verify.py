@@ -4,7 +4,8 @@
     python verify.py OUT.zip [OUT-001.zip …] [--key VKEY|FINGERPRINT] [--checkpoint FILE] [--json] [--lang en]
 
 Also a folder into which all parts were unpacked. Needs Python 3.9 or later and the package `cryptography`, nothing else.
-Exit code: 0 all holds, 1 something fails, 2 wrong usage or unreadable, 3 all that was handed in holds but volumes are missing.
+Exit code: 0 all holds, 1 something fails, 2 wrong usage or unreadable, 3 all that was handed in holds but volumes are missing, or the
+checkpoint of a witness is of a size that is not in the package.
 
 Written from the page that describes the format (`docs/auditor-package.md`), RFC 3161, 5652, 6962, 8785, 9162 and C2SP signed-note and
 tlog-checkpoint. Whatever the package holds is taken for hostile: sizes are bounded, files are read a piece at a time, a no is a sentence.
@@ -103,6 +104,9 @@ MANIFEST_LINE = re.compile(rb"([0-9a-f]{64})  ([A-Za-z0-9._/-]+)\n\Z")
 DAY = re.compile(r"[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])\Z")
 TIME = re.compile(r"[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]\.[0-9]{3}Z\Z")
 DECIMAL = re.compile(r"-?[0-9]+(?:\.[0-9]+)?\Z")
+
+HALF = re.compile(r"\\u[dD][89abAB]")
+"""Half of a surrogate pair, escaped; without its other half it is no letter."""
 
 PRACTICE = "ESSAI - sans valeur probante"
 """In the subject of every practice certificate."""
@@ -230,10 +234,11 @@ class ZipPart(Part):
     def __init__(self, path: Path, report: Report) -> None:
         super().__init__(path)
         with _reading(path.name):
-            _bound_directory(path)
+            frame = _bound_directory(path)
             with zipfile.ZipFile(path) as archive:
                 self._infos = {info.filename: info for info in reversed(archive.infolist())}
                 self._look(archive.infolist(), report)
+                self._look_frame(archive, frame, report)
 
     def pieces(self, name: str) -> Iterator[bytes]:
         """By our own reading of the member: `zipfile` would pass over what a stream holds beyond the length that was announced."""
@@ -268,6 +273,30 @@ class ZipPart(Part):
                 f"{self.path.name} would unpack to {total} bytes: a ZIP bomb, nothing of it was read",
             )
 
+    def _look_frame(self, archive: zipfile.ZipFile, frame: tuple[int, int], report: Report) -> None:
+        """Members one after the other from the first byte on, then the directory, then its end: no room for anything else."""
+        infos = sorted(archive.infolist(), key=lambda each: each.header_offset)
+        begin, end = frame
+        at, spare = 0, bool(archive.comment) or self.path.stat().st_size != end
+        with self.path.open("rb") as file:
+            for info in infos:
+                file.seek(info.header_offset + 26)
+                name, extra = struct.unpack("<2H", file.read(4))
+                large = b"" if not extra else file.read(name + 4)[name:]
+                # Nothing but the 64-bit sizes of a member that was announced as large (APPNOTE 4.5.3).
+                spare |= (
+                    info.header_offset != at
+                    or bool(info.comment or info.flag_bits & 8)
+                    or (extra, large) not in ((0, b""), (20, b"\1\0\x10\0"))
+                )
+                at = info.header_offset + 30 + name + extra + info.compress_size
+        if spare or at != begin:
+            report.fault(
+                "form",
+                f"{self.path.name} : des octets qui ne sont à aucun fichier (avant, entre ou après)",
+                f"{self.path.name}: bytes that belong to no file (before, between or after)",
+            )
+
 
 def _unpacked(file: BinaryIO, info: zipfile.ZipInfo) -> Iterator[bytes]:
     """The member that `info` tells of: its local header names it, its stream ends where it should and gives neither more nor less."""
@@ -297,8 +326,11 @@ def _unpacked(file: BinaryIO, info: zipfile.ZipInfo) -> Iterator[bytes]:
         raise zipfile.BadZipFile
 
 
-def _bound_directory(path: Path) -> None:
-    """`zipfile` reads the central directory whole; what it says of its size is looked at first (APPNOTE 4.3.14 to 4.3.16)."""
+def _bound_directory(path: Path) -> tuple[int, int]:
+    """`zipfile` reads the central directory whole; what it says of its size is looked at first (APPNOTE 4.3.14 to 4.3.16).
+
+    Returns where the directory begins, and where the ZIP ends.
+    """
     with path.open("rb") as file:
         end = file.seek(0, io.SEEK_END)
         file.seek(max(0, end - 66_000))
@@ -306,12 +338,16 @@ def _bound_directory(path: Path) -> None:
     at = tail.rfind(b"PK\x05\x06")
     if at < 0 or len(tail) - at < 22:
         raise zipfile.BadZipFile
-    size = struct.unpack_from("<L", tail, at + 12)[0]
+    size, start = struct.unpack_from("<2L", tail, at + 12)
+    last = end - len(tail) + at
     long = tail.rfind(b"PK\x06\x06", 0, at)
-    if size == 0xFFFFFFFF and long >= 0 and len(tail) - long >= 48:
-        size = struct.unpack_from("<Q", tail, long + 40)[0]
+    if long >= 0 and 0xFFFFFFFF in (size, start):
+        size, start = struct.unpack_from("<2Q", tail, long + 40)
+    if long == at - 76 and tail[at - 20 : at - 16] == b"PK\x06\x07":
+        last -= 76
     if size > min(end, MAX_DIRECTORY):
         raise zipfile.BadZipFile
+    return (start if start + size == last else -1), end - len(tail) + at + 22
 
 
 class FolderPart(Part):
@@ -372,7 +408,10 @@ def parse(data: bytes, where: str) -> Any:
         text = data.decode("utf-8")
         if _too_deep(text):
             raise ValueError("too deep")
-        return DECODER.decode(text)
+        value = DECODER.decode(text)
+        if HALF.search(text):
+            json.dumps(value, ensure_ascii=False).encode("utf-8")
+        return value
     except (ValueError, RecursionError) as error:
         raise Refused(f"{where} n'est pas du JSON acceptable", f"{where} is not acceptable JSON") from error
 
@@ -667,6 +706,8 @@ class Note(NamedTuple):
 
     text: str
     signers: tuple[Key, ...]
+    strangers: int
+    """Signatures of whoever has no key that is known here."""
 
 
 def read_note(data: str, keys: list[Key], where: str) -> Note:
@@ -675,20 +716,21 @@ def read_note(data: str, keys: list[Key], where: str) -> Note:
     lines = tail.split("\n")
     if not gap or lines[-1] or len(lines) < 2 or len(lines) > 101 or re.search(r"[\x00-\x09\x0b-\x1f]", data):
         raise Refused(f"{where} n'est pas une note signée", f"{where} is not a signed note")
-    signed, signers = (body + "\n").encode("utf-8"), []
+    signed, signers, strangers = (body + "\n").encode("utf-8"), [], 0
     for line in lines[:-1]:
         dash, _, rest = line.partition(" ")
         name, _, coded = rest.partition(" ")
         raw = unbase64(coded)
         if dash != "\u2014" or not name or len(raw) < 5:
             raise Refused(f"{where} n'est pas une note signée", f"{where} is not a signed note")
-        for key in keys:
-            if key.name == name and key.id == raw[:4]:
-                _check_ed25519(key, raw[4:], signed, where)
-                signers.append(key)
+        known = [key for key in keys if key.name == name and key.id == raw[:4]]
+        for key in known:
+            _check_ed25519(key, raw[4:], signed, where)
+        signers += known
+        strangers += not known
     if not signers:
         raise Refused(f"{where} n'est signé par aucune des clés annoncées", f"{where} is signed by none of the keys")
-    return Note(body + "\n", tuple(signers))
+    return Note(body + "\n", tuple(signers), strangers)
 
 
 def _check_ed25519(key: Key, signature: bytes, signed: bytes, where: str) -> None:
@@ -977,6 +1019,8 @@ class Signed(NamedTuple):
     content: bytes | None
     signature: bytes
     unsigned: dict[str, Der]
+    plain: bool
+    """Whether what no signature covers (versions, algorithms, kinds of certificates) is said in the one right way."""
 
 
 def read_cms(raw: bytes, content_type: str, digest_of: Callable[[str], bytes]) -> Signed:
@@ -999,7 +1043,35 @@ def read_cms(raw: bytes, content_type: str, digest_of: Callable[[str], bytes]) -
         if len(infos) != 1 or [hash_named(each) for each in inside(methods)] != [hash_named(_method_of(infos[0]))]:
             raise Refused("la signature n'a pas un signataire, mais plusieurs ou aucun", "the signature has not exactly one signer")
         _check_bag(certificates)
-        return _one_signer(inside(infos[0], 0x30), certificates, _content(wrapped, content_type), content_type, digest_of)
+        info = inside(infos[0], 0x30)
+        signed = _one_signer(info, certificates, _content(wrapped, content_type), content_type, digest_of)
+        by_name = info[1].tag == 0x30
+        # RFC 5652, 5.1: 1 of plain data signed under names, else 3.
+        right = version.content == (b"\1" if by_name and content_type == DATA else b"\3")
+        return signed._replace(plain=right and 0xA1 not in sets and _plain_methods(inside(methods)[0], info[2], info[4], signed))
+
+
+def _plain_methods(announced: Der, chosen: Der, method: Der, signed: Signed) -> bool:
+    """Hashes without parameters but NULL, a method of the signer's key and this hash, an ECDSA signature of two INTEGERs."""
+    name, kind = hash_named(chosen), oid(inside(method)[0])
+    public = signed.certificate.public()
+    if not (_no_parameters(announced) and _no_parameters(chosen) and (kind == RSA_PSS or _no_parameters(method))):
+        return False
+    if isinstance(public, ec.EllipticCurvePublicKey):
+        return (
+            SIGNATURES.get(kind) == name
+            and kind.startswith("1.2.840.10045")
+            and [each.tag for each in inside(whole(signed.signature))] == [2, 2]
+        )
+    if isinstance(public, rsa.RSAPublicKey):
+        return kind in (RSA_PLAIN, RSA_PSS) or (SIGNATURES.get(kind) == name and kind.startswith("1.2.840.113549"))
+    return kind == ED25519
+
+
+def _no_parameters(algorithm: Der) -> bool:
+    """Absent or NULL (RFC 5754, 2)."""
+    parts = inside(algorithm, 0x30)
+    return len(parts) == 1 or (len(parts) == 2 and parts[1].raw == b"\5\0")
 
 
 def _method_of(info: Der) -> Der:
@@ -1046,7 +1118,7 @@ def _one_signer(
     if len(info) > 7 or any(each.tag != 0xA1 for each in info[6:]):
         raise broken_der()
     unsigned = _attributes(info[6]) if len(info) > 6 else {}
-    return Signed(signer, tuple(certificates), content, signature.content, unsigned)
+    return Signed(signer, tuple(certificates), content, signature.content, unsigned, plain=False)
 
 
 def _attributes(value: Der) -> dict[str, Der]:
@@ -1109,12 +1181,12 @@ def read_token(raw: bytes, imprint_of: Callable[[str], bytes]) -> Stamp:
     return Stamp(moment, signed)
 
 
-def leads_up(signed: Signed, roots: list[Certificate], moment: datetime) -> bool:
-    """Whether the signer's certificate leads to one of the roots, each certificate valid at that moment (RFC 5280, 6; no revocation)."""
+def leads_up(signed: Signed, roots: list[Certificate], moment: datetime | None) -> bool:
+    """Whether the certificate leads to one of the roots, each certificate valid at that moment (RFC 5280, 6; no revocation)."""
     trusted = {root.raw for root in roots}
     current = signed.certificate
     for _ in range(8):
-        if not current.begin <= moment <= current.end:
+        if moment is not None and not current.begin <= moment <= current.end:
             return False
         if current.raw in trusted:
             return True
@@ -1191,8 +1263,6 @@ class Audit:
         self.others = 0
         self.marks: dict[int, Mark] = {}
         self.gone: set[str] = set()
-        self.edge: dict[int, str] = {}
-        """Sequence of a neighbour of the segment → its `at`."""
         self.trace: dict[str, array[int]] = {}
         self.told: dict[int, bytes] = {}
         """Sequence of an entry of others that names a document → what a trail must repeat of it."""
@@ -1202,6 +1272,10 @@ class Audit:
         self.absent: list[dict[str, Any]] = []
         """Volumes that were not handed in."""
         self.signer: Certificate | None = None
+        self.stamps: dict[str, str] = {}
+        """Text of a checkpoint → when an authority that leads up to the roots stamped it."""
+        self.spoke: set[str] = set()
+        """Keys by which something here is signed."""
 
     def at(self, name: str) -> Part:
         if name not in self.place:
@@ -1389,8 +1463,11 @@ def look_note(audit: Audit) -> None:
     with audit.report.stage("note"):
         raw = audit.at("manifest.sha256.note").read("manifest.sha256.note", 1 << 20)
         note = read_note(_utf8(raw, "manifest.sha256.note"), audit.keys, "manifest.sha256.note")
+        if note.strangers or len(set(note.signers)) != len(note.signers):
+            raise Refused("la note porte une signature que rien n'annonce", "the note bears a signature that nothing announces")
         if note.text != f"sceau-manifest-1\n{audit.package['entity']}\n{audit.manifest_hash.hex()}\n":
             raise Refused("la note signe un autre manifeste", "the note signs another manifest")
+        audit.spoke |= {key.vkey for key in note.signers}
         names = ", ".join(f"{key.name} {key.fingerprint}" for key in note.signers)
         audit.report.holds(
             "note", f"le manifeste est signé par la clé du journal {names}", f"the manifest is signed by the ledger's key {names}"
@@ -1418,15 +1495,18 @@ def look_seal(audit: Audit) -> None:
         if token is None:
             raise Refused("la signature n'est pas horodatée", "the signature has no timestamp")
         stamp = read_token(token.raw, lambda chosen: hashlib.new(chosen, signed.signature).digest())
+        if len(signed.unsigned) > 1 or stamp.signed.unsigned:
+            raise Refused("la signature porte un attribut que rien ne signe", "the signature bears an attribute that nothing signs")
         roots = read_roots(audit.at("trust/roots.pem").read("trust/roots.pem", 16 << 20))
-        if not leads_up(signed, roots, stamp.at):
-            raise Refused(
-                f"le certificat de {signed.certificate.name} ne remonte pas à trust/roots.pem",
-                f"the certificate of {signed.certificate.name} does not lead up to trust/roots.pem",
-            )
+        for each in (signed, stamp.signed):
+            if not leads_up(each, roots, stamp.at):
+                raise Refused(
+                    f"le certificat de {each.certificate.name} ne remonte pas à trust/roots.pem",
+                    f"the certificate of {each.certificate.name} does not lead up to trust/roots.pem",
+                )
+            _check_plain(each, roots)
         audit.signer = signed.certificate
-        known = leads_up(stamp.signed, roots, stamp.at)
-        _say_seal(audit, signed.certificate, stamp, known)
+        _say_seal(audit, signed.certificate, stamp)
 
 
 def _hash_with(chosen: str, pieces: Iterable[bytes]) -> bytes:
@@ -1436,25 +1516,35 @@ def _hash_with(chosen: str, pieces: Iterable[bytes]) -> bytes:
     return running.digest()
 
 
-def _say_seal(audit: Audit, signer: Certificate, stamp: Stamp, known: bool) -> None:
-    practice = signer.practice
+def _check_plain(signed: Signed, roots: list[Certificate]) -> None:
+    """What no signature covers is said in one way only, and no certificate is there that leads nowhere (the file is in no manifest)."""
+    strangers = [each for each in signed.others if not leads_up(signed._replace(certificate=each), roots, None)]
+    if strangers or not signed.plain:
+        raise Refused(
+            "la signature porte ce que rien ne signe, sous une forme qui n'est pas la sienne",
+            "the signature bears what nothing signs, in a form that is not its own",
+        )
+
+
+def _say_seal(audit: Audit, signer: Certificate, stamp: Stamp) -> None:
+    practice = signer.practice or stamp.signed.certificate.practice
     if practice and not audit.package["practice"]:
         audit.report.fault(
             "seal", "un certificat d'essai, dans un paquet qui ne se dit pas d'essai", "a practice certificate, which the package hides"
         )
     trial = (", clé d'essai sans valeur probante", ", a trial key that proves nothing") if practice else ("", "")
-    unknown = ("", "") if known else (", dont l'autorité n'est pas dans trust/roots.pem", ", whose authority is not in trust/roots.pem")
     when, by = stamp.at.strftime("%Y-%m-%d %H:%M:%S UTC"), stamp.signed.certificate.name
     audit.report.holds(
         "seal",
-        f"scellé par {signer.name}{trial[0]}, horodaté le {when} par {by}{unknown[0]} ; à qui se fier reste votre choix",
-        f"sealed by {signer.name}{trial[1]}, timestamped {when} by {by}{unknown[1]}; whom to trust remains your choice",
+        f"scellé par {signer.name}{trial[0]}, horodaté le {when} par {by} ; à qui se fier reste votre choix",
+        f"sealed by {signer.name}{trial[1]}, timestamped {when} by {by}; whom to trust remains your choice",
     )
 
 
 def look_checkpoints(audit: Audit) -> None:
     with audit.report.stage("checkpoints"):
-        stamped = 0
+        roots = read_roots(audit.at("trust/roots.pem").read("trust/roots.pem", 16 << 20))
+        unknown = 0
         for told in audit.ledger["checkpoints"]:
             where = f"point de contrôle {told['size']}"
             found = read_checkpoint(told["note"], audit.keys, where)
@@ -1467,15 +1557,22 @@ def look_checkpoints(audit: Audit) -> None:
                 raise Refused(f"{where} : les tailles ne montent pas", f"{where}: sizes do not rise")
             if told["token"] is not None:
                 signed = found.text.encode("utf-8")
-                read_token(unbase64(told["token"]), lambda chosen, signed=signed: hashlib.new(chosen, signed).digest())  # type: ignore[misc]
-                stamped += 1
+                stamp = read_token(unbase64(told["token"]), lambda chosen, signed=signed: hashlib.new(chosen, signed).digest())  # type: ignore[misc]
+                if leads_up(stamp.signed, roots, stamp.at):
+                    audit.stamps[found.text] = stamp.at.strftime("%Y-%m-%dT%H:%M:%S.000Z")
+                else:
+                    unknown += 1
             audit.checkpoints.append(found)
+            audit.spoke |= {key.vkey for key in found.signers}
             audit.wanted |= {found.size, *(size for size, _ in found.links)}
         if not audit.checkpoints or audit.checkpoints[-1].size != audit.ledger["size"]:
             raise Refused("le point de contrôle le plus récent manque", "the newest checkpoint is missing")
-        total = len(audit.checkpoints)
+        total, stamped = len(audit.checkpoints), len(audit.stamps)
+        french = f", dont {unknown} d'autorité inconnue, qui ne comptent pas" if unknown else ""
         audit.report.holds(
-            "checkpoints", f"{total} points de contrôle signés, {stamped} horodatés", f"{total} checkpoints, {stamped} timestamped"
+            "checkpoints",
+            f"{total} points de contrôle signés, {stamped} horodatés{french.replace(', dont', ' ;')}",
+            f"{total} checkpoints, {stamped} timestamped{f'; {unknown} by an unknown authority, not counted' if unknown else ''}",
         )
 
 
@@ -1593,8 +1690,6 @@ def look_others(audit: Audit) -> None:
                 raise Refused(f"écriture {sequence} : pas à sa place", f"entry {sequence}: not in its place")
             if not includes(leaf(raw), sequence, size, [bytes.fromhex(step) for step in told["path"]], newest):
                 raise Refused(f"écriture {sequence} : la preuve d'inclusion est fausse", f"entry {sequence}: the inclusion proof is wrong")
-            if sequence in (audit.first - 1, audit.last):
-                audit.edge[sequence] = entry["at"]
             kept = _keep_entry(audit, entry)
             if kept:
                 audit.told[sequence] = kept
@@ -1659,28 +1754,56 @@ def look_complete(audit: Audit) -> None:
                 fault("complete", f"le fichier de l'écriture {sequence} est {kind}", f"the file of entry {sequence} is {each['reason']}")
         if len(withheld) != len(audit.package["withheld"]):
             fault("complete", "une écriture est retenue deux fois", "an entry is withheld twice")
-        _look_edges(audit)
+        ends = _look_ends(audit)
         told = f" ; {hidden} confidentiel(s), non remis" if hidden else ""
         audit.report.holds(
             "complete",
-            f"aucun fichier scellé ne manque{told}",
-            f"no sealed file is missing{f'; {hidden} confidential, not handed over' if hidden else ''}",
+            f"aucun fichier scellé ne manque{told}{ends.french}",
+            f"no sealed file is missing{f'; {hidden} confidential, not handed over' if hidden else ''}{ends.english}",
         )
 
 
-def _look_edges(audit: Audit) -> None:
-    """In a package of a period both neighbours of the segment are there, and lie outside the period."""
+def _look_ends(audit: Audit) -> Told:
+    """In a package of a period checkpoints show that the segment begins before it and ends after it, or with the ledger."""
     if audit.extract is not None:
-        return
-    scope = audit.package["scope"]
-    if audit.first > 0 and not audit.edge.get(audit.first - 1, "9999")[:10] < scope["from"]:
-        audit.report.fault(
-            "complete", "rien ne montre que le segment commence avec la période", "nothing shows that the segment begins with the period"
+        return Told("", "")
+    fault, scope = audit.report.fault, audit.package["scope"]
+    begins = [each for each in audit.checkpoints if each.size == audit.first and _says_before(audit, each, scope["from"])]
+    ends = [each for each in audit.checkpoints if each.size == audit.last and each.at[:10] > scope["to"]]
+    if audit.first > 0 and not begins:
+        fault(
+            "complete", "rien ne montre que le segment commence avant la période", "nothing shows that the segment begins before the period"
         )
-    if audit.last < audit.ledger["size"] and not audit.edge.get(audit.last, "0000")[:10] > scope["to"]:
-        audit.report.fault(
-            "complete", "rien ne montre que le segment finit avec la période", "nothing shows that the segment ends with the period"
-        )
+    if audit.last < audit.ledger["size"] and not ends:
+        fault("complete", "rien ne montre que le segment finit après la période", "nothing shows that the segment ends after the period")
+    for each in audit.checkpoints:
+        if (each.size < audit.first and each.at[:10] >= scope["from"]) or (each.size > audit.last and each.at[:10] <= scope["to"]):
+            fault(
+                "complete",
+                f"le point de contrôle {each.size}, hors du segment, est de la période",
+                f"checkpoint {each.size}, outside the segment, is of the period",
+            )
+    return _told_ends(audit, begins, ends)
+
+
+def _says_before(audit: Audit, checkpoint: Checkpoint, first: str) -> bool:
+    """Its own time, and that of its timestamp if it has one, lie before the day."""
+    return checkpoint.at[:10] < first and audit.stamps.get(checkpoint.text, "")[:10] < first
+
+
+def _told_ends(audit: Audit, begins: list[Checkpoint], ends: list[Checkpoint]) -> Told:
+    """From when to when checkpoints bound the segment, and whether an authority says so too."""
+
+    def stamped(each: Checkpoint) -> tuple[str, str]:
+        return ("", "") if each.text in audit.stamps else (" (non horodaté)", " (not timestamped)")
+
+    begin = begins[-1] if audit.first > 0 and begins else None
+    end = ends[0] if ends else audit.checkpoints[-1] if audit.checkpoints else None
+    one = (f"du {begin.at}{stamped(begin)[0]}", f"from {begin.at}{stamped(begin)[1]}") if begin else ("de son début", "from its beginning")
+    other = (f"au {end.at}{stamped(end)[0]}", f"to {end.at}{stamped(end)[1]}") if end else ("à sa fin", "to its end")
+    return Told(
+        f" ; registre borné par ses points de contrôle, {one[0]} {other[0]}", f"; ledger bounded by checkpoints {one[1]} {other[1]}"
+    )
 
 
 def look_trails(audit: Audit) -> None:
@@ -1772,8 +1895,8 @@ def look_package(audit: Audit) -> None:
         }
         if package["counts"] != found or package["checkpoint"] != audit.ledger["size"] or package["entity"] != audit.ledger["entity"]:
             fault("package", "les comptes annoncés ne sont pas ceux qui sont trouvés", "the counts told are not those found")
-        if len(set(package["keys"])) != len(package["keys"]) or not package["keys"]:
-            fault("package", "les clés annoncées ne sont pas distinctes", "the keys told are not distinct")
+        if len(set(package["keys"])) != len(package["keys"]) or set(package["keys"]) != audit.spoke:
+            fault("package", "les clés annoncées ne sont pas celles qui ont signé", "the keys told are not those that signed")
         volumes = [each["name"] for each in package["volumes"]]
         if len(set(volumes)) != len(volumes):
             fault("package", "un volume est annoncé deux fois", "a volume is told twice")
@@ -1789,7 +1912,7 @@ def look_package(audit: Audit) -> None:
 def _look_scope(audit: Audit) -> None:
     fault = audit.report.fault
     if audit.extract is not None:
-        if set(audit.rows) - {audit.extract} or (not audit.rows and not audit.package["withheld"]):
+        if set(audit.rows) - {audit.extract} or audit.first != audit.last or (not audit.rows and not audit.package["withheld"]):
             fault("package", "l'extrait n'est pas celui du document annoncé", "the extract is not that of the document told")
         return
     scope = audit.package["scope"]
@@ -1820,10 +1943,12 @@ def look_witness(audit: Audit, kept: str) -> None:
         known = {each.size: each.root for each in audit.checkpoints}
         right = known.get(found.size, audit.roots.get(found.size))
         if right is None:
-            raise Refused(
-                f"la taille {found.size} du témoin n'est pas dans ce paquet : il faut un paquet dont la période la contient",
+            audit.report.skip(
+                "witness",
+                f"la taille {found.size} du témoin n'est pas dans ce dossier : il en faut un dont la période la contient",
                 f"the witness's size {found.size} is not in this package: ask for one whose period holds it",
             )
+            return
         if right != found.root:
             raise Refused(
                 "le témoin a vu un autre journal : il a été récrit ou dédoublé", "the witness saw another ledger: rewritten or forked"
@@ -1890,7 +2015,7 @@ def exit_code(audit: Audit) -> int:
     unseen = [name for name, outcome in outcomes.items() if outcome == UNSEEN]
     if not unseen:
         return 0
-    return 3 if unseen == ["files"] and audit.absent else 1
+    return 3 if set(unseen) <= ({"files", "witness"} if audit.absent else {"witness"}) else 1
 
 
 # What a person reads.
@@ -1903,7 +2028,7 @@ WORDS = {
         0: "Tout tient.",
         1: "Quelque chose ne tient pas : ce paquet ne prouve rien en l'état. Demandez-le de nouveau à qui l'a établi.",
         2: "Ce paquet ne se lit pas. Demandez-le de nouveau à qui l'a établi.",
-        3: "Tout ce qui a été remis tient ; des volumes manquent.",
+        3: "Tout ce qui a été remis tient ; tout n'a pas été regardé.",
         "key": "Clé du journal",
         "compare": "Comparez cette empreinte à celle que l'entreprise a publiée ou déclarée : la confiance commence hors du paquet.",
         "counts": "{entity}, {scope} : {documents} documents, {archives} fichiers scellés, {entries} écritures",
@@ -1916,7 +2041,7 @@ WORDS = {
         0: "All holds.",
         1: "Something fails: as it is, this package proves nothing. Ask for it again.",
         2: "This package cannot be read. Ask for it again.",
-        3: "All that was handed in holds; volumes are missing.",
+        3: "All that was handed in holds; not everything was looked at.",
         "key": "The ledger's key",
         "compare": "Compare this fingerprint with the one that the company published or declared: trust begins outside the package.",
         "counts": "{entity}, {scope}: {documents} documents, {archives} sealed files, {entries} entries",

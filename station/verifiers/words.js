@@ -90,18 +90,20 @@ export const WORDS = {
       manifest: "Chaque fichier a l'empreinte que le manifeste annonce ({count}, dont {missing} dans des volumes qui n'ont pas été remis).",
       note: "Le manifeste est signé par la clé du registre {fingerprint}.",
       seal: "Le manifeste est cacheté par {name} et horodaté le {time}.",
-      checkpoints: "Les points de contrôle sont signés et s'accordent ({count}, dont {stamped} horodatés).",
+      checkpoints: "Les points de contrôle sont signés et s'accordent ({count}, dont {stamped} horodatés).{foreign}",
       segment: "Les écritures de la période se suivent sans trou, et leur arbre est celui des points de contrôle ({count}).",
       consistency: "Le registre n'a fait que s'allonger (preuves : {count}).",
       others: "Chaque écriture hors période est prouvée dans le registre ({count}).",
       index: "Chaque document de l'index a ses fichiers et ses écritures ({count}).",
-      complete: "Chaque écriture de scellement a son fichier, ou dit pourquoi elle n'en a pas ({count}, dont {withheld} retenus).",
+      complete: "Chaque écriture de scellement a son fichier, ou dit pourquoi elle n'en a pas ({count}, dont {withheld} retenus).{ends}",
       trails: "Chaque piste répète exactement les écritures du registre ({count}).",
       files: "Fichiers scellés relus en entier : {looked} sur {all} ; empreinte, taille et début sont les bons.",
       package: "Les nombres annoncés sont ceux trouvés : {documents} documents, {archives} fichiers, {entries} écritures.",
       key: "La clé du dossier est celle que vous connaissez par ailleurs.",
       witness: "Le registre contient le point de contrôle du témoin ({size} écritures).",
     },
+    ends: " Le registre est borné par ses points de contrôle, du {begin} au {end}.", "ends-start": " Le registre est donné de son début au point de contrôle du {end}.", bare: " Une borne n'est pas horodatée.",
+    foreign: " Horodatages d'autorité inconnue, qui ne comptent pas : {unknown}.",
     reasons: {
       volumes: "Aucun volume n'a été remis : ces fichiers n'ont pas été regardés.",
       "no-crypto": "Ce navigateur n'offre pas la vérification de signatures à une page ouverte depuis le disque.",
@@ -109,7 +111,7 @@ export const WORDS = {
       "not-covered": "Le dossier ne contient pas de quoi comparer avec un point de contrôle de cette taille.",
     },
     faults: {
-      zip: "{path} n'est pas un ZIP intact.", path: "Nom de fichier interdit ou double : {path}", twice: "Présent deux fois : {path} {document}", unreadable: "Illisible : {path}",
+      zip: "{path} n'est pas un ZIP intact.", spare: "{path} tient des octets qui ne sont à aucun fichier.", "no-row": "N'est à aucune ligne de l'index : {path}", path: "Nom de fichier interdit ou double : {path}", twice: "Présent deux fois : {path} {document}", unreadable: "Illisible : {path}",
       absent: "Absent : {path} {document}", "not-utf8": "Texte illisible : {path}", "not-json": "JSON illisible : {path}", form: "N'a pas la forme annoncée : {path}", entry: "Écriture mal formée ou mal nommée : {path} {line} {sequence}",
       key: "Clé illisible : {key}", "last-line": "Dernière ligne coupée : {path}", line: "Ligne illisible : {line}", order: "Pas dans l'ordre : {path} {size} {sequence} {document}",
       unlisted: "Fichier qui n'est pas au manifeste : {path}", hash: "N'a pas l'empreinte annoncée : {path}", missing: "Manque : {path}",
@@ -124,13 +126,13 @@ export const WORDS = {
       proof: "Preuve fausse : {sequence} {from} {to}", "no-proof": "Preuve manquante de {from} à {to}.", "not-its-own": "L'écriture {sequence} n'est pas la sienne.", inside: "L'écriture {sequence} est déjà dans le segment.",
       sealed: "{document} : l'écriture de scellement n'est pas la bonne.", "no-files": "{document} : aucun fichier.", version: "Versions en désordre : {path}",
       "no-file": "L'écriture {sequence} scelle un fichier que l'index n'a pas ({document}).", withheld: "Retenue sans raison : {document}, écriture {sequence}", "withheld-missing": "Fichier perdu : {document}, écriture {sequence}", "withheld-damaged": "Fichier endommagé : {document}, écriture {sequence}",
-      period: "La période est impossible.", "neighbour-before": "L'écriture {sequence}, d'avant la période, n'est pas là : le début pourrait manquer.", "neighbour-after": "L'écriture {sequence}, d'après la période, n'est pas là : la fin pourrait manquer.",
+      period: "La période est impossible.", "no-begin": "Aucun point de contrôle d'avant la période n'a {size} écritures : le début pourrait manquer.", "no-end": "Aucun point de contrôle d'après la période n'a {size} écritures : la fin pourrait manquer.", beyond: "Le point de contrôle {size}, hors du segment, est de la période.", "withheld-twice": "Une écriture est retenue deux fois.",
       row: "{document} : la piste parle d'un autre document.", events: "{document} : {found} événements au lieu de {expected}.", event: "{document} : l'événement {sequence} n'est pas celui du registre.", payload: "{document} : le contenu de l'événement {sequence} n'est pas celui qui fut scellé.",
       size: "N'a pas la taille annoncée : {path}", "not-pdf": "N'est pas un PDF : {path}", extends: "Prolongement mal décrit : {path}", prefix: "Ne commence pas par le fichier qu'il prolonge : {path}",
-      counts: "{name} : {expected} annoncés, {found} trouvés.", checkpoint: "Point de contrôle {expected} annoncé, {found} trouvé.", scope: "L'extrait n'est pas celui d'un seul document.", volume: "Volume inconnu : {name}", "volume-differs": "Ce volume n'est pas celui annoncé : {name}",
+      counts: "{name} : {expected} annoncés, {found} trouvés.", checkpoint: "Point de contrôle {expected} annoncé, {found} trouvé.", scope: "L'extrait n'est pas celui d'un seul document.", volume: "Volume inconnu : {name}", volumes: "Les volumes annoncés ne tiennent pas les fichiers scellés.", "other-period": "{document} n'est pas de cette période.",
       "volume-twice": "Un volume est annoncé deux fois.", keys: "Les clés annoncées ne sont pas celles qui ont signé.",
       unclear: "Ce texte n'est ni une empreinte, ni une clé, ni un point de contrôle.", "other-key": "La clé du dossier n'est PAS celle que vous connaissez : ne vous y fiez pas.",
-      "other-tree": "Le registre n'est PAS celui que le témoin a vu ({size} écritures) : il a été réécrit.", shorter: "Le témoin a vu {size} écritures, le dossier n'en connaît que {found} : la fin a été ôtée, ou le dossier est plus ancien que le témoin.",
+      "other-tree": "Le registre n'est PAS celui que le témoin a vu ({size} écritures) : il a été réécrit.", "unsigned-witness": "Ce point de contrôle n'est signé par aucune clé de ce dossier.",
     },
     gapNames: {
       "no-order": "sans commande", "no-delivery": "sans réception", "no-approval": "sans approbation", "no-accounting-entry": "sans écriture comptable", "no-payment": "sans paiement",
@@ -232,18 +234,20 @@ export const WORDS = {
       manifest: "Each file has the fingerprint that the manifest announces ({count}, of which {missing} in volumes that were not handed in).",
       note: "The manifest is signed by the ledger's key {fingerprint}.",
       seal: "The manifest is sealed by {name} and timestamped {time}.",
-      checkpoints: "The checkpoints are signed and agree ({count}, of which {stamped} timestamped).",
+      checkpoints: "The checkpoints are signed and agree ({count}, of which {stamped} timestamped).{foreign}",
       segment: "The entries of the period follow each other without a gap, and their tree is that of the checkpoints ({count}).",
       consistency: "The ledger only ever grew (proofs: {count}).",
       others: "Each entry outside the period is proved in the ledger ({count}).",
       index: "Each document of the index has its files and its entries ({count}).",
-      complete: "Each sealing entry has its file, or says why not ({count}, of which {withheld} withheld).",
+      complete: "Each sealing entry has its file, or says why not ({count}, of which {withheld} withheld).{ends}",
       trails: "Each trail repeats the ledger's entries exactly ({count}).",
       files: "Sealed files read again from end to end: {looked} of {all}; fingerprint, size and beginning are right.",
       package: "The numbers announced are those found: {documents} documents, {archives} files, {entries} entries.",
       key: "The package's key is the one that you know from elsewhere.",
       witness: "The ledger contains the witness's checkpoint ({size} entries).",
     },
+    ends: " The ledger is bounded by its checkpoints, from {begin} to {end}.", "ends-start": " The ledger is given from its beginning to the checkpoint of {end}.", bare: " One end is not timestamped.",
+    foreign: " Timestamps by an unknown authority, which do not count: {unknown}.",
     reasons: {
       volumes: "No volume was handed in: these files were not looked at.",
       "no-crypto": "This browser does not let a page opened from disk check signatures.",
@@ -251,7 +255,7 @@ export const WORDS = {
       "not-covered": "The package does not hold what it takes to compare with a checkpoint of this size.",
     },
     faults: {
-      zip: "{path} is not an intact ZIP.", path: "File name forbidden or double: {path}", twice: "There twice: {path} {document}", unreadable: "Unreadable: {path}",
+      zip: "{path} is not an intact ZIP.", spare: "{path} holds bytes that belong to no file.", "no-row": "In no row of the index: {path}", path: "File name forbidden or double: {path}", twice: "There twice: {path} {document}", unreadable: "Unreadable: {path}",
       absent: "Absent: {path} {document}", "not-utf8": "Unreadable text: {path}", "not-json": "Unreadable JSON: {path}", form: "Not of the form announced: {path}", entry: "Entry malformed or misnamed: {path} {line} {sequence}",
       key: "Unreadable key: {key}", "last-line": "Last line cut: {path}", line: "Unreadable line: {line}", order: "Out of order: {path} {size} {sequence} {document}",
       unlisted: "File that is not in the manifest: {path}", hash: "Not of the fingerprint announced: {path}", missing: "Missing: {path}",
@@ -266,13 +270,13 @@ export const WORDS = {
       proof: "False proof: {sequence} {from} {to}", "no-proof": "Missing proof from {from} to {to}.", "not-its-own": "Entry {sequence} is not its own.", inside: "Entry {sequence} is in the segment already.",
       sealed: "{document}: the sealing entry is not the right one.", "no-files": "{document}: no file.", version: "Versions out of order: {path}",
       "no-file": "Entry {sequence} seals a file that the index does not have ({document}).", withheld: "Withheld without reason: {document}, entry {sequence}", "withheld-missing": "Lost file: {document}, entry {sequence}", "withheld-damaged": "Damaged file: {document}, entry {sequence}",
-      period: "The period is impossible.", "neighbour-before": "Entry {sequence}, from before the period, is not there: the beginning may be missing.", "neighbour-after": "Entry {sequence}, from after the period, is not there: the end may be missing.",
+      period: "The period is impossible.", "no-begin": "No checkpoint from before the period has {size} entries: the beginning may be missing.", "no-end": "No checkpoint from after the period has {size} entries: the end may be missing.", beyond: "Checkpoint {size}, outside the segment, is of the period.", "withheld-twice": "An entry is withheld twice.",
       row: "{document}: the trail speaks of another document.", events: "{document}: {found} events instead of {expected}.", event: "{document}: event {sequence} is not the ledger's.", payload: "{document}: the content of event {sequence} is not what was committed to.",
       size: "Not of the size announced: {path}", "not-pdf": "Not a PDF: {path}", extends: "Extension badly described: {path}", prefix: "Does not begin with the file that it extends: {path}",
-      counts: "{name}: {expected} announced, {found} found.", checkpoint: "Checkpoint {expected} announced, {found} found.", scope: "The extract is not that of a single document.", volume: "Unknown volume: {name}", "volume-differs": "This volume is not the one announced: {name}",
+      counts: "{name}: {expected} announced, {found} found.", checkpoint: "Checkpoint {expected} announced, {found} found.", scope: "The extract is not that of a single document.", volume: "Unknown volume: {name}", volumes: "The volumes announced do not hold the sealed files.", "other-period": "{document} is not of this period.",
       "volume-twice": "A volume is announced twice.", keys: "The keys announced are not those that signed.",
       unclear: "This text is neither a fingerprint, nor a key, nor a checkpoint.", "other-key": "The package's key is NOT the one that you know: do not trust it.",
-      "other-tree": "The ledger is NOT the one that the witness saw ({size} entries): it was rewritten.", shorter: "The witness saw {size} entries, the package knows only {found}: the end was taken away, or the package is older than the witness.",
+      "other-tree": "The ledger is NOT the one that the witness saw ({size} entries): it was rewritten.", "unsigned-witness": "This checkpoint is signed by no key of this package.",
     },
     gapNames: { "no-order": "no order", "no-delivery": "no delivery", "no-approval": "no approval", "no-accounting-entry": "no accounting entry", "no-payment": "no payment", "no-supplier": "supplier not read", "no-number": "number not read", "no-date": "date not read", "no-amount": "amount not read", "file-missing": "lost file", "file-damaged": "damaged file", confidential: "confidential" },
     broken: "The seal or timestamp is not valid ({code}). {reason}",
@@ -286,14 +290,20 @@ export const WORDS = {
 };
 
 export function fill(sentence, values = {}) {
-  return sentence.replace(/\{(\w+)\}/g, (_, name) => String(values[name] ?? "")).replace(/ {2,}/g, " ").trim();
+  return fillIn(sentence, values).replace(/ {2,}/g, " ").trim();
+}
+
+function fillIn(sentence, values) {
+  return sentence.replace(/\{(\w+)\}/g, (_, name) => String(values[name] ?? ""));
 }
 
 // The sentence of a check as it came out.
 export function sentenceOf(check, words) {
   if (check.outcome === "skipped") return words.reasons[check.reason];
   if (check.outcome === "fails") return faultOf(check.faults[0], words);
-  return fill(words.sentences[check.name], check.facts);
+  const { begin, end, bare, unknown } = check.facts;
+  const ends = end && check.name === "complete" ? fillIn(begin ? words.ends : words["ends-start"], { begin, end }) + (bare ? words.bare : "") : "";
+  return fill(words.sentences[check.name], { ...check.facts, ends, foreign: unknown ? fillIn(words.foreign, { unknown }) : "" });
 }
 
 export function faultOf(fault, words) {
