@@ -4,6 +4,7 @@ Every act is an entry `control` of the ledger. A result about a page names its d
 """
 
 import hashlib
+import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -15,6 +16,7 @@ from sqlalchemy.orm import Session
 from conformity.circumstances import Source
 from sealing.ledger import Actor, Event
 from station.acts import NotOffered, actor_of
+from station.records.intake import SYSTEM
 from station.records.ledger import append_event
 from station.records.tables import (
     Archive,
@@ -34,15 +36,20 @@ from station.records.tables import (
     State,
     StorageNotice,
 )
+from station.timekeeping import clock_word
+from station.workstation import Workstation
 from workflow.controls import PLAN, Control, Overdue, in_force, overdue_on, plan_with
 from workflow.kinds import MADE
 from workflow.sampling import Plan, Severity, draw_sample, items_hash, judge_sample, must_stop, next_severity, plan_for, plan_from
 
+log = logging.getLogger("sceau.controls")
 ENTRY = "control"
 OUTCOMES = ("pass", "fail", "void")
 """What an execution of a control gave; void: it could not be carried out."""
 ASKED = ("identical", "colour", "complete")
 """Questions about each page beside its paper."""
+LOTS_AT_ONCE = 5
+"""Lots formed in one transaction."""
 ACTION_DAYS = 30
 """Proposed time for a corrective action."""
 
@@ -204,14 +211,16 @@ def ready_lots(session: Session, entity: str, today: date) -> tuple[Ready, ...]:
     for name, station, at, pages, sequence in session.execute(_unsampled(entity)):
         if at.date() < today:
             grouped.setdefault((at.date(), station), []).append(_Sealed(name, pages, sequence))
-    newest = _newest_checkpoint_size(session, entity)
-    fresh = [
-        Ready(
-            station, day, tuple(each.id for each in found), sum(each.pages for each in found), max(each.sequence for each in found) < newest
-        )
-        for (day, station), found in sorted(grouped.items())
-    ]
-    return (*fresh, *_mended(session, entity, newest))
+    fresh = []
+    for (day, station), found in sorted(grouped.items()):
+        covered = _seeding(session, entity, max(each.sequence for each in found), day_after(day)) is not None
+        fresh.append(Ready(station, day, tuple(each.id for each in found), sum(each.pages for each in found), covered))
+    return (*fresh, *_mended(session, entity))
+
+
+def day_after(day: date) -> datetime:
+    """From when a checkpoint may seed the lot of a day: what one of that day itself would draw could be known before the day is over."""
+    return datetime.combine(day + timedelta(days=1), time.min, UTC)
 
 
 class _Sealed(NamedTuple):
@@ -220,7 +229,7 @@ class _Sealed(NamedTuple):
     id: str
     pages: int
     sequence: int
-    """Of the newest entry by which it was sealed."""
+    """Of the first entry by which it was sealed: sealing it again moves nothing."""
 
 
 def _unsampled(entity: str) -> sa.Select[Any]:
@@ -228,7 +237,7 @@ def _unsampled(entity: str) -> sa.Select[Any]:
     first = _first_sealing()
     pages = sa.select(sa.func.count()).where(PageRow.document_id == Document.id, PageRow.superseded == 0).scalar_subquery()
     sealed = (LedgerPayload.document_id == Document.id, LedgerPayload.type == "sealed")
-    sequence = sa.select(sa.func.coalesce(sa.func.max(LedgerPayload.sequence), 0)).where(*sealed).scalar_subquery()
+    sequence = sa.select(sa.func.coalesce(sa.func.min(LedgerPayload.sequence), 0)).where(*sealed).scalar_subquery()
     query = sa.select(Document.id, Document.station, first.c.at, pages, sequence).join(first, first.c.document_id == Document.id)
     return query.where(*_is_unsampled(entity)).order_by(first.c.at, Document.id)
 
@@ -258,7 +267,7 @@ def _oldest_unsampled(session: Session, entity: str) -> date | None:
     return None if oldest is None else oldest.date()
 
 
-def _mended(session: Session, entity: str, newest: int) -> tuple[Ready, ...]:
+def _mended(session: Session, entity: str) -> tuple[Ready, ...]:
     """Failed lots whose actions are all done and that were not submitted anew."""
     failed = session.scalars(sa.select(ControlLot).where(ControlLot.entity == entity, ControlLot.outcome == "fail").order_by(ControlLot.id))
     ready = []
@@ -267,7 +276,7 @@ def _mended(session: Session, entity: str, newest: int) -> tuple[Ready, ...]:
         later = session.scalar(sa.select(sa.func.max(LotDocument.lot_id)).where(LotDocument.document_id.in_(ids)))
         if actions and all(action.done_at for action in actions) and later == lot.id:
             found = [d for d in (session.get(Document, each) for each in ids) if d is not None and d.state == State.SEALED]
-            covered = max(_last_sequence(session, found), _closing(session, lot)) < newest
+            covered = _seeding(session, entity, _closing(session, lot), _answered(session, lot)) is not None
             ready.append(
                 Ready(lot.station, date.fromisoformat(lot.day), tuple(d.id for d in found), len(_items(session, ids)), covered, lot)
             )
@@ -279,6 +288,11 @@ def _closing(session: Session, lot: ControlLot) -> int:
     return session.scalar(sa.select(sa.func.max(ControlResult.sequence)).where(ControlResult.lot_id == lot.id)) or 0
 
 
+def _answered(session: Session, lot: ControlLot) -> datetime:
+    """When the last action of a failed lot was done."""
+    return max((action.done_at for action in actions_of(session, lot.id) if action.done_at is not None), default=lot.drawn_at)
+
+
 def _items(session: Session, ids: Iterable[str]) -> list[str]:
     """Current pages as « document:page »."""
     query = sa.select(PageRow.document_id, PageRow.number).where(PageRow.superseded == 0).order_by(PageRow.document_id, PageRow.number)
@@ -287,10 +301,10 @@ def _items(session: Session, ids: Iterable[str]) -> list[str]:
 
 
 def _last_sequence(session: Session, found: Iterable[Document]) -> int:
-    """Sequence of the newest entry by which one of them was sealed."""
-    query = sa.select(sa.func.max(LedgerPayload.sequence)).where(LedgerPayload.type == "sealed")
+    """Sequence of the last of the entries by which each of them was sealed for the first time."""
+    first = sa.select(sa.func.min(LedgerPayload.sequence)).where(LedgerPayload.type == "sealed").group_by(LedgerPayload.document_id)
     parts = _parts(document.id for document in found)
-    return max((session.scalar(query.where(LedgerPayload.document_id.in_(part))) or 0 for part in parts), default=0)
+    return max((each for part in parts for each in session.scalars(first.where(LedgerPayload.document_id.in_(part)))), default=0)
 
 
 def _parts(ids: Iterable[str], size: int = 500) -> list[list[str]]:
@@ -299,28 +313,45 @@ def _parts(ids: Iterable[str], size: int = 500) -> list[list[str]]:
     return [ordered[start : start + size] for start in range(0, len(ordered), size)]
 
 
-def _newest_checkpoint_size(session: Session, entity: str) -> int:
-    return session.scalar(sa.select(sa.func.max(CheckpointRow.size)).where(CheckpointRow.entity == entity)) or 0
+def _seeding(session: Session, entity: str, sequence: int, since: datetime) -> CheckpointRow | None:
+    """The first checkpoint made since a moment that covers an entry."""
+    covering = (CheckpointRow.entity == entity, CheckpointRow.size > sequence, CheckpointRow.made_at >= since)
+    return session.scalars(sa.select(CheckpointRow).where(*covering).order_by(CheckpointRow.size, CheckpointRow.id).limit(1)).first()
 
 
-def seed_after(session: Session, entity: str, sequence: int) -> tuple[int, str]:
-    """Size and seed of the first checkpoint that covers an entry: it could not be known when that was written, and nobody chooses it.
+def seed_after(session: Session, entity: str, sequence: int, since: datetime) -> tuple[int, str]:
+    """Size and seed of the first checkpoint, made since a moment, that covers an entry: it could not be known before that moment, and
+    nobody chooses it.
 
     The seed is the SHA-256 of the note's signed text, which is also what its RFC 3161 token is about. Raises NoCheckpoint.
     """
-    row = session.scalars(
-        sa.select(CheckpointRow)
-        .where(CheckpointRow.entity == entity, CheckpointRow.size > sequence)
-        .order_by(CheckpointRow.size, CheckpointRow.id)
-        .limit(1)
-    ).first()
+    row = _seeding(session, entity, sequence, since)
     if row is None:
         raise NoCheckpoint(entity)
     text = row.note.split("\n\n", 1)[0] + "\n"
     return row.size, hashlib.sha256(text.encode()).hexdigest()
 
 
-def form_lot(session: Session, entity: str, ready: Ready, aql: str, person: Person, at: datetime, clock: str = "system") -> ControlLot:
+def tend_lots(workstation: Workstation) -> int:
+    """Form every lot whose checkpoint has come, some at a time; returns how many. It is the station's own work, right after the checkpoint:
+    who knew the seed and chose when to form the lot could choose its documents."""
+    settings, now = workstation.settings, workstation.clock()
+    with workstation.database.reading() as session:
+        if not any(ready.covered for ready in ready_lots(session, settings.entity, now.date())):
+            return 0
+    formed, word = 0, clock_word(workstation)
+    with workstation.database.writing() as session:
+        for ready in [each for each in ready_lots(session, settings.entity, now.date()) if each.covered][:LOTS_AT_ONCE]:
+            try:
+                form_lot(session, settings.entity, ready, settings.organisation.aql, SYSTEM, now, word)
+            except NotOffered as error:
+                log.info("lot of %s, %s: %s", ready.day, ready.station, error)
+            else:
+                formed += 1
+    return formed
+
+
+def form_lot(session: Session, entity: str, ready: Ready, aql: str, actor: Actor, at: datetime, clock: str = "system") -> ControlLot:
     """Form the lot and draw its sample; nobody can choose the pages. Raises NoCheckpoint, NotOffered where sampling must stop first."""
     outcomes = outcomes_of(session, entity, ready.station)
     if must_stop(outcomes) and (open_actions(session, entity) or unanswered_failures(session, entity)):
@@ -329,8 +360,10 @@ def form_lot(session: Session, entity: str, ready: Ready, aql: str, person: Pers
     items = _items(session, ready.documents)
     if not items:
         raise NotOffered("an empty lot")
-    after = max(_last_sequence(session, found), 0 if ready.again is None else _closing(session, ready.again))
-    size, seed = seed_after(session, entity, after)
+    if ready.again is None:
+        size, seed = seed_after(session, entity, _last_sequence(session, found), day_after(ready.day))
+    else:
+        size, seed = seed_after(session, entity, _closing(session, ready.again), _answered(session, ready.again))
     severity = next_severity(outcomes) if ready.again is None else Severity(ready.again.plan["severity"])
     plan, name = plan_for(len(items), aql, severity), _free_name(session, entity, f"{ready.day.isoformat()}/{ready.station}")
     sample = draw_sample(bytes.fromhex(seed), name, items, plan.size)
@@ -346,7 +379,7 @@ def form_lot(session: Session, entity: str, ready: Ready, aql: str, person: Pers
         seed=seed,
         sample=list(sample),
         drawn_at=at,
-        drawn_by=person.pseudonym,
+        drawn_by=actor.pseudonym,
         box=_box_of(found),
     )
     session.add(lot)
@@ -355,7 +388,7 @@ def form_lot(session: Session, entity: str, ready: Ready, aql: str, person: Pers
     session.add_all(LotDocument(lot_id=lot.id, document_id=d.id, archive=_newest_file(d), pages=counts[d.id]) for d in found)
     objects = {"lot": name, "items": lot.items_sha256, "seed": seed}
     told = {"act": "drawn", "control": "sampling", "checkpoint": size, "plan": plan.as_json(), "sample": list(sample)}
-    append_event(session, Event(entity, ENTRY, objects, actor_of(person), at, clock, told))
+    append_event(session, Event(entity, ENTRY, objects, actor, at, clock, told))
     return lot
 
 
@@ -570,7 +603,7 @@ def _unsampled_days(session: Session, entity: str, day: date) -> list[date]:
     unfinished = session.scalars(sa.select(ControlLot.day).where(ControlLot.entity == entity, ControlLot.outcome.is_(None)))
     oldest = _oldest_unsampled(session, entity)
     fresh = [] if oldest is None or oldest >= day else [oldest]
-    mended = [ready.day for ready in _mended(session, entity, 0)]
+    mended = [ready.day for ready in _mended(session, entity)]
     return fresh + mended + [date.fromisoformat(each) for each in unfinished]
 
 

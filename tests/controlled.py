@@ -109,7 +109,7 @@ class House:
         """The first lot that is ready."""
         with self.writing() as session:
             ready = controls.ready_lots(session, self.entity, self.at.date())[0]
-            return controls.form_lot(session, self.entity, ready, aql, self.clerk, self.at).id
+            return controls.form_lot(session, self.entity, ready, aql, SYSTEM, self.at).id
 
     def look(self, lot: int, faults: Iterable[int] = ()) -> str | None:
         """Look at every drawn page; `faults` are places in the sample. Returns the lot's outcome."""

@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 from controlled import BAD, GOOD, House
 
+from sealing.ledger import Event
 from station import controls
 from station.acts import NotOffered
 from station.checkpoints import checkpoint_now
 from station.records.intake import SYSTEM
-from station.records.ledger import story_of, verify_ledger
-from station.records.tables import FixityRun, LedgerPayload, PageRow, State, StorageNotice
+from station.records.ledger import append_event, story_of, verify_ledger
+from station.records.tables import Document, FixityRun, LedgerPayload, PageRow, State, StorageNotice
 from workflow.controls import CODES, PLAN, Control, in_force, overdue_on, plan_with
 from workflow.sampling import Severity
 
@@ -123,6 +124,42 @@ def test_the_first_checkpoint_after_the_lot_seeds_it_whatever_came_later(house):
     assert len(lot.sample) == lot.plan["size"] == 13
     with house.reading() as session:
         assert controls.redraw(session, lot)
+
+
+def test_a_checkpoint_of_the_day_itself_seeds_nothing(house):
+    house.seal_many(3)
+    house.checkpoint("early")
+    house.later(days=1)
+    assert [ready.covered for ready in house.ready()] == [False]
+    house.checkpoint("late")
+    text = f"sceau/{house.entity}\n3\nrootlate\n"
+    assert house.lot(house.form()).seed == hashlib.sha256(text.encode()).hexdigest()
+
+
+def test_sealing_a_document_again_moves_no_seed(house):
+    (name, *_) = house.seal_many(3)
+    house.later(days=1)
+    house.checkpoint("first")
+    with house.writing() as session:
+        house.add_file(session, name, 2)
+        objects = {"document": name, "archive": "e" * 64}
+        append_event(session, Event(house.entity, "sealed", objects, SYSTEM, house.at, "system", {"kind": "invoice"}))
+    house.checkpoint("second")
+    assert house.lot(house.form()).checkpoint == 3
+
+
+def test_the_station_forms_each_lot_by_itself_once_its_checkpoint_has_come(house):
+    ids = house.seal_many(3)
+    house.later(days=1)
+    assert controls.tend_lots(house.workstation) == 0
+    house.checkpoint()
+    assert (controls.tend_lots(house.workstation), controls.tend_lots(house.workstation)) == (1, 0)
+    with house.reading() as session:
+        assert controls.documents_of(session, 1) == sorted(ids)
+    assert house.lot(1).drawn_by == SYSTEM.pseudonym
+    with house.writing() as session:
+        session.get_one(Document, ids[0]).confidential = True
+    assert any(item.startswith(ids[0]) for item in house.lot(1).sample)
 
 
 def test_a_real_checkpoint_seeds_a_draw_that_can_be_repeated_from_its_note(tmp_path, practice_keys):

@@ -106,11 +106,12 @@ def test_a_lot_waits_for_a_checkpoint_then_is_looked_at_page_by_page(house):
     house.seal_many(2)
     house.later(days=1)
     browser = enter(house)
-    form = {"station": "demo", "day": "2026-02-02"}
     assert "attend un point de contrôle du registre" in words(browser, "/controles")
-    assert "il y en a un par jour" in send(browser, "/controles/lots", 422, **form).lower()
+    assert controls.tend_lots(house.workstation) == 0
     house.checkpoint()
-    assert "Page 1 sur 2" in send(browser, "/controles/lots", **form)
+    assert "tiré dans la minute" in words(browser, "/controles")
+    assert controls.tend_lots(house.workstation) == 1
+    assert "Page 1 sur 2" in words(browser, "/controles/lots/1")
     first, second = house.lot(1).sample
     assert "décrivez le défaut" in send(browser, "/controles/lots/1", 422, item=first, identical="yes", colour="yes", complete="no")
     assert "Page 2 sur 2" in send(browser, "/controles/lots/1", item=first, good="yes")

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from station import controls
 from station.acts import actor_of
-from station.controls import NoCheckpoint, NoLot
+from station.controls import NoLot
 from station.records import people
 from station.records.tables import ControlLot, ControlResult, Document
 from station.timekeeping import clock_word
@@ -89,22 +89,6 @@ def note_result(
     except NoLot as error:
         raise HTTPException(404) from error
     return desk.go_to(request, f"{ADDRESS}#control-{code}", "flash.control-noted")
-
-
-@router.post(f"{ADDRESS}/lots")
-def form_lot(request: Request, session: desk.InWriting, person: desk.SignedIn, station: Text = "", day: Text = "") -> Response:
-    """Form the lot of a station and day, and draw its sample."""
-    workstation = desk.workstation_of(request)
-    settings, now = workstation.settings, workstation.clock()
-    waiting = controls.ready_lots(session, settings.entity, now.date())
-    ready = next((each for each in waiting if (each.station, each.day.isoformat()) == (station, day)), None)
-    if ready is None:
-        raise HTTPException(409)
-    try:
-        lot = controls.form_lot(session, settings.entity, ready, settings.organisation.aql, person, now, _clock(request))
-    except NoCheckpoint:
-        return _page(request, session, "checkpoint")
-    return desk.go_to(request, f"{ADDRESS}/lots/{lot.id}", "flash.lot-formed")
 
 
 @router.get(f"{ADDRESS}/lots/{{number}}")
