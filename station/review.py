@@ -229,6 +229,18 @@ def get_review(session: Session, document_id: str) -> Review:
     return review if review is not None else note_review(session, document, drift.thresholds_of(session, document.entity))
 
 
+def ensure_review(workstation: Workstation, document_id: str) -> None:
+    """Note the review of a document that is opened before the queue knew of it. Raises as `get_review`."""
+    with workstation.database.reading() as session:
+        document, review = shown_document(session, document_id), session.get(Review, document_id)
+        if review is not None and review.seen == document.revision and document.state == State.SEALED:
+            return
+    with workstation.database.writing() as session:
+        get_review(session, document_id)
+        document = documents.get_document(session, document_id)
+        note_review(session, document, drift.thresholds_of(session, document.entity))
+
+
 # --- who has it open, and when it is to be looked at ---
 
 

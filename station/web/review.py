@@ -346,9 +346,12 @@ def _account_page(request: Request, session: Session, person: Person, number: in
 
 
 @router.get(f"{ADDRESS}/{{document_id}}")
-def review_page(request: Request, session: desk.InReading, person: desk.SignedIn, document_id: str, page: int = 1) -> Response:
+def review_page(request: Request, person: desk.SignedIn, document_id: str, page: int = 1) -> Response:
     """The sealed page beside its values."""
-    return _review_page(request, session, person, document_id, number=page)
+    workstation = desk.workstation_of(request)
+    review.ensure_review(workstation, document_id)
+    with workstation.database.reading() as session:
+        return _review_page(request, session, person, document_id, number=page)
 
 
 @router.post(f"{ADDRESS}/{{document_id}}")
@@ -382,6 +385,10 @@ def _send_form(request: Request, document_id: str, form: FormData) -> Response:
         following = records.next_review(session, workstation.settings.entity, person.pseudonym, workstation.clock(), document_id)
     if not outcome.done:
         return _after_form(request, document_id, form, outcome, 409 if outcome.clashes else 422)
+    if following is None and review.catch_up(workstation):
+        # Perhaps only because the queue was not noted yet.
+        with workstation.database.reading() as session:
+            following = records.next_review(session, workstation.settings.entity, person.pseudonym, workstation.clock(), document_id)
     flash = "flash.review-account" if outcome.account else "flash.review-done" if following else "flash.review-last"
     return desk.go_to(request, f"{ADDRESS}/{following}" if following else ADDRESS, flash)
 
@@ -586,6 +593,7 @@ def set_aside(
     """Hold with a reason, postpone until a day, hand to a colleague, take it over, or take it up again."""
     workstation = desk.workstation_of(request)
     now, wrong = workstation.clock(), None
+    review.get_review(session, document_id)
     try:
         match what:
             case "hold":
@@ -699,7 +707,7 @@ def _review_page(
 ) -> Response:
     workstation, t = desk.workstation_of(request), desk.words_of(request)
     document, now = shown_document(session, document_id), workstation.clock()
-    row = session.get(Review, document_id)
+    row = session.get_one(Review, document_id)
     events = records.events_of(session, document_id)
     entries = entries_of(session, document, workstation, t, typed=typed or {}, outcome=outcome)
     clashes = [clash_words(clash, session, document, t) for clash in outcome.clashes] if outcome else []
@@ -707,15 +715,15 @@ def _review_page(
     done, undone = review.stacks_of(events)
     people_here = records.colleagues(session, practice=desk.is_practice(workstation))
     keys = keys_of(session, person)
-    who = people.logins_of(session, [row.hold_by, row.done_by, row.assigned_to] if row else [])
+    who = people.logins_of(session, [row.hold_by, row.done_by, row.assigned_to])
     return desk.show(
         request,
         "review.html",
         status,
         document=document,
         row=row,
-        about=show_row(row, who, person, now, t) if row else {},
-        revision=row.revision if row else 0,
+        about=show_row(row, who, person, now, t),
+        revision=row.revision,
         core=[entry for entry in entries if entry.kind != "rows" and (entry.line or entry.state or entry.name in ALWAYS)],
         rest=[entry for entry in entries if entry.kind != "rows" and not (entry.line or entry.state or entry.name in ALWAYS)],
         tables=[entry for entry in entries if entry.kind == "rows"],
@@ -726,7 +734,7 @@ def _review_page(
         unclear=[t.known("field", name) for name in outcome.unclear] if outcome else [],
         clashes=clashes,
         labels={name: t.known("field", name) for name in NAMES},
-        notice=_holder_words(session, row, person, now, t) if row else "",
+        notice=_holder_words(session, row, person, now, t),
         following=following,
         following_image=f"/documents/{following}/pages/1/page.jpg" if following else "",
         last_field=done[-1].field if done else "",
@@ -935,4 +943,3 @@ def _number(text: str) -> Decimal | None:
         return Decimal(f"{whole.replace('.', '')}{mark}{cents}") if plain else None
     except InvalidOperation:
         return None
-
