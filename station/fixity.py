@@ -25,7 +25,18 @@ from sealing.ledger import Actor, ActorKind, Event
 from sealing.renderer import Rendering, SecondLook, count_pages, look_again
 from station.records import documents
 from station.records.ledger import append_event
-from station.records.tables import Archive, Arrival, Document, FixityRow, FixityRun, LedgerPayload, LedgerRow, Original
+from station.records.tables import (
+    Archive,
+    Arrival,
+    DestructionSlip,
+    Document,
+    DossierRow,
+    FixityRow,
+    FixityRun,
+    LedgerPayload,
+    LedgerRow,
+    Original,
+)
 from station.workstation import Workstation
 
 log = logging.getLogger("sceau.fixity")
@@ -48,6 +59,10 @@ class Kind(StrEnum):
 
     ORIGINAL = "original"
     ARCHIVE = "archive"
+    DOSSIER = "dossier"
+    """A sealed paper of the house itself, in the vault of archives."""
+    SLIP = "slip"
+    """The same, of a slip of destruction."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,10 +109,10 @@ class Tally:
     """Pages that a second renderer shows otherwise, or not at all."""
 
     def add(self, looked: Looked) -> None:
-        if looked.kept.kind is Kind.ARCHIVE:
-            self.archives += 1
-        else:
+        if looked.kept.kind is Kind.ORIGINAL:
             self.originals += 1
+        else:
+            self.archives += 1
         self.bytes += looked.kept.size
         if looked.bad:
             self.bad_count += 1
@@ -152,7 +167,7 @@ def fixity_state(session: Session) -> FixityState:
     oldest: list[datetime] = []
     for kind in Kind:
         table, key, _, since = _table(kind)
-        joined = sa.select(sa.func.count(), sa.func.count(FixityRow.sha256), sa.func.min(_last(since))).select_from(table)
+        joined = sa.select(sa.func.count(key), sa.func.count(FixityRow.sha256), sa.func.min(_last(since))).select_from(table)
         count, seen, first = session.execute(joined.outerjoin(FixityRow, _same(kind, key))).one()
         total, checked = total + count, checked + seen
         oldest += [first] if first is not None else []
@@ -166,7 +181,9 @@ def _held() -> sa.Select[FixityRow]:
     """Rows of files that the records still know."""
     original = sa.select(Original.sha256).where(Original.sha256 == FixityRow.sha256).exists()
     archive = sa.select(Archive.sha256).where(Archive.sha256 == FixityRow.sha256).exists()
-    known = sa.or_(sa.and_(FixityRow.kind == Kind.ORIGINAL, original), sa.and_(FixityRow.kind == Kind.ARCHIVE, archive))
+    papers = [(Kind.DOSSIER, DossierRow.sha256), (Kind.SLIP, DestructionSlip.sha256)]
+    paper = [sa.and_(FixityRow.kind == kind, sa.select(key).where(key == FixityRow.sha256).exists()) for kind, key in papers]
+    known = sa.or_(sa.and_(FixityRow.kind == Kind.ORIGINAL, original), sa.and_(FixityRow.kind == Kind.ARCHIVE, archive), *paper)
     return sa.select(FixityRow).where(known).order_by(FixityRow.checked_at)
 
 
@@ -174,6 +191,11 @@ def _table(kind: Kind) -> tuple[Any, Any, Any, Any]:
     """Table, key, size, and since when a file of this kind is kept: it was read when it was kept."""
     if kind is Kind.ARCHIVE:
         return Archive, Archive.sha256, Archive.size, Archive.sealed_at
+    if kind is Kind.DOSSIER:
+        return DossierRow, DossierRow.sha256, sa.func.coalesce(DossierRow.size, 0), DossierRow.signed_at
+    if kind is Kind.SLIP:
+        # Its row tells no size; a slip is a few pages.
+        return DestructionSlip, DestructionSlip.sha256, sa.literal(0), DestructionSlip.signed_at
     return Original, Original.sha256, Original.size, Original.kept_at
 
 
@@ -217,7 +239,7 @@ def read_files(workstation: Workstation, everything: bool = False, progress: Cal
 
 def _quota(session: Session, period: timedelta) -> int:
     """How many files one turn reads, so that all of them are read in what is left of the period once they are due."""
-    total = sum(session.scalar(sa.select(sa.func.count()).select_from(_table(kind)[0])) or 0 for kind in Kind)
+    total = sum(session.scalar(sa.select(sa.func.count(_table(kind)[1]))) or 0 for kind in Kind)
     turns = max(period.total_seconds() * (1 - EARLY) / 2 / TURN_SECONDS, 1)
     return max(1, math.ceil(total / turns))
 
@@ -228,7 +250,7 @@ def _due(session: Session, before: datetime, limit: int | None) -> list[Kept]:
     for kind in Kind:
         table, key, size, since = _table(kind)
         last = _last(since)
-        query = sa.select(key, size, last).select_from(table).outerjoin(FixityRow, _same(kind, key)).where(last <= before)
+        query = sa.select(key, size, last).select_from(table).outerjoin(FixityRow, _same(kind, key)).where(last <= before, key.is_not(None))
         found += [(at, Kept(kind, sha256, size)) for sha256, size, at in session.execute(query.order_by(last, key).limit(limit))]
     return [kept for _, kept in sorted(found, key=lambda each: (each[0], each[1].sha256))][:limit]
 
@@ -249,7 +271,7 @@ def _read(
 
 def _look(workstation: Workstation, kept: Kept) -> Looked:
     """Read the file; hold it against its name and the ledger; of some archives draw a page."""
-    vault, suffix = (workstation.archives, ".pdf") if kept.kind is Kind.ARCHIVE else (workstation.originals, "")
+    vault, suffix = (workstation.originals, "") if kept.kind is Kind.ORIGINAL else (workstation.archives, ".pdf")
     condition = vault.verify(kept.sha256, suffix)
     with workstation.database.reading() as session:
         ids = _documents_of(session, kept)
@@ -271,6 +293,8 @@ def _second_look(workstation: Workstation, kept: Kept) -> SecondLook | None:
 
 
 def _documents_of(session: Session, kept: Kept) -> tuple[str, ...]:
+    if kept.kind in (Kind.DOSSIER, Kind.SLIP):
+        return ()
     if kept.kind is Kind.ARCHIVE:
         query = sa.select(Archive.document_id).where(Archive.sha256 == kept.sha256)
     else:
@@ -291,7 +315,8 @@ def _note(workstation: Workstation, run_id: int, looked: Looked) -> None:
     with workstation.database.writing() as session:
         kept = looked.kept
         row = session.get(FixityRow, (str(kept.kind), kept.sha256))
-        if session.get(_table(kept.kind)[0], kept.sha256) is None:
+        key = _table(kept.kind)[1]
+        if session.scalar(sa.select(key).where(key == kept.sha256).limit(1)) is None:
             if row is not None:
                 session.delete(row)
             return
@@ -366,10 +391,12 @@ def _end_yesterday(workstation: Workstation, now: datetime) -> None:
 
 
 def _end_run(workstation: Workstation, run_id: int) -> dict[str, Any]:
-    """Close a run: its report, and the entry that holds the report's hash."""
+    """Close a run: its report, and the entry that holds the report's hash. One that another process closed stays as it is."""
     now = workstation.clock()
     with workstation.database.writing() as session:
         run = session.get_one(FixityRun, run_id)
+        if run.ended_at is not None:
+            return report_json(run)
         run.ended_at = now
         session.flush()
         report = report_json(run)

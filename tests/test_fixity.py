@@ -29,9 +29,9 @@ from capture.scan import Format, Model
 from sealing.pdfa import Leaf, compose_pdfa
 from sealing.renderer import Rendering, SecondLook, bounded, look_again
 from station.cli import app
-from station.fixity import EARLY, Kept, Kind, _due, fixity_state, read_files, report_text, tend_fixity
+from station.fixity import EARLY, Kept, Kind, _due, _end_run, fixity_state, read_files, report_text, tend_fixity
 from station.records.documents import DAMAGED
-from station.records.tables import Archive, Document, FixityRun, LedgerPayload, LedgerRow, Original
+from station.records.tables import Archive, Document, DossierRow, FixityRun, LedgerPayload, LedgerRow, Original
 from station.workstation import Workstation
 
 
@@ -130,7 +130,30 @@ def test_a_day_of_the_schedule_is_one_run_and_ends_with_the_next_day(home):
         assert fixity_state(session).last.id == runs[1].id
 
 
+def test_a_run_that_another_process_closed_is_closed_once(home):
+    report = read_files(home)
+    assert _end_run(at(home, 1), report["run"]) == report
+    with home.database.reading() as session:
+        assert session.query(LedgerPayload).filter_by(type="fixity").count() == 1
+
+
 # What is wrong.
+
+
+def test_a_damaged_dossier_of_the_house_is_found(home, tmp_path):
+    paper = tmp_path / "dossier.pdf"
+    paper.write_bytes(b"%PDF-1.7 dossier")
+    kept = home.archives.keep(paper, ".pdf")
+    with home.database.writing() as session:
+        row = {"configuration": {}, "configuration_sha256": "c" * 64, "annex": {}, "reason": "r", "prepared_by": "a"}
+        moment = packages.LATER - timedelta(days=900)
+        made = {"prepared_at": moment, "signed_by": "b", "signed_at": moment, "sha256": kept.sha256, "size": kept.size}
+        session.add(DossierRow(entity="essai", version=1, **row, **made))
+    assert read_files(home)["bad_count"] == 0
+    spoil(home.archives.path(kept.sha256, ".pdf"))
+    assert [(each["kind"], each["sha256"]) for each in read_files(home, everything=True)["bad"]] == [("dossier", kept.sha256)]
+    with home.database.reading() as session:
+        assert [row.sha256 for row in fixity_state(session).bad] == [kept.sha256]
 
 
 def test_a_flipped_byte_is_found_told_on_its_document_and_reported(home):
