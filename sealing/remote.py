@@ -5,6 +5,7 @@
 
 import asyncio
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import aiohttp
 from pyhanko.sign.general import SigningError
@@ -18,6 +19,7 @@ from pyhanko.sign.signers.csc_signer import (
 )
 
 from sealing.keys import HeldSigner, KeyAway, UnusableKey
+from sealing.refusals import trying
 
 SECONDS = 30
 """Wait for one answer of the service."""
@@ -33,6 +35,8 @@ class RemotePlace:
     token: str | None = field(default=None, repr=False)
     """OAuth bearer token."""
     pin: str | None = field(default=None, repr=False)
+    refusal: Path | None = None
+    """Where it is noted that the service refused this PIN; None: nowhere, and it would be tried again."""
 
     @property
     def session(self) -> CSCServiceSessionInfo:
@@ -45,18 +49,33 @@ class PinAuthorization(CSCAuthorizationManager):  # type: ignore[misc, unused-ig
     def __init__(self, session: aiohttp.ClientSession, place: RemotePlace, told: CSCCredentialInfo) -> None:
         super().__init__(place.session, told)
         self._session = session
-        self._pin = place.pin
+        self._place = place
 
     async def authorize_signature(self, hash_b64s: list[str]) -> CSCAuthorizationInfo:
-        asked = self.format_csc_auth_request(num_signatures=len(hash_b64s), pin=self._pin, hash_b64s=hash_b64s)
+        place = self._place
+        asked = self.format_csc_auth_request(num_signatures=len(hash_b64s), pin=place.pin, hash_b64s=hash_b64s)
         url = self.csc_session_info.endpoint_url("credentials/authorize")
         timeout = aiohttp.ClientTimeout(total=SECONDS)
-        async with self._session.post(url, headers=self.auth_headers, json=asked, raise_for_status=True, timeout=timeout) as response:
-            return self.parse_csc_auth_response(await response.json())
+        with trying(place.refusal, place.pin, (place.url, place.credential)) as note_refusal:
+            async with self._session.post(url, headers=self.auth_headers, json=asked, timeout=timeout, allow_redirects=False) as response:
+                if response.status == 400 and await _says_wrong_pin(response):
+                    note_refusal()
+                    raise UnusableKey(f"{place.url}: the PIN was refused (invalid_pin)")
+                response.raise_for_status()
+                return self.parse_csc_auth_response(await response.json())
+
+
+async def _says_wrong_pin(response: aiohttp.ClientResponse) -> bool:
+    """CSC API v1, 10.1 and 11.6: `error` of a JSON answer."""
+    try:
+        told = await response.json()
+    except (aiohttp.ClientError, ValueError):
+        return False
+    return isinstance(told, dict) and told.get("error") == "invalid_pin"
 
 
 class RemoteSigner(HeldSigner):
-    """pyHanko's `Signer` for a remote key. Raises KeyAway where the service does not answer or refuses: another try may do."""
+    """pyHanko's `Signer` for a remote key. Raises KeyAway where the service does not answer or refuses, UnusableKey: a wrong PIN."""
 
     def __init__(self, place: RemotePlace, told: CSCCredentialInfo) -> None:
         super().__init__(told.signing_cert, told.chain)

@@ -3,14 +3,10 @@
 # pyHanko and python-pkcs11 annotate most of their interface, not all of it.
 # mypy: disable-error-code="no-untyped-call"
 
-import fcntl
-import hashlib
-import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import pkcs11
 from asn1crypto import x509
@@ -19,10 +15,9 @@ from pyhanko.config.pkcs11 import TokenCriteria
 from pyhanko.sign.pkcs11 import open_pkcs11_session, select_pkcs11_signing_params
 
 from sealing.keys import HeldSigner, KeyAway, UnusableKey, is_signature
+from sealing.refusals import trying
 
 PROBE = b"Sceau: is this the key of the certificate?"
-SALT = 32
-"""Bytes of the salt of a refusal, and of what is kept of the PIN."""
 SIZE = 512
 """Bytes kept free for a signature: RSA-4096, and more than any ECDSA."""
 
@@ -94,8 +89,7 @@ def _open_session(place: TokenPlace, *, again: bool = False) -> Any:
     try:
         if again:
             pkcs11.lib(place.module).reinitialize()
-        with _refusals(place) as refusals:
-            return _log_in(place, refusals)
+        return _log_in(place)
     except (pkcs11.PinLocked, pkcs11.PinExpired) as error:
         raise UnusableKey(_told(error, place)) from error
     except (pkcs11.PKCS11Error, RuntimeError, OSError) as error:
@@ -104,49 +98,13 @@ def _open_session(place: TokenPlace, *, again: bool = False) -> Any:
         raise KeyAway(_told(error, place)) from error
 
 
-def _log_in(place: TokenPlace, refusals: BinaryIO | None) -> Any:
-    """A PIN that was refused is never tried twice, by no process: three wrong ones lock a token."""
-    if refusals is not None and _is_noted(refusals, place):
-        raise UnusableKey(f"{place.token} ({place.module}): this PIN was refused and is not tried again; {place.refusal} remembers it")
-    try:
-        session = open_pkcs11_session(place.module, token_criteria=TokenCriteria(label=place.token), user_pin=place.pin)
-    except (pkcs11.PinIncorrect, pkcs11.PinInvalid, pkcs11.PinLenRange) as error:
-        if refusals is not None:
-            _note_refusal(refusals, place)
-        raise UnusableKey(_told(error, place)) from error
-    return session
-
-
-@contextmanager
-def _refusals(place: TokenPlace) -> Iterator[BinaryIO | None]:
-    """The file that remembers a refusal, for one process at a time: a second one waits until the first knows whether the PIN is right."""
-    if place.refusal is None or place.pin is None:
-        yield None
-        return
-    place.refusal.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    handle = os.open(place.refusal, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    with os.fdopen(handle, "r+b") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)  # Given back when the file closes.
-        yield file
-
-
-def _is_noted(file: BinaryIO, place: TokenPlace) -> bool:
-    noted = file.read(256)
-    return len(noted) == 2 * SALT and noted[SALT:] == _hidden(place, noted[:SALT])
-
-
-def _note_refusal(file: BinaryIO, place: TokenPlace) -> None:
-    salt = os.urandom(SALT)
-    file.seek(0)
-    file.write(salt + _hidden(place, salt))
-    file.truncate()
-    file.flush()
-
-
-def _hidden(place: TokenPlace, salt: bytes) -> bytes:
-    """Of place and PIN; slow, for a PIN is short, and the wrong one is often nearly the right one."""
-    told = "\0".join((place.module, place.token, place.pin or "")).encode()
-    return hashlib.scrypt(told, salt=salt, n=2**14, r=8, p=1, dklen=SALT)
+def _log_in(place: TokenPlace) -> Any:
+    with trying(place.refusal, place.pin, (place.module, place.token)) as note_refusal:
+        try:
+            return open_pkcs11_session(place.module, token_criteria=TokenCriteria(label=place.token), user_pin=place.pin)
+        except (pkcs11.PinIncorrect, pkcs11.PinInvalid, pkcs11.PinLenRange) as error:
+            note_refusal()
+            raise UnusableKey(_told(error, place)) from error
 
 
 def _find_key(session: Any, place: TokenPlace) -> Any:

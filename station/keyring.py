@@ -92,18 +92,19 @@ def open_time(settings: Settings) -> HouseTime:
 def open_signer(settings: Settings, environment: Mapping[str, str] = os.environ) -> HeldSigner:
     """The signer of the key in use, whatever its certificate is worth. Raises UnusableKey, KeyAway where it does not answer now."""
     sealing, home = settings.sealing, settings.home
+    refused = home / "keys" / "refused-pin"
     if sealing.mode == "practice":
         return CachedSigner(open_practice(practice_folder(home)).seal)
     if sealing.source == "pkcs11":
         from sealing.tokens import TokenPlace, open_token
 
-        place = TokenPlace(sealing.module, sealing.token, sealing.key, environment.get(PIN_VARIABLE), home / "keys" / "refused-pin")
+        place = TokenPlace(sealing.module, sealing.token, sealing.key, environment.get(PIN_VARIABLE), refused)
         return open_token(place, load_trust(home / sealing.certificate) if sealing.certificate else ())
     if sealing.source == "csc":
         from sealing.remote import RemotePlace, open_remote
 
         return open_remote(
-            RemotePlace(sealing.service_url, sealing.credential, environment.get(TOKEN_VARIABLE), environment.get(PIN_VARIABLE))
+            RemotePlace(sealing.service_url, sealing.credential, environment.get(TOKEN_VARIABLE), environment.get(PIN_VARIABLE), refused)
         )
     password = environment.get(PASSWORD_VARIABLE)
     return CachedSigner(load_pkcs12(home / sealing.file, password.encode() if password else None))

@@ -278,7 +278,7 @@ class Service:
         if name == "credentials/info":
             return web.json_response(self.info())
         if self.refuses or (name == "credentials/authorize" and told["PIN"] != PIN):
-            return web.json_response({"error": "invalid_pin"}, status=400)
+            return web.json_response({"error": "invalid_request" if self.refuses else "invalid_pin"}, status=400)
         if name == "credentials/authorize":
             return web.json_response({"SAD": "sad-" + told["hash"][0], "expiresIn": 60})
         if told["SAD"] != "sad-" + told["hash"][0]:
@@ -366,6 +366,16 @@ def test_a_service_that_refuses_or_is_gone_leaves_no_sealed_file(service: Servic
     assert not (tmp_path / "sealed.pdf").exists()
     service.refuses = False
     assert holds(sealed_with(signer, tmp_path))
+
+
+def test_a_pin_that_the_service_refused_is_never_sent_again(service: Service, tmp_path: Path) -> None:
+    for _ in range(3):
+        signer = open_remote(replace(remote(service), pin="9999", refusal=tmp_path / "refused-pin"))
+        with pytest.raises(UnusableKey, match="refused") as told:
+            sealed_with(signer, tmp_path)
+        assert problem_of(told.value).code == "key-unusable"
+    assert [told["PIN"] for name, told in service.asked if name == "credentials/authorize"] == ["9999"]
+    assert holds(sealed_with(open_remote(replace(remote(service), refusal=tmp_path / "refused-pin")), tmp_path))
 
 
 @pytest.mark.parametrize("changes", [{"token": "faux"}, {"credential": "autre"}])
