@@ -12,6 +12,7 @@ from pathlib import Path
 from shutil import rmtree
 from typing import Any
 
+import atwork
 import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -43,6 +44,7 @@ from station.keyring import (
     trust_of,
 )
 from station.problems import PROBLEMS, problem_of
+from station.running import Running
 from station.timekeeping import stamper_of
 from station.trustlists import crl_addresses, fetch_trust, tend_trust, trust_snapshot
 
@@ -371,6 +373,18 @@ def test_lists_are_fetched_daily_in_production_and_never_in_practice(tmp_path: P
     asked = [len(tend_trust(settings, lambda at=at: at, lambda _address: company().crls[1])) for at in moments]  # type: ignore[misc]
     assert asked == [1, 0, 1]
     assert tend_trust(Settings(home=tmp_path), lambda: NOON) == ()
+
+
+@pytest.mark.parametrize(("kind", "fetches"), [("work", True), ("take", False)])
+def test_lists_are_fetched_wherever_a_process_stays_and_seals(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, fetches: bool
+) -> None:
+    running, spawned = Running(atwork.open_home(tmp_path / "home"), kind, f"{kind}-0", watch=False), []
+    monkeypatch.setattr(running._engine, "start", lambda: None)
+    monkeypatch.setattr(running._pipeline, "warm_up", lambda: None)
+    monkeypatch.setattr(running, "_spawn", lambda name, *_: spawned.append(name))
+    running.start()
+    assert ("trust" in spawned) is fetches
 
 
 def test_several_processes_may_note_their_certificate_at_once(tmp_path: Path) -> None:
