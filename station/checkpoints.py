@@ -363,6 +363,11 @@ def memory_file(home: Path, entity: str) -> Path:
     return home / "witness-memory" / f"{entity}{NOTE_FILE}"
 
 
+def walk_file(home: Path) -> Path:
+    """What the last walk along the whole log found (`station.walks`)."""
+    return home / "witness-memory" / "last-walk.json"
+
+
 def alarm_file(home: Path, entity: str, witness: str) -> Path:
     """One of each witness: what one has seen is neither overwritten nor taken back by another."""
     return home / "witness-memory" / "alarms" / entity / f"{hashlib.sha256(witness.encode()).hexdigest()[:32]}.json"
@@ -428,6 +433,7 @@ def accept_contradictions(workstation: Workstation, entity: str, reason: str, pe
     Returns the entry's sequence. The witnesses keep what they have; whoever compares later finds both, and this entry.
     A name that was changed is not accepted in this way, for all that was witnessed under it would go: raises TreeContradicted.
     """
+    walk_file(workstation.home).unlink(missing_ok=True)  # The log that the last walk saw is given up: the next one begins anew.
     with workstation.database.writing() as session:
         claims = contradictions(session, workstation.settings, entity, EVERY_NOTE)
         if renamed := [claim for claim in claims if claim.reason == "origin"]:

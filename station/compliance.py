@@ -26,8 +26,9 @@ from station.keyring import key_warnings
 from station.records.ledger import tree_of
 from station.records.tables import Archive, Arrival, Document, FieldRow, PageRow, State
 from station.renewal import terms_of
-from station.retention import asked_ends, retention_due
+from station.retention import asked_ends, due_ids
 from station.timekeeping import health_of_clock, waiting_for_time
+from station.walks import Walks
 from station.witnesses import outside_of
 from station.workstation import Workstation
 
@@ -59,6 +60,7 @@ def alerts_of(session: Session, workstation: Workstation, language: str = "fr") 
     """What stands against the evidence, the worst first. Reads the records only: what needs a walk is looked at by its own job."""
     settings, now = workstation.settings, workstation.clock()
     found = (
+        *_walk_alerts(workstation),
         *_archive_alerts(session),
         *_key_alerts(settings, now, language),
         *_time_alerts(session, workstation),
@@ -68,6 +70,12 @@ def alerts_of(session: Session, workstation: Workstation, language: str = "fr") 
         *_retention_alerts(session, now.date()),
     )
     return tuple(sorted(found, key=lambda alert: alert.tone != "bad"))
+
+
+def _walk_alerts(workstation: Workstation) -> Iterator[Alert]:
+    last = Walks(workstation.home).last
+    if last is not None and last.broken is not None:
+        yield Alert("bad", "broken", "/ledger")
 
 
 def _archive_alerts(session: Session) -> Iterator[Alert]:
@@ -126,7 +134,7 @@ def _organisation_alerts(session: Session, settings: Settings, day: date) -> Ite
 
 
 def _retention_alerts(session: Session, day: date) -> Iterator[Alert]:
-    if due := retention_due(session, day):
+    if due := due_ids(session, day):
         yield Alert("watch", "retention", "/retention", len(due))
     if asked := asked_ends(session):
         yield Alert("watch", "ends", "/retention", len(asked))

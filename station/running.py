@@ -13,6 +13,7 @@ from config.options import recipe_of
 from station.access import purge_access
 from station.batches import end_quiet_batch, form_ended_batches
 from station.checkpoints import tend_checkpoints
+from station.controls import tend_lots
 from station.dossier import tend_places
 from station.erasure import finish_erasures
 from station.exports import drop_outdated
@@ -35,6 +36,7 @@ from station.slots import is_held
 from station.tidy import empty_processed
 from station.timekeeping import tend_clock
 from station.trustlists import tend_trust
+from station.walks import tend_walk
 from station.witnesses import deliver_due
 from station.workstation import Workstation
 
@@ -46,6 +48,7 @@ RECALL_SECONDS = 20.0
 SEARCH_SECONDS = 1.0
 """Between two lots of documents that are indexed."""
 PROBE_SECONDS = 600.0
+WALK_SECONDS = 600.0
 BATCH_SECONDS = 1.0
 CLOCK_SECONDS = 60.0
 REVIEW_SECONDS = 15.0
@@ -98,6 +101,7 @@ class Running:
             self._spawn("probe", partial(probe_stations, self._workstation), PROBE_SECONDS, self._stopping.wait)
             self._spawn("fixity", partial(tend_fixity, self._workstation), TURN_SECONDS, self._stopping.wait)
             self._spawn("search", partial(tend_search, self._workstation), SEARCH_SECONDS, self._stopping.wait)
+            self._spawn("walk", partial(tend_walk, self._workstation), WALK_SECONDS, self._stopping.wait)
             self._spawn("renewals", partial(tend_renewals, self._workstation), RENEWAL_SECONDS, self._stopping.wait)
             self._spawn("batches", self._tend_batches, BATCH_SECONDS, self._stopping.wait)
             self._hint = Hint([reception.folder for reception in self._receptions])
@@ -160,12 +164,15 @@ class Running:
 
     def _tend_checkpoints(self) -> None:
         tend_checkpoints(self._workstation)
+        # At once: from now on the seed is known.
+        tend_lots(self._workstation)
         deliver_due(self._workstation)
 
     def _last_checkpoint(self) -> None:
         """What came since the newest one is covered before the process ends; mail and other witnesses get it at the next start."""
         try:
             tend_checkpoints(self._workstation, closing=True)
+            tend_lots(self._workstation)
             deliver_due(self._workstation, ("folder",))
         except Exception as error:  # noqa: BLE001 whatever it is, the process ends in order, and the next one makes it
             log.warning("no checkpoint at the end: %s", error)

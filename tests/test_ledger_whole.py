@@ -6,6 +6,7 @@ from test_witnesses import behind_the_back, place  # noqa: F401  the fixture
 from station.checkpoints import contradictions
 from station.contradiction import TreeContradicted
 from station.records.ledger import first_break
+from station.walks import Walks, tend_walk
 from station.witnesses import stand_by_witnesses
 
 
@@ -54,7 +55,23 @@ def test_peaks_changed_at_the_newest_checkpoint_are_noticed_where_the_walk_begin
     assert broken_at(grown) == 5
 
 
-def test_what_a_person_accepted_stays_accepted(grown):
+def test_the_whole_log_is_walked_once_a_day_and_what_it_found_outlasts_the_process(grown):
+    assert tend_walk(grown.station).broken is None
+    assert tend_walk(grown.station) is None
+    behind_the_back(grown.home, "UPDATE ledger SET entry = x'00' WHERE sequence = 1")
+    grown.clock.turn(days=1)
+    assert tend_walk(grown.station).broken.sequence == 1
+    assert Walks(grown.home).last.broken.sequence == 1
+
+
+def test_a_log_that_shrank_between_two_walks_is_noticed_though_it_is_sound(grown):
+    tend_walk(grown.station)
+    behind_the_back(grown.home, "DELETE FROM ledger_payload WHERE sequence > 6", "DELETE FROM ledger WHERE sequence > 6")
+    grown.clock.turn(days=1)
+    assert tend_walk(grown.station).broken.sequence == 8
+
+
+def test_a_broken_log_is_told_as_one_claim_of_the_records(grown):
     behind_the_back(grown.home, "DELETE FROM ledger WHERE sequence = 2")
     (claim,) = grown.ask(contradictions, grown.station.settings, "essai")
     assert (claim.holder, claim.size, claim.reason) == ("records", 2, "broken")

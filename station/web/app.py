@@ -20,6 +20,7 @@ from station.records.documents import Unknown, WrongMove
 from station.records.learned import NoLesson
 from station.signing import Signings
 from station.tolerances import NoTolerance
+from station.walks import Walks
 from station.web import (
     access,
     batch,
@@ -74,7 +75,7 @@ def build_app(workstation: Workstation, *, secret: bytes) -> FastAPI:
             people.ensure_practice(session)
     app = FastAPI(title="Sceau", docs_url=None, redoc_url=None, openapi_url=None)
     app.state.workstation = workstation
-    app.state.checks = ledger.Checks()
+    app.state.checks = Walks(workstation.home)
     app.state.signings = Signings()
     app.state.readings = Notebook(workstation.database, workstation.settings.entity)
     app.state.changes = events.changes_of(workstation, app.state)

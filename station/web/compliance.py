@@ -15,9 +15,10 @@ from station.records import documents
 from station.records.ledger import story_of
 from station.records.tables import Document, State
 from station.retention import retention_of
+from station.walks import Walks
 from station.web import desk, show
 from station.web.documents import evidence_values
-from station.web.ledger import Checks, standings
+from station.web.ledger import standings
 from station.web.words import Words
 
 ADDRESS = "/conformite"
@@ -108,7 +109,7 @@ def entries_of(session: Session, document: Document, t: Words) -> list[dict[str,
     return told
 
 
-def state_of_chain(checks: Checks, logs: list[Any]) -> str:
+def state_of_chain(checks: Walks, logs: list[Any]) -> str:
     """By the last walk and what is held outside: bad, unknown (no walk yet), thin (no checkpoint yet) or good."""
     if any(each.wrong for each in logs) or (checks.last and (checks.last.broken or checks.last.contradicted)):
         return "bad"
@@ -119,7 +120,7 @@ def state_of_chain(checks: Checks, logs: list[Any]) -> str:
 
 def _page(request: Request, session: Session, asked: str = "", found: list[Document] | None = None, of_file: str = "") -> Response:
     workstation, t = desk.workstation_of(request), desk.words_of(request)
-    checks: Checks = request.app.state.checks
+    checks: Walks = request.app.state.checks
     logs = standings(session, workstation.settings)
     return desk.show(
         request,
