@@ -30,8 +30,8 @@ from station.packaging import attached, organised, proving
 from station.packaging.forms import csv_line, json_bytes, json_line
 from station.packaging.gaps import CONFIDENTIAL, GAPS, LOST_PAPERS
 from station.packaging.parts import ChangedMeanwhile, Part, Volume, Volumes, draft_path, volume_path
-from station.packaging.placing import TargetBusy, alone_at, disk_trouble, private_file, put_in_place
-from station.packaging.rows import COLUMNS, Documents, Told, is_gone
+from station.packaging.placing import TargetBusy, alone_at, disk_trouble, is_file, private_file, put_in_place
+from station.packaging.rows import COLUMNS, Documents, Told, concealed_of, is_gone
 from station.packaging.scratch import GONE, SEALING, Named, Scratch, Withheld
 from station.packaging.words import ENGLISH, FRENCH, REFUSALS, TRIAL
 from station.records.tables import Archive, LedgerRow
@@ -192,7 +192,8 @@ def export_package(
     entity = entity or workstation.settings.entity
     if isinstance(scope, Extract) and not IDENTIFIER.fullmatch(scope.document):
         raise CannotExport("no-document", scope)
-    _refuse_target(scope, target, force=force)
+    for path in (target, volume_path(target, 1)):
+        _refuse_there(scope, path, force=force)
     _refuse_bare(scope)
     try:
         with alone_at(target):
@@ -211,7 +212,8 @@ def export_package(
         raise CannotExport("ledger-broken", scope, detail=str(error)) from error
     except (OSError, sqlite3.Error) as error:
         log.warning("package at %s: %s", target, error)
-        raise CannotExport(disk_trouble(error, target), scope, path=target, folder=target.absolute().parent, detail=str(error)) from error
+        detail = getattr(error, "strerror", None) or str(error)
+        raise CannotExport(disk_trouble(error, target), scope, path=target, folder=target.absolute().parent, detail=detail) from error
 
 
 def _export(
@@ -226,13 +228,10 @@ def _export(
         return _Export(workstation, session, scope, target, entity, volume_bytes, force, sealer, tell, stop).run()
 
 
-def _refuse_target(scope: Scope, target: Path, *, force: bool) -> None:
+def _refuse_there(scope: Scope, path: Path, *, force: bool) -> None:
     """What is there stays, unless a person wants it replaced and it can be a package: never a device, a folder, a link to nothing."""
-    for path in (target, volume_path(target, 1)):
-        if os.path.lexists(path) and not path.is_file():
-            raise CannotExport("not-a-file", scope, path=path)
-        if os.path.lexists(path) and not force:
-            raise CannotExport("target-exists", scope, path=path)
+    if os.path.lexists(path) and not (force and is_file(path)):
+        raise CannotExport("target-exists" if is_file(path) else "not-a-file", scope, path=path)
 
 
 def _refuse_bare(scope: Scope) -> None:
@@ -274,6 +273,7 @@ class _Export:
         self.scratch = Scratch(draft_path(self.target).with_suffix(".scratch"))
         try:
             self.stand = proving.stand_of(self.session, self.workstation, self.entity)
+            self.concealed = concealed_of(self.session, self.entity)
             self._look_through()
             self._refuse_early()
             self._open_parts()
@@ -355,9 +355,12 @@ class _Export:
         written = self.volumes.finish()
         self._write_index()
         self._write_ledger()
-        self._write_papers(organised.organisation_of(self.session, self.workstation, self.entity, self._span()))
+        company = organised.organisation_of(self.session, self.workstation, self.entity, self._span())
+        self._write_papers(company.files)
+        for code in company.lost:
+            self.scratch.add_gap(code)
         self.index.add("package.json", json_bytes(self._package(written)))
-        for path, content in attached.passports_in(self.session, self.entity, self._span()):
+        for path, content in attached.passports_in(self.session, self.entity, self._span(), self.concealed):
             self.index.add(path, json_bytes(content))
         self._write_statistics()
         roots = (*self.sealer.roots, *proving.token_roots(self._listed()))
@@ -378,11 +381,11 @@ class _Export:
             self.index.add(name, told.encode("utf-8"))
 
     def _write_controls(self) -> None:
-        for path, data in organised.controls_of(self.session, self.entity, self._span()):
+        for path, data in organised.controls_of(self.session, self.entity, self._span(), self.concealed):
             self.index.add(path, data)
         with self.index.member("controls/results.csv") as member:
             member.write(b"\xef\xbb\xbf" + csv_line(organised.RESULT_COLUMNS))
-            for cells in organised.results_of(self.session, self.entity, self._span()):
+            for cells in organised.results_of(self.session, self.entity, self._span(), self.concealed):
                 member.write(csv_line(cells))
 
     def _write_documents(self) -> None:
@@ -400,7 +403,8 @@ class _Export:
             raise CannotExport("nothing-whole", self.scope)
 
     def _load(self, ids: list[str]) -> Documents:
-        return Documents(self.session, self.workstation.settings, self.entity, ids, self.scratch.entries_of(ids), self.stand.day)
+        entries = self.scratch.entries_of(ids)
+        return Documents(self.session, self.workstation.settings, self.entity, ids, entries, self.stand.day, self.concealed)
 
     def _write_document(self, documents: Documents, document_id: str) -> None:
         document, entries = documents.rows.get(document_id), self.scratch.entries_of([document_id])
@@ -585,10 +589,9 @@ class _Export:
     def _old_parts(self, paths: list[Path]) -> list[Path]:
         """The package that this one replaces, with volumes that it had more. Raises CannotExport where nobody said that it may."""
         for path in (self.target, *paths):
-            if os.path.lexists(path) and not (self.force and path.is_file()):
-                raise CannotExport("target-exists" if path.is_file() else "not-a-file", self.scope, path=path)
-        old, number = [path for path in (self.target, *paths) if path.is_file()], len(paths) + 1
-        while self.force and (more := volume_path(self.target, number)).is_file():
+            _refuse_there(self.scope, path, force=self.force)
+        old, number = [path for path in (self.target, *paths) if is_file(path)], len(paths) + 1
+        while self.force and is_file(more := volume_path(self.target, number)):
             old.append(more)
             number += 1
         return old

@@ -435,7 +435,7 @@ def organise(workstation: Workstation) -> None:
         failed = ControlResult(
             entity="essai", control="clock", version=1, at=day("2024-11-12"), actor="p", outcome="fail", note='=HYPERLINK("x")', sequence=3
         )
-        session.add_all([failed, ClockCheck(at=day("2024-11-03"), steady=1.0, boot="b", health="good", offset=0.01, answers=[])])
+        session.add_all([failed, ClockCheck(at=day("2024-11-03"), steady=1.0, boot="b", health="true", offset=0.01, answers=[])])
         session.flush()
         session.add(
             CorrectiveAction(
@@ -508,8 +508,8 @@ def test_a_package_that_is_there_is_only_replaced_when_one_says_so(home: Worksta
 
 
 def test_a_folder_that_is_not_there_is_said(home: Workstation, tmp_path: Path) -> None:
-    assert refused(home, tmp_path / "nowhere" / "essai.zip") == "unwritable"
-    assert refused(home, tmp_path) == "unwritable"
+    assert refused(home, tmp_path / "nowhere" / "essai.zip") == "no-folder"
+    assert refused(home, tmp_path) == "no-folder"
 
 
 @pytest.mark.parametrize("call", [3, 9, 20])

@@ -27,8 +27,11 @@ class Span:
     end: datetime
 
 
-def passports_in(session: Session, entity: str, span: Span) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Path and content of each passport made in the span, and of the newest of each station before it; by path."""
+def passports_in(session: Session, entity: str, span: Span, concealed: frozenset[str]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Path and content of each passport made in the span, and of the newest of each station before it; by path.
+
+    None names a document that is concealed.
+    """
     rows = session.scalars(
         sa.select(PassportRow).where(PassportRow.entity == entity, PassportRow.made_at < span.end).order_by(PassportRow.id)
     ).all()
@@ -40,10 +43,10 @@ def passports_in(session: Session, entity: str, span: Span) -> Iterator[tuple[st
     in_force = {row.id for row in before.values()}
     for row in rows:
         if row.made_at >= span.begin or row.id in in_force:
-            yield f"scanners/{row.id:06d}.json", _passport_json(row)
+            yield f"scanners/{row.id:06d}.json", _passport_json(row, concealed)
 
 
-def _passport_json(row: PassportRow) -> dict[str, Any]:
+def _passport_json(row: PassportRow, concealed: frozenset[str]) -> dict[str, Any]:
     return {
         "number": row.id,
         "station": row.station,
@@ -51,7 +54,7 @@ def _passport_json(row: PassportRow) -> dict[str, Any]:
         "target": row.target,
         "made_at": moment_text(row.made_at),
         "outcome": row.outcome,
-        "document": row.document_id,
+        "document": None if row.document_id in concealed else row.document_id,
         "body": row.body,
     }
 

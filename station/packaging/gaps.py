@@ -38,8 +38,15 @@ _PAYLOADS = Gap(
     "le détail d'une écriture manque, sans effacement inscrit",
     "the payload of an entry is missing, and no erasure of it is recorded",
 )
+LOST_PAPERS: tuple[Gap, ...] = (
+    Gap("dossier-missing", "un dossier d'organisation manque au coffre", "an organisation dossier is missing from the vault"),
+    Gap("mandate-missing", "un mandat signé manque au coffre", "a signed mandate is missing from the vault"),
+)
+"""Of the organisation: kept, and not there any more or not what they were."""
 CONFIDENTIAL = Gap("confidential", "pli confidentiel : cité par son numéro seul", "confidential: named by its number only")
-GAPS: Mapping[str, Gap] = {gap.code: gap for gap in (*_ELSEWHERE, *(gap for _, gap in _VALUES), *_FILES, _PAYLOADS, CONFIDENTIAL)}
+GAPS: Mapping[str, Gap] = {
+    gap.code: gap for gap in (*_ELSEWHERE, *(gap for _, gap in _VALUES), *_FILES, _PAYLOADS, *LOST_PAPERS, CONFIDENTIAL)
+}
 WITHHELD: Mapping[str, str] = {"confidential": "confidential", "missing": "file-missing", "damaged": "file-damaged"}
 """Reason why a file is withheld → its gap."""
 

@@ -1,7 +1,7 @@
 """The company in the package: versions of its dossier, mandates, storage places, its controls and what they found."""
 
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -30,9 +30,13 @@ def _days(span: Span) -> tuple[date, date]:
 # --- controls ---
 
 
-def controls_of(session: Session, entity: str, span: Span) -> Iterator[tuple[str, bytes]]:
-    """Corrective actions, the plan in all its versions, and the lots of which a sample was drawn; by path."""
-    yield "controls/actions.json", json_bytes([_action_json(row) for row in _actions(session, entity, span)])
+def controls_of(session: Session, entity: str, span: Span, concealed: frozenset[str]) -> Iterator[tuple[str, bytes]]:
+    """Corrective actions, the plan in all its versions, and the lots of which a sample was drawn; by path.
+
+    Nothing tells of a document that is concealed: neither the sample's pages nor what somebody wrote in answer to it.
+    """
+    actions = [_action_json(row, hidden=document in concealed) for row, document in _actions(session, entity, span)]
+    yield "controls/actions.json", json_bytes(actions)
     catalogue = [
         {**asdict(each), "since": each.since.isoformat(), "until": each.until and each.until.isoformat()}
         for each in control_catalogue(session, entity)
@@ -40,44 +44,49 @@ def controls_of(session: Session, entity: str, span: Span) -> Iterator[tuple[str
     yield "controls/catalogue.json", json_bytes(catalogue)
     drawn = (ControlLot.drawn_at >= span.begin, ControlLot.drawn_at < span.end)
     lots = session.scalars(sa.select(ControlLot).where(ControlLot.entity == entity, *drawn).order_by(ControlLot.id))
-    yield "controls/lots.json", json_bytes([_lot_json(row) for row in lots])
+    yield "controls/lots.json", json_bytes([_lot_json(row, concealed) for row in lots])
 
 
-def results_of(session: Session, entity: str, span: Span) -> Iterator[tuple[object, ...]]:
-    """Rows of results.csv, oldest first."""
+def results_of(session: Session, entity: str, span: Span, concealed: frozenset[str]) -> Iterator[tuple[object, ...]]:
+    """Rows of results.csv, oldest first; of a document that is concealed only that a control took place, and its outcome."""
     for row in control_results(session, entity, *_days(span)):
+        done = (row.control, row.version, moment_text(row.at), row.actor, row.outcome)
+        if row.document_id in concealed:
+            yield *done, None, None, row.lot_id, row.sequence, [], ""
+            continue
         answers = [f"{name}={'oui' if held else 'non'}" for name, held in (row.answers or {}).items()]
-        place = (row.document_id, row.page, row.lot_id, row.sequence)
-        yield row.control, row.version, moment_text(row.at), row.actor, row.outcome, *place, answers, row.note
+        yield *done, row.document_id, row.page, row.lot_id, row.sequence, answers, row.note
 
 
-def _actions(session: Session, entity: str, span: Span) -> sa.ScalarResult[CorrectiveAction]:
-    """Opened in the span, or answering to a result of it."""
-    query = sa.select(CorrectiveAction).join(ControlResult, ControlResult.id == CorrectiveAction.result_id)
+def _actions(session: Session, entity: str, span: Span) -> Iterator[tuple[CorrectiveAction, str | None]]:
+    """Opened in the span, or answering to a result of it; each with the document of its result."""
+    query = sa.select(CorrectiveAction, ControlResult.document_id).join(ControlResult, ControlResult.id == CorrectiveAction.result_id)
     inside = sa.or_(
         sa.and_(CorrectiveAction.opened_at >= span.begin, CorrectiveAction.opened_at < span.end),
         sa.and_(ControlResult.at >= span.begin, ControlResult.at < span.end),
     )
-    return session.scalars(query.where(CorrectiveAction.entity == entity, inside).order_by(CorrectiveAction.id))
+    for row in session.execute(query.where(CorrectiveAction.entity == entity, inside).order_by(CorrectiveAction.id)):
+        yield row.CorrectiveAction, row.document_id
 
 
-def _action_json(row: CorrectiveAction) -> dict[str, Any]:
+def _action_json(row: CorrectiveAction, *, hidden: bool) -> dict[str, Any]:
     return {
         "number": row.id,
         "result": row.result_id,
         "lot": row.lot_id,
-        "what": row.what,
+        "what": "" if hidden else row.what,
         "owner": row.owner,
         "due": row.due,
         "opened_at": moment_text(row.opened_at),
         "opened_by": row.opened_by,
         "done_at": moment_text(row.done_at),
         "done_by": row.done_by,
-        "done": row.done,
+        "done": "" if hidden else row.done,
     }
 
 
-def _lot_json(row: ControlLot) -> dict[str, Any]:
+def _lot_json(row: ControlLot, concealed: frozenset[str]) -> dict[str, Any]:
+    sample = [item for item in row.sample if str(item).partition(":")[0] not in concealed]
     return {
         "number": row.id,
         "name": row.name,
@@ -88,7 +97,8 @@ def _lot_json(row: ControlLot) -> dict[str, Any]:
         "items_sha256": row.items_sha256,
         "checkpoint": row.checkpoint,
         "seed": row.seed,
-        "sample": row.sample,
+        "sample": sample,
+        "concealed": len(row.sample) - len(sample),
         "drawn_at": moment_text(row.drawn_at),
         "drawn_by": row.drawn_by,
         "outcome": row.outcome,
@@ -101,22 +111,36 @@ def _lot_json(row: ControlLot) -> dict[str, Any]:
 # --- the organisation ---
 
 
-def organisation_of(session: Session, workstation: Workstation, entity: str, span: Span) -> list[tuple[str, bytes | Path]]:
-    """Versions of the dossier in force in the span, mandates, storage places; by path."""
+@dataclass(frozen=True, slots=True)
+class Company:
+    """What is told of the organisation."""
+
+    files: list[tuple[str, bytes | Path]]
+    """By path."""
+    lost: list[str]
+    """Codes of gaps, one for each paper that is not in the vault any more, or not what it was."""
+
+
+def organisation_of(session: Session, workstation: Workstation, entity: str, span: Span) -> Company:
+    """Versions of the dossier in force in the span, mandates, storage places."""
     found: list[tuple[str, bytes | Path]] = []
+    lost: list[str] = []
     for row in dossiers_between(session, entity, *_days(span)):
-        found += _dossier(workstation, row)
+        paper = _kept(workstation.archives, row.sha256, ".pdf")
+        found += _dossier(row, paper)
+        lost += ["dossier-missing"] * (row.sha256 is not None and paper is None)
     for mandate in list_mandates(session, entity):
         if _covers(mandate, span):
-            found += _mandate(workstation, mandate)
+            signed = _kept(workstation.originals, mandate.sha256, "")
+            found += _mandate(mandate, signed)
+            lost += ["mandate-missing"] * (signed is None)
     notices = sa.select(StorageNotice).where(StorageNotice.entity == entity, StorageNotice.noticed_at < span.end).order_by(StorageNotice.id)
     found.append(("organisation/storage.json", json_bytes([_notice_json(row) for row in session.scalars(notices)])))
-    return sorted(found, key=lambda each: each[0])
+    return Company(sorted(found, key=lambda each: each[0]), lost)
 
 
-def _dossier(workstation: Workstation, row: DossierRow) -> Iterator[tuple[str, bytes | Path]]:
+def _dossier(row: DossierRow, paper: Path | None) -> Iterator[tuple[str, bytes | Path]]:
     name = f"organisation/dossier-{row.version:04d}"
-    paper = _kept(workstation.archives, row.sha256, ".pdf")
     told = {
         "version": row.version,
         "configuration": row.configuration,
@@ -135,9 +159,8 @@ def _dossier(workstation: Workstation, row: DossierRow) -> Iterator[tuple[str, b
         yield f"{name}.pdf", paper
 
 
-def _mandate(workstation: Workstation, row: Mandate) -> Iterator[tuple[str, bytes | Path]]:
+def _mandate(row: Mandate, paper: Path | None) -> Iterator[tuple[str, bytes | Path]]:
     name = f"organisation/mandate-{row.id:04d}"
-    paper = _kept(workstation.originals, row.sha256, "")
     file = f"{name}{Path(plain_word(row.name)).suffix[:6]}"
     told = {
         "number": row.id,

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TypeAlias
 
+from station.packaging.placing import hidden_path, private_file
+
 CHUNK = 1 << 20
 MEMBER = re.compile(r"[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*")
 LONG_AGO = (1980, 1, 1, 0, 0, 0)
@@ -45,7 +47,8 @@ class Part:
         self.files = 0
         # One that was killed may have left its own.
         path.unlink(missing_ok=True)
-        self._zip = zipfile.ZipFile(path, "x", allowZip64=True)
+        private_file(path)
+        self._zip = zipfile.ZipFile(path, "w", allowZip64=True)
 
     @property
     def offset(self) -> int:
@@ -161,4 +164,4 @@ def volume_path(target: Path, number: int) -> Path:
 
 def draft_path(path: Path) -> Path:
     """Under which a part is written until all of it stands."""
-    return path.with_name(f".{path.name}.part")
+    return hidden_path(path, "part")

@@ -2,7 +2,7 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -77,9 +77,21 @@ class Told:
 class Documents:
     """Some documents with everything that hangs on them, asked in a few questions whatever their number."""
 
-    def __init__(self, session: Session, settings: Settings, entity: str, ids: Sequence[str], entries: Sequence[Named], day: date) -> None:
-        """`entries` are all that name one of the documents, below the checkpoint; `day` that of the checkpoint."""
-        self._session, self._settings, self._day = session, settings, day
+    def __init__(
+        self,
+        session: Session,
+        settings: Settings,
+        entity: str,
+        ids: Sequence[str],
+        entries: Sequence[Named],
+        day: date,
+        concealed: frozenset[str],
+    ) -> None:
+        """`entries` are all that name one of the documents, below the checkpoint; `day` that of the checkpoint.
+
+        What these records say of documents that are `concealed` is left out.
+        """
+        self._session, self._settings, self._day, self._concealed = session, settings, day, concealed
         loaded = [selectinload(getattr(Document, name)) for name in _HANGING]
         found = session.scalars(sa.select(Document).where(Document.id.in_(ids)).options(*loaded)).all()
         self.rows = {document.id: document for document in found}
@@ -145,7 +157,7 @@ class Documents:
             for link in self._links[document.id]
         }
         found |= {(row.code, row.limit) for row in document.findings if row.code in TWICE and row.limit}
-        return [{"kind": kind, "document": other} for kind, other in sorted(found)]
+        return [{"kind": kind, "document": other} for kind, other in sorted(found) if other not in self._concealed]
 
     def _trail(self, document: Document, row: dict[str, Any]) -> dict[str, Any]:
         newest = max(document.archives, key=lambda archive: archive.version)
@@ -156,7 +168,9 @@ class Documents:
             "row": row,
             "events": [self._event(entry.sequence) for entry in self._entries[document.id]],
             "fields": [_field_json(field) for field in sorted(document.fields, key=lambda field: (field.name, field.rank))],
-            "findings": [_finding_json(found) for found in document.findings],
+            "findings": [
+                _finding_json(found) for found in document.findings if found.code not in TWICE or found.limit not in self._concealed
+            ],
             "decisions": [
                 {
                     "choice": each.choice,
@@ -164,7 +178,7 @@ class Documents:
                     "actor": each.actor,
                     "at": moment_text(each.decided_at),
                     "was": each.was and each.was.value,
-                    "detail": each.detail,
+                    "detail": None if self._concealed.intersection(_words_of(each.detail)) else each.detail,
                 }
                 for each in document.decisions
             ],
@@ -206,9 +220,20 @@ class Documents:
         return [{"sha256": sha256, "size": self._sizes.get(sha256), "names": sorted(known)} for sha256, known in sorted(names.items())]
 
 
+def concealed_of(session: Session, entity: str) -> frozenset[str]:
+    """Documents that are shown to nobody."""
+    return frozenset(session.scalars(sa.select(Document.id).where(Document.entity == entity, Document.confidential)))
+
+
 def is_gone(document: Document | None) -> bool:
     """Whether nothing but its entries is left."""
     return document is None or document.state == State.ERASED
+
+
+def _words_of(detail: Mapping[str, Any] | None) -> Iterator[str]:
+    """All that a decision names, in lists as well."""
+    for value in (detail or {}).values():
+        yield from (str(each) for each in (value if isinstance(value, list) else [value]))
 
 
 def _sealed_file(entry: Named, archive: Archive, archives: Mapping[str, Archive]) -> SealedFile:

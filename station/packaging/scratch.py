@@ -5,6 +5,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from station.packaging.placing import private_file
+
 SEALING = ("sealed", "renewed", "signed")
 """Types of entries each of which has a file."""
 GONE = ("erased", "deleted")
@@ -48,6 +50,7 @@ class Scratch:
 
     def __init__(self, path: Path) -> None:
         path.unlink(missing_ok=True)
+        private_file(path)
         self._path = path
         self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         self._db.executescript(

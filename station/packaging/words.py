@@ -85,13 +85,32 @@ REFUSALS: dict[str, Sentence] = {
         "Lift the confidentiality, with a reason, if there is none any more.",
     ),
     "nothing-whole": Sentence(
-        "Aucun fichier scellé {scope} n'est intact au coffre. Rien n'a été écrit. "
+        "Aucun fichier scellé du document {scope} n'est intact au coffre. Rien n'a été écrit. "
         "Lancez « sceau verify --ledger », et restaurez la sauvegarde.",
-        'No sealed file {scope} is intact in the vault. Nothing was written. Run "sceau verify --ledger", and restore the backup.',
+        "No sealed file of the document {scope} is intact in the vault. Nothing was written. "
+        'Run "sceau verify --ledger", and restore the backup.',
     ),
     "target-exists": Sentence(
         "{path} existe déjà. Il n'a pas été touché, rien n'est perdu. Choisissez un autre nom, ou ajoutez --force pour le remplacer.",
         "{path} exists already. It was not touched, nothing is lost. Choose another name, or add --force to replace it.",
+    ),
+    "not-a-file": Sentence(
+        "{path} n'est pas un fichier (dossier, périphérique ou lien vers rien) : un dossier pour le contrôle ne s'écrit pas là, même avec "
+        "--force. Rien n'a été touché, rien n'est perdu. Choisissez un autre nom.",
+        "{path} is no file (a folder, a device or a link to nothing): a package is not written there, not even with --force. "
+        "Nothing was touched, nothing is lost. Choose another name.",
+    ),
+    "target-busy": Sentence(
+        "Un autre export écrit déjà {path}. Il continue, et celui-ci n'a rien écrit ; rien n'est perdu. Attendez sa fin, ou choisissez "
+        "un autre nom.",
+        "Another export is writing {path} already. It goes on, and this one wrote nothing; nothing is lost. Wait until it is done, or "
+        "choose another name.",
+    ),
+    "no-verifier": Sentence(
+        "Le vérificateur {name} n'est pas installé ici : sans lui, le dossier ne pourrait pas être contrôlé. Rien n'a été écrit, rien "
+        "n'est perdu. Relancez la mise en place (make setup), puis l'export.",
+        "The verifier {name} is not installed here: without it nobody could check the package. Nothing was written, nothing is lost. "
+        "Run the set-up again (make setup), then the export.",
     ),
     "no-room": Sentence(
         "Il faut environ {needed} et il reste {free} là où le dossier doit être écrit. Rien n'a été écrit, rien n'est perdu. "
@@ -103,6 +122,20 @@ REFUSALS: dict[str, Sentence] = {
         "Le disque s'est rempli pendant l'écriture. L'ébauche a été effacée, rien n'est perdu. "
         "Libérez de la place ou choisissez un autre disque.",
         "The disk filled up while writing. The draft was removed, nothing is lost. Free some space or choose another disk.",
+    ),
+    "file-too-large": Sentence(
+        "Ce disque n'accepte pas un fichier aussi grand. L'ébauche a été effacée, rien n'est perdu. Demandez des volumes plus petits "
+        "(--volume-size), ou choisissez un autre disque.",
+        "This disk takes no file of that size. The draft was removed, nothing is lost. Ask for smaller volumes (--volume-size), or "
+        "choose another disk.",
+    ),
+    "no-folder": Sentence(
+        "Le dossier {folder} n'existe pas. Rien n'a été écrit, rien n'est perdu. Créez-le, ou choisissez-en un autre.",
+        "The folder {folder} does not exist. Nothing was written, nothing is lost. Create it, or choose another one.",
+    ),
+    "not-allowed": Sentence(
+        "Sceau n'a pas le droit d'écrire dans {folder}. Rien n'est perdu. Faites-vous donner ce droit, ou choisissez un autre dossier.",
+        "Sceau may not write to {folder}. Nothing is lost. Have this right given to you, or choose another folder.",
     ),
     "unwritable": Sentence(
         "{path} ne peut pas être écrit ({detail}). Rien n'est perdu. Choisissez un dossier qui existe et où vous pouvez écrire.",
@@ -139,10 +172,6 @@ _DONE = {
     "fr": "{paths} : {documents} documents, {files} fichiers scellés, {size} Mo",
     "en": "{paths}: {documents} documents, {files} sealed files, {size} MB",
 }
-_ABSENT = {
-    "fr": "vérificateur absent de cette installation, donc du dossier : {name} ; relancez la mise en place (make setup)",
-    "en": "verifier not installed here, and so not inside: {name}; run the set-up again (make setup)",
-}
 
 
 def exported_lines(told: Mapping[str, Any], language: str) -> Iterator[str]:
@@ -155,5 +184,3 @@ def exported_lines(told: Mapping[str, Any], language: str) -> Iterator[str]:
         yield f"  ✗ {each['document']} (n° {each['entry']}) : {gap.english if spoken == 'en' else gap.french}"
     for code, count in told["gaps"].items():
         yield f"  – {count} × {GAPS[code].english if spoken == 'en' else GAPS[code].french}"
-    for name in told["absent"]:
-        yield "  – " + _ABSENT[spoken].format(name=name)
