@@ -72,7 +72,15 @@ def _fields(document_id: str, paper: Paper, text: PageText, doubtful: dict[str, 
             confidence=doubtful.get(name, 0.999), reason="its label",
         )  # fmt: skip
     lines = [
-        {"description": f"Prestation n° {n}", "quantity": "1", "unit_price": paper.net, "net": paper.net, "rate": "20.00", "page": 1, "box": None}
+        {
+            "description": f"Prestation n° {n}",
+            "quantity": "1",
+            "unit_price": paper.net,
+            "net": paper.net,
+            "rate": "20.00",
+            "page": 1,
+            "box": None,
+        }
         for n in (1,)
     ]
     yield FieldRow(document_id=document_id, name="lines", source="read", value=json.dumps(lines), page=1, confidence=0.999)
