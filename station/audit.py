@@ -8,7 +8,7 @@ from typing import Any
 
 import pikepdf
 import sqlalchemy as sa
-from sqlalchemy.orm import Session, selectinload
+from sqlalchemy.orm import Session
 
 from capture.originals import Condition
 from sealing.ledger import BrokenLedger, Tree
@@ -38,6 +38,8 @@ from station.stored import fields_hash, rasters_hash
 from station.witnesses import outside_of
 from station.workstation import Workstation
 
+_AT_ONCE = 500
+"""Documents whose records are in memory together."""
 _TOLD = 20
 """So many are named where something is wrong."""
 
@@ -88,32 +90,51 @@ def _same_records(session: Session) -> Audited:
     """Each document, original and archive has the entry of its coming, and each such entry what it tells of."""
     told = _told_objects(session)
     kept = {
-        "document": set(session.scalars(sa.select(Document.id))),
-        "original": set(session.scalars(sa.select(Original.sha256))),
-        "archive": {f"{row.sha256} of {row.document_id}" for row in session.execute(sa.select(Archive.sha256, Archive.document_id))},
+        "document": sa.select(Document.id),
+        "original": sa.select(Original.sha256),
+        "archive": sa.select(Archive.sha256 + " of " + Archive.document_id),
     }
-    alone = [(kind, name) for kind in kept for name in sorted(kept[kind] - told[kind])]
-    empty = [(kind, name) for kind in kept for name in sorted(told[kind] - kept[kind])]
+    counts, alone = dict.fromkeys(kept, 0), list[tuple[str, str]]()
+    for kind, query in kept.items():
+        # What is found is taken off: in the end only what is not there is left, and no second list of all is held.
+        for name in session.scalars(query.order_by(sa.text("1")).execution_options(yield_per=1000)):
+            counts[kind] += 1
+            if name in told[kind]:
+                told[kind].remove(name)
+            else:
+                alone.append((kind, name))
+    empty = [(kind, name) for kind in kept for name in sorted(told[kind])]
     if alone or empty:
         french = [f"{kind} sans écriture : {name}" for kind, name in alone] + [f"écriture sans {kind} : {name}" for kind, name in empty]
         english = [f"{kind} without entry: {name}" for kind, name in alone] + [f"entry without {kind}: {name}" for kind, name in empty]
         return Audited("records", False, " ; ".join(french[:20]), "; ".join(english[:20]))
-    french = ", ".join(_french(len(names), *_KINDS[kind]) for kind, names in kept.items())
-    english = ", ".join(_english(len(names), kind) for kind, names in kept.items())
-    return Audited("records", True, f"{french}, chacun avec son écriture", f"{english}, each with its entry")
+    told_french = ", ".join(_french(count, *_KINDS[kind]) for kind, count in counts.items())
+    told_english = ", ".join(_english(count, kind) for kind, count in counts.items())
+    return Audited("records", True, f"{told_french}, chacun avec son écriture", f"{told_english}, each with its entry")
 
 
 def _told_objects(session: Session) -> dict[str, set[str]]:
     """What must be there by the entries: what came into being, without what an erasure names; what came again afterwards counts again."""
+    gone: dict[tuple[str, str], tuple[str, str, int]] = {}
+    for entry in _entries_of(session, "erased"):
+        objects = entry["objects"]
+        for role, value in objects.items():
+            if role.startswith(("original-", "archive-")):
+                kind = role.partition("-")[0]
+                name = value if kind == "original" else _with_document({**objects, "archive": value})
+                gone[kind, name] = max(gone.get((kind, name), ("", "", 0)), _moment(entry))
     told: dict[str, set[str]] = {"document": set(), "original": set(), "archive": set()}
-    moves = [(entry["at"], entry["type"], entry["objects"]) for entry in _entries_of(session, "erased", *_TELLS)]
-    for _, kind, objects in sorted(moves, key=lambda move: move[0]):
-        if kind == "erased":
-            told["original"] -= {value for name, value in objects.items() if name.startswith("original-")}
-            told["archive"] -= {f"{value} of {objects.get('document')}" for name, value in objects.items() if name.startswith("archive-")}
-        for made in _TELLS.get(kind, ()):
-            told[made].add(_with_document(objects) if made == "archive" else objects.get(made, ""))
+    for entry in _entries_of(session, *_TELLS):
+        for made in _TELLS[entry["type"]]:
+            name = _with_document(entry["objects"]) if made == "archive" else entry["objects"].get(made, "")
+            if (made, name) not in gone or gone[made, name] < _moment(entry):
+                told[made].add(name)
     return told
+
+
+def _moment(entry: dict[str, Any]) -> tuple[str, str, int]:
+    """Entries of all logs, one after the other."""
+    return entry["at"], entry["entity"], entry["sequence"]
 
 
 def _entries_of(session: Session, *kinds: str) -> Iterator[dict[str, Any]]:
@@ -218,8 +239,7 @@ def _same_facts(session: Session) -> Audited:
         if "choice" in payload:
             facts["decisions"].append((payload["choice"], payload.get("reason")))
         facts["erased"] = facts["erased"] or entry["type"] == "erased"
-    documents = session.scalars(sa.select(Document).options(*_COMPARED).execution_options(yield_per=500))
-    wrong = [f"{document.id}: {name}" for document in documents for name in _differing(document, told.get(document.id, {}))]
+    wrong = [f"{each.id}: {name}" for each in _compared(session) for name in _differing(session, each, told.get(each.id, {}))]
     passports = session.scalars(sa.select(PassportRow).order_by(PassportRow.id))
     wrong += [f"{p.document_id}: passport" for p in passports if body_hash(p.body) not in told.get(p.document_id, {}).get("passports", ())]
     differ = "; ".join(wrong[:20])
@@ -231,32 +251,67 @@ def _same_facts(session: Session) -> Audited:
     )
 
 
-_COMPARED = (
-    selectinload(Document.pages).load_only(PageRow.number, PageRow.raster, PageRow.superseded),
-    selectinload(Document.fields).load_only(FieldRow.name, FieldRow.source, FieldRow.value),
-    selectinload(Document.decisions).load_only(Decision.choice, Decision.reason),
-)
-"""What the facts of a document are read from: with hundreds of documents at once, and nothing else of their rows."""
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """What the records say of one document, as far as entries tell it, too."""
+
+    id: str
+    state: State
+    kind: str | None
+    verdict: str | None
+    paper_stays: bool
+    confidential: bool
+    rasters: list[str | None]
+    read: dict[str, str | None]
+    said: dict[str, str | None]
+    decisions: list[tuple[str, str]]
 
 
-def _differing(document: Document, told: dict[str, Any]) -> Iterator[str]:
+def _compared(session: Session) -> Iterator[Compared]:
+    """Every document; plain columns of hundreds at once, for a house may have a hundred thousand."""
+    query = sa.select(
+        Document.id, Document.state, Document.document_type, Document.verdict, Document.paper_stays, Document.confidential
+    ).order_by(Document.id)
+    for part in session.execute(query.execution_options(yield_per=_AT_ONCE)).partitions():
+        ids = [row.id for row in part]
+        pages: dict[str, list[str | None]] = {each: [] for each in ids}
+        found = sa.select(PageRow.document_id, PageRow.raster).where(PageRow.document_id.in_(ids), PageRow.superseded == 0)
+        for document, raster in session.execute(found.order_by(PageRow.number)):
+            pages[document].append(raster)
+        read: dict[str, dict[str, str | None]] = {each: {} for each in ids}
+        said: dict[str, dict[str, str | None]] = {each: {} for each in ids}
+        values = sa.select(FieldRow.document_id, FieldRow.source, FieldRow.name, FieldRow.value).where(FieldRow.document_id.in_(ids))
+        for document, source, name, value in session.execute(values.order_by(FieldRow.id)):
+            if source in OF_THE_PAGE:
+                read[document][name] = value
+            elif source == "person":
+                said[document][name] = value
+        choices: dict[str, list[tuple[str, str]]] = {each: [] for each in ids}
+        taken = sa.select(Decision.document_id, Decision.choice, Decision.reason).where(Decision.document_id.in_(ids))
+        for document, choice, reason in session.execute(taken.order_by(Decision.id)):
+            choices[document].append((choice, reason))
+        for row in part:
+            beside = (pages[row.id], read[row.id], said[row.id], choices[row.id])
+            yield Compared(row.id, row.state, row.document_type, row.verdict, row.paper_stays, row.confidential, *beside)
+
+
+def _differing(session: Session, document: Compared, told: dict[str, Any]) -> Iterator[str]:
     """Names of what a document's rows say otherwise than its entries; what no entry tells is not compared."""
     if told.get("erased") or document.state == State.ERASED:
-        yield from _left_over(document, bool(told.get("erased")))
+        yield from _left_over(session.get_one(Document, document.id), bool(told.get("erased")))
         return
-    read = {row.name: row.value for row in document.fields if row.source in OF_THE_PAGE}
     now = {
         "verdict": document.verdict,
-        "rasters": rasters_hash([page.raster for page in document.current_pages]),
+        "rasters": rasters_hash(document.rasters),
         "paper_stays": document.paper_stays,
-        "fields": fields_hash(read),
-        "said": fields_hash({row.name: row.value for row in document.fields if row.source == "person"}),
-        "decisions": [(decision.choice, decision.reason) for decision in document.decisions],
+        "fields": fields_hash(document.read),
+        "said": fields_hash(document.said),
+        "decisions": document.decisions,
         "confidential": document.confidential,
     }
     if document.state != State.RECEIVED:
         # A separator's word counts at once, and is told when the document is judged.
-        now["kind"] = document.document_type
+        now["kind"] = document.kind
     yield from (name for name, value in now.items() if name in told and told[name] != value)
 
 
