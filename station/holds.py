@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import date, datetime
+from typing import NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -37,7 +38,16 @@ def hold_on(session: Session, document: Document, day: date) -> Hold | None:
     return holds_on(session, [document], day).get(document.id)
 
 
-def holds_on(session: Session, found: Sequence[Document], day: date) -> dict[str, Hold]:
+class HeldPaper(NamedTuple):
+    """What holds ask of a document's own row."""
+
+    id: str
+    entity: str
+    supplier: str | None
+    received_at: datetime
+
+
+def holds_on(session: Session, found: Sequence[HeldPaper | Document], day: date) -> dict[str, Hold]:
     """By document, the oldest hold that covers it on a day; those that none covers are left out. Asked in bulk."""
     standing = standing_holds(session, day)
     if not standing:
@@ -47,29 +57,29 @@ def holds_on(session: Session, found: Sequence[Document], day: date) -> dict[str
     return {name: hold for name, hold in covering.items() if hold is not None}
 
 
-def _covers(hold: Hold, document: Document, facts: HeldFacts) -> bool:
+def _covers(hold: Hold, document: HeldPaper | Document, facts: HeldFacts) -> bool:
     """A hold on one document goes with it, whichever company's it is; any other is about the papers of its company."""
     return (hold.scope == "document" or hold.entity == document.entity) and covers(hold.scope, hold.value, facts)
 
 
-def _facts_of(session: Session, found: Sequence[Document]) -> dict[str, HeldFacts]:
+def _facts_of(session: Session, found: Sequence[HeldPaper | Document]) -> dict[str, HeldFacts]:
     """What holds ask of documents: every value that any source gives, for a hold that covers too much harms nobody."""
-    rows: dict[str, list[FieldRow]] = {document.id: [] for document in found}
+    rows: dict[str, list[tuple[str, str]]] = {document.id: [] for document in found}
     ids, wanted = sorted(rows), (*SUPPLIER_FIELDS, "issue_date")
     for begin in range(0, len(ids), AT_ONCE):
-        query = sa.select(FieldRow).where(FieldRow.document_id.in_(ids[begin : begin + AT_ONCE]), FieldRow.name.in_(wanted))
-        for row in session.scalars(query):
-            rows[row.document_id].append(row)
+        part = (FieldRow.document_id.in_(ids[begin : begin + AT_ONCE]), FieldRow.name.in_(wanted), FieldRow.value != "")
+        for document_id, name, value in session.execute(sa.select(FieldRow.document_id, FieldRow.name, FieldRow.value).where(*part)):
+            rows[document_id].append((name, value or ""))
     return {document.id: _held_facts(document, rows[document.id]) for document in found}
 
 
-def _held_facts(document: Document, rows: Sequence[FieldRow]) -> HeldFacts:
-    names = {row.value for row in rows if row.name in SUPPLIER_FIELDS and row.value}
+def _held_facts(document: HeldPaper | Document, values: Sequence[tuple[str, str]]) -> HeldFacts:
+    names = {value for name, value in values if name in SUPPLIER_FIELDS and value}
     days = {document.received_at.date()}
-    for row in rows:
-        if row.name == "issue_date" and row.value:
+    for name, value in values:
+        if name == "issue_date":
             try:
-                days.add(date.fromisoformat(row.value))
+                days.add(date.fromisoformat(value))
             except ValueError:
                 continue
     return HeldFacts(document.id, frozenset(names | ({document.supplier} if document.supplier else set())), frozenset(days))

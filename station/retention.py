@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from config.settings import Settings
 from sealing.ledger import Event
 from station.acts import NotOffered, actor_of
-from station.holds import hold_on, holds_on, standing_holds
+from station.holds import HeldPaper, hold_on, holds_on
 from station.records import documents
 from station.records.ledger import append_event
 from station.records.tables import Archive, Document, Erasure, FieldRow, Hold, Person, RetentionRow, State
@@ -142,26 +142,26 @@ def retention_json(session: Session, document: Document) -> dict[str, Any] | Non
 # --- what may go, what is held ---
 
 
-def retention_due(session: Session, day: date) -> list[Document]:
+def retention_due(session: Session, day: date, limit: int | None = None) -> list[Document]:
     """Documents whose last day has passed and that no hold covers: the end of the term permits to delete them, and the GDPR (art. 5, 1 e)
     then asks for it. Longest past first."""
+    ids = due_ids(session, day)[:limit]
+    parts = (ids[begin : begin + AT_ONCE] for begin in range(0, len(ids), AT_ONCE))
+    found = {each.id: each for part in parts for each in session.scalars(sa.select(Document).where(Document.id.in_(part)))}
+    return [found[name] for name in ids]
+
+
+def due_ids(session: Session, day: date) -> list[str]:
+    """The same by identifier: columns, not rows, for there may be thousands."""
     query = (
-        sa.select(Document)
+        sa.select(Document.id, Document.entity, Document.supplier, Document.received_at)
         .join(RetentionRow, RetentionRow.document_id == Document.id)
         .where(Document.state.in_(_KEPT), RetentionRow.until < day.isoformat(), RetentionRow.hold_id.is_(None))
         .order_by(RetentionRow.until, Document.id)
     )
-    found = list(session.scalars(query))
+    found = [HeldPaper(*row) for row in session.execute(query)]
     held = holds_on(session, found, day)
-    return [document for document in found if document.id not in held]
-
-
-def count_due(session: Session, day: date) -> int:
-    """How many `retention_due` has; only counted where nothing is held."""
-    if standing_holds(session, day):
-        return len(retention_due(session, day))
-    due = (Document.state.in_(_KEPT), RetentionRow.until < day.isoformat(), RetentionRow.hold_id.is_(None))
-    return session.scalar(sa.select(sa.func.count()).join(RetentionRow, RetentionRow.document_id == Document.id).where(*due)) or 0
+    return [paper.id for paper in found if paper.id not in held]
 
 
 def may_end(session: Session, document: Document, day: date) -> str | None:
@@ -196,7 +196,7 @@ def retention_lines(workstation: Workstation) -> list[dict[str, Any]]:
     """Every document that is kept, the soonest end first: `document`, `title`, `kind`, `until`, `due`, `hold`, `components`."""
     today = workstation.clock().date()
     with workstation.database.reading() as session:
-        due = {document.id for document in retention_due(session, today)}
+        due = set(due_ids(session, today))
         return [
             {
                 "document": document.id,

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session, selectinload
+from sqlalchemy.orm import Session, aliased, selectinload
 
 from config.settings import Settings
 from sealing.fitness import certificate_troubles, holder_of, require_fit
@@ -123,7 +123,13 @@ def _token_file(folder: Path, login: str) -> Path:
 
 
 def to_sign(session: Session, entity: str) -> list[Document]:
-    """Sealed copies of kinds for which A102 B-1 asks for a signature, and which nobody signed; oldest first."""
+    """Sealed copies of kinds for which A102 B-1 asks for a signature, and which nobody signed; oldest first.
+
+    What is signed already is left out by the database, for it grows for ever: a signature stands as long as every later file extends it.
+    """
+    signed, anew = aliased(Archive), aliased(Archive)
+    since = sa.select(anew.sha256).where(anew.document_id == Document.id, anew.version > signed.version, anew.extends.is_(None)).exists()
+    stands = sa.select(signed.sha256).where(signed.document_id == Document.id, signed.officer.is_not(None), ~since).exists()
     query = (
         sa.select(Document)
         .where(
@@ -131,6 +137,7 @@ def to_sign(session: Session, entity: str) -> list[Document]:
             Document.state == State.SEALED,
             Document.document_type.in_(SIGNABLE),
             Document.confidential.is_(False),
+            ~stands,
         )
         .options(selectinload(Document.archives))
         .order_by(Document.received_at, Document.id)

@@ -357,6 +357,7 @@ def test_after_its_day_two_people_delete_it_and_a_certificate_stays(desk):
 
 def test_a_hold_wins_over_a_term_that_has_ended(desk):
     document = desk.invoice(LONG_AGO)
+
     number = desk.hold(document)
     assert document.id not in desk.due()
     with pytest.raises(NotOffered):

@@ -13,6 +13,7 @@ import pytest
 from asn1crypto import pem
 from pki import company
 from practice import NOON
+from sqlalchemy.orm import Session
 from test_tokens import MODULE, PIN, needs_softhsm, token  # noqa: F401 a fixture
 
 from config.settings import Settings, Station
@@ -26,7 +27,7 @@ from station.keyring import trust_of
 from station.records import documents, people
 from station.records.clock import note_look, tick_now
 from station.records.ledger import story_of
-from station.records.tables import Document, Person
+from station.records.tables import Archive, Document, Person
 from station.signing import Batch, NotSignable, OpenKey
 from station.timekeeping import ClockWrong
 from station.workstation import Workstation
@@ -117,6 +118,23 @@ def test_a_copy_is_signed_once(desk, signed):
         desk.sign(signed)
 
 
+def test_a_renewed_signature_stands_and_a_copy_sealed_anew_waits_again(desk, signed):
+    def add(session: Session, **told: Any) -> None:
+        document = documents.get_document(session, signed.id)
+        version = max(each.version for each in document.archives) + 1
+        row = {"size": 1, "attached": 0, "level": "B-LTA", "practice": True, "checks": [], "sealed_at": desk.workstation.clock()}
+        session.add(Archive(sha256=str(version) * 64, document_id=signed.id, version=version, **row, **told))
+        session.flush()
+        session.expire(document)
+
+    with pytest.raises(Undone), desk.workstation.database.writing() as session:
+        add(session, extends=signed.archives[-1].sha256)
+        assert signed.id not in {each.id for each in signing.to_sign(session, "essai")}
+        add(session)
+        assert signed.id in {each.id for each in signing.to_sign(session, "essai")}
+        raise Undone
+
+
 def test_only_kinds_of_the_audit_trail_wait_for_a_signature(desk):
     order, invoice = desk.order(), desk.order("invoice")
     assert (order.id in desk.waiting(), invoice.id in desk.waiting()) == (True, False)
@@ -199,6 +217,10 @@ def test_a_copy_of_the_version_before_is_sealed_again_with_room_and_then_signed(
     again = desk.work(order.id)
     signed = desk.sign(again)
     assert [archive.extends for archive in signed.archives] == [None, None, again.archives[1].sha256]
+
+
+class Undone(Exception):
+    """Nothing of the test stays."""
 
 
 class Killed(BaseException):

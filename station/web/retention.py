@@ -14,9 +14,9 @@ from station.records import documents
 from station.records.tables import Document, Person, RetentionRow
 from station.retention import (
     asked_ends,
+    due_ids,
     may_end,
     renew_terms,
-    retention_due,
     retention_json,
     retention_of,
     retention_rows,
@@ -151,13 +151,13 @@ def _page(request: Request, session: Session, person: Person, wrong: str = "", s
     workstation, t = desk.workstation_of(request), desk.words_of(request)
     settings, today = workstation.settings, workstation.clock().date()
     asked = asked_ends(session)
-    due = [each for each in retention_due(session, today) if each.id not in asked]
+    due = [each for each in due_ids(session, today) if each not in asked]
     standing = standing_holds(session, today)
     return desk.show(
         request,
         "retention.html",
         status,
-        due=[_line(session, each, t) for each in due[:SHOWN]],
+        due=[_line(session, documents.get_document(session, each), t) for each in due[:SHOWN]],
         total=len(due),
         asked=[
             {**_line(session, documents.get_document(session, name), t), "mine": row.asked_by == person.pseudonym, "by": row.asked_by}
