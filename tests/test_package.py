@@ -6,6 +6,7 @@ import json
 import os
 import random
 import shutil
+import sqlite3
 import subprocess
 import sys
 import zipfile
@@ -18,6 +19,7 @@ import atwork
 import packages
 import papers
 import pytest
+import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 from packages import LATER, NOVEMBER, day, export, members
@@ -27,15 +29,18 @@ from webhome import PAPERS
 from capture.catalogue import finding
 from sealing.verify import CHECKS
 from station import erasure
+from station import package as package_module
 from station.access import Wanted, read_access
 from station.cli import app
 from station.package import CannotExport, Extract, Period, Progress, scope_of
 from station.packaging import parts
 from station.packaging.forms import csv_cell
 from station.packaging.parts import Part
+from station.packaging.placing import disk_trouble
 from station.records import batches, documents, people
 from station.records.tables import (
     ClockCheck,
+    ControlLot,
     ControlResult,
     CorrectiveAction,
     DossierRow,
@@ -263,6 +268,41 @@ def test_of_a_confidential_document_nothing_is_told_but_its_number(home: Worksta
     assert "facture-é-0".encode() not in b"".join(files.values())
     assert verified(tmp_path, done.paths[0]) == 0
     assert refused(home, tmp_path / "one.zip", Extract(document)) == "confidential"
+
+
+def test_a_confidential_document_is_named_by_its_entries_and_by_nothing_else(home: Workstation, tmp_path: Path) -> None:
+    """Neither by its controls, nor the scanner's passport, nor a lot's sample, nor by a document that it resembles."""
+    hidden, second, third = (f"{10 + n:032x}" for n in range(3))
+    organise(home)
+    with home.database.writing() as session:
+        batches.link(session, hidden, second, "distinct", LATER)
+        documents.add_finding(session, third, finding("invoice-twice", measured="F-1", limit=hidden))
+        bought = ControlResult(
+            entity="essai", control="paper", version=1, at=day("2024-11-13"), actor="p", outcome="fail", document_id=hidden, page=1,
+            note="licenciement de Mme X", sequence=4,
+        )  # fmt: skip
+        session.add(bought)
+        session.flush()
+        session.add(
+            CorrectiveAction(
+                entity="essai", result_id=bought.id, what="dossier de Mme X", owner="DRH", due="2024-12-01",
+                opened_at=day("2024-11-13"), opened_by="p",
+            )
+        )  # fmt: skip
+        session.add(
+            ControlLot(
+                entity="essai", name="2024-11-02/demo", station="demo", day="2024-11-02", pages=2, plan={}, items_sha256="0" * 64,
+                checkpoint=4, seed="0" * 64, sample=[f"{hidden}:1", f"{second}:1"], drawn_at=day("2024-11-14"), drawn_by="p",
+            )
+        )  # fmt: skip
+        documents.get_document(session, hidden).confidential = True
+    path = export(home, tmp_path / "essai.zip").paths[0]
+    files = members(path)
+    assert {name for name, data in files.items() if hidden.encode() in data} == {"ledger/segment.jsonl", "package.json"}
+    assert b"Mme X" not in b"".join(files.values())
+    assert json.loads(files["controls/lots.json"])[0]["sample"] == [f"{second}:1"]
+    assert b'"paper";"1"' in files["controls/results.csv"]
+    assert verified(tmp_path, path) == 0
 
 
 def test_of_an_erased_document_only_its_entries_are_left(home: Workstation, tmp_path: Path) -> None:
@@ -509,7 +549,103 @@ def test_a_package_that_is_there_is_only_replaced_when_one_says_so(home: Worksta
 
 def test_a_folder_that_is_not_there_is_said(home: Workstation, tmp_path: Path) -> None:
     assert refused(home, tmp_path / "nowhere" / "essai.zip") == "no-folder"
-    assert refused(home, tmp_path) == "no-folder"
+    assert refused(home, tmp_path) == "not-a-file"
+
+
+def test_only_a_file_is_replaced(home: Workstation, tmp_path: Path) -> None:
+    (tmp_path / "nothing.zip").symlink_to(tmp_path / "nowhere")
+    os.mkfifo(tmp_path / "pipe")
+    for there in (Path("/dev/null"), tmp_path / "nothing.zip", tmp_path / "pipe", tmp_path):
+        assert refused(home, there, force=True) == "not-a-file"
+    assert Path("/dev/null").is_char_device()
+
+
+def test_where_the_new_one_cannot_be_put_in_place_the_old_one_stays(
+    home: Workstation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    export(home, tmp_path / "essai.zip", volume_bytes=50_000)
+    before = {path.name: path.read_bytes() for path in tmp_path.glob("*.zip")}
+    rename = Path.replace
+
+    def failing(path: Path, target: Path) -> Path:
+        if (path.name, Path(target).name) == (".essai.zip.part", "essai.zip"):
+            raise OSError(errno.EIO, "Input/output error")
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "replace", failing)
+    assert refused(home, tmp_path / "essai.zip", force=True, volume_bytes=100_000) == "unwritable"
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()} == before
+
+
+def test_of_two_exports_to_one_place_the_second_is_told_and_the_first_goes_on(home: Workstation, tmp_path: Path) -> None:
+    told: list[str] = []
+
+    def meanwhile(progress: Progress) -> None:
+        if progress.done == 1:
+            told.append(refused(home, tmp_path / "essai.zip"))
+
+    assert export(home, tmp_path / "essai.zip", tell=meanwhile).documents == 3
+    assert (told, left(tmp_path)) == (["target-busy"], ["essai.zip"])
+    assert verified(tmp_path, tmp_path / "essai.zip") == 0
+
+
+def test_packages_and_all_that_is_written_on_the_way_are_for_this_account_alone(home: Workstation, tmp_path: Path) -> None:
+    seen: set[int] = set()
+    umask = os.umask(0o022)
+    try:
+        done = export(
+            home,
+            tmp_path / "essai.zip",
+            volume_bytes=50_000,
+            tell=lambda _: seen.update(path.stat().st_mode & 0o777 for path in tmp_path.glob(".essai*")),
+        )
+    finally:
+        os.umask(umask)
+    assert seen == {0o600}
+    assert {path.stat().st_mode & 0o777 for path in done.paths} == {0o600}
+
+
+def test_without_a_verifier_there_is_no_package(home: Workstation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(package_module.VERIFIERS, "verifier.html", tmp_path / "nowhere.html")
+    assert refused(home, tmp_path / "essai.zip") == "no-verifier"
+    assert left(tmp_path) == []
+
+
+@pytest.mark.parametrize("paper", ["dossier", "mandate"])
+def test_a_dossier_or_mandate_that_the_vault_lost_is_a_gap_and_nothing_claims_to_be_complete(
+    home: Workstation, tmp_path: Path, paper: str
+) -> None:
+    organise(home)
+    with home.database.reading() as session:
+        row = session.scalars(sa.select(DossierRow if paper == "dossier" else Mandate)).first()
+    (home.archives.path(row.sha256, ".pdf") if paper == "dossier" else home.originals.path(row.sha256)).unlink()
+    done = export(home, tmp_path / "essai.zip")
+    assert (f"{paper}-missing" in done.gaps, done.complete) == (True, False)
+
+
+@pytest.mark.parametrize("name", ["<script>alert(1)</script>", "../x", "a" * 65, "é"])
+def test_what_can_be_no_document_is_none(home: Workstation, tmp_path: Path, name: str) -> None:
+    assert refused(home, tmp_path / "essai.zip", Extract(name)) == "no-document"
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (OSError(errno.ENOSPC, "x"), "disk-full"),
+        (OSError(errno.EDQUOT, "x"), "disk-full"),
+        (sqlite3.OperationalError("database or disk is full"), "disk-full"),
+        (OSError(errno.EFBIG, "x"), "file-too-large"),
+        (OSError(errno.EROFS, "x"), "not-allowed"),
+        (PermissionError(errno.EACCES, "x"), "not-allowed"),
+        (OSError(errno.EIO, "x"), "unwritable"),
+    ],
+)
+def test_what_the_disk_refuses_is_told_in_words_of_our_own(tmp_path: Path, error: OSError | sqlite3.Error, code: str) -> None:
+    assert disk_trouble(error, tmp_path / "essai.zip") == code
+    assert disk_trouble(sqlite3.OperationalError("unable to open database file"), tmp_path / "nowhere" / "essai.zip") == "no-folder"
+    for language in ("fr", "en"):
+        words = CannotExport(code, NOVEMBER, path="p", folder="f", detail="d").words(language)
+        assert "File too large" not in words
 
 
 @pytest.mark.parametrize("call", [3, 9, 20])
