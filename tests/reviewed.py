@@ -1,7 +1,9 @@
 """Invoices to be reviewed: drawn, sealed for good as a file, their words and values as a reader would have found them."""
 
 import json
+import tempfile
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
 from functools import cache
 from pathlib import Path
@@ -132,10 +134,13 @@ def _drawn_line(x: int, y: int, text: str, size: int, right: bool) -> Line:
 
 @cache
 def _sealed_bytes(paper: Paper) -> bytes:
-    import tempfile
+    """In a thread of its own: a browser test has an event loop in this one, and sealing begins one, too."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(_seal, paper).result()
 
+
+def _seal(paper: Paper) -> bytes:
     with tempfile.TemporaryDirectory() as folder:
-        samples = np.asarray(webhome.draw_page(paper))
-        path = practice.compose(Path(folder), [practice.png_leaf(Path(folder), samples)])
+        path = practice.compose(Path(folder), [practice.png_leaf(Path(folder), np.asarray(webhome.draw_page(paper)))])
         seal_file(path, path, practice.sealer())
         return path.read_bytes()
