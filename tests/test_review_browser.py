@@ -176,15 +176,27 @@ def test_on_a_conflict_each_field_is_chosen_and_nothing_typed_is_lost(page, addr
     expect(page.locator("#v-invoice_number")).to_have_value("B-2")
 
 
-def test_words_that_are_clicked_fill_the_field(page, address, room):
+def test_words_that_are_clicked_or_dragged_over_fill_the_field(page, address, room):
     open_review(page, address, room.ids[0])
+    page.locator("#v-total_net").focus()
+    page.wait_for_timeout(300)
+    words = {word.text: word for word in reviewed.page_text(reviewed.THREE[0]).words}
+    known, shown = words["1028,80"], page.locator("button.box[title='Total HT']").bounding_box()
+    scale = shown["width"] / (known.x1 - known.x0)
+
+    def middle(text: str) -> tuple[float, float]:
+        word = words[text]
+        across, down = (word.x0 + word.x1) / 2 - known.x0, (word.y0 + word.y1) / 2 - known.y0
+        return shown["x"] + across * scale, shown["y"] + down * scale
+
     page.locator("#v-order_reference").focus()
-    page.wait_for_timeout(500)
-    spot = page.locator("button.box[title='Fournisseur']").bounding_box()
-    # Of « Imprimerie des Quais » the first word, beside its own box's edge.
-    page.evaluate("document.querySelectorAll('button.box').forEach((box) => { box.style.pointerEvents = 'none'; })")
-    page.mouse.click(spot["x"] + 20, spot["y"] + spot["height"] / 2)
-    expect(page.locator("#v-order_reference")).to_have_value("Imprimerie")
+    page.mouse.click(*middle("TVA"))
+    expect(page.locator("#v-order_reference")).to_have_value("TVA")
+    page.mouse.move(*middle("Total"))
+    page.mouse.down()
+    page.mouse.move(*middle("TTC"), steps=5)
+    page.mouse.up()
+    expect(page.locator("#v-order_reference")).to_have_value("Total TTC")
     saved(page)
 
 
