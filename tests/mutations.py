@@ -8,14 +8,21 @@ import copy
 import io
 import json
 import random
+import re
 import struct
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, TypeAlias
 
-from asn1crypto import cms
+from asn1crypto import cms, core, x509
 from handmade import LAST_THREE, Hand, LedgerKey, make_package, sha, zip_of
+
+from sealing.keys import make_practice
 
 Files: TypeAlias = dict[str, bytes]
 Mutation: TypeAlias = Callable[[random.Random, Files], str]
@@ -34,10 +41,9 @@ def pick(chance: random.Random, files: Mapping[str, bytes]) -> str:
 
 
 def flip_byte(chance: random.Random, files: Files) -> str:
-    """Anywhere in a member; in the CMS file only where its signatures reach."""
+    """Anywhere in a member; of the CMS file also where no signature reaches."""
     name = pick(chance, files)
-    at = chance.choice(signed_places(files[name])) if name.endswith(".p7s") else chance.randrange(len(files[name]))
-    return replace_byte(chance, files, name, at)
+    return replace_byte(chance, files, name, chance.randrange(len(files[name])))
 
 
 def replace_byte(chance: random.Random, files: Files, name: str, at: int) -> str:
@@ -50,7 +56,7 @@ def replace_byte(chance: random.Random, files: Files, name: str, at: int) -> str
 def signed_places(raw: bytes) -> list[int]:
     """Offsets of the signed attributes, the signature, and the same of its timestamp with what it says.
 
-    Certificates that nobody needs, and the like, may change in a CMS file without any change of what it proves.
+    What else is in a token of a checkpoint proves nothing, and an insider may have made it so.
     """
     signed = cms.ContentInfo.load(raw)["content"]
     info = signed["signer_infos"][0]
@@ -366,6 +372,104 @@ def make_other() -> Hand:
     return _OTHER[0]
 
 
+# On what no signature covers: the note's lines, the seal's bag and attributes.
+
+
+def change_note(chance: random.Random, files: Files) -> str:
+    name = "manifest.sha256.note"
+    body, _, tail = files[name].decode().rpartition("\n\n")
+    lines = tail.splitlines(keepends=True)
+    stranger = LedgerKey(chance.choice(("stranger/x", lines[0].split(" ")[1])))
+    way = chance.choice(("stranger", "repeat", "drop", "blank", "shorten"))
+    if way == "stranger":
+        lines.insert(chance.randrange(2), stranger.note(body + "\n").rpartition("\n\n")[2])
+    elif way == "repeat":
+        lines *= 2
+    elif way == "drop":
+        lines.clear()
+    elif way == "blank":
+        lines.append(chance.choice(("\n", " \n", "# remark\n")))
+    else:
+        lines[0] = lines[0][: -chance.randrange(2, 20)] + "\n"
+    files[name] = f"{body}\n\n{''.join(lines)}".encode()
+    return f"note: {way}"
+
+
+class Attribute(core.Sequence):  # type: ignore[misc, unused-ignore]
+    """Of a kind that no library knows."""
+
+    _fields = [("type", core.ObjectIdentifier), ("values", core.SetOf, {"spec": core.OctetString})]  # noqa: RUF012 the library changes it
+
+
+def change_bag(chance: random.Random, files: Files) -> str:
+    """In the seal: an attribute that nothing signs, or a stranger's certificate."""
+    signed = cms.ContentInfo.load(files["manifest.sha256.p7s"])
+    place, way = signed["content"], chance.choice(("attribute", "certificate"))
+    if way == "attribute":
+        more = cms.CMSAttribute.load(Attribute({"type": "1.2.3.4.5", "values": [core.OctetString(chance.randbytes(9))]}).dump())
+        info = place["signer_infos"][0]
+        info["unsigned_attrs"] = cms.CMSAttributes([*info["unsigned_attrs"], more])
+    else:
+        place["certificates"] = cms.CertificateSet([*place["certificates"], cms.CertificateChoices("certificate", strangers_root())])
+    files["manifest.sha256.p7s"] = signed.dump()
+    return f"seal: {way}"
+
+
+@cache
+def strangers_root() -> x509.Certificate:
+    with TemporaryDirectory() as folder:
+        keys = make_practice(Path(folder) / "keys", datetime(2020, 1, 1, tzinfo=UTC), datetime(2036, 1, 1, tzinfo=UTC), True)
+    return keys.trust[0]
+
+
+# What an insider cannot add or leave out.
+
+
+def add_sealed(chance: random.Random, files: Files) -> str:
+    name = chance.choice(
+        ("documents/d9/v1.pdf", "documents/d2/v9.pdf", "documents/d9/trail.json", "setup.exe", "notes.txt", "ledger/more.jsonl")
+    )
+    files[name] = b"%PDF-1.7\nadded"
+    return f"{name} added"
+
+
+def drop_needed(chance: random.Random, files: Files) -> str:
+    needed = [name for name in files if name not in LAST_THREE and not name.startswith("controls/")]
+    name = chance.choice(sorted(needed))
+    del files[name]
+    return f"{name} dropped"
+
+
+def rename_needed(chance: random.Random, files: Files) -> str:
+    name = chance.choice(sorted(name for name in files if name not in LAST_THREE and not name.startswith("controls/")))
+    target = chance.choice((f"trust/{name.rpartition('/')[2]}x", f"documents/d2/{name.rpartition('/')[2]}x", name + ".bak"))
+    files[target] = files.pop(name)
+    return f"{name} renamed {target}"
+
+
+def repeat_key(chance: random.Random, files: Files) -> str:
+    """The same value twice under one name: programs differ in which one they take."""
+    name = chance.choice(("package.json", "index.json", "ledger/ledger.json", "documents/d2/trail.json"))
+    text = files[name].decode()
+    places = list(re.finditer(r'"(\w+)": (?=["\d\[])', text))
+    at = chance.choice(places)
+    files[name] = (text[: at.start()] + f'"{at[1]}": 7, ' + text[at.start() :]).encode()
+    return f"{name}: {at[1]} twice"
+
+
+def withhold_twice(_: random.Random, files: Files) -> str:
+    package = json.loads(files["package.json"])
+    package["withheld"] *= 2
+    files["package.json"] = json.dumps(package).encode()
+    return "withheld twice"
+
+
+def spoil_loose(chance: random.Random, files: Files) -> str:
+    name = chance.choice(("statistics.json", "controls/catalogue.json"))
+    files[name] = chance.choice((b"", b"{", b"nope", b'{"a": 1, "a": 2}', b"[NaN]", b"\xff"))
+    return f"{name} is no JSON"
+
+
 def write_manifest(files: Files) -> None:
     """What an attacker without the keys can do: the list is right again, its signatures are not."""
     if "manifest.sha256" in files:
@@ -398,6 +502,10 @@ PLAIN: tuple[Mutation, ...] = (
     sign_anew,
     change_event,
     swap_seal,
+    change_note,
+    change_note,
+    change_bag,
+    change_bag,
 )
 INSIDE: tuple[Mutation, ...] = (
     swap_pdfs,
@@ -412,6 +520,12 @@ INSIDE: tuple[Mutation, ...] = (
     change_proof,
     change_inclusion,
     change_event,
+    add_sealed,
+    drop_needed,
+    rename_needed,
+    repeat_key,
+    withhold_twice,
+    spoil_loose,
 )
 """What is found even where manifest, note and seal are made anew with the true keys."""
 
@@ -424,9 +538,9 @@ def mutants(seed: int, count: int, base: Hand | None = None) -> Iterator[tuple[s
     sealed = members(whole)
     made = 0
     while made < count:
-        way = chance.choice(("plain", "plain", "relisted", "relisted", "inside", "raw", "twice"))
+        way = chance.choice(("plain", "plain", "relisted", "relisted", "inside", "raw", "twice", "framed"))
         name, raw = _mutant(chance, way, base, whole)
-        if members(raw) == sealed:
+        if way != "framed" and members(raw) == sealed:
             continue  # every member as it was: not a mutation
         made += 1
         yield f"{made} {way}: {name}", raw
@@ -435,6 +549,8 @@ def mutants(seed: int, count: int, base: Hand | None = None) -> Iterator[tuple[s
 def _mutant(chance: random.Random, way: str, base: Hand, whole: bytes) -> tuple[str, bytes]:
     if way == "raw":
         return _raw(chance, whole)
+    if way == "framed":
+        return _framed(chance, base.files, whole)
     files = copy.copy(base.files)
     if way == "twice":
         return _twice(chance, files)
@@ -457,6 +573,31 @@ def _raw(chance: random.Random, whole: bytes) -> tuple[str, bytes]:
     data = bytearray(whole)
     data[at] ^= 1 << chance.randrange(8)
     return f"bit in byte {at} of the ZIP", bytes(data)
+
+
+def _framed(chance: random.Random, files: Files, whole: bytes) -> tuple[str, bytes]:
+    """Every member as it was, and something beside them."""
+    way, more = chance.choice(("before", "after", "comment", "gap", "remark", "extra")), chance.randbytes(chance.randrange(1, 200))
+    if way == "before":
+        return "bytes before the ZIP", more + whole
+    if way == "after":
+        return "bytes after the ZIP", whole + more
+    out = io.BytesIO(whole)
+    with zipfile.ZipFile(out, "a" if way == "comment" else "w") as archive:
+        if way == "comment":
+            archive.comment = more
+        at = chance.randrange(len(files))
+        for number, (name, data) in enumerate(files.items() if way != "comment" else ()):
+            info = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
+            if number == at and way == "remark":
+                info.comment = more
+            if number == at and way == "extra":
+                info.extra = b"\x55\xaa" + len(more).to_bytes(2, "little") + more
+            if number == at and way == "gap" and archive.fp is not None:
+                archive.fp.write(more)
+                archive.start_dir = archive.fp.tell()
+            archive.writestr(info, data)
+    return f"ZIP with a {way}", out.getvalue()
 
 
 def _twice(chance: random.Random, files: Files) -> tuple[str, bytes]:

@@ -12,7 +12,7 @@ DOSSIER POUR LE CONTRÔLE – {entity}
 
 Ce que contient ce dossier
   index.csv, index.json      une ligne par document scellé
-  documents/                 les fichiers scellés (PDF/A-3) et, pour chacun, son histoire (trail.json)
+  documents/                 les fichiers scellés (PDF/A-3) et, pour chacun, sa piste (trail.json)
   ledger/                    les écritures du registre, ses points de contrôle et leurs preuves
   controls/, organisation/   le plan de contrôle et ses résultats, le dossier d'organisation
   scanners/                  les passeports des scanners
@@ -21,7 +21,7 @@ Ce que contient ce dossier
 
 Le vérifier sans notre logiciel et sans réseau
   1. Ouvrez verifier.html dans un navigateur et déposez-y ce dossier (ZIP), puis ses volumes s'il y en a.
-  2. Ou, avec Python 3.11 et la bibliothèque « cryptography » :  python verify.py {name}
+  2. Ou, avec Python 3.9 ou plus récent et la bibliothèque « cryptography » :  python verify.py {name}
   3. Ou, pour les seules empreintes, le tout décompressé dans un même dossier :  sha256sum -c manifest.sha256
 
 La confiance commence hors de ce dossier : comparez l'empreinte de la clé ci-dessous avec celle que
@@ -44,7 +44,7 @@ What is in here
 
 To check it without our software and without a network
   1. Open verifier.html in a browser and drop this package (ZIP) on it, then its volumes if there are any.
-  2. Or, with Python 3.11 and the library "cryptography":  python verify.py {name}
+  2. Or, with Python 3.9 or later and the library "cryptography":  python verify.py {name}
   3. Or, for the fingerprints alone, with everything unpacked into one folder:  sha256sum -c manifest.sha256
 
 Trust begins outside this package: compare the fingerprint of the key below with the one that

@@ -1316,7 +1316,7 @@ def look_form(audit: Audit) -> None:
         audit.ledger = shaped(audit.at("ledger/ledger.json").read("ledger/ledger.json"), LEDGER, "ledger/ledger.json")
         audit.keys = [read_key(each) for each in audit.package["keys"]]
         if not audit.first <= audit.last <= audit.ledger["size"]:
-            raise Refused("le segment dépasse le journal", "the segment is larger than the ledger")
+            raise Refused("le segment dépasse le registre", "the segment is larger than the ledger")
         _look_index(audit)
         _look_loose(audit)
         audit.report.holds(
@@ -1439,7 +1439,7 @@ def _look_volumes(audit: Audit) -> None:
         named = [each for each in fitting if each["name"] == part.path.name]
         if not fitting:
             audit.report.fault(
-                "package", f"{part.path.name} n'est pas un volume de ce paquet", f"{part.path.name} is no volume of this package"
+                "package", f"{part.path.name} n'est pas un volume de ce dossier", f"{part.path.name} is no volume of this package"
             )
         else:
             volumes.remove((named or fitting)[0])
@@ -1470,7 +1470,7 @@ def look_note(audit: Audit) -> None:
         audit.spoke |= {key.vkey for key in note.signers}
         names = ", ".join(f"{key.name} {key.fingerprint}" for key in note.signers)
         audit.report.holds(
-            "note", f"le manifeste est signé par la clé du journal {names}", f"the manifest is signed by the ledger's key {names}"
+            "note", f"le manifeste est signé par la clé du registre {names}", f"the manifest is signed by the ledger's key {names}"
         )
 
 
@@ -1530,7 +1530,7 @@ def _say_seal(audit: Audit, signer: Certificate, stamp: Stamp) -> None:
     practice = signer.practice or stamp.signed.certificate.practice
     if practice and not audit.package["practice"]:
         audit.report.fault(
-            "seal", "un certificat d'essai, dans un paquet qui ne se dit pas d'essai", "a practice certificate, which the package hides"
+            "seal", "un certificat d'essai, dans un dossier qui ne se dit pas d'essai", "a practice certificate, which the package hides"
         )
     trial = (", clé d'essai sans valeur probante", ", a trial key that proves nothing") if practice else ("", "")
     when, by = stamp.at.strftime("%Y-%m-%d %H:%M:%S UTC"), stamp.signed.certificate.name
@@ -1594,7 +1594,7 @@ def look_segment(audit: Audit) -> None:
         for each in audit.checkpoints:
             if audit.first <= each.size <= audit.last and audit.roots[each.size] != each.root:
                 raise Refused(
-                    f"à la taille {each.size}, le journal n'est pas celui du point de contrôle", f"at size {each.size} the tree is another"
+                    f"à la taille {each.size}, le registre n'est pas celui du point de contrôle", f"at size {each.size} the tree is another"
                 )
         total = audit.last - audit.first
         audit.report.holds(
@@ -1675,7 +1675,7 @@ def _check_links(audit: Audit, known: dict[int, bytes]) -> None:
         for size, root in each.links:
             right = known.get(size, audit.roots.get(size, root))
             if size > each.size or right != root:
-                told = f"point de contrôle {each.size} : il renvoie à un autre journal", f"checkpoint {each.size} links back to another log"
+                told = f"point de contrôle {each.size} : il renvoie à un autre registre", f"checkpoint {each.size} links back to another log"
                 audit.report.fault("checkpoints", *told)
 
 
@@ -1822,7 +1822,7 @@ def look_trails(audit: Audit) -> None:
         told = f" ; le détail de {erased} a été effacé" if erased else ""
         audit.report.holds(
             "trails",
-            f"{len(audit.rows)} parcours, {events} événements, tous au journal{told}",
+            f"{len(audit.rows)} pistes, {events} événements, tous au registre{told}",
             f"{len(audit.rows)} trails, {events} events",
         )
 
@@ -1830,7 +1830,7 @@ def look_trails(audit: Audit) -> None:
 def _look_events(audit: Audit, name: str, path: str, events: list[dict[str, Any]]) -> int:
     """How many payloads were erased. Raises Refused."""
     if [each["sequence"] for each in events] != sorted(audit.trace.get(name, ())):
-        raise Refused(f"{path} : ses événements ne sont pas ceux du journal", f"{path}: its events are not those of the ledger")
+        raise Refused(f"{path} : ses événements ne sont pas ceux du registre", f"{path}: its events are not those of the ledger")
     for each in events:
         sequence = each["sequence"]
         start = 64 * (sequence - audit.first)
@@ -1842,7 +1842,7 @@ def _look_events(audit: Audit, name: str, path: str, events: list[dict[str, Any]
             raise Refused(f"{path} : un sel sans son détail", f"{path}: a salt without its payload")
         if each["payload"] is not None and _commitment(each, path) != kept[32:]:
             raise Refused(
-                f"{path} : le détail de {sequence} n'est pas celui du journal",
+                f"{path} : le détail de {sequence} n'est pas celui du registre",
                 f"{path}: the payload of {sequence} is not the committed one",
             )
     return sum(each["payload"] is None for each in events)
@@ -1931,8 +1931,8 @@ def look_key(audit: Audit, wanted: str) -> None:
         plain = wanted.strip()
         expected = read_key(plain).fingerprint if "+" in plain else re.sub(r"[\s:]", "", plain).lower()
         if not audit.keys or any(key.fingerprint != expected for key in audit.keys):
-            raise Refused("la clé du journal n'est pas celle que vous connaissez", "the ledger's key is not the one that you know")
-        audit.report.holds("key", "la clé du journal est celle que vous connaissez", "the ledger's key is the one that you know")
+            raise Refused("la clé du registre n'est pas celle que vous connaissez", "the ledger's key is not the one that you know")
+        audit.report.holds("key", "la clé du registre est celle que vous connaissez", "the ledger's key is the one that you know")
 
 
 def look_witness(audit: Audit, kept: str) -> None:
@@ -1951,10 +1951,10 @@ def look_witness(audit: Audit, kept: str) -> None:
             return
         if right != found.root:
             raise Refused(
-                "le témoin a vu un autre journal : il a été récrit ou dédoublé", "the witness saw another ledger: rewritten or forked"
+                "le témoin a vu un autre registre : il a été récrit ou dédoublé", "the witness saw another ledger: rewritten or forked"
             )
         audit.report.holds(
-            "witness", f"le journal est celui que le témoin a vu, à la taille {found.size}", "the ledger is the one the witness saw"
+            "witness", f"le registre est celui que le témoin a vu, à la taille {found.size}", "the ledger is the one the witness saw"
         )
 
 
@@ -1994,7 +1994,7 @@ def verify(paths: list[Path], key: str | None = None, checkpoint: str | None = N
     unreadable = len(parts) < len(paths) or not any("package.json" in part.sizes for part in parts)
     audit = Audit(parts, report)
     if unreadable:
-        report.fault("form", "ce n'est pas un paquet de Sceau", "this is no package of Sceau")
+        report.fault("form", "ce n'est pas un dossier de contrôle de Sceau", "this is no package of Sceau")
         return Verdict(2, report, None)
     with report.stage("witness"):
         audit.wanted |= {int(checkpoint.split("\n")[1])} if checkpoint is not None else set()
@@ -2026,11 +2026,11 @@ WORDS = {
         FAILS: "NE TIENT PAS",
         UNSEEN: "non regardé",
         0: "Tout tient.",
-        1: "Quelque chose ne tient pas : ce paquet ne prouve rien en l'état. Demandez-le de nouveau à qui l'a établi.",
-        2: "Ce paquet ne se lit pas. Demandez-le de nouveau à qui l'a établi.",
+        1: "Quelque chose ne tient pas : ce dossier ne prouve rien en l'état. Demandez-le de nouveau à qui l'a établi.",
+        2: "Ce dossier ne se lit pas. Demandez-le de nouveau à qui l'a établi.",
         3: "Tout ce qui a été remis tient ; tout n'a pas été regardé.",
-        "key": "Clé du journal",
-        "compare": "Comparez cette empreinte à celle que l'entreprise a publiée ou déclarée : la confiance commence hors du paquet.",
+        "key": "Clé du registre",
+        "compare": "Comparez cette empreinte à celle que l'entreprise a publiée ou déclarée : la confiance commence hors du dossier.",
         "counts": "{entity}, {scope} : {documents} documents, {archives} fichiers scellés, {entries} écritures",
         "trial": "ESSAI : scellé avec des clés d'essai, sans valeur probante.",
     },
@@ -2092,10 +2092,10 @@ def told_json(verdict: Verdict) -> str:
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
-        prog="verify.py", description="Vérifie un paquet d'auditeur de Sceau, hors ligne. Checks an auditor's package."
+        prog="verify.py", description="Vérifie un dossier de contrôle de Sceau, hors ligne. Checks an auditor's package."
     )
     parser.add_argument(
-        "parts", nargs="+", type=Path, metavar="OUT.zip", help="le paquet, puis ses volumes ; ou un dossier où tout est déplié"
+        "parts", nargs="+", type=Path, metavar="OUT.zip", help="le dossier (ZIP), puis ses volumes ; ou un répertoire où tout est déplié"
     )
     parser.add_argument("--key", help="clé ou empreinte (SHA-256) que vous connaissez d'ailleurs")
     parser.add_argument("--checkpoint", type=Path, metavar="FILE", help="point de contrôle qu'un témoin a gardé")
