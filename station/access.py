@@ -4,8 +4,9 @@ It proves nothing and holds no words that anybody typed. Pages hand their notes 
 no reading waits for a writer. What was noted in the last second may be lost with the process.
 """
 
-import csv
 import logging
+import os
+import pwd
 import queue
 import threading
 from collections.abc import Iterator, Sequence
@@ -17,6 +18,7 @@ from typing import TextIO
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from station.packaging.forms import csv_line
 from station.records import people
 from station.records.database import Database
 from station.records.tables import Access, Person
@@ -28,7 +30,8 @@ AGAIN = timedelta(minutes=10)
 REMEMBERED = 5_000
 GATHER_SECONDS = 0.3
 LOT = 500
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
+ACTOR_LETTERS = 32
+"""As many as the column takes."""
 
 
 class Act(StrEnum):
@@ -76,6 +79,15 @@ class Told:
     who: str
     act: str
     object_id: str
+
+
+def account_name() -> str:
+    """The system's account that runs a command, marked as one that no login stands for."""
+    try:
+        name = pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        name = str(os.getuid())
+    return f"sceau export : {name}"[:ACTOR_LETTERS]
 
 
 def note_access(session: Session, entity: str, note: Note) -> None:
@@ -157,12 +169,10 @@ def _conditions(session: Session, wanted: Wanted) -> Iterator[sa.ColumnElement[b
 
 
 def write_csv(told: Sequence[Told], target: TextIO) -> None:
-    """Columns at (UTC), who, act, object; `;`, as French spreadsheets want it. What looks like a formula gets an apostrophe."""
-    rows = csv.writer(target, delimiter=";", lineterminator="\n")
-    rows.writerow(("at", "who", "act", "object"))
+    """Columns at (UTC), who, act, object; as the tables of a package are written, for French spreadsheets."""
+    target.write(csv_line(("at", "who", "act", "object")).decode("utf-8"))
     for each in told:
-        cells = (each.at.strftime("%Y-%m-%dT%H:%M:%SZ"), each.who, each.act, each.object_id)
-        rows.writerow([f"'{cell}" if cell.startswith(FORMULA) else cell for cell in cells])
+        target.write(csv_line((each.at.strftime("%Y-%m-%dT%H:%M:%SZ"), each.who, each.act, each.object_id)).decode("utf-8"))
 
 
 def day_of(text: str) -> date | None:

@@ -485,7 +485,7 @@ def export(
 ) -> None:
     """Write the auditor's package of a period or of one document: exit 0 whole, 3 a sealed file is missing or damaged, 1 not written."""
     with _settings() as settings:
-        from station.access import Act, Note, note_access
+        from station.access import Act, Note, account_name, note_access
         from station.package import CannotExport, Exported, export_package, scope_of
         from station.packaging.words import exported_lines
         from station.workstation import open_workstation
@@ -503,7 +503,8 @@ def export(
             err.print(error.words(settings.language), markup=False)
             raise typer.Exit(1) from error
         with workstation.database.writing() as session:
-            note_access(session, entity or settings.entity, Note("sceau export", Act.PACKAGE, target.name, workstation.clock()))
+            told = " ".join((*scope.as_json().values(), target.name))
+            note_access(session, entity or settings.entity, Note(account_name(), Act.EXPORT, told, workstation.clock()))
         if as_json:
             _print_json(done.as_json())
         else:

@@ -6,7 +6,6 @@ import shutil
 import threading
 import zipfile
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
 from enum import StrEnum
@@ -17,7 +16,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from config.settings import make_folder
-from station.package import CannotExport, Extract, Period, Progress, Scope, export_package
+from station.package import CannotExport, Extract, Period, Progress, Scope, export_package, refuse_name
 from station.packaging.scratch import GONE
 from station.problems import problem_of
 from station.records.tables import Document, LedgerPayload
@@ -25,8 +24,6 @@ from station.workstation import Workstation
 
 log = logging.getLogger("sceau.exports")
 TOLD = "export.json"
-SHOWN = 50
-"""Exports listed on the page, newest first."""
 
 
 class Stage(StrEnum):
@@ -127,17 +124,24 @@ class Exports:
 
     def one(self, number: str) -> Export:
         """Raises NoExport."""
-        found = next((export for export in self.all() if export.id == number), None)
-        if found is None:
-            raise NoExport(number)
-        return found
+        with self._lock:
+            found = _read(self._folder / number / TOLD)
+            # By its own word: a number with a path in it finds none that bears it.
+            if found is None or found.id != number:
+                raise NoExport(number)
+            return self._as_it_stands(found)
 
     def all(self) -> tuple[Export, ...]:
         """Newest first, the one at work as it stands now."""
         with self._lock:
-            running = self._running
-        found = [_read(path) for path in sorted(self._folder.glob(f"*/{TOLD}"), reverse=True)[:SHOWN]]
-        return tuple(running if running is not None and export.id == running.id else export for export in found if export is not None)
+            found = [_read(path) for path in sorted(self._folder.glob(f"*/{TOLD}"), reverse=True)]
+            return tuple(self._as_it_stands(export) for export in found if export is not None)
+
+    def _as_it_stands(self, export: Export) -> Export:
+        """The one at work as it is now; any other that says it is at work could not write what became of it."""
+        if self._running is not None and export.id == self._running.id:
+            return self._running
+        return replace(export, stage=Stage.BROKEN) if export.living else export
 
     def part(self, number: str, name: str) -> Path:
         """Where a part lies. Raises NoExport."""
@@ -157,14 +161,16 @@ class Exports:
             log.exception("export %s", export.id)
             problem = problem_of(error)
             ended = replace(self._now(export), stage=Stage.BROKEN, trouble=(problem.words("fr"), problem.words("en")))
-        with suppress(OSError):
+        try:
             self._write(ended)
+        except OSError as error:
+            log.error("export %s has ended (%s), and nobody could write it down: %s", export.id, ended.stage, error)
         with self._lock:
             self._running = None
 
     def _make(self, export: Export, scope: Scope) -> Export:
-        target = self._folder / export.id / package_name(self._workstation.settings.entity, scope)
         try:
+            target = self._folder / export.id / package_name(self._workstation.settings.entity, scope)
             done = export_package(self._workstation, scope, target, tell=self._tell, stop=self._stop.is_set)
         except CannotExport as error:
             stage = Stage.STOPPED if error.code == "cancelled" else Stage.REFUSED
@@ -176,7 +182,7 @@ class Exports:
             documents=done.documents,
             bytes=done.bytes,
             withheld=len(done.withheld),
-            lost=sum(each.reason != "confidential" for each in done.withheld),
+            lost=done.lost,
         )
 
     def _tell(self, progress: Progress) -> None:
@@ -239,11 +245,12 @@ def _inside(index: Path) -> set[str]:
 
 
 def package_name(entity: str, scope: Scope) -> str:
-    """Name of the file: whose it is and what of."""
+    """Name of the file: whose it is and what of. Raises CannotExport where the document can be none."""
     match scope:
         case Period(first, last):
             return f"sceau-{entity}-{first.isoformat()}-{last.isoformat()}.zip"
         case Extract(document):
+            refuse_name(scope)
             return f"sceau-{entity}-{document}.zip"
 
 

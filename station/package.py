@@ -190,8 +190,7 @@ def export_package(
     A checkpoint is made where the newest is not at the ledger's head. Raises CannotExport; then what was there before is still there.
     """
     entity = entity or workstation.settings.entity
-    if isinstance(scope, Extract) and not IDENTIFIER.fullmatch(scope.document):
-        raise CannotExport("no-document", scope)
+    refuse_name(scope)
     for path in (target, volume_path(target, 1)):
         _refuse_there(scope, path, force=force)
     _refuse_bare(scope)
@@ -226,6 +225,12 @@ def _export(
             # All questions are about one moment, as they are with SQLite.
             session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
         return _Export(workstation, session, scope, target, entity, volume_bytes, force, sealer, tell, stop).run()
+
+
+def refuse_name(scope: Scope) -> None:
+    """What cannot be a document's identifier is no document, and becomes part of no path. Raises CannotExport."""
+    if isinstance(scope, Extract) and not IDENTIFIER.fullmatch(scope.document):
+        raise CannotExport("no-document", scope)
 
 
 def _refuse_there(scope: Scope, path: Path, *, force: bool) -> None:

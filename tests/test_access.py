@@ -1,5 +1,6 @@
 """Who read what is noted apart from the ledger, filtered, written as CSV, and dropped when its time is over."""
 
+import csv
 import io
 from datetime import UTC, date, datetime, timedelta
 
@@ -70,7 +71,7 @@ def test_the_command_line_writes_the_stream_and_replaces_no_file(empty, tmp_path
         note_access(session, "essai", Note("p", Act.SEEN, "d1", NOON))
     target = str(tmp_path / "readings.csv")
     assert CliRunner().invoke(app, ["access", target, "--from", "2026-11-20"]).exit_code == 0
-    assert (tmp_path / "readings.csv").read_text().splitlines()[1] == "2026-11-20T12:00:00Z;p;seen;d1"
+    assert (tmp_path / "readings.csv").read_text().splitlines()[1] == '"2026-11-20T12:00:00Z";"p";"seen";"d1"'
     assert CliRunner().invoke(app, ["access", target]).exit_code == 1
     assert CliRunner().invoke(app, ["access", "--from", "20 novembre"]).exit_code == 2
 
@@ -129,3 +130,10 @@ def test_a_broken_database_stops_no_page(empty, caplog):
     book.note(Note("p", Act.SEEN, "d", NOON))
     book.flush()
     assert "could not be noted" in caplog.text
+
+
+@pytest.mark.parametrize("sign", ["=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20"])
+def test_no_cell_is_a_formula_to_a_spreadsheet(sign):
+    out = io.StringIO()
+    write_csv([Told(NOON, f"{sign}1+1", "seen", f"{sign}2")], out)
+    assert list(csv.reader(io.StringIO(out.getvalue(), newline=""), delimiter=";"))[1][1::2] == [f"'{sign}1+1", f"'{sign}2"]

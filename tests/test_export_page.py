@@ -13,6 +13,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from sealing.ledger import Event
+from station.access import Wanted, read_access
 from station.exports import Busy, Exports, NoExport, Stage, drop_outdated, package_name
 from station.package import Extract, Period, Progress
 from station.records import documents
@@ -183,6 +184,60 @@ def test_a_package_goes_with_a_document_in_it_that_is_erased_or_concealed(tmp_pa
     assert len(list(tmp_path.glob("home/exports/*/*.zip"))) == 1
     assert drop_outdated(workstation) == 0
     workstation.database.close()
+
+
+def test_the_oldest_of_many_is_still_given_out_and_removed_and_the_page_tells_of_those_it_does_not_show(
+    browser: TestClient, home: Workstation
+) -> None:
+    made(browser, document=f"{10:032x}")
+    exports = browser.app.state.exports  # type: ignore[attr-defined]
+    (first,) = exports.all()
+    told = json.loads((home.home / "exports" / first.id / "export.json").read_text())
+    for n in range(51):
+        folder = home.home / "exports" / f"20990101-000000-{n:06x}"
+        folder.mkdir()
+        (folder / "export.json").write_text(json.dumps({**told, "id": folder.name, "parts": []}))
+    page = browser.get("/export").text
+    assert (page.count("<article"), "Plus anciens, non montrés" in page) == (50, True)
+    assert browser.get(f"/export/{first.id}/{first.parts[0]}").status_code == 200
+    assert browser.post(f"/export/{first.id}/remove").status_code == 303
+    assert len(exports.all()) == 51
+
+
+def test_one_whose_end_nobody_could_write_down_is_told_as_broken_and_can_be_removed(
+    browser: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from station import exports as module
+
+    def full(path: Path, export: module.Export) -> None:
+        if not export.living:
+            raise OSError(28, "No space left on device")
+        write(path, export)
+
+    write = module._write
+    monkeypatch.setattr(module, "_write", full)
+    made(browser)
+    exports = browser.app.state.exports  # type: ignore[attr-defined]
+    (export,) = exports.all()
+    assert (export.stage, exports.one(export.id).stage) == (Stage.BROKEN, Stage.BROKEN)
+    exports.remove(export.id)
+    assert exports.all() == ()
+
+
+def test_a_number_that_can_be_none_is_told_as_the_command_does(browser: TestClient) -> None:
+    page = made(browser, document="<script>alert(1)</script>")
+    assert "Aucun document scellé n" in page
+    assert "exports/" not in page.split("<section")[1]
+    assert "<script>alert" not in page
+
+
+def test_the_stream_of_accesses_tells_of_what_a_package_was_asked_for(browser: TestClient, home: Workstation) -> None:
+    made(browser)
+    made(browser, document=f"{10:032x}")
+    browser.app.state.readings.flush()  # type: ignore[attr-defined]
+    with home.database.reading() as session:
+        told = {each.object_id for each in read_access(session, "essai", Wanted(act="export"))}
+    assert {"2024-11-01 2024-11-30", f"{10:032x}"} <= told
 
 
 def test_one_package_at_a_time(home: Workstation, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ import errno
 import hashlib
 import json
 import os
+import pwd
 import random
 import shutil
 import sqlite3
@@ -730,7 +731,9 @@ def test_the_command_writes_a_package_and_tells_it_as_json(home: Workstation, tm
     assert told.exit_code == 0, told.output
     assert json.loads(told.stdout)["documents"] == 3
     with home.database.reading() as session:
-        assert [each.object_id for each in read_access(session, "essai", Wanted())] == ["essai.zip"]
+        (noted,) = read_access(session, "essai", Wanted())
+    assert (noted.act, noted.object_id) == ("export", "2024-11-01 2024-11-30 essai.zip")
+    assert noted.who == f"sceau export : {pwd.getpwuid(os.getuid()).pw_name}"
     assert verified(tmp_path, tmp_path / "essai.zip") == 0
     assert CliRunner().invoke(app, words).exit_code == 1
     assert CliRunner().invoke(app, ["export", str(tmp_path / "x.zip")]).exit_code == 2

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
 from station.access import Act, Note, Notebook, Wanted, day_of, read_access
+from station.package import Scope
 from station.web import desk
 
 router = APIRouter()
@@ -18,7 +19,6 @@ READINGS: dict[tuple[str, str], Act] = {
     ("GET", "/documents/{document_id}/sealed.pdf"): Act.SEALED,
     ("GET", "/documents/{document_id}/capture-data.json"): Act.RECORD,
     ("GET", "/documents/{document_id}/originals/{sha256}"): Act.ORIGINAL,
-    ("POST", "/export"): Act.EXPORT,
     ("GET", "/export/{number}/{name}"): Act.PACKAGE,
     ("GET", "/conformite/search"): Act.SEARCH,
     ("POST", "/conformite/search"): Act.SEARCH,
@@ -43,6 +43,12 @@ def noted(request: Request, person: desk.SignedIn) -> None:
     readings: Notebook = request.app.state.readings
     words = [str(values[name]) for name in ("document_id", "number", "sha256", "name") if name in values]
     readings.note(Note(person.pseudonym, act, " ".join(words), desk.workstation_of(request).clock()))
+
+
+def note_export(request: Request, person: desk.SignedIn, scope: Scope) -> None:
+    """A package that was asked for: by its page, which knows of what."""
+    readings: Notebook = request.app.state.readings
+    readings.note(Note(person.pseudonym, Act.EXPORT, " ".join(scope.as_json().values()), desk.workstation_of(request).clock()))
 
 
 @router.get("/access")

@@ -10,9 +10,12 @@ from fastapi.responses import FileResponse, Response
 from station.exports import Busy, Export, Exports, NoExport, Stage, scope_from
 from station.package import Scope, scope_of
 from station.web import desk
+from station.web.access import note_export
 from station.web.words import Words, typeset
 
 router = APIRouter()
+SHOWN = 50
+"""Packages on the page, newest first."""
 Text = Annotated[str, Form(max_length=60)]
 LOOKS: dict[Stage, tuple[str, str]] = {
     Stage.RUNNING: ("busy", "hourglass"),
@@ -80,6 +83,7 @@ def begin_export(request: Request, person: desk.SignedIn, begin: Text = "", end:
         exports_of(request).start(scope, person.pseudonym)
     except Busy:
         return _page(request, typed, wrong="export.wrong-busy", status=409)
+    note_export(request, person, scope)
     return desk.go_to(request, "/export")
 
 
@@ -164,7 +168,8 @@ def _page(request: Request, typed: Typed, *, fragment: bool = False, wrong: str 
         request,
         "_export.html" if fragment else "export.html",
         status,
-        shown=[show_export(each, t) for each in exports],
+        shown=[show_export(each, t) for each in exports[:SHOWN]],
+        older=len(exports[SHOWN:]),
         running=any(each.living for each in exports),
         change=_change(exports),
         typed=typed,
