@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from station.package import Tell
     from station.scanning import Scanning
     from station.web.words import Words
+    from station.workstation import Workstation
 
 ISO_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
 app = typer.Typer(
@@ -91,7 +92,8 @@ def take(files: Files, station: str = "", as_json: AsJson = False) -> None:
 
         def show(result: TakeResult) -> None:
             nonlocal worst
-            worst = max(worst, {"held": 3, "failed": 4}.get(result.state, 0))
+            waits = result.state == "waiting" and any(found.code == "work-waits" for found in result.findings)
+            worst = max(worst, 3 if waits else {"held": 3, "failed": 4}.get(result.state, 0))
             if as_json:
                 _print_json(result.as_json())
             else:
@@ -219,7 +221,7 @@ def clock(
     login: Annotated[str, typer.Option(help="Who confirms it.")] = "",
     as_json: AsJson = False,
 ) -> None:
-    """Check the clock now, by the time servers and against the machine's steady one: exit 0 when sealing goes on, 3 otherwise."""
+    """Check the clock now, by the time servers and against the machine's steady one: exit 0 when sealing goes on and a server answered, 3 otherwise."""
     if confirm and not login:
         raise typer.BadParameter(
             "--confirm demande --login, qui va au registre. Rien n'a changé. / it goes into the ledger; nothing changed"
@@ -229,7 +231,7 @@ def clock(
         from station.timekeeping import ClockStepped, ClockWrong, NoPerson, check_clock, clock_words, confirm_clock, require_clock
         from station.workstation import open_workstation
 
-        workstation = open_workstation(settings)
+        workstation = _with_people(open_workstation(settings))
         look = check_clock(workstation)
         try:
             if confirm:
@@ -247,7 +249,8 @@ def clock(
             out.print(clock_words(look, settings.language), markup=False)
             if trouble is not None:
                 err.print(trouble.words(settings.language), markup=False)
-        raise typer.Exit(0 if trouble is None else 3)
+        unheard = bool(settings.time.servers) and not look.answers
+        raise typer.Exit(3 if trouble is not None or unheard else 0)
 
 
 @app.command()
@@ -299,6 +302,40 @@ def fixity(
         else:
             out.print(report_text(report, settings.language), markup=False, end="")
         raise typer.Exit(4 if report["bad_count"] or report["unlike"] else 0)
+
+
+@app.command()
+def search(
+    words: Annotated[list[str] | None, typer.Argument(help="What to look for, as on the search page.", show_default=False)] = None,
+    rebuild: Annotated[bool, typer.Option("--rebuild", help="Make the index anew first, from what was read and what counts.")] = False,
+    by_date: Annotated[bool, typer.Option("--date", help="The newest first, instead of what fits best.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Documents that say so, twenty at most: exit 0 when there are any, 3 when there are none."""
+    with _settings() as settings:
+        from station.search import look_up, rebuild_search
+        from station.workstation import open_workstation
+
+        workstation = open_workstation(settings)
+        if rebuild:
+            with _counted() as progress:
+                count = rebuild_search(workstation, progress)
+            err.print({"fr": f"{count} documents dans l'index.", "en": f"{count} documents in the index."}[settings.language], markup=False)
+        if not words:
+            raise typer.Exit(0 if rebuild else 2)
+        total, hits = look_up(workstation, " ".join(words), "date" if by_date else "score")
+        for hit in hits:
+            if as_json:
+                _print_json(hit)
+            else:
+                told = (hit[name] for name in ("document", "issue_date", "supplier_name", "invoice_number", "total_gross", "title"))
+                out.print("  ".join(each for each in told if each), markup=False)
+        if total > len(hits):
+            err.print(
+                {"fr": f"… et d'autres : {len(hits)} sur {total}.", "en": f"… and others: {len(hits)} of {total}."}[settings.language],
+                markup=False,
+            )
+        raise typer.Exit(0 if hits else 3)
 
 
 @app.command()
@@ -562,7 +599,7 @@ def ledger(
 
         asked = Asked(action, entity or settings.entity, target, reason, login)
         try:
-            answer = answer_ledger(open_workstation(settings), asked)
+            answer = answer_ledger(_with_people(open_workstation(settings)), asked)
         except NoPerson as error:
             raise typer.BadParameter(f"{error} : personne n'a cet identifiant. Rien n'a changé. / nobody has this login") from error
         except (UnknownFormerKey, BadNote) as error:
@@ -704,11 +741,24 @@ def _settings() -> Iterator[Settings]:
     except TreeContradicted as error:
         err.print(error.words(settings.language), markup=False)
         raise typer.Exit(1) from error
+    except BrokenPipeError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Whoever read has seen enough; the exit must not write again.
+        raise typer.Exit(0) from error
     except (OSError, KeyboardInterrupt) as error:
         if isinstance(error, KeyboardInterrupt):
             raise typer.Exit(130) from error
         err.print(f"{problem_of(error).words()} ({error})", markup=False)
         raise typer.Exit(1) from error
+
+
+def _with_people(workstation: "Workstation") -> "Workstation":
+    """In practice the accounts are those of every practice home, also of one that never served a page."""
+    if workstation.settings.sealing.mode == "practice":
+        from station.records import people
+
+        with workstation.database.writing() as session:
+            people.ensure_practice(session)
+    return workstation
 
 
 def _station(settings: Settings, name: str) -> Station:

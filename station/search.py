@@ -389,6 +389,24 @@ def rebuild_search(workstation: Workstation, tell: Callable[[int, int], object] 
     return total
 
 
+def look_up(workstation: Workstation, typed: str, order: str = "score", size: int = 20) -> tuple[int, list[dict[str, str | None]]]:
+    """How many documents say so, and the first of them as plain values."""
+    with workstation.database.reading() as session:
+        found = records.find_entries(session, parse_query(typed).asked, companies_of(workstation), order, size=size)
+        return found.total, [_plain_hit(documents.get_document(session, each)) for each in found.document_ids]
+
+
+def companies_of(workstation: Workstation) -> list[str]:
+    """Every legal entity of the house."""
+    return [workstation.settings.entity, *workstation.settings.companies]
+
+
+def _plain_hit(document: Document) -> dict[str, str | None]:
+    values = {name: row.value for name, row in best_rows(document).items()}
+    names = ("issue_date", "supplier_name", "invoice_number", "total_gross")
+    return {"document": document.id, "title": document.title, "state": document.state.value, **{name: values.get(name) for name in names}}
+
+
 # --- where it says so ---
 
 
@@ -442,10 +460,10 @@ def snippet_of(body: str, terms: Sequence[Term]) -> tuple[Stretch, ...]:
     if not spans:
         return ()
     start = max(spans, key=lambda span: (len({plain[a:b] for a, b in spans if span[0] <= a < span[0] + SNIPPET}), -span[0]))[0]
-    first = max(0, start - SNIPPET // 4)
-    first = body.rfind(" ", max(0, first - 20), first) + 1 or first
-    last = min(len(body), first + SNIPPET)
-    last = body.find(" ", last, last + 20) if last < len(body) and body.find(" ", last, last + 20) > 0 else last
+    first, last = max(0, start - SNIPPET // 4), min(len(body), start + SNIPPET)
+    # Whole words at both ends, where there are any near.
+    first += next((match.end() for match in re.finditer(r"\s", body[first:start])), 0) if first else 0
+    last -= next((len(match[0]) for match in re.finditer(r"\s\S{0,20}$", body[start:last])), 0) if last < len(body) else 0
     inside = [span for span in spans if span[0] >= first and span[1] <= last]
     parts = tuple(Stretch(part.text.replace("\n", " "), part.hit) for part in _cut(body, inside, first, last))
     return (*((Stretch("… ", False),) if first else ()), *parts, *((Stretch(" …", False),) if last < len(body) else ()))

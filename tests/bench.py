@@ -24,6 +24,7 @@ import psutil
 import tifffile
 from bench_ledger import ledger_costs
 from bench_seal import seal_costs
+from bench_search import search_costs
 
 from capture.coding import Caps, examine
 from capture.decode import decode
@@ -44,6 +45,7 @@ BEGIN, END = "<!-- bench -->", "<!-- /bench -->"
 ROUNDS = int(os.environ.get("ROUNDS", "5"))
 LEDGER_ENTRIES = int(os.environ.get("LEDGER_ENTRIES", "1000000"))
 LONG_PAGES = int(os.environ.get("LONG_PAGES", "60"))
+SEARCH_DOCUMENTS = int(os.environ.get("SEARCH_DOCUMENTS", "100000"))
 PACKAGE_DOCUMENTS = int(os.environ.get("PACKAGE_DOCUMENTS", "10000"))
 
 
@@ -254,6 +256,7 @@ def bench(folder: Path) -> dict[str, dict[str, float]]:
         f"TIFF of {LONG_PAGES} pages": long_document(folder),
         "auditor's package": package_of_many(folder),
         "a long ledger": ledger_costs(folder, LEDGER_ENTRIES),
+        "search and its first screenful": search_costs(folder / "search", SEARCH_DOCUMENTS),
     }
 
 

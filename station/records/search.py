@@ -45,9 +45,11 @@ def plain_words(text: str) -> tuple[str, ...]:
 COLUMNS = ("title", "supplier", "number", "identifiers", "told", "body")
 WEIGHTS = {"title": 3.0, "supplier": 6.0, "number": 10.0, "identifiers": 6.0, "told": 3.0, "body": 1.0}
 """What a hit is worth by where it is: a number that is the invoice's comes before one that it mentions."""
-RANKED = 20_000
-"""Of more hits than these, the relevance of the newest is weighed: scoring a word that every invoice bears takes
-a tenth of a second a hundred thousand."""
+RANKED = 5_000
+"""Of more hits than these, the relevance of the newest is weighed: scoring a word of every invoice takes a tenth of
+a second a hundred thousand."""
+COUNTED = 10_000
+"""Hits that are counted; of more it is said that there are more."""
 PURGE_PAGES = 500
 """Pages of the index that are written anew in one transaction."""
 HIDDEN = (State.REPLACED,)
@@ -89,6 +91,7 @@ class Found:
 
     document_ids: tuple[str, ...]
     total: int
+    """At most `COUNTED` + 1, which says: more."""
     after: str
     """Cursor of the next screenful; empty where this is the last."""
 
@@ -103,6 +106,21 @@ class Matching:
     holds: sa.ColumnElement[bool]
     score: sa.ColumnElement[float]
     """The lower, the better."""
+    column: "Column"
+    """A column of `search_entry` as it is filtered and sorted by."""
+
+
+Column: TypeAlias = Callable[[Any], sa.ColumnElement[Any]]
+
+
+def as_it_is(column: Any) -> sa.ColumnElement[Any]:
+    """What an index of the table may answer."""
+    return sa.type_coerce(column, column.type)
+
+
+def after_words(column: Any) -> sa.ColumnElement[Any]:
+    """The same value, of which SQLite uses no index (its manual: unary « + »): it would ask the words of each row of a whole company."""
+    return sa.literal_column(f"+search_entry.{column.key}", column.type)
 
 
 Match: TypeAlias = Callable[[Sequence[Term]], Matching]
@@ -113,7 +131,7 @@ def match_fts5(terms: Sequence[Term]) -> Matching:
     index = sa.table("search_index", sa.column("rowid", sa.Integer), sa.column("search_index", sa.Text))
     weights = (WEIGHTS[name] for name in COLUMNS)
     score = sa.func.bm25(sa.literal_column("search_index"), *weights, type_=sa.Float)
-    return Matching(index, index.c.rowid, index.c.search_index.op("MATCH")(fts5_words(terms)), score)
+    return Matching(index, index.c.rowid, index.c.search_index.op("MATCH")(fts5_words(terms)), score, after_words)
 
 
 def fts5_words(terms: Iterable[Term]) -> str:
@@ -132,7 +150,7 @@ def match_tsvector(terms: Sequence[Term]) -> Matching:
     words = sa.func.to_tsquery(sa.literal_column("'simple'"), tsquery_words(terms))
     vector: sa.ColumnElement[Any] = sa.literal_column("search_text.vector")
     score = -sa.func.ts_rank(vector, words, type_=sa.Float)
-    return Matching(SearchText.__table__, SearchText.__table__.c.id, vector.op("@@", return_type=sa.Boolean())(words), score)
+    return Matching(SearchText.__table__, SearchText.__table__.c.id, vector.op("@@", return_type=sa.Boolean())(words), score, as_it_is)
 
 
 _LABELS = {"supplier": "A", "number": "B", "identifiers": "C", "title": "D", "told": "D", "body": "D"}
@@ -169,8 +187,10 @@ def find_entries(session: Session, asked: Asked, entities: Sequence[str], order:
     entry = SearchEntry.__table__
     matching = MATCHES[session.get_bind().dialect.name](asked.terms) if asked.terms else None
     source: sa.FromClause = entry if matching is None else sa.join(matching.source, entry, entry.c.id == matching.id)
-    where = [*_filters(asked, entities), *([] if matching is None else [matching.holds])]
-    total = session.scalar(sa.select(sa.func.count()).select_from(source).where(*where)) or 0
+    column = as_it_is if matching is None else matching.column
+    where = [*_filters(asked, entities, column), *([] if matching is None else [matching.holds])]
+    counted = sa.select(entry.c.id).select_from(source).where(*where).limit(COUNTED + 1).subquery()
+    total = session.scalar(sa.select(sa.func.count()).select_from(counted)) or 0
     place = _place(after, by_score)
     if by_score and matching is not None:
         ranked = sa.select(entry.c.id, entry.c.document_id, matching.score.label("at")).select_from(source).where(*where)
@@ -179,10 +199,11 @@ def find_entries(session: Session, asked: Asked, entities: Sequence[str], order:
         if place is not None:
             query = query.where(sa.or_(hits.c.at > place[0], sa.and_(hits.c.at == place[0], hits.c.id < place[1])))
     else:
+        day = column(entry.c.day)
         query = sa.select(entry.c.document_id, entry.c.day, entry.c.id).select_from(source).where(*where)
-        query = query.order_by(entry.c.day.desc(), entry.c.id.desc())
+        query = query.order_by(day.desc(), entry.c.id.desc())
         if place is not None:
-            query = query.where(sa.or_(entry.c.day < place[0], sa.and_(entry.c.day == place[0], entry.c.id < place[1])))
+            query = query.where(sa.or_(day < place[0], sa.and_(day == place[0], entry.c.id < place[1])))
     rows = session.execute(query.limit(size + 1)).all()
     last = rows[size - 1] if len(rows) > size else None
     cursor = "" if last is None else f"{float(last[1]).hex() if by_score else last[1]}~{last[2]}"
@@ -200,14 +221,14 @@ def _place(after: str, by_score: bool) -> tuple[float | str, int] | None:
         return None
 
 
-def _filters(asked: Asked, entities: Sequence[str]) -> list[sa.ColumnElement[bool]]:
-    found: list[sa.ColumnElement[bool]] = [SearchEntry.entity.in_(entities)]
-    found.append(SearchEntry.state.in_(asked.states) if asked.states else SearchEntry.state.not_in(HIDDEN))
+def _filters(asked: Asked, entities: Sequence[str], column: Column) -> list[sa.ColumnElement[bool]]:
+    entry = SearchEntry.__table__.c
+    state, cents, day = column(entry.state), column(entry.cents), column(entry.day)
+    found: list[sa.ColumnElement[bool]] = [column(entry.entity).in_(entities), state.in_(asked.states) if asked.states else state.not_in(HIDDEN)]
     for low, high in asked.cents:
-        found += [SearchEntry.cents.is_not(None)] if low is None and high is None else []
-        found += ([] if low is None else [SearchEntry.cents >= low]) + ([] if high is None else [SearchEntry.cents <= high])
+        found += ([] if low is None else [cents >= low]) + ([] if high is None else [cents <= high])
     for first, last in asked.days:
-        found += ([SearchEntry.day >= first] if first else []) + ([SearchEntry.day <= last] if last else [])
+        found += ([day >= first] if first else []) + ([day <= last] if last else [])
     return found
 
 

@@ -11,10 +11,9 @@ from sqlalchemy.orm import Session, selectinload
 from station import search
 from station.learning import kept_text
 from station.records import documents
-from station.records.search import count_due, find_entries
+from station.records.search import COUNTED, count_due, find_entries
 from station.records.tables import Document, SearchEntry, SearchText, State
 from station.web import desk, show
-from station.web.corrections import companies_of
 from station.web.words import Words
 from station.workstation import Workstation
 
@@ -35,9 +34,17 @@ def search_page(
     typed = q[: search.LONGEST_QUERY]
     query = search.parse_query(typed)
     order = sort if sort in ORDERS else "score"
-    values: dict[str, Any] = {"typed": typed, "order": order, "orders": ORDERS, "unclear": query.unclear, "after": after, "found": None}
+    values: dict[str, Any] = {
+        "typed": typed,
+        "order": order,
+        "orders": ORDERS,
+        "unclear": query.unclear,
+        "after": after,
+        "found": None,
+        "counted": COUNTED,
+    }
     if not query.asked.empty:
-        found = find_entries(session, query.asked, companies_of(workstation.settings), order, after, SIZE)
+        found = find_entries(session, query.asked, search.companies_of(workstation), order, after, SIZE)
         values |= {"found": found, "results": show_results(session, workstation, found.document_ids, query, typed, t)}
         values |= {"next": found.after and f"{ADDRESS}?{urlencode({'q': typed, 'sort': order, 'after': found.after})}"}
     return desk.show(request, "_search.html" if htmx else "search.html", **values, waiting=count_due(session))
