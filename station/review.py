@@ -530,6 +530,10 @@ def submit(session: Session, workstation: Workstation, document_id: str, person:
             learning.say_value(session, workstation, document_id, name, _value_of(name, mark.value), person)
     if account is not None:
         _ask_account(session, document, account, person, now, crop)
+        rest = [name for name, row in best.items() if row.source != "person" and name in learning.TYPED and name not in draft]
+        for name in rest if whole else ():
+            if name != "iban":
+                learning.say_value(session, workstation, document_id, name, _value_of(name, best[name].value), person)
     elif whole:
         learning.confirm_rest(session, workstation, document_id, person)
     review.done_at, review.done_by = now, person.pseudonym

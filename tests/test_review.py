@@ -17,11 +17,11 @@ from hypothesis import strategies as st
 from PIL import Image
 from test_web import text_of, visitor
 
-from station import review
+from station import erasure, review
 from station.audit import audit_ledger
 from station.records import people
 from station.records import review as records
-from station.records.tables import AccountChange, Document, FieldRow, InvoiceRow, LedgerPayload, LessonRow, Review, ReviewEvent
+from station.records.tables import AccountChange, Document, FieldRow, InvoiceRow, LedgerPayload, LessonRow, Review, ReviewEvent, State
 from station.web import review as pages
 from station.web.words import words_in
 from station.workstation import Workstation
@@ -473,3 +473,22 @@ def test_a_hostile_value_is_only_text(room):
     assert "<script>alert" not in page
     room.submit(room.clerk, whole="yes")
     assert "<script>alert" not in room.clerk.get("/relecture?state=done").text
+
+
+def test_an_erased_document_leaves_nothing_of_its_review(tmp_path):
+    workstation = webhome.open_home(tmp_path)
+    gone = webhome.received(workstation, "lettre.tif", webhome.PAPERS[5], 0)
+    with workstation.database.writing() as session:
+        document = session.get_one(Document, gone)
+        row = review.note_review(session, document, review.Thresholds())
+        records.add_event(session, row, "set", "iban", (None, _mark(1)), "p-1", webhome.NOON)
+        asked = AccountChange(
+            document_id=gone, entity="essai", supplier="siren:1", iban=OTHER_IBAN, known=[], asked_by="p-1", asked_at=webhome.NOON
+        )
+        session.add(asked)
+        document.state = State.SET_ASIDE
+        session.flush()
+        erasure._delete_rows(session, erasure.scope_of(session, document))
+        left = [session.scalar(sa.select(sa.func.count()).select_from(table)) for table in (Review, ReviewEvent, AccountChange)]
+    workstation.database.close()
+    assert left == [0, 0, 0]

@@ -87,14 +87,15 @@ def list_queue(session: Session, entity: str, wanted: Wanted, pseudonym: str, to
 def next_review(session: Session, entity: str, pseudonym: str, now: datetime, than: str = "") -> str | None:
     """The document to be looked at next, another `than` this one: mine before those of nobody, none that a colleague has open."""
     free = sa.or_(Review.holder.is_(None), Review.holder == pseudonym, Review.active_at.is_(None), Review.active_at < now - SILENT)
-    ours = sa.or_(Review.assigned_to.is_(None), Review.assigned_to == pseudonym)
-    query = (
-        sa.select(Review.document_id)
-        .where(Review.entity == entity, Review.document_id != than, _waiting(now.date()), _in_doubt(), free, ours)
-        .order_by(Review.assigned_to.is_(None), *_order("due"))
-        .limit(1)
-    )
-    return session.scalar(query)
+    waiting = (Review.entity == entity, Review.document_id != than, _waiting(now.date()), _in_doubt(), free)
+    # One question for each rank: the index gives the day that is due first, and nothing is sorted.
+    for whose in (Review.assigned_to == pseudonym, Review.assigned_to.is_(None)):
+        for dated in (Review.due.is_not(None), Review.due.is_(None)):
+            query = sa.select(Review.document_id).where(*waiting, whose, dated)
+            found = session.scalar(query.order_by(Review.due, Review.received_at, Review.document_id).limit(1))
+            if found is not None:
+                return found
+    return None
 
 
 def _in_doubt() -> sa.ColumnElement[bool]:

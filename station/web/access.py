@@ -25,6 +25,7 @@ READINGS: dict[tuple[str, str], Act] = {
     ("GET", "/conformite/{document_id}"): Act.SEEN,
     ("GET", "/conformite/{document_id}/pages/{number}.png"): Act.IMAGE,
     ("GET", "/relecture/{document_id}"): Act.SEEN,
+    ("GET", "/relecture/{document_id}/fenetre"): Act.SEEN,
     ("GET", "/relecture/{document_id}/image/{number}.json"): Act.IMAGE,
     ("GET", "/recherche"): Act.SEARCH,
     ("GET", "/recherche/{document_id}"): Act.SEEN,

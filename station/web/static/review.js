@@ -326,6 +326,8 @@
 
   const draftKey = `sceau-draft-${id}`;
   const unsaved = JSON.parse(localStorage.getItem(draftKey) || "{}");
+  class SignedOut extends Error {}
+
   const queue = [];
   let sending = false;
 
@@ -357,12 +359,13 @@
         body.set("revision", String(known.get(next.name) ?? seen));
       }
       const answer = await fetch(`${address}/${next.path}`, { method: "POST", body, keepalive: true, redirect: "manual" });
+      if (answer.type === "opaqueredirect") throw new SignedOut();
       if (answer.status !== 200 && answer.status !== 409) throw new Error(String(answer.status));
       const told = await answer.json();
       queue.shift();
       take(told, next);
-    } catch {
-      sayLost();
+    } catch (error) {
+      sayLost(error instanceof SignedOut ? desk.dataset.wordsOut : desk.dataset.wordsLost);
       setTimeout(() => { sending = false; pump(); }, 2000);
       return;
     }
@@ -370,8 +373,8 @@
     pump();
   }
 
-  function sayLost() {
-    byId("saved").textContent = desk.dataset.wordsLost;
+  function sayLost(words) {
+    byId("saved").textContent = words;
     byId("saved").classList.add("lost");
   }
 
