@@ -113,7 +113,7 @@ def test_what_is_older_than_the_months_set_is_dropped(empty):
 def test_what_looks_like_a_formula_is_none_in_the_csv():
     written = io.StringIO()
     write_csv([Told(NOON, "=cmd()", "seen", "d1")], written)
-    assert written.getvalue() == "at;who;act;object\n2026-11-20T12:00:00Z;'=cmd();seen;d1\n"
+    assert written.getvalue() == '"at";"who";"act";"object"\n"2026-11-20T12:00:00Z";"\'=cmd()";"seen";"d1"\n'
 
 
 @given(st.datetimes(NOON.replace(year=1990, tzinfo=None), NOON.replace(year=2090, tzinfo=None)), st.integers(6, 36))

@@ -12,7 +12,8 @@ DOSSIER POUR LE CONTRÔLE – {entity}
 
 Ce que contient ce dossier
   index.csv, index.json      une ligne par document scellé
-  documents/                 les fichiers scellés (PDF/A-3) et, pour chacun, sa piste (trail.json)
+  documents/                 les fichiers scellés (PDF/A-3) et, pour chacun, sa piste (trail.json) ; celui d'une facture
+                             électronique contient en pièce jointe le fichier natif (XML ou PDF), octet pour octet tel que reçu
   ledger/                    les écritures du registre, ses points de contrôle et leurs preuves
   controls/, organisation/   le plan de contrôle et ses résultats, le dossier d'organisation
   scanners/                  les passeports des scanners
@@ -35,7 +36,8 @@ PACKAGE FOR THE AUDITOR – {entity}
 
 What is in here
   index.csv, index.json      one row per sealed document
-  documents/                 the sealed files (PDF/A-3) and the story of each (trail.json)
+  documents/                 the sealed files (PDF/A-3) and the story of each (trail.json); that of an electronic invoice
+                             holds the native file (XML or PDF) as an attachment, byte for byte as it was received
   ledger/                    the entries of the ledger, its checkpoints and their proofs
   controls/, organisation/   the control plan and its results, the organisation dossier
   scanners/                  the passports of the scanners

@@ -996,11 +996,11 @@ class Access(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     at: Mapped[datetime] = mapped_column(index=True)
     actor: Mapped[str] = mapped_column(sa.String(32))
-    """Pseudonym."""
+    """Pseudonym; of a command « sceau export : » and the system's account."""
     act: Mapped[str] = mapped_column(sa.String(20))
     """`station.access.Act`."""
     object: Mapped[str] = mapped_column(sa.String(200))
-    """Id of the document, with the file's hash or page where one was asked; of a search its kind, never its words."""
+    """Id of the document, with the file's hash or page where one was asked; of a package its days; of a search its kind, no words."""
     entity: Mapped[str] = mapped_column(sa.String(60))
 
 
