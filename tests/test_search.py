@@ -17,9 +17,11 @@ from screenshots import CHROMIUM, serving, sign_in
 from sqlalchemy.dialects import postgresql
 from test_browser import AXE, WCAG, pytestmark
 from test_web import enter
+from typer.testing import CliRunner
 
 from ocr.text import Line, PageText, Word
 from station import search
+from station.cli import app
 from station.records import documents
 from station.records import search as records
 from station.records.database import alembic_config, migrate, open_database
@@ -329,7 +331,26 @@ def test_a_home_of_before_is_filled_step_by_step_the_newest_first(tmp_path):
     assert search.index_due(workstation, 2) == 2
     assert sorted(found(workstation, "vieux")) == ["vieux-0", "vieux-1"]
     settle(workstation)
-    assert sorted(found(workstation, "vieux")) == ["vieux-0", "vieux-1", "vieux-2"]
+    assert found(workstation, "vieux", "date") == ["vieux-0", "vieux-1", "vieux-2"]
+    assert found(workstation, "vieux") == ["vieux-0", "vieux-1", "vieux-2"]  # of equal worth, the newest first, whichever was indexed first
+
+
+def test_of_more_hits_than_are_ranked_the_newest_are_and_the_rest_is_counted_to_a_bound(home, monkeypatch):
+    monkeypatch.setattr(records, "RANKED", 2)
+    monkeypatch.setattr(records, "COUNTED", 2)
+    with home.database.reading() as session:
+        hits = records.find_entries(session, parse_query("2026").asked, ["essai"])
+    assert hits.total == 3 and set(found(home, "2026")) == {"bertin", "menuiserie"}
+
+
+def test_papers_of_one_second_have_numbers_of_their_own(home):
+    with home.database.writing() as session:
+        session.execute(sa.update(Document).values(received_at=webhome.NOON))
+    with home.database.writing() as session:
+        session.execute(sa.text("DELETE FROM search_text"))
+        session.execute(sa.delete(SearchEntry))
+    search.rebuild_search(home)
+    assert set(found(home, "2026")) == {"quais", "menuiserie", "bertin"}
 
 
 def test_a_broken_index_is_made_anew(home):
@@ -461,3 +482,12 @@ def look_for_barriers(page) -> list[str]:
     page.evaluate(AXE.read_text(encoding="utf-8"))
     told = page.evaluate("tags => axe.run(document, {runOnly: {type: 'tag', values: tags}})", WCAG)
     return [each["id"] for each in told["violations"]]
+
+
+def test_the_command_finds_and_makes_the_index_anew(home, monkeypatch):
+    monkeypatch.setenv("SCEAU_HOME", str(home.home))
+    run = CliRunner().invoke(app, ["search", "--json", "cheminée"])
+    assert (run.exit_code, json.loads(run.stdout)["invoice_number"]) == (0, "2026/318")
+    assert CliRunner().invoke(app, ["search", "introuvable"]).exit_code == 3
+    assert CliRunner().invoke(app, ["search"]).exit_code == 2
+    assert CliRunner().invoke(app, ["search", "--rebuild"]).exit_code == 0

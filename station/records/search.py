@@ -7,6 +7,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
 import sqlalchemy as sa
@@ -50,6 +51,8 @@ RANKED = 5_000
 a second a hundred thousand."""
 COUNTED = 10_000
 """Hits that are counted; of more it is said that there are more."""
+NUMBERED_FROM = datetime(2000, 1, 1, tzinfo=UTC)
+"""Entries are numbered by seconds from here: 32 bits last until 2068."""
 PURGE_PAGES = 500
 """Pages of the index that are written anew in one transaction."""
 HIDDEN = (State.REPLACED,)
@@ -224,7 +227,8 @@ def _place(after: str, by_score: bool) -> tuple[float | str, int] | None:
 def _filters(asked: Asked, entities: Sequence[str], column: Column) -> list[sa.ColumnElement[bool]]:
     entry = SearchEntry.__table__.c
     state, cents, day = column(entry.state), column(entry.cents), column(entry.day)
-    found: list[sa.ColumnElement[bool]] = [column(entry.entity).in_(entities), state.in_(asked.states) if asked.states else state.not_in(HIDDEN)]
+    shown = state.in_(asked.states) if asked.states else state.not_in(HIDDEN)
+    found: list[sa.ColumnElement[bool]] = [column(entry.entity).in_(entities), shown]
     for low, high in asked.cents:
         found += ([] if low is None else [cents >= low]) + ([] if high is None else [cents <= high])
     for first, last in asked.days:
@@ -265,7 +269,7 @@ def put_words(session: Session, document: Document, words: Words) -> None:
             session.delete(held)
         return
     if held is None:
-        held = SearchEntry(document_id=document.id, entity="", state=document.state, day="")
+        held = SearchEntry(id=_free_number(session, document.received_at), document_id=document.id, entity="", state=document.state, day="")
         session.add(held)
     held.entity, held.state, held.day, held.cents = document.entity, document.state, words.day, words.cents
     session.flush()
@@ -273,6 +277,17 @@ def put_words(session: Session, document: Document, words: Words) -> None:
     session.execute(sa.insert(SearchText).values(id=held.id, **words.columns))
     if session.get_bind().dialect.name == "postgresql":
         _note_vector(session, held.id, words)
+
+
+def _free_number(session: Session, at: datetime) -> int:
+    """The later a document came, the higher: whichever is indexed first, the newest hits are those with the highest numbers."""
+    wanted = max(1, int((at - NUMBERED_FROM).total_seconds()))
+    near = SearchEntry.id.between(wanted, wanted + 100_000)
+    for number in session.scalars(sa.select(SearchEntry.id).where(near).order_by(SearchEntry.id)):
+        if number != wanted:
+            break
+        wanted += 1
+    return wanted
 
 
 def _note_vector(session: Session, entry_id: int, words: Words) -> None:
