@@ -30,7 +30,7 @@ from station.packaging import attached, organised, proving
 from station.packaging.forms import csv_line, json_bytes, json_line
 from station.packaging.gaps import CONFIDENTIAL, GAPS, LOST_PAPERS
 from station.packaging.parts import ChangedMeanwhile, Part, Volume, Volumes, draft_path, volume_path
-from station.packaging.placing import TargetBusy, alone_at, disk_trouble, is_file, private_file, put_in_place
+from station.packaging.placing import TargetBusy, alone_at, disk_trouble, error_name, is_file, private_file, put_in_place
 from station.packaging.rows import COLUMNS, Documents, Told, concealed_of, is_gone
 from station.packaging.scratch import GONE, SEALING, Named, Scratch, Withheld
 from station.packaging.words import ENGLISH, FRENCH, REFUSALS, TRIAL
@@ -211,8 +211,8 @@ def export_package(
         raise CannotExport("ledger-broken", scope, detail=str(error)) from error
     except (OSError, sqlite3.Error) as error:
         log.warning("package at %s: %s", target, error)
-        detail = getattr(error, "strerror", None) or str(error)
-        raise CannotExport(disk_trouble(error, target), scope, path=target, folder=target.absolute().parent, detail=detail) from error
+        places = {"path": target, "folder": target.absolute().parent, "detail": error_name(error)}
+        raise CannotExport(disk_trouble(error, target), scope, **places) from error
 
 
 def _export(

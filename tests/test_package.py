@@ -37,7 +37,7 @@ from station.package import CannotExport, Extract, Period, Progress, scope_of
 from station.packaging import parts
 from station.packaging.forms import csv_cell
 from station.packaging.parts import Part
-from station.packaging.placing import disk_trouble
+from station.packaging.placing import disk_trouble, error_name
 from station.records import batches, documents, people
 from station.records.tables import (
     ClockCheck,
@@ -639,14 +639,29 @@ def test_what_can_be_no_document_is_none(home: Workstation, tmp_path: Path, name
         (OSError(errno.EROFS, "x"), "not-allowed"),
         (PermissionError(errno.EACCES, "x"), "not-allowed"),
         (OSError(errno.EIO, "x"), "unwritable"),
+        (sqlite3.OperationalError("disk I/O error"), "scratch-broken"),
     ],
 )
 def test_what_the_disk_refuses_is_told_in_words_of_our_own(tmp_path: Path, error: OSError | sqlite3.Error, code: str) -> None:
     assert disk_trouble(error, tmp_path / "essai.zip") == code
     assert disk_trouble(sqlite3.OperationalError("unable to open database file"), tmp_path / "nowhere" / "essai.zip") == "no-folder"
     for language in ("fr", "en"):
-        words = CannotExport(code, NOVEMBER, path="p", folder="f", detail="d").words(language)
-        assert "File too large" not in words
+        words = CannotExport(code, NOVEMBER, path="p", folder="f", detail=error_name(error)).words(language)
+        assert ("EIO" in words) == (code == "unwritable")
+
+
+def test_a_file_that_is_larger_than_the_disk_takes_is_told_and_leaves_nothing(home: Workstation, tmp_path: Path) -> None:
+    """With the limit of the process, as a file system has its own."""
+    home.database.close()
+    command = [str(Path(sys.executable).parent / "sceau"), "export", "--document", first_of_november(home), str(tmp_path / "essai.zip")]
+    limited = ["prlimit", "--fsize=100000", *command]
+    told = subprocess.run(limited, env={**os.environ, "SCEAU_HOME": str(home.home)}, capture_output=True, text=True, check=False)
+    assert (told.returncode, left(tmp_path)) == (1, [])
+    assert "n'accepte pas un fichier aussi grand" in " ".join(told.stderr.split()), told.stderr
+
+
+def test_a_document_of_which_nothing_is_whole_is_named_as_one() -> None:
+    assert "Aucun fichier scellé du document ab n'est intact" in CannotExport("nothing-whole", Extract("ab")).words()
 
 
 @pytest.mark.parametrize("call", [3, 9, 20])

@@ -98,4 +98,10 @@ def disk_trouble(error: OSError | sqlite3.Error, target: Path) -> str:
         return "no-folder"
     if number in _FORBIDDEN or not os.access(target.parent, os.W_OK | os.X_OK):
         return "not-allowed"
-    return "unwritable"
+    return "unwritable" if isinstance(error, OSError) else "scratch-broken"
+
+
+def error_name(error: OSError | sqlite3.Error) -> str:
+    """What the system calls it, in no language: EIO."""
+    number = error.errno if isinstance(error, OSError) else None
+    return type(error).__name__ if number is None else errno.errorcode.get(number, str(number))

@@ -139,6 +139,12 @@ REFUSALS: dict[str, Sentence] = {
         "Sceau n'a pas le droit d'écrire dans {folder}. Rien n'est perdu. Faites-vous donner ce droit, ou choisissez un autre dossier.",
         "Sceau may not write to {folder}. Nothing is lost. Have this right given to you, or choose another folder.",
     ),
+    "scratch-broken": Sentence(
+        "Le fichier de travail de l'export, à côté de {path}, n'a pas pu être écrit ou relu. L'ébauche a été effacée, rien n'est perdu. "
+        "Choisissez un autre disque ; si cela se répète, lancez « sceau doctor ».",
+        "The export's scratch file beside {path} could not be written or read again. The draft was removed, nothing is lost. "
+        'Choose another disk; if it happens again, run "sceau doctor".',
+    ),
     "unwritable": Sentence(
         "{path} ne peut pas être écrit ({detail}). Rien n'est perdu. Choisissez un dossier qui existe et où vous pouvez écrire.",
         "{path} cannot be written ({detail}). Nothing is lost. Choose a folder that exists and in which you may write.",
