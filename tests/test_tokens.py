@@ -215,10 +215,14 @@ def lose(signer: TokenSigner) -> None:
     assert signer._place.token
 
 
-def seal_in_child(settings: Settings, folder: Path) -> tuple[int, int]:
-    """Two seals of one process, with the sealer that the process keeps."""
+def seal_in_child(settings: Settings, folder: Path, environment: dict[str, str]) -> tuple[int, int]:
+    """Two seals of one process, with the sealer that the process keeps.
+
+    The environment is handed in: the forkserver keeps that of the test which started it first.
+    """
     from station import pixels
 
+    os.environ.update(environment)
     first = pixels.warm_sealer(settings)
     for name in ("a", "b"):
         (folder / name).mkdir()
@@ -228,12 +232,12 @@ def seal_in_child(settings: Settings, folder: Path) -> tuple[int, int]:
 
 
 @needs_softhsm
-def test_a_child_process_opens_the_token_by_itself_and_once(token: Token, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_child_process_opens_the_token_by_itself_and_once(token: Token, tmp_path: Path) -> None:
     settings = token_settings(token, tmp_path / "home")
-    monkeypatch.setenv(PIN_VARIABLE, PIN)
+    environment = {PIN_VARIABLE: PIN, "SOFTHSM2_CONF": os.environ["SOFTHSM2_CONF"]}
     children = Children(1, 4096)
     try:
-        pid, same = children.run(seal_in_child, 60, settings, tmp_path)
+        pid, same = children.run(seal_in_child, 300, settings, tmp_path, environment)
     finally:
         children.stop()
     assert pid != os.getpid() and same
