@@ -1,8 +1,9 @@
 """Does everything still say the same thing? Ledger, records, stores and the sealed files' own witness are held against one another."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -27,11 +28,14 @@ from station.records.tables import (
     Decision,
     Document,
     FieldRow,
+    Hold,
     LedgerPayload,
     LedgerRow,
+    Mandate,
     Original,
     PageRow,
     PassportRow,
+    RetentionRow,
     State,
 )
 from station.stored import fields_hash, rasters_hash
@@ -49,7 +53,8 @@ class Audited:
     """One question and its answer."""
 
     name: str
-    ok: bool
+    ok: bool | None
+    """None: neither good nor bad, and to be known."""
     detail: str
     """In French; the same in English beside it."""
     english: str
@@ -74,6 +79,7 @@ def audit_ledger(workstation: Workstation) -> Iterator[Audited]:
         )
         yield _same_records(session)
         yield _same_facts(session)
+        yield _same_duties(session)
         yield _kept("originals", [(sha, "") for sha in session.scalars(sa.select(Original.sha256))], workstation.originals.verify)
         # The dossiers and slips of the house lie beside the documents' files.
         archives = [(sha, ".pdf") for sha in (*session.scalars(sa.select(Archive.sha256)), *house_papers(session))]
@@ -324,6 +330,85 @@ def _left_over(document: Document, told: bool) -> Iterator[str]:
         yield "left over"
 
 
+_DUTIES = ("hold", "mandate", "retention")
+"""Entries about what keeps documents, and what may be sealed."""
+
+
+def _same_duties(session: Session) -> Audited:
+    """Legal holds, mandates and what persons say of terms against their entries: what was lifted by hand has none."""
+    told = _told_duties(session)
+    counts = {"hold": 0, "mandate": 0}
+    wrong = list[str]()
+    for kind, rows in (("hold", session.scalars(sa.select(Hold))), ("mandate", session.scalars(sa.select(Mandate)))):
+        for row in rows:
+            counts[kind] += 1
+            if not _same_duty(row, told[kind].pop((row.entity, str(row.id)), [])):
+                wrong.append(f"{kind} {row.id}")
+        wrong += [f"{kind} {number}" for _, number in told[kind]]
+    terms = sa.select(RetentionRow, Document.entity).join(Document, Document.id == RetentionRow.document_id)
+    for term, entity in session.execute(terms.execution_options(yield_per=_AT_ONCE)):
+        if not _same_term(term, told["retention"].get((entity, term.document_id), [])):
+            wrong.append(f"retention {term.document_id}")
+    if wrong:
+        named = "; ".join(wrong[:_TOLD])
+        french = f"gel, mandat ou durée de conservation autre que ce que disent les écritures (levé, changé ou ajouté sans elles) : {named}"
+        return Audited("duties", False, french, f"hold, mandate or term other than the entries say (lifted, changed or added): {named}")
+    french = (
+        f"{_french(counts['hold'], 'gel')}, {_french(counts['mandate'], 'mandat')} et les durées de conservation sont ceux des écritures"
+    )
+    english = f"{_english(counts['hold'], 'hold')}, {_english(counts['mandate'], 'mandate')} and the terms are those of the entries"
+    return Audited("duties", True, french, english)
+
+
+Told = tuple[dict[str, Any], dict[str, Any] | None]
+"""An entry and its payload; None where that was erased."""
+
+
+def _told_duties(session: Session) -> dict[str, dict[tuple[str, str], list[Told]]]:
+    """By type, then entity and number (of a term its document): the entries, in order."""
+    told: dict[str, dict[tuple[str, str], list[Told]]] = {kind: {} for kind in _DUTIES}
+    for entry in list(_entries_of(session, *_DUTIES)):
+        beside = (LedgerPayload.entity == entry["entity"], LedgerPayload.sequence == entry["sequence"])
+        body = session.scalar(sa.select(LedgerPayload.body).where(*beside))
+        name = entry["objects"].get("document" if entry["type"] == "retention" else entry["type"], "")
+        payload = None if body is None else json.loads(body)
+        told[entry["type"]].setdefault((entry["entity"], name), []).append((entry, payload))
+    return told
+
+
+def _same_duty(row: Hold | Mandate, told: Sequence[Told]) -> bool:
+    """The first entry says what was placed or recorded, a second one that it ended; there are no others."""
+    if isinstance(row, Hold):
+        begun, ended = (row.placed_at, row.actor), (row.lifted_at, row.lifted_by, row.lifted_reason)
+    else:
+        begun, ended = (row.recorded_at, row.recorded_by), (row.revoked_at, row.revoked_by, row.revoked_reason)
+    if len(told) != (1 if ended[0] is None else 2) or not _by(told[0], *begun):
+        return False
+    names = ("scope", "value", "reason", "starts", "ends") if isinstance(row, Hold) else ("scope", "third_party", "starts", "ends")
+    first, payload = told[0]
+    same = payload is None or all(payload.get(name) == getattr(row, name) for name in names)
+    if isinstance(row, Mandate):
+        same = same and first["objects"].get("original") == row.sha256
+    if ended[0] is None:
+        return same
+    last = told[1][1]
+    return same and _by(told[1], ended[0], ended[1]) and (last is None or last.get("reason") == ended[2])
+
+
+def _by(told: Told, at: datetime, actor: str | None) -> bool:
+    """Whether the entry is of this person and moment."""
+    moment = at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return (told[0]["at"], told[0]["actor"]["pseudonym"]) == (moment, actor)
+
+
+def _same_term(row: RetentionRow, told: Sequence[Told]) -> bool:
+    """What a person said last of an asset and the last operation; and no day before the latest of its own reasons."""
+    payload = told[-1][1] if told else {"asset": False, "last_operation": None}
+    said = payload is None or (payload["asset"], payload["last_operation"]) == (row.asset, row.last_operation)
+    latest = max((str(each["until"]) for each in row.components if each.get("until")), default="")
+    return said and latest <= (row.until or "")
+
+
 _CONDITIONS = {Condition.DAMAGED: "abîmé", Condition.MISSING: "absent"}
 _TELLS = {
     "received": ("document", "original"),
@@ -397,7 +482,7 @@ def _outside(session: Session, workstation: Workstation) -> Audited:
     kept = [(each, told) for each in names for told in outside_of(session, settings, each)]
     if not kept:
         french = "personne hors de ce poste ne garde de point de contrôle : qui l'administre peut tout réécrire ([ledger])"
-        return Audited("outside", True, french, "nobody outside keeps a checkpoint: whoever administers this machine can rewrite it all")
+        return Audited("outside", None, french, "nobody outside keeps a checkpoint: whoever administers this machine can rewrite it all")
     told = "; ".join(f"{entity} → {each.witness}: {each.size if each.at else each.trouble or '–'}" for entity, each in kept)
     return Audited("outside", True, f"les témoins gardent : {told}", f"witnesses keep: {told}")
 

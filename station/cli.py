@@ -209,7 +209,7 @@ def verify(
 
             english = settings.language == "en"
             audited = list(audit_ledger(open_workstation(settings)))
-            good = all(each.ok for each in audited)
+            good = all(each.ok is not False for each in audited)
             valid = valid and good
             _show_checks("ledger", good, [(a.name, a.ok, a.english if english else a.detail) for a in audited], as_json)
         raise typer.Exit(0 if valid else 4)
@@ -221,7 +221,7 @@ def clock(
     login: Annotated[str, typer.Option(help="Who confirms it.")] = "",
     as_json: AsJson = False,
 ) -> None:
-    """Check the clock now, by the time servers and against the machine's steady one: exit 0 when sealing goes on and a server answered, 3 otherwise."""
+    """Check the clock now, by time servers and the machine's steady clock: exit 0 when sealing goes on and servers answer, else 3."""
     if confirm and not login:
         raise typer.BadParameter(
             "--confirm demande --login, qui va au registre. Rien n'a changé. / it goes into the ledger; nothing changed"
@@ -651,7 +651,9 @@ def controls(as_json: AsJson = False) -> None:
             if as_json:
                 _print_json(each)
             else:
-                out.print(f"{'✗' if each['late'] else '✓'} {each['code']:12} {each['last'] or '–':10}  {each['name']}", markup=False)
+                never = "never done" if settings.language == "en" else "jamais fait"
+                mark = "✗" if each["late"] else "✓" if each["last"] else "–"
+                out.print(f"{mark} {each['code']:12} {each['last'] or never:11}  {each['name']}", markup=False)
         for one in late:
             if as_json:
                 _print_json({"overdue": one.kind, "code": one.code, "due": one.due.isoformat(), "owner": one.owner, "what": one.what})
@@ -831,14 +833,14 @@ def _clause_lines(rows: "Sequence[ClauseRow]", language: str) -> Iterator[str]:
     yield from (f"{outcome}: {', '.join(clauses)}" for outcome, clauses in quiet.items())
 
 
-def _show_checks(file: str, valid: bool, checks: list[tuple[str, bool, str]], as_json: bool) -> None:
+def _show_checks(file: str, valid: bool, checks: Sequence[tuple[str, bool | None, str]], as_json: bool) -> None:
     if as_json:
         listed = [{"name": name, "ok": ok, "detail": detail} for name, ok, detail in checks]
         _print_json({"file": file, "valid": valid, "checks": listed})
         return
     out.print(f"{'✓' if valid else '✗'} {plain_name(file)}", markup=False)
     for name, ok, detail in checks:
-        out.print(f"  {'✓' if ok else '✗'} {name}: {detail}", markup=False)
+        out.print(f"  {'–' if ok is None else '✓' if ok else '✗'} {name}: {detail}", markup=False)
 
 
 def _print_json(value: dict[str, Any]) -> None:

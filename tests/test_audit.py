@@ -11,11 +11,14 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DatabaseError
 
 from conformity.circumstances import Source
+from station import holds, retention
 from station.acts import decide
 from station.audit import audit_ledger
 from station.checkpoints import checkpoint_now
+from station.mandates import Granted, record_mandate
+from station.records import people
 from station.records.ledger import append_event, verify_ledger, written_entries
-from station.records.tables import LedgerPayload, LedgerRow, State
+from station.records.tables import Document, LedgerPayload, LedgerRow, Person, State
 from station.sources import say_source
 from station.workstation import Workstation
 
@@ -62,11 +65,13 @@ def a_file(home: Path, store: str) -> Path:
     return path
 
 
-ALL = ("chain", "records", "facts", "originals", "archives", "payloads", "certificates", "witnesses", "checkpoints", "outside")
+ALL = ("chain", "records", "facts", "duties", "originals", "archives", "payloads", "certificates", "witnesses", "checkpoints", "outside")
+SOUND = dict.fromkeys(ALL, True) | {"outside": None}
+"""Nobody outside keeps a checkpoint: neither good nor bad."""
 
 
 def test_what_nobody_touched_holds_in_every_respect(home):
-    assert answers(home) == dict.fromkeys(ALL, True)
+    assert answers(home) == SOUND
 
 
 @pytest.mark.parametrize(
@@ -85,7 +90,7 @@ def test_what_nobody_touched_holds_in_every_respect(home):
 )
 def test_a_fact_changed_in_the_records_is_not_that_of_its_entry(home, act):
     behind_the_back(home, act)
-    assert answers(home) == {**dict.fromkeys(ALL, True), "facts": False}
+    assert answers(home) == {**SOUND, "facts": False}
 
 
 @pytest.mark.parametrize(
@@ -100,14 +105,75 @@ def test_the_database_itself_refuses_to_change_the_ledger(home, act):
     station = atwork.open_home(home)
     with pytest.raises(DatabaseError, match="append-only"), station.database.writing() as session:
         session.execute(sa.text(act))
-    assert answers(home) == dict.fromkeys(ALL, True)
+    assert answers(home) == SOUND
+
+
+@pytest.fixture
+def held(home) -> Path:
+    """The same home with a hold that stands, one that was lifted, a mandate, and a document that a person called an asset's."""
+    station = atwork.open_home(home)
+    with station.database.writing() as session:
+        people.ensure_practice(session)
+    with station.database.writing() as session:
+        person, at = session.get_one(Person, "responsable"), station.clock()
+        for year in ("2025", "2026"):
+            hold = holds.place_hold(session, "essai", "year", year, "litige", (at.date(), None), person, at)
+        holds.lift_hold(session, hold.id, "jugé", person, at)
+        granted = Granted("Tiers", "tout", at.date(), None, "mandat.pdf")
+        record_mandate(session, station, granted, a_file(home, "originals"), person, at)
+        for document in session.scalars(sa.select(Document)):
+            retention.say_retention(session, document, station.settings, True, None, person, at)
+    station.database.close()
+    return home
+
+
+def test_holds_mandates_and_terms_are_those_of_their_entries(held):
+    assert answers(held) == SOUND
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        "UPDATE hold SET lifted_at = '2026-11-20 10:00:00', lifted_by = actor, lifted_reason = 'x' WHERE id = 1",
+        "UPDATE hold SET lifted_at = NULL WHERE id = 2",
+        "UPDATE hold SET lifted_reason = 'autre' WHERE id = 2",
+        "UPDATE hold SET ends = '2026-11-20' WHERE id = 1",
+        "UPDATE hold SET value = '1999' WHERE id = 1",
+        "DELETE FROM hold WHERE id = 1",
+        "UPDATE mandate SET revoked_at = recorded_at, revoked_by = recorded_by, revoked_reason = 'x'",
+        "UPDATE mandate SET ends = '2026-11-20'",
+        "DELETE FROM mandate",
+        "UPDATE retention SET asset = 0",
+        "UPDATE retention SET until = '2001-01-01'",
+    ],
+)
+def test_a_hold_a_mandate_or_a_term_that_was_changed_by_hand_is_told(held, act):
+    behind_the_back(held, act)
+    assert answers(held) == SOUND | {"duties": False}
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        "UPDATE hold SET lifted_at = '2026-11-20 10:00:00' WHERE id = 1",
+        "UPDATE hold SET ends = '2026-11-20' WHERE id = 1",
+        "UPDATE hold SET lifted_reason = 'autre' WHERE id = 2",
+        "UPDATE mandate SET revoked_at = recorded_at",
+        "UPDATE mandate SET scope = 'rien'",
+        "DELETE FROM document",
+    ],
+)
+def test_the_database_refuses_to_change_a_hold_or_a_mandate_but_to_end_it_once(held, act):
+    with sqlite3.connect(held / "sceau.db") as database, pytest.raises(sqlite3.DatabaseError, match="kept:"):
+        database.execute(act)
+    database.close()
 
 
 def test_a_payload_that_went_without_an_erasure_is_named_though_the_chain_still_holds(home):
     station = atwork.open_home(home)
     with station.database.writing() as session:
         session.execute(sa.text("DELETE FROM ledger_payload WHERE sequence = 7"))
-    assert answers(home) == dict.fromkeys(ALL, True) | {"payloads": False}
+    assert answers(home) == SOUND | {"payloads": False}
 
 
 @pytest.mark.parametrize(
@@ -148,7 +214,7 @@ def test_what_the_story_tells_is_what_the_entry_says(home, statement):
 
 def test_a_tail_that_is_cut_off_is_missed_by_records_and_witnesses(home):
     behind_the_back(home, "DELETE FROM ledger_payload WHERE sequence > 5", "DELETE FROM ledger WHERE sequence > 5")
-    assert answers(home) == dict.fromkeys(ALL, True) | {"records": False, "witnesses": False}
+    assert answers(home) == SOUND | {"records": False, "witnesses": False}
 
 
 @pytest.mark.parametrize(("store", "name"), [("archive", "archives"), ("originals", "originals")])
@@ -211,7 +277,7 @@ def test_the_same_bytes_twice_are_one_original_and_hold(home, tmp_path):
     atwork.take_in(station, path)
     assert atwork.ledger_types(station)[-1] == "duplicate"
     station.database.close()
-    assert answers(home) == dict.fromkeys(ALL, True)
+    assert answers(home) == SOUND
 
 
 def test_a_log_that_was_written_anew_is_contradicted_by_the_heads_in_the_sealed_files(home):
@@ -225,7 +291,7 @@ def test_a_log_that_was_written_anew_is_contradicted_by_the_heads_in_the_sealed_
             append_event(session, _event(entry, payload))
     with station.database.reading() as session:
         assert verify_ledger(session)["essai"].size == len(old)
-    assert answers(home) == dict.fromkeys(ALL, True) | {"witnesses": False}
+    assert answers(home) == SOUND | {"witnesses": False}
 
 
 def _payloads(station: Workstation) -> list[LedgerPayload]:
@@ -250,7 +316,7 @@ def test_an_archive_that_is_no_pdf_any_more_is_an_answer_and_no_traceback(home):
 
 
 def test_an_empty_installation_holds(tmp_path):
-    assert all(answers(tmp_path).values())
+    assert answers(tmp_path) == SOUND
 
 
 def test_the_audit_speaks_french_and_english(home):

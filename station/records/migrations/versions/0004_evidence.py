@@ -400,6 +400,23 @@ _GUARDS = (
     ("keep_mandate_row", "INSERT", "mandate", "EXISTS (SELECT 1 FROM mandate m WHERE m.id = NEW.id)"),
     ("keep_holds", "DELETE", "hold", "1 = 1"),
     ("keep_mandates", "DELETE", "mandate", "1 = 1"),
+    # What is erased keeps its row and its number; a hold is found by it.
+    ("keep_documents", "DELETE", "document", "1 = 1"),
+    # A hold is lifted once and a mandate revoked once, each by somebody and for a reason; nothing else of them changes.
+    (
+        "keep_hold_words", "UPDATE", "hold",
+        "OLD.lifted_at IS NOT NULL OR NEW.lifted_at IS NULL OR NEW.lifted_by IS NULL OR COALESCE(NEW.lifted_reason, '') = '' "
+        "OR NEW.id <> OLD.id OR NEW.entity <> OLD.entity OR NEW.scope <> OLD.scope OR NEW.value <> OLD.value OR NEW.reason <> OLD.reason "
+        "OR NEW.actor <> OLD.actor OR NEW.starts <> OLD.starts OR COALESCE(NEW.ends, '') <> COALESCE(OLD.ends, '') "
+        "OR NEW.placed_at <> OLD.placed_at",
+    ),
+    (
+        "keep_mandate_words", "UPDATE", "mandate",
+        "OLD.revoked_at IS NOT NULL OR NEW.revoked_at IS NULL OR NEW.revoked_by IS NULL OR COALESCE(NEW.revoked_reason, '') = '' "
+        "OR NEW.id <> OLD.id OR NEW.entity <> OLD.entity OR NEW.third_party <> OLD.third_party OR NEW.scope <> OLD.scope "
+        "OR NEW.starts <> OLD.starts OR COALESCE(NEW.ends, '') <> COALESCE(OLD.ends, '') OR NEW.name <> OLD.name "
+        "OR NEW.sha256 <> OLD.sha256 OR NEW.recorded_by <> OLD.recorded_by OR NEW.recorded_at <> OLD.recorded_at",
+    ),
 )  # fmt: skip
 """Trigger, event, table, and when it refuses. The day is the database's own: nobody hands it in."""
 
