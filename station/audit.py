@@ -53,11 +53,12 @@ class Audited:
     """One question and its answer."""
 
     name: str
-    ok: bool | None
-    """None: neither good nor bad, and to be known."""
+    ok: bool
     detail: str
     """In French; the same in English beside it."""
     english: str
+    bare: bool = False
+    """Nothing is wrong, and nothing was there to be compared: told with a mark of its own."""
 
 
 def audit_ledger(workstation: Workstation) -> Iterator[Audited]:
@@ -482,9 +483,12 @@ def _outside(session: Session, workstation: Workstation) -> Audited:
     kept = [(each, told) for each in names for told in outside_of(session, settings, each)]
     if not kept:
         french = "personne hors de ce poste ne garde de point de contrôle : qui l'administre peut tout réécrire ([ledger])"
-        return Audited("outside", None, french, "nobody outside keeps a checkpoint: whoever administers this machine can rewrite it all")
+        return Audited("outside", True, french, _NOBODY, bare=True)
     told = "; ".join(f"{entity} → {each.witness}: {each.size if each.at else each.trouble or '–'}" for entity, each in kept)
     return Audited("outside", True, f"les témoins gardent : {told}", f"witnesses keep: {told}")
+
+
+_NOBODY = "nobody outside keeps a checkpoint: whoever administers this machine can rewrite it all"
 
 
 def _carried_head(path: Path) -> tuple[int, str] | None:

@@ -209,9 +209,10 @@ def verify(
 
             english = settings.language == "en"
             audited = list(audit_ledger(open_workstation(settings)))
-            good = all(each.ok is not False for each in audited)
+            good = all(each.ok for each in audited)
             valid = valid and good
-            _show_checks("ledger", good, [(a.name, a.ok, a.english if english else a.detail) for a in audited], as_json)
+            told = [(a.name, None if a.bare and not as_json else a.ok, a.english if english else a.detail) for a in audited]
+            _show_checks("ledger", good, told, as_json)
         raise typer.Exit(0 if valid else 4)
 
 

@@ -180,6 +180,11 @@ def asked_ends(session: Session) -> dict[str, Erasure]:
     return {row.document_id: row for row in rows}
 
 
+def held_by(session: Session, found: Iterable[tuple[RetentionRow, Document]], day: date) -> dict[str, int]:
+    """By document, the number of the oldest hold that covers it on a day, also where its own term keeps it anyway."""
+    return {name: hold.id for name, hold in holds_on(session, [document for _, document in found], day).items()}
+
+
 def retention_rows(session: Session, limit: int = 500) -> list[tuple[RetentionRow, Document]]:
     """What is kept of every company, the soonest end first."""
     query = (
@@ -196,7 +201,8 @@ def retention_lines(workstation: Workstation) -> list[dict[str, Any]]:
     """Every document that is kept, the soonest end first: `document`, `title`, `kind`, `until`, `due`, `hold`, `components`."""
     today = workstation.clock().date()
     with workstation.database.reading() as session:
-        due = set(due_ids(session, today))
+        due, rows = set(due_ids(session, today)), retention_rows(session, 1_000_000)
+        held = held_by(session, rows, today)
         return [
             {
                 "document": document.id,
@@ -204,10 +210,10 @@ def retention_lines(workstation: Workstation) -> list[dict[str, Any]]:
                 "kind": document.document_type,
                 "until": row.until,
                 "due": document.id in due,
-                "hold": row.hold_id,
+                "hold": held.get(document.id),
                 "components": row.components,
             }
-            for row, document in retention_rows(session, 1_000_000)
+            for row, document in rows
         ]
 
 

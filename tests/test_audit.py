@@ -66,8 +66,7 @@ def a_file(home: Path, store: str) -> Path:
 
 
 ALL = ("chain", "records", "facts", "duties", "originals", "archives", "payloads", "certificates", "witnesses", "checkpoints", "outside")
-SOUND = dict.fromkeys(ALL, True) | {"outside": None}
-"""Nobody outside keeps a checkpoint: neither good nor bad."""
+SOUND = dict.fromkeys(ALL, True)
 
 
 def test_what_nobody_touched_holds_in_every_respect(home):

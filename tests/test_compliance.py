@@ -2,7 +2,7 @@
 
 import hashlib
 import io
-from datetime import timedelta
+from datetime import date, timedelta
 
 import numpy as np
 import packages
@@ -13,9 +13,12 @@ from sqlalchemy.orm import selectinload
 from test_web import enter, text_of
 
 from sealing.certificate import archive_raster
+from station import holds
 from station.checkpoints import checkpoint_now
 from station.compliance import alerts_of, draw_sealed, find_documents
-from station.records.tables import Document, FixityRow
+from station.records import people
+from station.records.tables import Document, FixityRow, Person, RetentionRow
+from station.retention import retention_lines, tend_retention
 
 
 @pytest.fixture(scope="module")
@@ -146,6 +149,23 @@ def test_a_documents_evidence_shows_gauge_entries_with_proofs_and_the_extract(br
     assert f"/export?document={document.id}" in page
     assert document.archives[0].sha256 in page
     assert "probante" not in text_of(page).replace("sans valeur probante", "")
+
+
+def test_a_documents_evidence_names_the_hold_that_covers_it_and_its_day_in_the_readers_words(home, browser, document):
+    tend_retention(home)
+    with home.database.reading() as session:
+        until = date.fromisoformat(session.get_one(RetentionRow, document.id).until)
+    assert f"jusqu’au {until:%d/%m/%Y}" in text_of(browser.get(f"/conformite/{document.id}").text).replace("'", "’")
+    with home.database.writing() as session:
+        people.ensure_practice(session)
+    with home.database.writing() as session:
+        officer, at = session.get_one(Person, "responsable"), home.clock()
+        number = holds.place_hold(session, document.entity, "document", document.id, "litige Dupont", (at.date(), None), officer, at).id
+    page = text_of(browser.get(f"/conformite/{document.id}").text)
+    assert "Gel n° 1" in page.replace("\u00a0", " ")
+    assert "litige Dupont" in page
+    assert {line["document"]: line["hold"] for line in retention_lines(home)}[document.id] == number
+    assert "gelé" in text_of(browser.get("/retention").text)
 
 
 def test_no_page_of_the_desk_keeps_the_file_that_was_searched(home, browser):

@@ -163,11 +163,19 @@ def test_whoever_has_no_key_signs_nothing(desk):
 def test_a_practice_key_is_refused_in_production(desk, monkeypatch):
     desk.key()
     production = Settings(home=desk.workstation.home, sealing={"mode": "production", "file": "seal.p12"})
-    monkeypatch.setattr(signing, "trust_of", lambda _settings: ())
+    for roots in ("trust_of", "known_seal_roots"):
+        monkeypatch.setattr(signing, roots, lambda _settings: ())
     monkeypatch.setattr(signing, "revocation_of", lambda *_: ())
     with pytest.raises(KeyRefused) as caught:
         signing.open_key(production, desk.officer, PASSWORD, desk.workstation.clock())
     assert caught.value.problem == "key-practice"
+
+
+def test_an_officers_certificate_goes_up_to_a_root_of_seals_and_not_to_one_of_timestamps(desk, monkeypatch):
+    desk.key()
+    monkeypatch.setattr(signing, "known_seal_roots", lambda _settings: ())
+    with pytest.raises(KeyRefused):
+        signing.open_key(desk.workstation.settings, desk.officer, PASSWORD, desk.workstation.clock())
 
 
 def test_a_practice_root_beside_the_keys_counts_in_practice_only(desk):

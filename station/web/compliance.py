@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from datetime import date
 from typing import Annotated, Any
 
 from fastapi import APIRouter, File, Form, HTTPException, Query, Request, UploadFile
@@ -11,6 +12,7 @@ from sqlalchemy.orm import Session
 from station.checkpoints import inclusion_of, log_vkey, newest_checkpoint
 from station.compliance import alerts_of, draw_sealed, find_documents
 from station.fixity import fixity_state
+from station.holds import hold_on
 from station.records import documents
 from station.records.ledger import story_of
 from station.records.tables import Document, State
@@ -18,6 +20,7 @@ from station.retention import retention_of
 from station.walks import Walks
 from station.web import desk, show
 from station.web.documents import evidence_values
+from station.web.holds import show_hold
 from station.web.ledger import standings
 from station.web.words import Words
 
@@ -67,6 +70,8 @@ def document_page(request: Request, session: desk.InReading, document_id: str) -
     document = documents.get_document(session, document_id)
     workstation, t = desk.workstation_of(request), desk.words_of(request)
     archive = show.newest(document.archives)
+    today, row = workstation.clock().date(), retention_of(session, document.id)
+    kept_until, hold = row.until if row else None, hold_on(session, document, today)
     kept = archive is not None and workstation.archives.path(archive.sha256, ".pdf").is_file()
     return desk.show(
         request,
@@ -80,7 +85,8 @@ def document_page(request: Request, session: desk.InReading, document_id: str) -
         entries=entries_of(session, document, t),
         newest=newest_checkpoint(session, document.entity),
         key=log_vkey(workstation.settings, document.entity),
-        retention=retention_of(session, document.id),
+        until=t.day(date.fromisoformat(kept_until)) if kept_until else None,
+        hold=show_hold(hold, today.isoformat(), t) if hold else None,
         **evidence_values(session, document, workstation, t),
     )
 

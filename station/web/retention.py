@@ -15,6 +15,7 @@ from station.records.tables import Document, Person, RetentionRow
 from station.retention import (
     asked_ends,
     due_ids,
+    held_by,
     may_end,
     renew_terms,
     retention_json,
@@ -152,7 +153,8 @@ def _page(request: Request, session: Session, person: Person, wrong: str = "", s
     settings, today = workstation.settings, workstation.clock().date()
     asked = asked_ends(session)
     due = [each for each in due_ids(session, today) if each not in asked]
-    standing = standing_holds(session, today)
+    standing, soon = standing_holds(session, today), retention_rows(session, SHOWN)
+    held = held_by(session, soon, today)
     return desk.show(
         request,
         "retention.html",
@@ -164,7 +166,7 @@ def _page(request: Request, session: Session, person: Person, wrong: str = "", s
             for name, row in sorted(asked.items())
         ],
         holds=[show_hold(each, today.isoformat(), t) for each in standing],
-        soon=[_row(row, document, t) for row, document in retention_rows(session, SHOWN)],
+        soon=[_row(row, document, document.id in held, t) for row, document in soon],
         public=settings.channel.public,
         wrong=wrong and t(f"retention.wrong-{wrong}"),
     )
@@ -179,13 +181,13 @@ def _line(session: Session, document: Document, t: Words) -> dict[str, Any]:
     }
 
 
-def _row(row: RetentionRow, document: Document, t: Words) -> dict[str, Any]:
+def _row(row: RetentionRow, document: Document, held: bool, t: Words) -> dict[str, Any]:
     return {
         "id": document.id,
         "title": show.title_of(document, t),
         "kind": t.known("type", document.document_type),
         "until": _day(row.until, t) or t("retention.no-term"),
-        "held": row.hold_id,
+        "held": held,
         "unknown": any(each["event"] == "sealing" for each in row.components),
     }
 
