@@ -709,6 +709,11 @@ CATALOGUE: dict[str, Entry] = {
         "Le document est au coffre, mais le travail s’est arrêté : {measured}",
         "The document is in the vault, but the work on it stopped: {measured}",
     ),
+    "work-waits": Entry(
+        REVIEW, None, HOUSE,
+        "Le document est au coffre et attend ; il continuera de lui-même : {measured}",
+        "The document is in the vault and waits; it goes on by itself: {measured}",
+    ),
 }  # fmt: skip
 
 

@@ -46,6 +46,18 @@ def mandate_in_force(session: Session, entity: str, third_party: str, day: date)
     return next((each for each in list_mandates(session, entity) if _plain(each.third_party) == wanted and _holds(each, day)), None)
 
 
+def standing_of(mandate: Mandate, third_party: str, day: date) -> str:
+    """`in-force`, or why it covers nothing on a day: `revoked`, `ended`, `to-come`, `other` (given to another)."""
+    told = day.isoformat()
+    if mandate.revoked_at is not None:
+        return "revoked"
+    if mandate.ends is not None and mandate.ends < told:
+        return "ended"
+    if mandate.starts > told:
+        return "to-come"
+    return "in-force" if _plain(mandate.third_party) == _plain(third_party) else "other"
+
+
 def require_mandate(session: Session, settings: Settings, day: date) -> Mandate | None:
     """The mandate under which a third party seals on this day; None where the company archives itself. Raises NoMandate.
 

@@ -5,6 +5,8 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from station.checkpoints import contradictions
+from station.contradiction import TreeContradicted
 from station.disk import look_at_disk
 from station.drift import drift_now
 from station.fixity import fixity_state
@@ -33,8 +35,16 @@ def status_of(workstation: Workstation) -> dict[str, Any]:
             "bytes": {**asdict(cost), **_per_page(cost)},
             "reading": drift_now(session, workstation.settings.entity).as_json(),
             "fixity": _fixity(session),
-            "ledger": {e: {"size": tree_of(session, e).size, "head": tree_of(session, e).root.hex()} for e in entities(session)},
+            "ledger": {e: _log(session, workstation, e) for e in entities(session)},
         }
+
+
+def _log(session: Session, workstation: Workstation, entity: str) -> dict[str, Any]:
+    tree, settings = tree_of(session, entity), workstation.settings
+    told: dict[str, Any] = {"size": tree.size, "head": tree.root.hex()}
+    if wrong := contradictions(session, settings, entity):
+        told["contradicted"] = TreeContradicted(entity, tree.size, wrong).words(settings.language)
+    return told
 
 
 def _fixity(session: Session) -> dict[str, Any]:

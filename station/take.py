@@ -42,7 +42,7 @@ class TakeResult:
     file: str
     document: str | None
     state: str
-    """archived, held, failed, duplicate, or waiting where it joined a batch that is open at the desk."""
+    """archived, held, failed, duplicate, or waiting: it joined a batch that is open at the desk, or goes on by itself (`work-waits`)."""
     sealed: str | None
     """Path of the sealed PDF/A-3."""
     findings: tuple[Finding, ...]
@@ -157,11 +157,12 @@ def _parted(workstation: Workstation, file: Path, document: Document, newer: Seq
 
 def _result(workstation: Workstation, file: Path, document: Document, duplicate: bool) -> TakeResult:
     language = workstation.settings.language
-    state = "duplicate" if duplicate else OUTCOMES.get(document.state, "failed")
+    state = "duplicate" if duplicate else OUTCOMES.get(document.state, "failed" if document.try_at is None else "waiting")
     sealed = str(workstation.archives.path(document.archives[-1].sha256, ".pdf")) if document.archives else None
     findings = tuple(documents.finding_of(row) for row in document.findings)
     if document.problem in PROBLEMS and document.state is not State.SEALED:
-        findings = (finding("work-stopped", measured=PROBLEMS[document.problem].words(language)), *findings)
+        code = "work-stopped" if document.try_at is None else "work-waits"
+        findings = (finding(code, measured=PROBLEMS[document.problem].words(language)), *findings)
     if duplicate:
         findings = (finding("duplicate"), *findings)
     words = " ".join(message(f, language) for f in findings if f.level is not Level.INFO)

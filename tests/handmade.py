@@ -237,9 +237,7 @@ def trail_of(document: str, log: Log, row: dict[str, Any]) -> dict[str, Any]:
         entry = json.loads(raw)
         if entry["objects"].get("document") == document:
             told = {name: entry[name] for name in ("sequence", "type", "at", "clock", "objects")}
-            erased = entry["type"] == "judged" and document == "d3"
-            kept = {"payload": None, "salt": None} if erased else {"payload": body, "salt": salt.hex()}
-            events.append(told | {"actor": entry["actor"]["pseudonym"]} | kept)
+            events.append(told | {"actor": entry["actor"]["pseudonym"], "payload": body, "salt": salt.hex()})
     reading: dict[str, Any] = {key: [] for key in ("fields", "findings", "decisions", "clauses", "originals", "pages", "checks")}
     start = {"format": "sceau-trail-1", "document": document, "entity": ENTITY, "row": row, "events": events}
     return start | reading | {"retention": {}, "gaps": []}

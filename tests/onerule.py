@@ -152,6 +152,10 @@ _HANDS: dict[str, tuple[Callable[[], Hand], str]] = {
     "a day on which nothing came": (quiet_day, "holds"),
     "an extension line that nobody knows": (lambda: with_last_note(lambda text: text + "x-more hello\n"), "holds"),
     "a token by an unknown authority": (lambda: with_last_note(lambda text: text, foreign_token), "holds"),
+    "a payload that nothing says was erased": (
+        lambda: altered(TRAIL, lambda trail: trail["events"][0].update(payload=None, salt=None)),
+        "fails",
+    ),
     "an original without a size": (lambda: altered(TRAIL, lambda trail: trail.update(originals=[{"size": None}])), "holds"),
     "checks of another form": (lambda: altered(TRAIL, lambda trail: trail.update(checks=[{"name": None, "by": "x"}])), "holds"),
     "two times in a checkpoint": (lambda: with_last_note(lambda text: text + "at 2026-03-07T23:00:00.000Z\n"), "fails"),

@@ -266,13 +266,13 @@ def test_an_insider_who_signs_everything_anew_is_found(tmp_path, february, what)
     assert check in failed(verdict)
 
 
-def test_a_payload_that_was_erased_is_told_and_holds(tmp_path, february):
+def test_a_payload_that_nothing_says_was_erased_is_refused(tmp_path, february):
     def erase(trail: dict[str, Any]) -> None:
         trail["events"][0].update(payload=None, salt=None)
 
     verdict = look(tmp_path, altered(february, "documents/d2/trail.json", erase))
-    assert verdict.code == 0
-    assert "le détail de 2 a été effacé" in verdict.report.words("trails").french
+    assert failed(verdict) == ["trails"]
+    assert "aucune écriture ne dit qu'il fut effacé" in verdict.report.words("trails").french
 
 
 def test_entries_that_were_rewritten_do_not_fit_the_checkpoints(tmp_path, february):

@@ -303,12 +303,14 @@ class Work {
     if (trail.document !== document || trail.entity !== this.package.entity) say("row");
     const named = [...(this.entries.get(document) ?? [])].sort((one, other) => one.sequence - other.sequence);
     if (named.length !== trail.events.length) say("events", { expected: named.length, found: trail.events.length });
+    const gone = trail.events.reduce((last, { type, sequence }) => (ENDED.has(type) ? sequence : last), 0);
     trail.events.forEach((event, index) => {
       const entry = named[index];
       const { sequence } = event;
       if (!entry || entry.sequence !== sequence) return say("event", { sequence });
       if (echoOf(event, event.actor) !== entry.echo) say("event", { sequence });
       if (event.payload === null ? event.salt !== null : event.salt === null) say("payload", { sequence });
+      else if (event.payload === null && sequence >= gone) say("missing", { sequence });
       else if (event.payload !== null && committed(event) !== entry.commitment) say("payload", { sequence });
     });
     return faults;

@@ -1675,7 +1675,10 @@ def _check_links(audit: Audit, known: dict[int, bytes]) -> None:
         for size, root in each.links:
             right = known.get(size, audit.roots.get(size, root))
             if size > each.size or right != root:
-                told = f"point de contrôle {each.size} : il renvoie à un autre registre", f"checkpoint {each.size} links back to another log"
+                told = (
+                    f"point de contrôle {each.size} : il renvoie à un autre registre",
+                    f"checkpoint {each.size} links back to another log",
+                )
                 audit.report.fault("checkpoints", *told)
 
 
@@ -1831,6 +1834,7 @@ def _look_events(audit: Audit, name: str, path: str, events: list[dict[str, Any]
     """How many payloads were erased. Raises Refused."""
     if [each["sequence"] for each in events] != sorted(audit.trace.get(name, ())):
         raise Refused(f"{path} : ses événements ne sont pas ceux du registre", f"{path}: its events are not those of the ledger")
+    gone = max((each["sequence"] for each in events if each["type"] in GONE), default=0)
     for each in events:
         sequence = each["sequence"]
         start = 64 * (sequence - audit.first)
@@ -1840,6 +1844,11 @@ def _look_events(audit: Audit, name: str, path: str, events: list[dict[str, Any]
             raise Refused(f"{path} : l'événement {sequence} n'est pas l'écriture", f"{path}: event {sequence} is not the entry")
         if each["payload"] is None and each["salt"] is not None:
             raise Refused(f"{path} : un sel sans son détail", f"{path}: a salt without its payload")
+        if each["payload"] is None and sequence >= gone:
+            raise Refused(
+                f"{path} : le détail de {sequence} manque, et aucune écriture ne dit qu'il fut effacé",
+                f"{path}: the payload of {sequence} is missing, and no entry says that it was erased",
+            )
         if each["payload"] is not None and _commitment(each, path) != kept[32:]:
             raise Refused(
                 f"{path} : le détail de {sequence} n'est pas celui du registre",

@@ -20,6 +20,8 @@ from station.web.words import Words
 
 router = APIRouter()
 PATH = "/mandates"
+SIGNED = frozenset({"application/pdf", "image/png", "image/jpeg", "image/tiff"})
+"""What a signed mandate may come as, told from the bytes."""
 Text = Annotated[str, Form(max_length=2000)]
 
 
@@ -64,6 +66,8 @@ def record(
         while part := file.file.read(1 << 20):
             kept.write(part)
         kept.flush()
+        if media_of(Path(kept.name))[0] not in SIGNED:
+            return _page(request, session, typed, "kind", 422)
         mandates.record_mandate(session, workstation, granted, Path(kept.name), person, workstation.clock())
     return desk.go_to(request, PATH, "flash.mandate")
 
@@ -109,7 +113,7 @@ def _page(request: Request, session: Session, typed: Typed, wrong: str = "", sta
         request,
         "mandates.html",
         status,
-        shown=[_show(each, t) for each in mandates.list_mandates(session, settings.entity)],
+        shown=[_show(each, mandates.standing_of(each, third_party, day), t) for each in mandates.list_mandates(session, settings.entity)],
         third_party=third_party,
         reference=settings.organisation.mandate,
         in_force=in_force,
@@ -118,13 +122,13 @@ def _page(request: Request, session: Session, typed: Typed, wrong: str = "", sta
     )
 
 
-def _show(mandate: Mandate, t: Words) -> dict[str, object]:
+def _show(mandate: Mandate, standing: str, t: Words) -> dict[str, object]:
     def day(text: str) -> str:
         return t.day(date.fromisoformat(text))
 
     revoked = None
     if mandate.revoked_at is not None:
-        revoked = t("tolerances.revoked-by", at=t.moment(mandate.revoked_at), actor=mandate.revoked_by, reason=mandate.revoked_reason)
+        revoked = t("mandates.revoked-by", at=t.moment(mandate.revoked_at), actor=mandate.revoked_by, reason=mandate.revoked_reason)
     days = (
         t("holds.days", starts=day(mandate.starts), ends=day(mandate.ends))
         if mandate.ends
@@ -137,6 +141,7 @@ def _show(mandate: Mandate, t: Words) -> dict[str, object]:
         "days": days,
         "name": mandate.name,
         "sha256": mandate.sha256,
-        "recorded": t("tolerances.decided", at=t.moment(mandate.recorded_at), actor=mandate.recorded_by),
+        "recorded": t("mandates.recorded", at=t.moment(mandate.recorded_at), actor=mandate.recorded_by),
         "revoked": revoked,
+        "standing": standing,
     }
