@@ -83,13 +83,13 @@ PROBLEMS: dict[str, Problem] = {
             "clock-stepped",
             (
                 "L'horloge de ce poste a été changée de plus de 5 secondes : rien n'est scellé avant qu'elle soit contrôlée.",
-                "Vérifiez l'heure, puis sceau clock --confirm --login NOM ; sinon les documents seront scellés tout seuls au contrôle suivant, "
-                "ou après dix minutes de marche régulière.",
+                "Vérifiez l'heure, puis sceau clock --confirm --login NOM ; sinon les documents seront scellés tout seuls au contrôle "
+                "suivant, ou après dix minutes de marche régulière.",
             ),
             (
                 "The clock of this machine was set by more than 5 seconds: nothing is sealed before it is checked.",
-                "Check the time, then sceau clock --confirm --login NAME; otherwise documents will be sealed by themselves at the next check, "
-                "or after ten even minutes.",
+                "Check the time, then sceau clock --confirm --login NAME; otherwise documents will be sealed by themselves at the next "
+                "check, or after ten even minutes.",
             ),
             timedelta(minutes=1),
         ),
