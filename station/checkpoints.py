@@ -183,6 +183,18 @@ def checkpoint_after(session: Session, entity: str, moment: datetime) -> Kept | 
     return None if row is None else _kept(session, row)
 
 
+def newest_held(session: Session, entity: str, witnesses: Sequence[str]) -> Kept | None:
+    """The newest that one of these witnesses has received."""
+    held = (Delivery.entity == entity, Delivery.witness.in_(witnesses), Delivery.done_at.is_not(None))
+    return _first(session, entity, CheckpointRow.id.in_(sa.select(Delivery.checkpoint_id).where(*held)))
+
+
+def first_covering(session: Session, entity: str, sequence: int, since: datetime) -> Kept | None:
+    """The smallest that was made since a moment and covers an entry."""
+    row = next(_of_this_log(session, entity, CheckpointRow.size > sequence, CheckpointRow.made_at >= since), None)
+    return None if row is None else _kept(session, row)
+
+
 def all_checkpoints(session: Session, entity: str) -> Iterator[Kept]:
     """By size and time, also those that are not of this log; streams."""
     query: sa.Select[Any] = sa.select(CheckpointRow).where(CheckpointRow.entity == entity)

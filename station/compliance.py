@@ -19,7 +19,7 @@ from sealing.codestream import CannotArchive
 from sealing.renderer import MAX_PIXELS, PROGRAM, SECONDS, SHORT, bounded
 from sealing.ticks import Health
 from station.checkpoints import newest_checkpoint
-from station.controls import overdue_controls
+from station.controls import never_done, overdue_controls
 from station.dossier import dossier_in_force, pending_changes, undeclared_places
 from station.fixity import fixity_state
 from station.keyring import key_warnings
@@ -125,6 +125,8 @@ def _renewal_alerts(session: Session, settings: Settings, now: datetime) -> Iter
 def _organisation_alerts(session: Session, settings: Settings, day: date) -> Iterator[Alert]:
     if late := overdue_controls(session, settings.entity, day):
         yield Alert("watch", "controls", "/controles", len(late))
+    if never := never_done(session, settings.entity, day):
+        yield Alert("watch", "controls-never", "/controles", len(never))
     if dossier_in_force(session, settings.entity, day) is None:
         yield Alert("watch", "no-dossier", "/organisation")
     elif changes := pending_changes(session, settings):

@@ -14,13 +14,13 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from conformity.circumstances import Source
-from sealing.ledger import Actor, Event
+from sealing.ledger import Actor, ActorKind, Event
 from station.acts import NotOffered, actor_of
+from station.checkpoints import first_covering
 from station.records.intake import SYSTEM
 from station.records.ledger import append_event
 from station.records.tables import (
     Archive,
-    CheckpointRow,
     ClockCheck,
     ControlLot,
     ControlResult,
@@ -50,6 +50,8 @@ ASKED = ("identical", "colour", "complete")
 """Questions about each page beside its paper."""
 LOTS_AT_ONCE = 5
 """Lots formed in one transaction."""
+AT_ONCE = timedelta(minutes=1)
+"""Within which the same words are the same result."""
 ACTION_DAYS = 30
 """Proposed time for a corrective action."""
 
@@ -151,12 +153,19 @@ def note_result(
 ) -> ControlResult:
     """Write what one execution of a control found, and its entry; stations note theirs with their own actor.
 
-    `about` may name lot_id, lot, document_id, page and answers. Raises NoLot, ValueError for an outcome that there is not.
+    The very same that a person has said within a minute is said once: a form that was sent twice. `about` may name lot_id, lot,
+    document_id, page and answers. Raises NoLot, ValueError for an outcome that there is not.
     """
     if outcome not in OUTCOMES:
         raise ValueError(outcome)
     told, control = dict(about or {}), control_named(session, entity, code)
     objects = {key: str(told[name]) for key, name in (("document", "document_id"), ("lot", "lot")) if told.get(name) is not None}
+    if (
+        not told
+        and actor.kind is ActorKind.HUMAN
+        and (said := _said_before(session, (entity, code, outcome, note.strip(), actor.pseudonym), at))
+    ):
+        return said
     payload = {"act": "result", "control": code, "version": control.version, "outcome": outcome, "note": note.strip()}
     payload |= {name: told[name] for name in ("page", "answers") if told.get(name) is not None}
     told.pop("lot", None)
@@ -174,6 +183,14 @@ def note_result(
     session.add(row)
     session.flush()
     return row
+
+
+def _said_before(session: Session, words: tuple[str, str, str, str, str], at: datetime) -> ControlResult | None:
+    """The same result of the same person within a minute; `words`: entity, control, outcome, note, actor."""
+    columns = (ControlResult.entity, ControlResult.control, ControlResult.outcome, ControlResult.note, ControlResult.actor)
+    same = (column == word for column, word in zip(columns, words, strict=True))
+    query = sa.select(ControlResult).where(*same, ControlResult.lot_id.is_(None), ControlResult.at > at - AT_ONCE, ControlResult.at <= at)
+    return session.scalars(query.order_by(ControlResult.id.desc()).limit(1)).first()
 
 
 def control_results(session: Session, entity: str, start: date, end: date) -> list[ControlResult]:
@@ -213,7 +230,7 @@ def ready_lots(session: Session, entity: str, today: date) -> tuple[Ready, ...]:
             grouped.setdefault((at.date(), station), []).append(_Sealed(name, pages, sequence))
     fresh = []
     for (day, station), found in sorted(grouped.items()):
-        covered = _seeding(session, entity, max(each.sequence for each in found), day_after(day)) is not None
+        covered = first_covering(session, entity, max(each.sequence for each in found), day_after(day)) is not None
         fresh.append(Ready(station, day, tuple(each.id for each in found), sum(each.pages for each in found), covered))
     return (*fresh, *_mended(session, entity))
 
@@ -276,7 +293,7 @@ def _mended(session: Session, entity: str) -> tuple[Ready, ...]:
         later = session.scalar(sa.select(sa.func.max(LotDocument.lot_id)).where(LotDocument.document_id.in_(ids)))
         if actions and all(action.done_at for action in actions) and later == lot.id:
             found = [d for d in (session.get(Document, each) for each in ids) if d is not None and d.state == State.SEALED]
-            covered = _seeding(session, entity, _closing(session, lot), _answered(session, lot)) is not None
+            covered = first_covering(session, entity, _closing(session, lot), _answered(session, lot)) is not None
             ready.append(
                 Ready(lot.station, date.fromisoformat(lot.day), tuple(d.id for d in found), len(_items(session, ids)), covered, lot)
             )
@@ -313,19 +330,13 @@ def _parts(ids: Iterable[str], size: int = 500) -> list[list[str]]:
     return [ordered[start : start + size] for start in range(0, len(ordered), size)]
 
 
-def _seeding(session: Session, entity: str, sequence: int, since: datetime) -> CheckpointRow | None:
-    """The first checkpoint made since a moment that covers an entry."""
-    covering = (CheckpointRow.entity == entity, CheckpointRow.size > sequence, CheckpointRow.made_at >= since)
-    return session.scalars(sa.select(CheckpointRow).where(*covering).order_by(CheckpointRow.size, CheckpointRow.id).limit(1)).first()
-
-
 def seed_after(session: Session, entity: str, sequence: int, since: datetime) -> tuple[int, str]:
     """Size and seed of the first checkpoint, made since a moment, that covers an entry: it could not be known before that moment, and
     nobody chooses it.
 
     The seed is the SHA-256 of the note's signed text, which is also what its RFC 3161 token is about. Raises NoCheckpoint.
     """
-    row = _seeding(session, entity, sequence, since)
+    row = first_covering(session, entity, sequence, since)
     if row is None:
         raise NoCheckpoint(entity)
     text = row.note.split("\n\n", 1)[0] + "\n"
@@ -579,6 +590,15 @@ def overdue_controls(session: Session, entity: str, day: date) -> tuple[Overdue,
     done["sampling"] = min(_unsampled_days(session, entity, day), default=day)
     late = overdue_on(catalogue, done, (begun or datetime.max.replace(tzinfo=UTC)).date(), day) if begun else ()
     return (*late, *_late_actions(session, entity, day), *_late_notices(session, entity, day))
+
+
+def never_done(session: Session, entity: str, day: date) -> tuple[Control, ...]:
+    """Controls that were never carried out and are not late yet; none while nothing is to control, nor sampling before a lot waits."""
+    if session.scalar(sa.select(LedgerPayload.sequence).where(LedgerPayload.entity == entity).limit(1)) is None:
+        return ()
+    done, late = last_done(session, entity), {each.code for each in overdue_controls(session, entity, day)}
+    known = {*done, *late, *(() if _unsampled_days(session, entity, day) else ("sampling",))}
+    return tuple(each for each in in_force(control_catalogue(session, entity)) if each.every_days and each.code not in known)
 
 
 def control_lines(session: Session, entity: str, day: date) -> list[dict[str, Any]]:

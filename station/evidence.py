@@ -14,8 +14,9 @@ from sealing.evidence import EvidenceFacts, EvidenceProfile, Gauge, gauge
 from sealing.qualification import Qualified
 from sealing.seal import OFFICER_FIELD
 from sealing.verify import UNSEALED, UNSEALED_CHECKS, Check, SparseReader, Verification
+from station.checkpoints import newest_held
 from station.keyring import qualification_here
-from station.records.tables import Archive, CheckpointRow, Delivery, Document, LedgerPayload, LedgerRow
+from station.records.tables import Archive, Delivery, Document, LedgerPayload, LedgerRow
 from station.workstation import Workstation
 from workflow.kinds import evidence_profile
 
@@ -29,7 +30,7 @@ def gauge_of(session: Session, document: Document, settings: Settings) -> Gauge:
 
 
 def gauges_of(session: Session, documents: Sequence[Document], settings: Settings) -> dict[str, Gauge]:
-    """The same for a list, in two questions to the database whatever its length."""
+    """The same for a list, in a few questions to the database whatever its length."""
     ids = [document.id for document in documents]
     newest = _newest_entries(session, ids)
     held = {entity: _witnessed_size(session, settings, entity) for entity in {document.entity for document in documents}}
@@ -76,15 +77,11 @@ def _newest_entries(session: Session, ids: Sequence[str]) -> dict[str, int]:
 
 
 def _witnessed_size(session: Session, settings: Settings, entity: str) -> int:
-    """Size of the newest checkpoint that somebody outside holds; 0 where nobody does. A folder of this very home is no outside."""
-    query = (
-        sa.select(CheckpointRow.size, Delivery.witness)
-        .join(Delivery, Delivery.checkpoint_id == CheckpointRow.id)
-        .where(Delivery.entity == entity, Delivery.done_at.is_not(None))
-        .order_by(CheckpointRow.size.desc())
-        .limit(50)
-    )
-    return next((size for size, witness in session.execute(query) if not _at_home(settings, witness)), 0)
+    """Size of the newest checkpoint of this log that somebody outside holds; 0 where nobody does. A folder of this home is no outside."""
+    names = session.scalars(sa.select(Delivery.witness).where(Delivery.entity == entity, Delivery.done_at.is_not(None)).distinct())
+    outside = [name for name in names if not _at_home(settings, name)]
+    held = newest_held(session, entity, outside) if outside else None
+    return held.size if held else 0
 
 
 def _at_home(settings: Settings, witness: str) -> bool:

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import atwork
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy.orm import Session
 
+from sealing.checkpoint import checkpoint_text, sign_note
 from sealing.ledger import Event
 from station import controls
 from station.records import people
@@ -21,6 +23,7 @@ from station.workstation import Workstation
 
 MORNING = datetime(2026, 2, 2, 9, tzinfo=UTC)
 """Half a year before the machine's own clock at least: a seal from the future proves nothing."""
+NOBODY = Ed25519PrivateKey.generate()
 GOOD = {"identical": True, "colour": True, "complete": True}
 BAD = {**GOOD, "complete": False}
 
@@ -94,12 +97,14 @@ class House:
 
     # --- checkpoints and lots ---
 
-    def checkpoint(self, words: str = "") -> None:
-        """A row as `station.checkpoints` leaves it; its note is signed by nobody."""
+    def checkpoint(self, words: str = "") -> str:
+        """A row as `station.checkpoints` leaves it; its note is signed by nobody. Returns the note's text."""
         with self.writing() as session:
-            size = tree_of(session, self.entity).size
-            note = f"sceau/{self.entity}\n{size}\nroot{words}\n\n— nobody AAAA\n"
-            session.add(CheckpointRow(entity=self.entity, size=size, note=note, token=None, made_at=self.at))
+            tree = tree_of(session, self.entity)
+            text = f"{checkpoint_text('sceau', tree.size, tree.root, self.at)}words {words}\n"
+            note = sign_note(text, "nobody", NOBODY)
+            session.add(CheckpointRow(entity=self.entity, size=tree.size, note=note, token=None, made_at=self.at))
+        return text
 
     def ready(self) -> tuple[controls.Ready, ...]:
         with self.reading() as session:

@@ -7,15 +7,16 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
-from controlled import BAD, GOOD, House
+from controlled import BAD, GOOD, NOBODY, House
 
+from sealing.checkpoint import checkpoint_text, sign_note
 from sealing.ledger import Event
 from station import controls
-from station.acts import NotOffered
+from station.acts import NotOffered, actor_of
 from station.checkpoints import checkpoint_now
 from station.records.intake import SYSTEM
 from station.records.ledger import append_event, story_of, verify_ledger
-from station.records.tables import Document, FixityRun, LedgerPayload, PageRow, State, StorageNotice
+from station.records.tables import CheckpointRow, Document, FixityRun, LedgerPayload, PageRow, State, StorageNotice
 from workflow.controls import CODES, PLAN, Control, in_force, overdue_on, plan_with
 from workflow.sampling import Severity
 
@@ -114,12 +115,11 @@ def test_no_page_is_drawn_before_a_checkpoint_covers_the_lot(house):
 def test_the_first_checkpoint_after_the_lot_seeds_it_whatever_came_later(house):
     house.seal_many(100)
     house.later(days=1)
-    house.checkpoint("first")
+    text = house.checkpoint("first")
     with house.writing() as session:
         controls.note_result(session, house.entity, "clock", "pass", SYSTEM, house.at)
     house.checkpoint("second")
     lot = house.lot(house.form())
-    text = f"sceau/{house.entity}\n{lot.checkpoint}\nrootfirst\n"
     assert lot.seed == hashlib.sha256(text.encode()).hexdigest()
     assert len(lot.sample) == lot.plan["size"] == 13
     with house.reading() as session:
@@ -131,8 +131,7 @@ def test_a_checkpoint_of_the_day_itself_seeds_nothing(house):
     house.checkpoint("early")
     house.later(days=1)
     assert [ready.covered for ready in house.ready()] == [False]
-    house.checkpoint("late")
-    text = f"sceau/{house.entity}\n3\nrootlate\n"
+    text = house.checkpoint("late")
     assert house.lot(house.form()).seed == hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -192,6 +191,37 @@ def test_the_draw_is_in_the_ledger_before_anybody_looks(house):
     lot = house.lot(house.form())
     assert entries(house)[-1]["sample"] == lot.sample
     assert house.ready() == ()
+
+
+def test_the_same_result_sent_twice_is_noted_once_and_later_again(house):
+    for seconds in (0, 5, 90):
+        house.later(seconds=seconds)
+        with house.writing() as session:
+            controls.note_result(session, house.entity, "access", "pass", actor_of(house.clerk), house.at, "rien à dire")
+    with house.writing() as session:
+        controls.note_result(session, house.entity, "access", "void", actor_of(house.clerk), house.at, "rien à dire")
+    assert [each["outcome"] for each in entries(house)] == ["pass", "pass", "void"]
+
+
+def test_a_control_never_carried_out_is_told_until_it_is(house):
+    with house.reading() as session:
+        assert controls.never_done(session, house.entity, house.at.date()) == ()
+    house.seal()
+    with house.writing() as session:
+        assert "access" in {each.code for each in controls.never_done(session, house.entity, house.at.date())}
+        controls.note_result(session, house.entity, "access", "pass", actor_of(house.clerk), house.at)
+        assert "access" not in {each.code for each in controls.never_done(session, house.entity, house.at.date())}
+
+
+def test_a_checkpoint_of_a_branch_that_was_given_up_seeds_no_lot(house):
+    house.seal()
+    house.later(days=1)
+    with house.writing() as session:
+        note = sign_note(checkpoint_text("sceau", 1, bytes(32), house.at), "nobody", NOBODY)
+        session.add(CheckpointRow(entity=house.entity, size=1, note=note, token=None, made_at=house.at))
+    assert [each.covered for each in house.ready()] == [False]
+    house.checkpoint()
+    assert [each.covered for each in house.ready()] == [True]
 
 
 # --- results ---

@@ -9,11 +9,13 @@ import atwork
 import papers
 import pikepdf
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from config.settings import Evidence
+from sealing.checkpoint import checkpoint_text, sign_note
 from sealing.evidence import EvidenceFacts, EvidenceProfile, Rung, gauge, strictest_of
 from sealing.verify import verify_file
 from station import pixels
@@ -223,12 +225,22 @@ def test_a_qualified_seal_makes_a_copie_fiable(desk, monkeypatch):
     assert desk.data(letter)["evidence_profile"] == "copie-fiable"
 
 
-@pytest.mark.parametrize(("place", "held"), [("folder:/mnt/notaire", True), ("mail:notaire@exemple.fr", True), ("folder:witness", False)])
-def test_a_checkpoint_that_left_the_house_witnesses_what_it_covers_and_a_folder_at_home_does_not(desk, place, held):
+@pytest.mark.parametrize(
+    ("place", "branch", "held"),
+    [
+        ("folder:/mnt/notaire", "this", True),
+        ("mail:notaire@exemple.fr", "this", True),
+        ("folder:witness", "this", False),
+        ("mail:notaire@exemple.fr", "given up", False),
+    ],
+)
+def test_a_checkpoint_of_this_log_that_left_the_house_witnesses_what_it_covers_and_a_folder_at_home_does_not(desk, place, branch, held):
     order = desk.feed("order")
     with desk.workstation.database.writing() as session:
-        size, now = tree_of(session, "essai").size, desk.workstation.clock()
-        row = CheckpointRow(entity="essai", size=size, note="x", token=None, made_at=now)
+        tree, now = tree_of(session, "essai"), desk.workstation.clock()
+        root = tree.root if branch == "this" else bytes(32)
+        note = sign_note(checkpoint_text("essai", tree.size, root, now), "essai", Ed25519PrivateKey.generate())
+        row = CheckpointRow(entity="essai", size=tree.size, note=note, token=None, made_at=now)
         session.add(row)
         session.flush()
         session.add(Delivery(checkpoint_id=row.id, entity="essai", witness=place, try_at=now, done_at=now))
