@@ -147,11 +147,18 @@ def _outside(settings: Settings) -> Diagnosis:
     """Who keeps checkpoints of the ledger that this machine's administrator cannot rewrite."""
     from station.checkpoints import witness_names
 
-    kept = ", ".join(witness_names(settings))
+    say, kept = _speaker(settings), ", ".join(witness_names(settings))
     if kept:
-        return Diagnosis("witnesses", True, False, f"checkpoints of the ledger go to {kept}")
-    told = "nobody outside keeps checkpoints of the ledger: whoever administers this machine can rewrite it from its beginning"
-    return Diagnosis("witnesses", False, False, told, "set folder, [ledger.mail] or [[ledger.witness]] under [ledger]")
+        told = say(f"les points de contrôle du registre vont à {kept}", f"checkpoints of the ledger go to {kept}")
+        return Diagnosis("witnesses", True, False, told)
+    told = say(
+        "personne hors de ce poste ne garde de point de contrôle du registre : qui administre cette machine peut le réécrire",
+        "nobody outside keeps checkpoints of the ledger: whoever administers this machine can rewrite it from its beginning",
+    )
+    remedy = say(
+        "réglez folder, [ledger.mail] ou [[ledger.witness]] sous [ledger]", "set folder, [ledger.mail] or [[ledger.witness]] under [ledger]"
+    )
+    return Diagnosis("witnesses", False, False, told, remedy)
 
 
 def _program(name: str, purpose: str, remedy: str, more: Callable[[], str] | None = None) -> Diagnosis:
@@ -163,30 +170,42 @@ def _program(name: str, purpose: str, remedy: str, more: Callable[[], str] | Non
 
 def _keys(settings: Settings) -> Iterator[Diagnosis]:
     """The key in use, opened here as it is for sealing; then what is to be watched: ends, revocation lists, trusted lists."""
-    folder = practice_folder(settings.home)
+    folder, say = practice_folder(settings.home), _speaker(settings)
     if settings.sealing.mode == "practice":
-        where = str(folder) if folder.exists() else f"{folder}: made at the first start"
-        yield Diagnosis("keys", True, True, f"{where}; practice keys: « essai, sans valeur probante »")
+        new = say(f"{folder} : faites au premier démarrage", f"{folder}: made at the first start")
+        where = str(folder) if folder.exists() else new
+        told_here = say("clés d'essai", "practice keys")
+        yield Diagnosis("keys", True, True, f"{where} ; {told_here} : « essai, sans valeur probante »")
         return
     moment = now()
     told = look_at_keys(settings, moment)
     if told.trouble is not None:
-        yield Diagnosis("keys", False, True, str(told.trouble), problem_of(told.trouble).todo_en)
+        problem = problem_of(told.trouble)
+        yield Diagnosis("keys", False, True, str(told.trouble), say(problem.todo, problem.todo_en))
     else:
-        yield Diagnosis("keys", True, True, "; ".join(told.lines("en")[:3]))
+        yield Diagnosis("keys", True, True, "; ".join(told.lines(settings.language)[:3]))
     for warning in told.warnings:
-        yield Diagnosis("trust", False, False, message(warning, "en"), "sceau keys --fetch")
+        yield Diagnosis("trust", False, False, message(warning, settings.language), "sceau keys --fetch")
     lists = trusted_lists(settings).lists
     yield Diagnosis(
-        "trusted lists", bool(lists), False, "; ".join(list_texts(lists)) or "none at hand", "" if lists else "sceau keys --fetch"
+        "trusted lists",
+        bool(lists),
+        False,
+        "; ".join(list_texts(lists)) or say("aucune en main", "none at hand"),
+        "" if lists else "sceau keys --fetch",
     )
 
 
 def _time(settings: Settings) -> Iterator[Diagnosis]:
     """Who gives the time, whether they do, how the clock is, and what waits for time."""
+    say = _speaker(settings)
     for name, trouble in ask_authorities(settings, now) if settings.time.authorities else ():
         yield Diagnosis(
-            f"time {name}", trouble is None, False, trouble or "gives timestamps", "" if trouble is None else "ask the authority"
+            f"time {name}",
+            trouble is None,
+            False,
+            trouble or say("donne des horodatages", "gives timestamps"),
+            "" if trouble is None else say("demandez à l'autorité", "ask the authority"),
         )
     if not settings.time.authorities or settings.time.internal_fallback:
         yield _own_time(settings)
@@ -194,41 +213,79 @@ def _time(settings: Settings) -> Iterator[Diagnosis]:
         with _records(settings) as session:
             look, waiting = newest_look(session), waiting_for_time(session)
     except (NetworkFileSystem, SQLAlchemyError):
-        yield Diagnosis("clock", True, False, "not checked yet: no tables")
+        yield Diagnosis("clock", True, False, say("pas encore vérifiée : aucune table", "not checked yet: no tables"))
         return
     health = health_now(look, tick_now())
-    told = "not checked yet" if look is None else clock_words(replace(look, health=health), "en")
+    unseen = say("pas encore vérifiée", "not checked yet")
+    told = unseen if look is None else clock_words(replace(look, health=health), settings.language)
     good = health in (Health.TRUE, Health.ALONE, Health.SILENT)
-    yield Diagnosis("clock", good, health in BLOCKS, told, "" if good else "set the clock (NTP), then sceau clock")
+    yield Diagnosis(
+        "clock",
+        good,
+        health in BLOCKS,
+        told,
+        "" if good else say("réglez l'horloge (NTP), puis sceau clock", "set the clock (NTP), then sceau clock"),
+    )
     if waiting.count:
         since = f"{waiting.since:%Y-%m-%d %H:%M} UTC" if waiting.since else "?"
-        yield Diagnosis("waiting", False, False, f"{waiting.count} documents wait for time, since {since}", "they are sealed by themselves")
+        french, english = (
+            f"{waiting.count} documents attendent l'heure, depuis {since}",
+            f"{waiting.count} documents wait for time, since {since}",
+        )
+        remedy = say("ils seront scellés d'eux-mêmes", "they are sealed by themselves")
+        yield Diagnosis("waiting", False, False, say(french, english), remedy)
 
 
 def _own_time(settings: Settings) -> Diagnosis:
-    latest = latest_time(settings).read()
+    latest, say = latest_time(settings).read(), _speaker(settings)
     if latest is None or latest <= now():
-        return Diagnosis("time internal", True, True, f"policy {settings.sealing.policy_oid}")
-    told = f"the newest timestamp ({latest:%Y-%m-%d %H:%M:%S} UTC) is later than the clock: it gives none before then"
-    return Diagnosis("time internal", False, True, told, "check the clock; if it is right now: sceau clock --confirm --login NAME")
+        return Diagnosis("time internal", True, True, f"{say('politique', 'policy')} {settings.sealing.policy_oid}")
+    moment = f"{latest:%Y-%m-%d %H:%M:%S} UTC"
+    told = say(
+        f"l'horodatage le plus récent ({moment}) est postérieur à l'horloge : aucun n'est donné avant",
+        f"the newest timestamp ({moment}) is later than the clock: it gives none before then",
+    )
+    remedy = say(
+        "vérifiez l'horloge ; si elle est juste à présent : sceau clock --confirm --login NOM",
+        "check the clock; if it is right now: sceau clock --confirm --login NAME",
+    )
+    return Diagnosis("time internal", False, True, told, remedy)
 
 
 def _lasting(settings: Settings) -> Iterator[Diagnosis]:
     """Whether timestamps are renewed before they end."""
+    say = _speaker(settings)
     try:
         with _records(settings) as session:
             terms = terms_of(session, now(), settings.time.renew_days)
     except (NetworkFileSystem, SQLAlchemyError):
         return
     if terms.late:
-        yield Diagnosis("renewal", False, False, f"{terms.late} sealed files were not renewed in time", "sceau renew --dry-run lists them")
+        yield Diagnosis(
+            "renewal",
+            False,
+            False,
+            say(f"fichiers scellés non renouvelés à temps : {terms.late}", f"{terms.late} sealed files were not renewed in time"),
+            say("sceau renew --dry-run les énumère", "sceau renew --dry-run lists them"),
+        )
     elif terms.due:
         yield Diagnosis(
-            "renewal", False, False, f"{terms.due} sealed files are due", "sceau renew, or wait: the station renews some at a time"
+            "renewal",
+            False,
+            False,
+            say(f"fichiers scellés à renouveler : {terms.due}", f"{terms.due} sealed files are due"),
+            say("sceau renew, ou attendez : la station en renouvelle peu à peu", "sceau renew, or wait: the station renews some at a time"),
         )
     else:
-        until = f"the first timestamp ends {terms.first:%Y-%m-%d}" if terms.first else "no timestamps noted yet"
+        none = say("aucun horodatage noté", "no timestamps noted yet")
+        ends = f"{terms.first:%Y-%m-%d}" if terms.first else ""
+        until = say(f"le premier horodatage finit le {ends}", f"the first timestamp ends {ends}") if ends else none
         yield Diagnosis("renewal", True, False, until)
+
+
+def _speaker(settings: Settings) -> Callable[[str, str], str]:
+    """Of a French and an English sentence the one that this installation speaks."""
+    return lambda french, english: english if settings.language == "en" else french
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 import asyncio
 import base64
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -209,7 +209,7 @@ class Answer:
             yield _COMPARED[language == "en"][self.told["reason"]].format(**self.told)
             return
         for name, value in self.told.items():
-            yield from _shown(name, value)
+            yield from _shown(name, value, {} if language == "en" else _FRENCH)
 
 
 _ACCEPTED = (
@@ -324,15 +324,49 @@ _ACTIONS: dict[str, Callable[[Workstation, Asked], Answer]] = {
 }
 
 
-def _shown(name: str, value: Any, depth: int = 0) -> Iterator[str]:
-    indent = "  " * depth
+_FRENCH = {
+    "entity": "société",
+    "size": "écritures",
+    "root": "tête",
+    "key": "clé",
+    "fingerprint": "empreinte",
+    "checkpoint": "point de contrôle",
+    "made_at": "fait le",
+    "token": "horodaté",
+    "note": "texte signé",
+    "witnesses": "témoins",
+    "witness": "témoin",
+    "at": "reçu le",
+    "waiting": "en attente",
+    "trouble": "obstacle",
+    "contradicted_by": "contredit par",
+    "holder": "détenteur",
+    "reason": "motif",
+    "smaller": "le registre est plus court",
+    "other": "un autre registre",
+    "sequence": "écriture n°",
+    "entry": "écriture",
+    "path": "preuve",
+    "address": "adresse",
+    "witnessed": "registres attestés",
+    "origin": "registre",
+}
+"""Names and values of `--json` as a French reader is told them; what is not here is told as it is."""
+
+
+def _shown(told: str, value: Any, words: Mapping[str, str], depth: int = 0) -> Iterator[str]:
+    indent, name = "  " * depth, words.get(told, told)
+    if words and isinstance(value, bool):
+        value = "oui" if value else "non"
+    elif told == "reason":
+        value = words.get(value, value)
     if isinstance(value, dict):
         yield f"{indent}{name}:"
         for key, each in value.items():
-            yield from _shown(key, each, depth + 1)
+            yield from _shown(key, each, words, depth + 1)
     elif isinstance(value, list) and value and isinstance(value[0], dict):
         for each in value:
-            yield from _shown(name, each, depth)
+            yield from _shown(told, each, words, depth)
     elif isinstance(value, list):
         yield f"{indent}{name:12} {' '.join(map(str, value)) or '–'}"
     elif isinstance(value, str) and "\n" in value:

@@ -216,6 +216,13 @@ def test_doctor_says_what_is_in_force_and_how_to_get_what_is_missing(sceau):
     assert result.exit_code == (1 if any(each["needed"] and not each["ok"] for each in told.values()) else 0)
 
 
+def test_doctor_tells_of_evidence_in_the_language_of_the_installation(sceau):
+    told = {each["name"]: each["detail"] for each in lines(sceau("doctor", "--json"))}
+    assert "clés d'essai" in told["keys"]
+    assert "personne hors de ce poste" in told["witnesses"]
+    assert told["clock"] in ("pas encore vérifiée", "pas encore vérifiée : aucune table") or "horloge" in told["clock"]
+
+
 def test_migrate_may_be_repeated(sceau):
     assert [sceau("migrate").exit_code for _ in range(2)] == [0, 0]
 

@@ -910,7 +910,11 @@ def test_the_command_line_records_a_new_name_and_a_kept_note_of_the_former_one_i
     said = run.invoke(app, ["ledger", "origin", "--reason", "nouveau nom", "--login", PRACTICE_LOGIN])
     assert (said.exit_code, "sceau/essai/2" in said.stdout) == (0, True), said.output
     assert run.invoke(app, ["ledger", "compare", str(kept)]).exit_code == 0
-    assert run.invoke(app, ["ledger", "show"]).exit_code == 0
+    shown = run.invoke(app, ["ledger", "show"])
+    assert shown.exit_code == 0
+    assert "empreinte" in shown.stdout
+    assert "point de contrôle" in shown.stdout
+    assert not {"fingerprint", "contradicted_by", "made_at"} & set(shown.stdout.split())
 
 
 def test_the_ledger_page_tells_who_keeps_checkpoints_and_what_a_check_finds(tmp_path, practice_keys):
