@@ -260,9 +260,11 @@ def test_the_page_is_used_with_the_keyboard_and_speaks_english_too(page, made, t
 
 
 def test_the_page_fits_a_narrow_screen(page, made, tmp_path):
-    page.page.set_viewport_size({"width": 390, "height": 800})
+    page.page.set_viewport_size({"width": 360, "height": 800})
     page.hand_in(*written(tmp_path, made, "whole"))
-    assert page.page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert page.page.evaluate("document.documentElement.scrollWidth") <= 360
+    assert page.page.evaluate("Math.min(...[...document.querySelectorAll('#checks td:last-child')].map(each => each.offsetWidth))") > 250
+    assert page.page.evaluate("Math.max(...[...document.querySelectorAll('#documents tbody tr')].map(each => each.offsetHeight))") < 350
     page.page.set_viewport_size({"width": 1366, "height": 768})
 
 

@@ -288,7 +288,7 @@ class Screen {
 
   checks(report) {
     const { words } = this;
-    return el("section", { class: "long" }, el("h2", {}, words.checks), el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": words.checks }, el("table", { id: "checks" }, el("tbody", {}, report.checks.map((check) => this.check(check))))));
+    return el("section", { class: "long" }, el("h2", {}, words.checks), el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": words.checks }, el("table", { id: "checks", role: "table" }, el("tbody", { role: "rowgroup" }, report.checks.map((check) => this.check(check))))));
   }
 
   check(check) {
@@ -299,10 +299,10 @@ class Screen {
     const more = check.faults.slice(1, 20);
     return el(
       "tr",
-      { "data-check": check.name, "data-outcome": check.outcome },
-      el("td", { class: `outcome ${colour}` }, `${sign} ${words[check.outcome]}`),
-      el("th", { scope: "row" }, words.names[check.name]),
-      el("td", {}, sentenceOf({ ...check, facts }, words), more.length ? el("ul", {}, more.map((fault) => el("li", {}, faultOf(fault, words))), check.count > 20 ? el("li", {}, fill(words.more, { count: check.count - 20 })) : null) : null),
+      { role: "row", "data-check": check.name, "data-outcome": check.outcome },
+      el("td", { role: "cell", class: `outcome ${colour}` }, `${sign} ${words[check.outcome]}`),
+      el("th", { role: "rowheader", scope: "row" }, words.names[check.name]),
+      el("td", { role: "cell" }, sentenceOf({ ...check, facts }, words), more.length ? el("ul", {}, more.map((fault) => el("li", {}, faultOf(fault, words))), check.count > 20 ? el("li", {}, fill(words.more, { count: check.count - 20 })) : null) : null),
     );
   }
 
@@ -328,7 +328,7 @@ class Screen {
 
   documents(report) {
     const { words } = this;
-    const body = el("tbody", {});
+    const body = el("tbody", { role: "rowgroup" });
     const said = el("p", { class: "muted", role: "status" });
     const search = el("input", { type: "search", id: "search", value: this.query, autocomplete: "off", on: { input: () => fillRows() } });
     const fillRows = () => {
@@ -347,23 +347,26 @@ class Screen {
       el("label", { class: "named", for: "search" }, words.search),
       search,
       said,
-      el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": words.documents }, el("table", { id: "documents" }, el("thead", {}, el("tr", {}, names.map((name) => el("th", { scope: "col" }, words[`col-${name}`])))), body)),
+      el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": words.documents }, el("table", { id: "documents", role: "table" }, el("thead", { role: "rowgroup" }, el("tr", { role: "row" }, names.map((name) => el("th", { scope: "col", role: "columnheader" }, words[`col-${name}`])))), body)),
     );
   }
 
+  // Each cell names its column for narrow screens, where a row is a card; roles, because a table laid out so is none to a screen reader.
   row(row) {
     const { words } = this;
+    const cell = (name, kind, ...children) => el("td", { role: "cell", class: kind, "data-head": words[`col-${name}`] }, el("span", {}, ...children));
+    const gross = row.gross === null ? "" : `${this.amount(row.gross)} ${row.currency ?? ""}`;
     return el(
       "tr",
-      {},
-      el("th", { scope: "row" }, row.number ?? row.title ?? row.document),
-      el("td", {}, row.supplier ?? "", row.supplier_siren ? [" ", el("span", { class: "muted" }, row.supplier_siren)] : null),
-      el("td", { class: "short" }, row.issued ? this.day(row.issued) : ""),
-      el("td", { class: "amount" }, row.gross === null ? "" : `${this.amount(row.gross)} ${row.currency ?? ""}`),
-      el("td", { class: "short" }, this.day(row.sealed_at.slice(0, 10))),
-      el("td", {}, words.levels[row.level] ?? row.level ?? ""),
-      el("td", {}, row.gaps.length ? row.gaps.map((gap) => el("span", { class: "gap" }, words.gapNames[gap] ?? gap)) : words["gaps-none"]),
-      el("td", {}, el("button", { type: "button", class: "small", "aria-label": `${words["see-trail"]}: ${row.number ?? row.document}`, on: { click: () => this.showTrail(row) } }, words["see-trail"])),
+      { role: "row" },
+      el("th", { scope: "row", role: "rowheader" }, row.number ?? row.title ?? row.document),
+      cell("supplier", row.supplier || row.supplier_siren ? null : "empty", row.supplier ?? "", row.supplier_siren ? [" ", el("span", { class: "muted" }, row.supplier_siren)] : null),
+      cell("issued", row.issued ? "short" : "empty", row.issued ? this.day(row.issued) : ""),
+      cell("gross", gross ? "amount" : "empty", gross),
+      cell("sealed", "short", this.day(row.sealed_at.slice(0, 10))),
+      cell("level", row.level ? null : "empty", words.levels[row.level] ?? row.level ?? ""),
+      cell("gaps", null, row.gaps.length ? row.gaps.map((gap) => el("span", { class: "gap" }, words.gapNames[gap] ?? gap)) : words["gaps-none"]),
+      el("td", { role: "cell" }, el("button", { type: "button", class: "small", "aria-label": `${words["see-trail"]}: ${row.number ?? row.document}`, on: { click: () => this.showTrail(row) } }, words["see-trail"])),
     );
   }
 
