@@ -69,7 +69,7 @@ RULED = """
     POST /tolerances /tolerances/{number}/revoke /documents/{document_id}/retention /retention/ask /retention/decide /holds
         /holds/{number}/lift /mandates /mandates/{number}/revoke /ledger/checkpoint /export /export/{number}/stop /export/{number}/remove
         /signing/reseal /organisation/texts/{key} /organisation/versions /organisation/versions/{number} /organisation/places/{number}
-        /controles/plan/{code} /controles/results/{code} /controles/lots /controles/lots/{number} /controles/failures/{number}
+        /controles/plan/{code} /controles/results/{code} /controles/lots/{number} /controles/failures/{number}
         /controles/actions/{number} /papier/slips/{number}
 """
 EXPECTED = {

@@ -166,7 +166,6 @@ GRANTS: Mapping[str, Grant] = {
     "/controles": Grant(_PROOF),
     "/controles/plan/{code}": Grant(NOBODY, _RULE),
     "/controles/results/{code}": Grant(NOBODY, _RULE),
-    "/controles/lots": Grant(NOBODY, _RULE),
     "/controles/lots/{number}": Grant(_PROOF, _RULE),
     "/controles/failures/{number}": Grant(NOBODY, _RULE),
     "/controles/actions/{number}": Grant(NOBODY, _RULE),
