@@ -136,6 +136,12 @@ def test_a_code_without_the_password_before_it_opens_nothing(home, clock):
     assert browser.post("/sign-in", data={"code": code_of(secret, clock)}).status_code == 401
 
 
+def test_of_two_that_send_the_same_code_at_once_one_is_let_in(home):
+    with home.database.writing() as session:
+        person = people.find(session, "atelier")
+        assert [people.accept_step(session, person, step) for step in (7, 7, 6, 8)] == [True, False, False, True]
+
+
 def code_of(secret: str, clock) -> str:
     return totp.code_at(base64.b32decode(secret), totp.step_of(clock[0]))
 
