@@ -693,6 +693,43 @@ def access(
 
 
 @app.command()
+def people(
+    action: Annotated[str, typer.Argument(help="add, list, end or password")] = "list",
+    login: Annotated[str, typer.Argument(help="Of add, end and password", show_default=False)] = "",
+    role: Annotated[list[str] | None, typer.Option(help="Of add; several times for several roles.", show_default=False)] = None,
+    begin: Annotated[str, typer.Option("--from", metavar="DATE", help="First day of the roles (2026-01-01).")] = "",
+    end: Annotated[str, typer.Option("--to", metavar="DATE", help="Their last day; an auditor's role needs one.")] = "",
+    name: Annotated[str, typer.Option(help="Of add: the person's name.")] = "",
+    email: Annotated[str, typer.Option(help="Of add: their address; one account per address.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Accounts: who may sign in and as what; `add` also gives roles to an account that is there. Exit 0 done, 1 refused."""
+    if action not in ("add", "list", "end", "password") or (action == "list") == bool(login):
+        raise typer.BadParameter("list, add LOGIN --role …, end LOGIN, password LOGIN")
+    with _settings() as settings:
+        from station.people import AskedPerson, Refused, answer_people
+        from station.web.words import words_in
+        from station.workstation import open_workstation
+
+        t = words_in(settings.language)
+        asked = AskedPerson(action, login, tuple(role or ()), begin, end, name, email)
+        try:
+            told = answer_people(open_workstation(settings), asked)
+        except Refused as error:
+            err.print(t(f"people.wrong-{error.reason}"), markup=False)
+            raise typer.Exit(1) from error
+        for each in told:
+            if as_json:
+                _print_json(each)
+                continue
+            roles = ", ".join(t.known("role", one["role"]) + (f" (→ {one['ends']})" if one["ends"] else "") for one in each["roles"])
+            standing = t("people.ended") if each["ended"] else t("people.practice") if each["practice"] else t("people.active")
+            out.print(f"{each['login']:20}  {standing:14}  {roles or t('people.no-role')}", markup=False)
+            if "password" in each:
+                out.print(f"{t('people.given')} : {each['password']}  (7 j / 7 days)", markup=False)
+
+
+@app.command()
 def migrate() -> None:
     """Bring the database to this version."""
     with _settings() as settings:

@@ -305,7 +305,7 @@ def _signable(session: Session, settings: Settings, number: int, person: Person,
     slip = _open_slip(session, number)
     if slip.signed_at is not None:
         raise NoSlip(str(number))
-    if slip.prepared_by == person.pseudonym:
+    if people.are_one(session, slip.prepared_by, person.pseudonym, slip.prepared_at, at):
         raise SamePerson(person.pseudonym)
     if now_staying(session, settings, slip, at.date()):
         raise NotOffered("slip: a paper has come to stay since it was prepared")

@@ -336,21 +336,21 @@ def sign_dossier(workstation: Workstation, number: int, person: Person) -> Dossi
     """
     settings, moment = workstation.settings, workstation.clock()
     with workstation.database.reading() as session:
-        row = _signable(session, settings, number, person)
+        row = _signable(session, settings, number, person, moment)
         paper = paper_of(session, row, person.pseudonym, moment)
         head = Head(row.entity, tree_of(session, row.entity))
     kept = keep_paper(workstation, paper, head)
     with dropped_unless_noted(workstation, kept), workstation.database.writing() as session:
-        row = _signable(session, settings, number, person)
+        row = _signable(session, settings, number, person, moment)
         row.signed_by, row.signed_at, row.sha256, row.size, row.practice = person.pseudonym, moment, kept.sha256, kept.size, kept.practice
         told = {"size": str(kept.size), "practice": kept.practice}
         _enter(session, row, "in force", person, moment, clock_word(workstation), told)
     return row
 
 
-def _signable(session: Session, settings: Settings, number: int, person: Person) -> DossierRow:
+def _signable(session: Session, settings: Settings, number: int, person: Person, moment: datetime) -> DossierRow:
     row = _waiting(session, number)
-    if row.prepared_by == person.pseudonym:
+    if people.are_one(session, row.prepared_by, person.pseudonym, row.prepared_at, moment):
         raise SamePerson(person.pseudonym)
     if configuration_hash(describe(session, settings)) != row.configuration_sha256:
         raise NotOffered("dossier: changed since it was prepared")

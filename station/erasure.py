@@ -25,7 +25,7 @@ from sealing.ledger import Actor, ActorKind, Event
 from station.acts import NotOffered, actor_of, replaced_by
 from station.holds import hold_on
 from station.particulars import forget_twins, held_alike, judge_twins
-from station.records import batches, documents
+from station.records import batches, documents, people
 from station.records.documents import ERASING
 from station.records.ledger import append_event, tree_of
 from station.records.tables import (
@@ -167,7 +167,7 @@ def confirm_erasure(session: Session, document: Document, person: Person, at: da
     asked = pending_erasure(session, document.id)
     if asked is None or asked.confirmed_at is not None or refusal_of(session, document, at.date()) is not None:
         raise NotOffered(f"{document.state}: confirm")
-    if asked.asked_by == person.pseudonym:
+    if people.are_one(session, asked.asked_by, person.pseudonym, asked.asked_at, at):
         raise SamePerson(person.pseudonym)
     asked.confirmed_by, asked.confirmed_at = person.pseudonym, at
     document.problem, document.problem_detail = ERASING, None

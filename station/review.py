@@ -30,7 +30,7 @@ from sealing.ledger import Event
 from station import drift, learning
 from station.acts import NotOffered, actor_of, shown_document
 from station.particulars import bearer_of, field_from, known_accounts
-from station.records import documents, learned
+from station.records import documents, learned, people
 from station.records import review as records
 from station.records.ledger import append_event
 from station.records.tables import AccountChange, Document, FieldRow, Person, Review, ReviewEvent, State
@@ -624,7 +624,7 @@ def decide_account(
     Raises NotOffered where nothing waits or the same person asked, ValueError for a refusal without its reason.
     """
     asked, now = session.get(AccountChange, number), workstation.clock()
-    if asked is None or asked.decided_at is not None or asked.asked_by == person.pseudonym:
+    if asked is None or asked.decided_at is not None or people.are_one(session, asked.asked_by, person.pseudonym, asked.asked_at, now):
         raise NotOffered(str(number))
     if not approved and not reason.strip():
         raise ValueError("a refusal needs its reason")

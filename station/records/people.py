@@ -1,21 +1,25 @@
-"""Who may sign in. Passwords are kept as argon2id hashes (RFC 9106); the ledger knows a person only by a random pseudonym."""
+"""Who may sign in, with which roles. Passwords are argon2id hashes (RFC 9106); the ledger knows a person only by a random pseudonym."""
 
 import hashlib
 import secrets
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime, timedelta
 
 import sqlalchemy as sa
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy.orm import Session
 
-from station.records.tables import Person
+from station.records.tables import Delegation, Person, PersonRole
+from workflow.roles import DELEGABLE, WORKING, Role
 
 PRACTICE_LOGIN = "atelier"
 SECOND_LOGIN = "responsable"
 """For what takes two people."""
 PRACTICE_PASSWORD = "essai"  # noqa: S105 a practice account is open by design, and closed in production
+PRACTICE_ROLES: Mapping[str, frozenset[Role]] = {PRACTICE_LOGIN: WORKING, SECOND_LOGIN: WORKING | {Role.ADMINISTRATOR}}
+"""One person at a practice station tries every desk; the second one makes accounts, too."""
 SHORTEST_PASSWORD = 12
 """Characters (CNIL, deliberation 2022-100, asks for 80 bits or for 12 characters with other measures)."""
 
@@ -50,6 +54,8 @@ def _practice_person(session: Session, login: str) -> Person:
         person.practice, person.password_hash = True, _HASHER.hash(PRACTICE_PASSWORD)
         session.add(person)
         session.flush()
+        session.add_all(PersonRole(pseudonym=person.pseudonym, role=role) for role in sorted(PRACTICE_ROLES[login]))
+        session.flush()
     return person
 
 
@@ -64,15 +70,19 @@ def logins_of(session: Session, pseudonyms: Iterable[str | None]) -> dict[str, s
     return {person.pseudonym: person.login for person in rows}
 
 
-def set_password(session: Session, login: str, password: str) -> Person:
-    """Make the account where there is none and give it this password; it is then no practice account. Raises WeakPassword."""
+def set_password(session: Session, login: str, password: str, ends: datetime | None = None) -> Person:
+    """Make the account where there is none and give it this password; it is then no practice account. Raises WeakPassword.
+
+    `ends`: until when a password serves that somebody else made; its person chooses another at once.
+    """
     if len(password) < SHORTEST_PASSWORD:
         raise WeakPassword(f"a password needs at least {SHORTEST_PASSWORD} characters")
     person = session.get(Person, login)
     if person is None:
         person = _new_person(login)
         session.add(person)
-    person.practice, person.password_hash = False, _HASHER.hash(password)
+    person.practice, person.password_hash, person.password_ends = False, _HASHER.hash(password), ends
+    end_sessions(person)
     session.flush()
     return person
 
@@ -104,17 +114,116 @@ def fits(person: Person | None, password: str) -> bool:
 
 
 def may_enter(person: Person, *, practice: bool) -> bool:
-    """A practice account has no business on an installation that seals for good."""
-    return practice or not person.practice
+    """A practice account has no business on an installation that seals for good; nobody enters whose account has ended."""
+    return person.ended_at is None and (practice or not person.practice)
 
 
 def badge_of(person: Person) -> str:
-    """Short text that changes with the password, so that sessions begun before the change end."""
-    return hashlib.sha256((person.password_hash or "").encode()).hexdigest()[:16]
+    """Short text that changes with password, roles and second factor, so that sessions begun before the change end."""
+    return hashlib.sha256(f"{person.epoch}\n{person.password_hash or ''}".encode()).hexdigest()[:16]
+
+
+def end_sessions(person: Person) -> None:
+    """Whatever was opened under this account must be opened anew."""
+    person.epoch = (person.epoch or 0) + 1
+
+
+def find_by_pseudonym(session: Session, pseudonym: str) -> Person | None:
+    return session.scalar(sa.select(Person).where(Person.pseudonym == pseudonym))
+
+
+def find_by_email(session: Session, email: str) -> Person | None:
+    return session.scalar(sa.select(Person).where(Person.email == email.strip().lower()))
+
+
+def list_people(session: Session) -> list[Person]:
+    """Everybody, those who have left last."""
+    return list(session.scalars(sa.select(Person).order_by(Person.ended_at.is_not(None), Person.login)))
+
+
+def accept_step(session: Session, person: Person, step: int) -> bool:
+    """Note the step of a one-time code; False where that code, or a later one, served already."""
+    fresh = sa.or_(Person.totp_step.is_(None), Person.totp_step < step)
+    done = session.execute(sa.update(Person).where(Person.login == person.login, fresh).values(totp_step=step))
+    return bool(done.rowcount)  # type: ignore[attr-defined]  # of an UPDATE there is one
+
+
+# --- roles ---
+
+
+def roles_of(session: Session, pseudonym: str, day: date) -> frozenset[Role]:
+    """What a person may act as on a day: their own roles, and those that others gave them to hold in their stead."""
+    lent = (row for row in delegations_to(session, pseudonym, day) if row.role in DELEGABLE)
+    held = {Role(row.role) for row in lent if row.role in own_roles(session, row.giver, day)}
+    return own_roles(session, pseudonym, day) | held
+
+
+def own_roles(session: Session, pseudonym: str, day: date) -> frozenset[Role]:
+    """Without what others lent. Whoever has left has none."""
+    today = day.isoformat()
+    query = (
+        sa.select(PersonRole.role)
+        .join(Person, Person.pseudonym == PersonRole.pseudonym)
+        .where(
+            PersonRole.pseudonym == pseudonym,
+            Person.ended_at.is_(None),
+            PersonRole.taken_at.is_(None),
+            sa.or_(PersonRole.starts.is_(None), PersonRole.starts <= today),
+            sa.or_(PersonRole.ends.is_(None), PersonRole.ends >= today),
+        )
+    )
+    return frozenset(Role(role) for role in session.scalars(query) if role in set(Role))
+
+
+def grants_of(session: Session, pseudonym: str) -> list[PersonRole]:
+    """Every role that was given and not taken back, whatever its days."""
+    query = sa.select(PersonRole).where(PersonRole.pseudonym == pseudonym, PersonRole.taken_at.is_(None))
+    return list(session.scalars(query.order_by(PersonRole.role, PersonRole.starts, PersonRole.id)))
+
+
+def holders_of(session: Session, role: Role, day: date) -> list[Person]:
+    """Who may act as this today, with deputies; in production without the practice accounts, which nobody can enter."""
+    return [person for person in list_people(session) if role in roles_of(session, person.pseudonym, day)]
+
+
+# --- deputies ---
+
+
+def delegations_to(session: Session, pseudonym: str, day: date) -> list[Delegation]:
+    """What a person holds for others on a day."""
+    today = day.isoformat()
+    query = sa.select(Delegation).where(
+        Delegation.taker == pseudonym, Delegation.ended_at.is_(None), Delegation.starts <= today, Delegation.ends >= today
+    )
+    return list(session.scalars(query.order_by(Delegation.id)))
+
+
+def delegations_of(session: Session, pseudonym: str, day: date) -> list[Delegation]:
+    """What a person gave or holds and that is not over."""
+    mine = sa.or_(Delegation.giver == pseudonym, Delegation.taker == pseudonym)
+    query = sa.select(Delegation).where(mine, Delegation.ended_at.is_(None), Delegation.ends >= day.isoformat())
+    return list(session.scalars(query.order_by(Delegation.starts, Delegation.id)))
+
+
+def are_one(session: Session, first: str | None, second: str, since: datetime, now: datetime) -> bool:
+    """Whether two pseudonyms count as one pair of eyes for what was begun at `since`.
+
+    They do when they are the same person, and when either acted in the other's stead on any day since: a deputy does not confirm
+    what was asked in the name of whom they stand for, and nobody confirms what their own deputy asked.
+    """
+    if first == second:
+        return True
+    pair = sa.or_(
+        sa.and_(Delegation.giver == first, Delegation.taker == second), sa.and_(Delegation.giver == second, Delegation.taker == first)
+    )
+    # A day more on either side: days are kept in UTC, and people begin and end them in their own zone.
+    begin, end = (since - timedelta(days=1)).date().isoformat(), (now + timedelta(days=1)).date().isoformat()
+    overlapping = (Delegation.starts <= end, Delegation.ends >= begin, sa.or_(Delegation.ended_at.is_(None), Delegation.ended_at >= since))
+    return session.scalar(sa.select(sa.literal(1)).select_from(Delegation).where(pair, *overlapping).limit(1)) is not None
 
 
 def _new_person(login: str) -> Person:
-    return Person(login=login, pseudonym=f"p-{secrets.token_hex(8)}")
+    return Person(login=login, pseudonym=f"p-{secrets.token_hex(8)}", epoch=0)
 
 
 def _fits(password_hash: str, password: str) -> bool:

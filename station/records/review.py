@@ -214,7 +214,7 @@ def bearer_row(session: Session, document_id: str, iban: str) -> FieldRow | None
 
 def colleagues(session: Session, *, practice: bool) -> list[Person]:
     """To whom a document may be handed."""
-    query = sa.select(Person).where(Person.password_hash.is_not(None)).order_by(Person.login)
+    query = sa.select(Person).where(Person.password_hash.is_not(None), Person.ended_at.is_(None)).order_by(Person.login)
     return [person for person in session.scalars(query) if practice or not person.practice]
 
 

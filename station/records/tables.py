@@ -783,6 +783,57 @@ class Person(Base):
     pseudonym: Mapped[str] = mapped_column(sa.String(32), unique=True)
     password_hash: Mapped[str | None] = mapped_column(sa.Text)
     practice: Mapped[bool] = mapped_column(default=False)
+    name: Mapped[str | None] = mapped_column(sa.String(120))
+    email: Mapped[str | None] = mapped_column(sa.String(200), unique=True)
+    """In lower case; one account per address, so that one human is not two."""
+    entities: Mapped[list[Any] | None]
+    """Legal entities whose documents this person may see; None: all of this installation."""
+    password_ends: Mapped[datetime | None]
+    """Of a password that somebody else made: it serves once, to choose another, and until then at the latest."""
+    epoch: Mapped[int] = mapped_column(default=0, server_default="0")
+    """Grows with every change of roles, password, second factor; sessions begun before it end."""
+    totp_secret: Mapped[str | None] = mapped_column(sa.String(64))
+    """Base32, RFC 6238; None: no second factor is asked."""
+    totp_pending: Mapped[str | None] = mapped_column(sa.String(64))
+    """Shown to its person, not yet proved by a first code."""
+    totp_step: Mapped[int | None] = mapped_column(sa.BigInteger)
+    """Of the newest code that was accepted: none serves twice."""
+    ended_at: Mapped[datetime | None]
+    """Since then nobody enters; the account stays, for the ledger's pseudonyms must keep their person."""
+
+
+class PersonRole(Base):
+    """One role of one person, with its days; taken back, never deleted."""
+
+    __tablename__ = "person_role"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    pseudonym: Mapped[str] = mapped_column(sa.ForeignKey("person.pseudonym"), index=True)
+    role: Mapped[str] = mapped_column(sa.String(20))
+    starts: Mapped[str | None] = mapped_column(sa.String(10))
+    """First day (ISO, UTC); None: since ever."""
+    ends: Mapped[str | None] = mapped_column(sa.String(10))
+    """Last day; None: until it is taken back."""
+    given_by: Mapped[str | None] = mapped_column(sa.String(32))
+    """None: the machine's own command line, or the practice station."""
+    given_at: Mapped[datetime | None]
+    taken_by: Mapped[str | None] = mapped_column(sa.String(32))
+    taken_at: Mapped[datetime | None]
+
+
+class Delegation(Base):
+    """A deputy holds a role of somebody for some days; it makes nobody two."""
+
+    __tablename__ = "delegation"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    giver: Mapped[str] = mapped_column(sa.ForeignKey("person.pseudonym"), index=True)
+    taker: Mapped[str] = mapped_column(sa.ForeignKey("person.pseudonym"), index=True)
+    role: Mapped[str] = mapped_column(sa.String(20))
+    starts: Mapped[str] = mapped_column(sa.String(10))
+    ends: Mapped[str] = mapped_column(sa.String(10))
+    """First and last day (ISO, UTC)."""
+    given_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+    """Taken back before its last day."""
 
 
 class LedgerRow(Base):

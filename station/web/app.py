@@ -3,7 +3,9 @@
 import hashlib
 import logging
 import secrets
-from urllib.parse import quote
+import time
+from collections.abc import Callable
+from urllib.parse import quote, urlsplit
 
 from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -19,10 +21,12 @@ from station.records import people
 from station.records.documents import Unknown, WrongMove
 from station.records.learned import NoLesson
 from station.signing import Signings
+from station.throttle import Throttle
 from station.tolerances import NoTolerance
 from station.walks import Walks
 from station.web import (
     access,
+    account,
     batch,
     compliance,
     controls,
@@ -52,29 +56,36 @@ from station.web import (
     tolerances,
     twins,
     verdict,
+    visits,
+    wards,
     witness,
 )
+from station.web import (
+    people as people_pages,
+)
+from station.web.grants import start_of
 from station.web.guard import SMALL_FORM, Guard, mark_answer
 from station.workstation import Workstation
 
 log = logging.getLogger("sceau.web")
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
-WORKDAY = 12 * 3600
-"""Seconds after which one signs in again."""
 IN_WORDS = frozenset({403, 404, 405, 409, 411, 413, 422, 423, 500, 507})
 """Statuses that have words of their own in the catalogue."""
 
 
-def build_app(workstation: Workstation, *, secret: bytes) -> FastAPI:
+def build_app(workstation: Workstation, *, secret: bytes, moment: Callable[[], float] = time.time) -> FastAPI:
     """The application; `secret` signs the session's cookie and must outlive restarts, else everyone signs in again.
 
-    In practice mode the practice account is made. Pages are denied unless signed in: access is on the router, not on each page.
+    In practice mode the practice accounts are made. Pages are denied unless signed in with a role that `grants.GRANTS` names: access is on
+    the router, not on each page. `moment` gives seconds since 1970, by which visits and one-time codes are measured.
     """
     if desk.is_practice(workstation):
         with workstation.database.writing() as session:
             people.ensure_practice(session)
     app = FastAPI(title="Sceau", docs_url=None, redoc_url=None, openapi_url=None)
     app.state.workstation = workstation
+    app.state.moment = moment
+    app.state.throttle = Throttle(moment)
     app.state.checks = Walks(workstation.home)
     app.state.signings = Signings()
     app.state.readings = Notebook(workstation.database, workstation.settings.entity)
@@ -82,7 +93,8 @@ def build_app(workstation: Workstation, *, secret: bytes) -> FastAPI:
     app.include_router(entrance.open_router)
     if workstation.settings.ledger.witnessed:
         app.include_router(witness.open_router)
-    wards = [Depends(ward, scope="function") for ward in (desk.signed_in, desk.reserved, access.noted)]
+    before = (desk.signed_in, wards.granted, wards.confirmed, desk.reserved, access.noted)
+    standing = [Depends(ward, scope="function") for ward in before]
     for router in (
         mailroom.router,
         twins.router,
@@ -112,9 +124,11 @@ def build_app(workstation: Workstation, *, secret: bytes) -> FastAPI:
         organisation.router,
         controls.router,
         custody.router,
+        people_pages.router,
+        account.router,
         entrance.router,
     ):
-        app.include_router(router, dependencies=wards)
+        app.include_router(router, dependencies=standing)
     app.mount("/static", StaticFiles(directory=desk.STATIC, check_dir=False), name="static")
     _say_errors(app)
     _stand_guard(app, workstation, secret)
@@ -131,7 +145,7 @@ def _stand_guard(app: FastAPI, workstation: Workstation, secret: bytes) -> None:
         # A key of its own: the same secret may serve other purposes.
         secret_key=hashlib.sha256(b"sceau-web-session\0" + secret).hexdigest(),
         session_cookie="sceau",
-        max_age=WORKDAY,
+        max_age=visits.WORKDAY,
         same_site="strict",
     )
     if desk.is_practice(workstation) and workstation.settings.server.host in LOOPBACK:
@@ -149,6 +163,26 @@ def _say_errors(app: FastAPI) -> None:
             # A fragment of the sign-in page inside another page would help nobody: the whole page goes there.
             return Response(status_code=401, headers={"HX-Redirect": "/sign-in"})
         return RedirectResponse(address, status_code=303)
+
+    @app.exception_handler(wards.NotGranted)
+    def denied(request: Request, _error: Exception) -> Response:
+        start = start_of(desk.roles_here(request))
+        if request.method == "GET" and request.url.path == "/" and start != "/":
+            return RedirectResponse(start, status_code=303)
+        return error_page(request, 403, words="denied")
+
+    @app.exception_handler(wards.NotChosen)
+    def to_password(request: Request, _error: Exception) -> Response:
+        if "HX-Request" in request.headers:
+            return Response(status_code=401, headers={"HX-Redirect": "/account"})
+        return RedirectResponse("/account", status_code=303)
+
+    @app.exception_handler(wards.NotSure)
+    def ask_again(request: Request, error: Exception) -> Response:
+        if "HX-Request" in request.headers:
+            here = urlsplit(request.headers.get("HX-Current-URL", "/")).path
+            return Response(status_code=401, headers={"HX-Redirect": "/confirm?to=" + quote(here, safe="/")})
+        return account.confirm_page(request, request.url.path, error.typed if isinstance(error, wards.NotSure) else None, status=401)
 
     @app.exception_handler(Unknown)
     @app.exception_handler(NoTolerance)
@@ -183,7 +217,7 @@ def _say_errors(app: FastAPI) -> None:
         return answer
 
 
-def error_page(request: Request, status: int, detail: str = "") -> Response:
-    """What happened, that nothing is lost, what to do next."""
+def error_page(request: Request, status: int, detail: str = "", words: str = "") -> Response:
+    """What happened, that nothing is lost, what to do next; `words` names those of the catalogue that are not the status's own."""
     code = status if status in IN_WORDS else (500 if status >= 500 else 404)
-    return desk.show(request, "error.html", status, code=code, detail=detail)
+    return desk.show(request, "error.html", status, code=code, words=words or str(code), detail=detail)

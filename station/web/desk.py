@@ -17,8 +17,11 @@ from sqlalchemy.orm import Session
 from station import acts
 from station.records import documents, people
 from station.records.tables import Person, State
+from station.web import visits
+from station.web.grants import may
 from station.web.words import Words, words_in
 from station.workstation import Workstation
+from workflow.roles import Role
 
 HERE = Path(str(resources.files("station.web")))
 STATIC = HERE / "static"
@@ -51,12 +54,15 @@ FromHtmx: TypeAlias = Annotated[str | None, Header(alias="HX-Request")]
 
 
 def signed_in(request: Request, session: InReading) -> Person:
-    """Whoever is signed in. Raises NotSignedIn."""
+    """Whoever is signed in and still here, with their roles of today. Raises NotSignedIn."""
     login, badge = request.session.get("login"), request.session.get("badge")
     person = people.find(session, str(login)) if login else None
     practice = is_practice(workstation_of(request))
     if person is None or badge != people.badge_of(person) or not people.may_enter(person, practice=practice):
         raise NotSignedIn
+    if not visits.goes_on(request):
+        raise NotSignedIn
+    request.state.roles = people.roles_of(session, person.pseudonym, workstation_of(request).clock().date())
     # Its values stay readable when the request fails and its session is rolled back: the error page has a header, too.
     session.expunge(person)
     request.state.person = person
@@ -64,6 +70,11 @@ def signed_in(request: Request, session: InReading) -> Person:
 
 
 SignedIn: TypeAlias = Annotated[Person, Depends(signed_in, scope="function")]
+
+
+def roles_here(request: Request) -> frozenset[Role]:
+    """As what the person of this request may act today; a visitor as nothing."""
+    return getattr(request.state, "roles", frozenset())
 
 
 MASKS = "masks"
@@ -94,7 +105,9 @@ def words_of(request: Request) -> Words:
 
 def show(request: Request, template: str, status: int = 200, **values: Any) -> Response:
     """Render a whole page or a fragment; everything a template may need of the request is given here."""
+    roles = roles_here(request)
     context = {
+        "may": lambda path, method="GET": may(roles, method, path),
         "t": words_of(request),
         "person": getattr(request.state, "person", None),
         "practice": is_practice(workstation_of(request)),

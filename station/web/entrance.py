@@ -1,15 +1,21 @@
 """The entrance: signing in and out, the language, help, and whether the station is well."""
 
+import logging
+from math import ceil
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import JSONResponse, Response
 
+from station import totp
 from station.disk import Room, look_at_disk
 from station.records import documents, people
-from station.web import desk, figures
+from station.records.tables import Person
+from station.throttle import Throttle
+from station.web import desk, figures, visits
 from station.web.words import LANGUAGES
 
+log = logging.getLogger("sceau.web")
 open_router = APIRouter()
 router = APIRouter()
 
@@ -27,23 +33,59 @@ def sign_in(
     request: Request,
     login: Annotated[str, Form(max_length=80)] = "",
     password: Annotated[str, Form(max_length=1024)] = "",
+    code: Annotated[str, Form(max_length=20)] = "",
     next: Annotated[str, Form(max_length=500)] = "/",
 ) -> Response:
-    """Begin a session; reads only, for nothing is written about who fails."""
+    """Begin a visit: password, then the code of whoever has a second factor. Who fails too often waits; nothing is written about it."""
+    half = visits.half_of(request) if code else None
+    name = half[0] if half else login.strip()
+    shown = {"login": name, "ask_code": half is not None}
+    wait = _throttle_of(request).wait_for(name.lower(), address_of(request))
+    if wait:
+        answer = _sign_in(request, local_address(next), status=429, trouble="wait", **shown)
+        answer.headers["Retry-After"] = str(ceil(wait))
+        return answer
     workstation = desk.workstation_of(request)
     # The transaction ends here: the check below is slow on purpose, and anyone may ask for it.
     with workstation.database.reading() as session:
-        person = people.find_entrant(session, login.strip(), practice=desk.is_practice(workstation))
+        person = people.find_entrant(session, name, practice=desk.is_practice(workstation))
     try:
-        right = people.fits(person, password)
+        right = _right_code(request, person, half[1], code) if half else people.fits(person, password)
     except people.TooMany:
-        return _sign_in(request, local_address(next), status=429, trouble="busy", login=login.strip())
+        return _sign_in(request, local_address(next), status=429, trouble="busy", **shown)
     if person is None or not right:
-        return _sign_in(request, local_address(next), status=401, trouble="wrong", login=login.strip())
-    language = request.session.get("language")
-    request.session.clear()
-    request.session.update(login=person.login, badge=people.badge_of(person), **({"language": language} if language else {}))
+        _throttle_of(request).note_failure(name.lower(), address_of(request))
+        log.warning("sign-in refused, from %s", address_of(request))
+        return _sign_in(request, local_address(next), status=401, trouble="code" if half else "wrong", **shown)
+    if person.password_ends is not None and person.password_ends < workstation.clock():
+        return _sign_in(request, local_address(next), status=401, trouble="ended", **shown)
+    _throttle_of(request).note_success(name.lower(), address_of(request))
+    if person.totp_secret is not None and half is None:
+        visits.begin_half(request, person)
+        return _sign_in(request, local_address(next), login=name, ask_code=True)
+    visits.begin_visit(request, person)
     return desk.go_to(request, local_address(next))
+
+
+def _right_code(request: Request, person: Person | None, badge: str, typed: str) -> bool:
+    """Whether the code is this moment's and the password that came before it is still theirs; it serves once."""
+    if person is None or person.totp_secret is None or people.badge_of(person) != badge:
+        return False
+    step = totp.accepted_step(person.totp_secret, typed, visits.moment_of(request), person.totp_step)
+    if step is None:
+        return False
+    with desk.workstation_of(request).database.writing() as session:
+        return people.accept_step(session, person, step)
+
+
+def address_of(request: Request) -> str:
+    """Where a request comes from, as far as the network tells."""
+    return request.client.host if request.client else ""
+
+
+def _throttle_of(request: Request) -> Throttle:
+    throttle: Throttle = request.app.state.throttle
+    return throttle
 
 
 @open_router.get("/health")
@@ -97,7 +139,9 @@ def local_address(address: str) -> str:
     return address if plain else "/"
 
 
-def _sign_in(request: Request, next_address: str, *, status: int = 200, trouble: str = "", login: str = "") -> Response:
+def _sign_in(
+    request: Request, next_address: str, *, status: int = 200, trouble: str = "", login: str = "", ask_code: bool = False
+) -> Response:
     practice = desk.is_practice(desk.workstation_of(request))
     return desk.show(
         request,
@@ -106,6 +150,8 @@ def _sign_in(request: Request, next_address: str, *, status: int = 200, trouble:
         next=next_address,
         trouble=trouble,
         login=login,
+        ask_code=ask_code,
         practice_login=people.PRACTICE_LOGIN if practice else None,
+        practice_second=people.SECOND_LOGIN,
         practice_password=people.PRACTICE_PASSWORD if practice else None,
     )

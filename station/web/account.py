@@ -1,0 +1,217 @@
+"""One's own account: password, second factor, deputies; and showing again who one is before what cannot be undone."""
+
+import base64
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Annotated
+
+import zxingcpp
+from fastapi import APIRouter, Depends, Form, Request
+from fastapi.responses import RedirectResponse, Response
+from sqlalchemy.orm import Session
+
+from station import people as acts
+from station import totp
+from station.people import Act, Refused, RoleDays
+from station.records import people
+from station.records.tables import Person
+from station.web import desk, visits
+from station.web.entrance import address_of, local_address
+from station.web.wards import typed_form
+from station.web.words import Words
+from workflow.roles import DELEGABLE, Role
+
+router = APIRouter()
+Text = Annotated[str, Form(max_length=200)]
+Secret = Annotated[str, Form(max_length=1024)]
+Typed = tuple[tuple[str, str], ...]
+OWN_FIELDS = frozenset({"step_password", "step_code", "step_to"})
+"""Of the page that asks again; everything else in its form is what was typed before."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShownDelegation:
+    number: int
+    text: str
+    mine: bool
+
+
+@router.get("/account")
+def account_page(request: Request, session: desk.InReading, person: desk.SignedIn) -> Response:
+    return _page(request, session, person)
+
+
+@router.post("/account/password")
+def choose_password(
+    request: Request, session: desk.InReading, person: desk.SignedIn, present: Secret = "", password: Secret = "", repeated: Secret = ""
+) -> Response:
+    """Another password, by whoever knows the present one."""
+    if password != repeated:
+        return _page(request, session, person, "repeated")
+    wait = request.app.state.throttle.wait_for(person.login, address_of(request))
+    if wait or not _knows(request, person, present):
+        return _page(request, session, person, "wait" if wait else "present")
+    try:
+        with desk.workstation_of(request).database.writing() as writing:
+            here = people.find_by_pseudonym(writing, person.pseudonym) or person
+            acts.choose_password(writing, _act(request, here), here, password)
+            visits.renew_badge(request, here)
+    except Refused as error:
+        return _page(request, session, person, error.reason)
+    visits.make_sure(request)
+    return desk.go_to(request, "/account", "flash.password")
+
+
+@router.post("/account/code")
+def change_code(request: Request, session: desk.InReading, person: desk.SignedIn, step: Text = "", code: Text = "") -> Response:
+    """begin: a secret to scan; prove: the first code from it; drop: none is asked any more."""
+    try:
+        with desk.workstation_of(request).database.writing() as writing:
+            here = people.find_by_pseudonym(writing, person.pseudonym) or person
+            match step:
+                case "begin":
+                    acts.begin_code(here)
+                case "prove":
+                    acts.prove_code(writing, _act(request, here), here, code, visits.moment_of(request))
+                case "drop":
+                    acts.drop_code(writing, _act(request, here), here)
+                case _:
+                    raise Refused("gone")
+            visits.renew_badge(request, here)
+    except Refused as error:
+        return _page(request, session, person, error.reason)
+    return desk.go_to(request, "/account", None if step == "begin" else f"flash.code-{step}")
+
+
+@router.post("/account/delegations")
+def delegate(
+    request: Request, session: desk.InReading, person: desk.SignedIn, to: Text = "", role: Text = "", starts: Text = "", ends: Text = ""
+) -> Response:
+    try:
+        first, last = acts.read_days(starts.strip(), ends.strip())
+        with desk.workstation_of(request).database.writing() as writing:
+            taker = people.find(writing, to.strip())
+            if taker is None or role not in set(Role):
+                raise Refused("deputy")
+            acts.delegate_role(writing, _act(request, person), person, taker, RoleDays(Role(role), first, last))
+    except Refused as error:
+        return _page(request, session, person, error.reason)
+    return desk.go_to(request, "/account", "flash.delegated")
+
+
+@router.post("/account/delegations/{number}/end")
+def end_delegation(request: Request, session: desk.InReading, person: desk.SignedIn, number: int) -> Response:
+    try:
+        with desk.workstation_of(request).database.writing() as writing:
+            acts.end_delegation(writing, _act(request, person), person, number)
+    except Refused as error:
+        return _page(request, session, person, error.reason)
+    return desk.go_to(request, "/account", "flash.delegation-ended")
+
+
+# --- showing again who one is ---
+
+
+@router.get("/confirm")
+def confirm_first(request: Request, to: str = "/") -> Response:
+    """Before a form is sent; one that was sent already comes with what was typed."""
+    return confirm_page(request, local_address(to), None)
+
+
+@router.post("/confirm")
+def confirm(
+    request: Request,
+    person: desk.SignedIn,
+    form: Annotated[Typed | None, Depends(typed_form)],
+    step_password: Secret = "",
+    step_code: Text = "",
+    step_to: Text = "/",
+) -> Response:
+    """Right: the form goes on to where it was sent, by a redirection that keeps it (307); nothing has to be typed twice."""
+    to, typed = local_address(step_to), tuple(pair for pair in form or () if pair[0] not in OWN_FIELDS)
+    throttle, address = request.app.state.throttle, address_of(request)
+    if throttle.wait_for(person.login, address):
+        return confirm_page(request, to, typed, status=429, trouble="wait")
+    try:
+        right = _proves(request, person, step_code) if step_code.strip() and person.totp_secret else _knows(request, person, step_password)
+    except people.TooMany:
+        return confirm_page(request, to, typed, status=429, trouble="busy")
+    if not right:
+        return confirm_page(request, to, typed, status=401, trouble="wrong")
+    visits.make_sure(request)
+    return RedirectResponse(to, status_code=307 if typed else 303)
+
+
+def confirm_page(request: Request, to: str, typed: Typed | None, *, status: int = 200, trouble: str = "") -> Response:
+    """Asks for password or code; `typed` None: there is nothing to send on, or it held a file."""
+    kept = tuple(pair for pair in typed or () if pair[0] not in OWN_FIELDS)
+    code = request.state.person.totp_secret is not None
+    return desk.show(request, "confirm.html", status, to=to, typed=kept, lost=typed is None and status == 401, code=code, trouble=trouble)
+
+
+def _knows(request: Request, person: Person, password: str) -> bool:
+    """Whether this is the person's password; failures count with those of signing in. Raises TooMany."""
+    right = people.fits(person, password)
+    throttle, address = request.app.state.throttle, address_of(request)
+    (throttle.note_success if right else throttle.note_failure)(person.login, address)
+    return right
+
+
+def _proves(request: Request, person: Person, typed: str) -> bool:
+    step = totp.accepted_step(person.totp_secret or "", typed, visits.moment_of(request), person.totp_step)
+    if step is not None:
+        with desk.workstation_of(request).database.writing() as session:
+            if people.accept_step(session, person, step):
+                return True
+    request.app.state.throttle.note_failure(person.login, address_of(request))
+    return False
+
+
+# --- the page ---
+
+
+def _act(request: Request, person: Person) -> Act:
+    workstation = desk.workstation_of(request)
+    return Act(workstation.settings.entity, person, workstation.clock())
+
+
+def _page(request: Request, session: Session, person: Person, wrong: str = "") -> Response:
+    t, today = desk.words_of(request), desk.workstation_of(request).clock().date()
+    pending = person.totp_pending if person.totp_secret is None else None
+    own = people.own_roles(session, person.pseudonym, today)
+    others = [each for each in people.list_people(session) if each.pseudonym != person.pseudonym and each.ended_at is None]
+    practice = desk.is_practice(desk.workstation_of(request))
+    return desk.show(
+        request,
+        "account.html",
+        422 if wrong else 200,
+        roles=[t(f"role.{role}") for role in Role if role in own],
+        pending=pending,
+        picture=pending and qr_address(totp.enrolment_address(pending, person.login)),
+        grouped=pending and " ".join(pending[at : at + 4] for at in range(0, len(pending), 4)),
+        delegations=_shown(session, person, others, today, t),
+        delegable=[(role, t(f"role.{role}")) for role in Role if role in own & DELEGABLE],
+        others=[each.login for each in others if people.may_enter(each, practice=practice)],
+        today=today.isoformat(),
+        shortest=people.SHORTEST_PASSWORD,
+        wrong=wrong and t(f"people.wrong-{wrong}"),
+    )
+
+
+def _shown(session: Session, person: Person, others: Sequence[Person], today: date, t: Words) -> list[ShownDelegation]:
+    logins = {each.pseudonym: each.login for each in others}
+    shown = []
+    for row in people.delegations_of(session, person.pseudonym, today):
+        mine = row.giver == person.pseudonym
+        login, role = logins.get(row.taker if mine else row.giver, "—"), t(f"role.{row.role}")
+        starts, ends = t.day(date.fromisoformat(row.starts)), t.day(date.fromisoformat(row.ends))
+        text = t("account.delegated-to" if mine else "account.delegated-by", login=login, role=role, starts=starts, ends=ends)
+        shown.append(ShownDelegation(row.id, text, mine))
+    return shown
+
+
+def qr_address(text: str) -> str:
+    """A QR code as an address that an image shows without asking anybody."""
+    drawing = zxingcpp.create_barcode(text, zxingcpp.BarcodeFormat.QRCode, ec_level="M").to_svg(scale=4, add_quiet_zones=True)
+    return "data:image/svg+xml;base64," + base64.b64encode(drawing.encode()).decode("ascii")

@@ -1,0 +1,198 @@
+"""Which role opens which page: one table, denied unless it stands here. Every page asks it, and so does every link."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from workflow.roles import EVERYONE, Role
+
+MAILROOM, CLERK, APPROVER, RECEIVABLES, COMPLIANCE, AUDITOR, ADMINISTRATOR = Role
+Roles = frozenset[Role]
+NOBODY: Roles = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """Of one address: who may look (GET), who may act (POST)."""
+
+    look: Roles
+    act: Roles = NOBODY
+    again: bool = False
+    """Acting here asks for password or code again, unless it was given within ten minutes (step-up, ASVS 5.0, 7.5.3)."""
+
+
+def _roles(*names: Role) -> Roles:
+    return frozenset(names)
+
+
+_PAPER = _roles(MAILROOM, CLERK, COMPLIANCE)
+"""Who handles what arrives."""
+_READERS = EVERYONE - {ADMINISTRATOR}
+"""Who may see documents; administering accounts is no reason to."""
+_PROOF = _roles(COMPLIANCE, AUDITOR)
+_FEED = _roles(MAILROOM, COMPLIANCE)
+_REVIEW = _roles(CLERK, COMPLIANCE)
+_OFFICE = _roles(CLERK, APPROVER, COMPLIANCE)
+_RULE = _roles(COMPLIANCE)
+_MAKER = _roles(ADMINISTRATOR)
+
+GRANTS: Mapping[str, Grant] = {
+    # The house's hall
+    "/": Grant(_roles(MAILROOM, CLERK, COMPLIANCE)),
+    "/upload": Grant(NOBODY, _FEED | {CLERK}),
+    "/help": Grant(EVERYONE),
+    "/language": Grant(NOBODY, EVERYONE),
+    "/sign-out": Grant(NOBODY, EVERYONE),
+    "/confirm": Grant(EVERYONE, EVERYONE),
+    "/events": Grant(EVERYONE),
+    "/account": Grant(EVERYONE),
+    "/account/password": Grant(NOBODY, EVERYONE),
+    "/account/code": Grant(NOBODY, EVERYONE, again=True),
+    "/account/delegations": Grant(NOBODY, EVERYONE, again=True),
+    "/account/delegations/{number}/end": Grant(NOBODY, EVERYONE),
+    # People
+    "/people": Grant(_MAKER, _MAKER, again=True),
+    "/people/{pseudonym}": Grant(_MAKER),
+    "/people/{pseudonym}/roles": Grant(NOBODY, _MAKER, again=True),
+    "/people/{pseudonym}/roles/{number}/take": Grant(NOBODY, _MAKER, again=True),
+    "/people/{pseudonym}/password": Grant(NOBODY, _MAKER, again=True),
+    "/people/{pseudonym}/end": Grant(NOBODY, _MAKER, again=True),
+    # The mailroom's desk
+    "/desk": Grant(_PAPER),
+    "/desk/{name}": Grant(_PAPER),
+    "/desk/{name}/open": Grant(NOBODY, _FEED),
+    "/desk/{name}/sheets": Grant(NOBODY, _FEED),
+    "/desk/{name}/slip.pdf": Grant(_PAPER),
+    "/desk/{name}/redo": Grant(_PAPER, _FEED),
+    "/desk/{name}/redo/drop": Grant(NOBODY, _FEED),
+    "/desk/{name}/preview": Grant(_PAPER),
+    "/desk/{name}/edit": Grant(NOBODY, _FEED),
+    "/desk/{name}/undo": Grant(NOBODY, _FEED),
+    "/desk/{name}/end": Grant(_PAPER, _FEED),
+    "/desk/{name}/history": Grant(_PAPER | {AUDITOR}),
+    "/desk/{name}/scan": Grant(NOBODY, _FEED),
+    "/desk/{name}/scan/{job_id}/{act}": Grant(NOBODY, _FEED),
+    "/batches/{batch_id}": Grant(_PAPER | {AUDITOR}),
+    "/duplicates": Grant(_PAPER | {AUDITOR}),
+    "/duplicates/{arrival_id}": Grant(_PAPER | {AUDITOR}),
+    "/duplicates/{first}/{second}": Grant(_PAPER | {AUDITOR}, _PAPER),
+    "/papers": Grant(_PAPER),
+    "/papers/separator.pdf": Grant(_PAPER),
+    "/papers/patch.pdf": Grant(_PAPER),
+    "/papers/box.pdf": Grant(_PAPER),
+    "/papers/slip": Grant(NOBODY, _PAPER),
+    # Stations and their scanners
+    "/stations": Grant(_PAPER | {AUDITOR, ADMINISTRATOR}),
+    "/stations/{name}": Grant(_PAPER | {AUDITOR, ADMINISTRATOR}),
+    "/stations/{name}/target.pdf": Grant(_PAPER | {ADMINISTRATOR}),
+    "/stations/{name}/passports/{number}": Grant(_PAPER | {AUDITOR, ADMINISTRATOR}),
+    "/stations/{name}/passports/{number}.json": Grant(_PAPER | {AUDITOR, ADMINISTRATOR}),
+    "/stations/{name}/passports/{number}.pdf": Grant(_PAPER | {AUDITOR, ADMINISTRATOR}),
+    "/tolerances": Grant(_PAPER | {AUDITOR}, _RULE),
+    "/tolerances/{number}/revoke": Grant(NOBODY, _RULE),
+    # Documents
+    "/documents": Grant(_READERS),
+    "/documents/{document_id}": Grant(_READERS),
+    "/documents/{document_id}/pages/{number}/{kind}.jpg": Grant(_READERS),
+    "/documents/{document_id}/sealed.pdf": Grant(_READERS),
+    "/documents/{document_id}/capture-data.json": Grant(_READERS),
+    "/documents/{document_id}/originals/{sha256}": Grant(_READERS),
+    "/documents/{document_id}/verdict": Grant(_READERS),
+    "/documents/{document_id}/verdict.json": Grant(_READERS),
+    "/documents/{document_id}/letter": Grant(_READERS - {AUDITOR}),
+    "/documents/{document_id}/source": Grant(_PAPER | {AUDITOR}, _PAPER),
+    "/documents/{document_id}/decision/{choice}": Grant(_PAPER | {AUDITOR}, _PAPER),
+    "/documents/{document_id}/correct": Grant(_PAPER | {AUDITOR}, _PAPER),
+    "/documents/{document_id}/fields": Grant(NOBODY, _REVIEW),
+    "/documents/{document_id}/fields/{name}": Grant(_READERS, _REVIEW),
+    "/documents/{document_id}/fields/{name}/crop.jpg": Grant(_READERS),
+    "/memory": Grant(_REVIEW | {AUDITOR}),
+    "/memory/export.json": Grant(_REVIEW | {AUDITOR}),
+    "/memory/{number}/undo": Grant(NOBODY, _REVIEW),
+    # Review
+    "/relecture": Grant(_REVIEW),
+    "/relecture/vues": Grant(NOBODY, _REVIEW),
+    "/relecture/touches": Grant(_REVIEW, _REVIEW),
+    "/relecture/comptes/{number}": Grant(_OFFICE | {AUDITOR}, _OFFICE, again=True),
+    "/relecture/comptes/{number}/{which}.jpg": Grant(_OFFICE | {AUDITOR}),
+    "/relecture/{document_id}": Grant(_REVIEW, _REVIEW),
+    "/relecture/{document_id}/champs": Grant(NOBODY, _REVIEW),
+    "/relecture/{document_id}/etat": Grant(NOBODY, _REVIEW),
+    "/relecture/{document_id}/pas": Grant(NOBODY, _REVIEW),
+    "/relecture/{document_id}/presence": Grant(NOBODY, _REVIEW),
+    "/relecture/{document_id}/file": Grant(NOBODY, _REVIEW),
+    "/relecture/{document_id}/image/{number}.json": Grant(_REVIEW),
+    "/relecture/{document_id}/image/{number}/{version}/{level}-{column}-{row}": Grant(_REVIEW),
+    "/relecture/{document_id}/mots.json": Grant(_REVIEW),
+    "/relecture/{document_id}/extrait/{number}.jpg": Grant(_REVIEW),
+    "/relecture/{document_id}/fenetre": Grant(_REVIEW),
+    # Search
+    "/recherche": Grant(_READERS),
+    "/recherche/{document_id}": Grant(_READERS),
+    # Erasure, retention, holds
+    "/documents/{document_id}/erasure": Grant(_PAPER | {AUDITOR}, _PAPER, again=True),
+    "/documents/{document_id}/certificate.json": Grant(_READERS),
+    "/documents/{document_id}/retention": Grant(_PROOF, _RULE),
+    "/documents/{document_id}/retention.json": Grant(_PROOF),
+    "/retention": Grant(_PROOF),
+    "/retention/ask": Grant(NOBODY, _RULE, again=True),
+    "/retention/decide": Grant(NOBODY, _RULE, again=True),
+    "/holds": Grant(_PROOF, _RULE),
+    "/holds/{number}/lift": Grant(NOBODY, _RULE, again=True),
+    "/mandates": Grant(_PROOF, _RULE),
+    "/mandates/{number}/revoke": Grant(NOBODY, _RULE),
+    "/mandates/{number}/file": Grant(_PROOF),
+    # Evidence
+    "/ledger": Grant(EVERYONE),
+    "/ledger/check": Grant(NOBODY, EVERYONE),
+    "/ledger/checkpoint": Grant(NOBODY, _RULE),
+    "/access": Grant(_PROOF),
+    "/conformite": Grant(_PROOF),
+    "/conformite/search": Grant(_PROOF, _PROOF),
+    "/conformite/{document_id}": Grant(_PROOF),
+    "/conformite/{document_id}/pages/{number}.png": Grant(_PROOF),
+    "/export": Grant(_PROOF, _RULE, again=True),
+    "/export/{number}/stop": Grant(NOBODY, _RULE),
+    "/export/{number}/remove": Grant(NOBODY, _RULE),
+    "/export/{number}/{name}": Grant(_PROOF),
+    "/signing": Grant(_OFFICE, _OFFICE),
+    "/signing/reseal": Grant(NOBODY, _RULE),
+    # Organisation, controls, paper
+    "/organisation": Grant(_PROOF | {ADMINISTRATOR}),
+    "/organisation/texts/{key}": Grant(NOBODY, _RULE),
+    "/organisation/versions": Grant(NOBODY, _RULE),
+    "/organisation/versions/{number}": Grant(NOBODY, _RULE),
+    "/organisation/versions/{number}.pdf": Grant(_PROOF | {ADMINISTRATOR}),
+    "/organisation/places/{number}": Grant(NOBODY, _RULE),
+    "/controles": Grant(_PROOF),
+    "/controles/plan/{code}": Grant(NOBODY, _RULE),
+    "/controles/results/{code}": Grant(NOBODY, _RULE),
+    "/controles/lots/{number}": Grant(_PROOF, _RULE),
+    "/controles/failures/{number}": Grant(NOBODY, _RULE),
+    "/controles/actions/{number}": Grant(NOBODY, _RULE),
+    "/papier": Grant(_PROOF | {MAILROOM}),
+    "/papier/lots/{number}": Grant(NOBODY, _FEED),
+    "/papier/lots/{number}/slip": Grant(NOBODY, _FEED, again=True),
+    "/papier/slips/{number}": Grant(NOBODY, _RULE, again=True),
+    "/papier/slips/{number}.pdf": Grant(_PROOF | {MAILROOM}),
+}
+"""By the address as its router writes it. An auditor looks and changes nothing: searching and reading the log again write nothing."""
+
+STARTS = ("/", "/relecture", "/documents", "/conformite", "/people", "/help")
+"""Where somebody begins whom the first page is not for: the first of these that is."""
+
+
+def may(roles: Roles, method: str, path: str) -> bool:
+    """Whether any of the roles opens this; what does not stand in the table opens for nobody."""
+    grant = GRANTS.get(path)
+    if grant is None:
+        return False
+    return bool(roles & (grant.look if method in {"GET", "HEAD"} else grant.act))
+
+
+def asks_again(method: str, path: str) -> bool:
+    grant = GRANTS.get(path)
+    return grant is not None and grant.again and method not in {"GET", "HEAD"}
+
+
+def start_of(roles: Roles) -> str:
+    return next(path for path in STARTS if may(roles, "GET", path) or path == STARTS[-1])

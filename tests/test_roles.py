@@ -1,0 +1,231 @@
+"""Which role opens which address, written down here a second time, by role; and every address asked by every role."""
+
+import re
+from datetime import date
+
+import pytest
+import webhome
+from argon2 import PasswordHasher
+from fastapi import HTTPException
+from fastapi.testclient import TestClient
+from test_web import TEMPLATES, _all_routes, visitor
+
+from station.people import Act, RoleDays, add_person
+from station.records import people
+from station.web import desk
+from station.web.app import build_app
+from station.web.grants import GRANTS, STARTS, may, start_of
+from workflow.roles import EVERYONE, Role
+
+OPEN = {"/sign-in", "/health", "/witness/add-checkpoint"}
+LET_IN = 418
+HALL = """
+    GET /help /account /confirm /events /ledger
+    POST /language /sign-out /confirm /account/password /account/code /account/delegations /account/delegations/{number}/end /ledger/check
+"""
+"""Everybody's."""
+SEEN = """
+    GET /documents /documents/{document_id} /documents/{document_id}/pages/{number}/{kind}.jpg /documents/{document_id}/sealed.pdf
+        /documents/{document_id}/capture-data.json /documents/{document_id}/originals/{sha256} /documents/{document_id}/verdict
+        /documents/{document_id}/verdict.json /documents/{document_id}/certificate.json
+        /documents/{document_id}/fields/{name} /documents/{document_id}/fields/{name}/crop.jpg /recherche /recherche/{document_id}
+"""
+"""Of whoever works with documents, and of who audits them."""
+WORKED = "GET /documents/{document_id}/letter"
+ARRIVED = """
+    GET / /desk /desk/{name} /desk/{name}/slip.pdf /desk/{name}/redo /desk/{name}/preview /desk/{name}/end /desk/{name}/history
+        /batches/{batch_id} /duplicates /duplicates/{arrival_id} /duplicates/{first}/{second} /papers /papers/separator.pdf
+        /papers/patch.pdf /papers/box.pdf /stations /stations/{name} /stations/{name}/target.pdf /stations/{name}/passports/{number}
+        /stations/{name}/passports/{number}.json /stations/{name}/passports/{number}.pdf /tolerances /documents/{document_id}/source
+        /documents/{document_id}/decision/{choice} /documents/{document_id}/correct /documents/{document_id}/erasure
+    POST /upload /duplicates/{first}/{second} /papers/slip /documents/{document_id}/source /documents/{document_id}/decision/{choice}
+        /documents/{document_id}/correct /documents/{document_id}/erasure
+"""
+FED = """
+    GET /papier /papier/slips/{number}.pdf
+    POST /desk/{name}/open /desk/{name}/sheets /desk/{name}/redo /desk/{name}/redo/drop /desk/{name}/edit /desk/{name}/undo /desk/{name}/end
+        /desk/{name}/scan /desk/{name}/scan/{job_id}/{act} /papier/lots/{number} /papier/lots/{number}/slip
+"""
+REVIEWED = """
+    GET /memory /memory/export.json /relecture /relecture/touches /relecture/{document_id} /relecture/{document_id}/image/{number}.json
+        /relecture/{document_id}/image/{number}/{version}/{level}-{column}-{row} /relecture/{document_id}/mots.json
+        /relecture/{document_id}/extrait/{number}.jpg /relecture/{document_id}/fenetre
+    POST /documents/{document_id}/fields /documents/{document_id}/fields/{name} /memory/{number}/undo /relecture/vues /relecture/touches
+        /relecture/{document_id} /relecture/{document_id}/champs /relecture/{document_id}/etat /relecture/{document_id}/pas
+        /relecture/{document_id}/presence /relecture/{document_id}/file
+"""
+OFFICE = """
+    GET /signing /relecture/comptes/{number} /relecture/comptes/{number}/{which}.jpg
+    POST /signing /relecture/comptes/{number}
+"""
+PROVED = """
+    GET /documents/{document_id}/retention /documents/{document_id}/retention.json /retention /holds /mandates /mandates/{number}/file
+        /access /conformite /conformite/search /conformite/{document_id} /conformite/{document_id}/pages/{number}.png /export
+        /export/{number}/{name} /organisation /organisation/versions/{number}.pdf /controles /controles/lots/{number} /papier
+        /papier/slips/{number}.pdf
+    POST /conformite/search
+"""
+RULED = """
+    POST /tolerances /tolerances/{number}/revoke /documents/{document_id}/retention /retention/ask /retention/decide /holds
+        /holds/{number}/lift /mandates /mandates/{number}/revoke /ledger/checkpoint /export /export/{number}/stop /export/{number}/remove
+        /signing/reseal /organisation/texts/{key} /organisation/versions /organisation/versions/{number} /organisation/places/{number}
+        /controles/plan/{code} /controles/results/{code} /controles/lots/{number} /controles/failures/{number}
+        /controles/actions/{number} /papier/slips/{number}
+"""
+EXPECTED = {
+    Role.MAILROOM: HALL + SEEN + WORKED + ARRIVED + FED,
+    Role.CLERK: HALL + SEEN + WORKED + ARRIVED + REVIEWED + OFFICE,
+    Role.APPROVER: HALL + SEEN + WORKED + OFFICE,
+    Role.RECEIVABLES: HALL + SEEN + WORKED,
+    Role.COMPLIANCE: HALL + SEEN + WORKED + ARRIVED + FED + REVIEWED + OFFICE + PROVED + RULED,
+    Role.AUDITOR: HALL
+    + SEEN
+    + PROVED
+    + """
+    GET /desk/{name}/history /batches/{batch_id} /duplicates /duplicates/{arrival_id} /duplicates/{first}/{second} /stations
+        /stations/{name} /stations/{name}/passports/{number} /stations/{name}/passports/{number}.json
+        /stations/{name}/passports/{number}.pdf /tolerances
+        /documents/{document_id}/source /documents/{document_id}/decision/{choice} /documents/{document_id}/correct
+        /documents/{document_id}/erasure /memory /memory/export.json
+        /relecture/comptes/{number} /relecture/comptes/{number}/{which}.jpg
+    """,
+    Role.ADMINISTRATOR: HALL
+    + """
+    GET /people /people/{pseudonym} /stations /stations/{name} /stations/{name}/target.pdf /stations/{name}/passports/{number}
+        /stations/{name}/passports/{number}.json /stations/{name}/passports/{number}.pdf /organisation /organisation/versions/{number}.pdf
+    POST /people /people/{pseudonym}/roles /people/{pseudonym}/roles/{number}/take /people/{pseudonym}/password /people/{pseudonym}/end
+    """,
+}
+WRITES_NOTHING = {"/language", "/sign-out", "/confirm", "/ledger/check", "/conformite/search"}
+OWN_ACCOUNT = {"/account/password", "/account/code", "/account/delegations", "/account/delegations/{number}/end"}
+AGAIN = """
+    /export /retention/ask /retention/decide /holds/{number}/lift /documents/{document_id}/erasure /papier/lots/{number}/slip
+    /papier/slips/{number} /people /people/{pseudonym}/roles /people/{pseudonym}/roles/{number}/take /people/{pseudonym}/password
+    /people/{pseudonym}/end /account/code /account/delegations /relecture/comptes/{number}
+"""
+"""What cannot be undone, leaves the house, or says who may do what."""
+
+
+def listed(text: str) -> set[tuple[str, str]]:
+    """Lists of addresses behind their method."""
+    found, method = set(), ""
+    for word in text.split():
+        if word in ("GET", "POST"):
+            method = word
+        else:
+            found.add((method, word))
+    return found
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory):
+    """A home with one person of each role, the application in which whatever is let in answers 418, and the time it goes by."""
+    workstation = webhome.open_home(tmp_path_factory.mktemp("roles"))
+    with pytest.MonkeyPatch.context() as quick:
+        quick.setattr(people, "_HASHER", PasswordHasher(time_cost=1, memory_cost=64, parallelism=1))
+        return _house(workstation)
+
+
+def _house(workstation):
+    time = [1_800_000_000.0]
+    app = build_app(workstation, secret=b"test", moment=lambda: time[0])
+
+    def stop() -> None:
+        raise HTTPException(LET_IN)
+
+    # The ward behind those of roles: nothing is done, and no stream begins.
+    app.dependency_overrides[desk.reserved] = stop
+    act = Act("essai", None, workstation.clock())
+    browsers = {}
+    for role in Role:
+        with workstation.database.writing() as session:
+            person, _ = add_person(session, act, role.value, "", "", [RoleDays(role, None, date(2030, 1, 1))])
+            people.set_password(session, person.login, f"{role.value} has a password")
+        browsers[role] = TestClient(app, base_url="http://127.0.0.1:8080", follow_redirects=False)
+        answer = browsers[role].post("/sign-in", data={"login": role.value, "password": f"{role.value} has a password"})
+        assert answer.status_code == 303
+    return browsers, time
+
+
+@pytest.fixture(scope="module")
+def routes(tmp_path_factory) -> set[tuple[str, str]]:
+    workstation = webhome.open_home(tmp_path_factory.mktemp("routes"))
+    found = {(method, route.path) for route in _all_routes(build_app(workstation, secret=b"test").routes) for method in route.methods}
+    return {(method, path) for method, path in found if path not in OPEN}
+
+
+def asked(path: str) -> str:
+    return re.sub(r"\{[^}]+\}", "1", path)
+
+
+def test_every_address_stands_in_the_table_and_the_table_names_no_other(routes):
+    told = {("GET", path) for path, grant in GRANTS.items() if grant.look} | {("POST", path) for path, grant in GRANTS.items() if grant.act}
+    assert told == routes
+
+
+@pytest.mark.parametrize("role", Role)
+def test_a_role_opens_what_is_written_down_for_it_and_nothing_else(house, routes, role):
+    browser = house[0][role]
+    answers = {(method, path): browser.request(method, asked(path)).status_code for method, path in routes}
+    opened = {address for address, status in answers.items() if status == LET_IN}
+    assert opened == listed(EXPECTED[role])
+    # The first page sends on whom it is not for; everything else says no.
+    assert {status for address, status in answers.items() if address not in opened and address != ("GET", "/")} == {403}
+
+
+def test_a_role_is_told_in_words_what_is_not_its_own(house):
+    answer = house[0][Role.CLERK].get("/people")
+    assert answer.status_code == 403
+    assert "Aucun de vos rôles n’ouvre cette page" in answer.text
+    assert 'href="/people"' not in answer.text
+
+
+def test_an_auditor_changes_nothing_but_their_own_account():
+    acts = {path for method, path in listed(EXPECTED[Role.AUDITOR]) if method == "POST"}
+    assert acts == WRITES_NOTHING | OWN_ACCOUNT
+
+
+def test_who_makes_accounts_sees_no_document():
+    assert not [
+        path for _, path in listed(EXPECTED[Role.ADMINISTRATOR]) if "document" in path or path.startswith(("/conformite", "/export"))
+    ]
+
+
+def test_what_cannot_be_undone_asks_who_it_is_after_ten_minutes_and_nothing_else_does(house, routes):
+    browsers, time = house
+    holders = {path: next(role for role in Role if may(frozenset({role}), "POST", path)) for method, path in routes if method == "POST"}
+    time[0] += 601
+    try:
+        stopped = {path for path, role in holders.items() if browsers[role].post(asked(path)).status_code == 401}
+        looked = [browsers[role].get(asked(path)).status_code for path, role in holders.items() if may(frozenset({role}), "GET", path)]
+    finally:
+        time[0] -= 601
+    assert stopped == set(AGAIN.split())
+    assert set(looked) == {LET_IN}
+
+
+def test_an_address_that_nobody_wrote_down_opens_for_nobody():
+    assert not may(EVERYONE, "GET", "/nowhere")
+    assert not may(EVERYONE, "POST", "/help")
+    assert not may(frozenset(), "GET", "/help")
+
+
+@pytest.mark.parametrize(
+    ("role", "start"),
+    [(Role.MAILROOM, "/"), (Role.APPROVER, "/documents"), (Role.AUDITOR, "/documents"), (Role.ADMINISTRATOR, "/people")],
+)
+def test_everybody_begins_where_something_is_theirs(house, role, start):
+    assert start_of(frozenset({role})) == start
+    answer = house[0][role].get("/")
+    assert (answer.status_code == LET_IN) if start == "/" else (answer.headers["location"] == start)
+    assert start_of(frozenset()) == STARTS[-1]
+
+
+def test_every_link_of_the_frame_that_a_role_sees_opens_for_it(tmp_path):
+    workstation = webhome.open_home(tmp_path)
+    browser = visitor(workstation)
+    browser.post("/sign-in", data={"login": "responsable", "password": "essai"})
+    links = set(re.findall(r'href="(/[a-z]*)"', browser.get("/help").text))
+    assert {"/", "/people", "/account"} <= links
+    assert {path for path in links if browser.get(path).status_code not in (200, 303)} == set()
+    assert TEMPLATES.joinpath("people.html").is_file()
