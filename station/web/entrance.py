@@ -1,6 +1,7 @@
 """The entrance: signing in and out, the language, help, and whether the station is well."""
 
 import logging
+from functools import partial
 from math import ceil
 from typing import Annotated
 
@@ -39,10 +40,10 @@ def sign_in(
     """Begin a visit: password, then the code of whoever has a second factor. Who fails too often waits; nothing is written about it."""
     half = visits.half_of(request) if code else None
     name = half[0] if half else login.strip()
-    shown = {"login": name, "ask_code": half is not None}
+    again = partial(_sign_in, request, local_address(next), login=name, ask_code=half is not None)
     wait = _throttle_of(request).wait_for(name.lower(), address_of(request))
     if wait:
-        answer = _sign_in(request, local_address(next), status=429, trouble="wait", **shown)
+        answer = again(status=429, trouble="wait")
         answer.headers["Retry-After"] = str(ceil(wait))
         return answer
     workstation = desk.workstation_of(request)
@@ -52,13 +53,13 @@ def sign_in(
     try:
         right = _right_code(request, person, half[1], code) if half else people.fits(person, password)
     except people.TooMany:
-        return _sign_in(request, local_address(next), status=429, trouble="busy", **shown)
+        return again(status=429, trouble="busy")
     if person is None or not right:
         _throttle_of(request).note_failure(name.lower(), address_of(request))
         log.warning("sign-in refused, from %s", address_of(request))
-        return _sign_in(request, local_address(next), status=401, trouble="code" if half else "wrong", **shown)
+        return again(status=401, trouble="code" if half else "wrong")
     if person.password_ends is not None and person.password_ends < workstation.clock():
-        return _sign_in(request, local_address(next), status=401, trouble="ended", **shown)
+        return again(status=401, trouble="ended")
     _throttle_of(request).note_success(name.lower(), address_of(request))
     if person.totp_secret is not None and half is None:
         visits.begin_half(request, person)
