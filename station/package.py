@@ -23,7 +23,7 @@ from sqlalchemy.orm import Session
 
 from capture.originals import Condition
 from sealing.checkpoint import NoteKey
-from sealing.ledger import BrokenLedger
+from sealing.ledger import BrokenLedger, Tree, leaf_hash
 from sealing.seal import CannotSeal, Sealer
 from station.checkpoints import Kept, TreeContradicted
 from station.packaging import attached, organised, proving
@@ -294,10 +294,11 @@ class _Export:
     # --- what belongs into it ---
 
     def _look_through(self) -> None:
-        """One walk along the ledger: where the segment lies, and which entries name which document."""
+        """One walk along the ledger: whether it is whole, where the segment lies, and which entries name which document."""
         begin, end = (self.scope.begin, self.scope.end) if isinstance(self.scope, Period) else ("", "")
-        batch = list[Named]()
+        batch, tree = list[Named](), Tree()
         for sequence, stored in self._entries(0, self.stand.size):
+            tree = tree.append(leaf_hash(stored))
             try:
                 entry = json.loads(stored)
                 at, objects = entry["at"], entry["objects"]
@@ -310,6 +311,8 @@ class _Export:
                 batch.clear()
                 self._beat()
         self.scratch.note_entries(batch)
+        if self.stand.checkpoint is not None and (tree.size, tree.root) != (self.stand.size, self.stand.checkpoint.said.root):
+            raise BrokenLedger(self.entity, tree.size, "its entries are not those over which its checkpoint was signed")
         if isinstance(self.scope, Period):
             self.ends = proving.ends_of(self.session, self.entity, self.stand, self._span())
             self.first = self.ends.begin.size if self.ends.begin else 0

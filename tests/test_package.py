@@ -246,6 +246,15 @@ def test_an_extract_is_one_document_with_its_proofs(home: Workstation, tmp_path:
     assert members(path)["ledger/segment.jsonl"] == b""
 
 
+def test_no_package_is_made_of_a_log_that_was_rewritten_under_its_checkpoints(home: Workstation, tmp_path: Path) -> None:
+    with sqlite3.connect(home.home / "sceau.db") as database:
+        for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'ledger'").fetchall():
+            database.execute(f'DROP TRIGGER "{name}"')
+        database.execute("UPDATE ledger SET entry = (SELECT entry FROM ledger WHERE sequence = 2) WHERE sequence = 1")
+    assert refused(home, tmp_path / "out.zip") == "ledger-broken"
+    assert not (tmp_path / "out.zip").exists()
+
+
 def test_a_renewed_file_stands_beside_the_one_it_extends(home: Workstation, tmp_path: Path) -> None:
     document = first_of_november(home)
     renewed = packages.renew_one(home, document, day("2024-12-02"))

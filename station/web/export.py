@@ -132,13 +132,18 @@ def show_export(export: Export, t: Words) -> ShownExport:
         living=export.living,
         done=export.done,
         total=export.total,
-        told=t("export.progress", done=t.number(export.done), total=t.number(export.total), size=t.size(export.bytes))
-        if export.living
-        else told,
+        told=_progress(export, t) if export.living else told,
         warning=_warning(export, t),
         trouble=typeset(english if t.language == "en" else french),
         parts=export.parts,
     )
+
+
+def _progress(export: Export, t: Words) -> str:
+    """Before the documents are counted there is no number to tell."""
+    if not export.total:
+        return t("export.begins")
+    return t("export.progress", done=t.number(export.done), total=t.number(export.total), size=t.size(export.bytes))
 
 
 def _title(scope: Scope, t: Words) -> str:
