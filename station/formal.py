@@ -22,6 +22,7 @@ import pikepdf.pdfa
 import rfc8785
 from fontTools.ttLib import TTFont
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from PIL import ImageFile
 
 from sealing.ledger import Tree
 from sealing.pdfa import Attachment, Relation, attach_files
@@ -130,6 +131,9 @@ def dropped_unless_noted(workstation: Workstation, kept: KeptPaper) -> Iterator[
 def _draw(paper: Paper, native: bytes, *, practice: bool) -> bytes:
     # A second of imports that no other work needs.
     import weasyprint  # type: ignore[import-untyped]
+
+    # WeasyPrint has Pillow fill cut images with grey, for the whole process: here a cut scan must stay refused.
+    ImageFile.LOAD_TRUNCATED_IMAGES = False
 
     html = (
         _forms()
