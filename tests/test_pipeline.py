@@ -370,8 +370,10 @@ def test_text_that_comes_late_lives_beside_the_archive_which_stays_as_it_is(stat
     document = unread(fails, 14)
     before = atwork.archive_path(station, document).read_bytes()
     with station.database.reading() as session:
-        assert not documents.late_documents(session, station.clock())
-        assert [d.id for d in documents.late_documents(session, station.clock() + timedelta(minutes=2)) if d.id == document.id]
+        due = documents.get_document(session, document.id).try_at
+        assert due - document.archives[-1].sealed_at >= timedelta(minutes=1)
+        told = [documents.late_documents(session, at) for at in (due - timedelta(seconds=1), due)]
+        assert [document.id in [late.id for late in each] for each in told] == [False, True]
     late = work.read_late(document.id)
     assert [(r.version, r.in_archive, r.words > 5) for r in late.readings] == [(1, True, False), (2, False, True)]
     assert (late.problem, {f.name: f.value for f in late.fields}["total_gross"]) == (None, "732.00")
