@@ -582,6 +582,11 @@ class Settings(Section):
         return _folder(self.home, station)
 
     @property
+    def entities(self) -> tuple[str, ...]:
+        """Every legal entity of the house, its own first."""
+        return (self.entity, *self.companies)
+
+    @property
     def url(self) -> str:
         """SQLAlchemy URL of the database."""
         return self.database_url or f"sqlite:///{self.home / 'sceau.db'}"

@@ -436,7 +436,7 @@ def refuse_contradiction(session: Session, settings: Settings, entity: str) -> N
 
 def known_entities(session: Session, settings: Settings) -> list[str]:
     """Those with a log, and those that should have one: of a log that is gone the witnesses still know."""
-    return sorted({*entities(session), settings.entity, *settings.companies})
+    return sorted({*entities(session), *settings.entities})
 
 
 def accept_contradictions(workstation: Workstation, entity: str, reason: str, person: Person) -> int:

@@ -229,7 +229,7 @@ def clock(
         )
     with _settings() as settings:
         from station.problems import problem_of
-        from station.timekeeping import ClockStepped, ClockWrong, NoPerson, check_clock, clock_words, confirm_clock, require_clock
+        from station.timekeeping import ClockStepped, ClockWrong, check_clock, clock_words, confirm_clock, require_clock
         from station.workstation import open_workstation
 
         workstation = _with_people(open_workstation(settings))
@@ -239,8 +239,6 @@ def clock(
                 confirm_clock(workstation, login)
             require_clock(workstation)
             trouble = None
-        except NoPerson as error:
-            raise typer.BadParameter(f"{error} : personne n'a cet identifiant. Rien n'a changé. / nobody has this login") from error
         except (ClockWrong, ClockStepped) as error:
             trouble = problem_of(error)
         if as_json:
@@ -486,7 +484,7 @@ def memory(
             "undo demande --reason et --login : les deux vont au registre. Rien n'a changé. / both go into the ledger; nothing changed"
         )
     with _settings() as settings:
-        from station.recall import NoPerson, forget, recall
+        from station.recall import forget, recall
         from station.records.learned import NoLesson
         from station.workstation import open_workstation
 
@@ -498,8 +496,6 @@ def memory(
                 f"Leçon {error} : il n'y en a pas, ou elle est déjà oubliée. Rien n'a changé. Lancez : sceau memory list", markup=False
             )
             raise typer.Exit(3) from error
-        except NoPerson as error:
-            raise typer.BadParameter(f"{error} : personne n'a cet identifiant. Rien n'a changé. / nobody has this login") from error
         for each in told:
             if as_json or action == "export":
                 _print_json(each)
@@ -595,14 +591,11 @@ def ledger(
         from sealing.checkpoint import BadNote
         from station.checkpoints import UnknownFormerKey
         from station.logbook import Asked, answer_ledger
-        from station.recall import NoPerson
         from station.workstation import open_workstation
 
         asked = Asked(action, entity or settings.entity, target, reason, login)
         try:
             answer = answer_ledger(_with_people(open_workstation(settings)), asked)
-        except NoPerson as error:
-            raise typer.BadParameter(f"{error} : personne n'a cet identifiant. Rien n'a changé. / nobody has this login") from error
         except (UnknownFormerKey, BadNote) as error:
             raise typer.BadParameter(
                 f"la clé d'avant manque ou n'est pas celle-là ({error}) : recopiez-la d'un paquet ou de la page du registre "
@@ -767,6 +760,7 @@ def _settings() -> Iterator[Settings]:
     from station.contradiction import TreeContradicted
     from station.problems import problem_of
     from station.records.database import NetworkFileSystem
+    from station.records.people import NoPerson
 
     start_logs()
     try:
@@ -778,6 +772,8 @@ def _settings() -> Iterator[Settings]:
     except (DBAPIError, NetworkFileSystem) as error:
         err.print(f"La base de données ne peut pas servir : {str(error).splitlines()[0]}. Lancez : sceau doctor", markup=False)
         raise typer.Exit(1) from error
+    except NoPerson as error:
+        raise typer.BadParameter(f"{error} : personne n'a cet identifiant. Rien n'a changé. / nobody has this login") from error
     except TreeContradicted as error:
         err.print(error.words(settings.language), markup=False)
         raise typer.Exit(1) from error
@@ -793,7 +789,7 @@ def _settings() -> Iterator[Settings]:
 
 def _with_people(workstation: "Workstation") -> "Workstation":
     """In practice the accounts are those of every practice home, also of one that never served a page."""
-    if workstation.settings.sealing.mode == "practice":
+    if workstation.practice:
         from station.records import people
 
         with workstation.database.writing() as session:

@@ -35,7 +35,6 @@ from station.checkpoints import (
     record_origin,
 )
 from station.contradiction import Claim
-from station.recall import NoPerson
 from station.records import people
 from station.records.ledger import head_at, tree_of
 from station.records.tables import LedgerRow
@@ -249,7 +248,7 @@ _COMPARED = (
 
 
 def answer_ledger(workstation: Workstation, asked: Asked) -> Answer:
-    """Raises NoPerson, TreeContradicted (of a checkpoint that must not be signed), OSError (of a file that cannot be read).
+    """Raises people.NoPerson, TreeContradicted (of a checkpoint that must not be signed), OSError (of a file that cannot be read).
 
     Of `origin` also BadNote (what was given is no key), UnknownFormerKey.
     """
@@ -291,9 +290,7 @@ def _witness(workstation: Workstation, _asked: Asked) -> Answer:
 
 def _accept(workstation: Workstation, asked: Asked) -> Answer:
     with workstation.database.reading() as session:
-        person = people.find(session, asked.login)
-        if person is None:
-            raise NoPerson(asked.login)
+        person = people.named(session, asked.login, practice=workstation.practice)
         wrong = outside_claims(session, workstation.settings, asked.entity)
         session.expunge(person)
     sequence = accept_contradictions(workstation, asked.entity, asked.reason.strip(), person) if wrong else None
@@ -302,9 +299,7 @@ def _accept(workstation: Workstation, asked: Asked) -> Answer:
 
 def _rename(workstation: Workstation, asked: Asked) -> Answer:
     with workstation.database.reading() as session:
-        person = people.find(session, asked.login)
-        if person is None:
-            raise NoPerson(asked.login)
+        person = people.named(session, asked.login, practice=workstation.practice)
         session.expunge(person)
     former = parse_vkey(asked.target) if asked.target else None
     sequence = record_origin(workstation, asked.entity, asked.reason.strip(), person, former)

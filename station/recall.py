@@ -11,10 +11,6 @@ from station.records.tables import LessonRow
 from station.workstation import Workstation
 
 
-class NoPerson(Exception):
-    """Nobody has this login."""
-
-
 def recall(workstation: Workstation, action: str, number: int) -> list[dict[str, Any]]:
     """Lessons as plain JSON values: those that stand (`list`), one (`show`), all with the undone (`export`). Raises NoLesson."""
     with workstation.database.reading() as session:
@@ -25,11 +21,9 @@ def recall(workstation: Workstation, action: str, number: int) -> list[dict[str,
 
 
 def forget(workstation: Workstation, number: int, reason: str, login: str) -> list[dict[str, Any]]:
-    """Undo a lesson in the name of a person. Raises NoLesson, NoPerson."""
+    """Undo a lesson in the name of a person. Raises NoLesson, people.NoPerson."""
     with workstation.database.writing() as session:
-        person = people.find(session, login)
-        if person is None:
-            raise NoPerson(login)
+        person = people.named(session, login, practice=workstation.practice)
         undone = learning.undo_lesson(session, workstation, number, reason, person)
         return [learning.told_lesson(session, undone.row)]
 

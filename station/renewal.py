@@ -28,6 +28,7 @@ from station.records.intake import SYSTEM
 from station.records.ledger import append_event
 from station.records.tables import Archive, Document, State
 from station.timekeeping import require_clock, stamper_of
+from station.versions import is_archived
 from station.workstation import Workstation
 
 log = logging.getLogger("sceau.renewal")
@@ -188,16 +189,11 @@ def renew_archive(workstation: Workstation, due: Due, renewer: Renewer) -> str |
             with workstation.database.writing() as session:
                 noted = _note(session, workstation, due, kept.sha256, kept.size, verification)
         finally:
-            if not noted and not _is_known(workstation, kept.sha256):
+            if not noted and not is_archived(workstation, kept.sha256):
                 workstation.archives.drop(kept.sha256, ".pdf")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     return kept.sha256 if noted else None
-
-
-def _is_known(workstation: Workstation, sha256: str) -> bool:
-    with workstation.database.reading() as session:
-        return session.get(Archive, sha256) is not None
 
 
 def _prove(source: Path, target: Path, sha256: str, renewer: Renewer, moment: datetime) -> Verification:

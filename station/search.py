@@ -392,13 +392,8 @@ def rebuild_search(workstation: Workstation, tell: Callable[[int, int], object] 
 def look_up(workstation: Workstation, typed: str, order: str = "score", size: int = 20) -> tuple[int, list[dict[str, str | None]]]:
     """How many documents say so, and the first of them as plain values."""
     with workstation.database.reading() as session:
-        found = records.find_entries(session, parse_query(typed).asked, companies_of(workstation), order, size=size)
+        found = records.find_entries(session, parse_query(typed).asked, workstation.settings.entities, order, size=size)
         return found.total, [_plain_hit(documents.get_document(session, each)) for each in found.document_ids]
-
-
-def companies_of(workstation: Workstation) -> list[str]:
-    """Every legal entity of the house."""
-    return [workstation.settings.entity, *workstation.settings.companies]
 
 
 def _plain_hit(document: Document) -> dict[str, str | None]:

@@ -33,6 +33,7 @@ from station.records.ledger import append_event
 from station.records.people import PRACTICE_PASSWORD, SECOND_LOGIN
 from station.records.tables import Archive, Document, Person, State
 from station.timekeeping import clock_word, require_clock, stamper_of
+from station.versions import is_archived
 from station.workstation import Workstation
 from workflow.kinds import KINDS, MADE, needs_signature
 
@@ -204,17 +205,12 @@ def sign_document(workstation: Workstation, document_id: str, key: OpenKey, seal
                 _note(session, workstation, document_id, newest.sha256, kept.sha256, kept.size, key, verification)
         except BaseException:
             # Another process of the same officer may have taken the same file and noted it first.
-            if not _is_known(workstation, kept.sha256):
+            if not is_archived(workstation, kept.sha256):
                 workstation.archives.drop(kept.sha256, ".pdf")
             raise
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     return kept.sha256
-
-
-def _is_known(workstation: Workstation, sha256: str) -> bool:
-    with workstation.database.reading() as session:
-        return session.get(Archive, sha256) is not None
 
 
 def _newest(document: Document) -> Archive:

@@ -207,20 +207,14 @@ def clock_words(look: Look, language: str = "fr") -> str:
     return f"{french} ({offset.replace('.', ',')} s ; {count} serveur{several})"
 
 
-class NoPerson(Exception):
-    """Nobody has this login."""
-
-
 def confirm_clock(workstation: Workstation, login: str) -> None:
     """A person compared the clock and answers for it: sealing goes on, and so does the internal authority, whatever it gave last.
 
-    Raises NoPerson, and ClockWrong where the time servers say otherwise: a person does not overrule them, nor by pulling the network's
+    Raises people.NoPerson, and ClockWrong where the time servers say otherwise: nobody overrules them, nor by pulling the network's
     plug; while they are silent, what they said last counts until the clock was set to it.
     """
     with workstation.database.reading() as session:
-        person = people.find(session, login)
-        if person is None:
-            raise NoPerson(login)
+        person = people.named(session, login, practice=workstation.practice)
         actor = Actor(person.pseudonym, ActorKind.HUMAN)
         answered = newest_answer(session)
     servers, now = workstation.settings.time.servers, tick_now(workstation.clock)

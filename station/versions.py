@@ -5,11 +5,18 @@ from typing import Any
 
 from station.records.documents import finding_of
 from station.records.tables import Archive, Decision, Document
+from station.workstation import Workstation
 
 
 def newest_archive(document: Document) -> Archive | None:
     """Its newest sealed version; None before the first."""
     return max(document.archives, key=lambda archive: archive.version, default=None)
+
+
+def is_archived(workstation: Workstation, sha256: str) -> bool:
+    """Whether a version with these bytes stands in the records by now, whoever noted it."""
+    with workstation.database.reading() as session:
+        return session.get(Archive, sha256) is not None
 
 
 def name_version(document: Document) -> dict[str, Any]:

@@ -29,6 +29,11 @@ class Workstation:
     def home(self) -> Path:
         return self.settings.home
 
+    @property
+    def practice(self) -> bool:
+        """Whether what is sealed here proves nothing, and the practice accounts may enter."""
+        return self.settings.sealing.mode == "practice"
+
     def work_folder(self, document_id: str) -> Path:
         """Derived files of a document at work: reading copies, candidate archive. Never evidence."""
         return self.home / "work" / document_id

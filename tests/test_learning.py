@@ -559,7 +559,7 @@ def test_another_spelling_is_no_error(name, read, said, right):
 def test_the_memory_is_shown_and_undone_by_its_words(desk):
     lesson = desk.say(desk.read(paper()), "invoice_number", "ZK-118")
     assert [each["number"] for each in recall.recall(desk.workstation, "list", 0)] == [lesson.id]
-    with pytest.raises(recall.NoPerson):
+    with pytest.raises(people.NoPerson):
         recall.forget(desk.workstation, lesson.id, "fausse", "personne")
     assert recall.forget(desk.workstation, lesson.id, "fausse", "atelier")[0]["undone_reason"] == "fausse"
     assert recall.recall(desk.workstation, "list", 0) == []

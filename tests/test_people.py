@@ -3,6 +3,7 @@
 import base64
 import json
 import re
+from contextlib import nullcontext
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -358,6 +359,18 @@ def test_an_account_that_ended_opens_nothing_and_keeps_its_pseudonym(home, clock
     with home.database.reading() as session:
         assert people.logins_of(session, [person.pseudonym]) == {person.pseudonym: "claire"}
         assert people.roles_of(session, person.pseudonym, TODAY) == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("login", "practice", "may"), [("claire", True, True), ("gone", True, False), ("atelier", True, True), ("atelier", False, False)]
+)
+def test_only_an_account_that_may_enter_answers_for_an_act_of_the_command_line(home, login, practice, may):
+    for name in ("claire", "gone"):
+        known(home, name, Role.CLERK)
+    with home.database.writing() as session:
+        session.get(Person, "gone").ended_at = home.clock()
+    with home.database.reading() as session, nullcontext() if may else pytest.raises(people.NoPerson):
+        assert people.named(session, login, practice=practice).login == login
 
 
 def test_a_new_password_takes_the_code_away_and_is_shown_once(home, clock):

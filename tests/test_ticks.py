@@ -29,12 +29,11 @@ from station.problems import problem_of
 from station.records.clock import newest_look, note_look, tick_now, word_here
 from station.records.intake import SYSTEM
 from station.records.ledger import append_event, written_entries
-from station.records.people import PRACTICE_LOGIN
+from station.records.people import PRACTICE_LOGIN, NoPerson
 from station.records.tables import ClockCheck
 from station.timekeeping import (
     ClockStepped,
     ClockWrong,
-    NoPerson,
     ask_server,
     check_clock,
     clock_word,

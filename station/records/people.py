@@ -37,6 +37,10 @@ class WeakPassword(Exception):
     """The password is too short to protect an account."""
 
 
+class NoPerson(Exception):
+    """Nobody who may enter has this login."""
+
+
 class TooMany(Exception):
     """Enough passwords wait for their check; this one was not looked at."""
 
@@ -61,6 +65,14 @@ def _practice_person(session: Session, login: str) -> Person:
 
 def find(session: Session, login: str) -> Person | None:
     return session.get(Person, login)
+
+
+def named(session: Session, login: str, *, practice: bool) -> Person:
+    """Who answers for an act of the command line: an account that may enter now. Raises NoPerson."""
+    person = find(session, login)
+    if person is None or not may_enter(person, practice=practice):
+        raise NoPerson(login)
+    return person
 
 
 def logins_of(session: Session, pseudonyms: Iterable[str | None]) -> dict[str, str]:

@@ -82,13 +82,8 @@ def _carry_out(session: Session, document: Document, typed: dict[str, str], word
         case "merge":
             return corrections.merge(session, document, documents.get_document(session, typed["other"]), word, _new_id)
         case "company":
-            return corrections.change_company(session, document, typed["company"], companies_of(settings), word, _new_id)
+            return corrections.change_company(session, document, typed["company"], settings.entities, word, _new_id)
     raise ValueError(typed["what"])
-
-
-def companies_of(settings: Settings) -> list[str]:
-    """Every legal entity of the house."""
-    return [settings.entity, *settings.companies]
 
 
 def _new_id() -> str:
@@ -98,7 +93,7 @@ def _new_id() -> str:
 def _page(request: Request, session: Session, document: Document, typed: dict[str, str], wrong: str = "") -> Response:
     workstation, t = desk.workstation_of(request), desk.words_of(request)
     offered = corrections.offered_corrections(document)
-    others = [company for company in companies_of(workstation.settings) if company != document.entity]
+    others = [company for company in workstation.settings.entities if company != document.entity]
     candidates = _candidates(session, document, t) if "merge" in offered else []
     fitting = [what for what in offered if (what != "company" or others) and (what != "merge" or candidates)]
     if not fitting:

@@ -95,7 +95,7 @@ def reserved(request: Request, session: InReading) -> None:
 
 
 def is_practice(workstation: Workstation) -> bool:
-    return workstation.settings.sealing.mode == "practice"
+    return workstation.practice
 
 
 def words_of(request: Request) -> Words:

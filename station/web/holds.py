@@ -8,7 +8,6 @@ from fastapi import APIRouter, Form, HTTPException, Request
 from fastapi.responses import Response
 from sqlalchemy.orm import Session
 
-from config.settings import Settings
 from station import holds
 from station.records.tables import Document, Hold
 from station.web import desk
@@ -57,7 +56,7 @@ def place(
     workstation = desk.workstation_of(request)
     typed = Typed(scope, value.strip(), reason.strip(), starts.strip(), ends.strip())
     days, wrong = read_days(typed), trouble_of(session, typed)
-    companies = _companies(workstation.settings)
+    companies = workstation.settings.entities
     if company and company not in companies:
         wrong = "company"
     if wrong or days is None:
@@ -87,10 +86,6 @@ def trouble_of(session: Session, typed: Typed) -> str | None:
     if len(typed.value) > 80 or (typed.scope == "document" and session.get(Document, typed.value) is None):
         return "value"
     return None if typed.reason else "reason"
-
-
-def _companies(settings: Settings) -> list[str]:
-    return [settings.entity, *settings.companies]
 
 
 def show_hold(hold: Hold, today: str, t: Words) -> ShownHold:
@@ -126,7 +121,7 @@ def _page(request: Request, session: Session, typed: Typed, wrong: str | None = 
         shown=shown,
         typed=typed,
         scopes=SCOPES,
-        companies=_companies(settings),
+        companies=settings.entities,
         wrong=wrong and t(f"holds.wrong-{wrong}"),
     )
 

@@ -44,7 +44,7 @@ def search_page(
         "counted": COUNTED,
     }
     if not query.asked.empty:
-        found = find_entries(session, query.asked, search.companies_of(workstation), order, after, SIZE)
+        found = find_entries(session, query.asked, workstation.settings.entities, order, after, SIZE)
         values |= {"found": found, "results": show_results(session, workstation, found.document_ids, query, typed, t)}
         values |= {"next": found.after and f"{ADDRESS}?{urlencode({'q': typed, 'sort': order, 'after': found.after})}"}
     return desk.show(request, "_search.html" if htmx else "search.html", **values, waiting=count_due(session))
