@@ -41,11 +41,11 @@ format:
 
 long:
 	@$(SETUP) setup-test
-	$(PYTEST) -n 2 -m long
+	EXAMPLES=searching $(PYTEST) -n 2 -m long
 
 soak:
 	@$(SETUP) setup-test
-	SOAK=1 $(PYTEST) -n 2 -m long
+	SOAK=1 EXAMPLES=searching $(PYTEST) -n 2 -m long
 
 bench:
 	@$(SETUP) setup-test

@@ -1,10 +1,18 @@
 """What several rooms' tests need once per session."""
 
+import os
 from datetime import UTC, datetime
 
+import hypothesis
 import pytest
 
 from sealing.keys import make_practice
+
+
+hypothesis.settings.register_profile("seeded", derandomize=True)
+hypothesis.settings.register_profile("searching", print_blob=True)
+# The same examples on every run of the same test; `make long` looks for new ones.
+hypothesis.settings.load_profile(os.environ.get("EXAMPLES", "seeded"))
 
 
 @pytest.fixture(scope="session")
