@@ -8,7 +8,6 @@ import pytest
 
 from sealing.keys import make_practice
 
-
 hypothesis.settings.register_profile("seeded", derandomize=True)
 hypothesis.settings.register_profile("searching", print_blob=True)
 # The same examples on every run of the same test; `make long` looks for new ones.

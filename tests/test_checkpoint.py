@@ -102,7 +102,7 @@ def test_the_form_of_a_checkpoint_is_that_of_the_package_s_page():
     assert (read.size, read.root, read.at, read.links) == (5, ROOT, NOON, links)
 
 
-@given(st.integers(0, 10**15), st.binary(min_size=32, max_size=32), st.datetimes(datetime(1000, 1, 1), timezones=st.just(UTC)))
+@given(st.integers(0, 10**15), st.binary(min_size=32, max_size=32), st.datetimes(datetime(1000, 1, 1), timezones=st.just(UTC)))  # noqa: DTZ001 the zone is drawn
 def test_what_is_signed_is_what_is_read(size, root, at):
     at = at.replace(microsecond=at.microsecond // 1000 * 1000)
     text = checkpoint_text(ORIGIN, size, root, at)
