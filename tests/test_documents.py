@@ -26,6 +26,7 @@ from station.acts import CHOICES, may_go_on
 from station.cli import app
 from station.records.people import PRACTICE_LOGIN, PRACTICE_PASSWORD
 from station.records.tables import Base
+from station.web.words import words_in
 
 HOUSE = Path(__file__).parent.parent
 README = (HOUSE / "README.md").read_text(encoding="utf-8")
@@ -224,12 +225,12 @@ def test_every_table_of_the_records_is_named() -> None:
 
 
 def test_what_the_readme_quotes_from_the_screens_stands_there() -> None:
-    text = (HOUSE / "station" / "web" / "words" / "fr.toml").read_text(encoding="utf-8")
-    words = tomllib.loads(text)
+    words = words_in("fr").catalogue
+    text = "\n".join(words.values()).replace("’", "'").replace("\u202f", " ").replace("\u00a0", " ")
     held = section(README, "### Held documents, and « traiter, papier conservé »")
-    assert {words["choice"][name]["button"] for name in CHOICES} == set(re.findall(r"^\* \*\*(.+?)\*\*", held, re.M))
+    assert {words[f"choice.{name}.button"] for name in CHOICES} == set(re.findall(r"^\* \*\*(.+?)\*\*", held, re.M))
     screens = section(README, "## The screens")
-    assert {words["nav"][name] for name in ("mailroom", "documents", "ledger", "help")} <= {cells[0] for cells in rows(screens)}
+    assert {words[f"nav.{name}"] for name in ("mailroom", "documents", "ledger", "help")} <= {cells[0] for cells in rows(screens)}
     assert [quote for quote in re.findall(r"« (.+?) »", screens) if quote.lower() not in text.lower()] == []
 
 

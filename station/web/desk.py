@@ -36,6 +36,11 @@ def workstation_of(request: Request) -> Workstation:
     return workstation
 
 
+def entity_of(request: Request) -> str:
+    """The legal entity in which the person works now: what this request lists, looks for and makes belongs to it."""
+    return workstation_of(request).settings.entity
+
+
 def reading(request: Request) -> Iterator[Session]:
     """A GET only reads: it can neither hold up a writer nor write by mistake."""
     with workstation_of(request).database.reading() as session:

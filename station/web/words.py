@@ -1,15 +1,14 @@
-"""The words of the screens, one catalogue per language, and how dates, amounts and sizes are written in each."""
+"""The words of the screens, one gettext catalogue per language (its ids are keys), and how dates, amounts and sizes are written in each."""
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from functools import cache
 from importlib import resources
-from typing import Any
 from zoneinfo import ZoneInfo
 
+from babel.messages.pofile import read_po
 from babel.numbers import format_decimal
 
 LANGUAGES = ("fr", "en")
@@ -95,16 +94,9 @@ class Words:
 def words_in(language: str) -> Words:
     """The catalogue of a language; French where there is none."""
     code = language if language in LANGUAGES else "fr"
-    text = resources.files("station.web").joinpath("words", f"{code}.toml").read_text(encoding="utf-8")
-    return Words(code, dict(_flat("", tomllib.loads(text))))
-
-
-def _flat(prefix: str, table: Mapping[str, Any]) -> list[tuple[str, str]]:
-    pairs: list[tuple[str, str]] = []
-    for key, value in table.items():
-        name = f"{prefix}.{key}" if prefix else key
-        pairs.extend(_flat(name, value) if isinstance(value, Mapping) else [(name, typeset(str(value)))])
-    return pairs
+    with resources.files("station.web").joinpath("words", f"{code}.po").open("rb") as file:
+        entries = read_po(file, locale=code, abort_invalid=True)
+    return Words(code, {str(entry.id): typeset(str(entry.string)) for entry in entries if entry.id})
 
 
 def typeset(text: str) -> str:
