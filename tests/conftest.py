@@ -20,3 +20,14 @@ def practice_keys(tmp_path_factory):
     folder = tmp_path_factory.mktemp("keys") / "practice"
     make_practice(folder, datetime(2026, 1, 1, tzinfo=UTC), datetime(2036, 1, 1, tzinfo=UTC), elliptic=True)
     return folder
+
+
+if "SCEAU_TEST_POSTGRES" in os.environ:
+    # Records on a PostgreSQL server instead of a file: `make test-postgres`.
+    import onpostgres
+
+    @pytest.fixture(autouse=True)
+    def _dropped_afterwards(request):
+        yield
+        if "tmp_path" in request.fixturenames:
+            onpostgres.drop_homes(request.getfixturevalue("tmp_path"))

@@ -25,7 +25,8 @@ def open_engine(url: str, *, read_only: bool = False) -> sa.Engine:
     Raises NetworkFileSystem where SQLite would lie on one.
     """
     if not url.startswith("sqlite"):
-        return sa.create_engine(url, pool_pre_ping=True, isolation_level="READ COMMITTED")
+        options = {"options": "-c default_transaction_read_only=on"} if read_only else {}
+        return sa.create_engine(url, pool_pre_ping=True, isolation_level="READ COMMITTED", connect_args=options)
     path = Path(sa.make_url(url).database or "")
     _refuse_network(path)
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,90 @@
+"""Every home of the tests keeps its records in a database of its own on one PostgreSQL server, instead of a file.
+
+In force where SCEAU_TEST_POSTGRES holds the server's URL; `sitecustomize` beside this file does the same in the processes that tests start.
+"""
+
+import hashlib
+import os
+from functools import cache
+from pathlib import Path
+
+import sqlalchemy as sa
+from sqlalchemy.exc import ProgrammingError
+
+VARIABLE = "SCEAU_TEST_POSTGRES"
+TEMPLATE = "sceau_blank"
+
+
+def server_url() -> str:
+    return os.environ[VARIABLE].rstrip("/")
+
+
+@cache
+def _server() -> sa.Engine:
+    return sa.create_engine(f"{server_url()}/postgres", isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
+
+
+def database_name(home: Path) -> str:
+    return "home_" + hashlib.sha256(str(home.absolute()).encode()).hexdigest()[:24]
+
+
+@cache
+def _ensured(name: str) -> str:
+    with _server().connect() as connection:
+        if not connection.scalar(sa.text("SELECT 1 FROM pg_database WHERE datname = :name"), {"name": name}):
+            try:
+                connection.exec_driver_sql(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
+            except ProgrammingError as error:
+                if "already exists" not in str(error):
+                    raise
+    return f"{server_url()}/{name}"
+
+
+def url_of(home: Path) -> str:
+    """The home's database, made from the template at its first use."""
+    return _ensured(database_name(home))
+
+
+def drop_homes(under: Path) -> None:
+    """Databases of the homes in a folder that a test leaves."""
+    for home in [path for path in KNOWN if path.is_relative_to(under)]:
+        KNOWN.discard(home)
+        name = database_name(home)
+        with _server().connect() as connection:
+            connection.exec_driver_sql(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+    _ensured.cache_clear()
+
+
+KNOWN: set[Path] = set()
+
+
+def install() -> None:
+    """From here on a home without a database of its own choice lies on the server."""
+    from config.settings import Settings
+
+    def url(settings: Settings) -> str:
+        if settings.database_url:
+            return settings.database_url
+        KNOWN.add(settings.home.absolute())
+        return url_of(settings.home)
+
+    Settings.url = property(url)
+
+
+def make_template() -> None:
+    """The tables of this version and the practice accounts, once for the whole run."""
+    from station.records import people
+    from station.records.database import migrate, open_database
+
+    with _server().connect() as connection:
+        connection.exec_driver_sql(f"DROP DATABASE IF EXISTS {TEMPLATE} WITH (FORCE)")
+        connection.exec_driver_sql(f"CREATE DATABASE {TEMPLATE}")
+    database = open_database(f"{server_url()}/{TEMPLATE}")
+    migrate(database)
+    with database.writing() as session:
+        people.ensure_practice(session)
+    database.close()
+
+
+if __name__ == "__main__":
+    make_template()
