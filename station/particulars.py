@@ -79,9 +79,8 @@ def held_alike(session: Session, ids: Sequence[str]) -> list[Document]:
     """Other documents of which it is told that they are the same invoice as one of these."""
     query = (
         sa.select(Document)
-        .join(FindingRow, FindingRow.document_id == Document.id)
-        .where(FindingRow.code.in_(TWICE), FindingRow.limit.in_(ids), Document.id.not_in(ids))
-        .distinct()
+        .where(Document.id.in_(sa.select(FindingRow.document_id).where(FindingRow.code.in_(TWICE), FindingRow.limit.in_(ids))))
+        .where(Document.id.not_in(ids))
         .order_by(Document.id)
     )
     return list(session.scalars(query))

@@ -42,7 +42,7 @@ def _blank_tables() -> bytes:
 def open_home(home: Path, keys: Path | None = None, **changes: Any) -> Workstation:
     """A workstation at `home` that reads English with Tesseract; with `keys`, it seals with these."""
     home.mkdir(parents=True, exist_ok=True)
-    if not (home / "sceau.db").exists():
+    if "SCEAU_TEST_POSTGRES" not in os.environ and not (home / "sceau.db").exists():
         (home / "sceau.db").write_bytes(_blank_tables())
     if keys is not None and not (home / "keys" / "practice").exists():
         shutil.copytree(keys, home / "keys" / "practice")

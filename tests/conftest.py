@@ -28,6 +28,7 @@ if "SCEAU_TEST_POSTGRES" in os.environ:
 
     @pytest.fixture(autouse=True)
     def _dropped_afterwards(request):
+        folder = request.getfixturevalue("tmp_path") if "tmp_path" in request.fixturenames else None
         yield
-        if "tmp_path" in request.fixturenames:
-            onpostgres.drop_homes(request.getfixturevalue("tmp_path"))
+        if folder is not None:
+            onpostgres.drop_homes(folder)

@@ -1,13 +1,13 @@
 """Whatever is changed behind the station's back, the audit names it: entries, records, stores, and a log written anew."""
 
 import shutil
-import sqlite3
 from pathlib import Path
 
 import atwork
 import papers
 import pytest
 import sqlalchemy as sa
+from backdoor import REFUSED, behind_the_back, owned
 from sqlalchemy.exc import DatabaseError
 
 from conformity.circumstances import Source
@@ -47,16 +47,6 @@ def answers(home: Path) -> dict[str, bool]:
         return {each.name: each.ok for each in audit_ledger(station)}
     finally:
         station.database.close()
-
-
-def behind_the_back(home: Path, *statements: str) -> None:
-    """By somebody who owns the file: the triggers go first."""
-    with sqlite3.connect(home / "sceau.db") as database:
-        for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
-            database.execute(f'DROP TRIGGER "{name}"')
-        for statement in statements:
-            assert database.execute(statement).rowcount, statement
-    database.close()
 
 
 def a_file(home: Path, store: str) -> Path:
@@ -163,9 +153,8 @@ def test_a_hold_a_mandate_or_a_term_that_was_changed_by_hand_is_told(held, act):
     ],
 )
 def test_the_database_refuses_to_change_a_hold_or_a_mandate_but_to_end_it_once(held, act):
-    with sqlite3.connect(held / "sceau.db") as database, pytest.raises(sqlite3.DatabaseError, match="kept:"):
-        database.execute(act)
-    database.close()
+    with pytest.raises(REFUSED, match="kept:"), owned(held) as database:
+        database.exec_driver_sql(act)
 
 
 def test_a_payload_that_went_without_an_erasure_is_named_though_the_chain_still_holds(home):

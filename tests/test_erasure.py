@@ -2,7 +2,6 @@
 
 import json
 import os
-import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ import atwork
 import papers
 import pytest
 import sqlalchemy as sa
+from backdoor import behind_the_back
 from sqlalchemy.orm import Session
 
 from capture.catalogue import finding
@@ -488,10 +488,8 @@ def test_what_went_without_an_entry_or_has_no_certificate_is_told(tmp_path, prac
     elif act == "no certificate":
         certificate_path(station, erased.id).unlink()
     else:
-        statement = "UPDATE document SET state = 'erased' WHERE id = ?" if act == "state" else "DELETE FROM original WHERE sha256 = ?"
-        with sqlite3.connect(station.home / "sceau.db") as database:
-            assert database.execute(statement, (other.id if act == "state" else original,)).rowcount == 1
-        database.close()
+        statement = "UPDATE document SET state = 'erased' WHERE id = '{}'" if act == "state" else "DELETE FROM original WHERE sha256 = '{}'"
+        behind_the_back(station.home, statement.format(other.id if act == "state" else original))
     found = {line.split(":")[0] for line in not_well(station)}
     assert found == {{"file": "originals", "row": "records", "state": "facts"}.get(act, "certificates")}
     station.database.close()

@@ -1,7 +1,8 @@
 """A log with an entry missing or changed is noticed before anything is built on it: at the start, at the next checkpoint."""
 
 import pytest
-from test_witnesses import behind_the_back, place  # noqa: F401  the fixture
+from backdoor import behind_the_back
+from test_witnesses import place  # noqa: F401  the fixture
 
 from station.checkpoints import contradictions
 from station.contradiction import TreeContradicted

@@ -21,6 +21,7 @@ import packages
 import papers
 import pytest
 import sqlalchemy as sa
+from backdoor import behind_the_back
 from hypothesis import given
 from hypothesis import strategies as st
 from packages import LATER, NOVEMBER, day, export, members
@@ -247,10 +248,7 @@ def test_an_extract_is_one_document_with_its_proofs(home: Workstation, tmp_path:
 
 
 def test_no_package_is_made_of_a_log_that_was_rewritten_under_its_checkpoints(home: Workstation, tmp_path: Path) -> None:
-    with sqlite3.connect(home.home / "sceau.db") as database:
-        for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'ledger'").fetchall():
-            database.execute(f'DROP TRIGGER "{name}"')
-        database.execute("UPDATE ledger SET entry = (SELECT entry FROM ledger WHERE sequence = 2) WHERE sequence = 1")
+    behind_the_back(home.home, "UPDATE ledger SET entry = (SELECT entry FROM ledger WHERE sequence = 2) WHERE sequence = 1")
     assert refused(home, tmp_path / "out.zip") == "ledger-broken"
     assert not (tmp_path / "out.zip").exists()
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import atwork
 import packages
 import pytest
+from backdoor import behind_the_back
 from packages import export, members
-from test_witnesses import behind_the_back
 
 from config.settings import Ledger
 from station.checkpoints import accept_contradictions, checkpoint_now, known_keys, record_origin

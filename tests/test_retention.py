@@ -14,6 +14,7 @@ import atwork
 import papers
 import pytest
 import sqlalchemy as sa
+from backdoor import REFUSED, owned, without_trigger
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy.exc import DBAPIError, IntegrityError
@@ -189,14 +190,11 @@ class Desk:
     def end(self, document: Document, issued: str) -> Document:
         """As of a document that was sealed long ago: brought forward at once, it would have to wait until tomorrow."""
         self.say_date(document, issued)
-        with self.workstation.database.writing() as session:
-            trigger = trigger_of(session, "keep_until")
-            session.execute(sa.text("DROP TRIGGER keep_until"))
+        with self.workstation.database.writing() as session, without_trigger(session, "keep_until", "retention"):
             row = session.get_one(RetentionRow, document.id)
             row.until = "2020-01-01"
             session.flush()
             retention.keep_retention(session, documents.get_document(session, document.id), self.workstation.settings, self.now)
-            session.execute(sa.text(trigger))
         return self.look(document)
 
     def correct(self, document: Document, change: Callable[..., Any], *told: Any) -> Document:
@@ -245,11 +243,6 @@ class Desk:
     def due(self) -> set[str]:
         with self.workstation.database.reading() as session:
             return {each.id for each in retention.retention_due(session, self.now.date())}
-
-
-def trigger_of(session: Session, name: str) -> str:
-    """The statement that makes it, to put it back after a test has gone around it."""
-    return str(session.execute(sa.text("SELECT sql FROM sqlite_master WHERE name = :name"), {"name": name}).scalar_one())
 
 
 @pytest.fixture(scope="module")
@@ -312,13 +305,8 @@ def test_before_its_day_a_row_that_says_it_was_confirmed_deletes_nothing(desk, k
     ],
 )
 def test_before_its_day_the_database_refuses(desk, kept, statement):
-    raw = sqlite3.connect(desk.workstation.home / "sceau.db")
-    try:
-        with pytest.raises(sqlite3.DatabaseError, match="kept:"):
-            raw.execute(statement, {"id": kept.id})
-    finally:
-        raw.rollback()
-        raw.close()
+    with pytest.raises(REFUSED, match="kept:"), owned(desk.workstation.home) as database:
+        database.execute(sa.text(statement), {"id": kept.id})
 
 
 def test_the_files_are_read_only(desk, kept):
@@ -460,14 +448,9 @@ def test_a_hold_placed_between_the_two_people_stops_the_second(desk):
 def test_a_hold_cannot_be_unwritten(desk):
     document = desk.invoice(LONG_AGO)
     number = desk.hold(document)
-    raw = sqlite3.connect(desk.workstation.home / "sceau.db")
-    try:
-        for statement in ("DELETE FROM hold WHERE id = :hold", "UPDATE retention SET hold_id = NULL WHERE document_id = :id"):
-            with pytest.raises(sqlite3.DatabaseError, match="kept:"):
-                raw.execute(statement, {"hold": number, "id": document.id})
-    finally:
-        raw.rollback()
-        raw.close()
+    for statement in ("DELETE FROM hold WHERE id = :hold", "UPDATE retention SET hold_id = NULL WHERE document_id = :id AND :hold > 0"):
+        with pytest.raises(REFUSED, match="kept:"), owned(desk.workstation.home) as database:
+            database.execute(sa.text(statement), {"hold": number, "id": document.id})
     desk.lift(number)
 
 
@@ -491,11 +474,8 @@ def test_a_public_body_deletes_nothing_without_its_visa(desk):
 
 def test_documents_of_the_version_before_get_their_dates(desk):
     document = desk.invoice()
-    with desk.workstation.database.writing() as session:
-        trigger = trigger_of(session, "keep_retention")
-        session.execute(sa.text("DROP TRIGGER keep_retention"))
+    with desk.workstation.database.writing() as session, without_trigger(session, "keep_retention", "retention"):
         session.execute(sa.delete(RetentionRow).where(RetentionRow.document_id == document.id))
-        session.execute(sa.text(trigger))
     assert retention.tend_retention(desk.workstation) >= 1
     assert desk.row(document).until == f"{desk.now.year + 10}-12-31"
     assert retention.tend_retention(desk.workstation) == 0

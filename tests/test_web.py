@@ -20,6 +20,7 @@ from types import SimpleNamespace
 import pikepdf
 import pytest
 import webhome
+from backdoor import behind_the_back
 from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
 from hypothesis import given
@@ -755,19 +756,10 @@ def test_the_ledger_is_not_called_sound_before_it_was_checked(home):
     assert "La chaîne est intacte" in browser.post("/ledger/check").text
 
 
-def _tamper(workstation: Workstation, *statements: str) -> None:
-    """What someone with the disk in hands can do: drop the triggers, then change what they like."""
-    with workstation.database.writer.begin() as connection:
-        for (name,) in connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
-            connection.exec_driver_sql(f'DROP TRIGGER "{name}"')
-        for statement in statements:
-            connection.exec_driver_sql(statement)
-
-
 def test_an_altered_entry_turns_the_chain_red(home):
     webhome.fill(home)
     browser = enter(home)
-    _tamper(home, "UPDATE ledger SET entry = replace(entry, 'received', 'recieved') WHERE sequence = 0")
+    behind_the_back(home.home, "UPDATE ledger SET entry = replace(entry, 'received', 'recieved') WHERE sequence = 0")
     page = text_of(browser.post("/ledger/check", headers=HTMX).text)
     assert "La chaîne est rompue" in page
     assert "inscription 0" in page
@@ -778,7 +770,7 @@ def test_a_chain_that_was_cut_short_since_the_last_check_is_noticed(home):
     browser = enter(home)
     browser.post("/ledger/check")
     newest = "WHERE sequence = (SELECT max(sequence) FROM ledger)"
-    _tamper(home, f"DELETE FROM ledger_payload {newest}", f"DELETE FROM ledger {newest}")  # noqa: S608
+    behind_the_back(home.home, f"DELETE FROM ledger_payload {newest}", f"DELETE FROM ledger {newest}")  # noqa: S608
     assert "La chaîne est rompue" in browser.post("/ledger/check").text
 
 

@@ -5,7 +5,6 @@ import json
 import os
 import shutil
 import socket
-import sqlite3
 import stat
 import threading
 from collections.abc import Iterator
@@ -21,6 +20,7 @@ import mailserver
 import pytest
 import sqlalchemy as sa
 import uvicorn
+from backdoor import behind_the_back, owned
 from pydantic import ValidationError
 from pyhanko.sign.timestamps import TimestampRequestError
 from sqlalchemy.exc import DatabaseError
@@ -120,15 +120,6 @@ def place(tmp_path, practice_keys) -> Iterator[Place]:
     opened = open_place(tmp_path / "home", practice_keys)
     yield opened
     opened.station.database.close()
-
-
-def behind_the_back(home: Path, *statements: str) -> None:
-    with sqlite3.connect(home / "sceau.db") as database:
-        for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
-            database.execute(f'DROP TRIGGER "{name}"')
-        for statement in statements:
-            database.execute(statement)
-    database.close()
 
 
 def rewrite(place: Place, size: int) -> None:
@@ -295,10 +286,8 @@ def test_a_checkpoint_that_was_put_among_the_records_or_changed_there_is_told(pl
         sign_note(checkpoint_text("sceau/autre", 4, kept.said.root, NOON), "sceau/essai", key),
     ]
     for note in forged:
-        with sqlite3.connect(place.home / "sceau.db") as database:
-            database.execute("DROP TRIGGER IF EXISTS refuse_update_checkpoint")
-            database.execute("UPDATE checkpoint SET note = ?", (note,))
-        database.close()
+        with owned(place.home, past_triggers=True) as database:
+            database.execute(sa.text("UPDATE checkpoint SET note = :note"), {"note": note})
         assert not answers(place)["checkpoints"]
 
 

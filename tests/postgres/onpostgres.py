@@ -5,6 +5,7 @@ In force where SCEAU_TEST_POSTGRES holds the server's URL; `sitecustomize` besid
 
 import hashlib
 import os
+import shutil
 from functools import cache
 from pathlib import Path
 
@@ -69,6 +70,25 @@ def install() -> None:
         return url_of(settings.home)
 
     Settings.url = property(url)
+    shutil.copytree = _copy_with_records(shutil.copytree)
+
+
+def _copy_with_records(copytree):
+    """A home's copy has a copy of its database."""
+
+    def copy(source, target, *args, **kwargs):
+        result = copytree(source, target, *args, **kwargs)
+        for home in [path for path in KNOWN if path.is_relative_to(Path(source).absolute())]:
+            twin = Path(target).absolute() / home.relative_to(Path(source).absolute())
+            KNOWN.add(twin)
+            with _server().connect() as connection:
+                connection.exec_driver_sql(f"DROP DATABASE IF EXISTS {database_name(twin)} WITH (FORCE)")
+                ending = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :name"
+                connection.execute(sa.text(ending), {"name": database_name(home)})
+                connection.exec_driver_sql(f"CREATE DATABASE {database_name(twin)} TEMPLATE {database_name(home)}")
+        return result
+
+    return copy
 
 
 def make_template() -> None:
