@@ -2,6 +2,7 @@
 
 import os
 from datetime import UTC, datetime
+from pathlib import Path
 
 import hypothesis
 import pytest
@@ -32,3 +33,6 @@ if "SCEAU_TEST_POSTGRES" in os.environ:
         yield
         if folder is not None:
             onpostgres.drop_homes(folder)
+
+    def pytest_sessionfinish(session):
+        onpostgres.drop_homes(Path("/"))
