@@ -19,6 +19,7 @@ from station.records import documents, people
 from station.records.tables import Person, State
 from station.web import visits
 from station.web.grants import may
+from station.web.navigation import menu_for
 from station.web.words import Words, words_in
 from station.workstation import Workstation
 from workflow.roles import Role
@@ -117,6 +118,7 @@ def show(request: Request, template: str, status: int = 200, **values: Any) -> R
         "person": getattr(request.state, "person", None),
         "practice": is_practice(workstation_of(request)),
         "here": request.url.path,
+        "menu": menu_for(roles, request.url.path),
         "flash": request.session.pop("flash", None) if "HX-Request" not in request.headers else None,
         **values,
     }
