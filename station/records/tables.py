@@ -896,6 +896,86 @@ class Delivery(Base):
     """Signature lines that the witness gave."""
 
 
+class OutboxRow(Base):
+    """What is to leave the house, or has left: `station.outbox`."""
+
+    __tablename__ = "outbox"
+    __table_args__ = (sa.UniqueConstraint("kind", "key"), sa.Index("ix_outbox_due", "state", "try_at"))
+    id: Mapped[int] = mapped_column(primary_key=True)
+    entity: Mapped[str] = mapped_column(sa.String(60), index=True)
+    kind: Mapped[str] = mapped_column(sa.String(20))
+    key: Mapped[str] = mapped_column(sa.String(200))
+    """Once per kind, whoever puts it how often."""
+    payload: Mapped[dict[str, Any] | None] = mapped_column(sa.JSON(none_as_null=True))
+    """None once it was sent or given up: personal data stay no longer than they are needed."""
+    digest: Mapped[str] = mapped_column(sa.String(64))
+    """SHA-256 of the payload's canonical bytes (RFC 8785)."""
+    state: Mapped[str] = mapped_column(sa.String(10))
+    """`station.outbox.Sent`."""
+    tries: Mapped[int] = mapped_column(default=0)
+    put_at: Mapped[datetime]
+    try_at: Mapped[datetime]
+    lease: Mapped[str | None] = mapped_column(sa.String(16))
+    """Of the worker that sends it now."""
+    lease_until: Mapped[datetime | None]
+    done_at: Mapped[datetime | None]
+    trouble: Mapped[str | None] = mapped_column(sa.Text)
+    """Why the last try failed; None where it did not."""
+
+
+class ApiToken(Base):
+    """By what a program acts for a person: `station.tokens`."""
+
+    __tablename__ = "api_token"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    entity: Mapped[str] = mapped_column(sa.String(60))
+    pseudonym: Mapped[str] = mapped_column(sa.ForeignKey("person.pseudonym"), index=True)
+    name: Mapped[str] = mapped_column(sa.String(80))
+    prefix: Mapped[str] = mapped_column(sa.String(16))
+    """The beginning, by which a person tells it from others."""
+    digest: Mapped[str] = mapped_column(sa.String(64), unique=True)
+    """SHA-256 of the whole: it is random, so that nobody finds it by trying."""
+    scopes: Mapped[list[Any]]
+    made_at: Mapped[datetime]
+    ends_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
+    revoked_by: Mapped[str | None] = mapped_column(sa.String(32))
+
+
+class Idempotency(Base):
+    """What was answered to a request that changes something, by the key that the program gave it; for a day."""
+
+    __tablename__ = "idempotency"
+    token_id: Mapped[int] = mapped_column(sa.ForeignKey("api_token.id"), primary_key=True)
+    key: Mapped[str] = mapped_column(sa.String(128), primary_key=True)
+    digest: Mapped[str] = mapped_column(sa.String(64))
+    """SHA-256 over method, address and body."""
+    at: Mapped[datetime] = mapped_column(index=True)
+    status: Mapped[int | None]
+    """None while the first is still at work."""
+    headers: Mapped[dict[str, Any] | None] = mapped_column(sa.JSON(none_as_null=True))
+    body: Mapped[bytes | None]
+
+
+class Webhook(Base):
+    """Where events are told: `station.webhooks`."""
+
+    __tablename__ = "webhook"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    entity: Mapped[str] = mapped_column(sa.String(60), index=True)
+    url: Mapped[str] = mapped_column(sa.String(500))
+    events: Mapped[list[Any]]
+    secret: Mapped[str] = mapped_column(sa.String(80))
+    """As Standard Webhooks writes it (`whsec_…`); it signs, so that it is kept as it is."""
+    sequence: Mapped[int] = mapped_column(sa.BigInteger)
+    """Entries of the ledger before this one were told, or came before the subscription."""
+    made_by: Mapped[str] = mapped_column(sa.String(32))
+    made_at: Mapped[datetime]
+    ended_by: Mapped[str | None] = mapped_column(sa.String(32))
+    ended_at: Mapped[datetime | None]
+
+
 class Witnessed(Base):
     """The newest checkpoint of another log that this installation has countersigned; it never goes back (C2SP tlog-witness)."""
 
@@ -1136,6 +1216,95 @@ class AccountChange(Base):
     decided_at: Mapped[datetime | None]
     approved: Mapped[bool] = mapped_column(default=False)
     reason: Mapped[str | None] = mapped_column(sa.Text)
+
+
+class Supplier(Base):
+    """The house's register of suppliers, one per legal entity: what an import brought, never removed by one."""
+
+    __tablename__ = "supplier"
+    __table_args__ = (sa.UniqueConstraint("entity", "key"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    entity: Mapped[str] = mapped_column(sa.String(60))
+    key: Mapped[str] = mapped_column(sa.String(120), index=True)
+    """By what it is known, the surest: « siren:732829320 », « vat:DE136695976 », else « number:F0042 »; the first two as in `invoice_key`."""
+    number: Mapped[str] = mapped_column(sa.String(40), default="")
+    """In the house's accounts."""
+    siren: Mapped[str] = mapped_column(sa.String(9), default="")
+    name: Mapped[str] = mapped_column(sa.String(200))
+    vat_id: Mapped[str] = mapped_column(sa.String(20), default="")
+    size: Mapped[str] = mapped_column(sa.String(5), default="")
+    """GE, ETI, PME, MICRO; empty: not known."""
+    terms_days: Mapped[int | None]
+    """Days until payment is due."""
+    terms_end_of_month: Mapped[bool] = mapped_column(default=False)
+    """Counted from the end of the month."""
+    email: Mapped[str] = mapped_column(sa.String(200), default="")
+    changed_by: Mapped[str] = mapped_column(sa.String(32))
+    changed_at: Mapped[datetime]
+
+
+class SupplierAccount(Base):
+    """An account of a supplier. It counts as known once a second person has approved what the first one brought."""
+
+    __tablename__ = "supplier_account"
+    __table_args__ = (sa.UniqueConstraint("supplier_id", "iban"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    supplier_id: Mapped[int] = mapped_column(sa.ForeignKey("supplier.id"))
+    entity: Mapped[str] = mapped_column(sa.String(60))
+    iban: Mapped[str] = mapped_column(sa.String(34), index=True)
+    state: Mapped[str] = mapped_column(sa.String(10))
+    """waiting, approved, refused."""
+    verified_by: Mapped[str] = mapped_column(sa.String(32))
+    """Who brought it, by an import or by hand."""
+    verified_at: Mapped[datetime]
+    approved_by: Mapped[str | None] = mapped_column(sa.String(32))
+    """The second person, who approved or refused it."""
+    approved_at: Mapped[datetime | None]
+    reason: Mapped[str | None] = mapped_column(sa.Text)
+    """Why it was refused."""
+
+
+class Customer(Base):
+    """The house's register of customers, one per legal entity."""
+
+    __tablename__ = "customer"
+    __table_args__ = (sa.UniqueConstraint("entity", "number"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    entity: Mapped[str] = mapped_column(sa.String(60))
+    number: Mapped[str] = mapped_column(sa.String(40))
+    """In the house's accounts: by what it is known."""
+    name: Mapped[str] = mapped_column(sa.String(200))
+    siren: Mapped[str] = mapped_column(sa.String(9), default="")
+    vat_id: Mapped[str] = mapped_column(sa.String(20), default="")
+    regime: Mapped[str] = mapped_column(sa.String(10), default="private")
+    """private, public, consumer: by which law it is reminded."""
+    language: Mapped[str] = mapped_column(sa.String(2), default="fr")
+    address: Mapped[str] = mapped_column(sa.Text, default="")
+    contact: Mapped[str] = mapped_column(sa.String(120), default="")
+    email: Mapped[str] = mapped_column(sa.String(200), default="")
+    phone: Mapped[str] = mapped_column(sa.String(40), default="")
+    terms_days: Mapped[int | None]
+    changed_by: Mapped[str] = mapped_column(sa.String(32))
+    changed_at: Mapped[datetime]
+
+
+class ImportRun(Base):
+    """One file of suppliers, customers or people: uploaded, its columns named, then taken over or dropped."""
+
+    __tablename__ = "import_run"
+    id: Mapped[str] = mapped_column(sa.String(32), primary_key=True)
+    entity: Mapped[str] = mapped_column(sa.String(60), index=True)
+    kind: Mapped[str] = mapped_column(sa.String(12))
+    """suppliers, customers, people."""
+    name: Mapped[str] = mapped_column(sa.String(200))
+    sha256: Mapped[str] = mapped_column(sa.String(64))
+    mapping: Mapped[dict[str, Any]]
+    """Field to the heading of its column: proposed for the next file of the kind."""
+    counts: Mapped[dict[str, Any]]
+    """New, changed, same, wrong, absent; empty until it is done."""
+    actor: Mapped[str] = mapped_column(sa.String(32))
+    at: Mapped[datetime]
+    done_at: Mapped[datetime | None]
 
 
 class Preference(Base):
