@@ -341,15 +341,35 @@ class ArchiveCare(Section):
     """Of every so many archives that are read again, a page of one is drawn by a second renderer; 0: of none."""
 
 
-class Mailing(Section):
-    """Checkpoints by e-mail: a mailbox that somebody else administers keeps them. The password is in SCEAU_LEDGER_MAIL_PASSWORD."""
+class MailServer(Section):
+    """A server that takes messages (SMTP submission), and in whose name they go."""
 
-    to: list[Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$")]] = []
-    sender: str = ""
+    sender: Annotated[str, Field(pattern=r"^([^@\s<>,;]+@[^@\s<>,;]+)?$")] = ""
     host: str = ""
     port: Annotated[int, Field(ge=1, le=65535)] = 587
     tls: Literal["starttls", "tls", "none"] = "starttls"
     user: str = ""
+
+
+class OutgoingMail(MailServer):
+    """What Sceau writes to people and to those whom it reminds. The password is in SCEAU_MAIL_PASSWORD."""
+
+    @model_validator(mode="after")
+    def _mail_is_kept_private(self) -> Self:
+        if self.host and not self.sender:
+            raise ValueError("[mail] : donnez sender, l'adresse d'expéditeur / give sender, the address it comes from")
+        if self.tls == "none" and self.user:
+            raise ValueError('[mail] : tls = "none" : en clair, aucun mot de passe ne part / no password is sent in the clear')
+        if self.tls == "none" and self.host and not keeps_secrets(f"http://{self.host}"):
+            raise ValueError('[mail] : tls = "none" ne vaut que pour cette machine (127.0.0.1) / in the clear only to this machine')
+        return self
+
+
+class Mailing(MailServer):
+    """Checkpoints by e-mail: a mailbox that somebody else administers keeps them. The password is in SCEAU_LEDGER_MAIL_PASSWORD."""
+
+    to: list[Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$")]] = []
+    sender: str = ""
 
     @model_validator(mode="after")
     def _mail_has_a_server(self) -> Self:
@@ -518,6 +538,7 @@ class Settings(Section):
     archive: ArchiveCare = ArchiveCare()
     access: AccessCare = AccessCare()
     ledger: Ledger = Ledger()
+    mail: OutgoingMail = OutgoingMail()
     work: Work = Work()
     policies: tuple[Policy, ...] = Field(default=(Policy(),), alias="policy", min_length=1)
     stations: tuple[Station, ...] = Field(default=(Station(name="demo"),), alias="station", validate_default=True)

@@ -11,7 +11,6 @@ import logging
 import os
 import re
 import smtplib
-import ssl
 import urllib.error
 import urllib.request
 from collections.abc import Mapping, Sequence
@@ -60,6 +59,8 @@ from station.checkpoints import (
     witness_names,
     write_whole,
 )
+from station.mail import send_message
+from station.outbox import Undelivered
 from station.records.ledger import tree_of
 from station.records.tables import CheckpointRow, Delivery, Witnessed
 from station.workstation import Workstation
@@ -137,7 +138,7 @@ def _deliver(workstation: Workstation, delivery_id: int, kinds: tuple[str, ...])
     except Contradicted as error:
         raise_alarm(workstation.settings, kept.entity, witness, error.size, error.reason, workstation.clock())
         trouble = str(error)
-    except (NotDelivered, OSError, smtplib.SMTPException, http.client.HTTPException, BadNote) as error:
+    except (NotDelivered, Undelivered, OSError, smtplib.SMTPException, http.client.HTTPException, BadNote) as error:
         trouble = _trouble_words(error)
     now = workstation.clock()
     with workstation.database.writing() as session:
@@ -260,17 +261,7 @@ def _to_mail(mail: Mailing, to: str, kept: Kept, environment: Mapping[str, str])
     message.add_attachment(kept.note.encode(), maintype="application", subtype="octet-stream", filename=name)
     if kept.token is not None:
         message.add_attachment(kept.token, maintype="application", subtype="timestamp-token", filename=name.replace(NOTE_FILE, ".tst"))
-    context = ssl.create_default_context()
-    if mail.tls == "tls":
-        server: smtplib.SMTP = smtplib.SMTP_SSL(mail.host, mail.port, timeout=SECONDS, context=context)
-    else:
-        server = smtplib.SMTP(mail.host, mail.port, timeout=SECONDS)
-    with server:
-        if mail.tls == "starttls":
-            server.starttls(context=context)
-        if mail.user:
-            server.login(mail.user, environment.get(PASSWORD_VARIABLE, ""))
-        server.send_message(message)
+    send_message(mail, message, environment, PASSWORD_VARIABLE)
 
 
 # --- another witness ---

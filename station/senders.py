@@ -1,0 +1,14 @@
+"""How each kind of the outbox leaves the house, and the turn that sends what is due."""
+
+from collections.abc import Mapping
+
+from station import mail, outbox
+from station.outbox import Sender
+from station.workstation import Workstation
+
+SENDERS: Mapping[str, Sender] = {mail.KIND: mail.deliver_mail}
+
+
+def tend_outbox(workstation: Workstation) -> int:
+    """One turn of a running worker; returns how many left."""
+    return outbox.deliver_due(workstation, SENDERS)
