@@ -170,7 +170,7 @@ def queue_page(
             watched=[(name, t.known("field", name)) for name in WATCHED],
             views=saved_views(session, person),
             query=urlencode([(key, value) for key, value in query_of(wanted).items() if value]),
-            first=records.next_review(session, entity, person.pseudonym, now),
+            first=records.next_review(session, entity, person.pseudonym, now, sure=wanted.state == "sure"),
         )
 
 
@@ -381,14 +381,15 @@ def _send_form(request: Request, document_id: str, form: FormData) -> Response:
         return _after_form(request, document_id, form, outcome, 409 if outcome.clashes else 200)
     with workstation.database.writing() as session:
         crop = lambda document, row: cut_crop(workstation, document, row.page, row.box)  # noqa: E731 a seam, bound here
+        sure = records.is_sure(session, document_id)
         outcome = review.submit(session, workstation, document_id, person, crop, whole=form.get("whole") == "yes")
-        following = records.next_review(session, workstation.settings.entity, person.pseudonym, workstation.clock(), document_id)
+        following = records.next_review(session, desk.entity_of(request), person.pseudonym, workstation.clock(), document_id, sure=sure)
     if not outcome.done:
         return _after_form(request, document_id, form, outcome, 409 if outcome.clashes else 422)
     if following is None and review.catch_up(workstation):
         # Perhaps only because the queue was not noted yet.
         with workstation.database.reading() as session:
-            following = records.next_review(session, workstation.settings.entity, person.pseudonym, workstation.clock(), document_id)
+            following = records.next_review(session, desk.entity_of(request), person.pseudonym, workstation.clock(), document_id, sure=sure)
     flash = "flash.review-account" if outcome.account else "flash.review-done" if following else "flash.review-last"
     return desk.go_to(request, f"{ADDRESS}/{following}" if following else ADDRESS, flash)
 
@@ -614,7 +615,7 @@ def set_aside(
         return _review_page(request, session, person, document_id, 422, wrong_aside=wrong)
     if what in ("take", "resume"):
         return desk.go_to(request, f"{ADDRESS}/{document_id}", f"flash.review-{what}")
-    following = records.next_review(session, workstation.settings.entity, person.pseudonym, now, document_id)
+    following = records.next_review(session, desk.entity_of(request), person.pseudonym, now, document_id)
     return desk.go_to(request, f"{ADDRESS}/{following}" if following else ADDRESS, f"flash.review-{what}")
 
 
@@ -711,7 +712,8 @@ def _review_page(
     events = records.events_of(session, document_id)
     entries = entries_of(session, document, workstation, t, typed=typed or {}, outcome=outcome)
     clashes = [clash_words(clash, session, document, t) for clash in outcome.clashes] if outcome else []
-    following = records.next_review(session, document.entity, person.pseudonym, now, document_id)
+    sure = records.is_sure(session, document_id)
+    following = records.next_review(session, document.entity, person.pseudonym, now, document_id, sure=sure)
     done, undone = review.stacks_of(events)
     people_here = records.colleagues(session, practice=desk.is_practice(workstation))
     keys = keys_of(session, person)
