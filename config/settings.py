@@ -3,8 +3,10 @@
 import errno
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import date, timedelta
+from decimal import Decimal
+from functools import partial
 from importlib import resources
 from ipaddress import ip_address
 from pathlib import Path
@@ -136,6 +138,8 @@ class Station(Section):
     """One scanner's folder."""
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]
+    entity: str = ""
+    """The company whose documents come in here; empty: the installation's own."""
     folder: Path | None = None
     """Where the scanner writes; default: stations/<name> under SCEAU_HOME."""
     operator: str = "atelier"
@@ -202,6 +206,37 @@ class Identity(Section):
     ibans: list[Annotated[str, Field(pattern=r"^[A-Z]{2}\d\d[0-9A-Z]{10,30}$")]] = []
 
 
+class Company(Section):
+    """One legal entity of the house: what letters, the dossier, retention and the checks say of it."""
+
+    entity: EntityName
+    """Short name, under which its log runs: `entity`, or one of `companies`."""
+    name: Annotated[str, Field(min_length=2, max_length=200)]
+    siren: Annotated[str, Field(pattern=r"^(\d{9})?$")] = ""
+    vat_id: Annotated[str, Field(pattern=r"^([A-Z]{2}[0-9A-Z]{2,13})?$")] = ""
+    address: Annotated[str, Field(max_length=500)] = ""
+    """Letterhead, its lines parted by line ends."""
+    year_end: Annotated[str, Field(pattern=r"^((0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01]))?$")] = ""
+    """Month and day on which its financial year closes; empty: `retention.financial_year_end`."""
+    public: bool = False
+    """A public entity: its suppliers bill through Chorus Pro."""
+
+    @field_validator("siren")
+    @classmethod
+    def _siren_adds_up(cls, siren: str) -> str:
+        if siren and not luhn_holds(siren):
+            raise ValueError(
+                f"siren : {siren} n'est pas un numéro SIREN, sa clé est fausse ; recopiez-le de l'extrait Kbis / its check digit is wrong"
+            )
+        return siren
+
+
+def luhn_holds(digits: str) -> bool:
+    """Whether a SIREN's check digit fits (ISO/IEC 7812-1, annex B)."""
+    doubled = [int(digit) * (1 + place % 2) for place, digit in enumerate(reversed(digits))]
+    return sum(each - 9 if each > 9 else each for each in doubled) % 10 == 0
+
+
 class Suppliers(Section):
     """What the house knows of its suppliers."""
 
@@ -257,8 +292,9 @@ class Sealing(Section):
 
     @model_validator(mode="after")
     def _key_is_named(self) -> Self:
-        needed = {"pkcs12": ("file",), "pkcs11": ("module", "token", "key"), "csc": ("service_url", "credential")}[self.source]
-        missing = [name for name in needed if self.mode == "production" and not getattr(self, name)]
+        # A file that is not named yet is the set-up assistant's to make: nothing is sealed until then.
+        needed: dict[str, tuple[str, ...]] = {"pkcs12": (), "pkcs11": ("module", "token", "key"), "csc": ("service_url", "credential")}
+        missing = [name for name in needed[self.source] if self.mode == "production" and not getattr(self, name)]
         if missing:
             raise ValueError(
                 f'mode = "production", source = "{self.source}" : donnez {", ".join(missing)} / production needs {", ".join(missing)}'
@@ -299,6 +335,20 @@ class Trust(Section):
     territories: list[Annotated[str, Field(pattern=r"^[A-Z]{2}$")]] = ["FR"]
     hours: Annotated[float, Field(ge=0, le=720)] = 24.0
     """In production, lists are fetched every so many hours; 0: on demand only (`sceau keys --fetch`)."""
+
+
+class ApprovalStep(Section):
+    """Who approves invoices of an amount: `workflow.approvals.Step`. Exactly at a threshold the stricter step holds."""
+
+    below: Annotated[Decimal, Field(gt=0)] | None = None
+    """Amounts with tax (EUR) smaller than this; absent: all that no other step covers."""
+    role: Literal["approver"] = "approver"
+    """Whoever holds the role is asked, unless a group or a person is named."""
+    group: Annotated[str, Field(max_length=60)] = ""
+    person: Annotated[str, Field(max_length=80)] = ""
+    """Login."""
+    two: bool = False
+    """Two people approve, one after the other."""
 
 
 class Evidence(Section):
@@ -512,6 +562,15 @@ class Time(Section):
 class Server(Section):
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=1, le=65535)] = 8080
+    address: Annotated[str, Field(pattern=r"^(https?://[^\s/?#]+)?$")] = ""
+    """Under which people reach it, for the links in e-mails; empty: http, host and port."""
+    other_space: Annotated[str, Field(pattern=r"^(https?://\S+)?$")] = ""
+    """Address of the practice space, in the practice space that of production; empty: this machine, at the other's port."""
+
+    @property
+    def public_address(self) -> str:
+        """Without a slash at its end."""
+        return self.address or f"http://{self.host}:{self.port}"
 
 
 class Settings(Section):
@@ -522,6 +581,8 @@ class Settings(Section):
     entity: EntityName = "essai"
     companies: list[EntityName] = []
     """Other legal entities of the house, each with a log of its own: a document may be corrected into theirs."""
+    company: tuple[Company, ...] = ()
+    """Legal entities with what is said of them; their names and numbers count as those of [identity], the first one's as the house's."""
     database_url: str | None = None
     server: Server = Server()
     intake: Intake = Intake()
@@ -538,6 +599,8 @@ class Settings(Section):
     archive: ArchiveCare = ArchiveCare()
     access: AccessCare = AccessCare()
     ledger: Ledger = Ledger()
+    approvals: tuple[ApprovalStep, ...] = Field(default=(), alias="approval")
+    """None: whoever holds the role approves, whatever the amount."""
     mail: OutgoingMail = OutgoingMail()
     work: Work = Work()
     policies: tuple[Policy, ...] = Field(default=(Policy(),), alias="policy", min_length=1)
@@ -551,10 +614,44 @@ class Settings(Section):
         return companies
 
     @model_validator(mode="after")
+    def _companies_are_known(self) -> Self:
+        """What stands in [[company]] is said once: it is read wherever [identity], `companies`, [channel] and [retention] are."""
+        names = [each.entity for each in self.company]
+        if len(set(names)) < len(names):
+            raise ValueError("deux [[company]] ont le même « entity » / two [[company]] have the same entity")
+        others = [name for name in names if name not in self.entities]
+        # Frozen for everybody else: this is still the making of it.
+        put = partial(object.__setattr__, self)
+        put("companies", [*self.companies, *others])
+        told = {
+            "names": [each.name for each in self.company],
+            "sirens": [each.siren for each in self.company if each.siren],
+            "vat_ids": [each.vat_id for each in self.company if each.vat_id],
+        }
+        known = {name: [*getattr(self.identity, name), *more] for name, more in told.items()}
+        put("identity", self.identity.model_copy(update={name: list(dict.fromkeys(all_)) for name, all_ in known.items()}))
+        own = self.company_named(self.entity)
+        if own is not None:
+            put("channel", self.channel.model_copy(update={"public": self.channel.public or own.public}))
+            put("retention", self.retention.model_copy(update={"financial_year_end": self.year_end_of(self.entity)}))
+        return self
+
+    @model_validator(mode="after")
     def _each_log_has_an_origin(self) -> Self:
         if self.companies and "{entity}" not in self.ledger.origin:
             raise ValueError("ledger.origin : plusieurs sociétés, donc {entity} dans le nom / several companies need {entity} in the name")
         return self
+
+    @field_validator("approvals")
+    @classmethod
+    def _steps_are_a_scale(cls, approvals: tuple[ApprovalStep, ...]) -> tuple[ApprovalStep, ...]:
+        bounds = [step.below for step in approvals]
+        if len(set(bounds)) < len(bounds) or (bounds and None not in bounds):
+            raise ValueError(
+                "[[approval]] : chaque palier a son montant (below), et le dernier, sans montant, vaut pour tout le reste "
+                "/ each step has an amount of its own, and the last one, without any, covers the rest"
+            )
+        return approvals
 
     @field_validator("policies")
     @classmethod
@@ -573,6 +670,18 @@ class Settings(Section):
                 raise ValueError(
                     f"« {station.profile} », profil de « {station.name} », n'est le nom d'aucune [[policy]] : {', '.join(names)} "
                     f"/ no policy has the name {station.profile}"
+                )
+        return stations
+
+    @field_validator("stations")
+    @classmethod
+    def _companies_exist(cls, stations: tuple[Station, ...], info: ValidationInfo) -> tuple[Station, ...]:
+        known = {info.data.get("entity"), *info.data.get("companies", ())}
+        for station in stations:
+            if station.entity and station.entity not in known:
+                raise ValueError(
+                    f"« {station.entity} », société de « {station.name} », n'est ni entity ni une de companies "
+                    f"/ station {station.name} names a company that is not this installation's"
                 )
         return stations
 
@@ -602,10 +711,38 @@ class Settings(Section):
         """Absolute path of the folder in which the station's scanner writes."""
         return _folder(self.home, station)
 
+    def company_named(self, entity: str) -> Company | None:
+        """What is said of a legal entity; None where nothing is."""
+        return next((each for each in self.company if each.entity == entity), None)
+
+    def year_end_of(self, entity: str) -> str:
+        """Month and day (`12-31`) on which an entity's financial year closes."""
+        company = self.company_named(entity)
+        return company.year_end if company is not None and company.year_end else self.retention.financial_year_end
+
+    def is_public(self, entity: str) -> bool:
+        """Whether an entity's suppliers bill through Chorus Pro."""
+        company = self.company_named(entity)
+        return self.channel.public if company is None else company.public
+
     @property
     def entities(self) -> tuple[str, ...]:
         """Every legal entity of the house, its own first."""
         return (self.entity, *self.companies)
+
+    def company_of(self, station: Station) -> str:
+        """Whose documents come in at a station."""
+        return station.entity or self.entity
+
+    def of_company(self, entity: str, stations: Collection[str] | None = None) -> Self:
+        """The installation as one of its companies sees it: alone, with its own stations, or with those of them that are named.
+
+        A company that the house does not have owns nothing.
+        """
+        own = tuple(
+            each for each in self.stations if self.company_of(each) == entity and (stations is None or each.name in stations)
+        )
+        return self.model_copy(update={"entity": entity, "companies": [], "stations": own})
 
     @property
     def url(self) -> str:

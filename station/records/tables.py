@@ -788,6 +788,8 @@ class Person(Base):
     """In lower case; one account per address, so that one human is not two."""
     entities: Mapped[list[Any] | None]
     """Legal entities whose documents this person may see; None: all of this installation."""
+    stations: Mapped[list[Any] | None]
+    """Stations to which the mailroom's work of this person is limited; None: all of their entities."""
     password_ends: Mapped[datetime | None]
     """Of a password that somebody else made: it serves once, to choose another, and until then at the latest."""
     epoch: Mapped[int] = mapped_column(default=0, server_default="0")
@@ -834,6 +836,36 @@ class Delegation(Base):
     given_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
     """Taken back before its last day."""
+
+
+class PersonGroup(Base):
+    """People who are addressed together: « comptabilité », « direction ». Ended, never deleted: tasks of the past name it."""
+
+    __tablename__ = "person_group"
+    __table_args__ = (sa.UniqueConstraint("entity", "name"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    entity: Mapped[str] = mapped_column(sa.String(60), index=True)
+    name: Mapped[str] = mapped_column(sa.String(60))
+    made_by: Mapped[str | None] = mapped_column(sa.String(32))
+    made_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+
+
+class GroupMember(Base):
+    """One person in one group, with the days; taken out, never deleted."""
+
+    __tablename__ = "group_member"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    group_id: Mapped[int] = mapped_column(sa.ForeignKey("person_group.id"), index=True)
+    pseudonym: Mapped[str] = mapped_column(sa.ForeignKey("person.pseudonym"), index=True)
+    starts: Mapped[str | None] = mapped_column(sa.String(10))
+    """First day (ISO, UTC); None: since ever."""
+    ends: Mapped[str | None] = mapped_column(sa.String(10))
+    """Last day; None: until taken out."""
+    given_by: Mapped[str | None] = mapped_column(sa.String(32))
+    given_at: Mapped[datetime]
+    taken_by: Mapped[str | None] = mapped_column(sa.String(32))
+    taken_at: Mapped[datetime | None]
 
 
 class LedgerRow(Base):
@@ -1305,6 +1337,87 @@ class ImportRun(Base):
     actor: Mapped[str] = mapped_column(sa.String(32))
     at: Mapped[datetime]
     done_at: Mapped[datetime | None]
+
+
+class Task(Base):
+    """Something that one person is asked to decide or to answer; exactly one of those who are addressed does. Erased with its document."""
+
+    __tablename__ = "task"
+    __table_args__ = (sa.Index("ix_task_open", "entity", "state", "due"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    entity: Mapped[str] = mapped_column(sa.String(60))
+    document_id: Mapped[str] = mapped_column(sa.ForeignKey("document.id"), index=True)
+    kind: Mapped[str] = mapped_column(sa.String(12))
+    """approval, question."""
+    title: Mapped[str] = mapped_column(sa.String(300))
+    """What it is about, as lists name it."""
+    why: Mapped[dict[str, Any]]
+    """Why it was asked of these people: `workflow.approvals.Why` as JSON, or `{"text": …}`."""
+    role: Mapped[str] = mapped_column(sa.String(20))
+    """Addressed: a person, else a group, else whoever has the role; the others are empty or None."""
+    group_name: Mapped[str] = mapped_column(sa.String(60))
+    person: Mapped[str | None] = mapped_column(sa.String(32), index=True)
+    """Pseudonym."""
+    due: Mapped[str | None] = mapped_column(sa.String(10))
+    """ISO date."""
+    state: Mapped[str] = mapped_column(sa.String(10))
+    """open, done, cancelled."""
+    round: Mapped[int]
+    """Of approvals of one document: a new one begins when the values changed."""
+    place: Mapped[int]
+    """First or second approval of its round."""
+    needed: Mapped[int]
+    parent_id: Mapped[int | None] = mapped_column(sa.ForeignKey("task.id"), index=True)
+    """Of a question: the task during which it was asked."""
+    question: Mapped[str | None] = mapped_column(sa.Text)
+    bound: Mapped[dict[str, Any]]
+    """What the decision is about: `workflow.approvals.Bound` as JSON; empty where it is about no values."""
+    prepared_by: Mapped[list[Any]]
+    """Pseudonyms of who said or submitted the values."""
+    prepared_since: Mapped[datetime]
+    decision: Mapped[str | None] = mapped_column(sa.String(12))
+    """approved, refused, answered; of a cancelled one why: changed, gone, decided, withdrawn."""
+    decided_by: Mapped[str | None] = mapped_column(sa.String(32))
+    decided_at: Mapped[datetime | None]
+    reason: Mapped[str | None] = mapped_column(sa.Text)
+    """Of a refusal; the answer to a question."""
+    rule: Mapped[str] = mapped_column(sa.String(80))
+    """By which rule it was opened, and its version."""
+    rule_version: Mapped[str] = mapped_column(sa.String(64))
+    opened_by: Mapped[str] = mapped_column(sa.String(32))
+    opened_at: Mapped[datetime]
+    revision: Mapped[int] = mapped_column(default=0)
+    """Grows with each act; whoever acts on an older one is told."""
+
+
+class TaskEvent(Base):
+    """What was done with a task, in order."""
+
+    __tablename__ = "task_event"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    task_id: Mapped[int] = mapped_column(sa.ForeignKey("task.id"), index=True)
+    entity: Mapped[str] = mapped_column(sa.String(60))
+    document_id: Mapped[str] = mapped_column(sa.ForeignKey("document.id"), index=True)
+    what: Mapped[str] = mapped_column(sa.String(12))
+    """opened, approved, refused, asked, answered, delegated, reassigned, cancelled."""
+    actor: Mapped[str] = mapped_column(sa.String(32))
+    at: Mapped[datetime]
+    told: Mapped[dict[str, Any]]
+    """reason, to (pseudonym), question, changes (names of values)."""
+
+
+class InvoiceStanding(Base):
+    """Where an invoice stands between arrival and payment (`workflow.invoicing.InvoiceState`); how it got there, the ledger tells."""
+
+    __tablename__ = "invoice_state"
+    document_id: Mapped[str] = mapped_column(sa.ForeignKey("document.id"), primary_key=True)
+    entity: Mapped[str] = mapped_column(sa.String(60), index=True)
+    state: Mapped[str] = mapped_column(sa.String(20))
+    since: Mapped[datetime]
+    by: Mapped[str] = mapped_column(sa.String(40))
+    """Pseudonym, or the channel that told so."""
+    expected: Mapped[bool]
+    """False: told from outside, and not the step that was to come."""
 
 
 class Preference(Base):

@@ -10,6 +10,8 @@ depends_on = None
 
 
 def upgrade() -> None:
+    _add_groups()
+    _add_tasks()
     _add_outbox_and_api()
     op.create_table(
         "supplier",
@@ -84,6 +86,42 @@ def upgrade() -> None:
     op.create_index(op.f("ix_import_run_entity"), "import_run", ["entity"])
 
 
+def _add_groups() -> None:
+    """Who is addressed together, and whose work is limited to some stations."""
+    moment = sa.DateTime(timezone=True)
+    with op.batch_alter_table("person") as person:
+        person.add_column(sa.Column("stations", sa.JSON(), nullable=True))
+    op.create_table(
+        "person_group",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("entity", sa.String(length=60), nullable=False),
+        sa.Column("name", sa.String(length=60), nullable=False),
+        sa.Column("made_by", sa.String(length=32), nullable=True),
+        sa.Column("made_at", moment, nullable=False),
+        sa.Column("ended_at", moment, nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_person_group")),
+        sa.UniqueConstraint("entity", "name", name=op.f("uq_person_group_entity")),
+    )
+    op.create_index(op.f("ix_person_group_entity"), "person_group", ["entity"])
+    op.create_table(
+        "group_member",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("group_id", sa.Integer(), nullable=False),
+        sa.Column("pseudonym", sa.String(length=32), nullable=False),
+        sa.Column("starts", sa.String(length=10), nullable=True),
+        sa.Column("ends", sa.String(length=10), nullable=True),
+        sa.Column("given_by", sa.String(length=32), nullable=True),
+        sa.Column("given_at", moment, nullable=False),
+        sa.Column("taken_by", sa.String(length=32), nullable=True),
+        sa.Column("taken_at", moment, nullable=True),
+        sa.ForeignKeyConstraint(["group_id"], ["person_group.id"], name=op.f("fk_group_member_group_id_person_group")),
+        sa.ForeignKeyConstraint(["pseudonym"], ["person.pseudonym"], name=op.f("fk_group_member_pseudonym_person")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_group_member")),
+    )
+    op.create_index(op.f("ix_group_member_group_id"), "group_member", ["group_id"])
+    op.create_index(op.f("ix_group_member_pseudonym"), "group_member", ["pseudonym"])
+
+
 def _add_outbox_and_api() -> None:
     """What leaves the house, and the programs that act for people."""
     moment = sa.DateTime(timezone=True)
@@ -155,6 +193,76 @@ def _add_outbox_and_api() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_webhook")),
     )
     op.create_index(op.f("ix_webhook_entity"), "webhook", ["entity"])
+
+
+def _add_tasks() -> None:
+    """What people are asked to decide, and where each invoice stands."""
+    moment = sa.DateTime(timezone=True)
+    op.create_table(
+        "task",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("entity", sa.String(length=60), nullable=False),
+        sa.Column("document_id", sa.String(length=32), nullable=False),
+        sa.Column("kind", sa.String(length=12), nullable=False),
+        sa.Column("title", sa.String(length=300), nullable=False),
+        sa.Column("why", sa.JSON(), nullable=False),
+        sa.Column("role", sa.String(length=20), nullable=False),
+        sa.Column("group_name", sa.String(length=60), nullable=False),
+        sa.Column("person", sa.String(length=32), nullable=True),
+        sa.Column("due", sa.String(length=10), nullable=True),
+        sa.Column("state", sa.String(length=10), nullable=False),
+        sa.Column("round", sa.Integer(), nullable=False),
+        sa.Column("place", sa.Integer(), nullable=False),
+        sa.Column("needed", sa.Integer(), nullable=False),
+        sa.Column("parent_id", sa.Integer(), nullable=True),
+        sa.Column("question", sa.Text(), nullable=True),
+        sa.Column("bound", sa.JSON(), nullable=False),
+        sa.Column("prepared_by", sa.JSON(), nullable=False),
+        sa.Column("prepared_since", moment, nullable=False),
+        sa.Column("decision", sa.String(length=12), nullable=True),
+        sa.Column("decided_by", sa.String(length=32), nullable=True),
+        sa.Column("decided_at", moment, nullable=True),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("rule", sa.String(length=80), nullable=False),
+        sa.Column("rule_version", sa.String(length=64), nullable=False),
+        sa.Column("opened_by", sa.String(length=32), nullable=False),
+        sa.Column("opened_at", moment, nullable=False),
+        sa.Column("revision", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(["document_id"], ["document.id"], name=op.f("fk_task_document_id_document")),
+        sa.ForeignKeyConstraint(["parent_id"], ["task.id"], name=op.f("fk_task_parent_id_task")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_task")),
+    )
+    for column in ("document_id", "person", "parent_id"):
+        op.create_index(op.f(f"ix_task_{column}"), "task", [column])
+    op.create_index("ix_task_open", "task", ["entity", "state", "due"])
+    op.create_table(
+        "task_event",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("task_id", sa.Integer(), nullable=False),
+        sa.Column("entity", sa.String(length=60), nullable=False),
+        sa.Column("document_id", sa.String(length=32), nullable=False),
+        sa.Column("what", sa.String(length=12), nullable=False),
+        sa.Column("actor", sa.String(length=32), nullable=False),
+        sa.Column("at", moment, nullable=False),
+        sa.Column("told", sa.JSON(), nullable=False),
+        sa.ForeignKeyConstraint(["task_id"], ["task.id"], name=op.f("fk_task_event_task_id_task")),
+        sa.ForeignKeyConstraint(["document_id"], ["document.id"], name=op.f("fk_task_event_document_id_document")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_task_event")),
+    )
+    for column in ("task_id", "document_id"):
+        op.create_index(op.f(f"ix_task_event_{column}"), "task_event", [column])
+    op.create_table(
+        "invoice_state",
+        sa.Column("document_id", sa.String(length=32), nullable=False),
+        sa.Column("entity", sa.String(length=60), nullable=False),
+        sa.Column("state", sa.String(length=20), nullable=False),
+        sa.Column("since", moment, nullable=False),
+        sa.Column("by", sa.String(length=40), nullable=False),
+        sa.Column("expected", sa.Boolean(), nullable=False),
+        sa.ForeignKeyConstraint(["document_id"], ["document.id"], name=op.f("fk_invoice_state_document_id_document")),
+        sa.PrimaryKeyConstraint("document_id", name=op.f("pk_invoice_state")),
+    )
+    op.create_index(op.f("ix_invoice_state_entity"), "invoice_state", ["entity"])
 
 
 def downgrade() -> None:
