@@ -868,6 +868,57 @@ class GroupMember(Base):
     taken_at: Mapped[datetime | None]
 
 
+class Visit(Base):
+    """One time that somebody signed in, so that it can be ended here and not only in the browser that keeps its cookie."""
+
+    __tablename__ = "visit"
+    id: Mapped[str] = mapped_column(sa.String(64), primary_key=True)
+    """Hexadecimal SHA-256 of the number in the cookie: who reads the database opens nothing with it."""
+    pseudonym: Mapped[str] = mapped_column(sa.ForeignKey("person.pseudonym"), index=True)
+    begun_at: Mapped[datetime]
+    way: Mapped[str] = mapped_column(sa.String(10))
+    """password; provider."""
+    address: Mapped[str] = mapped_column(sa.String(45))
+    browser: Mapped[str] = mapped_column(sa.String(40))
+    """In words that its person knows it by ("Firefox, Linux")."""
+    ended_at: Mapped[datetime | None]
+
+
+class Identity(Base):
+    """A person at a provider of identities: known by issuer and subject, never by name or address (OpenID Connect Core, 5.7)."""
+
+    __tablename__ = "identity"
+    __table_args__ = (sa.UniqueConstraint("issuer", "subject"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    issuer: Mapped[str] = mapped_column(sa.String(500))
+    subject: Mapped[str] = mapped_column(sa.String(255))
+    pseudonym: Mapped[str] = mapped_column(sa.ForeignKey("person.pseudonym"), index=True)
+    linked_at: Mapped[datetime]
+
+
+class RecoveryCode(Base):
+    """Stands in for a one-time code whose telephone is lost; serves once."""
+
+    __tablename__ = "recovery_code"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    pseudonym: Mapped[str] = mapped_column(sa.ForeignKey("person.pseudonym"), index=True)
+    digest: Mapped[str] = mapped_column(sa.String(64))
+    """Hexadecimal SHA-256: of 79 random bits no table of guesses can be made."""
+    made_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
+
+
+class Attempt(Base):
+    """Failed tries to sign in, counted by account, address and both; no evidence, forgotten after a day."""
+
+    __tablename__ = "attempt"
+    key: Mapped[str] = mapped_column(sa.String(64), primary_key=True)
+    """Hexadecimal SHA-256 of what is counted."""
+    count: Mapped[int]
+    newest: Mapped[float] = mapped_column(index=True)
+    """Seconds since 1970."""
+
+
 class LedgerRow(Base):
     """One entry of an entity's log. Triggers refuse update and delete."""
 
@@ -956,7 +1007,7 @@ class OutboxRow(Base):
 
 
 class ApiToken(Base):
-    """By what a program acts for a person: `station.tokens`."""
+    """By what a program acts for a person: `station.api_tokens`."""
 
     __tablename__ = "api_token"
     id: Mapped[int] = mapped_column(primary_key=True)

@@ -10,6 +10,7 @@ depends_on = None
 
 
 def upgrade() -> None:
+    _add_entrance()
     _add_groups()
     _add_tasks()
     _add_outbox_and_api()
@@ -263,6 +264,55 @@ def _add_tasks() -> None:
         sa.PrimaryKeyConstraint("document_id", name=op.f("pk_invoice_state")),
     )
     op.create_index(op.f("ix_invoice_state_entity"), "invoice_state", ["entity"])
+
+
+def _add_entrance() -> None:
+    """Who is here, by which provider, with which codes in reserve; who failed how often."""
+    of_person = ["pseudonym"], ["person.pseudonym"]
+    op.create_table(
+        "visit",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("pseudonym", sa.String(length=32), nullable=False),
+        sa.Column("begun_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("way", sa.String(length=10), nullable=False),
+        sa.Column("address", sa.String(length=45), nullable=False),
+        sa.Column("browser", sa.String(length=40), nullable=False),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(*of_person, name=op.f("fk_visit_pseudonym_person")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_visit")),
+    )
+    op.create_index(op.f("ix_visit_pseudonym"), "visit", ["pseudonym"])
+    op.create_table(
+        "identity",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("issuer", sa.String(length=500), nullable=False),
+        sa.Column("subject", sa.String(length=255), nullable=False),
+        sa.Column("pseudonym", sa.String(length=32), nullable=False),
+        sa.Column("linked_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(*of_person, name=op.f("fk_identity_pseudonym_person")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_identity")),
+        sa.UniqueConstraint("issuer", "subject", name=op.f("uq_identity_issuer")),
+    )
+    op.create_index(op.f("ix_identity_pseudonym"), "identity", ["pseudonym"])
+    op.create_table(
+        "recovery_code",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("pseudonym", sa.String(length=32), nullable=False),
+        sa.Column("digest", sa.String(length=64), nullable=False),
+        sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("used_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(*of_person, name=op.f("fk_recovery_code_pseudonym_person")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_recovery_code")),
+    )
+    op.create_index(op.f("ix_recovery_code_pseudonym"), "recovery_code", ["pseudonym"])
+    op.create_table(
+        "attempt",
+        sa.Column("key", sa.String(length=64), nullable=False),
+        sa.Column("count", sa.Integer(), nullable=False),
+        sa.Column("newest", sa.Float(), nullable=False),
+        sa.PrimaryKeyConstraint("key", name=op.f("pk_attempt")),
+    )
+    op.create_index(op.f("ix_attempt_newest"), "attempt", ["newest"])
 
 
 def downgrade() -> None:
