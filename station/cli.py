@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -387,6 +387,39 @@ def retention(as_json: AsJson = False) -> None:
             mark = "gel" if line["hold"] else "échu" if line["due"] else ""
             out.print(f"{line['until'] or '-':10}  {mark:5}  {line['document']}  {plain_name(line['title'])}", markup=False)
         raise typer.Exit(3 if any(line["due"] for line in lines) else 0)
+
+
+@app.command()
+def interest(
+    amount: Annotated[str, typer.Argument(help="What was owed, EUR including VAT.", show_default=False)],
+    due: Annotated[str, typer.Option(help="Last day for paying (YYYY-MM-DD).", show_default=False)],
+    paid: Annotated[str, typer.Option(help="Day of payment (YYYY-MM-DD).", show_default=False)],
+    regime: Annotated[str, typer.Option(help="Who pays: private or public.", show_default=False)],
+    mode: Annotated[str, typer.Option(help="Private: each half-year's own rate (split), or that of the first day (frozen).")] = "split",
+    as_json: AsJson = False,
+) -> None:
+    """What a late payment costs, derived line by line from dated rates: exit 0 computed, 1 a rate is not known, 2 wrong usage."""
+    with _settings() as settings:
+        from config.legal import load_rates
+        from station.derivation import derivation_json, derivation_lines, missing_words, read_amount
+        from workflow.interest import MissingRate, Mode, Regime, Terms, indemnity_of, interest_of
+
+        rates = load_rates()
+        try:
+            terms = Terms(Regime(regime), Mode(mode))
+            first, last = date.fromisoformat(due), date.fromisoformat(paid)
+            found = interest_of(read_amount(amount), first, last, terms, rates)
+        except MissingRate as error:
+            err.print(missing_words(error, settings.language), markup=False)
+            raise typer.Exit(1) from error
+        except ValueError as error:
+            raise typer.BadParameter(f"{error}. Rien n'a été calculé. / nothing was computed") from error
+        if as_json:
+            _print_json(derivation_json(found))
+            return
+        margin = rates.public_margin if terms.regime is Regime.PUBLIC else rates.private_margin
+        for line in derivation_lines(found, terms.regime, indemnity_of(first, last, rates), margin, settings.language):
+            out.print(line, markup=False)
 
 
 @app.command()
