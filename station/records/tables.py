@@ -915,8 +915,8 @@ class Attempt(Base):
     key: Mapped[str] = mapped_column(sa.String(64), primary_key=True)
     """Hexadecimal SHA-256 of what is counted."""
     count: Mapped[int]
-    newest: Mapped[float] = mapped_column(index=True)
-    """Seconds since 1970."""
+    newest: Mapped[int] = mapped_column(sa.BigInteger, index=True)
+    """Milliseconds since 1970."""
 
 
 class LedgerRow(Base):

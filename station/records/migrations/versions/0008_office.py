@@ -309,7 +309,7 @@ def _add_entrance() -> None:
         "attempt",
         sa.Column("key", sa.String(length=64), nullable=False),
         sa.Column("count", sa.Integer(), nullable=False),
-        sa.Column("newest", sa.Float(), nullable=False),
+        sa.Column("newest", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("key", name=op.f("pk_attempt")),
     )
     op.create_index(op.f("ix_attempt_newest"), "attempt", ["newest"])
