@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Annotated, Literal, Self, TypeAlias
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, ValidationInfo, field_validator, model_validator
 
 from config.places import allowed_countries, place_allowed
 from sealing.evidence import EvidenceProfile
@@ -564,6 +564,8 @@ class Server(Section):
     port: Annotated[int, Field(ge=1, le=65535)] = 8080
     address: Annotated[str, Field(pattern=r"^(https?://[^\s/?#]+)?$")] = ""
     """Under which people reach it, for the links in e-mails; empty: http, host and port."""
+    names: list[Annotated[str, Field(pattern=r"^[A-Za-z0-9.-]+$")]] = []
+    """Further names by which browsers may ask for it; with these or `address`, any other is refused."""
     other_space: Annotated[str, Field(pattern=r"^(https?://\S+)?$")] = ""
     """Address of the practice space, in the practice space that of production; empty: this machine, at the other's port."""
 
@@ -571,6 +573,69 @@ class Server(Section):
     def public_address(self) -> str:
         """Without a slash at its end."""
         return self.address or f"http://{self.host}:{self.port}"
+
+
+class ClaimRole(Section):
+    """Who carries this value in this claim holds this role, from one sign-in to the next."""
+
+    claim: Annotated[str, Field(min_length=1, max_length=200)]
+    value: Annotated[str, Field(min_length=1, max_length=200)]
+    role: Literal["mailroom", "clerk", "approver", "receivables", "compliance"]
+    """Not administrator, whom a provider's clerk shall not make, nor auditor, whose role needs its last day."""
+
+
+class Provider(Section):
+    """The company's own provider of identities (OpenID Connect); its secret is in SCEAU_OIDC_SECRET."""
+
+    issuer: Annotated[str, Field(pattern=r"^(https?://\S+)?$")] = ""
+    """As the provider writes it; empty: none. http only to this machine, for trying it out."""
+    client_id: Annotated[str, Field(max_length=200)] = ""
+    label: Annotated[str, Field(max_length=60)] = ""
+    """What people call it."""
+    scope: Annotated[str, Field(pattern=r"^[\x20\x21\x23-\x5b\x5d-\x7e]+$")] = "openid email"
+    match: Literal["email", "login", "none"] = "email"
+    """How an account that an administrator made is found the first time; afterwards issuer and subject say who it is."""
+    login_claim: Annotated[str, Field(max_length=100)] = "preferred_username"
+    """With match = "login": the claim that is the account's login. Only if people cannot choose it themselves at the provider."""
+    trust_email: bool = False
+    """The provider does not say `email_verified`, but gives addresses of the company only."""
+    create: bool = False
+    """Whoever the provider lets in, and to whom [[sign_in.oidc.role]] gives a role, gets an account."""
+    required: bool = False
+    """Passwords open only the accounts of `emergency`."""
+    emergency: list[str] = []
+    """Logins that keep their password for the day when the provider is away."""
+    seconds: Annotated[float, Field(gt=0, le=30)] = 5.0
+    """Time for each of the provider's answers."""
+    roles: tuple[ClaimRole, ...] = Field(default=(), alias="role")
+
+    @model_validator(mode="after")
+    def _provider_is_whole(self) -> Self:
+        if self.issuer and not self.client_id:
+            raise ValueError("[sign_in.oidc] : donnez client_id / give client_id")
+        if self.issuer and "openid" not in self.scope.split():
+            raise ValueError('[sign_in.oidc] scope : "openid" manque / is missing')
+        if self.issuer and not keeps_secrets(self.issuer):
+            raise ValueError("[sign_in.oidc] issuer : https:// est exigé hors de ce poste / https is required, save on this machine")
+        if self.required and not (self.issuer and self.emergency):
+            raise ValueError(
+                "[sign_in.oidc] required : nommez dans emergency au moins un compte qui garde son mot de passe "
+                "/ name at least one account that keeps its password"
+            )
+        if self.create and not self.roles:
+            raise ValueError("[sign_in.oidc] create : sans [[sign_in.oidc.role]], personne n'aurait de rôle / nobody would have a role")
+        return self
+
+
+class SignIn(Section):
+    oidc: Provider = Provider()
+
+
+class Outgoing(Section):
+    """Where this installation may be sent by an address that a form or somebody else's list names: `station.outgoing`."""
+
+    private_hosts: list[Annotated[str, Field(pattern=r"^[A-Za-z0-9.:-]+$")]] = []
+    """Names that may lie in the house's own network."""
 
 
 class Settings(Section):
@@ -602,9 +667,12 @@ class Settings(Section):
     approvals: tuple[ApprovalStep, ...] = Field(default=(), alias="approval")
     """None: whoever holds the role approves, whatever the amount."""
     mail: OutgoingMail = OutgoingMail()
+    sign_in: SignIn = SignIn()
+    outgoing: Outgoing = Outgoing()
     work: Work = Work()
     policies: tuple[Policy, ...] = Field(default=(Policy(),), alias="policy", min_length=1)
     stations: tuple[Station, ...] = Field(default=(Station(name="demo"),), alias="station", validate_default=True)
+    _elsewhere: tuple[Station, ...] = PrivateAttr(default=())
 
     @field_validator("companies")
     @classmethod
@@ -739,10 +807,15 @@ class Settings(Section):
 
         A company that the house does not have owns nothing.
         """
-        own = tuple(
-            each for each in self.stations if self.company_of(each) == entity and (stations is None or each.name in stations)
-        )
-        return self.model_copy(update={"entity": entity, "companies": [], "stations": own})
+        own = tuple(each for each in self.stations if self.company_of(each) == entity and (stations is None or each.name in stations))
+        seen = self.model_copy(update={"entity": entity, "companies": [], "stations": own})
+        seen._elsewhere = tuple(each for each in self.known_stations if each not in own)
+        return seen
+
+    @property
+    def known_stations(self) -> tuple[Station, ...]:
+        """Every station of the house, those of other companies last: a document may have come in at one and been handed over since."""
+        return (*self.stations, *self._elsewhere)
 
     @property
     def url(self) -> str:
