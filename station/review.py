@@ -27,7 +27,7 @@ from ocr.text import PageText, Word
 from ocr.turning import shown_box
 from ocr.values import LISTS, NAMES, Value
 from sealing.ledger import Event
-from station import drift, learning
+from station import drift, learning, tasks
 from station.acts import NotOffered, actor_of, shown_document
 from station.particulars import bearer_of, field_from, known_accounts
 from station.records import documents, learned, people
@@ -38,6 +38,7 @@ from station.stored import field_text
 from station.workstation import Workstation
 from workflow.kinds import INVOICES
 
+best_rows = documents.best_rows
 AT_ONCE = 200
 """Documents noted in one transaction."""
 MOST_ALTERNATIVES = 6
@@ -194,15 +195,6 @@ def doubtful_names(document: Document, thresholds: Thresholds) -> tuple[str, ...
     unread = any(row.code.startswith("reading-") for row in document.findings)
     looked = any(row.source == "person" for row in best.values())
     return (*found, "reading") if unread and not looked else found
-
-
-def best_rows(document: Document) -> dict[str, FieldRow]:
-    """The word that counts, by name; a value that a person took away counts as such."""
-    best: dict[str, FieldRow] = {}
-    for row in document.fields:
-        if (row.value or row.source == "person") and (row.name not in best or row.rank < best[row.name].rank):
-            best[row.name] = row
-    return best
 
 
 def _amount_or_none(text: str | None) -> str | None:
@@ -542,6 +534,8 @@ def submit(session: Session, workstation: Workstation, document_id: str, person:
     records.add_event(session, review, "submit", "", (None, None), person.pseudonym, now)
     session.expire(document, ["fields", "findings"])
     note_review(session, document, drift.thresholds_of(session, document.entity))
+    if review.stage == "done":
+        tasks.ask_approval(session, workstation, document, now)
     return Outcome(True, review.revision, account=account is not None)
 
 
@@ -640,6 +634,8 @@ def decide_account(
         review.hold_reason, review.hold_by = reason.strip(), person.pseudonym
     session.expire(document, ["fields", "findings"])
     note_review(session, document, drift.thresholds_of(session, document.entity))
+    if review.stage == "done":
+        tasks.ask_approval(session, workstation, document, now)
     return asked
 
 

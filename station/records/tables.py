@@ -1469,6 +1469,8 @@ class InvoiceStanding(Base):
     """Pseudonym, or the channel that told so."""
     expected: Mapped[bool]
     """False: told from outside, and not the step that was to come."""
+    seen: Mapped[int]
+    """Revision of the document whose values were last compared with those that were approved."""
 
 
 class Preference(Base):
