@@ -25,6 +25,7 @@ SIZE = (910, 1287)
 CODING = asdict(Page(1, "png", True, *SIZE, 8, 3, Model.RGB, (110.0, 110.0)))
 DOUBTFUL = {"total_tax": 0.72, "iban": 0.41}
 """As unsure as the reader is of these."""
+SIRENS = ("732829320", "552100554", "542065479")
 THREE = tuple(replace(paper, iban="FR7630006000011234567890189") for paper in PAPERS[:3])
 
 
@@ -56,8 +57,7 @@ def invoice(workstation: Workstation, paper: Paper, hours: int = 1, doubtful: di
 
 def three(workstation: Workstation) -> list[str]:
     """Three small invoices of different suppliers, the oldest first."""
-    sirens = ("732829320", "552100554", "542065479")
-    return [invoice(workstation, replace(paper, siren=siren), 5 - n) for n, (paper, siren) in enumerate(zip(THREE, sirens, strict=True))]
+    return [invoice(workstation, replace(paper, siren=siren), 5 - n) for n, (paper, siren) in enumerate(zip(THREE, SIRENS, strict=True))]
 
 
 def _fields(document_id: str, paper: Paper, text: PageText, doubtful: dict[str, float], values: dict[str, str]) -> Iterator[FieldRow]:

@@ -21,7 +21,7 @@ OPEN = {"/sign-in", "/health", "/witness/add-checkpoint"}
 LET_IN = 418
 HALL = """
     GET /help /account /confirm /events /ledger
-    POST /language /sign-out /confirm /account/password /account/code /account/delegations /account/delegations/{number}/end /ledger/check
+    POST /entity /language /sign-out /confirm /account/password /account/code /account/delegations /account/delegations/{number}/end /ledger/check
 """
 """Everybody's."""
 SEEN = """
@@ -33,7 +33,7 @@ SEEN = """
 """Of whoever works with documents, and of who audits them."""
 WORKED = "GET /documents/{document_id}/letter"
 ARRIVED = """
-    GET / /desk /desk/{name} /desk/{name}/slip.pdf /desk/{name}/redo /desk/{name}/preview /desk/{name}/end /desk/{name}/history
+    GET / /desk /desk/{name} /desk/{name}/slip.pdf /desk/{name}/preview /desk/{name}/history
         /batches/{batch_id} /duplicates /duplicates/{arrival_id} /duplicates/{first}/{second} /papers /papers/separator.pdf
         /papers/patch.pdf /papers/box.pdf /stations /stations/{name} /stations/{name}/target.pdf /stations/{name}/passports/{number}
         /stations/{name}/passports/{number}.json /stations/{name}/passports/{number}.pdf /tolerances /documents/{document_id}/source
@@ -43,6 +43,7 @@ ARRIVED = """
 """
 FED = """
     GET /papier /papier/slips/{number}.pdf
+    GET /desk/{name}/redo /desk/{name}/end
     POST /desk/{name}/open /desk/{name}/sheets /desk/{name}/redo /desk/{name}/redo/drop /desk/{name}/edit /desk/{name}/undo /desk/{name}/end
         /desk/{name}/scan /desk/{name}/scan/{job_id}/{act} /papier/lots/{number} /papier/lots/{number}/slip
 """
@@ -85,7 +86,6 @@ EXPECTED = {
     GET /desk/{name}/history /batches/{batch_id} /duplicates /duplicates/{arrival_id} /duplicates/{first}/{second} /stations
         /stations/{name} /stations/{name}/passports/{number} /stations/{name}/passports/{number}.json
         /stations/{name}/passports/{number}.pdf /tolerances
-        /documents/{document_id}/source /documents/{document_id}/decision/{choice} /documents/{document_id}/correct
         /documents/{document_id}/erasure /memory /memory/export.json
         /relecture/comptes/{number} /relecture/comptes/{number}/{which}.jpg
     """,
@@ -96,7 +96,7 @@ EXPECTED = {
     POST /people /people/{pseudonym}/roles /people/{pseudonym}/roles/{number}/take /people/{pseudonym}/password /people/{pseudonym}/end
     """,
 }
-WRITES_NOTHING = {"/language", "/sign-out", "/confirm", "/ledger/check", "/conformite/search"}
+WRITES_NOTHING = {"/entity", "/language", "/sign-out", "/confirm", "/ledger/check", "/conformite/search"}
 OWN_ACCOUNT = {"/account/password", "/account/code", "/account/delegations", "/account/delegations/{number}/end"}
 AGAIN = """
     /export /retention/ask /retention/decide /holds/{number}/lift /documents/{document_id}/erasure /papier/lots/{number}/slip

@@ -31,6 +31,7 @@ from station.sources import can_say
 from station.versions import GIVEN_UP
 from station.web import desk, learning, show
 from station.web.figures import WORKING
+from station.web.grants import may
 from station.web.words import Words
 from station.workstation import Workstation
 from workflow.kinds import INVOICES, kind_of, longest_duty
@@ -79,8 +80,11 @@ class Act:
     code: str
     text: str
     address: str
+    route: str
+    """As the table of grants writes it."""
 
 
+ONE = "/documents/{document_id}"
 OTHER_KINDS = (*(kind.code for kind in KIND_TABLE if kind.code not in INVOICES), acts.ASIDE)
 """What may stand in place of an invoice."""
 
@@ -136,7 +140,7 @@ def document_page(request: Request, session: desk.InReading, document_id: str, h
         "card": show.card_of(document, t, has_thumb=False, findings=100),
         "story": show.tell_story(story_of(session, document_id), document, t),
         "choices": choices_for(document, t),
-        "acts": acts_for(session, document, t),
+        "acts": [act for act in acts_for(session, document, t) if may(desk.roles_here(request), "GET", act.route)],
         "links": show.show_links(linked(session, document), document, t),
         "certificate": certificate_of(session, document),
     }
@@ -276,10 +280,11 @@ def choices_for(document: Document, t: Words) -> tuple[Choice, ...]:
 def acts_for(session: Session, document: Document, t: Words) -> tuple[Act, ...]:
     """What may be done besides, each with its page."""
     here = f"/documents/{document.id}"
-    offered = [Act("correct", t("correct.button"), f"{here}/correct")] if offered_corrections(document) else []
-    offered += [Act(code, _choice(document, code, t).text, f"{here}/decision/{code}") for code in acts.offered_acts(document)]
+    offered = [Act("correct", t("correct.button"), f"{here}/correct", f"{ONE}/correct")] if offered_corrections(document) else []
+    decided = acts.offered_acts(document)
+    offered += [Act(code, _choice(document, code, t).text, f"{here}/decision/{code}", f"{ONE}/decision/{{choice}}") for code in decided]
     if document.state == State.SET_ASIDE or pending_erasure(session, document.id) is not None:
-        offered.append(Act("erase", t("erasure.button"), f"{here}/erasure"))
+        offered.append(Act("erase", t("erasure.button"), f"{here}/erasure", f"{ONE}/erasure"))
     return tuple(offered)
 
 
