@@ -255,6 +255,13 @@ class Channel(Section):
     """The plateforme agréée that receives its invoices, as a letter to a supplier names it."""
 
 
+class Direction(Section):
+    """What the direction's page reckons with."""
+
+    hour_cost: Annotated[Decimal, Field(ge=0, le=10_000)] = Decimal(0)
+    """EUR that an hour of office work costs this house; 0: not set, and no cost is told."""
+
+
 class Reading(Section):
     engine: Literal["rapidocr", "tesseract"] = "rapidocr"
     languages: str = "fra+eng+deu+nld"
@@ -655,6 +662,7 @@ class Settings(Section):
     identity: Identity = Identity()
     suppliers: Suppliers = Suppliers()
     channel: Channel = Channel()
+    direction: Direction = Direction()
     reading: Reading = Reading()
     sealing: Sealing = Sealing()
     time: Time = Time()

@@ -263,8 +263,9 @@ def note_old_keys(workstation: Workstation) -> int:
 
 
 def _another(document: Document) -> sa.ColumnElement[bool]:
-    """Not itself, nothing that is gone, and nothing of a « pli confidentiel », whose name must not show elsewhere."""
-    return sa.and_(Document.id != document.id, Document.state.not_in(GONE), Document.confidential.is_(False))
+    """Not itself, of the same company, nothing that is gone, and nothing of a « pli confidentiel », whose name must not show elsewhere."""
+    standing = (Document.state.not_in(GONE), Document.confidential.is_(False))
+    return sa.and_(Document.id != document.id, Document.entity == document.entity, *standing)
 
 
 def _asked_before(session: Session, document: Document, found: Finding) -> bool:

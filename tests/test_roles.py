@@ -21,7 +21,7 @@ OPEN = {"/sign-in", "/health", "/witness/add-checkpoint"}
 LET_IN = 418
 HALL = """
     GET /help /account /confirm /events /ledger
-    POST /entity /language /sign-out /confirm /account/password /account/code /account/delegations /account/delegations/{number}/end /ledger/check
+    POST /entity /language /sign-out /confirm /account/password /account/code /account/visits /account/delegations /account/delegations/{number}/end /ledger/check
 """
 """Everybody's."""
 SEEN = """
@@ -59,6 +59,7 @@ OFFICE = """
     GET /signing /relecture/comptes/{number} /relecture/comptes/{number}/{which}.jpg
     POST /signing /relecture/comptes/{number}
 """
+DIRECTED = "GET /direction /direction/cloture /direction/{figure}.csv"
 PROVED = """
     GET /documents/{document_id}/retention /documents/{document_id}/retention.json /retention /holds /mandates /mandates/{number}/file
         /access /conformite /conformite/search /conformite/{document_id} /conformite/{document_id}/pages/{number}.png /export
@@ -76,9 +77,9 @@ RULED = """
 EXPECTED = {
     Role.MAILROOM: HALL + SEEN + WORKED + ARRIVED + FED,
     Role.CLERK: HALL + SEEN + WORKED + ARRIVED + REVIEWED + OFFICE,
-    Role.APPROVER: HALL + SEEN + WORKED + OFFICE,
+    Role.APPROVER: HALL + SEEN + WORKED + OFFICE + DIRECTED,
     Role.RECEIVABLES: HALL + SEEN + WORKED,
-    Role.COMPLIANCE: HALL + SEEN + WORKED + ARRIVED + FED + REVIEWED + OFFICE + PROVED + RULED,
+    Role.COMPLIANCE: HALL + SEEN + WORKED + ARRIVED + FED + REVIEWED + OFFICE + DIRECTED + PROVED + RULED,
     Role.AUDITOR: HALL
     + SEEN
     + PROVED
@@ -97,7 +98,7 @@ EXPECTED = {
     """,
 }
 WRITES_NOTHING = {"/entity", "/language", "/sign-out", "/confirm", "/ledger/check", "/conformite/search"}
-OWN_ACCOUNT = {"/account/password", "/account/code", "/account/delegations", "/account/delegations/{number}/end"}
+OWN_ACCOUNT = {"/account/password", "/account/code", "/account/visits", "/account/delegations", "/account/delegations/{number}/end"}
 AGAIN = """
     /export /retention/ask /retention/decide /holds/{number}/lift /documents/{document_id}/erasure /papier/lots/{number}/slip
     /papier/slips/{number} /people /people/{pseudonym}/roles /people/{pseudonym}/roles/{number}/take /people/{pseudonym}/password

@@ -85,7 +85,7 @@ def written_entries(session: Session, entity: str) -> Iterator[Written]:
         .join_from(LedgerRow, LedgerPayload, beside, isouter=True)
         .where(LedgerRow.entity == entity)
         .order_by(LedgerRow.sequence)
-        .execution_options(yield_per=1000)
+        .execution_options(yield_per=1000, **EVERYWHERE)
     )
     sequence = 0
     try:

@@ -279,7 +279,7 @@ def memberships_of(session: Session, group_id: int) -> list[GroupMember]:
 
 
 def members_of(session: Session, group: PersonGroup, day: date) -> set[str]:
-    """Pseudonyms of who is in a group on a day and has not left, in its entity. Deputies are not among them: they hold roles, not places."""
+    """Pseudonyms of who is in a group on a day, and works in its entity. Deputies are not among them: they hold roles, not places."""
     today = day.isoformat()
     query = (
         sa.select(Person)
@@ -307,6 +307,14 @@ def deputies_of(session: Session, pseudonym: str, day: date) -> list[Delegation]
         Delegation.giver == pseudonym, Delegation.ended_at.is_(None), Delegation.starts <= today, Delegation.ends >= today
     )
     return list(session.scalars(query.order_by(Delegation.id)))
+
+
+def make_person(session: Session, login: str) -> Person:
+    """A row by which nobody may enter yet."""
+    person = _new_person(login)
+    session.add(person)
+    session.flush()
+    return person
 
 
 def _new_person(login: str) -> Person:

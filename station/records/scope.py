@@ -6,14 +6,16 @@ What belongs to a document (`document_id`) is where its document is. A relations
 batch is told, whoever's it is.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.orm import ORMExecuteState, Session, with_loader_criteria
+from sqlalchemy.orm import ORMExecuteState, Session, aliased, with_loader_criteria
 
-from station.records.tables import Base, Document
+from station.records.tables import Arrival, Base, Document, Mail, Mandate, PageRow
 
 EVERYWHERE = {"everywhere": True}
 """Execution options of a question that names its company itself and is asked about any: the head of a log before an entry is added."""
@@ -39,6 +41,23 @@ def put_scope(session: Session, scope: Scope | None) -> None:
     session.expire_all()
 
 
+def seen_stations(session: Session) -> frozenset[str] | None:
+    """For questions in the database's own words, which the limits do not reach: the stations whose documents are seen; None: all."""
+    scope: Scope | None = session.info.get(_KEY)
+    return None if scope is None else scope.only
+
+
+@contextmanager
+def lifted(session: Session) -> Iterator[None]:
+    """For a moment the session sees the whole house: bytes are kept once whoever received them, and what hangs together goes together."""
+    scope = session.info.get(_KEY)
+    session.info[_KEY] = None
+    try:
+        yield
+    finally:
+        session.info[_KEY] = scope
+
+
 @sa.event.listens_for(Session, "do_orm_execute")
 def _keep_inside(state: ORMExecuteState) -> None:
     scope: Scope | None = state.session.info.get(_KEY)
@@ -61,7 +80,9 @@ def _limits(scope: Scope) -> tuple[Any, ...]:
 
 def limit_of(table: Any, scope: Scope) -> sa.ColumnElement[bool] | None:
     """Which rows of a table are inside; None where all are, for they are nobody's."""
-    columns = sa.inspect(table).columns
+    columns = sa.inspect(table).mapper.columns
+    if sa.inspect(table).mapper.local_table.name == "original":
+        return _of_files(table.sha256, scope)
     parts: list[sa.ColumnElement[bool]] = []
     if "entity" in columns:
         parts.append(table.entity == scope.entity)
@@ -76,6 +97,16 @@ def limit_of(table: Any, scope: Scope) -> sa.ColumnElement[bool] | None:
     if {"older_id", "newer_id"} <= set(columns.keys()):
         parts += [_of_documents(table.older_id, scope), _of_documents(table.newer_id, scope)]
     return sa.and_(*parts) if parts else None
+
+
+def _of_files(sha256: Any, scope: Scope) -> sa.ColumnElement[bool]:
+    """The bytes are kept once; whoever has them in a document, a mandate or a message sees them."""
+    ways = []
+    for kind in (Arrival, PageRow, Mandate, Mail):
+        beside = aliased(kind)
+        inside = limit_of(beside, scope)
+        ways.append(sa.exists(sa.select(sa.literal(1)).where(beside.sha256 == sha256, sa.true() if inside is None else inside)))
+    return sa.or_(*ways)
 
 
 def _of_documents(identifier: Any, scope: Scope) -> sa.ColumnElement[bool]:

@@ -33,7 +33,9 @@ from station.web import (
     corrections,
     custody,
     desk,
+    direction,
     documents,
+    entities,
     entrance,
     erasure,
     events,
@@ -85,7 +87,7 @@ def build_app(workstation: Workstation, *, secret: bytes, moment: Callable[[], f
     app = FastAPI(title="Sceau", docs_url=None, redoc_url=None, openapi_url=None)
     app.state.workstation = workstation
     app.state.moment = moment
-    app.state.throttle = Throttle(moment)
+    app.state.throttle = Throttle(moment, workstation.database)
     app.state.checks = Walks(workstation.home)
     app.state.signings = Signings()
     app.state.readings = Notebook(workstation.database, workstation.settings.entity)
@@ -103,6 +105,7 @@ def build_app(workstation: Workstation, *, secret: bytes, moment: Callable[[], f
         events.router,
         documents.router,
         search.router,
+        direction.router,
         review.router,
         corrections.router,
         learning.router,
@@ -127,6 +130,7 @@ def build_app(workstation: Workstation, *, secret: bytes, moment: Callable[[], f
         people_pages.router,
         account.router,
         entrance.router,
+        entities.router,
     ):
         app.include_router(router, dependencies=standing)
     app.mount("/static", StaticFiles(directory=desk.STATIC, check_dir=False), name="static")

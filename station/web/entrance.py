@@ -8,12 +8,12 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import JSONResponse, Response
 
-from station import totp
 from station.disk import Room, look_at_disk
 from station.records import documents, people
 from station.records.tables import Person
 from station.throttle import Throttle
-from station.web import desk, figures, visits
+from station.web import codes, desk, figures, visits
+from station.web.visits import address_of
 from station.web.words import LANGUAGES
 
 log = logging.getLogger("sceau.web")
@@ -34,7 +34,7 @@ def sign_in(
     request: Request,
     login: Annotated[str, Form(max_length=80)] = "",
     password: Annotated[str, Form(max_length=1024)] = "",
-    code: Annotated[str, Form(max_length=20)] = "",
+    code: Annotated[str, Form(max_length=40)] = "",
     next: Annotated[str, Form(max_length=500)] = "/",
 ) -> Response:
     """Begin a visit: password, then the code of whoever has a second factor. Who fails too often waits; nothing is written about it."""
@@ -70,18 +70,7 @@ def sign_in(
 
 def _right_code(request: Request, person: Person | None, badge: str, typed: str) -> bool:
     """Whether the code is this moment's and the password that came before it is still theirs; it serves once."""
-    if person is None or person.totp_secret is None or people.badge_of(person) != badge:
-        return False
-    step = totp.accepted_step(person.totp_secret, typed, visits.moment_of(request), person.totp_step)
-    if step is None:
-        return False
-    with desk.workstation_of(request).database.writing() as session:
-        return people.accept_step(session, person, step)
-
-
-def address_of(request: Request) -> str:
-    """Where a request comes from, as far as the network tells."""
-    return request.client.host if request.client else ""
+    return person is not None and people.badge_of(person) == badge and codes.shows_code(request, person, typed)
 
 
 def _throttle_of(request: Request) -> Throttle:
@@ -110,12 +99,14 @@ def health(request: Request, session: desk.InReading) -> Response:
 
 @router.post("/sign-out")
 def sign_out(request: Request) -> Response:
-    """End the session; the language is kept."""
-    language = request.session.get("language")
-    request.session.clear()
-    if language:
-        request.session["language"] = language
-    return desk.go_to(request, "/sign-in")
+    """End the visit, and have the browser forget what it kept of our pages; where a provider let somebody in, its visit goes on."""
+    provider = visits.by_provider(request)
+    visits.end_visit(request)
+    answer = desk.go_to(request, "/sign-in?out=1" if provider else "/sign-in")
+    # What the review desk kept there until the server had it: whoever comes next at this browser shall not find it. Not "cookies": that
+    # would take the language, too, and the cookie is void already. Not "cache": no page may be kept anyway.
+    answer.headers["clear-site-data"] = '"storage"'
+    return answer
 
 
 @router.post("/language")
@@ -130,8 +121,8 @@ def choose_language(
 
 @router.get("/help")
 def help_page(request: Request) -> Response:
-    workstation = desk.workstation_of(request)
-    return desk.show(request, "help.html", folder=str(workstation.settings.folder_of(workstation.settings.stations[0])))
+    settings = desk.workstation_of(request).settings
+    return desk.show(request, "help.html", folder=next((str(settings.folder_of(station)) for station in settings.stations), ""))
 
 
 def local_address(address: str) -> str:

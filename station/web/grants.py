@@ -32,6 +32,8 @@ _PROOF = _roles(COMPLIANCE, AUDITOR)
 _FEED = _roles(MAILROOM, COMPLIANCE)
 _REVIEW = _roles(CLERK, COMPLIANCE)
 _OFFICE = _roles(CLERK, APPROVER, COMPLIANCE)
+_DIRECTION = _roles(APPROVER, COMPLIANCE)
+"""Who answers for what the house pays; there is no role of its own for its direction."""
 _RULE = _roles(COMPLIANCE)
 _MAKER = _roles(ADMINISTRATOR)
 
@@ -48,6 +50,7 @@ GRANTS: Mapping[str, Grant] = {
     "/account": Grant(EVERYONE),
     "/account/password": Grant(NOBODY, EVERYONE),
     "/account/code": Grant(NOBODY, EVERYONE, again=True),
+    "/account/visits": Grant(NOBODY, EVERYONE),
     "/account/delegations": Grant(NOBODY, EVERYONE, again=True),
     "/account/delegations/{number}/end": Grant(NOBODY, EVERYONE),
     # People
@@ -129,6 +132,10 @@ GRANTS: Mapping[str, Grant] = {
     # Search
     "/recherche": Grant(_READERS),
     "/recherche/{document_id}": Grant(_READERS),
+    # The direction
+    "/direction": Grant(_DIRECTION),
+    "/direction/cloture": Grant(_DIRECTION),
+    "/direction/{figure}.csv": Grant(_DIRECTION),
     # Erasure, retention, holds
     "/documents/{document_id}/erasure": Grant(_PAPER | {AUDITOR}, _PAPER, again=True),
     "/documents/{document_id}/certificate.json": Grant(_READERS),
