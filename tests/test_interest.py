@@ -263,7 +263,7 @@ def test_amounts_are_read_as_people_type_them(text):
 
 @pytest.mark.parametrize("text", ["", "1.234,56", "-5", "12,345", "douze"])
 def test_what_is_no_amount_is_refused(text):
-    with pytest.raises(ValueError):  # noqa: PT011
+    with pytest.raises(ValueError):
         read_amount(text)
 
 

@@ -159,7 +159,7 @@ class Line:
     @property
     def amount(self) -> Decimal:
         """To four decimals, to be shown: only the total is rounded to cents."""
-        return _rounded(self.exact, 4)
+        return rounded(self.exact, 4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +174,11 @@ class Interest:
     @property
     def days(self) -> int:
         return sum(line.days for line in self.lines)
+
+    @property
+    def exact(self) -> Fraction:
+        """EUR, not rounded: to be added up with others before the one rounding."""
+        return sum((line.exact for line in self.lines), Fraction(0))
 
 
 def interest_of(amount: Decimal, due: date, paid: date, terms: Terms, rates: Rates, reductions: Iterable[Reduction] = ()) -> Interest:
@@ -194,10 +199,10 @@ def interest_of(amount: Decimal, due: date, paid: date, terms: Terms, rates: Rat
         for each in ending:
             taken = NOTHING
             if each.kind is Kind.PAYMENT and terms.imputation is Imputation.INTEREST:
-                taken = min(each.amount, _rounded(unpaid, 2))
+                taken = min(each.amount, rounded(unpaid, 2))
                 unpaid = max(Fraction(0), unpaid - Fraction(taken))
             base = max(NOTHING, base - (each.amount - taken))
-    return Interest(_rounded(sum((line.exact for line in lines), Fraction(0)), 2), tuple(lines), terms.basis)
+    return Interest(rounded(sum((line.exact for line in lines), Fraction(0)), 2), tuple(lines), terms.basis)
 
 
 def indemnity_of(due: date, paid: date, rates: Rates, *, claimed: bool = False, insolvent: bool = False) -> Decimal:
@@ -273,7 +278,7 @@ def _half_years(start: date, end: date) -> Iterator[tuple[date, date]]:
         start = close + _DAY
 
 
-def _rounded(value: Fraction, places: int) -> Decimal:
+def rounded(value: Fraction, places: int) -> Decimal:
     """Half up: away from nothing, as accountants do; values here are never below it."""
     scaled = value * 10**places + Fraction(1, 2)
     return Decimal(scaled.numerator // scaled.denominator).scaleb(-places)

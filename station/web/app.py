@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.sessions import SessionMiddleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
+from config.settings import Server
 from station.access import Notebook
 from station.acts import NotOffered, Reserved
 from station.records import people
@@ -23,11 +24,13 @@ from station.records.learned import NoLesson
 from station.signing import Signings
 from station.throttle import Throttle
 from station.tolerances import NoTolerance
+from station.totp import code_key
 from station.walks import Walks
 from station.web import (
     access,
     account,
     batch,
+    codes,
     compliance,
     controls,
     corrections,
@@ -71,7 +74,7 @@ from station.workstation import Workstation
 
 log = logging.getLogger("sceau.web")
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
-IN_WORDS = frozenset({403, 404, 405, 409, 411, 413, 422, 423, 500, 507})
+IN_WORDS = frozenset({403, 404, 405, 408, 409, 411, 413, 422, 423, 500, 507})
 """Statuses that have words of their own in the catalogue."""
 
 
@@ -84,6 +87,8 @@ def build_app(workstation: Workstation, *, secret: bytes, moment: Callable[[], f
     if desk.is_practice(workstation):
         with workstation.database.writing() as session:
             people.ensure_practice(session)
+    with workstation.database.writing() as session:
+        codes.lock_old(session, code_key(workstation.home))
     app = FastAPI(title="Sceau", docs_url=None, redoc_url=None, openapi_url=None)
     app.state.workstation = workstation
     app.state.moment = moment
@@ -143,18 +148,35 @@ def _stand_guard(app: FastAPI, workstation: Workstation, secret: bytes) -> None:
     """Middleware; the one added last stands outermost."""
     largest = workstation.settings.intake.max_file_megabytes * 1_000_000 + SMALL_FORM
     uploads = (mailroom.UPLOAD_PATH, mandates.PATH, compliance.SEARCH_PATH)
-    app.add_middleware(Guard, upload_paths=uploads, largest_upload=largest, refuse=error_page)
+    server = workstation.settings.server
+    secure = server.address.startswith("https://")
+    app.add_middleware(Guard, upload_paths=uploads, largest_upload=largest, refuse=error_page, secure=secure)
     app.add_middleware(
         SessionMiddleware,
         # A key of its own: the same secret may serve other purposes.
         secret_key=hashlib.sha256(b"sceau-web-session\0" + secret).hexdigest(),
-        session_cookie="sceau",
+        # Under this prefix a browser takes the cookie over https only, and from this very host (RFC 6265bis, 4.1.3.2).
+        session_cookie="__Host-sceau" if secure else "sceau",
+        https_only=secure,
         max_age=visits.WORKDAY,
         same_site="strict",
     )
-    if desk.is_practice(workstation) and workstation.settings.server.host in LOOPBACK:
-        # The practice password is public: a foreign name that points at this machine must not reach the pages (DNS rebinding).
-        app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(LOOPBACK), www_redirect=False)
+    names = names_of(server, practice=desk.is_practice(workstation))
+    if names:
+        # A foreign name that points at this machine must not reach the pages (DNS rebinding), nor stand in an address that we write.
+        app.add_middleware(TrustedHostMiddleware, allowed_hosts=names, www_redirect=False)
+
+
+def names_of(server: Server, *, practice: bool) -> list[str]:
+    """Names under which browsers may ask; none: any, for an installation that was never told its own.
+
+    In practice mode the password is public: on this machine alone only its own names count.
+    """
+    own = [name for name in (urlsplit(server.address).hostname, *server.names) if name]
+    if not own and not (practice and server.host in LOOPBACK):
+        return []
+    reached = [] if server.host in {"0.0.0.0", "::"} else [server.host]  # noqa: S104 compared, not listened on
+    return [*LOOPBACK, *own, *reached]
 
 
 def _say_errors(app: FastAPI) -> None:

@@ -34,6 +34,7 @@ ROOMS: tuple[Room, ...] = (
     Room("/recherche", "search", "search", READERS),
     Room("/conformite", "compliance", "shield-check", Roles({COMPLIANCE, AUDITOR}), ("/controles", "/organisation", "/papier", "/access")),
     Room("/ledger", "ledger", "scroll-text", Roles({COMPLIANCE, AUDITOR}), ("/export", "/signing", "/retention", "/holds", "/mandates")),
+    Room("/direction", "direction", "chart-column", Roles({APPROVER})),
     Room("/stations", "stations", "printer", Roles({MAILROOM, ADMINISTRATOR}), ("/tolerances",)),
     Room("/people", "people", "user", Roles({ADMINISTRATOR})),
     Room("/help", "help", "circle-help", EVERYONE),
