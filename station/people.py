@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
+import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from sealing.ledger import Actor, ActorKind, Event
 from station import totp
-from station.records import people
+from station.passwords import is_common
+from station.records import entrance, people
 from station.records.intake import SYSTEM
 from station.records.ledger import append_event
 from station.records.tables import Delegation, Person, PersonRole
@@ -20,6 +22,7 @@ from workflow.roles import DELEGABLE, EXPIRING, Role
 LOGIN = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,38}[a-z0-9])?")
 GIVEN_DAYS = 7
 """A password made by somebody else serves once, within so many days."""
+RECOVERY_CODES = 10
 LONGEST_DELEGATION = 366
 """Days; a deputy for longer holds the role."""
 _LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
@@ -57,6 +60,14 @@ class Act:
 
 def add_person(session: Session, act: Act, login: str, name: str, email: str, roles: list[RoleDays]) -> tuple[Person, str]:
     """A new account with its roles; returns it with a password that serves once. Raises Refused."""
+    person = enrol_person(session, act, login, name, email, roles)
+    password = new_password()
+    return people.set_password(session, person.login, password, act.at + timedelta(days=GIVEN_DAYS)), password
+
+
+def enrol_person(session: Session, act: Act, login: str, name: str, email: str, roles: list[RoleDays]) -> Person:
+    """A new account with its roles and no password: nobody enters by it until one is made, or the company's sign-in names it.
+    Raises Refused."""
     login = login.strip().lower()
     if not LOGIN.fullmatch(login):
         raise Refused("login")
@@ -67,13 +78,12 @@ def add_person(session: Session, act: Act, login: str, name: str, email: str, ro
         raise Refused("role")
     for each in roles:
         _require_days(each, act.at.date())
-    password = new_password()
-    person = people.set_password(session, login, password, act.at + timedelta(days=GIVEN_DAYS))
+    person = people.make_person(session, login)
     person.name, person.email = name.strip()[:120] or None, email.strip().lower() or None
     session.flush()
     session.add_all(_row(person, each, act) for each in roles)
     _enter(session, act, "added", person, {"roles": [_told(each) for each in roles]})
-    return person, password
+    return person
 
 
 def give_role(session: Session, act: Act, person: Person, given: RoleDays) -> PersonRole:
@@ -122,6 +132,7 @@ def reset_password(session: Session, act: Act, person: Person) -> str:
     password = new_password()
     people.set_password(session, person.login, password, act.at + timedelta(days=GIVEN_DAYS))
     person.totp_secret = person.totp_pending = None
+    entrance.put_recovery(session, person.pseudonym, (), act.at)
     _enter(session, act, "password reset", person, {})
     return password
 
@@ -196,6 +207,8 @@ def choose_password(session: Session, act: Act, person: Person, password: str) -
     """One's own new password; the sessions begun before end. Raises Refused."""
     if person.login in password.lower():
         raise Refused("password-login")
+    if is_common(password, (person.login, person.name or "", (person.email or "").partition("@")[0], act.entity)):
+        raise Refused("password-common")
     try:
         people.set_password(session, person.login, password)
     except people.WeakPassword as error:
@@ -203,22 +216,55 @@ def choose_password(session: Session, act: Act, person: Person, password: str) -
     _enter(session, act, "password chosen", person, {})
 
 
-def begin_code(person: Person) -> str:
-    """A secret to be put into an authenticator; asked for from the first right code on."""
-    person.totp_pending = totp.new_secret()
-    return person.totp_pending
+def begin_code(person: Person, key: bytes) -> str:
+    """A secret to be put into an authenticator; asked for from the first right code on. `key` locks it away (`totp.code_key`)."""
+    secret = totp.new_secret()
+    person.totp_pending = totp.lock_secret(key, person.pseudonym, secret)
+    return secret
 
 
-def prove_code(session: Session, act: Act, person: Person, typed: str, moment: float) -> None:
-    """The first right code puts the second factor in force. Raises Refused."""
+def prove_code(session: Session, act: Act, person: Person, typed: str, moment: float, key: bytes) -> list[str]:
+    """The first right code puts the second factor in force; returns codes in reserve, to be shown once. Raises Refused, totp.LostKey."""
     if person.totp_pending is None:
         raise Refused("gone")
-    step = totp.accepted_step(person.totp_pending, typed, moment, None)
+    step = totp.accepted_step(totp.unlock_secret(key, person.pseudonym, person.totp_pending), typed, moment, None)
     if step is None:
         raise Refused("code")
     person.totp_secret, person.totp_pending, person.totp_step = person.totp_pending, None, step
     people.end_sessions(person)
     _enter(session, act, "code begun", person, {})
+    return _reserve_codes(session, act, person)
+
+
+def renew_recovery(session: Session, act: Act, person: Person) -> list[str]:
+    """New codes in reserve, to be shown once; the former serve no more. Raises Refused."""
+    if person.totp_secret is None:
+        raise Refused("gone")
+    _enter(session, act, "recovery codes made", person, {})
+    return _reserve_codes(session, act, person)
+
+
+def spend_recovery(session: Session, act: Act, person: Person, typed: str) -> bool:
+    """Whether a code in reserve was typed; it serves once, and the ledger says that it did."""
+    if person.totp_secret is None or not entrance.spend_recovery(session, person.pseudonym, typed, act.at):
+        return False
+    _enter(session, act, "recovery code used", person, {})
+    return True
+
+
+def lock_old_secrets(session: Session, key: bytes) -> int:
+    """Secrets of codes that the version before kept open are locked away; returns how many."""
+    locked = 0
+    for person in session.scalars(sa.select(Person).where(sa.func.length(Person.totp_secret) < totp.LOCKED)):
+        person.totp_secret = totp.lock_secret(key, person.pseudonym, person.totp_secret or "")
+        locked += 1
+    return locked
+
+
+def _reserve_codes(session: Session, act: Act, person: Person) -> list[str]:
+    codes = [new_password() for _ in range(RECOVERY_CODES)]
+    entrance.put_recovery(session, person.pseudonym, codes, act.at)
+    return codes
 
 
 def drop_code(session: Session, act: Act, person: Person) -> None:
@@ -226,6 +272,7 @@ def drop_code(session: Session, act: Act, person: Person) -> None:
     if person.totp_secret is None:
         raise Refused("gone")
     person.totp_secret = person.totp_pending = None
+    entrance.put_recovery(session, person.pseudonym, (), act.at)
     people.end_sessions(person)
     _enter(session, act, "code ended", person, {})
 

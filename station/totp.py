@@ -73,11 +73,17 @@ def accepted_step(secret: str, typed: str, moment: float, newest: int | None) ->
     """The step whose code was typed, if it is near now and later than the newest accepted (`newest`); None: the code does not fit."""
     plain = "".join(typed.split())
     key = _bytes_of(secret)
-    if key is None or len(plain) != DIGITS or not (plain.isascii() and plain.isdigit()):
+    if key is None or not looks_so(typed):
         return None
     here = step_of(moment)
     fitting = [step for step in range(max(0, here - DRIFT_STEPS), here + DRIFT_STEPS + 1) if hmac.compare_digest(code_at(key, step), plain)]
     return next((step for step in fitting if newest is None or step > newest), None)
+
+
+def looks_so(typed: str) -> bool:
+    """Whether six digits were typed, and not a code in reserve."""
+    plain = "".join(typed.split())
+    return len(plain) == DIGITS and plain.isascii() and plain.isdigit()
 
 
 def enrolment_address(secret: str, login: str) -> str:

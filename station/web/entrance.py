@@ -16,7 +16,6 @@ from station.web import codes, desk, figures, visits
 from station.web.visits import address_of
 from station.web.words import LANGUAGES
 
-log = logging.getLogger("sceau.web")
 open_router = APIRouter()
 router = APIRouter()
 
@@ -43,6 +42,7 @@ def sign_in(
     again = partial(_sign_in, request, local_address(next), login=name, ask_code=half is not None)
     wait = _throttle_of(request).wait_for(name.lower(), address_of(request))
     if wait:
+        visits.tell(request, "sign-in slowed down", None, level=logging.WARNING)
         answer = again(status=429, trouble="wait")
         answer.headers["Retry-After"] = str(ceil(wait))
         return answer
@@ -56,7 +56,7 @@ def sign_in(
         return again(status=429, trouble="busy")
     if person is None or not right:
         _throttle_of(request).note_failure(name.lower(), address_of(request))
-        log.warning("sign-in refused, from %s", address_of(request))
+        visits.tell(request, "sign-in refused", person, second=half is not None, level=logging.WARNING)
         return again(status=401, trouble="code" if half else "wrong")
     if person.password_ends is not None and person.password_ends < workstation.clock():
         return again(status=401, trouble="ended")
