@@ -35,6 +35,7 @@ from station.scanning import Scanning
 from station.search import tend_search
 from station.senders import tend_outbox
 from station.slots import is_held
+from station.tasks import tend_approvals
 from station.tidy import empty_processed
 from station.timekeeping import tend_clock
 from station.trustlists import tend_trust
@@ -93,6 +94,7 @@ class Running:
             self._spawn("checkpoints", self._tend_checkpoints, CHECKPOINT_SECONDS, self._stopping.wait)
             self._spawn("trust", self._tend_trust, TRUST_SECONDS, self._stopping.wait)
             self._spawn("outbox", partial(tend_outbox, self._workstation), OUTBOX_SECONDS, self._stopping.wait)
+        self._spawn("approvals", partial(tend_approvals, self._workstation), REVIEW_SECONDS, self._stopping.wait)
         self._spawn("reviews", partial(tend_reviews, self._workstation), REVIEW_SECONDS, self._stopping.wait)
         self._spawn("clock", partial(tend_clock, self._workstation), CLOCK_SECONDS, self._stopping.wait)
         self._pipeline.warm_up()

@@ -179,18 +179,30 @@ def _due_of(document: Document) -> str | None:
 # --- who may ---
 
 
-def addressed_people(session: Session, task: Task, now: datetime) -> dict[str, Person]:
+Seats: TypeAlias = Mapping[str, tuple[Person, Seat]]
+"""By pseudonym, who works in an entity and as whom they are asked."""
+
+
+def seats_in(session: Session, entity: str, day: date) -> Seats:
+    here = [person for person in people.list_people(session) if person.ended_at is None and people.works_in(person, entity)]
+    return {person.pseudonym: (person, seat_of(session, person, entity, day)) for person in here}
+
+
+def addressed_people(session: Session, task: Task, now: datetime, seats: Seats | None = None) -> dict[str, Person]:
     """By pseudonym, who is asked and may act today; of an approval without those who are barred from it."""
-    day = now.date()
-    found = {person.pseudonym: person for person in _addressed(session, task, day)}
-    if task.kind == QUESTION:
-        return found
-    return {name: person for name, person in found.items() if bar_for(session, task, person, now) is None}
+    seats = seats_in(session, task.entity, now.date()) if seats is None else seats
+    asked = {name: person for name, (person, seat) in seats.items() if is_asked(task, seat)}
+    if task.kind == QUESTION or not asked:
+        return asked
+    table, are_one = table_of(session, task), partial(_are_one, session, task.prepared_since, now)
+    return {name: person for name, person in asked.items() if bar_of(name, table, are_one) is None}
 
 
-def _addressed(session: Session, task: Task, day: date) -> list[Person]:
-    here = [person for person in people.list_people(session) if person.ended_at is None and people.works_in(person, task.entity)]
-    return [person for person in here if is_asked(task, seat_of(session, person, task.entity, day))]
+def able_people(session: Session, task: Task, now: datetime, seats: Seats) -> dict[str, Person]:
+    """To whom an approval may be given: approvers who are not barred from it, asked or not."""
+    table, are_one = table_of(session, task), partial(_are_one, session, task.prepared_since, now)
+    approvers = {name: person for name, (person, seat) in seats.items() if Role.APPROVER in seat.roles}
+    return {name: person for name, person in approvers.items() if bar_of(name, table, are_one) is None}
 
 
 def seat_of(session: Session, person: Person, entity: str, day: date) -> Seat:

@@ -56,8 +56,9 @@ REVIEWED = """
         /relecture/{document_id}/presence /relecture/{document_id}/file
 """
 OFFICE = """
-    GET /signing /relecture/comptes/{number} /relecture/comptes/{number}/{which}.jpg
-    POST /signing /relecture/comptes/{number}
+    GET /signing /relecture/comptes/{number} /relecture/comptes/{number}/{which}.jpg /approbations /approbations/{number}
+        /approbations/{number}/page/{page}.jpg
+    POST /signing /relecture/comptes/{number} /approbations/{number}
 """
 DIRECTED = "GET /direction /direction/cloture /direction/{figure}.csv"
 PROVED = """
@@ -88,7 +89,7 @@ EXPECTED = {
         /stations/{name} /stations/{name}/passports/{number} /stations/{name}/passports/{number}.json
         /stations/{name}/passports/{number}.pdf /tolerances
         /documents/{document_id}/erasure /memory /memory/export.json
-        /relecture/comptes/{number} /relecture/comptes/{number}/{which}.jpg
+        /relecture/comptes/{number} /relecture/comptes/{number}/{which}.jpg /approbations/{number} /approbations/{number}/page/{page}.jpg
     """,
     Role.ADMINISTRATOR: HALL
     + """
@@ -102,7 +103,7 @@ OWN_ACCOUNT = {"/account/password", "/account/code", "/account/visits", "/accoun
 AGAIN = """
     /export /retention/ask /retention/decide /holds/{number}/lift /documents/{document_id}/erasure /papier/lots/{number}/slip
     /papier/slips/{number} /people /people/{pseudonym}/roles /people/{pseudonym}/roles/{number}/take /people/{pseudonym}/password
-    /people/{pseudonym}/end /account/code /account/delegations /relecture/comptes/{number}
+    /people/{pseudonym}/end /account/code /account/delegations /relecture/comptes/{number} /approbations/{number}
 """
 """What cannot be undone, leaves the house, or says who may do what."""
 

@@ -72,6 +72,31 @@ def asked_of(entity: str, seat: Seat) -> list[sa.ColumnElement[bool]]:
     return [Task.entity == entity, sa.or_(question, asked) if Role.APPROVER in seat.roles else question]
 
 
+def everyones(entity: str) -> list[sa.ColumnElement[bool]]:
+    return [Task.entity == entity]
+
+
+def decided_by(entity: str, pseudonym: str) -> list[sa.ColumnElement[bool]]:
+    return [Task.entity == entity, Task.decided_by == pseudonym]
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """The figures above the list."""
+
+    mine: int
+    urgent: int
+    """Of mine."""
+    team: int
+
+
+def count_tasks(session: Session, mine: Sequence[sa.ColumnElement[bool]], team: Sequence[sa.ColumnElement[bool]], today: date) -> Counts:
+    def count(*where: sa.ColumnElement[bool]) -> int:
+        return session.scalar(sa.select(sa.func.count()).select_from(Task).where(Task.state == OPEN, *where)) or 0
+
+    return Counts(count(*mine), count(*mine, Task.due <= (today + URGENT).isoformat()), count(*team))
+
+
 def is_urgent(task: Task, today: date) -> bool:
     return task.due is not None and task.due <= (today + URGENT).isoformat()
 

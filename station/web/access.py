@@ -48,6 +48,12 @@ def noted(request: Request, person: desk.SignedIn) -> None:
     readings.note(Note(person.pseudonym, act, " ".join(words), desk.workstation_of(request).clock(), desk.entity_of(request)))
 
 
+def note_document(request: Request, person: desk.SignedIn, act: Act, named: str) -> None:
+    """A document that was shown at an address that does not name it: by its page, which knows which."""
+    readings: Notebook = request.app.state.readings
+    readings.note(Note(person.pseudonym, act, named, desk.workstation_of(request).clock(), desk.entity_of(request)))
+
+
 def note_export(request: Request, person: desk.SignedIn, scope: Scope) -> None:
     """A package that was asked for: by its page, which knows of what."""
     readings: Notebook = request.app.state.readings

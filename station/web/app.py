@@ -29,6 +29,7 @@ from station.walks import Walks
 from station.web import (
     access,
     account,
+    approvals,
     batch,
     codes,
     compliance,
@@ -45,6 +46,7 @@ from station.web import (
     export,
     feeder,
     holds,
+    imports,
     learning,
     ledger,
     letter,
@@ -53,6 +55,7 @@ from station.web import (
     nature,
     organisation,
     papers,
+    register,
     retention,
     review,
     search,
@@ -112,6 +115,7 @@ def build_app(workstation: Workstation, *, secret: bytes, moment: Callable[[], f
         search.router,
         direction.router,
         review.router,
+        approvals.router,
         corrections.router,
         learning.router,
         erasure.router,
@@ -133,6 +137,8 @@ def build_app(workstation: Workstation, *, secret: bytes, moment: Callable[[], f
         controls.router,
         custody.router,
         people_pages.router,
+        imports.router,
+        register.router,
         account.router,
         entrance.router,
         entities.router,
@@ -147,7 +153,7 @@ def build_app(workstation: Workstation, *, secret: bytes, moment: Callable[[], f
 def _stand_guard(app: FastAPI, workstation: Workstation, secret: bytes) -> None:
     """Middleware; the one added last stands outermost."""
     largest = workstation.settings.intake.max_file_megabytes * 1_000_000 + SMALL_FORM
-    uploads = (mailroom.UPLOAD_PATH, mandates.PATH, compliance.SEARCH_PATH)
+    uploads = (mailroom.UPLOAD_PATH, mandates.PATH, compliance.SEARCH_PATH, *imports.UPLOAD_PATHS)
     server = workstation.settings.server
     secure = server.address.startswith("https://")
     app.add_middleware(Guard, upload_paths=uploads, largest_upload=largest, refuse=error_page, secure=secure)

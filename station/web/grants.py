@@ -60,6 +60,25 @@ GRANTS: Mapping[str, Grant] = {
     "/people/{pseudonym}/roles/{number}/take": Grant(NOBODY, _MAKER, again=True),
     "/people/{pseudonym}/password": Grant(NOBODY, _MAKER, again=True),
     "/people/{pseudonym}/end": Grant(NOBODY, _MAKER, again=True),
+    # Registers, and the lists they come from
+    "/imports": Grant(_REVIEW | {RECEIVABLES, ADMINISTRATOR}),
+    "/imports/{kind}/modele.{form}": Grant(_REVIEW | {RECEIVABLES, ADMINISTRATOR}),
+    "/imports/suppliers": Grant(NOBODY, _REVIEW | {ADMINISTRATOR}),
+    "/imports/suppliers/{number}": Grant(_REVIEW | {ADMINISTRATOR}, _REVIEW | {ADMINISTRATOR}),
+    "/imports/suppliers/{number}/run": Grant(NOBODY, _REVIEW | {ADMINISTRATOR}, again=True),
+    "/imports/suppliers/{number}/errors.csv": Grant(_REVIEW | {ADMINISTRATOR}),
+    "/imports/customers": Grant(NOBODY, _roles(RECEIVABLES, COMPLIANCE, ADMINISTRATOR)),
+    "/imports/customers/{number}": Grant(_roles(RECEIVABLES, COMPLIANCE, ADMINISTRATOR), _roles(RECEIVABLES, COMPLIANCE, ADMINISTRATOR)),
+    "/imports/customers/{number}/run": Grant(NOBODY, _roles(RECEIVABLES, COMPLIANCE, ADMINISTRATOR)),
+    "/imports/customers/{number}/errors.csv": Grant(_roles(RECEIVABLES, COMPLIANCE, ADMINISTRATOR)),
+    "/imports/people": Grant(NOBODY, _MAKER),
+    "/imports/people/{number}": Grant(_MAKER, _MAKER),
+    "/imports/people/{number}/run": Grant(NOBODY, _MAKER, again=True),
+    "/imports/people/{number}/errors.csv": Grant(_MAKER),
+    "/fournisseurs": Grant(_OFFICE | {AUDITOR}),
+    "/fournisseurs/comptes": Grant(_OFFICE | {AUDITOR}, _OFFICE, again=True),
+    "/fournisseurs/{number}": Grant(_OFFICE | {AUDITOR}),
+    "/fournisseurs/{number}/comptes": Grant(NOBODY, _REVIEW, again=True),
     # The mailroom's desk
     "/desk": Grant(_PAPER),
     "/desk/{name}": Grant(_PAPER),
@@ -129,6 +148,10 @@ GRANTS: Mapping[str, Grant] = {
     "/relecture/{document_id}/mots.json": Grant(_REVIEW),
     "/relecture/{document_id}/extrait/{number}.jpg": Grant(_REVIEW),
     "/relecture/{document_id}/fenetre": Grant(_REVIEW),
+    # Approvals
+    "/approbations": Grant(_OFFICE),
+    "/approbations/{number}": Grant(_OFFICE | {AUDITOR}, _OFFICE, again=True),
+    "/approbations/{number}/page/{page}.jpg": Grant(_OFFICE | {AUDITOR}),
     # Search
     "/recherche": Grant(_READERS),
     "/recherche/{document_id}": Grant(_READERS),
@@ -185,7 +208,7 @@ GRANTS: Mapping[str, Grant] = {
 }
 """By the address as its router writes it. An auditor looks and changes nothing: searching and reading the log again write nothing."""
 
-STARTS = ("/", "/relecture", "/documents", "/conformite", "/people", "/help")
+STARTS = ("/", "/relecture", "/approbations", "/documents", "/conformite", "/people", "/help")
 """Where somebody begins whom the first page is not for: the first of these that is."""
 
 

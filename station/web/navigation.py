@@ -30,6 +30,7 @@ ROOMS: tuple[Room, ...] = (
     Room("/", "mailroom", "house", Roles({MAILROOM, CLERK, COMPLIANCE})),
     Room("/desk", "desk", "layers", Roles({MAILROOM}), ("/batches", "/papers", "/duplicates")),
     Room("/relecture", "review", "file-check", Roles({CLERK}), ("/memory",)),
+    Room("/approbations", "approvals", "badge-check", Roles({APPROVER})),
     Room("/documents", "documents", "file-text", READERS),
     Room("/recherche", "search", "search", READERS),
     Room("/conformite", "compliance", "shield-check", Roles({COMPLIANCE, AUDITOR}), ("/controles", "/organisation", "/papier", "/access")),
@@ -37,6 +38,8 @@ ROOMS: tuple[Room, ...] = (
     Room("/direction", "direction", "chart-column", Roles({APPROVER})),
     Room("/stations", "stations", "printer", Roles({MAILROOM, ADMINISTRATOR}), ("/tolerances",)),
     Room("/people", "people", "user", Roles({ADMINISTRATOR})),
+    Room("/fournisseurs", "suppliers", "archive", Roles({APPROVER})),
+    Room("/imports", "imports", "folder-input", Roles({ADMINISTRATOR})),
     Room("/help", "help", "circle-help", EVERYONE),
 )
 """In the order in which work goes. A new room is one line here, one in grants, and its word in both catalogues."""
