@@ -330,6 +330,7 @@
 
   const queue = [];
   let sending = false;
+  let unlooked = "";
 
   function keep(field) {
     unsaved[field.dataset.name] = textOf(field);
@@ -380,7 +381,8 @@
 
   function take(told, sent) {
     byId("saved").classList.remove("lost");
-    byId("saved").textContent = told.saved;
+    // A save that was on its way must not wipe out what stands against submitting.
+    byId("saved").textContent = unlooked ? `${told.saved} · ${unlooked}` : told.saved;
     showStrip(told.strip);
     for (const other of told.others) showField(other, null);
     for (const entry of told.fields) {
@@ -519,6 +521,7 @@
     const again = field.dataset.sure !== undefined && field.dataset.sure === textOf(field);
     save(field, again ? { sure: "yes" } : {});
     field.dataset.stop = "";
+    unlooked = "";
   }
 
   // --- sums ---
@@ -606,11 +609,11 @@
     zoom: () => { if (current) { reveal(current, true); tell({ shown: current, zoom: true }); } return true; },
     rotate: () => { turnView(); return true; },
     hold: () => { byId("aside").open = true; byId("hold-reason").focus(); return true; },
-    keys: () => { byId("keys").showModal(); return true; },
+    keys: () => { listKeys(); byId("keys").showModal(); return true; },
     alternative: () => {
       const field = byId(`f-${current}`);
       const input = field && inputOf(field);
-      if (!input?.dataset.alternatives) return false;
+      if (!input?.dataset.alternatives || JSON.parse(input.dataset.alternatives).length === 0) return false;
       field.first ??= input.value;
       const all = [field.first, ...JSON.parse(input.dataset.alternatives).filter((each) => each !== field.first)];
       input.value = all[(all.indexOf(input.value) + 1) % all.length];
@@ -626,6 +629,25 @@
   };
 
   const inField = () => document.activeElement?.closest(".field") && document.activeElement.matches("input");
+
+  // The overlay lists the keys that do something here and now.
+  function listKeys() {
+    const field = byId(`f-${current}`);
+    const at = fields.indexOf(field);
+    const beside = (step) => { for (let i = at + step; i >= 0 && i < fields.length; i += step) if (isOpen(fields[i])) return true; return false; };
+    const numbers = Object.keys(sizes).map(Number).sort((a, b) => a - b);
+    const idle = {
+      next: at < 0, previous: !fields.slice(0, Math.max(at, 0)).some((each) => isStop(each) && isOpen(each)), confirm: at < 0, below: !beside(1), above: !beside(-1),
+      alternative: !alternativesOf(field).length, "page-next": page === numbers.at(-1), "page-previous": page === numbers[0],
+      zoom: !viewer || !field?.dataset.box, rotate: !viewer, undo: byId("undo").disabled, redo: byId("redo").disabled,
+    };
+    for (const line of byId("keys").querySelectorAll("[data-key]")) line.hidden = Boolean(idle[line.dataset.key]);
+  }
+
+  function alternativesOf(field) {
+    const input = field && inputOf(field);
+    return input?.dataset.alternatives ? JSON.parse(input.dataset.alternatives).filter((each) => each !== input.value) : [];
+  }
 
   function afterLast() {
     // Past the last doubtful value the focus goes on as in any page.
@@ -650,6 +672,7 @@
     if (name && acts[name](event)) event.preventDefault();
   });
 
+  byId("show-keys").hidden = false;
   byId("show-keys").addEventListener("click", acts.keys);
   byId("close-keys").addEventListener("click", () => byId("keys").close());
   for (const name of ["undo", "redo"]) {
@@ -662,7 +685,8 @@
     if (missed && !whole) {
       focusField(missed);
       byId("announce").textContent = desk.dataset.wordsUnlooked;
-      byId("saved").textContent = desk.dataset.wordsUnlooked;
+      unlooked = desk.dataset.wordsUnlooked;
+      byId("saved").textContent = unlooked;
       return;
     }
     // What is on its way arrives first, so that the form says nothing against it.
