@@ -720,27 +720,34 @@ def access(
 
 @app.command()
 def people(
-    action: Annotated[str, typer.Argument(help="add, list, end or password")] = "list",
-    login: Annotated[str, typer.Argument(help="Of add, end and password", show_default=False)] = "",
+    action: Annotated[str, typer.Argument(help="add, list, end, password, place, join or leave")] = "list",
+    login: Annotated[str, typer.Argument(help="Of all but list", show_default=False)] = "",
     role: Annotated[list[str] | None, typer.Option(help="Of add; several times for several roles.", show_default=False)] = None,
     begin: Annotated[str, typer.Option("--from", metavar="DATE", help="First day of the roles (2026-01-01).")] = "",
     end: Annotated[str, typer.Option("--to", metavar="DATE", help="Their last day; an auditor's role needs one.")] = "",
     name: Annotated[str, typer.Option(help="Of add: the person's name.")] = "",
     email: Annotated[str, typer.Option(help="Of add: their address; one account per address.")] = "",
+    entity: Annotated[list[str] | None, typer.Option(help="Of place: their companies; none: all. Of join, leave: the group's.")] = None,
+    station: Annotated[list[str] | None, typer.Option(help="Of place: the mailroom's stations they see; none: all.")] = None,
+    group: Annotated[str, typer.Option(help="Of join and leave; made where there is none of this name.")] = "",
     as_json: AsJson = False,
 ) -> None:
     """Accounts: who may sign in and as what; `add` also gives roles to an account that is there. Exit 0 done, 1 refused."""
-    if action not in ("add", "list", "end", "password") or (action == "list") == bool(login):
-        raise typer.BadParameter("list, add LOGIN --role …, end LOGIN, password LOGIN")
+    placing = action in ("place", "join", "leave")
+    if (action not in ("add", "list", "end", "password") and not placing) or (action == "list") == bool(login):
+        raise typer.BadParameter("list, add LOGIN --role …, end LOGIN, password LOGIN, place LOGIN, join or leave LOGIN --group …")
     with _settings() as settings:
+        from station.groups import AskedPlace, answer_place
         from station.people import AskedPerson, Refused, answer_people
         from station.web.words import words_in
         from station.workstation import open_workstation
 
         t = words_in(settings.language)
         asked = AskedPerson(action, login, tuple(role or ()), begin, end, name, email)
+        placed = AskedPlace(action, login, tuple(entity or ()), tuple(station or ()), group, begin, end)
         try:
-            told = answer_people(open_workstation(settings), asked)
+            opened = open_workstation(settings)
+            told = answer_place(opened, placed) if placing else answer_people(opened, asked)
         except Refused as error:
             err.print(t(f"people.wrong-{error.reason}"), markup=False)
             raise typer.Exit(1) from error
@@ -753,6 +760,49 @@ def people(
             out.print(f"{each['login']:20}  {standing:14}  {roles or t('people.no-role')}", markup=False)
             if "password" in each:
                 out.print(f"{t('people.given')} : {each['password']}  (7 j / 7 days)", markup=False)
+
+
+@app.command("import")
+def import_list(
+    kind: Annotated[str, typer.Argument(help="suppliers, customers or people")],
+    file: Annotated[Path, typer.Argument(help="CSV or XLSX, its headings in the first line", show_default=False)],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would change, and change nothing.")] = False,
+    entity: Annotated[str, typer.Option(help="Of the house's companies the one whose register it is; default: entity.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Take over a list; the same again changes nothing. Exit 0 done, 1 the file is no such list, 3 some lines were left out."""
+    from station.imports import KINDS, answer_import
+    from station.tabular import Unreadable
+
+    if kind not in KINDS:
+        raise typer.BadParameter(f"{', '.join(KINDS)}")
+    with _settings() as settings:
+        from station.people import Refused
+        from station.web.words import words_in
+        from station.workstation import open_workstation
+
+        if (entity or settings.entity) not in settings.entities:
+            raise typer.BadParameter(f"{entity}: no such entity; there are {', '.join(settings.entities)}")
+        t = words_in(settings.language)
+        try:
+            plan, missing = answer_import(open_workstation(settings), entity or settings.entity, kind, file, dry=dry_run)
+        except (Unreadable, Refused) as error:
+            family = "imports.file" if isinstance(error, Unreadable) else "people.wrong"
+            err.print(t(f"{family}-{error.reason}"), markup=False)
+            raise typer.Exit(1) from error
+        if missing:
+            err.print(t("imports.missing", columns=", ".join(t(f"imports.{kind}-{name}") for name in missing)), markup=False)
+            raise typer.Exit(1)
+        told = [asdict(fault) for fault in plan.faults]
+        if as_json:
+            _print_json({"kind": kind, "written": not dry_run, **plan.counts, "faults": told, "absent_names": list(plan.absent)})
+        else:
+            for fault in plan.faults:
+                column = t(f"imports.{kind}-{fault.column}") if fault.column else ""
+                what = " ".join(part for part in (column, fault.value and f"« {fault.value} »") if part)
+                out.print(f"{t('imports.line', n=fault.line)} {what} : {t(f'imports.wrong-{fault.code}')}", markup=False)
+            out.print(t("imports.counted", **plan.counts) + (f" {t('imports.dry')}" if dry_run else ""), markup=False)
+        raise typer.Exit(3 if plan.faults else 0)
 
 
 @app.command()

@@ -157,7 +157,7 @@ def answer_people(workstation: Workstation, asked: AskedPerson) -> list[dict[str
     """Accounts as plain JSON values, with the provisional password where one was made. Raises Refused."""
     if asked.action == "list":
         with workstation.database.reading() as session:
-            return [_as_json(session, each) for each in people.list_people(session)]
+            return [account_told(session, each) for each in people.list_people(session)]
     act = Act(workstation.settings.entity, None, workstation.clock())
     with workstation.database.writing() as session:
         person = people.find(session, asked.login.strip().lower()) or people.find(session, asked.login)
@@ -171,7 +171,7 @@ def answer_people(workstation: Workstation, asked: AskedPerson) -> list[dict[str
                 end_person(session, act, person)
             case _:
                 password = reset_password(session, act, person)
-        return [_as_json(session, person) | ({} if password is None else {"password": password})]
+        return [account_told(session, person) | ({} if password is None else {"password": password})]
 
 
 def _add_typed(session: Session, act: Act, person: Person | None, asked: AskedPerson) -> tuple[Person, str | None]:
@@ -186,7 +186,8 @@ def _add_typed(session: Session, act: Act, person: Person | None, asked: AskedPe
     return person, None
 
 
-def _as_json(session: Session, person: Person) -> dict[str, Any]:
+def account_told(session: Session, person: Person) -> dict[str, Any]:
+    """One account for a program, without any secret."""
     rows = people.grants_of(session, person.pseudonym)
     return {
         "login": person.login,
@@ -194,6 +195,8 @@ def _as_json(session: Session, person: Person) -> dict[str, Any]:
         "email": person.email,
         "pseudonym": person.pseudonym,
         "practice": person.practice,
+        "entities": person.entities,
+        "stations": person.stations,
         "ended": person.ended_at and person.ended_at.isoformat(timespec="seconds"),
         "code": person.totp_secret is not None,
         "roles": [{"role": row.role, "starts": row.starts, "ends": row.ends} for row in rows],

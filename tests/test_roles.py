@@ -17,10 +17,10 @@ from station.web.app import build_app
 from station.web.grants import GRANTS, STARTS, may, start_of
 from workflow.roles import EVERYONE, Role
 
-OPEN = {"/sign-in", "/health", "/witness/add-checkpoint"}
+OPEN = {"/sign-in", "/health", "/witness/add-checkpoint", "/oidc/begin", "/oidc/callback", "/oidc/out"}
 LET_IN = 418
 HALL = """
-    GET /help /account /confirm /events /ledger
+    GET /help /account /confirm /oidc/again /events /ledger
     POST /entity /language /sign-out /confirm /account/password /account/code /account/visits /account/delegations /account/delegations/{number}/end /ledger/check
 """
 """Everybody's."""
@@ -75,13 +75,28 @@ RULED = """
         /controles/plan/{code} /controles/results/{code} /controles/lots/{number} /controles/failures/{number}
         /controles/actions/{number} /papier/slips/{number}
 """
+SUPPLIED = """
+    GET /imports /imports/{kind}/modele.{form} /imports/suppliers/{number} /imports/suppliers/{number}/errors.csv
+    POST /imports/suppliers /imports/suppliers/{number} /imports/suppliers/{number}/run
+"""
+CUSTOMERS = """
+    GET /imports /imports/{kind}/modele.{form} /imports/customers/{number} /imports/customers/{number}/errors.csv
+    POST /imports/customers /imports/customers/{number} /imports/customers/{number}/run
+"""
+REGISTER = """
+    GET /fournisseurs /fournisseurs/comptes /fournisseurs/{number}
+"""
+APPROVED = """
+    POST /fournisseurs/comptes
+"""
 EXPECTED = {
     Role.MAILROOM: HALL + SEEN + WORKED + ARRIVED + FED,
-    Role.CLERK: HALL + SEEN + WORKED + ARRIVED + REVIEWED + OFFICE,
-    Role.APPROVER: HALL + SEEN + WORKED + OFFICE + DIRECTED,
-    Role.RECEIVABLES: HALL + SEEN + WORKED,
-    Role.COMPLIANCE: HALL + SEEN + WORKED + ARRIVED + FED + REVIEWED + OFFICE + DIRECTED + PROVED + RULED,
+    Role.CLERK: HALL + SEEN + WORKED + ARRIVED + REVIEWED + OFFICE + SUPPLIED + REGISTER + APPROVED + "POST /fournisseurs/{number}/comptes\n",
+    Role.APPROVER: HALL + SEEN + WORKED + REGISTER + APPROVED + OFFICE + DIRECTED,
+    Role.RECEIVABLES: HALL + SEEN + WORKED + CUSTOMERS,
+    Role.COMPLIANCE: "POST /fournisseurs/{number}/comptes\n" + SUPPLIED + CUSTOMERS + REGISTER + APPROVED + HALL + SEEN + WORKED + ARRIVED + FED + REVIEWED + OFFICE + DIRECTED + PROVED + RULED,
     Role.AUDITOR: HALL
+    + REGISTER
     + SEEN
     + PROVED
     + """
@@ -92,18 +107,27 @@ EXPECTED = {
         /relecture/comptes/{number} /relecture/comptes/{number}/{which}.jpg /approbations/{number} /approbations/{number}/page/{page}.jpg
     """,
     Role.ADMINISTRATOR: HALL
+    + SUPPLIED
+    + CUSTOMERS
     + """
-    GET /people /people/{pseudonym} /stations /stations/{name} /stations/{name}/target.pdf /stations/{name}/passports/{number}
+    GET /people /people/{pseudonym} /people/groups/{number} /stations /stations/{name} /stations/{name}/target.pdf /stations/{name}/passports/{number}
         /stations/{name}/passports/{number}.json /stations/{name}/passports/{number}.pdf /organisation /organisation/versions/{number}.pdf
+    GET /imports/people/{number} /imports/people/{number}/errors.csv
+    POST /imports/people /imports/people/{number} /imports/people/{number}/run
+    POST /people/{pseudonym}/place /people/groups /people/groups/{number}/members /people/groups/{number}/members/{member}/take
+        /people/groups/{number}/end
     POST /people /people/{pseudonym}/roles /people/{pseudonym}/roles/{number}/take /people/{pseudonym}/password /people/{pseudonym}/end
     """,
 }
 WRITES_NOTHING = {"/entity", "/language", "/sign-out", "/confirm", "/ledger/check", "/conformite/search"}
 OWN_ACCOUNT = {"/account/password", "/account/code", "/account/visits", "/account/delegations", "/account/delegations/{number}/end"}
 AGAIN = """
+    /people/{pseudonym}/place /people/groups /people/groups/{number}/members /people/groups/{number}/members/{member}/take
+        /people/groups/{number}/end
     /export /retention/ask /retention/decide /holds/{number}/lift /documents/{document_id}/erasure /papier/lots/{number}/slip
     /papier/slips/{number} /people /people/{pseudonym}/roles /people/{pseudonym}/roles/{number}/take /people/{pseudonym}/password
     /people/{pseudonym}/end /account/code /account/delegations /relecture/comptes/{number} /approbations/{number}
+    /imports/suppliers/{number}/run /imports/people/{number}/run /fournisseurs/comptes /fournisseurs/{number}/comptes
 """
 """What cannot be undone, leaves the house, or says who may do what."""
 
@@ -214,7 +238,7 @@ def test_an_address_that_nobody_wrote_down_opens_for_nobody():
 
 @pytest.mark.parametrize(
     ("role", "start"),
-    [(Role.MAILROOM, "/"), (Role.APPROVER, "/documents"), (Role.AUDITOR, "/documents"), (Role.ADMINISTRATOR, "/people")],
+    [(Role.MAILROOM, "/"), (Role.APPROVER, "/approbations"), (Role.AUDITOR, "/documents"), (Role.ADMINISTRATOR, "/people")],
 )
 def test_everybody_begins_where_something_is_theirs(house, role, start):
     assert start_of(frozenset({role})) == start

@@ -2,9 +2,10 @@
 
 import hashlib
 import logging
+import os
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from urllib.parse import quote, urlsplit
 
 from fastapi import Depends, FastAPI, Request
@@ -18,6 +19,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from config.settings import Server
 from station.access import Notebook
 from station.acts import NotOffered, Reserved
+from station.oidc import Relying
 from station.records import people
 from station.records.documents import Unknown, WrongMove
 from station.records.learned import NoLesson
@@ -45,6 +47,7 @@ from station.web import (
     events,
     export,
     feeder,
+    groups,
     holds,
     imports,
     learning,
@@ -53,14 +56,17 @@ from station.web import (
     mailroom,
     mandates,
     nature,
+    oidc,
     organisation,
     papers,
     register,
     retention,
     review,
     search,
+    sendings,
     signing,
     stations,
+    tokens,
     tolerances,
     twins,
     verdict,
@@ -71,6 +77,8 @@ from station.web import (
 from station.web import (
     people as people_pages,
 )
+from station.web.api.app import PREFIX, build_api
+from station.web.api.porter import Pace
 from station.web.grants import start_of
 from station.web.guard import SMALL_FORM, Guard, mark_answer
 from station.workstation import Workstation
@@ -100,7 +108,10 @@ def build_app(workstation: Workstation, *, secret: bytes, moment: Callable[[], f
     app.state.signings = Signings()
     app.state.readings = Notebook(workstation.database, workstation.settings.entity)
     app.state.changes = events.changes_of(workstation, app.state)
+    app.state.relying = relying_on(workstation, moment)
+    app.state.flow_key = hashlib.sha256(b"sceau-web-flow\0" + secret).hexdigest()
     app.include_router(entrance.open_router)
+    app.include_router(oidc.open_router)
     if workstation.settings.ledger.witnessed:
         app.include_router(witness.open_router)
     before = (desk.signed_in, wards.granted, wards.confirmed, desk.reserved, access.noted)
@@ -136,14 +147,21 @@ def build_app(workstation: Workstation, *, secret: bytes, moment: Callable[[], f
         organisation.router,
         controls.router,
         custody.router,
+        groups.router,
         people_pages.router,
         imports.router,
         register.router,
         account.router,
+        oidc.router,
+        tokens.router,
+        sendings.router,
         entrance.router,
         entities.router,
     ):
         app.include_router(router, dependencies=standing)
+    app.state.pace = Pace(moment)
+    app.state.api = build_api(workstation, app.state, app.state.pace)
+    app.mount(PREFIX, app.state.api, name="api")
     app.mount("/static", StaticFiles(directory=desk.STATIC, check_dir=False), name="static")
     _say_errors(app)
     _stand_guard(app, workstation, secret)
@@ -171,6 +189,15 @@ def _stand_guard(app: FastAPI, workstation: Workstation, secret: bytes) -> None:
     if names:
         # A foreign name that points at this machine must not reach the pages (DNS rebinding), nor stand in an address that we write.
         app.add_middleware(TrustedHostMiddleware, allowed_hosts=names, www_redirect=False)
+
+
+def relying_on(workstation: Workstation, moment: Callable[[], float], environment: Mapping[str, str] = os.environ) -> Relying | None:
+    """The provider that the settings name, with the secret that the environment gives; None: there is none."""
+    settings = workstation.settings
+    provider = settings.sign_in.oidc
+    back = f"{settings.server.public_address}/oidc/callback"
+    secret = environment.get("SCEAU_OIDC_SECRET", "")
+    return Relying(provider, secret, back, settings.outgoing.private_hosts, moment) if provider.issuer else None
 
 
 def names_of(server: Server, *, practice: bool) -> list[str]:

@@ -36,6 +36,7 @@ _DIRECTION = _roles(APPROVER, COMPLIANCE)
 """Who answers for what the house pays; there is no role of its own for its direction."""
 _RULE = _roles(COMPLIANCE)
 _MAKER = _roles(ADMINISTRATOR)
+_SENDING = _roles(COMPLIANCE, ADMINISTRATOR)
 
 GRANTS: Mapping[str, Grant] = {
     # The house's hall
@@ -50,7 +51,11 @@ GRANTS: Mapping[str, Grant] = {
     "/account": Grant(EVERYONE),
     "/account/password": Grant(NOBODY, EVERYONE),
     "/account/code": Grant(NOBODY, EVERYONE, again=True),
+    "/oidc/again": Grant(EVERYONE),
     "/account/visits": Grant(NOBODY, EVERYONE),
+    "/account/tokens": Grant(EVERYONE, EVERYONE, again=True),
+    "/account/tokens/{number}/revoke": Grant(NOBODY, EVERYONE),
+    "/api": Grant(EVERYONE),
     "/account/delegations": Grant(NOBODY, EVERYONE, again=True),
     "/account/delegations/{number}/end": Grant(NOBODY, EVERYONE),
     # People
@@ -60,6 +65,19 @@ GRANTS: Mapping[str, Grant] = {
     "/people/{pseudonym}/roles/{number}/take": Grant(NOBODY, _MAKER, again=True),
     "/people/{pseudonym}/password": Grant(NOBODY, _MAKER, again=True),
     "/people/{pseudonym}/end": Grant(NOBODY, _MAKER, again=True),
+    "/people/{pseudonym}/tokens/{number}/revoke": Grant(NOBODY, _MAKER),
+    # What leaves the house
+    "/envois": Grant(_SENDING),
+    "/envois/{number}/retry": Grant(NOBODY, _SENDING),
+    "/envois/{number}/drop": Grant(NOBODY, _SENDING),
+    "/envois/webhooks": Grant(NOBODY, _SENDING, again=True),
+    "/envois/webhooks/{number}/end": Grant(NOBODY, _SENDING),
+    "/people/{pseudonym}/place": Grant(NOBODY, _MAKER, again=True),
+    "/people/groups": Grant(NOBODY, _MAKER, again=True),
+    "/people/groups/{number}": Grant(_MAKER),
+    "/people/groups/{number}/members": Grant(NOBODY, _MAKER, again=True),
+    "/people/groups/{number}/members/{member}/take": Grant(NOBODY, _MAKER, again=True),
+    "/people/groups/{number}/end": Grant(NOBODY, _MAKER, again=True),
     # Registers, and the lists they come from
     "/imports": Grant(_REVIEW | {RECEIVABLES, ADMINISTRATOR}),
     "/imports/{kind}/modele.{form}": Grant(_REVIEW | {RECEIVABLES, ADMINISTRATOR}),

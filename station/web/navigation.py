@@ -39,6 +39,7 @@ ROOMS: tuple[Room, ...] = (
     Room("/stations", "stations", "printer", Roles({MAILROOM, ADMINISTRATOR}), ("/tolerances",)),
     Room("/people", "people", "user", Roles({ADMINISTRATOR})),
     Room("/fournisseurs", "suppliers", "archive", Roles({APPROVER})),
+    Room("/envois", "sendings", "upload", Roles({ADMINISTRATOR})),
     Room("/imports", "imports", "folder-input", Roles({ADMINISTRATOR})),
     Room("/help", "help", "circle-help", EVERYONE),
 )
