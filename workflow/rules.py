@@ -4,13 +4,12 @@ What is proved and what is evaluated are the same regions of values (`workflow/u
 """
 
 import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from enum import StrEnum
 from itertools import combinations, product
-
-import rfc8785
 
 from workflow.marked import (
     Flaw,
@@ -194,6 +193,15 @@ def decide(rules: RuleSet, table: str, values: Mapping[str, object]) -> Decision
     return Decision(rules.name, rules.version, table, tuple(line.name for line in lines), outputs)
 
 
+def applies(table: Table, values: Mapping[str, object]) -> Line | tuple[str, ...] | None:
+    """The first line that applies to values, or None; or why that cannot be said: a value is missing or of another type."""
+    reasons = _reasons(table, values)
+    if reasons:
+        return reasons
+    lines = _applying(table, [values[each.name] for each in table.inputs])  # type: ignore[misc]
+    return lines[0] if lines else None
+
+
 def _reasons(table: Table, values: Mapping[str, object]) -> tuple[str, ...]:
     found = []
     for variable in table.inputs:
@@ -299,9 +307,8 @@ def _told(table: Table, box: Sequence[int]) -> str:
     )
 
 
-def _prove(table: Table, flaws: Flaws) -> None:
+def prove(table: Table, flaws: Flaws, where: str, *, gaps_grave: bool = False, remedy: str = f"ajoutez une ligne « {ELSE} »") -> None:
     """Lines that can never apply, overlaps where one line must be the only one, and inputs for which there is no line."""
-    where = f"table « {table.name} », "
     whole = tuple(regions.valid for regions in table.regions)
     impossible = {line.name for line in table.lines if _never(table, line, where, flaws)}
     lines = [line for line in table.lines if line.name not in impossible]
@@ -326,9 +333,7 @@ def _prove(table: Table, flaws: Flaws) -> None:
         )
     if gap is not None and not table.otherwise and table.policy is not Policy.ALL:
         place = table.lines[-1].at if table.lines else (1, 1)
-        flaws.append(
-            Flaw(*place, f"{where}aucune ligne pour, par exemple : {_told(table, gap)} (ajoutez une ligne « {ELSE} »)", grave=False)
-        )
+        flaws.append(Flaw(*place, f"{where}aucune ligne pour, par exemple : {_told(table, gap)} ({remedy})", gaps_grave))
 
 
 def _lines(names: Sequence[str]) -> str:
@@ -505,7 +510,9 @@ def _version(rules: RuleSet) -> str:
         [each.table, each.title, _plain(each.given), list(each.lines or ()), [_plain(one) for one in each.outputs]]
         for each in rules.examples
     ]
-    return hashlib.sha256(rfc8785.dumps(["regles/1", rules.name, rules.title, words, tables, examples])).hexdigest()
+    return hashlib.sha256(
+        json.dumps(["regles/1", rules.name, rules.title, words, tables, examples], ensure_ascii=False, sort_keys=True).encode()
+    ).hexdigest()
 
 
 def read_table(key: Word, body: Section, vocabulary: Vocabulary, flaws: Flaws) -> Table | None:
@@ -525,7 +532,7 @@ def read_table(key: Word, body: Section, vocabulary: Vocabulary, flaws: Flaws) -
     table = _grid(key.text, title, Policy(policy.text), grid, vocabulary, flaws)
     if table is None or sum(flaw.grave for flaw in flaws) > before:
         return None
-    _prove(table, flaws)
+    prove(table, flaws, f"table « {table.name} », ")
     return table
 
 
@@ -587,16 +594,21 @@ def _grid(name: str, title: str, policy: Policy, grid: Word, vocabulary: Vocabul
             flaws.append(Flaw(*line.at, f"{where} : il y a déjà une ligne {line.name}"))
         if line.name == ELSE and (at < len(lines) - 1 or not all(test.text == "-" for test in line.tests)):
             flaws.append(Flaw(*line.at, f"{where} : la ligne {ELSE} est la dernière, et ses conditions sont toutes « - »"))
-    plain_lines = [line for line in lines if line.name != ELSE]
-    regions = tuple(regions_of(variable, [line.tests[at] for line in plain_lines]) for at, variable in enumerate(head.inputs))
+    return assembled(name, title, policy, tuple(head.inputs), tuple(head.outputs), lines)
+
+
+def assembled(
+    name: str, title: str, policy: Policy, inputs: tuple[Variable, ...], outputs: tuple[Variable, ...], lines: Sequence[Line]
+) -> Table:
+    """A table of lines with their tests: the values of each column are parted, and each test is asked once a part."""
+    regions = tuple(regions_of(variable, [line.tests[at] for line in lines]) for at, variable in enumerate(inputs))
     masked = [replace(line, masks=tuple(mask_of(region, test) for region, test in zip(regions, line.tests, strict=True))) for line in lines]
     kept = tuple(line for line in masked if line.name != ELSE)
     ways = tuple(
         tuple(sum(1 << at for at, line in enumerate(kept) if line.masks[column] >> region & 1) for region in range(len(each.samples)))
         for column, each in enumerate(regions)
     )
-    otherwise = next((line for line in masked if line.name == ELSE), None)
-    return Table(name, title, policy, tuple(head.inputs), tuple(head.outputs), kept, otherwise, regions, ways)
+    return Table(name, title, policy, inputs, outputs, kept, next((line for line in masked if line.name == ELSE), None), regions, ways)
 
 
 def _head(row: _Row, where: str, vocabulary: Vocabulary, flaws: Flaws) -> _Head | None:
