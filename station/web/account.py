@@ -16,7 +16,9 @@ from station.people import Act, Refused, RoleDays
 from station.records import entrance, people
 from station.records.tables import Person, Visit
 from station.web import codes, desk, visits
-from station.web.entrance import local_address
+from station.web.addresses import local_address
+from station.web.entrance import passwords_open
+from station.web.oidc import label_of
 from station.web.visits import address_of
 from station.web.wards import typed_form
 from station.web.words import Words
@@ -163,6 +165,11 @@ def confirm(
     throttle, address = request.app.state.throttle, address_of(request)
     if throttle.wait_for(person.login, address):
         return confirm_page(request, to, typed, status=429, trouble="wait")
+    if visits.by_provider(request) and not step_password and not step_code.strip():
+        # They showed it there, in another page, and came back to go on here.
+        if not visits.is_sure(request):
+            return confirm_page(request, to, typed, status=401, trouble="provider")
+        return RedirectResponse(to, status_code=307 if typed else 303)
     try:
         right = _proves(request, person, step_code) if step_code.strip() and person.totp_secret else _knows(request, person, step_password)
     except people.TooMany:
@@ -179,12 +186,14 @@ def confirm_page(request: Request, to: str, typed: Typed | None, *, status: int 
     """Asks for password or code; `typed` None: there is nothing to send on, or it held a file."""
     kept = tuple(pair for pair in typed or () if pair[0] not in OWN_FIELDS)
     code = request.state.person.totp_secret is not None
-    return desk.show(request, "confirm.html", status, to=to, typed=kept, lost=typed is None and status == 401, code=code, trouble=trouble)
+    return desk.show(request, "confirm.html", status, to=to, typed=kept, lost=typed is None and status == 401, code=code, trouble=trouble,
+        provider=label_of(request) if visits.by_provider(request) else "", password=request.state.person.password_hash is not None,
+    )  # fmt: skip
 
 
 def _knows(request: Request, person: Person, password: str) -> bool:
     """Whether this is the person's password; failures count with those of signing in. Raises TooMany."""
-    right = people.fits(person, password)
+    right = people.fits(person, password) and passwords_open(request, person.login)
     throttle, address = request.app.state.throttle, address_of(request)
     (throttle.note_success if right else throttle.note_failure)(person.login, address)
     return right
@@ -215,7 +224,11 @@ def _page(request: Request, session: Session, person: Person, wrong: str = "", r
         fresh.expunge_all()
     pending = codes.pending_secret(request, person)
     own = people.own_roles(session, person.pseudonym, today)
-    others = [each for each in people.list_people(session) if each.pseudonym != person.pseudonym and each.ended_at is None]
+    others = [
+        each
+        for each in people.list_people(session)
+        if each.pseudonym != person.pseudonym and each.ended_at is None and people.works_in(each, desk.entity_of(request))
+    ]
     practice = desk.is_practice(desk.workstation_of(request))
     return desk.show(
         request,
@@ -224,6 +237,7 @@ def _page(request: Request, session: Session, person: Person, wrong: str = "", r
         roles=[t(f"role.{role}") for role in Role if role in own],
         pending=pending,
         coded=person.totp_secret is not None,
+        password=person.password_hash is not None and passwords_open(request, person.login),
         reserve=reserve,
         left=left,
         visits=_visits(request, opened, t),
