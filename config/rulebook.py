@@ -77,6 +77,14 @@ def check_files(paths: Iterable[Path], known: Mapping[str, RuleSet] | None = Non
     return tuple(found[path] for path in every)
 
 
+def check_named(paths: Iterable[Path]) -> tuple[Checked, ...]:
+    """Check files by the rules that stand beside them, and by the shipped ones. Raises OSError."""
+    asked = tuple(paths)
+    beside = {near for path in asked if path.name.endswith(CIRCUITS) for near in path.parent.glob(f"*{RULES}")} - set(asked)
+    known = shipped_rules() | {each.said.name: each.said for each in check_files(sorted(beside)) if isinstance(each.said, RuleSet)}
+    return check_files(asked, known)
+
+
 def _text(path: Path) -> tuple[str | None, tuple[Flaw, ...]]:
     with path.open("rb") as file:
         content = file.read(LONGEST * 4 + 1)

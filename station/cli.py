@@ -665,6 +665,27 @@ def dossier(as_json: AsJson = False) -> None:
 
 
 @app.command()
+def rules(
+    action: Annotated[str, typer.Argument(help="check", show_default=False)],
+    files: Annotated[list[Path] | None, typer.Argument(help="Files; none: those that come with Sceau", show_default=False)] = None,
+) -> None:
+    """Check rule and circuit files, without a database: exit 0 all hold, 1 a file cannot be read, 3 one is refused."""
+    from config.rulebook import check_named, shipped_files
+
+    if action != "check":
+        raise typer.BadParameter("check")
+    try:
+        found = check_named(files or shipped_files())
+    except OSError as error:
+        err.print(f"{error.filename} : illisible ({error.strerror}). Rien n'a changé. / cannot be read; nothing changed", markup=False)
+        raise typer.Exit(1) from error
+    for each in found:
+        for flaw in each.flaws:
+            out.print(flaw.told(str(each.path)), markup=False)
+    raise typer.Exit(0 if all(each.holds for each in found) else 3)
+
+
+@app.command()
 def controls(as_json: AsJson = False) -> None:
     """The plan of internal controls, and what is late: exit 0 nothing is late, 3 otherwise."""
     with _settings() as settings:
