@@ -26,7 +26,7 @@ from station.records.tables import Document, FieldRow, InvoiceStanding, Person, 
 from station.records.tasks import APPROVAL, CANCELLED, DONE, OPEN, QUESTION, Seat
 from station.workstation import Workstation
 from workflow.approvals import Bar, Bound, Chosen, Step, Table, bar_of, choose_step
-from workflow.invoicing import MOVES, InvoiceState, move_invoice
+from workflow.invoicing import EXPORTED, MOVES, InvoiceState, move_invoice
 from workflow.roles import Role
 
 AT_ONCE = 200
@@ -523,6 +523,8 @@ def _move(session: Session, document: Document, after: InvoiceState, by: str, at
     standing.seen = document.revision
     if move is not None:
         standing.state, standing.since, standing.by, standing.expected = move.after, at, by[:40], move.expected
+        if move.after in EXPORTED and standing.exported_at is None:
+            standing.exported_at = at
         actor = SYSTEM
         person = people.find_by_pseudonym(session, by)
         if person is not None:

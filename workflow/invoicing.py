@@ -62,6 +62,10 @@ MOVES: dict[InvoiceState | None, frozenset[InvoiceState]] = {
 """None: nothing was said of it yet. House policy, after the life cycles of Chorus Pro and of XP Z12-012, whose steps may be left out."""
 
 
+EXPORTED = frozenset({S.POSTED, S.PAYMENT_SENT, S.PAID})
+"""The accounts have it."""
+
+
 class UnexpectedMove(Exception):
     """This house does not move an invoice so; nothing was changed."""
 

@@ -11,14 +11,13 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from station.records.scope import EVERYWHERE
 from station.records.tables import Archive, Arrival, Document, InvoiceStanding, Original, Review, ReviewEvent, Task
 from station.records.tasks import APPROVAL, DONE
 from workflow.invoicing import InvoiceState
 
 ENDED = (InvoiceState.PAID, InvoiceState.REFUSED, InvoiceState.CANCELLED, InvoiceState.MISROUTED)
 """Nothing is owed on them any more, as far as this house knows."""
-EXPORTED = (InvoiceState.POSTED, InvoiceState.PAYMENT_SENT, InvoiceState.PAID)
-"""The accounts have them."""
 WITHDRAWN = (InvoiceState.REFUSED, InvoiceState.CANCELLED, InvoiceState.MISROUTED)
 _EARLY = (InvoiceState.AVAILABLE, InvoiceState.IN_REVIEW, InvoiceState.COMPLETED)
 """On its way through the house: how far, the review tells."""
@@ -148,13 +147,19 @@ def stored(session: Session, entity: str, bounds: Sequence[datetime]) -> list[tu
     """
     own = sa.select(Arrival.sha256).join(Document, Document.id == Arrival.document_id).where(Document.entity == entity)
     first = _month(Original.kept_at, bounds)
-    originals = sa.select(first, sa.func.count(), sa.func.sum(Original.size)).where(Original.sha256.in_(own)).group_by(first)
+    originals = (
+        sa.select(first, sa.func.count(), sa.func.sum(Original.size))
+        .where(Original.sha256.in_(own))
+        .group_by(first)
+        .execution_options(**EVERYWHERE)
+    )
     second = _month(Archive.sealed_at, bounds)
     archives = (
         sa.select(Document.document_type, second, sa.func.count(), sa.func.sum(Archive.size))
         .join(Document, Document.id == Archive.document_id)
         .where(Document.entity == entity)
         .group_by(Document.document_type, second)
+        .execution_options(**EVERYWHERE)
     )
     found = [("original", int(place), int(count), int(size or 0)) for place, count, size in session.execute(originals)]
     return found + [(str(kind), int(place), int(count), int(size or 0)) for kind, place, count, size in session.execute(archives)]
@@ -188,9 +193,9 @@ def _open(entity: str) -> tuple[sa.ColumnElement[bool], ...]:
 
 def _unexported(entity: str, end: datetime) -> tuple[sa.ColumnElement[bool], ...]:
     """Received before, and neither in the accounts nor withdrawn by then."""
-    gone = sa.and_(InvoiceStanding.state.in_((*EXPORTED, *WITHDRAWN)), InvoiceStanding.since < end)
-    standing = sa.or_(InvoiceStanding.state.is_(None), sa.not_(gone))
-    return Review.entity == entity, Review.stage != "gone", Review.received_at < end, standing
+    exported = sa.func.coalesce(InvoiceStanding.exported_at < end, sa.false())
+    withdrawn = sa.func.coalesce(sa.and_(InvoiceStanding.state.in_(WITHDRAWN), InvoiceStanding.since < end), sa.false())
+    return Review.entity == entity, Review.stage != "gone", Review.received_at < end, sa.not_(exported), sa.not_(withdrawn)
 
 
 def _cents() -> sa.ColumnElement[int]:

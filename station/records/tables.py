@@ -1471,6 +1471,8 @@ class InvoiceStanding(Base):
     """False: told from outside, and not the step that was to come."""
     seen: Mapped[int]
     """Revision of the document whose values were last compared with those that were approved."""
+    exported_at: Mapped[datetime | None]
+    """When the accounts first had it (`workflow.invoicing.EXPORTED`), whatever became of it since: a closing asks for it."""
 
 
 class Preference(Base):

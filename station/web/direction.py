@@ -39,6 +39,8 @@ class Cell:
 class Row:
     label: str
     cells: tuple[Cell, ...]
+    apart: bool = False
+    """Told and not drawn: beside it the others would not be seen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,9 +174,9 @@ def charts_of(found: Overview, t: Words) -> tuple[Chart, ...]:
 
 def cash_chart(cash: Cash, t: Words) -> Chart:
     coming = sum(week.cents for week in cash.weeks)
-    rows = [Row(t("direction.cash-overdue"), _paid(cash.overdue.count, cash.overdue.cents, t))] if cash.overdue else []
+    rows = [Row(t("direction.cash-overdue"), _paid(cash.overdue.count, cash.overdue.cents, t), apart=True)] if cash.overdue else []
     rows += [Row(t("direction.week", first=t.day(week.first)), _paid(week.count, week.cents, t)) for week in cash.weeks]
-    rows += [Row(t("direction.cash-later"), _paid(*cash.later, t))] if cash.later[0] else []
+    rows += [Row(t("direction.cash-later"), _paid(*cash.later, t), apart=True)] if cash.later[0] else []
     said = t("direction.cash-said", amount=_euros(coming, t))
     if cash.overdue:
         said += " " + t("direction.cash-said-overdue", n=t.number(cash.overdue.count), amount=_euros(cash.overdue.cents, t))
@@ -246,7 +248,7 @@ def _closing_said(closing: Closing, t: Words) -> str:
 def stored_chart(stored: Stored, t: Words) -> Chart:
     head = (t("direction.head-month"), *(t.known("direction.kind", kind) for kind in stored.kinds))
     rows = tuple(
-        Row(_month_or_before(month, t), tuple(_bytes(size, t) for size in sizes))
+        Row(_month_or_before(month, t), tuple(_bytes(size, t) for size in sizes), apart=month is None)
         for month, sizes in zip(stored.months, stored.sizes, strict=True)
     )
     said = t("direction.stored-said", size=t.size(stored.total), n=t.number(stored.files))

@@ -19,7 +19,7 @@ function told(unit) {
 
 // Of the columns that are drawn, those of the place's `data-plot`; a figure that is not known leaves a gap.
 function figuresOf(table, columns) {
-  const rows = [...table.tBodies[0].rows].filter((row) => row.querySelector("td[data-value]"));
+  const rows = [...table.tBodies[0].rows].filter((row) => !row.dataset.apart && row.querySelector("td[data-value]"));
   const heads = [...table.tHead.rows[0].cells];
   const value = (row, column) => {
     const text = row.cells[column + 1].dataset.value;

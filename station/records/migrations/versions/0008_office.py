@@ -261,6 +261,7 @@ def _add_tasks() -> None:
         sa.Column("by", sa.String(length=40), nullable=False),
         sa.Column("expected", sa.Boolean(), nullable=False),
         sa.Column("seen", sa.Integer(), nullable=False),
+        sa.Column("exported_at", moment, nullable=True),
         sa.ForeignKeyConstraint(["document_id"], ["document.id"], name=op.f("fk_invoice_state_document_id_document")),
         sa.PrimaryKeyConstraint("document_id", name=op.f("pk_invoice_state")),
     )
