@@ -713,6 +713,16 @@ class Settings(Section):
         return self
 
     @model_validator(mode="after")
+    def _stations_are_of_the_house(self) -> Self:
+        for station in self.stations:
+            if self.company_of(station) not in self.entities:
+                raise ValueError(
+                    f"« {station.entity} », société de « {station.name} », n'est ni entity ni une de companies "
+                    f"/ station {station.name} names a company that is not this installation's"
+                )
+        return self
+
+    @model_validator(mode="after")
     def _each_log_has_an_origin(self) -> Self:
         if self.companies and "{entity}" not in self.ledger.origin:
             raise ValueError("ledger.origin : plusieurs sociétés, donc {entity} dans le nom / several companies need {entity} in the name")
@@ -746,18 +756,6 @@ class Settings(Section):
                 raise ValueError(
                     f"« {station.profile} », profil de « {station.name} », n'est le nom d'aucune [[policy]] : {', '.join(names)} "
                     f"/ no policy has the name {station.profile}"
-                )
-        return stations
-
-    @field_validator("stations")
-    @classmethod
-    def _companies_exist(cls, stations: tuple[Station, ...], info: ValidationInfo) -> tuple[Station, ...]:
-        known = {info.data.get("entity"), *info.data.get("companies", ())}
-        for station in stations:
-            if station.entity and station.entity not in known:
-                raise ValueError(
-                    f"« {station.entity} », société de « {station.name} », n'est ni entity ni une de companies "
-                    f"/ station {station.name} names a company that is not this installation's"
                 )
         return stations
 
@@ -816,7 +814,8 @@ class Settings(Section):
         A company that the house does not have owns nothing.
         """
         own = tuple(each for each in self.stations if self.company_of(each) == entity and (stations is None or each.name in stations))
-        seen = self.model_copy(update={"entity": entity, "companies": [], "stations": own})
+        told = tuple(each for each in self.company if each.entity == entity)
+        seen = self.model_copy(update={"entity": entity, "companies": [], "company": told, "stations": own})
         seen._elsewhere = tuple(each for each in self.known_stations if each not in own)
         return seen
 
