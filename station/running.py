@@ -11,6 +11,7 @@ from uuid import uuid4
 from capture.watch import Hint
 from config.options import recipe_of
 from station.access import purge_access
+from station.api_tokens import drop_answers
 from station.batches import end_quiet_batch, form_ended_batches
 from station.checkpoints import tend_checkpoints
 from station.controls import tend_lots
@@ -191,6 +192,7 @@ class Running:
         empty_processed(self._workstation)
         drop_outdated(self._workstation)
         drop_old(self._workstation)
+        drop_answers(self._workstation)
 
     def _tend_trust(self) -> None:
         """Revocation lists and trusted lists are fetched when they are due; sealing uses what is here and waits for none."""

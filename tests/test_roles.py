@@ -20,8 +20,9 @@ from workflow.roles import EVERYONE, Role
 OPEN = {"/sign-in", "/health", "/witness/add-checkpoint", "/oidc/begin", "/oidc/callback", "/oidc/out"}
 LET_IN = 418
 HALL = """
-    GET /help /account /confirm /oidc/again /events /ledger
-    POST /entity /language /sign-out /confirm /account/password /account/code /account/visits /account/delegations /account/delegations/{number}/end /ledger/check
+    GET /help /account /account/tokens /api /confirm /oidc/again /events /ledger
+    POST /entity /language /sign-out /confirm /account/password /account/code /account/visits /account/delegations /account/delegations/{number}/end /account/tokens
+        /account/tokens/{number}/revoke /ledger/check
 """
 """Everybody's."""
 SEEN = """
@@ -74,6 +75,8 @@ RULED = """
         /signing/reseal /organisation/texts/{key} /organisation/versions /organisation/versions/{number} /organisation/places/{number}
         /controles/plan/{code} /controles/results/{code} /controles/lots/{number} /controles/failures/{number}
         /controles/actions/{number} /papier/slips/{number}
+        /envois/{number}/retry /envois/{number}/drop /envois/webhooks /envois/webhooks/{number}/end
+    GET /envois
 """
 SUPPLIED = """
     GET /imports /imports/{kind}/modele.{form} /imports/suppliers/{number} /imports/suppliers/{number}/errors.csv
@@ -91,10 +94,33 @@ APPROVED = """
 """
 EXPECTED = {
     Role.MAILROOM: HALL + SEEN + WORKED + ARRIVED + FED,
-    Role.CLERK: HALL + SEEN + WORKED + ARRIVED + REVIEWED + OFFICE + SUPPLIED + REGISTER + APPROVED + "POST /fournisseurs/{number}/comptes\n",
+    Role.CLERK: HALL
+    + SEEN
+    + WORKED
+    + ARRIVED
+    + REVIEWED
+    + OFFICE
+    + SUPPLIED
+    + REGISTER
+    + APPROVED
+    + "POST /fournisseurs/{number}/comptes\n",
     Role.APPROVER: HALL + SEEN + WORKED + REGISTER + APPROVED + OFFICE + DIRECTED,
     Role.RECEIVABLES: HALL + SEEN + WORKED + CUSTOMERS,
-    Role.COMPLIANCE: "POST /fournisseurs/{number}/comptes\n" + SUPPLIED + CUSTOMERS + REGISTER + APPROVED + HALL + SEEN + WORKED + ARRIVED + FED + REVIEWED + OFFICE + DIRECTED + PROVED + RULED,
+    Role.COMPLIANCE: "POST /fournisseurs/{number}/comptes\n"
+    + SUPPLIED
+    + CUSTOMERS
+    + REGISTER
+    + APPROVED
+    + HALL
+    + SEEN
+    + WORKED
+    + ARRIVED
+    + FED
+    + REVIEWED
+    + OFFICE
+    + DIRECTED
+    + PROVED
+    + RULED,
     Role.AUDITOR: HALL
     + REGISTER
     + SEEN
@@ -110,18 +136,28 @@ EXPECTED = {
     + SUPPLIED
     + CUSTOMERS
     + """
-    GET /people /people/{pseudonym} /people/groups/{number} /stations /stations/{name} /stations/{name}/target.pdf /stations/{name}/passports/{number}
+    GET /envois /people /people/{pseudonym} /people/groups/{number} /stations /stations/{name} /stations/{name}/target.pdf /stations/{name}/passports/{number}
         /stations/{name}/passports/{number}.json /stations/{name}/passports/{number}.pdf /organisation /organisation/versions/{number}.pdf
     GET /imports/people/{number} /imports/people/{number}/errors.csv
-    POST /imports/people /imports/people/{number} /imports/people/{number}/run
+    POST /people/{pseudonym}/tokens/{number}/revoke /envois/{number}/retry /envois/{number}/drop /envois/webhooks
+        /envois/webhooks/{number}/end /imports/people /imports/people/{number} /imports/people/{number}/run
     POST /people/{pseudonym}/place /people/groups /people/groups/{number}/members /people/groups/{number}/members/{member}/take
         /people/groups/{number}/end
     POST /people /people/{pseudonym}/roles /people/{pseudonym}/roles/{number}/take /people/{pseudonym}/password /people/{pseudonym}/end
     """,
 }
 WRITES_NOTHING = {"/entity", "/language", "/sign-out", "/confirm", "/ledger/check", "/conformite/search"}
-OWN_ACCOUNT = {"/account/password", "/account/code", "/account/visits", "/account/delegations", "/account/delegations/{number}/end"}
+OWN_ACCOUNT = {
+    "/account/tokens",
+    "/account/tokens/{number}/revoke",
+    "/account/password",
+    "/account/code",
+    "/account/visits",
+    "/account/delegations",
+    "/account/delegations/{number}/end",
+}
 AGAIN = """
+    /account/tokens /envois/webhooks
     /people/{pseudonym}/place /people/groups /people/groups/{number}/members /people/groups/{number}/members/{member}/take
         /people/groups/{number}/end
     /export /retention/ask /retention/decide /holds/{number}/lift /documents/{document_id}/erasure /papier/lots/{number}/slip

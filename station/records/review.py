@@ -84,6 +84,17 @@ def list_queue(session: Session, entity: str, wanted: Wanted, pseudonym: str, to
     return Screenful(list(rows), total, page, pages)
 
 
+def queue_after(
+    session: Session, entity: str, wanted: Wanted, pseudonym: str, today: date, after: tuple[datetime, str] | None, limit: int
+) -> list[Review]:
+    """By the order in which they came, those behind a place (time and identifier): what came meanwhile shifts nothing."""
+    query = sa.select(Review).where(Review.entity == entity, *_filters(wanted, pseudonym, today))
+    if after is not None:
+        at, document_id = after
+        query = query.where(sa.or_(Review.received_at > at, sa.and_(Review.received_at == at, Review.document_id > document_id)))
+    return list(session.scalars(query.order_by(Review.received_at, Review.document_id).limit(limit)))
+
+
 def is_sure(session: Session, document_id: str) -> bool:
     """Whether the queue notes nothing doubtful of it: whoever looks such ones through goes on with such ones."""
     row = session.get(Review, document_id)

@@ -33,6 +33,8 @@ STAY_SECURE = "max-age=31536000"
 FORM_SECONDS = 60.0
 UPLOAD_SECONDS = 1800.0
 """For all of a body; whoever sends a byte now and then holds a thread no longer."""
+API = "/api/v1/"
+"""Below it a door of its own stands (`station.web.api.porter`): tokens, no cookies, and so no forms to be forged."""
 SMALL_FORM = 64 * 1024
 """Bytes: every form but an upload fits."""
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -81,6 +83,8 @@ class Guard:
 
     def _refusal(self, scope: Scope) -> int | None:
         """HTTP status with which a form is turned away, or None."""
+        if scope["path"].startswith(API):
+            return None
         headers = Headers(scope=scope)
         if not same_origin(headers):
             return 403
@@ -90,6 +94,8 @@ class Guard:
         return 413 if int(length) > (self._largest if self._is_upload(scope) else SMALL_FORM) else None
 
     def _is_upload(self, scope: Scope) -> bool:
+        if scope["path"].startswith(API):
+            return scope["path"] == f"{API}documents"
         return scope["path"] in self._upload_paths and "login" in scope.get("session", {})
 
 
