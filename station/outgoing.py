@@ -141,19 +141,26 @@ def open_session(allow_private: bool, seconds: float) -> requests.Session:
 
     For libraries that bring their own client, too: close it when done.
     """
-    session = Staying()
+    return guard(Staying(), allow_private, seconds)
+
+
+def guard(session: requests.Session, allow_private: bool, seconds: float, *, most: int | None = None) -> requests.Session:
+    """Lead a library's own session through this door. It must not follow redirections by itself; see `Staying`.
+
+    `most`: bytes of an answer that is not asked for as a stream.
+    """
     session.trust_env = False  # Neither .netrc nor other files give away logins; a proxy of the environment is put in below.
     session.headers["User-Agent"] = AGENT
     for prefix in ("https://", "http://"):
-        session.mount(prefix, Door(allow_private, seconds))
+        session.mount(prefix, Door(allow_private, seconds, most))
     return session
 
 
 class Door(HTTPAdapter):
     """Checks each request's address, and where its connection goes. A proxy of the environment is where it goes, if there is one."""
 
-    def __init__(self, allow_private: bool, seconds: float) -> None:
-        self._allow_private, self._seconds = allow_private, seconds
+    def __init__(self, allow_private: bool, seconds: float, most: int | None = None) -> None:
+        self._allow_private, self._seconds, self._most = allow_private, seconds, most
         self._clocks: list[threading.Timer] = []
         super().__init__(max_retries=0)
 
@@ -168,7 +175,13 @@ class Door(HTTPAdapter):
         proxies = get_environ_proxies(url)
         kwargs["proxies"] = proxies if select_proxy(url, proxies) else {}
         kwargs["timeout"] = min(self._seconds, kwargs.get("timeout") or self._seconds)
-        return super().send(request, *args, **kwargs)
+        begun = time.monotonic()
+        answer = super().send(request, *args, **kwargs)
+        if self._most is not None:
+            answer._content = read_bounded(answer, self._most)  # What requests would fill by itself, without a bound.
+            if time.monotonic() - begun > self._seconds:
+                raise requests.Timeout("cut off")
+        return answer
 
     def close(self) -> None:
         super().close()

@@ -1,4 +1,4 @@
-"""What protects the house beyond roles: visits, codes in reserve, secrets at rest, passwords, headings, slow bodies, the log of security."""
+"""What protects the house beyond roles: visits, codes, secrets at rest, passwords, headings, slow bodies, the log of security."""
 
 import json
 import logging

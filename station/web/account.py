@@ -168,7 +168,7 @@ def confirm(
     if visits.by_provider(request) and not step_password and not step_code.strip():
         # They showed it there, in another page, and came back to go on here.
         if not visits.is_sure(request):
-            return confirm_page(request, to, typed, status=401, trouble="provider")
+            return confirm_page(request, to, typed, status=401, trouble="provider-first")
         return RedirectResponse(to, status_code=307 if typed else 303)
     try:
         right = _proves(request, person, step_code) if step_code.strip() and person.totp_secret else _knows(request, person, step_password)

@@ -13,6 +13,8 @@ from station.records import documents, people
 from station.records.tables import Person
 from station.throttle import Throttle
 from station.web import codes, desk, figures, visits
+from station.web.addresses import local_address
+from station.web.oidc import label_of
 from station.web.visits import address_of
 from station.web.words import LANGUAGES
 
@@ -21,11 +23,12 @@ router = APIRouter()
 
 
 @open_router.get("/sign-in")
-def sign_in_page(request: Request, language: str = "", next: str = "/") -> Response:
-    """Who are you? The language may be chosen before signing in."""
+def sign_in_page(request: Request, language: str = "", next: str = "/", code: str = "", out: str = "") -> Response:
+    """Who are you? The language may be chosen before signing in. `code`: the provider said who, the code is still to come."""
     if language in LANGUAGES:
         request.session["language"] = language
-    return _sign_in(request, local_address(next))
+    half = visits.half_of(request) if code else None
+    return _sign_in(request, local_address(next), login=half[0] if half else "", ask_code=half is not None, out=bool(out))
 
 
 @open_router.post("/sign-in")
@@ -54,6 +57,8 @@ def sign_in(
         right = _right_code(request, person, half[1], code) if half else people.fits(person, password)
     except people.TooMany:
         return again(status=429, trouble="busy")
+    if half is None and person is not None and not passwords_open(request, person.login):
+        right = False
     if person is None or not right:
         _throttle_of(request).note_failure(name.lower(), address_of(request))
         visits.tell(request, "sign-in refused", person, second=half is not None, level=logging.WARNING)
@@ -64,7 +69,7 @@ def sign_in(
     if person.totp_secret is not None and half is None:
         visits.begin_half(request, person)
         return _sign_in(request, local_address(next), login=name, ask_code=True)
-    visits.begin_visit(request, person)
+    visits.begin_visit(request, person, half[2] if half else "password")
     return desk.go_to(request, local_address(next))
 
 
@@ -125,14 +130,14 @@ def help_page(request: Request) -> Response:
     return desk.show(request, "help.html", folder=next((str(settings.folder_of(station)) for station in settings.stations), ""))
 
 
-def local_address(address: str) -> str:
-    """An address of ours, never another site's: an open redirect would lend our name to a forger."""
-    plain = address.startswith("/") and not address.startswith("//") and "\\" not in address and address.isprintable()
-    return address if plain else "/"
+def passwords_open(request: Request, login: str) -> bool:
+    """Whether this account may show itself by a password; where the provider is required, only those for its bad days."""
+    provider = desk.workstation_of(request).settings.sign_in.oidc
+    return not provider.required or login in provider.emergency
 
 
 def _sign_in(
-    request: Request, next_address: str, *, status: int = 200, trouble: str = "", login: str = "", ask_code: bool = False
+    request: Request, next_address: str, *, status: int = 200, trouble: str = "", login: str = "", ask_code: bool = False, out: bool = False
 ) -> Response:
     practice = desk.is_practice(desk.workstation_of(request))
     return desk.show(
@@ -143,6 +148,9 @@ def _sign_in(
         trouble=trouble,
         login=login,
         ask_code=ask_code,
+        provider=label_of(request),
+        required=desk.workstation_of(request).settings.sign_in.oidc.required,
+        out=out and bool(label_of(request)),
         practice_login=people.PRACTICE_LOGIN if practice else None,
         practice_second=people.SECOND_LOGIN,
         practice_password=people.PRACTICE_PASSWORD if practice else None,

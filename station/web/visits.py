@@ -77,7 +77,7 @@ def address_of(request: Request) -> str:
 def tell(request: Request, event: str, person: Person | None, level: int = logging.INFO, **more: object) -> None:
     """A line for the log of security."""
     number = str(getattr(request.state, "number", ""))
-    note(event, request=number, who=person and person.pseudonym, address=address_of(request), level=level, **more)
+    note(event, request=number, who=None if person is None else person.pseudonym, address=address_of(request), level=level, **more)
 
 
 _BROWSERS = (("Edg/", "Edge"), ("OPR/", "Opera"), ("Firefox/", "Firefox"), ("Chrome/", "Chrome"), ("Safari/", "Safari"))
@@ -110,21 +110,21 @@ def goes_on(request: Request) -> bool:
     return True
 
 
-def begin_half(request: Request, person: Person) -> None:
-    """The password was right; the code is still to come, and nothing is open yet."""
+def begin_half(request: Request, person: Person, way: Way = "password") -> None:
+    """The password was right, or the provider said who it is; the code is still to come, and nothing is open yet."""
     language = request.session.get("language")
     request.session.clear()
-    request.session["half"] = {"login": person.login, "badge": people.badge_of(person), "at": moment_of(request)}
+    request.session["half"] = {"login": person.login, "badge": people.badge_of(person), "at": moment_of(request), "way": way}
     if language:
         request.session["language"] = language
 
 
-def half_of(request: Request) -> tuple[str, str] | None:
-    """Login and badge of whose password was right a moment ago."""
+def half_of(request: Request) -> tuple[str, str, Way] | None:
+    """Login and badge of whose password was right a moment ago, or whom the provider showed, and which of the two."""
     half = request.session.get("half")
     if not isinstance(half, dict) or moment_of(request) - _number(half.get("at")) > HALF_SECONDS:
         return None
-    return str(half.get("login")), str(half.get("badge"))
+    return str(half.get("login")), str(half.get("badge")), "provider" if half.get("way") == "provider" else "password"
 
 
 def make_sure(request: Request) -> None:

@@ -39,7 +39,7 @@ def granted(request: Request, person: desk.SignedIn) -> None:
     if not may(desk.roles_here(request), request.method, path):
         visits.tell(request, "page refused", person, level=logging.WARNING, method=request.method, path=path)
         raise NotGranted(path)
-    if person.password_ends is not None and path not in _BEFORE_CHOOSING:
+    if person.password_ends is not None and path not in _BEFORE_CHOOSING and not visits.by_provider(request):
         raise NotChosen
 
 
