@@ -179,10 +179,10 @@ def cash_chart(cash: Cash, t: Words) -> Chart:
     rows += [Row(t("direction.cash-later"), _paid(*cash.later, t), apart=True)] if cash.later[0] else []
     said = t("direction.cash-said", amount=_euros(coming, t))
     if cash.overdue:
-        said += " " + t("direction.cash-said-overdue", n=t.number(cash.overdue.count), amount=_euros(cash.overdue.cents, t))
+        said += " " + t("direction.cash-said-overdue", invoices=_invoices(cash.overdue.count, t), amount=_euros(cash.overdue.cents, t))
     notes = [t("direction.cash-note")]
     if cash.undated[0]:
-        notes.append(t("direction.cash-undated", n=t.number(cash.undated[0]), amount=_euros(cash.undated[1], t)))
+        notes.append(t("direction.cash-undated", invoices=_invoices(cash.undated[0], t), amount=_euros(cash.undated[1], t)))
     head = (t("direction.head-week"), t("direction.head-invoices"), t("direction.head-amount"))
     return Chart("cash", said, head, tuple(rows), "bar", (1,), "euro", (*notes, *_apart(cash.unpriced, cash.foreign, t)))
 
@@ -198,14 +198,14 @@ def stake_chart(stake: Stake, t: Words) -> Chart:
     if not stake.count:
         said = t("direction.stake-none")
     else:
-        figures = {"interest": _amount(stake.interest, t), "indemnity": _amount(stake.indemnity, t), "n": t.number(stake.count)}
+        figures = {"interest": _amount(stake.interest, t), "indemnity": _amount(stake.indemnity, t), "invoices": _invoices(stake.count, t)}
         said = t("direction.stake-said", **figures)
         if stake.per_day is not None:
             said += " " + t("direction.stake-per-day", amount=_amount(stake.per_day, t))
     notes = [t(f"direction.stake-{'public' if stake.regime is Regime.PUBLIC else 'private'}"), t("direction.stake-note")]
     if stake.uncounted:
         halves = ", ".join(_half(half, t) for half in stake.missing)
-        notes.insert(0, t("direction.stake-missing", n=t.number(stake.uncounted), halves=halves))
+        notes.insert(0, t("direction.stake-missing", invoices=_invoices(stake.uncounted, t), halves=halves))
     heads = ("head-delay", "head-invoices", "head-amount", "head-interest", "head-indemnity")
     return Chart("interest", said, tuple(t(f"direction.{each}") for each in heads), rows, "stacked", (2, 3), "euro", tuple(notes))
 
@@ -217,7 +217,7 @@ def ages_chart(ages: Ages, t: Words) -> Chart:
         Row(t.known("direction.state", state.replace(" ", "-")), tuple(_count(n, t) for n in (*counts, sum(counts))))
         for state, counts in ages.rows
     )
-    said = t("direction.ages-said", n=t.number(ages.total), old=t.number(ages.oldest), days=direction.AGES[-1])
+    said = t("direction.ages-said", invoices=_invoices(ages.total, t), old=t.number(ages.oldest), days=direction.AGES[-1])
     head = (t("direction.head-state"), *heads, t("direction.head-total"))
     return Chart("ages", said, head, rows, "stacked", tuple(range(len(heads))), "count", (t("direction.ages-note"),))
 
@@ -242,7 +242,7 @@ def closing_chart(closing: Closing, t: Words) -> Chart:
 
 
 def _closing_said(closing: Closing, t: Words) -> str:
-    return t("direction.closing-said", day=t.day(closing.day), n=t.number(closing.count), amount=_euros(closing.cents, t))
+    return t("direction.closing-said", day=t.day(closing.day), invoices=_invoices(closing.count, t), amount=_euros(closing.cents, t))
 
 
 def stored_chart(stored: Stored, t: Words) -> Chart:
@@ -251,7 +251,7 @@ def stored_chart(stored: Stored, t: Words) -> Chart:
         Row(_month_or_before(month, t), tuple(_bytes(size, t) for size in sizes), apart=month is None)
         for month, sizes in zip(stored.months, stored.sizes, strict=True)
     )
-    said = t("direction.stored-said", size=t.size(stored.total), n=t.number(stored.files))
+    said = t("direction.stored-said", size=t.size(stored.total), files=t.count("direction.files", stored.files))
     return Chart("storage", said, head, rows, "stacked", tuple(range(len(stored.kinds))), "megabyte", (t("direction.stored-note"),))
 
 
@@ -260,7 +260,7 @@ def cost_chart(cost: Cost, t: Words) -> Chart:
     rows = tuple(Row(_minutes(low, high, t), (_count(n, t),)) for low, (high, n) in zip(edges, cost.worked, strict=False))
     said = t("direction.cost-none")
     if cost.reviewed:
-        said = t("direction.cost-said", n=t.number(cost.reviewed), minutes=t.plain(str(cost.minutes)))
+        said = t("direction.cost-said", reviews=t.count("direction.reviews", cost.reviewed), minutes=t.plain(str(cost.minutes)))
         if cost.each is None:
             said += " " + t("direction.cost-unset")
         else:
@@ -280,7 +280,11 @@ def shown_waiting(each: Waiting, t: Words) -> dict[str, str]:
 
 def _apart(unpriced: int, foreign: int, t: Words) -> tuple[str, ...]:
     told = (("direction.unpriced", unpriced), ("direction.foreign", foreign))
-    return tuple(t(key, n=t.number(count)) for key, count in told if count)
+    return tuple(t(key, invoices=_invoices(count, t)) for key, count in told if count)
+
+
+def _invoices(count: int, t: Words) -> str:
+    return t.count("direction.invoices", count)
 
 
 def _paid(count: int, cents: int, t: Words) -> tuple[Cell, ...]:
