@@ -105,7 +105,7 @@ def _put(
 
 
 def language_of(session: Session, person: Person, usual: str) -> str:
-    """What the person last chose with the switch, else the installation's."""
+    """In which the person last decided something, else the installation's."""
     chosen = str(records.preference(session, person.pseudonym, "language").get("code", usual))
     return chosen if chosen in ("fr", "en") else "fr"
 

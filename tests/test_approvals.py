@@ -1,10 +1,9 @@
-"""Approvals: which step, who may say yes, to what; and that no order of acts makes one person two, decides twice, or approves other values."""
+"""Approvals: which step, who may say yes, to what; no order of acts makes one person two, decides twice, or approves other values."""
 
 import json
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -20,7 +19,7 @@ from station import erasure, learning, review, tasks
 from station.records import people
 from station.records import tasks as records
 from station.records.documents import get_document
-from station.records.tables import AccountChange, Delegation, Document, LedgerPayload, Person, PersonRole, Review, Task, TaskEvent
+from station.records.tables import AccountChange, Delegation, Document, LedgerPayload, Person, PersonRole, Task, TaskEvent
 from station.tasks import Act
 from station.workstation import Workstation
 from workflow.approvals import Bar, Bound, Step, Table, bar_of, choose_step, circle_of
@@ -221,8 +220,6 @@ def test_a_channel_that_jumps_is_recorded_and_told(house):
         assert records.standing_of(session, document.id).expected is False
     assert house.state() == "paid"
     assert json.loads(house.rows_of_ledger("state")[-1].body)["channel"] == "chorus-pro"
-
-
 
 
 # --- one approval ---

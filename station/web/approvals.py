@@ -240,6 +240,8 @@ def act_on_task(
         return _gone(request)
     shown_document(session, task.document_id)
     outcome = _carry_out(session, workstation, task, choice, Act(person, revision, digest, reason), to)
+    # In the language in which somebody decides they are written to.
+    reviews.set_preference(session, person.pseudonym, "language", {"code": desk.words_of(request).language})
     if not outcome.done:
         status = 422 if outcome.wrong in UNTYPED else 409
         return _page(request, session, person, number, status, outcome, {"choice": choice, "reason": reason, "to": to})
