@@ -14,12 +14,14 @@ from secrets import token_hex
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.exc import SQLAlchemyError
 
 from config.settings import make_folder
 from station.package import CannotExport, Extract, Period, Progress, Scope, export_package, refuse_name
 from station.packaging.scratch import GONE
 from station.problems import problem_of
 from station.records.tables import Document, LedgerPayload
+from station.webhooks import tell_export
 from station.workstation import Workstation
 
 log = logging.getLogger("sceau.exports")
@@ -167,8 +169,19 @@ class Exports:
             self._write(ended)
         except OSError as error:
             log.error("export %s has ended (%s), and nobody could write it down: %s", export.id, ended.stage, error)
+        if ended.stage is Stage.DONE:
+            self._tell_webhooks(ended)
         with self._lock:
             self._running = None
+
+    def _tell_webhooks(self, export: Export) -> None:
+        """Whoever subscribed is told; a package is ready all the same where that cannot be put down."""
+        database, entity = self._workstation.database, export.entity or self._workstation.settings.entity
+        try:
+            with database.writing() as session:
+                tell_export(session, entity, export.id, self._workstation.clock())
+        except SQLAlchemyError as error:
+            log.error("export %s: nobody is told: %s", export.id, error)
 
     def _make(self, export: Export, scope: Scope) -> Export:
         try:

@@ -100,7 +100,7 @@ def deliver_due(workstation: Workstation, senders: Mapping[str, Sender], chance:
     return sum(_deliver(workstation, row_id, senders, chance) for row_id in ids)
 
 
-def _due(now: datetime, kinds: tuple[str, ...]) -> sa.Select[tuple[int]]:
+def _due(now: datetime, kinds: tuple[str, ...]) -> sa.Select[int]:
     free = sa.or_(OutboxRow.lease_until.is_(None), OutboxRow.lease_until <= now)
     return sa.select(OutboxRow.id).where(OutboxRow.state == Sent.WAITING, OutboxRow.try_at <= now, OutboxRow.kind.in_(kinds), free)
 

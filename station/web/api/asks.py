@@ -71,6 +71,13 @@ ASKS: Mapping[tuple[str, str], Ask] = {
     ("GET", "/accounts/{number}"): _of("accounts:read", "GET /relecture/comptes/{number}"),
     ("POST", "/accounts/{number}/decision"): _of("accounts:write", "POST /relecture/comptes/{number}"),
     ("GET", "/search"): _of("search:read", "GET /recherche"),
+    ("GET", "/approvals"): _of("approvals:read", "GET /approbations"),
+    ("GET", "/approvals/{number}"): _of("approvals:read", "GET /approbations/{number}"),
+    ("POST", "/approvals/{number}/decision"): _of("approvals:write", "POST /approbations/{number}"),
+    ("GET", "/suppliers"): _of("suppliers:read", "GET /fournisseurs"),
+    ("GET", "/suppliers/{number}"): _of("suppliers:read", "GET /fournisseurs/{number}"),
+    ("POST", "/suppliers/accounts/decision"): _of("accounts:write", "POST /fournisseurs/comptes"),
+    ("GET", "/customers"): _of("suppliers:read", "GET /fournisseurs"),
     # Stations and batches
     ("GET", "/stations"): _of("stations:read", "GET /stations"),
     ("GET", "/stations/{name}"): _of("stations:read", "GET /stations/{name}"),

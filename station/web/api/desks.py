@@ -183,7 +183,7 @@ def list_batches(
 ) -> Page[ShownBatch]:
     names = [each.name for each in workstation_of(request).settings.stations if station in ("", each.name)]
     place = cursor_values(cursor, str, str)
-    where = [Batch.station.in_(names)]
+    where: list[sa.ColumnElement[bool]] = [Batch.station.in_(names)]
     if place is not None:
         try:
             at = datetime.fromisoformat(place[0])

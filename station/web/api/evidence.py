@@ -323,7 +323,7 @@ def begin_export(request: Request, session: desk.InReading, person: Asking, said
     if scope is None:
         raise Trouble(422, "day")
     exports = _exports(request)
-    number = exports.start(scope, person.pseudonym)
+    number = exports.start(scope, person.pseudonym, entity_of(request))
     words = " ".join(scope.as_json().values())
     request.app.state.readings.note(Note(person.pseudonym, Act.EXPORT, words, workstation_of(request).clock()))
     return _show(request, exports.one(number))

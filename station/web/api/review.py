@@ -110,7 +110,7 @@ class SentFields(Sent):
 
 class Revised(Shape):
     revision: int
-    unclear: list[str] = Field([], description="Fields whose text is no value of theirs; it is kept as typed")
+    unclear: list[str] = Field(default=[], description="Fields whose text is no value of theirs; it is kept as typed")
 
 
 class Submit(Sent):
