@@ -27,6 +27,8 @@ SCHEMES = frozenset({"https", "http"})
 MOST_BYTES = 4 << 20
 """Of an answer, unless the caller knows better."""
 MOST_REDIRECTS = 3
+QUIET_SECONDS = 30.0
+"""Until somebody answers, and between two packets, however long the whole may take."""
 AGENT = "Sceau"
 _NAT64 = IPv6Network("64:ff9b::/96")
 """RFC 6052: the last 32 bits are an IPv4 address."""
@@ -111,22 +113,32 @@ def post(target: Target, headers: Mapping[str, str], body: bytes, seconds: float
     return _ask("POST", target, headers, body, seconds, MOST_BYTES)
 
 
-def fetch(target: Target, seconds: float, *, most: int = MOST_BYTES, headers: Mapping[str, str] | None = None) -> Answer:
-    """GET; follows a few redirections within the same host, or from http to https of it. Raises NotAllowed, NoAnswer."""
+def fetch(
+    target: Target, seconds: float, *, most: int = MOST_BYTES, headers: Mapping[str, str] | None = None, elsewhere: bool = False
+) -> Answer:
+    """GET; follows a few redirections within the same host, or from http to https of it. Raises NotAllowed, NoAnswer.
+
+    `elsewhere`: to other public hosts, too, for what is signed and may lie anywhere.
+    """
     ends = time.monotonic() + seconds
     for _ in range(MOST_REDIRECTS + 1):
         answer = _ask("GET", target, headers or {}, None, ends - time.monotonic(), most)
         if answer.status not in (301, 302, 303, 307, 308) or "location" not in answer.headers:
             return answer
-        target = _next_of(target, answer.headers["location"])
+        target = _next_of(target, answer.headers["location"], elsewhere=elsewhere)
     raise NotAllowed("redirect", target.url)
 
 
-def _next_of(target: Target, location: str) -> Target:
-    after = checked(urljoin(target.url, location), target.allow_private)
-    if after.host != target.host or (target.scheme == "https" and after.scheme != "https"):
+def _next_of(target: Target, location: str, *, elsewhere: bool) -> Target:
+    url = urljoin(target.url, location)
+    after = checked(url, target.allow_private)
+    if target.scheme == "https" and after.scheme != "https":
         raise NotAllowed("redirect", after.host)
-    return after
+    if after.host == target.host:
+        return after
+    if not elsewhere:
+        raise NotAllowed("redirect", after.host)
+    return checked(url, False)
 
 
 class Staying(requests.Session):
@@ -174,7 +186,7 @@ class Door(HTTPAdapter):
         checked(url, self._allow_private)
         proxies = get_environ_proxies(url)
         kwargs["proxies"] = proxies if select_proxy(url, proxies) else {}
-        kwargs["timeout"] = min(self._seconds, kwargs.get("timeout") or self._seconds)
+        kwargs["timeout"] = min(self._seconds, QUIET_SECONDS)
         begun = time.monotonic()
         answer = super().send(request, *args, **kwargs)
         if self._most is not None:
@@ -189,7 +201,7 @@ class Door(HTTPAdapter):
             clock.cancel()
 
     def _connect(self, host: str, port: int) -> socket.socket:
-        connection = connect_checked(host, port, self._allow_private, self._seconds)
+        connection = connect_checked(host, port, self._allow_private, min(self._seconds, QUIET_SECONDS))
         # Encryption takes the socket over; its twin can still end the connection, be it in the headings or at a byte per second.
         twin = connection.dup()
         clock = threading.Timer(self._seconds, _end, (twin,))

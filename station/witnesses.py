@@ -11,8 +11,6 @@ import logging
 import os
 import re
 import smtplib
-import urllib.error
-import urllib.request
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -44,6 +42,7 @@ from sealing.checkpoint import (
 )
 from sealing.ledger import EMPTY_ROOT
 from sealing.proofs import proves_consistency
+from station import outgoing
 from station.checkpoints import (
     NOTE_FILE,
     Kept,
@@ -267,13 +266,6 @@ def _to_mail(mail: Mailing, to: str, kept: Kept, environment: Mapping[str, str])
 # --- another witness ---
 
 
-class _Stay(urllib.request.HTTPRedirectHandler):
-    """A witness is at its address or nowhere."""
-
-    def redirect_request(self, *_args: object, **_kwargs: object) -> None:
-        return None
-
-
 @dataclass(frozen=True, slots=True)
 class _Answer:
     status: int
@@ -377,14 +369,12 @@ def _submit(workstation: Workstation, url: str, asked: Asked, old: int, seconds:
         proof = consistency_of(session, asked.entity, old, asked.size)
     lines = [f"old {old}", *(base64.b64encode(each).decode() for each in proof)]
     body = ("\n".join(lines) + "\n\n" + asked.note).encode()
-    request = urllib.request.Request(f"{url.rstrip('/')}/add-checkpoint", body, {"content-type": "text/plain"})  # noqa: S310 http(s) by its setting
-    opener = urllib.request.build_opener(_Stay)
     try:
-        with opener.open(request, timeout=seconds) as response:
-            return _answer(response.status, response.headers.get("content-type", ""), response.read(LARGEST_ANSWER))
-    except urllib.error.HTTPError as error:
-        with error:
-            return _answer(error.code, error.headers.get("content-type", ""), error.read(LARGEST_ANSWER))
+        # The settings name it, so it may be in the house's own network. It is at its address or nowhere: no redirection is followed.
+        told = outgoing.post(outgoing.checked(f"{url.rstrip('/')}/add-checkpoint", True), {"content-type": "text/plain"}, body, seconds)
+    except outgoing.NotAllowed as error:
+        raise NotDelivered(str(error)) from error
+    return _answer(told.status, told.headers.get("content-type", ""), told.body[:LARGEST_ANSWER])
 
 
 def _answer(status: int, kind: str, body: bytes) -> _Answer:

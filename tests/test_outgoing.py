@@ -6,12 +6,14 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from station import outgoing
+from config.settings import Outgoing, Settings, Trust
+from station import outgoing, trustlists
 from station.outgoing import Answer, NoAnswer, NotAllowed, checked, fetch, post
 
 
@@ -200,3 +202,14 @@ def test_nobody_there_is_no_answer_in_words() -> None:
         free = server.getsockname()[1]
     with pytest.raises(NoAnswer, match="localhost"):
         post(checked(f"http://localhost:{free}/", True), {}, b"", 2)
+
+
+def test_a_foreign_list_leads_nowhere_inside_the_house(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The list of lists names further addresses; whoever signs it shall not make this station ask the house's own machines."""
+    asked: list[bool] = []
+    monkeypatch.setattr(trustlists, "fetch", lambda _, allow_private=True: asked.append(allow_private) or b"")
+    trust = Trust(lists_url="https://lists.example/lotl.xml")
+    get = trustlists._getter(Settings(home=tmp_path, trust=trust, outgoing=Outgoing(private_hosts=["mirror.house"])))
+    for address in ("https://lists.example/fr.xml", "http://mirror.house/fr.xml", "http://10.0.0.1/fr.xml"):
+        get(address)
+    assert asked == [True, True, False]

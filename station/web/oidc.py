@@ -16,6 +16,7 @@ from station.oidc import FLOW_SECONDS, Flow, NotProven, Relying, Shown
 from station.people import Act
 from station.provided import NoAccount, admit
 from station.records import people
+from station.records.tables import Person
 from station.web import desk, visits
 from station.web.addresses import local_address
 
@@ -100,7 +101,7 @@ def _kept(request: Request) -> Flow:
         raise NotProven("strange", "no cookie of this way") from error
 
 
-def _person_of(request: Request, relying: Relying, shown: Shown, flow: Flow) -> people.Person:
+def _person_of(request: Request, relying: Relying, shown: Shown, flow: Flow) -> Person:
     """Raises NoAccount, NotProven."""
     house = desk.workstation_of(request)
     with house.database.writing() as session:
@@ -113,7 +114,7 @@ def _person_of(request: Request, relying: Relying, shown: Shown, flow: Flow) -> 
     return person
 
 
-def _enter(request: Request, person: people.Person, flow: Flow) -> Response:
+def _enter(request: Request, person: Person, flow: Flow) -> Response:
     if flow.language:
         request.session["language"] = flow.language
     to = local_address(flow.to)
