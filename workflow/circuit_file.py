@@ -50,7 +50,7 @@ from workflow.marked import (
 from workflow.phrases import Phrase, read_phrase
 from workflow.roles import Role
 from workflow.rules import Line, Policy, RuleSet, Table, assembled, prove
-from workflow.unary import Test, read_test
+from workflow.unary import UnaryTest, read_test
 from workflow.vocabulary import NAME, Kind, Misread, Variable, Vocabulary, read_vocabulary
 
 MOST_STEPS = 200
@@ -240,7 +240,7 @@ def _ways(body: Section, sheet: _Sheet, where: str, name: str) -> Ways | None:
     if "vers" in body.entries:
         table = assembled(name, "", Policy.FIRST, (), (), [Line("1", (), ())])
         return Ways(table, (_target(body, "vers", sheet, where),))
-    rows: list[tuple[dict[str, Test], Section]] = []
+    rows: list[tuple[dict[str, UnaryTest], Section]] = []
     targets = []
     nodes = items_of(body, "suite", sheet.flaws, where)
     for node in nodes[:MOST_WAYS]:
@@ -259,13 +259,13 @@ def _ways(body: Section, sheet: _Sheet, where: str, name: str) -> Ways | None:
     return ways
 
 
-def _conditions(name: str, rows: Sequence[tuple[Mapping[str, Test], Section]], sheet: _Sheet) -> Table:
+def _conditions(name: str, rows: Sequence[tuple[Mapping[str, UnaryTest], Section]], sheet: _Sheet) -> Table:
     columns = tuple(dict.fromkeys(each for tests, _ in rows for each in tests))
     inputs = tuple(sheet.vocabulary[each] for each in columns)
     lines = [
         Line(
             str(number),
-            tuple(tests.get(each, Test("-")) for each in columns),
+            tuple(tests.get(each, UnaryTest("-")) for each in columns),
             (),
             at=(node.line, node.column),
             cells_at=(node.column,) * len(columns),
@@ -275,10 +275,10 @@ def _conditions(name: str, rows: Sequence[tuple[Mapping[str, Test], Section]], s
     return assembled(name, "", Policy.FIRST, inputs, (), lines)
 
 
-def _tests(section: Section, key: str, sheet: _Sheet, where: str, *, needed: bool = True) -> dict[str, Test]:
+def _tests(section: Section, key: str, sheet: _Sheet, where: str, *, needed: bool = True) -> dict[str, UnaryTest]:
     """Conditions on words of the vocabulary, in the notation of the cells."""
     body = section_of(section, key, sheet.flaws, where, needed=needed)
-    found: dict[str, Test] = {}
+    found: dict[str, UnaryTest] = {}
     for name, node in body.entries.items() if body else ():
         variable = sheet.vocabulary.get(name)
         if variable is None:

@@ -27,7 +27,7 @@ from workflow.marked import (
     text_of,
     word_of,
 )
-from workflow.unary import Regions, Test, distance, mask_of, nearest, read_test, regions_of
+from workflow.unary import Regions, UnaryTest, distance, mask_of, nearest, read_test, regions_of
 from workflow.vocabulary import NAME, Misread, Value, Variable, Vocabulary, plain, read_vocabulary, refusal, shown, value_of
 
 ELSE = "sinon"
@@ -51,7 +51,7 @@ class Policy(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Line:
     name: str
-    tests: tuple[Test, ...]
+    tests: tuple[UnaryTest, ...]
     outputs: tuple[Value, ...]
     note: str = ""
     masks: tuple[int, ...] = ()
@@ -257,7 +257,7 @@ def _line_trace(table: Table, at: int, line: Line, given: Sequence[Value], fired
     return LineTrace(line.name, False, cells, outputs, line.note, f"Ligne {line.name} : non ({why}).{would}", changes, smallest)
 
 
-def _cell_trace(regions: Regions, test: Test, mask: int, value: Value) -> CellTrace:
+def _cell_trace(regions: Regions, test: UnaryTest, mask: int, value: Value) -> CellTrace:
     matched = bool(mask >> regions.of(value) & 1)
     variable = regions.variable
     said = shown(variable, value) or "vide"
@@ -555,7 +555,8 @@ def _row(number: int, raw: str) -> _Row | str:
     while at < len(body):
         end = body.index("|", at)
         piece = body[at:end]
-        cells.append((piece.strip(), offset + at + len(piece) - len(piece.lstrip()) + 1))
+        lead = len(piece) - len(piece.lstrip()) if piece.strip() else min(len(piece), 1)
+        cells.append((piece.strip(), offset + at + lead + 1))
         at = end + 1
         if at < len(body) and body[at] == "|":
             groups.append(tuple(cells))

@@ -48,7 +48,7 @@ class Point:
 
 
 @dataclass(frozen=True, slots=True)
-class Test:
+class UnaryTest:
     """One cell: the parts of which one must hold, or none of them where it is negated. No part and not negated: « - », always."""
 
     text: str
@@ -60,11 +60,11 @@ class Test:
         return not self.parts
 
 
-def read_test(variable: Variable, text: str) -> Test | Misread:  # noqa: PLR0911 (one reason each)
+def read_test(variable: Variable, text: str) -> UnaryTest | Misread:  # noqa: PLR0911 (one reason each)
     """The test that a cell says, or why it is none (in French, with examples)."""
     words = text.strip()
     if words == "-":
-        return Test("-")
+        return UnaryTest("-")
     if not words:
         return Misread("case vide : écrivez « - » si la valeur est indifférente, « vide » si elle doit manquer")
     if len(words) > LONGEST_CELL:
@@ -86,7 +86,7 @@ def read_test(variable: Variable, text: str) -> Test | Misread:  # noqa: PLR0911
         if isinstance(part, Misread):
             return _no_test(variable, words, part.message)
         parts.append(part)
-    return Test(words, tuple(parts), bool(negated))
+    return UnaryTest(words, tuple(parts), bool(negated))
 
 
 def _no_test(variable: Variable, words: str, reason: str) -> Misread:
@@ -202,7 +202,7 @@ def _literal(value: Value) -> str:
     return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
-def expression(test: Test) -> str:
+def expression(test: UnaryTest) -> str:
     """The test as an expression over the one symbol `v`, a value that is not empty, or null."""
     if test.always:
         return "true"
@@ -222,7 +222,7 @@ def _written(part: Span | Point) -> str:
     return f"({' and '.join(end for end in (low, high) if end)})"
 
 
-def compiled(variable: Variable, test: Test) -> Rule:
+def compiled(variable: Variable, test: UnaryTest) -> Rule:
     """The cell as a rule of rule-engine over {"v": value}. Raises BarredExpression for a tree of any other nodes than NODES."""
     rule = Rule(expression(test), _context(variable.kind))
     for node in _nodes(rule.statement):
@@ -292,7 +292,7 @@ class Regions:
         return self.cuts.index(value) if value in self.cuts else count
 
 
-def regions_of(variable: Variable, tests: list[Test]) -> Regions:
+def regions_of(variable: Variable, tests: list[UnaryTest]) -> Regions:
     constants = {value for test in tests for part in test.parts for value in _ends(part) if value is not None}
     if variable.kind in ORDERED:
         return _ordered(variable, sorted(constants | {end for end in (variable.low, variable.high) if end is not None}))
@@ -342,7 +342,7 @@ def _inside(variable: Variable, low: Any, high: Any) -> Value:
     return None if low is not None and high is not None and between >= high else between
 
 
-def mask_of(regions: Regions, test: Test) -> int:
+def mask_of(regions: Regions, test: UnaryTest) -> int:
     """The regions for which a test holds, as bits: rule-engine is asked once a region."""
     if test.always:
         return regions.valid

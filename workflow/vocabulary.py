@@ -250,7 +250,7 @@ _ASKED: dict[Kind, str] = {
 
 def grouped(number: Decimal | int) -> str:
     """« 5 000,50 », as it is read in France; plain spaces and comma."""
-    whole, _, rest = f"{number:f}".partition(".")
+    whole, _, rest = f"{Decimal(number):f}".partition(".")
     sign, digits = ("-", whole[1:]) if whole.startswith("-") else ("", whole)
     return sign + f"{int(digits):,}".replace(",", " ") + (f",{rest}" if rest else "")
 
