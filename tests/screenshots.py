@@ -7,12 +7,13 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import packages
 import uvicorn
 import webhome
+from fastapi import FastAPI
 from PIL import Image
 from playwright.sync_api import Browser, Page, Playwright, sync_playwright
 
@@ -28,16 +29,18 @@ TALLEST = 1150
 
 
 @contextlib.contextmanager
-def serving(workstation: Workstation) -> Iterator[str]:
-    """The pages on a free loopback port, for as long as the block runs."""
+def serving(workstation: Workstation, tell: Callable[[FastAPI, str], object] = lambda *_: None) -> Iterator[str]:
+    """The pages on a free loopback port, for as long as the block runs; `tell` is given the application and its address first."""
     app = build_app(workstation, secret=b"pictures")
     server = Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="warning", lifespan="off"))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     while not server.started:
         time.sleep(0.01)
+    address = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    tell(app, address)
     try:
-        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+        yield address
     finally:
         server.should_exit = True
         thread.join(timeout=10)

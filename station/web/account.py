@@ -236,6 +236,7 @@ def _page(request: Request, session: Session, person: Person, wrong: str = "", r
         422 if wrong else 200,
         roles=[t(f"role.{role}") for role in Role if role in own],
         pending=pending,
+        choosing=person.password_ends is not None and not visits.by_provider(request),
         coded=person.totp_secret is not None,
         password=person.password_hash is not None and passwords_open(request, person.login),
         reserve=reserve,
