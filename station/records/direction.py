@@ -69,7 +69,7 @@ def piles(session: Session, entity: str, bounds: Sequence[datetime]) -> list[Pil
     """What is not ended, by state and age: received at bounds[0] or later, at bounds[1] or later, …, and before the last."""
     early = sa.or_(InvoiceStanding.state.is_(None), InvoiceStanding.state.in_(_EARLY))
     state = sa.case((early, Review.stage), else_=InvoiceStanding.state)
-    age = sa.case(*((Review.received_at >= bound, number) for number, bound in enumerate(bounds)), else_=len(bounds))
+    age = _place(Review.received_at, bounds)
     query = sa.select(state, age, sa.func.count()).select_from(Review).outerjoin(InvoiceStanding, _standing()).where(*_open(entity))
     return [Pile(str(one), int(two), int(count)) for one, two, count in session.execute(query.group_by(state, age))]
 
@@ -108,7 +108,7 @@ def approvals(session: Session, entity: str, since: datetime, limit: int) -> lis
 def waiting_total(session: Session, entity: str, end: datetime, bounds: Sequence[datetime]) -> list[tuple[int, bool, int, int, int]]:
     """Of what was received before `end` and was not in the accounts then: place in the bounds (0 the newest), EUR or not, how many,
     how many with an amount, cents."""
-    place = _month(Review.received_at, bounds)
+    place = _place(Review.received_at, bounds)
     euro = sa.or_(Review.currency.is_(None), Review.currency == EURO)
     query = (
         sa.select(place, euro, sa.func.count(), sa.func.count(Review.gross), sa.func.sum(_signed()))
@@ -146,14 +146,14 @@ def stored(session: Session, entity: str, bounds: Sequence[datetime]) -> list[tu
     Place 0: since the first bound, the newest; the last: before all. Bytes that two entities sent alike are counted for each.
     """
     own = sa.select(Arrival.sha256).join(Document, Document.id == Arrival.document_id).where(Document.entity == entity)
-    first = _month(Original.kept_at, bounds)
+    first = _place(Original.kept_at, bounds)
     originals = (
         sa.select(first, sa.func.count(), sa.func.sum(Original.size))
         .where(Original.sha256.in_(own))
         .group_by(first)
         .execution_options(**EVERYWHERE)
     )
-    second = _month(Archive.sealed_at, bounds)
+    second = _place(Archive.sealed_at, bounds)
     archives = (
         sa.select(Document.document_type, second, sa.func.count(), sa.func.sum(Archive.size))
         .join(Document, Document.id == Archive.document_id)
@@ -208,5 +208,7 @@ def _signed() -> sa.ColumnElement[int]:
     return sa.case((Document.document_type == "credit-note", -sa.func.abs(_cents())), else_=_cents())
 
 
-def _month(column: sa.orm.InstrumentedAttribute[datetime], bounds: Sequence[datetime]) -> sa.ColumnElement[int]:
-    return sa.case(*((column >= bound, number) for number, bound in enumerate(bounds)), else_=len(bounds))
+def _place(column: sa.orm.InstrumentedAttribute[datetime], bounds: Sequence[datetime]) -> sa.ColumnElement[int]:
+    """0 from the first bound on, the newest; their number before all. The oldest is asked first: of a long history most rows end there."""
+    asked = list(enumerate(bounds, 1))[::-1]
+    return sa.case(*((column < bound, number) for number, bound in asked), else_=0)

@@ -13,6 +13,7 @@ def upgrade() -> None:
     _add_entrance()
     _add_groups()
     _add_tasks()
+    op.create_index("ix_review_done", "review", ["entity", "done_at"])
     _add_outbox_and_api()
     op.create_table(
         "supplier",
