@@ -23,6 +23,8 @@ LOGIN = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,38}[a-z0-9])?")
 GIVEN_DAYS = 7
 """A password made by somebody else serves once, within so many days."""
 RECOVERY_CODES = 10
+RECOVERY_GROUPS = 6
+"""Of four signs each: 118 bits, so that a plain hash is enough (ASVS 5.0, 6.5.2)."""
 LONGEST_DELEGATION = 366
 """Days; a deputy for longer holds the role."""
 _LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
@@ -265,7 +267,7 @@ def lock_old_secrets(session: Session, key: bytes) -> int:
 
 
 def _reserve_codes(session: Session, act: Act, person: Person) -> list[str]:
-    codes = [new_password() for _ in range(RECOVERY_CODES)]
+    codes = [random_text(RECOVERY_GROUPS) for _ in range(RECOVERY_CODES)]
     entrance.put_recovery(session, person.pseudonym, codes, act.at)
     return codes
 
@@ -316,8 +318,13 @@ def end_delegation(session: Session, act: Act, giver: Person, number: int) -> No
 
 
 def new_password() -> str:
-    """Four groups of four letters and digits: 79 bits, read out over the telephone without error."""
-    return "-".join("".join(secrets.choice(_LETTERS) for _ in range(4)) for _ in range(4))
+    """Four groups: 79 bits, read out over the telephone without error."""
+    return random_text(4)
+
+
+def random_text(groups: int) -> str:
+    """Groups of four letters and digits, each of 19.8 bits."""
+    return "-".join("".join(secrets.choice(_LETTERS) for _ in range(4)) for _ in range(groups))
 
 
 def read_days(starts: str, ends: str) -> tuple[date | None, date | None]:

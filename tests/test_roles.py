@@ -162,7 +162,7 @@ AGAIN = """
         /people/groups/{number}/end
     /export /retention/ask /retention/decide /holds/{number}/lift /documents/{document_id}/erasure /papier/lots/{number}/slip
     /papier/slips/{number} /people /people/{pseudonym}/roles /people/{pseudonym}/roles/{number}/take /people/{pseudonym}/password
-    /people/{pseudonym}/end /account/code /account/delegations /relecture/comptes/{number} /approbations/{number}
+    /people/{pseudonym}/end /account/code /account/visits /account/delegations /relecture/comptes/{number} /approbations/{number}
     /imports/suppliers/{number}/run /imports/people/{number}/run /fournisseurs/comptes /fournisseurs/{number}/comptes
 """
 """What cannot be undone, leaves the house, or says who may do what."""

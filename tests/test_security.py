@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_people import PHRASE, at, code_of, entered, entries, known
 
+from config.logs import OneLine
 from station import securitylog, totp
 from station.passwords import is_common
 from station.people import new_password
@@ -342,3 +343,11 @@ def test_a_body_that_never_comes_is_not_waited_for(home, clock, monkeypatch):
     }  # fmt: skip
     asyncio.run(asyncio.wait_for(app(scope, receive, send), 2))
     assert sent[0]["status"] == 408
+
+
+@given(st.text(max_size=200))
+def test_every_other_line_of_the_log_is_one_line_too(text):
+    record = logging.LogRecord("sceau", logging.INFO, "", 0, "file %s", (text,), None)
+    line = OneLine("%(message)s").format(record)
+    assert line.isprintable()
+    assert "\n" not in line

@@ -903,7 +903,7 @@ class RecoveryCode(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     pseudonym: Mapped[str] = mapped_column(sa.ForeignKey("person.pseudonym"), index=True)
     digest: Mapped[str] = mapped_column(sa.String(64))
-    """Hexadecimal SHA-256: of 79 random bits no table of guesses can be made."""
+    """Hexadecimal SHA-256: of 118 random bits no table of guesses can be made."""
     made_at: Mapped[datetime]
     used_at: Mapped[datetime | None]
 

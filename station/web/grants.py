@@ -52,7 +52,7 @@ GRANTS: Mapping[str, Grant] = {
     "/account/password": Grant(NOBODY, EVERYONE),
     "/account/code": Grant(NOBODY, EVERYONE, again=True),
     "/oidc/again": Grant(EVERYONE),
-    "/account/visits": Grant(NOBODY, EVERYONE),
+    "/account/visits": Grant(NOBODY, EVERYONE, again=True),
     "/account/tokens": Grant(EVERYONE, EVERYONE, again=True),
     "/account/tokens/{number}/revoke": Grant(NOBODY, EVERYONE),
     "/api": Grant(EVERYONE),
