@@ -1,6 +1,6 @@
 """Stations with their scanners' passports, and the batches that are fed at their desks."""
 
-from datetime import date, datetime
+from datetime import datetime
 from secrets import token_hex
 from typing import Annotated, Any, Literal
 
@@ -25,6 +25,7 @@ from station.web.api.problems import Trouble
 from station.web.api.shapes import (
     Asking,
     Cursor,
+    Day,
     Done,
     Limit,
     Name,
@@ -101,9 +102,9 @@ class Plan(ShownBatch):
 
 class Open(Sent):
     sheets: Annotated[int, Field(ge=1, le=MAX_SHEETS)] | None = None
-    arrived: date | None = None
+    arrived: Day | None = None
     box: Annotated[str, Field(max_length=40, pattern=r"^[^\x00]*$")] = ""
-    separation: Kind | None = Field(None, description="null: as the station is set")
+    separation: Kind | None = Field(None, strict=False, description="null: as the station is set")
     pattern: Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00]+$")] = "*"
     sticker: bool = True
     pages: Annotated[int, Field(ge=1, le=999)] = 1

@@ -2,7 +2,7 @@
 
 import json
 import tempfile
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from uuid import uuid4
@@ -38,10 +38,12 @@ from station.web.api.problems import Trouble
 from station.web.api.shapes import (
     Asking,
     Cursor,
+    Day,
     DocumentId,
     Done,
     Limit,
     Line,
+    Moment,
     Page,
     Reason,
     Sent,
@@ -187,7 +189,7 @@ class Retained(Shape):
 
 class SayRetention(Sent):
     asset: bool = False
-    last_operation: date | None = None
+    last_operation: Day | None = None
 
 
 class Erase(Sent):
@@ -251,7 +253,7 @@ def list_documents(
     ] = "",
     station: Annotated[str, Query(max_length=40, pattern=r"^[^\x00]*$")] = "",
     type: Annotated[str, Query(max_length=20, pattern=r"^[^\x00]*$")] = "",
-    changed_since: datetime | None = None,
+    changed_since: Moment | None = None,
 ) -> Page[ShownDocument]:
     place = cursor_values(cursor, str, str)
     where = [Document.entity == entity_of(request), Document.state != State.ERASED]
@@ -259,8 +261,6 @@ def list_documents(
     where += [Document.station == station] if station else []
     where += [Document.document_type == type] if type else []
     if changed_since is not None:
-        if changed_since.tzinfo is None:
-            raise Trouble(422, "unreadable", errors=[{"where": "query/changed_since", "words": "a time needs its zone"}])
         where.append(Document.changed_at >= changed_since)
     if place is not None:
         try:

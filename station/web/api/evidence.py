@@ -27,6 +27,7 @@ from station.web.api.problems import Trouble
 from station.web.api.shapes import (
     Asking,
     Cursor,
+    Day,
     Done,
     Limit,
     Line,
@@ -185,8 +186,8 @@ class PlaceHold(Sent):
     scope: Literal[SCOPES]  # type: ignore[valid-type]  # the scopes are one tuple
     value: Annotated[str, Field(min_length=1, max_length=80, pattern=r"^[^\x00]+$")]
     reason: Reason
-    starts: date | None = Field(None, description="null: today")
-    ends: date | None = None
+    starts: Day | None = Field(None, description="null: today")
+    ends: Day | None = None
 
 
 class Because(Sent):
@@ -305,8 +306,8 @@ class ShownExport(Shape):
 
 
 class BeginExport(Sent):
-    first: date | None = None
-    last: date | None = None
+    first: Day | None = None
+    last: Day | None = None
     document: Annotated[str, Field(max_length=40, pattern=r"^[0-9A-Za-z-]*$")] = ""
 
 

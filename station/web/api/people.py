@@ -1,7 +1,7 @@
 """Who the token stands for; accounts of people, for administrators; where events are told and what waits to leave the house."""
 
 from collections.abc import Callable
-from datetime import date, datetime
+from datetime import datetime
 from typing import Annotated, Literal, TypeVar
 
 from fastapi import APIRouter, Path, Request
@@ -17,7 +17,7 @@ from station.records.documents import Unknown
 from station.records.tables import OutboxRow, Person
 from station.web import desk
 from station.web.api.problems import Trouble
-from station.web.api.shapes import Asking, Done, Number, Sent, Shape, bearer_of, entity_of, workstation_of
+from station.web.api.shapes import Asking, Day, Done, Number, Sent, Shape, bearer_of, entity_of, workstation_of
 from workflow.roles import Role
 
 router = APIRouter()
@@ -54,9 +54,9 @@ class ShownPerson(Shape):
 
 
 class GiveRole(Sent):
-    role: Role
-    starts: date | None = None
-    ends: date | None = Field(None, description="Needed for auditors")
+    role: Annotated[Role, Field(strict=False)]
+    starts: Day | None = None
+    ends: Day | None = Field(None, description="Needed for auditors")
 
 
 class AddPerson(Sent):

@@ -31,7 +31,7 @@ IN_MEMORY = 1 << 20
 KEY = re.compile(r"[\x21-\x7e]{1,128}")
 SILENT = timedelta(minutes=10)
 """After which a request without an answer is taken for one whose process ended."""
-_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+_CHANGING = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 _KEPT_HEADERS = ("content-type", "location", "etag", "link")
 _OPEN = frozenset({"/openapi.json"})
 
@@ -93,7 +93,7 @@ class Porter:
             await problems.answer(request, 429, "too-often", {"Retry-After": str(ceil(wait))})(scope, receive, send)
             return
         scope.setdefault("state", {})["bearer"] = bearer
-        if scope["method"] in _SAFE:
+        if scope["method"] not in _CHANGING:
             await self._app(scope, receive, send)
         else:
             await self._change(scope, receive, send, request, bearer, path)

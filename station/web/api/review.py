@@ -1,6 +1,6 @@
 """The review of invoices, accounts that wait for a second person, and the search."""
 
-from datetime import date, datetime
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Header, Query, Request, Response
@@ -21,6 +21,7 @@ from station.web.api.problems import Trouble
 from station.web.api.shapes import (
     Asking,
     Cursor,
+    Day,
     DocumentId,
     Done,
     Limit,
@@ -124,7 +125,7 @@ class Submitted(Shape):
 
 
 class Until(Sent):
-    until: date
+    until: Day
 
 
 class Because(Sent):
@@ -178,7 +179,7 @@ def queue(
     mine: bool = False,
     supplier: Annotated[str, Query(max_length=80, pattern=r"^[^\x00]*$")] = "",
     doubt: Annotated[str, Query(max_length=40, pattern=r"^[a-z_]*$")] = "",
-    due: date | None = None,
+    due: Day | None = None,
 ) -> Page[Queued]:
     """By the order in which the invoices came; what came meanwhile stands at the end."""
     review.catch_up(desk.house_of(request))

@@ -4,11 +4,12 @@ import base64
 import binascii
 import json
 from collections.abc import Callable, Iterator, Sequence
+from datetime import date, datetime
 from typing import Annotated, Any, Generic, TypeAlias, TypeVar
 from urllib.parse import urlencode
 
 from fastapi import Depends, Path, Query, Request, Response
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 from sqlalchemy.orm import Session
 
 from station import acts
@@ -34,9 +35,9 @@ class Shape(BaseModel):
 
 
 class Sent(BaseModel):
-    """A request's body: what it does not know it refuses."""
+    """A request's body: what it does not know, or what is of another type, it refuses."""
 
-    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True, strict=True)
 
 
 class Page(Shape, Generic[T]):
@@ -52,6 +53,29 @@ class Done(Shape):
     done: bool = True
 
 
+def _day(value: object) -> object:
+    """A day is written as such: a number of seconds is none. Raises ValueError."""
+    return date.fromisoformat(value) if isinstance(value, str) and len(value) == len("2026-11-20") else _no_text(value)
+
+
+def _moment(value: object) -> object:
+    """With its zone. Raises ValueError."""
+    if not isinstance(value, str) or not value[:4].isdigit() or value[4:5] != "-":
+        return _no_text(value)
+    at = datetime.fromisoformat(value)
+    if at.tzinfo is None:
+        raise ValueError("a time needs its zone")
+    return at
+
+
+def _no_text(value: object) -> object:
+    if value is not None:
+        raise ValueError("ISO 8601 is needed")
+    return None
+
+
+Day: TypeAlias = Annotated[date, BeforeValidator(_day)]
+Moment: TypeAlias = Annotated[datetime, BeforeValidator(_moment)]
 Reason: TypeAlias = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000, pattern=r"^[^\x00]*\S[^\x00]*$")]
 Line: TypeAlias = Annotated[str, StringConstraints(max_length=2000, pattern=r"^[^\x00]*$")]
 DocumentId: TypeAlias = Annotated[str, Path(pattern=r"^[0-9A-Za-z-]{1,32}$")]
