@@ -77,13 +77,14 @@ def see_through(request: Request, session: Session, person: Person, named: str |
     roles = people.roles_of(session, person.pseudonym, house.clock().date(), entity) if theirs else frozenset()
     only = people.stations_of(person, roles)
     if len(house.settings.entities) > 1 or only is not None or not theirs:
-        seen = _seen(house, entity, only)
+        seen = house_seen(house, entity, only)
         put_scope(session, seen.database.scope)
         request.state.workstation = seen
     request.state.entities, request.state.roles, request.state.person = theirs, roles, person
 
 
-def _seen(house: Workstation, entity: str, only: frozenset[str] | None) -> Workstation:
+def house_seen(house: Workstation, entity: str, only: frozenset[str] | None) -> Workstation:
+    """The house as one company sees it, with all of its stations or `only` these: its settings, and sessions that see no more."""
     settings, primary = house.settings, entity == house.settings.entity
     stations = frozenset(each.name for each in settings.stations if (settings.company_of(each) == entity) is not primary)
     scope = Scope(entity, stations, primary, only)
