@@ -7,7 +7,8 @@ from pathlib import Path
 from workflow.circuit import Circuit
 from workflow.circuit_file import Outside, Signature, load_circuit
 from workflow.marked import LONGEST, Flaw
-from workflow.rules import RuleSet, load_rules
+from workflow.rules import load_rules
+from workflow.tables import RuleSet
 from workflow.vocabulary import Kind
 
 SHIPPED = Path(__file__).parent

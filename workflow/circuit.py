@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from workflow.calendar import FRANCE, Calendar, add_business_days, is_business_day, move_earlier, move_later
 from workflow.phrases import Phrase, PhraseFailed, one_line, written
-from workflow.rules import Decision, Refused, RuleSet, Table, applies, decide
+from workflow.tables import Decision, Refused, RuleSet, Table, applies, decide
 from workflow.vocabulary import Value, Vocabulary, refusal
 
 PARIS = ZoneInfo("Europe/Paris")

@@ -49,7 +49,7 @@ from workflow.marked import (
 )
 from workflow.phrases import Phrase, read_phrase
 from workflow.roles import Role
-from workflow.rules import Line, Policy, RuleSet, Table, assembled, prove
+from workflow.tables import Line, Policy, RuleSet, Table, assembled, prove
 from workflow.unary import UnaryTest, read_test
 from workflow.vocabulary import NAME, Kind, Misread, Variable, Vocabulary, read_vocabulary
 
