@@ -29,7 +29,7 @@ from station.records.tables import AccountChange, Document, FieldRow, Person, Re
 from station.review import COLUMNS, Clash, Mark, Outcome, Typed
 from station.tiles import Pyramid, pyramid_of, tile_folder, tile_path
 from station.web import desk, show
-from station.web.learning import Line, cut_crop, show_lines, upright_size
+from station.web.learning import Line, crop_in, cut_crop, show_lines, upright_size
 from station.web.show import Badge
 from station.web.words import Words
 from station.workstation import Workstation
@@ -380,7 +380,7 @@ def _send_form(request: Request, document_id: str, form: FormData) -> Response:
     if not outcome.done or form.get("action") != "submit":
         return _after_form(request, document_id, form, outcome, 409 if outcome.clashes else 200)
     with workstation.database.writing() as session:
-        crop = lambda document, row: cut_crop(workstation, document, row.page, row.box)  # noqa: E731 a seam, bound here
+        crop = crop_in(workstation)
         sure = records.is_sure(session, document_id)
         outcome = review.submit(session, workstation, document_id, person, crop, whole=form.get("whole") == "yes")
         following = records.next_review(session, desk.entity_of(request), person.pseudonym, workstation.clock(), document_id, sure=sure)
@@ -474,17 +474,15 @@ def save_field(
     corners = tuple(int(each) for each in box.split(",")) if re.fullmatch(r"\d{1,6}(,\d{1,6}){3}", box) else None
     typed = Typed(name, text.strip(), absent=bool(absent), sure=bool(sure), page=page, box=corners)
     outcome, _ = review.save_typed(session, desk.workstation_of(request), document_id, typed, revision, person)
-    return _answer(request, session, person, document_id, outcome, [name], seen)
+    return _answer(request, session, document_id, outcome, [name], seen)
 
 
 @router.post(f"{ADDRESS}/{{document_id}}/etat")
-def field_state(
-    request: Request, session: desk.InReading, person: desk.SignedIn, document_id: str, name: Text, seen: Annotated[int, Form()] = 0
-) -> Response:
-    """How a field stands, for who takes what somebody else said."""
+def field_state(request: Request, session: desk.InReading, document_id: str, name: Text = "", seen: Annotated[int, Form()] = 0) -> Response:
+    """How a field stands, for who takes what somebody else said; without a name only what was said since."""
     shown_document(session, document_id)
     row = session.get(Review, document_id)
-    return _answer(request, session, person, document_id, Outcome(True, row.revision if row else 0), [name], seen)
+    return _answer(request, session, document_id, Outcome(True, row.revision if row else 0), [name], seen)
 
 
 @router.post(f"{ADDRESS}/{{document_id}}/pas")
@@ -502,7 +500,7 @@ def step(
     if not script:
         return desk.go_to(request, f"{ADDRESS}/{document_id}", "flash.review-undone" if name else "flash.review-nothing")
     outcome = Outcome(name is not None, review.get_review(session, document_id).revision)
-    return _answer(request, session, person, document_id, outcome, [name] if name else [], seen)
+    return _answer(request, session, document_id, outcome, [name] if name else [], seen)
 
 
 @router.post(f"{ADDRESS}/{{document_id}}/presence")
@@ -521,13 +519,13 @@ def _holder_words(session: Session, row: Review, person: Person, now: datetime, 
     return t("review.held-by", who=who, minutes=_minutes(now, row.active_at))
 
 
-def _answer(
-    request: Request, session: Session, person: Person, document_id: str, outcome: Outcome, names: Sequence[str], seen: int
-) -> Response:
-    """What the script shows: each field anew, what others said meanwhile, the sums, and when it was saved."""
+def _answer(request: Request, session: Session, document_id: str, outcome: Outcome, names: Sequence[str], seen: int) -> Response:
+    """What the script shows: each field anew, what was said elsewhere meanwhile, the sums, and when it was saved."""
     workstation, t = desk.workstation_of(request), desk.words_of(request)
     document = documents.get_document(session, document_id)
-    others = [clash.name for clash in missed_fields(session, document_id, seen, person)]
+    # Of one's own, too: a page that was left, or another window, may have said them.
+    since = (event.field for event in records.events_of(session, document_id) if event.revision > seen and event.field)
+    others = [name for name in dict.fromkeys(since) if name not in names]
     wanted = {*names, *others}
     entries = {entry.name: entry for entry in entries_of(session, document, workstation, t, only=wanted)}
     told = {
@@ -535,7 +533,7 @@ def _answer(
         "revision": outcome.revision,
         "saved": t("review.saved", at=t.moment(workstation.clock()).split(" ")[1]),
         "fields": [_entry_json(entries[name], t) for name in names if name in entries],
-        "others": [_entry_json(entries[name], t) for name in others if name in entries and name not in names],
+        "others": [_entry_json(entries[name], t) for name in others if name in entries],
         "clashes": [_clash_json(clash, session, document, t) for clash in outcome.clashes],
         "strip": _strip_json(strip_of(session, document, t)),
     }
@@ -732,7 +730,7 @@ def _review_page(
         strip=strip_of(session, document, t),
         sums={name: table_sums(name, entries, t) for name in LISTS},
         unlooked=[t.known("field", name) for name in outcome.unlooked] if outcome else [],
-        first_unlooked=outcome.unlooked[0] if outcome and outcome.unlooked else None,
+        first_unlooked=outcome.unlooked[0] if outcome and outcome.unlooked else "",
         unclear=[t.known("field", name) for name in outcome.unclear] if outcome else [],
         clashes=clashes,
         labels={name: t.known("field", name) for name in NAMES},

@@ -384,7 +384,8 @@
     // A save that was on its way must not wipe out what stands against submitting.
     byId("saved").textContent = unlooked ? `${told.saved} · ${unlooked}` : told.saved;
     showStrip(told.strip);
-    for (const other of told.others) showField(other, null);
+    // What stands in the page and is not saved yet is never written over.
+    for (const other of told.others) if (unsaved[other.name] === undefined) showField(other, null);
     for (const entry of told.fields) {
       const clash = told.clashes.find((each) => each.name === entry.name);
       if (clash) { showClash(clash, told.revision); continue; }
@@ -711,13 +712,16 @@
     try {
       const answer = await fetch(`${address}/presence`, { method: "POST", body: new URLSearchParams() });
       if (!answer.ok) return;
-      const { notice } = await answer.json();
+      const { notice, revision } = await answer.json();
+      if (revision > seen && !sending && !queue.length) { queue.push({ path: "etat", name: "", text: "", more: { name: "" } }); pump(); }
       byId("notice").hidden = !notice;
       byId("notice-words").textContent = notice;
     } catch { /* Saving says that the workstation is silent. */ }
   }
 
   stayPresent();
+  // Once more soon: a page that was open when the workstation fell silent may have saved after this one was drawn.
+  setTimeout(stayPresent, 3000);
   setInterval(stayPresent, 30000);
 
   // --- the splitter ---
@@ -762,9 +766,11 @@
   }
   if (restored) byId("announce").textContent = desk.dataset.wordsRestored;
 
-  const at = desk.dataset.last || localStorage.getItem(`sceau-at-${id}`);
+  // Where this browser was last; on another, where something was said last.
+  const here = localStorage.getItem(`sceau-at-${id}`);
+  const at = desk.dataset.unlooked || here || desk.dataset.last;
   const lastField = at && byId(`f-${at}`);
-  const wanted = fields.find((field) => field.querySelector("[aria-invalid]")) || (lastField && (isStop(lastField) || localStorage.getItem(`sceau-at-${id}`) === at) ? lastField : null)
+  const wanted = fields.find((field) => field.querySelector("[aria-invalid]")) || (lastField && (isStop(lastField) || here === at) ? lastField : null)
     || fields.find(isStop);
   if (!focusField(wanted)) byId("submit").focus();
 
