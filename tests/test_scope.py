@@ -203,6 +203,7 @@ def test_the_page_says_in_which_companies_and_at_which_stations_somebody_works(h
     browser = join(house, "chef", Role.ADMINISTRATOR)
     clerk = join(house, "ici", Role.MAILROOM)
     assert clerk.get("/documents").status_code == 200
+    assert browser.post(f"/people/{_pseudonym(house, 'ici')}/place", data={}).status_code == 422
     answer = browser.post(f"/people/{_pseudonym(house, 'ici')}/place", data={"entities": HERE, "stations": ["annexe"]})
     assert answer.status_code == 303
     assert clerk.get("/documents").status_code == 303, "the sessions ended"

@@ -89,12 +89,14 @@ def place(
     entities: Names = [],  # noqa: B006 FastAPI copies it
     stations: Names = [],  # noqa: B006 FastAPI copies it
 ) -> Response:
-    """In which companies and at which stations somebody works; nothing chosen is all."""
+    """In which companies and at which stations somebody works. All companies ticked are all, those of tomorrow, too; none is nothing that
+    may be said; no station ticked is all of them."""
 
     def put(writing: Session) -> None:
         found = pages.found_person(writing, person, pseudonym)
         settings = desk.house_of(request).settings
-        groups.place_person(writing, settings, pages.act_of(request, person), found, entities or None, stations or None)
+        everywhere = set(settings.entities) <= set(entities) or (len(settings.entities) == 1 and not entities)
+        groups.place_person(writing, settings, pages.act_of(request, person), found, None if everywhere else entities, stations or None)
 
     try:
         pages.written(request, put)

@@ -180,9 +180,9 @@ def days_words(starts: str | None, ends: str | None, t: Words) -> str:
         return t.day(date.fromisoformat(text))
 
     if starts and ends:
-        return t("tolerances.days", starts=day(starts), ends=day(ends))
+        return t("people.days", starts=day(starts), ends=day(ends))
     if starts or ends:
-        return t("tolerances.since", starts=day(starts)) if starts else t("people.until", ends=day(ends or ""))
+        return t("people.since", starts=day(starts)) if starts else t("people.until", ends=day(ends or ""))
     return ""
 
 
