@@ -24,6 +24,7 @@ from station.particulars import held_alike, judge_twins
 from station.records import documents
 from station.records.batches import links_of
 from station.records.ledger import story_of
+from station.records.review import pending_accounts
 from station.records.tables import Document, Link, State
 from station.sheets import originals_of
 from station.signing import why_not_sign
@@ -106,12 +107,12 @@ def list_page(
     return desk.show(request, template, **values, duplicates=[], slice=found, cards=cards)
 
 
-def reread_words(document: Document, thresholds: Thresholds, t: Words) -> str | None:
+def reread_words(document: Document, thresholds: Thresholds, t: Words, *, account_waits: bool = False) -> str | None:
     """Of an invoice: what a person should look at again, or that all is sure; None where a person saw every value."""
     best = learning.best_rows(document)
-    if document.document_type not in INVOICES or not learning.to_confirm(document):
+    if document.document_type not in INVOICES or not learning.to_confirm(document, account_waits=account_waits):
         return None
-    said = {name: inf for name, row in best.items() if row.source == "person"}
+    said = {name: inf for name, row in best.items() if row.source == "person" or (name == "iban" and account_waits)}
     doubtful = doubts({name: row.confidence or 0.0 for name, row in best.items()} | said, thresholds)
     named = [t.known("field", name) if name in best else _missing(name, t) for name in doubtful]
     if any(row.code.startswith("reading-") for row in document.findings):
@@ -147,6 +148,7 @@ def document_page(request: Request, session: desk.InReading, document_id: str, h
     if document.confidential or document.state == State.ERASED:
         return desk.show(request, "_reserved.html" if htmx else "reserved.html", **values)
     thresholds = thresholds_of(session, document.entity)
+    waits = pending_accounts(session, document.entity, document.id)
     return desk.show(
         request,
         "_document.html" if htmx else "document.html",
@@ -154,9 +156,10 @@ def document_page(request: Request, session: desk.InReading, document_id: str, h
         arrivals=arrivals,
         originals=originals_of(document) if document.current_pages or document.arrivals else (),
         lines=learning.show_lines(session, document, thresholds, t),
-        reread=reread_words(document, thresholds, t),
+        reread=reread_words(document, thresholds, t, account_waits=bool(waits)),
+        account_waits=waits[0].id if waits else None,
         missing_fields=learning.missing_fields(document, t),
-        to_confirm=learning.to_confirm(document),
+        to_confirm=learning.to_confirm(document, account_waits=bool(waits)),
         images=page_images(document, desk.workstation_of(request)),
         image_words=show.image_words(show.newest(document.archives), t),
         archive=show.newest(document.archives),

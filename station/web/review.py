@@ -736,7 +736,7 @@ def _review_page(
         labels={name: t.known("field", name) for name in NAMES},
         notice=_holder_words(session, row, person, now, t),
         following=following,
-        following_image=f"/documents/{following}/pages/1/page.jpg" if following else "",
+        following_image=_light_address(session, following, workstation) if following else "",
         last_field=done[-1].field if done else "",
         can_undo=bool(done),
         can_redo=bool(undone),
@@ -748,6 +748,13 @@ def _review_page(
         to_look=sum(entry.needed for entry in entries),
         **page_values(document, workstation, number),
     )
+
+
+def _light_address(session: Session, document_id: str, workstation: Workstation) -> str:
+    """Of a document's first page, as its own review asks for it, so that the browser has it already; empty where there is none."""
+    if not workstation.light_image(document_id, 1).is_file():
+        return ""
+    return f"/documents/{document_id}/pages/1/page.jpg?r={documents.get_document(session, document_id).attempt}"
 
 
 def page_values(document: Document, workstation: Workstation, number: int) -> dict[str, Any]:
