@@ -691,7 +691,21 @@
       return;
     }
     // What is on its way arrives first, so that the form says nothing against it.
-    whenSaved(() => form.requestSubmit(byId("submit")));
+    whenSaved(() => { showAhead(); form.requestSubmit(byId("submit")); });
+  }
+
+  // The next one's page is there already: it is shown while this one is written down. Whatever comes of it is a whole page again.
+  let ahead = null;
+
+  function showAhead() {
+    if (!ahead?.complete || !ahead.naturalWidth) return;
+    byId("zoomed").hidden = true;
+    byId("sheet").classList.remove("deep");
+    byId("image-words").textContent = desk.dataset.wordsWorking;
+    ahead.alt = "";
+    (byId("light") || byId("sheet").firstElementChild).replaceWith(ahead);
+    desk.classList.add("going");
+    form.setAttribute("aria-busy", "true");
   }
 
   function whenSaved(then, tries = 0) {
@@ -777,8 +791,8 @@
   if (desk.dataset.next) {
     // The next one's page is cut into tiles while this one is looked at.
     setTimeout(() => {
-      if (desk.dataset.nextImage) new Image().src = desk.dataset.nextImage;
+      if (desk.dataset.nextImage) { ahead = new Image(); ahead.src = desk.dataset.nextImage; ahead.decode().catch(() => {}); }
       fetch(`/relecture/${desk.dataset.next}/image/1.json`).catch(() => {});
-    }, 800);
+    }, 300);
   }
 })();
