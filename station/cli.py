@@ -47,14 +47,20 @@ AsJson = Annotated[bool, typer.Option("--json", help="One JSON object per line a
 
 
 @app.command()
-def serve(host: str = "", port: int = 0) -> None:
+def serve(
+    host: str = "",
+    port: int = 0,
+    practice: Annotated[bool, typer.Option("--practice", help="The practice space beside this installation, in SCEAU_HOME/essai.")] = False,
+) -> None:
     """Start the workstation: web pages, folder watcher and worker in one process."""
     with _settings() as settings:
+        from config.spaces import open_practice_space
         from station.serve import serve_station
 
         write_example(settings.home)
-        server = settings.server.model_copy(update={k: v for k, v in (("host", host), ("port", port)) if v})
-        raise typer.Exit(serve_station(settings.model_copy(update={"server": server}), err.print))
+        chosen = open_practice_space(settings) if practice else settings
+        server = chosen.server.model_copy(update={k: v for k, v in (("host", host), ("port", port)) if v})
+        raise typer.Exit(serve_station(chosen.model_copy(update={"server": server}), err.print))
 
 
 @app.command()

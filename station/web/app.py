@@ -17,6 +17,7 @@ from starlette.middleware.sessions import SessionMiddleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from config.settings import Server
+from config.spaces import production_beside
 from station.access import Notebook
 from station.acts import NotOffered, Reserved
 from station.oidc import Relying
@@ -180,7 +181,7 @@ def _stand_guard(app: FastAPI, workstation: Workstation, secret: bytes) -> None:
         # A key of its own: the same secret may serve other purposes.
         secret_key=hashlib.sha256(b"sceau-web-session\0" + secret).hexdigest(),
         # Under this prefix a browser takes the cookie over https only, and from this very host (RFC 6265bis, 4.1.3.2).
-        session_cookie="__Host-sceau" if secure else "sceau",
+        session_cookie=("__Host-sceau" if secure else "sceau") + ("" if production_beside(workstation.home) is None else "-essai"),
         https_only=secure,
         max_age=visits.WORKDAY,
         same_site="strict",

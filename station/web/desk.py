@@ -15,6 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from markupsafe import Markup
 from sqlalchemy.orm import Session
 
+from config.spaces import other_space, production_beside
 from station import acts
 from station.records import documents, people
 from station.records.scope import Scope, put_scope
@@ -165,6 +166,8 @@ def show(request: Request, template: str, status: int = 200, **values: Any) -> R
         "t": words_of(request),
         "person": getattr(request.state, "person", None),
         "practice": is_practice(workstation_of(request)),
+        "space": production_beside(workstation_of(request).home) is not None,
+        "other_space": other_space(workstation_of(request).settings, request.url.hostname or "127.0.0.1"),
         "entities": entities_of(request),
         "entity": entity_of(request),
         "here": request.url.path,
