@@ -263,7 +263,7 @@ def cash_of(due: Iterable[Owed], today: date) -> Cash:
         else:
             place = next((sums[n] for n, (first, last) in enumerate(weeks) if first <= day <= last), later)
         place[0] += each.priced
-        place[1] += -abs(each.cents) if each.credit else each.cents
+        place[1] += each.cents
     return Cash(
         overdue=Week(today, today, *overdue) if overdue[0] else None,
         weeks=tuple(Week(first, last, *found) for (first, last), found in zip(weeks, sums, strict=True)),

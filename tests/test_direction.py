@@ -163,6 +163,17 @@ def test_cash_is_told_by_week_and_what_is_not_known_apart(home):
     assert (cash.later, cash.undated, cash.unpriced, cash.foreign) == ((1, 100_000), (1, 500), 1, 1)
 
 
+def test_credit_notes_count_against_whether_they_print_a_minus_or_not(home):
+    for number, (kind, gross) in enumerate(
+        (("credit-note", "-30.00"), ("credit-note", "20.00"), ("invoice", "-5.00"), ("invoice", "100.00"))
+    ):
+        add(home, number, kind=kind, gross=gross, due="2026-11-10")
+    due = ask(home, direction.records.owed)
+    assert direction.cash_of(due, TODAY).overdue.cents == 4_500
+    newest = direction.stake_of(due, TODAY, Regime.PRIVATE, RATES).bands[0]
+    assert (newest.count, newest.cents) == (1, 10_000)
+
+
 # --- what delay costs ---
 
 

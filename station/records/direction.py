@@ -48,6 +48,7 @@ class Owed:
     priced: int
     """How many of them have an amount."""
     cents: int
+    """With tax; less than 0 of credit notes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +77,10 @@ def piles(session: Session, entity: str, bounds: Sequence[datetime]) -> list[Pil
 
 def owed(session: Session, entity: str) -> list[Owed]:
     """What is not ended, by the day on which it is due."""
-    credit = Document.document_type == "credit-note"
+    credit = _credit()
     euro = sa.or_(Review.currency.is_(None), Review.currency == EURO)
     query = (
-        sa.select(Review.due, credit, euro, sa.func.count(), sa.func.count(Review.gross), sa.func.sum(_cents()))
+        sa.select(Review.due, credit, euro, sa.func.count(), sa.func.count(Review.gross), sa.func.sum(_signed()))
         .select_from(Review)
         .join(Document, Document.id == Review.document_id)
         .outerjoin(InvoiceStanding, _standing())
@@ -205,7 +206,12 @@ def _cents() -> sa.ColumnElement[int]:
 
 def _signed() -> sa.ColumnElement[int]:
     """A credit note counts against, however it prints its amount."""
-    return sa.case((Document.document_type == "credit-note", -sa.func.abs(_cents())), else_=_cents())
+    return sa.case((_credit(), -sa.func.abs(_cents())), else_=_cents())
+
+
+def _credit() -> sa.ColumnElement[bool]:
+    """By what it is filed as, or by the amount that it prints."""
+    return sa.or_(Document.document_type == "credit-note", sa.func.coalesce(Review.gross, "").like("-%"))
 
 
 def _place(column: sa.orm.InstrumentedAttribute[datetime], bounds: Sequence[datetime]) -> sa.ColumnElement[int]:
