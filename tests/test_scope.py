@@ -116,6 +116,13 @@ def test_a_document_whose_station_is_gone_stays_with_the_installations_own_compa
     assert browser.get(f"/documents/{one}").status_code == 200
 
 
+def test_a_company_without_a_station_of_its_own_has_its_pages_all_the_same(house):
+    none = replace(house, settings=house.settings.model_copy(update={"stations": house.settings.stations[:2]}))
+    browser = join(none, "lea", Role.CLERK, Role.COMPLIANCE, entities=[THERE])
+    pages = ("/", "/desk", "/papers", "/stations", "/tolerances", "/help", "/conformite", "/organisation", "/documents")
+    assert {page: browser.get(page).status_code for page in pages} == dict.fromkeys(pages, 200)
+
+
 # --- stations of the mailroom ---
 
 
