@@ -326,7 +326,7 @@ def begin_export(request: Request, session: desk.InReading, person: Asking, said
     exports = _exports(request)
     number = exports.start(scope, person.pseudonym, entity_of(request))
     words = " ".join(scope.as_json().values())
-    request.app.state.readings.note(Note(person.pseudonym, Act.EXPORT, words, workstation_of(request).clock()))
+    request.app.state.readings.note(Note(person.pseudonym, Act.EXPORT, words, workstation_of(request).clock(), entity_of(request)))
     return _show(request, exports.one(number))
 
 

@@ -153,7 +153,7 @@ def _note(request: Request, bearer: Bearer) -> None:
     values = request.path_params
     words = [str(values[name]) for name in ("document_id", "number", "sha256", "name") if name in values]
     readings: Notebook = request.app.state.readings
-    readings.note(Note(bearer.person.pseudonym, act, " ".join(words), workstation_of(request).clock()))
+    readings.note(Note(bearer.person.pseudonym, act, " ".join(words), workstation_of(request).clock(), entity_of(request)))
 
 
 # --- pages of lists ---
