@@ -150,6 +150,13 @@ def test_a_partial_payment_still_bears_interest_on_its_day_and_a_credit_note_non
         assert [(line.days, line.base) for line in lines] == [(first, D(1000)), (20 - first, D(600))]
 
 
+@pytest.mark.parametrize("terms", [FROZEN, PUBLIC])
+def test_a_frozen_rate_stays_that_of_the_first_day_whatever_is_paid_in_the_next_half_year(terms):
+    part = (Reduction(day("2025-01-31"), D(6000)),)
+    lines = interest_of(D(12000), day("2024-11-30"), day("2025-02-28"), terms, RATES, part).lines
+    assert [(line.days, line.base, line.half) for line in lines] == [(62, D(12000), "2024-H2"), (28, D(6000), "2024-H2")]
+
+
 def test_what_came_before_the_due_date_never_bears_interest():
     early = (Reduction(day("2026-05-02"), D(400)), Reduction(DUE, D(100), Kind.CREDIT))
     assert total("1000", "2026-05-31", "2026-07-31", SPLIT, early) == total("500", "2026-05-31", "2026-07-31")
