@@ -23,7 +23,8 @@ FAMILIES = (
     "ledger", "suppliers", "webhooks", "people",
 )  # fmt: skip
 """What a scope is about; each is read or written."""
-SCOPES = tuple(f"{family}:{way}" for family in FAMILIES for way in ("read", "write"))
+_ONE_WAY = {"search": "read", "stations": "read", "ledger": "read", "suppliers": "read", "erasure": "write"}
+SCOPES = tuple(f"{family}:{way}" for family in FAMILIES for way in ("read", "write") if _ONE_WAY.get(family, way) == way)
 STRONG = frozenset(
     f"{family}:write" for family in ("accounts", "approvals", "holds", "retention", "erasure", "exports", "webhooks", "people")
 )

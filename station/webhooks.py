@@ -1,7 +1,7 @@
 """Webhooks: what happened is told to addresses that somebody subscribed, signed as Standard Webhooks asks, identifiers only.
 
 Events are read off the ledger behind the cursor of each subscription and put into the outbox: whatever has an entry is told, also what
-another process wrote while nobody listened, and nothing that was rolled back is. Only the end of an export has no entry; it is put by itself.
+another process wrote while nobody listened; nothing that was rolled back is. Only the end of an export has no entry: it is put by itself.
 """
 
 import base64

@@ -78,7 +78,8 @@ from station.web import (
 from station.web import (
     people as people_pages,
 )
-from station.web.api.app import PREFIX, build_api
+from station.web.api.app import build_api
+from station.web.api.asks import PREFIX
 from station.web.api.porter import Pace
 from station.web.grants import start_of
 from station.web.guard import SMALL_FORM, Guard, mark_answer

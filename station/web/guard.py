@@ -96,7 +96,7 @@ class Guard:
     def _is_upload(self, scope: Scope) -> bool:
         if scope["path"].startswith(API):
             return scope["path"] == f"{API}documents"
-        return scope["path"] in self._upload_paths and "login" in scope.get("session", {})
+        return bool(scope["path"] in self._upload_paths and "login" in scope.get("session", {}))
 
 
 def in_time(receive: Receive, seconds: float) -> Receive:

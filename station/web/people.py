@@ -16,6 +16,7 @@ from station.records import people
 from station.records.documents import Unknown
 from station.records.tables import Person, PersonRole
 from station.web import desk
+from station.web.tokens import shown_tokens
 from station.web.words import Words
 from workflow.roles import Role
 
@@ -84,13 +85,13 @@ def add(
     try:
         first, last = acts.read_days(typed.starts, typed.ends)
         given = [RoleDays(Role(role), first, last) for role in typed.roles if role in set(Role)]
-        made, password = written(request, lambda writing: _add(request, writing, person, typed, given))
+        made, password = written(request, lambda writing: add_typed(request, writing, person, typed, given))
     except Refused as error:
         return people_page(request, session, person, typed, error.reason)
     return _given(request, made, password)
 
 
-def _add(request: Request, session: Session, person: Person, typed: Typed, given: list[RoleDays]) -> tuple[Person, str]:
+def add_typed(request: Request, session: Session, person: Person, typed: Typed, given: list[RoleDays]) -> tuple[Person, str]:
     """Whoever makes accounts for some companies makes them for these."""
     made = acts.add_person(session, act_of(request, person), typed.login, typed.name, typed.email, given)
     own = people.entities_of(person)
@@ -239,6 +240,7 @@ def person_shown(request: Request, session: Session, asking: Person, pseudonym: 
         wrong=wrong and t(f"people.wrong-{wrong}"),
         days=GIVEN_DAYS,
         places=_places(request, asking),
+        tokens=[each for each in shown_tokens(session, request, pseudonym) if each.live],
     )
 
 

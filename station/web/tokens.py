@@ -8,12 +8,13 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import Response
 from sqlalchemy.orm import Session
 
+from station import groups
 from station.api_tokens import FAMILIES, LONGEST_DAYS, SCOPES, STRONG, TokenRefused, is_live, make_token, revoke_token, tokens_of
 from station.records import people
 from station.records.documents import Unknown
 from station.records.tables import ApiToken, Person
 from station.web import desk
-from station.web.api.app import PREFIX
+from station.web.api.asks import PREFIX
 from station.web.words import Words
 
 router = APIRouter()
@@ -67,7 +68,8 @@ def revoke(request: Request, session: desk.InWriting, person: desk.SignedIn, num
 @router.post("/people/{pseudonym}/tokens/{number}/revoke")
 def revoke_other(request: Request, session: desk.InWriting, person: desk.SignedIn, pseudonym: str, number: int) -> Response:
     """An administrator takes back what somebody else's program opens with."""
-    if people.find_by_pseudonym(session, pseudonym) is None:
+    other = people.find_by_pseudonym(session, pseudonym)
+    if other is None or not groups.may_administer(person, other):
         raise Unknown(pseudonym)
     return _revoke(request, session, pseudonym, person, number, f"/people/{pseudonym}")
 

@@ -7,13 +7,12 @@ from fastapi.openapi.utils import get_openapi
 from starlette.datastructures import State
 
 from station.web.api import desks, documents, evidence, money, people, review
-from station.web.api.asks import ASKS
+from station.web.api.asks import ASKS, PREFIX
 from station.web.api.porter import SMALL_BODY, Pace, Porter
 from station.web.api.problems import MEDIA, STATUSES, Problem, say_problems
 from station.web.api.shapes import allowed
 from station.workstation import Workstation
 
-PREFIX = "/api/v1"
 ROOMS = (documents.router, review.router, money.router, desks.router, evidence.router, people.router)
 DESCRIPTION = (
     "Les mêmes actes que les pages, pour des programmes. / The same acts as the pages, for programs.\n\n"

@@ -6,6 +6,8 @@ The page tells who may (`station/web/grants.py`): a token's person must hold a r
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+PREFIX = "/api/v1"
+
 
 @dataclass(frozen=True, slots=True)
 class Ask:

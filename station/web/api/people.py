@@ -8,7 +8,7 @@ from fastapi import APIRouter, Path, Request
 from pydantic import Field
 from sqlalchemy.orm import Session
 
-from station import outbox, webhooks
+from station import groups, outbox, webhooks
 from station import people as acts
 from station.outbox import Sent as Where
 from station.people import Act, RoleDays
@@ -18,6 +18,7 @@ from station.records.tables import OutboxRow, Person
 from station.web import desk
 from station.web.api.problems import Trouble
 from station.web.api.shapes import Asking, Day, Done, Number, Sent, Shape, bearer_of, entity_of, workstation_of
+from station.web.people import Typed, add_typed, found_person
 from workflow.roles import Role
 
 router = APIRouter()
@@ -115,23 +116,22 @@ def me(request: Request) -> Me:
 
 
 @router.get("/people", tags=["people"], summary="Every account, those who left last")
-def list_people(session: desk.InReading) -> list[ShownPerson]:
-    return [_show(session, each) for each in people.list_people(session)]
+def list_people(session: desk.InReading, person: Asking) -> list[ShownPerson]:
+    return [_show(session, each) for each in people.list_people(session) if groups.may_administer(person, each)]
 
 
 @router.post("/people", tags=["people"], status_code=201, summary="A new account")
 def add_person(request: Request, person: Asking, said: AddPerson) -> Given:
     given = [RoleDays(each.role, each.starts, each.ends) for each in said.roles]
-    made, password = _written(
-        request, lambda session: acts.add_person(session, _act(request, person), said.login, said.name, said.email, given)
-    )
+    typed = Typed(said.login, said.name, said.email)
+    made, password = _written(request, lambda session: add_typed(request, session, person, typed, given))
     request.state.secret = True
     return Given(pseudonym=made.pseudonym, login=made.login, password=password)
 
 
 @router.get("/people/{pseudonym}", tags=["people"], summary="One account")
-def one_person(session: desk.InReading, pseudonym: Pseudonym) -> ShownPerson:
-    return _show(session, _found(session, pseudonym))
+def one_person(session: desk.InReading, person: Asking, pseudonym: Pseudonym) -> ShownPerson:
+    return _show(session, found_person(session, person, pseudonym))
 
 
 @router.post("/people/{pseudonym}/roles", tags=["people"], status_code=201, summary="Give a role; never to oneself")
@@ -139,7 +139,7 @@ def give_role(request: Request, person: Asking, pseudonym: Pseudonym, said: Give
     given = RoleDays(said.role, said.starts, said.ends)
 
     def give(session: Session) -> HeldRole:
-        row = acts.give_role(session, _act(request, person), _found(session, pseudonym), given)
+        row = acts.give_role(session, _act(request, person), found_person(session, person, pseudonym), given)
         session.flush()
         return HeldRole.model_validate(row)
 
@@ -148,14 +148,14 @@ def give_role(request: Request, person: Asking, pseudonym: Pseudonym, said: Give
 
 @router.delete("/people/{pseudonym}/roles/{number}", tags=["people"], summary="Take a role back")
 def take_role(request: Request, person: Asking, pseudonym: Pseudonym, number: Number) -> Done:
-    _written(request, lambda session: acts.take_role(session, _act(request, person), _found(session, pseudonym), number))
+    _written(request, lambda session: acts.take_role(session, _act(request, person), found_person(session, person, pseudonym), number))
     return Done()
 
 
 @router.post("/people/{pseudonym}/password", tags=["people"], summary="A new password that serves once")
 def reset_password(request: Request, person: Asking, pseudonym: Pseudonym) -> Given:
     def reset(session: Session) -> Given:
-        found = _found(session, pseudonym)
+        found = found_person(session, person, pseudonym)
         return Given(pseudonym=pseudonym, login=found.login, password=acts.reset_password(session, _act(request, person), found))
 
     request.state.secret = True
@@ -164,7 +164,7 @@ def reset_password(request: Request, person: Asking, pseudonym: Pseudonym) -> Gi
 
 @router.post("/people/{pseudonym}/end", tags=["people"], summary="Nobody enters under this account any more")
 def end_person(request: Request, person: Asking, pseudonym: Pseudonym) -> Done:
-    _written(request, lambda session: acts.end_person(session, _act(request, person), _found(session, pseudonym)))
+    _written(request, lambda session: acts.end_person(session, _act(request, person), found_person(session, person, pseudonym)))
     return Done()
 
 
