@@ -271,6 +271,22 @@ def test_a_task_reminds_before_and_escalates_after_its_deadline_once_each() -> N
     assert told[1][1].to == ("groupe", "chefs de Anne")
 
 
+def test_a_reminder_moves_to_an_earlier_business_day_and_an_escalation_to_a_later() -> None:
+    text = (
+        FILE.replace("3 jours ouvrés", "4 jours ouvrés")
+        .replace("rappel: 1 jour ouvré", "rappel: 1 jour")
+        .replace("apres: 2 jours ouvrés", "apres: 5 jours")
+    )
+    state, _ = begun(loaded(text), nom="Anne", papier_la=True, motif="qualite")
+    assert state.due == date(2026, 12, 7)
+    assert [(each.what, each.day) for each in state.alarms] == [("remind", date(2026, 12, 4)), ("escalate", date(2026, 12, 14))]
+
+
+def test_a_condition_written_over_two_lines_is_refused_and_not_evaluated() -> None:
+    text = FILE.replace('condition: {montant: "> 10"}', 'condition: {nom: "\\"a\\nb\\""}')
+    assert any("un texte tient sur une ligne" in flaw.message for flaw in read(text).flaws)
+
+
 def test_a_letter_is_put_out_with_values_as_they_are_read() -> None:
     circuit = loaded()
     state, _ = scan(montant=Decimal("1234.5"))

@@ -135,6 +135,10 @@ def _built(text: str) -> Node | None:
                 raise _Unreadable(line, column, "un seul document par fichier (« --- » en trop)")
             case MappingStartEvent() | SequenceStartEvent():
                 tree.begin(_Open(line, column, isinstance(event, MappingStartEvent)))
+            case ScalarEvent() if ODD.search(event.value):
+                raise _Unreadable(
+                    line, column, "caractère de commande écrit par un échappement (« \\x », « \\u ») : écrivez le texte lui-même"
+                )
             case ScalarEvent():
                 last = min(event.end_mark.line, len(lines))
                 rows = tuple((n + 1, lines[n]) for n in range(line, last)) if event.style == "|" else ()

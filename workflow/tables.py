@@ -19,7 +19,7 @@ LONGEST_PROOF = 50_000
 
 
 class Policy(StrEnum):
-    """Which lines count (DMN 1.4, 8.2.8): the first that applies; all of them, in order; the only one."""
+    """Which lines count (the hit policy of DMN): the first that applies; all of them, in order; the only one."""
 
     FIRST = "premiere"
     ALL = "toutes"

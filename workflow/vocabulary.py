@@ -173,11 +173,17 @@ def _literal(variable: Variable, text: str) -> Value | Misread:
         case Kind.DATE:
             return _date(text)
         case Kind.TEXT:
-            if len(text) > 1 and text[0] == text[-1] == '"' and '"' not in text[1:-1]:
-                return unicodedata.normalize("NFC", text[1:-1])
-            return unicodedata.normalize("NFC", text) if _BARE.fullmatch(text) else Misread('un texte s\'écrit entre guillemets "…"')
+            return _words(text)
         case _:
             return _number(variable.kind, text)
+
+
+def _words(text: str) -> str | Misread:
+    if "\n" in text:
+        return Misread("un texte tient sur une ligne")
+    if len(text) > 1 and text[0] == text[-1] == '"' and '"' not in text[1:-1]:
+        return unicodedata.normalize("NFC", text[1:-1])
+    return unicodedata.normalize("NFC", text) if _BARE.fullmatch(text) else Misread('un texte s\'écrit entre guillemets "…"')
 
 
 def _number(kind: Kind, text: str) -> Decimal | int | Misread:
