@@ -26,6 +26,7 @@ from rich.text import Text
 
 from capture.hotfolder import plain_name
 from config.logs import start_logs
+from config.secrets import load_secrets
 from config.settings import Settings, Station, Unusable, load_settings, make_folder, write_example
 
 if TYPE_CHECKING:
@@ -875,6 +876,7 @@ def _settings() -> Iterator[Settings]:
     start_logs()
     try:
         settings = load_settings(os.environ)
+        load_secrets(settings.home)
         yield settings
     except Unusable as error:
         err.print(f"Réglages inutilisables. {error}", markup=False)

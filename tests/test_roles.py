@@ -17,7 +17,7 @@ from station.web.app import build_app
 from station.web.grants import GRANTS, STARTS, may, start_of
 from workflow.roles import EVERYONE, Role
 
-OPEN = {"/sign-in", "/health", "/witness/add-checkpoint", "/oidc/begin", "/oidc/callback", "/oidc/out"}
+OPEN = {"/installation/debut", "/sign-in", "/health", "/witness/add-checkpoint", "/oidc/begin", "/oidc/callback", "/oidc/out"}
 LET_IN = 418
 HALL = """
     GET /help /account /account/tokens /api /confirm /oidc/again /events /ledger
@@ -138,6 +138,8 @@ EXPECTED = {
     + """
     GET /envois /people /people/{pseudonym} /people/groups/{number} /stations /stations/{name} /stations/{name}/target.pdf /stations/{name}/passports/{number}
         /stations/{name}/passports/{number}.json /stations/{name}/passports/{number}.pdf /organisation /organisation/versions/{number}.pdf
+    GET /installation
+    POST /installation/seal/request /installation/seal /installation/mail/test /installation/apply /installation/{step}
     GET /imports/people/{number} /imports/people/{number}/errors.csv
     POST /people/{pseudonym}/tokens/{number}/revoke /envois/{number}/retry /envois/{number}/drop /envois/webhooks
         /envois/webhooks/{number}/end /imports/people /imports/people/{number} /imports/people/{number}/run
@@ -163,6 +165,7 @@ AGAIN = """
     /export /retention/ask /retention/decide /holds/{number}/lift /documents/{document_id}/erasure /papier/lots/{number}/slip
     /papier/slips/{number} /people /people/{pseudonym}/roles /people/{pseudonym}/roles/{number}/take /people/{pseudonym}/password
     /people/{pseudonym}/end /account/code /account/visits /account/delegations /relecture/comptes/{number} /approbations/{number}
+    /installation/apply /installation/{step}
     /imports/suppliers/{number}/run /imports/people/{number}/run /fournisseurs/comptes /fournisseurs/{number}/comptes
 """
 """What cannot be undone, leaves the house, or says who may do what."""

@@ -51,6 +51,7 @@ from station.web import (
     groups,
     holds,
     imports,
+    installation,
     learning,
     ledger,
     letter,
@@ -107,12 +108,15 @@ def build_app(workstation: Workstation, *, secret: bytes, moment: Callable[[], f
     app.state.moment = moment
     app.state.throttle = Throttle(moment, workstation.database)
     app.state.checks = Walks(workstation.home)
+    app.state.restart = None
+    app.state.first_code = installation.first_code(workstation)
     app.state.signings = Signings()
     app.state.readings = Notebook(workstation.database, workstation.settings.entity)
     app.state.changes = events.changes_of(workstation, app.state)
     app.state.relying = relying_on(workstation, moment)
     app.state.flow_key = hashlib.sha256(b"sceau-web-flow\0" + secret).hexdigest()
     app.include_router(entrance.open_router)
+    app.include_router(installation.open_router)
     app.include_router(oidc.open_router)
     if workstation.settings.ledger.witnessed:
         app.include_router(witness.open_router)
@@ -152,6 +156,7 @@ def build_app(workstation: Workstation, *, secret: bytes, moment: Callable[[], f
         groups.router,
         people_pages.router,
         imports.router,
+        installation.router,
         register.router,
         account.router,
         oidc.router,
@@ -173,7 +178,7 @@ def build_app(workstation: Workstation, *, secret: bytes, moment: Callable[[], f
 def _stand_guard(app: FastAPI, workstation: Workstation, secret: bytes) -> None:
     """Middleware; the one added last stands outermost."""
     largest = workstation.settings.intake.max_file_megabytes * 1_000_000 + SMALL_FORM
-    uploads = (mailroom.UPLOAD_PATH, mandates.PATH, compliance.SEARCH_PATH, *imports.UPLOAD_PATHS)
+    uploads = (mailroom.UPLOAD_PATH, mandates.PATH, compliance.SEARCH_PATH, *imports.UPLOAD_PATHS, installation.UPLOAD_PATH)
     server = workstation.settings.server
     secure = server.address.startswith("https://")
     app.add_middleware(Guard, upload_paths=uploads, largest_upload=largest, refuse=error_page, secure=secure)

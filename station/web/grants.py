@@ -78,6 +78,13 @@ GRANTS: Mapping[str, Grant] = {
     "/people/groups/{number}/members": Grant(NOBODY, _MAKER, again=True),
     "/people/groups/{number}/members/{member}/take": Grant(NOBODY, _MAKER, again=True),
     "/people/groups/{number}/end": Grant(NOBODY, _MAKER, again=True),
+    # Setting the house up
+    "/installation": Grant(_MAKER),
+    "/installation/seal/request": Grant(NOBODY, _MAKER),
+    "/installation/seal": Grant(NOBODY, _MAKER),
+    "/installation/mail/test": Grant(NOBODY, _MAKER),
+    "/installation/apply": Grant(NOBODY, _MAKER, again=True),
+    "/installation/{step}": Grant(NOBODY, _MAKER, again=True),
     # Registers, and the lists they come from
     "/imports": Grant(_REVIEW | {RECEIVABLES, ADMINISTRATOR}),
     "/imports/{kind}/modele.{form}": Grant(_REVIEW | {RECEIVABLES, ADMINISTRATOR}),

@@ -41,6 +41,7 @@ ROOMS: tuple[Room, ...] = (
     Room("/fournisseurs", "suppliers", "archive", Roles({APPROVER})),
     Room("/envois", "sendings", "upload", Roles({ADMINISTRATOR})),
     Room("/imports", "imports", "folder-input", Roles({ADMINISTRATOR})),
+    Room("/installation", "installation", "hard-drive", Roles({ADMINISTRATOR})),
     Room("/help", "help", "circle-help", EVERYONE),
 )
 """In the order in which work goes. A new room is one line here, one in grants, and its word in both catalogues."""
