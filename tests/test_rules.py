@@ -389,6 +389,12 @@ def test_a_text_is_compared_as_it_is_whatever_signs_it_bears(constant: str, valu
     assert matches(rule, value) == (constant == value)
 
 
+def test_an_accent_is_the_same_however_it_is_coded() -> None:
+    regions = regions_of(WORD, [UnaryTest("x", (unary.Point("Électricité"),))])
+    assert regions.of("E\u0301lectricite\u0301") == regions.of("Électricité") == 0
+    assert regions.of("Electricite") == 1
+
+
 # --- laws, against a plain interpreter ---
 
 

@@ -9,6 +9,7 @@ Nobody writes an expression of rule-engine: we do, and its tree may hold those k
 """
 
 import re
+import unicodedata
 from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -289,6 +290,8 @@ class Regions:
             return 2 * at + (at < count and self.cuts[at] == value)
         if value is None:
             return count + 1
+        if self.variable.kind is Kind.TEXT and isinstance(value, str):
+            value = unicodedata.normalize("NFC", value)  # As constants are: an accent may come as a sign of its own.
         return self.cuts.index(value) if value in self.cuts else count
 
 
