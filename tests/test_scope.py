@@ -15,7 +15,7 @@ from test_web import text_of
 
 from capture.hotfolder import Sighting
 from config.settings import Settings, Station
-from station import groups
+from station import erasure, groups
 from station.people import Act, Refused, RoleDays, add_person, delegate_role
 from station.reception import incoming_file
 from station.records import intake, people
@@ -98,6 +98,14 @@ def test_a_file_on_which_two_companies_rest_is_seen_by_both_and_one_of_neither_b
     with house.database.reading() as session:
         put_scope(session, ALL)
         assert list(session.scalars(sa.select(Original.sha256))) == ["ab" * 32]
+
+
+def test_bytes_on_which_another_company_rests_are_not_erased_with_a_document(house):
+    one, other = take(house, "accueil", "ab" * 32), take(house, "quai", "ab" * 32)
+    with house.database.reading() as session:
+        put_scope(session, ALL)
+        going = erasure.scope_of(session, session.get_one(Document, one), house.clock().date())
+        assert ([each.sha256 for each in going.shared], going.originals, session.get(Document, other)) == (["ab" * 32], (), None)
 
 
 def test_an_entry_for_another_company_goes_on_where_its_log_ended(house):

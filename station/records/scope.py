@@ -102,7 +102,8 @@ def limit_of(table: Any, scope: Scope) -> sa.ColumnElement[bool] | None:
 def _of_files(sha256: Any, scope: Scope) -> sa.ColumnElement[bool]:
     """The bytes are kept once; whoever has them in a document, a mandate or a message sees them."""
     ways = []
-    for kind in (Arrival, PageRow, Mandate, Mail):
+    kinds: tuple[Any, ...] = (Arrival, PageRow, Mandate, Mail)
+    for kind in kinds:
         beside = aliased(kind)
         inside = limit_of(beside, scope)
         ways.append(sa.exists(sa.select(sa.literal(1)).where(beside.sha256 == sha256, sa.true() if inside is None else inside)))
