@@ -191,6 +191,16 @@ def test_a_role_is_lent_only_where_its_giver_works(house):
         assert people.roles_of(session, taker.pseudonym, today, THERE) == {Role.CLERK}
 
 
+def test_a_deputy_is_found_in_the_company_alone(house):
+    join(house, "ailleurs", Role.CLERK, entities=[THERE])
+    browser = join(house, "ici", Role.APPROVER, entities=[HERE])
+    form = {"role": "approver", "starts": "2026-11-20", "ends": "2026-11-25"}
+    answers = [browser.post("/account/delegations", data={**form, "to": login}) for login in ("ailleurs", "personne")]
+    assert [answer.status_code for answer in answers] == [422, 422]
+    assert answers[0].text == answers[1].text
+    assert "ailleurs" not in browser.get("/account").text
+
+
 def test_an_administrator_of_one_company_looks_after_its_people_alone(house):
     browser = join(house, "chef", Role.ADMINISTRATOR, entities=[HERE])
     join(house, "ici", Role.CLERK, entities=[HERE])

@@ -124,7 +124,7 @@ def delegate(
         first, last = acts.read_days(starts.strip(), ends.strip())
         with desk.workstation_of(request).database.writing() as writing:
             taker = people.find(writing, to.strip())
-            if taker is None or role not in set(Role):
+            if taker is None or not people.works_in(taker, desk.entity_of(request)) or role not in set(Role):
                 raise Refused("deputy")
             acts.delegate_role(writing, _act(request, person), person, taker, RoleDays(Role(role), first, last))
     except Refused as error:
