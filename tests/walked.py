@@ -11,6 +11,7 @@ import lxml.html
 import reviewed
 import webhome
 from fastapi.testclient import TestClient
+from screenshots import approval_of
 from starlette.routing import compile_path
 from test_web import _all_routes
 
@@ -56,6 +57,7 @@ def full_home(folder: Path) -> tuple[Workstation, dict[str, str]]:
     webhome.fill(workstation)
     for number, paper in enumerate(webhome.PAPERS[:3]):
         reviewed.invoice(workstation, replace(paper, number=f"R-{number}", siren=reviewed.SIRENS[number]), hours=20 + number)
+    approval_of(workstation, reviewed.invoice(workstation, replace(webhome.PAPERS[4], number="A-1"), hours=9))
     webhome.feed(workstation)
     tend_search(workstation)
     return workstation, add_people(workstation)
