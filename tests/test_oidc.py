@@ -212,6 +212,7 @@ FORGERIES = {
     "another audience": forged(aud="another"),
     "no audience": forged(aud=None),
     "several audiences and no azp": forged(aud=[CLIENT, "another"]),
+    "for another audience, though we are named": forged(aud="another", azp=CLIENT),
     "made for another party": forged(aud=[CLIENT, "another"], azp="another"),
     "another issuer": forged(iss="https://evil.example"),
     "no issuer": forged(iss=None),

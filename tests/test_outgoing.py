@@ -149,6 +149,12 @@ def test_a_redirection_is_followed_within_its_host_only(port: int) -> None:
         fetch(checked(f"http://localhost:{port}/to?/to?/to?/to?/to?/x", True), 5)
 
 
+def test_what_is_signed_may_lie_on_another_host_but_not_inside_the_house(port: int) -> None:
+    target = checked(f"http://localhost:{port}/to?http://127.0.0.1:{port}/", True)
+    with pytest.raises(NotAllowed, match="private"):
+        fetch(target, 5, elsewhere=True)
+
+
 def test_a_redirection_is_no_answer_to_what_is_posted(port: int) -> None:
     class Elsewhere(Handler):
         def do_POST(self) -> None:
