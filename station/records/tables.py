@@ -1475,6 +1475,108 @@ class InvoiceStanding(Base):
     """When the accounts first had it (`workflow.invoicing.EXPORTED`), whatever became of it since: a closing asks for it."""
 
 
+class AgendaRow(Base):
+    """One thing to be done on a day: business time is data (`station.agenda`). What it is about is re-read when it is done."""
+
+    __tablename__ = "agenda"
+    __table_args__ = (sa.UniqueConstraint("entity", "kind", "object", "level"), sa.Index("ix_agenda_due", "entity", "state", "day"))
+    id: Mapped[int] = mapped_column(primary_key=True)
+    entity: Mapped[str] = mapped_column(sa.String(60))
+    kind: Mapped[str] = mapped_column(sa.String(20))
+    """dunning, call, bounce, …: who acts on it (`station.ticking`)."""
+    object: Mapped[str] = mapped_column(sa.String(80))
+    """Identifier of what it is about, as its kind names it."""
+    level: Mapped[str] = mapped_column(sa.String(40))
+    """Step of a ladder; empty where there is one only."""
+    day: Mapped[str] = mapped_column(sa.String(10))
+    """ISO date on which it is due."""
+    not_before: Mapped[str | None] = mapped_column(sa.String(10))
+    """A person postponed it to this day: planning again moves it no earlier."""
+    suspended_until: Mapped[str | None] = mapped_column(sa.String(10))
+    """Last day of a suspension in force; planning again moves it behind."""
+    revision: Mapped[int] = mapped_column(default=1)
+    """Grows with each change of day, suspension or postponement: what was enqueued for an older one does nothing."""
+    state: Mapped[str] = mapped_column(sa.String(10))
+    """planned, open (a person is asked), done, dropped."""
+    reason: Mapped[str] = mapped_column(sa.Text)
+    """Why it is planned; of a dropped one, why not; of a done one, what was noted."""
+    told: Mapped[dict[str, Any]]
+    """What its kind needs besides; no names and no amounts that could be old by then."""
+    actor: Mapped[str] = mapped_column(sa.String(32))
+    made_at: Mapped[datetime]
+    settled_at: Mapped[datetime | None]
+
+
+class Suspension(Base):
+    """Reminders of an item, a customer or a batch rest until a day, with a reason."""
+
+    __tablename__ = "suspension"
+    __table_args__ = (sa.Index("ix_suspension_scope", "entity", "scope", "value"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    entity: Mapped[str] = mapped_column(sa.String(60))
+    scope: Mapped[str] = mapped_column(sa.String(10))
+    """item, customer, batch."""
+    value: Mapped[str] = mapped_column(sa.String(80))
+    reason: Mapped[str] = mapped_column(sa.Text)
+    starts: Mapped[str] = mapped_column(sa.String(10))
+    ends: Mapped[str] = mapped_column(sa.String(10))
+    """Last day, ISO."""
+    actor: Mapped[str] = mapped_column(sa.String(32))
+    at: Mapped[datetime]
+    lifted_at: Mapped[datetime | None]
+    lifted_by: Mapped[str | None] = mapped_column(sa.String(32))
+    lifted_reason: Mapped[str | None] = mapped_column(sa.Text)
+
+
+class Sending(Base):
+    """One level of one item's ladder, written before it leaves and settled after: there is never a second one."""
+
+    __tablename__ = "sending"
+    __table_args__ = (sa.UniqueConstraint("entity", "item_id", "level"), sa.Index("ix_sending_state", "entity", "state"))
+    id: Mapped[int] = mapped_column(primary_key=True)
+    entity: Mapped[str] = mapped_column(sa.String(60))
+    item_id: Mapped[str] = mapped_column(sa.String(80))
+    customer: Mapped[str] = mapped_column(sa.String(80))
+    level: Mapped[str] = mapped_column(sa.String(40))
+    channel: Mapped[str] = mapped_column(sa.String(12))
+    """email, letter, registered, call."""
+    agenda_id: Mapped[int] = mapped_column(sa.ForeignKey("agenda.id"), index=True)
+    revision: Mapped[int]
+    """Of the agenda's row when this was written: with its number it makes the Message-ID, which stays."""
+    message_id: Mapped[str] = mapped_column(sa.String(200), index=True)
+    state: Mapped[str] = mapped_column(sa.String(10))
+    """leaving, sent, queued (to be printed or handed to the provider), printed, exported, deposited, received, bounced, asked, unsure."""
+    recipient: Mapped[str] = mapped_column(sa.Text)
+    """E-mail address, or the lines of the postal one."""
+    language: Mapped[str] = mapped_column(sa.String(2))
+    subject: Mapped[str] = mapped_column(sa.Text)
+    body: Mapped[str] = mapped_column(sa.Text)
+    balance: Mapped[str] = mapped_column(sa.String(20))
+    """EUR as decimal text, as it was read when this was written."""
+    interest: Mapped[str] = mapped_column(sa.String(20))
+    indemnity: Mapped[str] = mapped_column(sa.String(20))
+    computation: Mapped[dict[str, Any]]
+    rules: Mapped[str] = mapped_column(sa.String(64))
+    """SHA-256 of the ladders that chose it."""
+    sha256: Mapped[str | None] = mapped_column(sa.String(64))
+    """Of the sealed letter in the vault of archives; of an e-mail, of its text."""
+    begun_at: Mapped[datetime]
+    left_at: Mapped[datetime | None]
+    actor: Mapped[str] = mapped_column(sa.String(32))
+    """Who printed, exported or called; system where it left by itself."""
+    tracking: Mapped[str] = mapped_column(sa.String(40), default="")
+    """Number of the registered letter."""
+    deposited_on: Mapped[str | None] = mapped_column(sa.String(10))
+    deposit_sha256: Mapped[str | None] = mapped_column(sa.String(64))
+    """Of the sealed note of the proof of deposit, which names the provider's file by its SHA-256."""
+    received_on: Mapped[str | None] = mapped_column(sa.String(10))
+    receipt: Mapped[str] = mapped_column(sa.String(12), default="")
+    """delivered, refused, unclaimed, returned."""
+    receipt_sha256: Mapped[str | None] = mapped_column(sa.String(64))
+    note: Mapped[str] = mapped_column(sa.Text, default="")
+    """What came back: why it bounced, what was said on the telephone."""
+
+
 class Preference(Base):
     """How one person likes the screens: keys, saved views."""
 
