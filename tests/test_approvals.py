@@ -511,6 +511,13 @@ class Office(RuleBasedStateMachine):
         if (shown := self.house.shown()) is not None:
             self.decide(login, True, shown)
 
+    @rule(login=st.sampled_from(APPROVERS), typed=st.sampled_from(["12500,00", "12600,00"]))
+    def approves_what_changed_a_moment_ago(self, login, typed):
+        if (shown := self.house.shown()) is not None:
+            self.house.say("total_gross", typed)
+            self.prepared.add("clara")
+            self.decide(login, True, shown)
+
     @rule(pair=st.permutations(APPROVERS))
     def delegates_what_is_there_and_it_is_approved(self, pair):
         if (shown := self.house.shown()) is None:
