@@ -419,7 +419,7 @@ CUSTOMER_FIELDS = ("number", "name", "siren", "vat_id", "regime", "language", "a
 def _plan_suppliers(session: Session, entity: str, lines: Sequence[Line]) -> _Planned:
     known = register.all_suppliers(session, entity)
     by_key, by_number = {row.key: row for row in known}, {row.number: row for row in known if row.number}
-    ibans = {number: {row.iban for row in rows} for number, rows in register.accounts_of(session, [row.id for row in known]).items()}
+    ibans = register.all_accounts(session, entity)
     steps, faults, met = [], [], set()
     for line in lines:
         values = line.values
@@ -436,7 +436,7 @@ def _plan_suppliers(session: Session, entity: str, lines: Sequence[Line]) -> _Pl
             row = namesake
         changes = _changes(values, supplier_values(row) if row else {}, SUPPLIER_FIELDS)
         iban = values.get("iban", "")
-        if iban and (row is None or iban not in ibans[row.id]):
+        if iban and (row is None or iban not in ibans.get(row.id, set())):
             changes.append(("iban", "", iban))
         if row is not None:
             met.add(row.id)

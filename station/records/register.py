@@ -69,6 +69,15 @@ def accounts_of(session: Session, suppliers: Sequence[int]) -> dict[int, list[Su
     return found
 
 
+def all_accounts(session: Session, entity: str) -> dict[int, set[str]]:
+    """Every account of the register, by supplier, whatever was said of it."""
+    found: dict[int, set[str]] = {}
+    query = sa.select(SupplierAccount.supplier_id, SupplierAccount.iban).where(SupplierAccount.entity == entity)
+    for number, iban in session.execute(query):
+        found.setdefault(number, set()).add(iban)
+    return found
+
+
 def waiting_accounts(session: Session, entity: str) -> list[tuple[SupplierAccount, Supplier]]:
     """Accounts that wait for a second person, by supplier."""
     query = (
