@@ -1222,7 +1222,11 @@ class Review(Base):
     """Where the review of one invoice stands; what of it the queue shows is noted here, so that a hundred thousand of them sort at once."""
 
     __tablename__ = "review"
-    __table_args__ = (sa.Index("ix_review_queue", "entity", "stage", "due"), sa.Index("ix_review_done", "entity", "done_at"))
+    __table_args__ = (
+        sa.Index("ix_review_queue", "entity", "stage", "due"),
+        sa.Index("ix_review_doubtful", "entity", "stage", "doubtful", "due"),
+        sa.Index("ix_review_done", "entity", "done_at"),
+    )
     document_id: Mapped[str] = mapped_column(sa.ForeignKey("document.id"), primary_key=True)
     entity: Mapped[str] = mapped_column(sa.String(60))
     seen: Mapped[int]

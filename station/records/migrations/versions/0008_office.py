@@ -10,6 +10,8 @@ depends_on = None
 
 
 def upgrade() -> None:
+    # The next doubtful invoice is found without passing by a hundred thousand that are sure.
+    op.create_index("ix_review_doubtful", "review", ["entity", "stage", "doubtful", "due"])
     _add_entrance()
     _add_groups()
     _add_tasks()
