@@ -42,6 +42,7 @@ format:
 long:
 	@$(SETUP) setup-test
 	EXAMPLES=searching $(PYTEST) -n 2 -m long
+	API_EXAMPLES=30 EXAMPLES=searching $(PYTEST) -n 0 tests/test_api_described.py
 
 soak:
 	@$(SETUP) setup-test

@@ -1,4 +1,4 @@
-"""The dated legal data that are shipped (`config/law`), as values of `workflow.law`."""
+"""The dated legal data that are shipped (`config/law`, `config/rates`), as values of `workflow.law` and `workflow.interest`."""
 
 import tomllib
 from collections.abc import Mapping
@@ -7,6 +7,7 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
+from workflow.interest import HalfRate, Rates
 from workflow.law import Channel, Group, Issuing, Law, Particular, Period, Rate, Size
 
 
@@ -30,8 +31,39 @@ def load_law() -> Law:
     )
 
 
-def _table(name: str) -> dict[str, Any]:
-    return tomllib.loads(resources.files("config").joinpath("law", f"{name}.toml").read_text(encoding="utf-8"))
+@cache
+def load_rates() -> Rates:
+    """Raises KeyError, ValueError or TOMLDecodeError where the shipped table is not as it should be: our mistake, found by a test."""
+    table = _table("late_payment", "rates")
+    return Rates(
+        halves=tuple(_half(each) for each in table["half"]),
+        private_margin=Decimal(table["private"]["margin"]),
+        private_text=table["private"]["text"],
+        public_margin=Decimal(table["public"]["margin"]),
+        public_text=table["public"]["text"],
+        floor_times=Decimal(table["floor"]["times"]),
+        floor_text=table["floor"]["text"],
+        indemnity=Decimal(table["indemnity"]["amount"]),
+    )
+
+
+def _half(row: Mapping[str, Any]) -> HalfRate:
+    return HalfRate(
+        half=row["half"],
+        ecb=Decimal(row["ecb"]),
+        ecb_since=row["ecb_since"],
+        ecb_source=row["ecb_source"],
+        ecb_grade=row["ecb_grade"],
+        legal=Decimal(row["legal"]),
+        legal_source=row["legal_source"],
+        legal_grade=row["legal_grade"],
+        persons=Decimal(row["persons"]),
+        persons_grade=row["persons_grade"],
+    )
+
+
+def _table(name: str, folder: str = "law") -> dict[str, Any]:
+    return tomllib.loads(resources.files("config").joinpath(folder, f"{name}.toml").read_text(encoding="utf-8"))
 
 
 def _period(row: Mapping[str, Any]) -> Period:

@@ -34,13 +34,13 @@ def policies_of(settings: Settings) -> tuple[Policy, ...]:
 
 def policy_of(settings: Settings, station: str, day: date) -> Policy:
     """The policy against which what came in at a station on a day is judged; the first station's where the settings know it no longer."""
-    profiles = {each.name: each.profile for each in settings.stations}
-    return policy_on(policies_of(settings), profiles.get(station, settings.stations[0].profile), day)
+    profiles = {each.name: each.profile for each in settings.known_stations}
+    return policy_on(policies_of(settings), profiles.get(station, settings.known_stations[0].profile), day)
 
 
 def limits_of(settings: Settings) -> Limits:
     """What the first station's newest policy asks: for whoever scans before there is a document."""
-    return policy_of(settings, settings.stations[0].name, date.max).limits
+    return policy_of(settings, settings.known_stations[0].name, date.max).limits
 
 
 def organisation_of(settings: Settings) -> Organisation:

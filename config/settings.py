@@ -3,15 +3,17 @@
 import errno
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import date, timedelta
+from decimal import Decimal
+from functools import partial
 from importlib import resources
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal, Self, TypeAlias
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, ValidationInfo, field_validator, model_validator
 
 from config.places import allowed_countries, place_allowed
 from sealing.evidence import EvidenceProfile
@@ -136,6 +138,8 @@ class Station(Section):
     """One scanner's folder."""
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]
+    entity: str = ""
+    """The company whose documents come in here; empty: the installation's own."""
     folder: Path | None = None
     """Where the scanner writes; default: stations/<name> under SCEAU_HOME."""
     operator: str = "atelier"
@@ -202,6 +206,37 @@ class Identity(Section):
     ibans: list[Annotated[str, Field(pattern=r"^[A-Z]{2}\d\d[0-9A-Z]{10,30}$")]] = []
 
 
+class Company(Section):
+    """One legal entity of the house: what letters, the dossier, retention and the checks say of it."""
+
+    entity: EntityName
+    """Short name, under which its log runs: `entity`, or one of `companies`."""
+    name: Annotated[str, Field(min_length=2, max_length=200)]
+    siren: Annotated[str, Field(pattern=r"^(\d{9})?$")] = ""
+    vat_id: Annotated[str, Field(pattern=r"^([A-Z]{2}[0-9A-Z]{2,13})?$")] = ""
+    address: Annotated[str, Field(max_length=500)] = ""
+    """Letterhead, its lines parted by line ends."""
+    year_end: Annotated[str, Field(pattern=r"^((0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01]))?$")] = ""
+    """Month and day on which its financial year closes; empty: `retention.financial_year_end`."""
+    public: bool = False
+    """A public entity: its suppliers bill through Chorus Pro."""
+
+    @field_validator("siren")
+    @classmethod
+    def _siren_adds_up(cls, siren: str) -> str:
+        if siren and not luhn_holds(siren):
+            raise ValueError(
+                f"siren : {siren} n'est pas un numéro SIREN, sa clé est fausse ; recopiez-le de l'extrait Kbis / its check digit is wrong"
+            )
+        return siren
+
+
+def luhn_holds(digits: str) -> bool:
+    """Whether a SIREN's check digit fits (ISO/IEC 7812-1, annex B)."""
+    doubled = [int(digit) * (1 + place % 2) for place, digit in enumerate(reversed(digits))]
+    return sum(each - 9 if each > 9 else each for each in doubled) % 10 == 0
+
+
 class Suppliers(Section):
     """What the house knows of its suppliers."""
 
@@ -218,6 +253,13 @@ class Channel(Section):
     """A public entity: its suppliers bill through Chorus Pro."""
     platform: Annotated[str, Field(max_length=200)] = ""
     """The plateforme agréée that receives its invoices, as a letter to a supplier names it."""
+
+
+class Direction(Section):
+    """What the direction's page reckons with."""
+
+    hour_cost: Annotated[Decimal, Field(ge=0, le=10_000)] = Decimal(0)
+    """EUR that an hour of office work costs this house; 0: not set, and no cost is told."""
 
 
 class Reading(Section):
@@ -257,8 +299,9 @@ class Sealing(Section):
 
     @model_validator(mode="after")
     def _key_is_named(self) -> Self:
-        needed = {"pkcs12": ("file",), "pkcs11": ("module", "token", "key"), "csc": ("service_url", "credential")}[self.source]
-        missing = [name for name in needed if self.mode == "production" and not getattr(self, name)]
+        # A file that is not named yet is the set-up assistant's to make: nothing is sealed until then.
+        needed: dict[str, tuple[str, ...]] = {"pkcs12": (), "pkcs11": ("module", "token", "key"), "csc": ("service_url", "credential")}
+        missing = [name for name in needed[self.source] if self.mode == "production" and not getattr(self, name)]
         if missing:
             raise ValueError(
                 f'mode = "production", source = "{self.source}" : donnez {", ".join(missing)} / production needs {", ".join(missing)}'
@@ -301,6 +344,20 @@ class Trust(Section):
     """In production, lists are fetched every so many hours; 0: on demand only (`sceau keys --fetch`)."""
 
 
+class ApprovalStep(Section):
+    """Who approves invoices of an amount: `workflow.approvals.Step`. Exactly at a threshold the stricter step holds."""
+
+    below: Annotated[Decimal, Field(gt=0)] | None = None
+    """Amounts with tax (EUR) smaller than this; absent: all that no other step covers."""
+    role: Literal["approver"] = "approver"
+    """Whoever holds the role is asked, unless a group or a person is named."""
+    group: Annotated[str, Field(max_length=60)] = ""
+    person: Annotated[str, Field(max_length=80)] = ""
+    """Login."""
+    two: bool = False
+    """Two people approve, one after the other."""
+
+
 class Evidence(Section):
     """What is put on the files of each kind of document: `sealing.evidence`."""
 
@@ -341,15 +398,35 @@ class ArchiveCare(Section):
     """Of every so many archives that are read again, a page of one is drawn by a second renderer; 0: of none."""
 
 
-class Mailing(Section):
-    """Checkpoints by e-mail: a mailbox that somebody else administers keeps them. The password is in SCEAU_LEDGER_MAIL_PASSWORD."""
+class MailServer(Section):
+    """A server that takes messages (SMTP submission), and in whose name they go."""
 
-    to: list[Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$")]] = []
-    sender: str = ""
+    sender: Annotated[str, Field(pattern=r"^([^@\s<>,;]+@[^@\s<>,;]+)?$")] = ""
     host: str = ""
     port: Annotated[int, Field(ge=1, le=65535)] = 587
     tls: Literal["starttls", "tls", "none"] = "starttls"
     user: str = ""
+
+
+class OutgoingMail(MailServer):
+    """What Sceau writes to people and to those whom it reminds. The password is in SCEAU_MAIL_PASSWORD."""
+
+    @model_validator(mode="after")
+    def _mail_is_kept_private(self) -> Self:
+        if self.host and not self.sender:
+            raise ValueError("[mail] : donnez sender, l'adresse d'expéditeur / give sender, the address it comes from")
+        if self.tls == "none" and self.user:
+            raise ValueError('[mail] : tls = "none" : en clair, aucun mot de passe ne part / no password is sent in the clear')
+        if self.tls == "none" and self.host and not keeps_secrets(f"http://{self.host}"):
+            raise ValueError('[mail] : tls = "none" ne vaut que pour cette machine (127.0.0.1) / in the clear only to this machine')
+        return self
+
+
+class Mailing(MailServer):
+    """Checkpoints by e-mail: a mailbox that somebody else administers keeps them. The password is in SCEAU_LEDGER_MAIL_PASSWORD."""
+
+    to: list[Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$")]] = []
+    sender: str = ""
 
     @model_validator(mode="after")
     def _mail_has_a_server(self) -> Self:
@@ -492,6 +569,80 @@ class Time(Section):
 class Server(Section):
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=1, le=65535)] = 8080
+    address: Annotated[str, Field(pattern=r"^(https?://[^\s/?#]+)?$")] = ""
+    """Under which people reach it, for the links in e-mails; empty: http, host and port."""
+    names: list[Annotated[str, Field(pattern=r"^[A-Za-z0-9.-]+$")]] = []
+    """Further names by which browsers may ask for it; with these or `address`, any other is refused."""
+    other_space: Annotated[str, Field(pattern=r"^(https?://\S+)?$")] = ""
+    """Address of the practice space, in the practice space that of production; empty: this machine, at the other's port."""
+
+    @property
+    def public_address(self) -> str:
+        """Without a slash at its end."""
+        return self.address or f"http://{self.host}:{self.port}"
+
+
+class ClaimRole(Section):
+    """Who carries this value in this claim holds this role, from one sign-in to the next."""
+
+    claim: Annotated[str, Field(min_length=1, max_length=200)]
+    value: Annotated[str, Field(min_length=1, max_length=200)]
+    role: Literal["mailroom", "clerk", "approver", "receivables", "compliance"]
+    """Not administrator, whom a provider's clerk shall not make, nor auditor, whose role needs its last day."""
+
+
+class Provider(Section):
+    """The company's own provider of identities (OpenID Connect); its secret is in SCEAU_OIDC_SECRET."""
+
+    issuer: Annotated[str, Field(pattern=r"^(https?://\S+)?$")] = ""
+    """As the provider writes it; empty: none. http only to this machine, for trying it out."""
+    client_id: Annotated[str, Field(max_length=200)] = ""
+    label: Annotated[str, Field(max_length=60)] = ""
+    """What people call it."""
+    scope: Annotated[str, Field(pattern=r"^[\x20\x21\x23-\x5b\x5d-\x7e]+$")] = "openid email"
+    match: Literal["email", "login", "none"] = "email"
+    """How an account that an administrator made is found the first time; afterwards issuer and subject say who it is."""
+    login_claim: Annotated[str, Field(max_length=100)] = "preferred_username"
+    """With match = "login": the claim that is the account's login. Only if people cannot choose it themselves at the provider."""
+    trust_email: bool = False
+    """The provider does not say `email_verified`, but gives addresses of the company only."""
+    create: bool = False
+    """Whoever the provider lets in, and to whom [[sign_in.oidc.role]] gives a role, gets an account."""
+    required: bool = False
+    """Passwords open only the accounts of `emergency`."""
+    emergency: list[str] = []
+    """Logins that keep their password for the day when the provider is away."""
+    seconds: Annotated[float, Field(gt=0, le=30)] = 5.0
+    """Time for each of the provider's answers."""
+    roles: tuple[ClaimRole, ...] = Field(default=(), alias="role")
+
+    @model_validator(mode="after")
+    def _provider_is_whole(self) -> Self:
+        if self.issuer and not self.client_id:
+            raise ValueError("[sign_in.oidc] : donnez client_id / give client_id")
+        if self.issuer and "openid" not in self.scope.split():
+            raise ValueError('[sign_in.oidc] scope : "openid" manque / is missing')
+        if self.issuer and not keeps_secrets(self.issuer):
+            raise ValueError("[sign_in.oidc] issuer : https:// est exigé hors de ce poste / https is required, save on this machine")
+        if self.required and not (self.issuer and self.emergency):
+            raise ValueError(
+                "[sign_in.oidc] required : nommez dans emergency au moins un compte qui garde son mot de passe "
+                "/ name at least one account that keeps its password"
+            )
+        if self.create and not self.roles:
+            raise ValueError("[sign_in.oidc] create : sans [[sign_in.oidc.role]], personne n'aurait de rôle / nobody would have a role")
+        return self
+
+
+class SignIn(Section):
+    oidc: Provider = Provider()
+
+
+class Outgoing(Section):
+    """Where this installation may be sent by an address that a form or somebody else's list names: `station.outgoing`."""
+
+    private_hosts: list[Annotated[str, Field(pattern=r"^[A-Za-z0-9.:-]+$")]] = []
+    """Names that may lie in the house's own network."""
 
 
 class Settings(Section):
@@ -502,6 +653,8 @@ class Settings(Section):
     entity: EntityName = "essai"
     companies: list[EntityName] = []
     """Other legal entities of the house, each with a log of its own: a document may be corrected into theirs."""
+    company: tuple[Company, ...] = ()
+    """Legal entities with what is said of them; their names and numbers count as those of [identity], the first one's as the house's."""
     database_url: str | None = None
     server: Server = Server()
     intake: Intake = Intake()
@@ -509,6 +662,7 @@ class Settings(Section):
     identity: Identity = Identity()
     suppliers: Suppliers = Suppliers()
     channel: Channel = Channel()
+    direction: Direction = Direction()
     reading: Reading = Reading()
     sealing: Sealing = Sealing()
     time: Time = Time()
@@ -518,9 +672,15 @@ class Settings(Section):
     archive: ArchiveCare = ArchiveCare()
     access: AccessCare = AccessCare()
     ledger: Ledger = Ledger()
+    approvals: tuple[ApprovalStep, ...] = Field(default=(), alias="approval")
+    """None: whoever holds the role approves, whatever the amount."""
+    mail: OutgoingMail = OutgoingMail()
+    sign_in: SignIn = SignIn()
+    outgoing: Outgoing = Outgoing()
     work: Work = Work()
     policies: tuple[Policy, ...] = Field(default=(Policy(),), alias="policy", min_length=1)
     stations: tuple[Station, ...] = Field(default=(Station(name="demo"),), alias="station", validate_default=True)
+    _elsewhere: tuple[Station, ...] = PrivateAttr(default=())
 
     @field_validator("companies")
     @classmethod
@@ -530,10 +690,54 @@ class Settings(Section):
         return companies
 
     @model_validator(mode="after")
+    def _companies_are_known(self) -> Self:
+        """What stands in [[company]] is said once: it is read wherever [identity], `companies`, [channel] and [retention] are."""
+        names = [each.entity for each in self.company]
+        if len(set(names)) < len(names):
+            raise ValueError("deux [[company]] ont le même « entity » / two [[company]] have the same entity")
+        others = [name for name in names if name not in self.entities]
+        # Frozen for everybody else: this is still the making of it.
+        put = partial(object.__setattr__, self)
+        put("companies", [*self.companies, *others])
+        told = {
+            "names": [each.name for each in self.company],
+            "sirens": [each.siren for each in self.company if each.siren],
+            "vat_ids": [each.vat_id for each in self.company if each.vat_id],
+        }
+        known = {name: [*getattr(self.identity, name), *more] for name, more in told.items()}
+        put("identity", self.identity.model_copy(update={name: list(dict.fromkeys(all_)) for name, all_ in known.items()}))
+        own = self.company_named(self.entity)
+        if own is not None:
+            put("channel", self.channel.model_copy(update={"public": self.channel.public or own.public}))
+            put("retention", self.retention.model_copy(update={"financial_year_end": self.year_end_of(self.entity)}))
+        return self
+
+    @model_validator(mode="after")
+    def _stations_are_of_the_house(self) -> Self:
+        for station in self.stations:
+            if self.company_of(station) not in self.entities:
+                raise ValueError(
+                    f"« {station.entity} », société de « {station.name} », n'est ni entity ni une de companies "
+                    f"/ station {station.name} names a company that is not this installation's"
+                )
+        return self
+
+    @model_validator(mode="after")
     def _each_log_has_an_origin(self) -> Self:
         if self.companies and "{entity}" not in self.ledger.origin:
             raise ValueError("ledger.origin : plusieurs sociétés, donc {entity} dans le nom / several companies need {entity} in the name")
         return self
+
+    @field_validator("approvals")
+    @classmethod
+    def _steps_are_a_scale(cls, approvals: tuple[ApprovalStep, ...]) -> tuple[ApprovalStep, ...]:
+        bounds = [step.below for step in approvals]
+        if len(set(bounds)) < len(bounds) or (bounds and None not in bounds):
+            raise ValueError(
+                "[[approval]] : chaque palier a son montant (below), et le dernier, sans montant, vaut pour tout le reste "
+                "/ each step has an amount of its own, and the last one, without any, covers the rest"
+            )
+        return approvals
 
     @field_validator("policies")
     @classmethod
@@ -581,10 +785,44 @@ class Settings(Section):
         """Absolute path of the folder in which the station's scanner writes."""
         return _folder(self.home, station)
 
+    def company_named(self, entity: str) -> Company | None:
+        """What is said of a legal entity; None where nothing is."""
+        return next((each for each in self.company if each.entity == entity), None)
+
+    def year_end_of(self, entity: str) -> str:
+        """Month and day (`12-31`) on which an entity's financial year closes."""
+        company = self.company_named(entity)
+        return company.year_end if company is not None and company.year_end else self.retention.financial_year_end
+
+    def is_public(self, entity: str) -> bool:
+        """Whether an entity's suppliers bill through Chorus Pro."""
+        company = self.company_named(entity)
+        return self.channel.public if company is None else company.public
+
     @property
     def entities(self) -> tuple[str, ...]:
         """Every legal entity of the house, its own first."""
         return (self.entity, *self.companies)
+
+    def company_of(self, station: Station) -> str:
+        """Whose documents come in at a station."""
+        return station.entity or self.entity
+
+    def of_company(self, entity: str, stations: Collection[str] | None = None) -> Self:
+        """The installation as one of its companies sees it: alone, with its own stations, or with those of them that are named.
+
+        A company that the house does not have owns nothing.
+        """
+        own = tuple(each for each in self.stations if self.company_of(each) == entity and (stations is None or each.name in stations))
+        told = tuple(each for each in self.company if each.entity == entity)
+        seen = self.model_copy(update={"entity": entity, "companies": [], "company": told, "stations": own})
+        seen._elsewhere = tuple(each for each in self.known_stations if each not in own)
+        return seen
+
+    @property
+    def known_stations(self) -> tuple[Station, ...]:
+        """Every station of the house, those of other companies last: a document may have come in at one and been handed over since."""
+        return (*self.stations, *self._elsewhere)
 
     @property
     def url(self) -> str:

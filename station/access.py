@@ -57,6 +57,8 @@ class Note:
     act: Act
     object_id: str
     at: datetime
+    entity: str = ""
+    """In which company; empty: the installation's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +109,7 @@ class Notebook:
 
     def note(self, note: Note) -> None:
         """Note it, unless the same person did the same a moment ago."""
-        key = (note.actor, note.act, note.object_id)
+        key = (note.actor, note.act, f"{note.entity}/{note.object_id}")
         with self._lock:
             before = self._seen.get(key)
             if before is not None and timedelta(0) <= note.at - before < AGAIN:
@@ -137,7 +139,7 @@ class Notebook:
             try:
                 with self._database.writing() as session:
                     for note in lot:
-                        note_access(session, self._entity, note)
+                        note_access(session, note.entity or self._entity, note)
             except Exception as error:  # noqa: BLE001 a full disk must not stop the noting for good
                 log.error("%d readings could not be noted: %s", len(lot), error)
             for _ in lot:

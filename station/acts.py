@@ -15,6 +15,7 @@ from station.records import batches, documents
 from station.records.documents import ERASING
 from station.records.intake import SYSTEM
 from station.records.ledger import append_event
+from station.records.scope import lifted
 from station.records.tables import Document, Person, State
 from station.versions import remember_change
 from workflow.kinds import CHOSEN, INVOICES, Profile, kind_of
@@ -234,7 +235,12 @@ _MADE_OF = frozenset({"formed", "rescan", "corrected"})
 
 
 def replaced_by(session: Session, document: Document) -> list[Document]:
-    """Documents that it replaced, and those that they had replaced."""
+    """Documents that it replaced, and those that they had replaced; of another company, too, if it came from there: they show the same."""
+    with lifted(session):
+        return _replaced_by(session, document)
+
+
+def _replaced_by(session: Session, document: Document) -> list[Document]:
     found: dict[str, Document] = {}
     asked = [document.id]
     while asked:

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -26,6 +26,7 @@ from rich.text import Text
 
 from capture.hotfolder import plain_name
 from config.logs import start_logs
+from config.secrets import load_secrets
 from config.settings import Settings, Station, Unusable, load_settings, make_folder, write_example
 
 if TYPE_CHECKING:
@@ -47,14 +48,20 @@ AsJson = Annotated[bool, typer.Option("--json", help="One JSON object per line a
 
 
 @app.command()
-def serve(host: str = "", port: int = 0) -> None:
+def serve(
+    host: str = "",
+    port: int = 0,
+    practice: Annotated[bool, typer.Option("--practice", help="The practice space beside this installation, in SCEAU_HOME/essai.")] = False,
+) -> None:
     """Start the workstation: web pages, folder watcher and worker in one process."""
     with _settings() as settings:
+        from config.spaces import open_practice_space
         from station.serve import serve_station
 
         write_example(settings.home)
-        server = settings.server.model_copy(update={k: v for k, v in (("host", host), ("port", port)) if v})
-        raise typer.Exit(serve_station(settings.model_copy(update={"server": server}), err.print))
+        chosen = open_practice_space(settings) if practice else settings
+        server = chosen.server.model_copy(update={k: v for k, v in (("host", host), ("port", port)) if v})
+        raise typer.Exit(serve_station(chosen.model_copy(update={"server": server}), err.print))
 
 
 @app.command()
@@ -390,6 +397,39 @@ def retention(as_json: AsJson = False) -> None:
 
 
 @app.command()
+def interest(
+    amount: Annotated[str, typer.Argument(help="What was owed, EUR including VAT.", show_default=False)],
+    due: Annotated[str, typer.Option(help="Last day for paying (YYYY-MM-DD).", show_default=False)],
+    paid: Annotated[str, typer.Option(help="Day of payment (YYYY-MM-DD).", show_default=False)],
+    regime: Annotated[str, typer.Option(help="Who pays: private or public.", show_default=False)],
+    mode: Annotated[str, typer.Option(help="Private: each half-year's own rate (split), or that of the first day (frozen).")] = "split",
+    as_json: AsJson = False,
+) -> None:
+    """What a late payment costs, derived line by line from dated rates: exit 0 computed, 1 a rate is not known, 2 wrong usage."""
+    with _settings() as settings:
+        from config.legal import load_rates
+        from station.derivation import derivation_json, derivation_lines, missing_words, read_amount
+        from workflow.interest import MissingRate, Mode, Regime, Terms, indemnity_of, interest_of
+
+        rates = load_rates()
+        try:
+            terms = Terms(Regime(regime), Mode(mode))
+            first, last = date.fromisoformat(due), date.fromisoformat(paid)
+            found = interest_of(read_amount(amount), first, last, terms, rates)
+        except MissingRate as error:
+            err.print(missing_words(error, settings.language), markup=False)
+            raise typer.Exit(1) from error
+        except ValueError as error:
+            raise typer.BadParameter(f"{error}. Rien n'a été calculé. / nothing was computed") from error
+        if as_json:
+            _print_json(derivation_json(found))
+            return
+        margin = rates.public_margin if terms.regime is Regime.PUBLIC else rates.private_margin
+        for line in derivation_lines(found, terms.regime, indemnity_of(first, last, rates), margin, settings.language):
+            out.print(line, markup=False)
+
+
+@app.command()
 def scanners(as_json: AsJson = False) -> None:
     """Scanners that SANE finds, and whether each can scan as the house asks: exit 0 when one can, 3 otherwise."""
     with _settings() as settings:
@@ -632,6 +672,27 @@ def dossier(as_json: AsJson = False) -> None:
 
 
 @app.command()
+def rules(
+    action: Annotated[str, typer.Argument(help="check", show_default=False)],
+    files: Annotated[list[Path] | None, typer.Argument(help="Files; none: those that come with Sceau", show_default=False)] = None,
+) -> None:
+    """Check rule and circuit files, without a database: exit 0 all hold, 1 a file cannot be read, 3 one is refused."""
+    from config.rulebook import check_named, shipped_files
+
+    if action != "check":
+        raise typer.BadParameter("check")
+    try:
+        found = check_named(files or shipped_files())
+    except OSError as error:
+        err.print(f"{error.filename} : illisible ({error.strerror}). Rien n'a changé. / cannot be read; nothing changed", markup=False)
+        raise typer.Exit(1) from error
+    for each in found:
+        for flaw in each.flaws:
+            out.print(flaw.told(str(each.path)), markup=False)
+    raise typer.Exit(0 if all(each.holds for each in found) else 3)
+
+
+@app.command()
 def controls(as_json: AsJson = False) -> None:
     """The plan of internal controls, and what is late: exit 0 nothing is late, 3 otherwise."""
     with _settings() as settings:
@@ -687,27 +748,34 @@ def access(
 
 @app.command()
 def people(
-    action: Annotated[str, typer.Argument(help="add, list, end or password")] = "list",
-    login: Annotated[str, typer.Argument(help="Of add, end and password", show_default=False)] = "",
+    action: Annotated[str, typer.Argument(help="add, list, end, password, place, join or leave")] = "list",
+    login: Annotated[str, typer.Argument(help="Of all but list", show_default=False)] = "",
     role: Annotated[list[str] | None, typer.Option(help="Of add; several times for several roles.", show_default=False)] = None,
     begin: Annotated[str, typer.Option("--from", metavar="DATE", help="First day of the roles (2026-01-01).")] = "",
     end: Annotated[str, typer.Option("--to", metavar="DATE", help="Their last day; an auditor's role needs one.")] = "",
     name: Annotated[str, typer.Option(help="Of add: the person's name.")] = "",
     email: Annotated[str, typer.Option(help="Of add: their address; one account per address.")] = "",
+    entity: Annotated[list[str] | None, typer.Option(help="Of place: their companies; none: all. Of join, leave: the group's.")] = None,
+    station: Annotated[list[str] | None, typer.Option(help="Of place: the mailroom's stations they see; none: all.")] = None,
+    group: Annotated[str, typer.Option(help="Of join and leave; made where there is none of this name.")] = "",
     as_json: AsJson = False,
 ) -> None:
     """Accounts: who may sign in and as what; `add` also gives roles to an account that is there. Exit 0 done, 1 refused."""
-    if action not in ("add", "list", "end", "password") or (action == "list") == bool(login):
-        raise typer.BadParameter("list, add LOGIN --role …, end LOGIN, password LOGIN")
+    placing = action in ("place", "join", "leave")
+    if (action not in ("add", "list", "end", "password") and not placing) or (action == "list") == bool(login):
+        raise typer.BadParameter("list, add LOGIN --role …, end LOGIN, password LOGIN, place LOGIN, join or leave LOGIN --group …")
     with _settings() as settings:
+        from station.groups import AskedPlace, answer_place
         from station.people import AskedPerson, Refused, answer_people
         from station.web.words import words_in
         from station.workstation import open_workstation
 
         t = words_in(settings.language)
         asked = AskedPerson(action, login, tuple(role or ()), begin, end, name, email)
+        placed = AskedPlace(action, login, tuple(entity or ()), tuple(station or ()), group, begin, end)
         try:
-            told = answer_people(open_workstation(settings), asked)
+            opened = open_workstation(settings)
+            told = answer_place(opened, placed) if placing else answer_people(opened, asked)
         except Refused as error:
             err.print(t(f"people.wrong-{error.reason}"), markup=False)
             raise typer.Exit(1) from error
@@ -720,6 +788,49 @@ def people(
             out.print(f"{each['login']:20}  {standing:14}  {roles or t('people.no-role')}", markup=False)
             if "password" in each:
                 out.print(f"{t('people.given')} : {each['password']}  (7 j / 7 days)", markup=False)
+
+
+@app.command("import")
+def import_list(
+    kind: Annotated[str, typer.Argument(help="suppliers, customers or people")],
+    file: Annotated[Path, typer.Argument(help="CSV or XLSX, its headings in the first line", show_default=False)],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would change, and change nothing.")] = False,
+    entity: Annotated[str, typer.Option(help="Of the house's companies the one whose register it is; default: entity.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Take over a list; the same again changes nothing. Exit 0 done, 1 the file is no such list, 3 some lines were left out."""
+    from station.imports import KINDS, answer_import
+    from station.tabular import Unreadable
+
+    if kind not in KINDS:
+        raise typer.BadParameter(f"{', '.join(KINDS)}")
+    with _settings() as settings:
+        from station.people import Refused
+        from station.web.words import words_in
+        from station.workstation import open_workstation
+
+        if (entity or settings.entity) not in settings.entities:
+            raise typer.BadParameter(f"{entity}: no such entity; there are {', '.join(settings.entities)}")
+        t = words_in(settings.language)
+        try:
+            plan, missing = answer_import(open_workstation(settings), entity or settings.entity, kind, file, dry=dry_run)
+        except (Unreadable, Refused) as error:
+            family = "imports.file" if isinstance(error, Unreadable) else "people.wrong"
+            err.print(t(f"{family}-{error.reason}"), markup=False)
+            raise typer.Exit(1) from error
+        if missing:
+            err.print(t("imports.missing", columns=", ".join(t(f"imports.{kind}-{name}") for name in missing)), markup=False)
+            raise typer.Exit(1)
+        told = [asdict(fault) for fault in plan.faults]
+        if as_json:
+            _print_json({"kind": kind, "written": not dry_run, **plan.counts, "faults": told, "absent_names": list(plan.absent)})
+        else:
+            for fault in plan.faults:
+                column = t(f"imports.{kind}-{fault.column}") if fault.column else ""
+                what = " ".join(part for part in (column, fault.value and f"« {fault.value} »") if part)
+                out.print(f"{t('imports.line', n=fault.line)} {what} : {t(f'imports.wrong-{fault.code}')}", markup=False)
+            out.print(t("imports.counted", **plan.counts) + (f" {t('imports.dry')}" if dry_run else ""), markup=False)
+        raise typer.Exit(3 if plan.faults else 0)
 
 
 @app.command()
@@ -765,6 +876,7 @@ def _settings() -> Iterator[Settings]:
     start_logs()
     try:
         settings = load_settings(os.environ)
+        load_secrets(settings.home)
         yield settings
     except Unusable as error:
         err.print(f"Réglages inutilisables. {error}", markup=False)

@@ -74,7 +74,8 @@ def alerts_of(session: Session, workstation: Workstation, language: str = "fr") 
 
 def _walk_alerts(workstation: Workstation) -> Iterator[Alert]:
     last = Walks(workstation.home).last
-    if last is not None and last.broken is not None:
+    scope = workstation.database.scope
+    if last is not None and last.broken is not None and (scope is None or last.broken.entity == scope.entity):
         yield Alert("bad", "broken", "/ledger")
 
 

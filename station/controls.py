@@ -346,15 +346,19 @@ def seed_after(session: Session, entity: str, sequence: int, since: datetime) ->
 def tend_lots(workstation: Workstation) -> int:
     """Form every lot whose checkpoint has come, some at a time; returns how many. It is the station's own work, right after the checkpoint:
     who knew the seed and chose when to form the lot could choose its documents."""
+    return sum(_tend_company(workstation, entity) for entity in workstation.settings.entities)
+
+
+def _tend_company(workstation: Workstation, entity: str) -> int:
     settings, now = workstation.settings, workstation.clock()
     with workstation.database.reading() as session:
-        if not any(ready.covered for ready in ready_lots(session, settings.entity, now.date())):
+        if not any(ready.covered for ready in ready_lots(session, entity, now.date())):
             return 0
     formed, word = 0, clock_word(workstation)
     with workstation.database.writing() as session:
-        for ready in [each for each in ready_lots(session, settings.entity, now.date()) if each.covered][:LOTS_AT_ONCE]:
+        for ready in [each for each in ready_lots(session, entity, now.date()) if each.covered][:LOTS_AT_ONCE]:
             try:
-                form_lot(session, settings.entity, ready, settings.organisation.aql, SYSTEM, now, word)
+                form_lot(session, entity, ready, settings.organisation.aql, SYSTEM, now, word)
             except NotOffered as error:
                 log.info("lot of %s, %s: %s", ready.day, ready.station, error)
             else:

@@ -168,7 +168,8 @@ def pending_dossier(session: Session, entity: str) -> DossierRow | None:
 
 def describe(session: Session, settings: Settings) -> dict[str, Any]:
     """The configuration in force as JSON: what the dossier is about, and the reason for a new version when it changes."""
-    told: dict[str, Any] = settings.model_dump(mode="json", exclude=set(UNTOLD))
+    # Of one company, with its own stations: nothing of its neighbours belongs into its dossier.
+    told: dict[str, Any] = settings.of_company(settings.entity).model_dump(mode="json", exclude=set(UNTOLD))
     told["identity"].pop("ibans", None)
     told["ledger"].pop("mail", None)
     return {
@@ -446,14 +447,21 @@ def notice_places(session: Session, settings: Settings, at: datetime) -> Storage
 
 
 def tend_places(workstation: Workstation) -> StorageNotice | None:
-    """Look whether the storage places are those that were noted; nothing is written where they are."""
+    """Look for each company whether the storage places are those that were noted; nothing is written where they are. The newest notice
+    of the installation's own company."""
+    settings = workstation.settings
+    found = [_tend_company(workstation, settings.of_company(entity)) for entity in settings.entities]
+    return found[0]
+
+
+def _tend_company(workstation: Workstation, settings: Settings) -> StorageNotice | None:
     day = workstation.clock().date()
     with workstation.database.reading() as session:
-        newest = newest_notice(session, workstation.settings.entity)
-        if (newest.places if newest is not None else []) == places_now(workstation.settings, day):
+        newest = newest_notice(session, settings.entity)
+        if (newest.places if newest is not None else []) == places_now(settings, day):
             return None
     with workstation.database.writing() as session:
-        return notice_places(session, workstation.settings, workstation.clock())
+        return notice_places(session, settings, workstation.clock())
 
 
 def standing_of(row: DossierRow, newest: DossierRow | None) -> str:

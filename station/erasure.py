@@ -28,6 +28,7 @@ from station.particulars import forget_twins, held_alike, judge_twins
 from station.records import batches, documents, people
 from station.records.documents import ERASING
 from station.records.ledger import append_event, tree_of
+from station.records.scope import lifted
 from station.records.tables import (
     AccountChange,
     Archive,
@@ -38,6 +39,7 @@ from station.records.tables import (
     FieldRow,
     FindingRow,
     InvoiceRow,
+    InvoiceStanding,
     LedgerPayload,
     LedgerRow,
     LessonRow,
@@ -54,6 +56,8 @@ from station.records.tables import (
     Review,
     ReviewEvent,
     State,
+    Task,
+    TaskEvent,
 )
 from station.retention import renew_terms
 from station.stored import path_from
@@ -248,7 +252,12 @@ def _must_stay(session: Session, document: Document, day: date) -> bool:
 
 
 def scope_of(session: Session, document: Document, day: date) -> Scope:
-    """What goes with a document on a day: what it alone replaced and nothing keeps, and the files that nobody else uses."""
+    """What goes with a document on a day: what it alone replaced and nothing keeps, and the files that nobody else uses, of any company."""
+    with lifted(session):
+        return _scope_of(session, document, day)
+
+
+def _scope_of(session: Session, document: Document, day: date) -> Scope:
     gone: list[Document] = [document]
     kept: list[Document] = []
     for older in replaced_by(session, document):
@@ -381,8 +390,11 @@ def _delete_rows(session: Session, scope: Scope) -> None:
     session.execute(sa.delete(LessonUse).where(sa.or_(LessonUse.document_id.in_(ids), LessonUse.lesson_id.in_(taught))))
     forget_twins(session, ids)
     tables = (LessonRow, FieldRow, FindingRow, InvoiceRow, Reading, RetentionRow, Archive, Decision, PageRow, PassportRow)
-    for table in (*tables, ReviewEvent, AccountChange, Review):
+    for table in (*tables, ReviewEvent, AccountChange, Review, TaskEvent, InvoiceStanding):
         session.execute(sa.delete(table).where(table.document_id.in_(ids)))
+    # A question points to the approval during which it was asked.
+    session.execute(sa.delete(Task).where(Task.document_id.in_(ids), Task.parent_id.is_not(None)))
+    session.execute(sa.delete(Task).where(Task.document_id.in_(ids)))
     session.execute(sa.delete(Redo).where(sa.or_(Redo.document_id.in_(ids), Redo.carrier_id.in_(ids))))
     session.execute(sa.delete(Arrival).where(Arrival.document_id.in_(ids), Arrival.sha256.in_(now_empty)))
     session.execute(sa.update(Arrival).where(Arrival.document_id.in_(ids)).values(name=ERASED_TITLE))

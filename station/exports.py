@@ -14,12 +14,14 @@ from secrets import token_hex
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.exc import SQLAlchemyError
 
 from config.settings import make_folder
 from station.package import CannotExport, Extract, Period, Progress, Scope, export_package, refuse_name
 from station.packaging.scratch import GONE
 from station.problems import problem_of
 from station.records.tables import Document, LedgerPayload
+from station.webhooks import tell_export
 from station.workstation import Workstation
 
 log = logging.getLogger("sceau.exports")
@@ -61,6 +63,8 @@ class Export:
     """Of those withheld, how many are missing or damaged."""
     trouble: tuple[str, str] = ("", "")
     """Why there is none, in French and in English."""
+    entity: str = ""
+    """Whose ledger it is of; empty of the versions before: the installation's own company's."""
 
     @property
     def living(self) -> bool:
@@ -87,13 +91,13 @@ class Exports:
         self._thread: threading.Thread | None = None
         self._clear_broken()
 
-    def start(self, scope: Scope, actor: str) -> str:
-        """Begin a package; returns its number. Raises Busy, OSError."""
+    def start(self, scope: Scope, actor: str, entity: str = "") -> str:
+        """Begin a package of a company, else of the installation's own; returns its number. Raises Busy, OSError."""
         now = self._workstation.clock()
         with self._lock:
             if self._running is not None:
                 raise Busy(self._running.id)
-            export = Export(f"{now:%Y%m%d-%H%M%S}-{self._chance()}", dict(scope.as_json()), actor, _iso(now), Stage.RUNNING)
+            export = Export(f"{now:%Y%m%d-%H%M%S}-{self._chance()}", dict(scope.as_json()), actor, _iso(now), Stage.RUNNING, entity=entity)
             make_folder(self._folder)
             (self._folder / export.id).mkdir(mode=0o700)
             self._write(export)
@@ -165,13 +169,25 @@ class Exports:
             self._write(ended)
         except OSError as error:
             log.error("export %s has ended (%s), and nobody could write it down: %s", export.id, ended.stage, error)
+        if ended.stage is Stage.DONE:
+            self._tell_webhooks(ended)
         with self._lock:
             self._running = None
 
+    def _tell_webhooks(self, export: Export) -> None:
+        """Whoever subscribed is told; a package is ready all the same where that cannot be put down."""
+        database, entity = self._workstation.database, export.entity or self._workstation.settings.entity
+        try:
+            with database.writing() as session:
+                tell_export(session, entity, export.id, self._workstation.clock())
+        except SQLAlchemyError as error:
+            log.error("export %s: nobody is told: %s", export.id, error)
+
     def _make(self, export: Export, scope: Scope) -> Export:
         try:
-            target = self._folder / export.id / package_name(self._workstation.settings.entity, scope)
-            done = export_package(self._workstation, scope, target, tell=self._tell, stop=self._stop.is_set)
+            entity = export.entity or self._workstation.settings.entity
+            target = self._folder / export.id / package_name(entity, scope)
+            done = export_package(self._workstation, scope, target, entity=entity, tell=self._tell, stop=self._stop.is_set)
         except CannotExport as error:
             stage = Stage.STOPPED if error.code == "cancelled" else Stage.REFUSED
             return replace(self._now(export), stage=stage, trouble=(error.words("fr"), error.words("en")))

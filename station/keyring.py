@@ -106,6 +106,8 @@ def open_signer(settings: Settings, environment: Mapping[str, str] = os.environ)
         return open_remote(
             RemotePlace(sealing.service_url, sealing.credential, environment.get(TOKEN_VARIABLE), environment.get(PIN_VARIABLE), refused)
         )
+    if not sealing.file:
+        raise KeyRefused("key-missing", "sealing.file")
     password = environment.get(PASSWORD_VARIABLE)
     return CachedSigner(load_pkcs12(home / sealing.file, password.encode() if password else None))
 

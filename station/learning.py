@@ -28,7 +28,7 @@ from ocr.turning import shown_box
 from ocr.values import LISTS, NAMES, Value
 from sealing.ledger import Event
 from station.acts import actor_of, shown_document
-from station.particulars import judge_again
+from station.particulars import is_vouched, judge_again
 from station.reading import Memory, Told, field_row, fields_of, known_of, own_numbers
 from station.records import documents, learned, people
 from station.records.intake import SYSTEM
@@ -189,6 +189,9 @@ def confirm_rest(session: Session, workstation: Workstation, document_id: str, p
     document, now = shown_document(session, document_id), workstation.clock()
     best = {row.name: row for row in (_best(document, name, said=False) for name in TYPED) if row is not None and row.value}
     names = [name for name in TYPED if name in best and learned.said_row(session, document_id, name) is None]
+    if "iban" in names and not is_vouched(session, document, compact(best["iban"].value or ""), workstation.settings):
+        # Whose account it is takes two people (`station.review.confirm_all`).
+        names.remove("iban")
     for name in names:
         row = best[name]
         session.add(

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from config.settings import Settings
 from sealing.ledger import Actor, ActorKind, Event
 from station.records.ledger import append_event
+from station.records.scope import EVERYWHERE
 from station.records.tables import Document, Mandate, Original, Person, State
 from station.workstation import Workstation
 
@@ -82,7 +83,7 @@ def record_mandate(session: Session, workstation: Workstation, granted: Granted,
     if granted.ends is not None and granted.ends < granted.starts:
         raise ValueError("a mandate ends before it starts")
     kept = workstation.originals.keep(file)
-    if session.get(Original, kept.sha256) is None:
+    if session.get(Original, kept.sha256, execution_options=EVERYWHERE) is None:
         session.add(Original(sha256=kept.sha256, size=kept.size, kept_at=at))
         session.flush()
     entity = workstation.settings.entity

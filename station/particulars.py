@@ -23,7 +23,7 @@ from conformity.circumstances import Source as Nature
 from ocr.identifiers import compact
 from ocr.text import PageText, from_json
 from ocr.values import Field, LineItem, Source, Value, VatLine
-from station.records import documents
+from station.records import documents, register
 from station.records.tables import AccountChange, Document, FieldRow, FindingRow, InvoiceRow, Reading, State
 from station.workstation import Workstation
 from workflow.duplicates import Earlier, InvoiceKey, changed_account, find_twice, key_of
@@ -189,8 +189,8 @@ def _earlier(session: Session, document: Document, key: InvoiceKey) -> Iterator[
 
 
 def _known_accounts(session: Session, document: Document, key: InvoiceKey, settings: Settings) -> list[str]:
-    """Those of the settings, else that of its first invoice; and those that two people approved. One person who confirms a reading says
-    what is printed, not whose account it is.
+    """Those of the settings and of the register, else that of its first invoice; and those that two people approved. One person who
+    confirms a reading says what is printed, not whose account it is.
 
     The supplier is the same as `workflow.duplicates.same_supplier` has it: nothing surer that both have may differ.
     """
@@ -198,8 +198,9 @@ def _known_accounts(session: Session, document: Document, key: InvoiceKey, setti
         return []
     agreed = sa.select(AccountChange.iban).where(AccountChange.supplier.in_(key.suppliers), AccountChange.approved)
     approved = session.scalars(agreed.where(AccountChange.entity == document.entity)).all()
-    if told := settings.suppliers.ibans.get(key.siren):
-        return [*map(compact, told), *approved]
+    told = [*map(compact, settings.suppliers.ibans.get(key.siren, [])), *register.approved_ibans(session, document.entity, key.suppliers)]
+    if told:
+        return [*told, *approved]
     if key.iban in approved:
         return [key.iban]
     ways = [
@@ -221,6 +222,19 @@ def known_accounts(session: Session, document: Document, iban: str, settings: Se
     """By what the supplier of this invoice is known, and its accounts as far as they are; `iban` alone where that is one of them."""
     key = replace(key_of(invoice_in(document, settings)), iban=iban)
     return next(iter(key.suppliers), ""), _known_accounts(session, document, key, settings) if iban not in settings.identity.ibans else []
+
+
+def is_vouched(session: Session, document: Document, iban: str, settings: Settings) -> bool:
+    """Whether the house stands for an account of the supplier of this invoice, or the account is its own: named in the settings, or
+    approved by a second person in the register or on an invoice. That its first invoice bore it is no reason to pay to it."""
+    if iban in map(compact, settings.identity.ibans):
+        return True
+    key = replace(key_of(invoice_in(document, settings)), iban=iban)
+    told = (*settings.suppliers.ibans.get(key.siren, []), *settings.suppliers.ibans.get(key.vat, []))
+    if iban in map(compact, told) or iban in register.approved_ibans(session, document.entity, key.suppliers):
+        return True
+    agreed = (AccountChange.entity == document.entity, AccountChange.supplier.in_(key.suppliers), AccountChange.iban == iban)
+    return session.scalar(sa.select(AccountChange.id).where(*agreed, AccountChange.approved).limit(1)) is not None
 
 
 def bearer_of(session: Session, document: Document, accounts: Sequence[str]) -> str | None:
@@ -262,8 +276,9 @@ def note_old_keys(workstation: Workstation) -> int:
 
 
 def _another(document: Document) -> sa.ColumnElement[bool]:
-    """Not itself, nothing that is gone, and nothing of a « pli confidentiel », whose name must not show elsewhere."""
-    return sa.and_(Document.id != document.id, Document.state.not_in(GONE), Document.confidential.is_(False))
+    """Not itself, of the same company, nothing that is gone, and nothing of a « pli confidentiel », whose name must not show elsewhere."""
+    standing = (Document.state.not_in(GONE), Document.confidential.is_(False))
+    return sa.and_(Document.id != document.id, Document.entity == document.entity, *standing)
 
 
 def _asked_before(session: Session, document: Document, found: Finding) -> bool:

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
+import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from sealing.ledger import Actor, ActorKind, Event
 from station import totp
-from station.records import people
+from station.passwords import is_common
+from station.records import entrance, people
 from station.records.intake import SYSTEM
 from station.records.ledger import append_event
 from station.records.tables import Delegation, Person, PersonRole
@@ -20,6 +22,9 @@ from workflow.roles import DELEGABLE, EXPIRING, Role
 LOGIN = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,38}[a-z0-9])?")
 GIVEN_DAYS = 7
 """A password made by somebody else serves once, within so many days."""
+RECOVERY_CODES = 10
+RECOVERY_GROUPS = 6
+"""Of four signs each: 118 bits, so that a plain hash is enough (ASVS 5.0, 6.5.2)."""
 LONGEST_DELEGATION = 366
 """Days; a deputy for longer holds the role."""
 _LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
@@ -57,6 +62,14 @@ class Act:
 
 def add_person(session: Session, act: Act, login: str, name: str, email: str, roles: list[RoleDays]) -> tuple[Person, str]:
     """A new account with its roles; returns it with a password that serves once. Raises Refused."""
+    person = enrol_person(session, act, login, name, email, roles)
+    password = new_password()
+    return people.set_password(session, person.login, password, act.at + timedelta(days=GIVEN_DAYS)), password
+
+
+def enrol_person(session: Session, act: Act, login: str, name: str, email: str, roles: list[RoleDays]) -> Person:
+    """A new account with its roles and no password: nobody enters by it until one is made, or the company's sign-in names it.
+    Raises Refused."""
     login = login.strip().lower()
     if not LOGIN.fullmatch(login):
         raise Refused("login")
@@ -67,13 +80,12 @@ def add_person(session: Session, act: Act, login: str, name: str, email: str, ro
         raise Refused("role")
     for each in roles:
         _require_days(each, act.at.date())
-    password = new_password()
-    person = people.set_password(session, login, password, act.at + timedelta(days=GIVEN_DAYS))
+    person = people.make_person(session, login)
     person.name, person.email = name.strip()[:120] or None, email.strip().lower() or None
     session.flush()
     session.add_all(_row(person, each, act) for each in roles)
     _enter(session, act, "added", person, {"roles": [_told(each) for each in roles]})
-    return person, password
+    return person
 
 
 def give_role(session: Session, act: Act, person: Person, given: RoleDays) -> PersonRole:
@@ -122,6 +134,7 @@ def reset_password(session: Session, act: Act, person: Person) -> str:
     password = new_password()
     people.set_password(session, person.login, password, act.at + timedelta(days=GIVEN_DAYS))
     person.totp_secret = person.totp_pending = None
+    entrance.put_recovery(session, person.pseudonym, (), act.at)
     _enter(session, act, "password reset", person, {})
     return password
 
@@ -146,7 +159,7 @@ def answer_people(workstation: Workstation, asked: AskedPerson) -> list[dict[str
     """Accounts as plain JSON values, with the provisional password where one was made. Raises Refused."""
     if asked.action == "list":
         with workstation.database.reading() as session:
-            return [_as_json(session, each) for each in people.list_people(session)]
+            return [account_told(session, each) for each in people.list_people(session)]
     act = Act(workstation.settings.entity, None, workstation.clock())
     with workstation.database.writing() as session:
         person = people.find(session, asked.login.strip().lower()) or people.find(session, asked.login)
@@ -160,7 +173,7 @@ def answer_people(workstation: Workstation, asked: AskedPerson) -> list[dict[str
                 end_person(session, act, person)
             case _:
                 password = reset_password(session, act, person)
-        return [_as_json(session, person) | ({} if password is None else {"password": password})]
+        return [account_told(session, person) | ({} if password is None else {"password": password})]
 
 
 def _add_typed(session: Session, act: Act, person: Person | None, asked: AskedPerson) -> tuple[Person, str | None]:
@@ -175,7 +188,8 @@ def _add_typed(session: Session, act: Act, person: Person | None, asked: AskedPe
     return person, None
 
 
-def _as_json(session: Session, person: Person) -> dict[str, Any]:
+def account_told(session: Session, person: Person) -> dict[str, Any]:
+    """One account for a program, without any secret."""
     rows = people.grants_of(session, person.pseudonym)
     return {
         "login": person.login,
@@ -183,6 +197,8 @@ def _as_json(session: Session, person: Person) -> dict[str, Any]:
         "email": person.email,
         "pseudonym": person.pseudonym,
         "practice": person.practice,
+        "entities": person.entities,
+        "stations": person.stations,
         "ended": person.ended_at and person.ended_at.isoformat(timespec="seconds"),
         "code": person.totp_secret is not None,
         "roles": [{"role": row.role, "starts": row.starts, "ends": row.ends} for row in rows],
@@ -196,6 +212,8 @@ def choose_password(session: Session, act: Act, person: Person, password: str) -
     """One's own new password; the sessions begun before end. Raises Refused."""
     if person.login in password.lower():
         raise Refused("password-login")
+    if is_common(password, (person.login, person.name or "", (person.email or "").partition("@")[0], act.entity)):
+        raise Refused("password-common")
     try:
         people.set_password(session, person.login, password)
     except people.WeakPassword as error:
@@ -203,22 +221,55 @@ def choose_password(session: Session, act: Act, person: Person, password: str) -
     _enter(session, act, "password chosen", person, {})
 
 
-def begin_code(person: Person) -> str:
-    """A secret to be put into an authenticator; asked for from the first right code on."""
-    person.totp_pending = totp.new_secret()
-    return person.totp_pending
+def begin_code(person: Person, key: bytes) -> str:
+    """A secret to be put into an authenticator; asked for from the first right code on. `key` locks it away (`totp.code_key`)."""
+    secret = totp.new_secret()
+    person.totp_pending = totp.lock_secret(key, person.pseudonym, secret)
+    return secret
 
 
-def prove_code(session: Session, act: Act, person: Person, typed: str, moment: float) -> None:
-    """The first right code puts the second factor in force. Raises Refused."""
+def prove_code(session: Session, act: Act, person: Person, typed: str, moment: float, key: bytes) -> list[str]:
+    """The first right code puts the second factor in force; returns codes in reserve, to be shown once. Raises Refused, totp.LostKey."""
     if person.totp_pending is None:
         raise Refused("gone")
-    step = totp.accepted_step(person.totp_pending, typed, moment, None)
+    step = totp.accepted_step(totp.unlock_secret(key, person.pseudonym, person.totp_pending), typed, moment, None)
     if step is None:
         raise Refused("code")
     person.totp_secret, person.totp_pending, person.totp_step = person.totp_pending, None, step
     people.end_sessions(person)
     _enter(session, act, "code begun", person, {})
+    return _reserve_codes(session, act, person)
+
+
+def renew_recovery(session: Session, act: Act, person: Person) -> list[str]:
+    """New codes in reserve, to be shown once; the former serve no more. Raises Refused."""
+    if person.totp_secret is None:
+        raise Refused("gone")
+    _enter(session, act, "recovery codes made", person, {})
+    return _reserve_codes(session, act, person)
+
+
+def spend_recovery(session: Session, act: Act, person: Person, typed: str) -> bool:
+    """Whether a code in reserve was typed; it serves once, and the ledger says that it did."""
+    if person.totp_secret is None or not entrance.spend_recovery(session, person.pseudonym, typed, act.at):
+        return False
+    _enter(session, act, "recovery code used", person, {})
+    return True
+
+
+def lock_old_secrets(session: Session, key: bytes) -> int:
+    """Secrets of codes that the version before kept open are locked away; returns how many."""
+    locked = 0
+    for person in session.scalars(sa.select(Person).where(sa.func.length(Person.totp_secret) < totp.LOCKED)):
+        person.totp_secret = totp.lock_secret(key, person.pseudonym, person.totp_secret or "")
+        locked += 1
+    return locked
+
+
+def _reserve_codes(session: Session, act: Act, person: Person) -> list[str]:
+    codes = [random_text(RECOVERY_GROUPS) for _ in range(RECOVERY_CODES)]
+    entrance.put_recovery(session, person.pseudonym, codes, act.at)
+    return codes
 
 
 def drop_code(session: Session, act: Act, person: Person) -> None:
@@ -226,6 +277,7 @@ def drop_code(session: Session, act: Act, person: Person) -> None:
     if person.totp_secret is None:
         raise Refused("gone")
     person.totp_secret = person.totp_pending = None
+    entrance.put_recovery(session, person.pseudonym, (), act.at)
     people.end_sessions(person)
     _enter(session, act, "code ended", person, {})
 
@@ -266,8 +318,13 @@ def end_delegation(session: Session, act: Act, giver: Person, number: int) -> No
 
 
 def new_password() -> str:
-    """Four groups of four letters and digits: 79 bits, read out over the telephone without error."""
-    return "-".join("".join(secrets.choice(_LETTERS) for _ in range(4)) for _ in range(4))
+    """Four groups: 79 bits, read out over the telephone without error."""
+    return random_text(4)
+
+
+def random_text(groups: int) -> str:
+    """Groups of four letters and digits, each of 19.8 bits."""
+    return "-".join("".join(secrets.choice(_LETTERS) for _ in range(4)) for _ in range(groups))
 
 
 def read_days(starts: str, ends: str) -> tuple[date | None, date | None]:

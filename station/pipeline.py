@@ -566,8 +566,9 @@ class Pipeline:
                 # The version before, which noted this reading, laid none aside.
                 pixels.write_json(job.values, fields_json(fields_of(row for row in document.fields if row.source != "person")))
             wanted = profile_for(self._workstation.settings, document.document_type)
-            mandate = require_mandate(session, self._workstation.settings, self._workstation.clock().date())
-            require_dossier(session, self._workstation.settings)
+            company = self._workstation.settings.of_company(document.entity)
+            mandate = require_mandate(session, company, self._workstation.clock().date())
+            require_dossier(session, company)
             compose = partial(
                 capture_data,
                 document,

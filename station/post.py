@@ -293,7 +293,7 @@ class Postman:
 
     def _event(self, heading: Heading, sha256: str, files: Sequence[dict[str, str]], at: datetime) -> Event:
         return Event(
-            entity=self._workstation.settings.entity,
+            entity=self._workstation.settings.company_of(self._station),
             type="mail",
             objects={"original": sha256},
             actor=SYSTEM,

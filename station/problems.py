@@ -99,6 +99,17 @@ PROBLEMS: dict[str, Problem] = {
             ("The sealing key cannot be opened.", "Check the certificate and its password (sceau doctor), then retry."),
         ),
         _problem(
+            "key-missing",
+            (
+                "Aucun certificat de cachet n'est installé : le document attend.",
+                "Un administrateur l'installe à la page /installation ; le document sera scellé tout seul.",
+            ),
+            (
+                "No seal certificate is installed: the document waits.",
+                "An administrator installs it on the page /installation; the document will be sealed by itself.",
+            ),
+        ),
+        _problem(
             "key-practice",
             (
                 "Un certificat d'essai ne scelle rien en production : le document attend.",

@@ -180,7 +180,7 @@ def incoming_file(
 ) -> Incoming:
     """What the records need to know of a file whose bytes are in the vault."""
     return Incoming(
-        entity=workstation.settings.entity,
+        entity=workstation.settings.company_of(station),
         station=station.name,
         operator=station.operator,
         document_type=station.document_type,

@@ -27,9 +27,9 @@ AT_ONCE = 200
 _KEPT = (State.SEALED, State.SET_ASIDE)
 
 
-def rules_of(settings: Settings) -> RetentionRules:
-    """What the house sets."""
-    return RetentionRules(settings.retention.financial_year_end, settings.retention.asset_years, settings.organisation.retention_years)
+def rules_of(settings: Settings, entity: str = "") -> RetentionRules:
+    """What the house sets; an entity's own financial year where it says one."""
+    return RetentionRules(settings.year_end_of(entity), settings.retention.asset_years, settings.organisation.retention_years)
 
 
 def retention_of(session: Session, document_id: str) -> RetentionRow | None:
@@ -50,7 +50,7 @@ def keep_retention(session: Session, document: Document, settings: Settings, at:
         session.add(row)
     before = row.until
     ahead = before is not None and before >= day.isoformat()
-    kind, components = _reasons(_facts(session, document, row, at), rules_of(settings), day, row.kind if ahead else "")
+    kind, components = _reasons(_facts(session, document, row, at), rules_of(settings, document.entity), day, row.kind if ahead else "")
     until = retain_until(components)
     if until is not None or not ahead:
         row.kind, row.components = kind, [component.as_json() for component in components]
@@ -81,7 +81,8 @@ def renew_terms(session: Session, found: Iterable[Document], settings: Settings,
 
 def rules_mark(settings: Settings) -> str:
     """Tells whether a stored term was computed by the rules of today: SHA-256 of the house's and of the table of duties, shortened."""
-    return hashlib.sha256(repr((rules_of(settings), DUTIES)).encode()).hexdigest()[:16]
+    years = [settings.year_end_of(each.entity) for each in settings.company]
+    return hashlib.sha256(repr((rules_of(settings), *years, DUTIES) if years else (rules_of(settings), DUTIES)).encode()).hexdigest()[:16]
 
 
 def _facts(session: Session, document: Document, row: RetentionRow, at: datetime) -> RetentionFacts:

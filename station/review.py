@@ -27,17 +27,18 @@ from ocr.text import PageText, Word
 from ocr.turning import shown_box
 from ocr.values import LISTS, NAMES, Value
 from sealing.ledger import Event
-from station import drift, learning
+from station import drift, learning, tasks
 from station.acts import NotOffered, actor_of, shown_document
-from station.particulars import bearer_of, field_from, known_accounts
+from station.particulars import bearer_of, field_from, is_vouched, known_accounts
 from station.records import documents, learned, people
 from station.records import review as records
 from station.records.ledger import append_event
-from station.records.tables import AccountChange, Document, FieldRow, Person, Review, ReviewEvent, State
+from station.records.tables import AccountChange, Document, FieldRow, LessonRow, Person, Review, ReviewEvent, State
 from station.stored import field_text
 from station.workstation import Workstation
 from workflow.kinds import INVOICES
 
+best_rows = documents.best_rows
 AT_ONCE = 200
 """Documents noted in one transaction."""
 MOST_ALTERNATIVES = 6
@@ -194,15 +195,6 @@ def doubtful_names(document: Document, thresholds: Thresholds) -> tuple[str, ...
     unread = any(row.code.startswith("reading-") for row in document.findings)
     looked = any(row.source == "person" for row in best.values())
     return (*found, "reading") if unread and not looked else found
-
-
-def best_rows(document: Document) -> dict[str, FieldRow]:
-    """The word that counts, by name; a value that a person took away counts as such."""
-    best: dict[str, FieldRow] = {}
-    for row in document.fields:
-        if (row.value or row.source == "person") and (row.name not in best or row.rank < best[row.name].rank):
-            best[row.name] = row
-    return best
 
 
 def _amount_or_none(text: str | None) -> str | None:
@@ -542,6 +534,8 @@ def submit(session: Session, workstation: Workstation, document_id: str, person:
     records.add_event(session, review, "submit", "", (None, None), person.pseudonym, now)
     session.expire(document, ["fields", "findings"])
     note_review(session, document, drift.thresholds_of(session, document.entity))
+    if review.stage == "done":
+        tasks.ask_approval(session, workstation, document, now)
     return Outcome(True, review.revision, account=account is not None)
 
 
@@ -584,23 +578,21 @@ class _Account:
 def _account_to_hold(
     session: Session, workstation: Workstation, document: Document, draft: Mapping[str, Mark], best: Mapping[str, FieldRow]
 ) -> _Account | None:
-    """An account that differs from those known of the supplier, or that was typed and stands nowhere on the page."""
+    """An account that nobody but its first invoice, or whoever typed it, answers for."""
     mark, row = draft.get("iban"), best.get("iban")
     iban = compact((mark.value or "") if mark else (row.value or "") if row else "")
     if not iban or (mark is None and row is not None and row.source == "person"):
         return None
-    supplier, known = known_accounts(session, document, iban, workstation.settings)
-    unseen = mark is not None and mark.state == "said" and mark.box is None and iban not in known
-    if not unseen and (not known or iban in known):
+    if is_vouched(session, document, iban, workstation.settings):
         return None
+    supplier, known = known_accounts(session, document, iban, workstation.settings)
     place = (mark.page, mark.box) if mark and mark.box else (row.page, tuple(row.box or ())) if row else (None, None)
     return _Account(iban, supplier, tuple(known), place[0], place[1] or None)
 
 
 def _ask_account(session: Session, document: Document, account: _Account, person: Person, now: datetime, crop: Crop) -> None:
     """The account waits for a second person, with what both pages show of it."""
-    for earlier in records.pending_accounts(session, document.entity, document.id):
-        earlier.decided_at, earlier.decided_by, earlier.reason = now, person.pseudonym, "replaced"
+    _drop_asked(session, document, person, now)
     shown = FieldRow(name="iban", page=account.page, box=list(account.box) if account.box else None)
     bearer = bearer_of(session, document, account.known) if account.known else None
     old = documents.get_document(session, bearer) if bearer else None
@@ -632,15 +624,64 @@ def decide_account(
     asked.decided_at, asked.decided_by, asked.approved, asked.reason = now, person.pseudonym, approved, reason.strip() or None
     session.flush()
     _enter_account(session, asked, "approved" if approved else "refused", person, now)
-    review = get_review(session, document.id)
+    review = get_review(session, document.id) if _is_reviewable(document) else None
     if approved:
         learning.say_value(session, workstation, document.id, "iban", asked.iban, person)
-    else:
+    elif review is not None:
         review.done_at = review.done_by = None
         review.hold_reason, review.hold_by = reason.strip(), person.pseudonym
-    session.expire(document, ["fields", "findings"])
-    note_review(session, document, drift.thresholds_of(session, document.entity))
+    _note_again(session, document)
+    if review is not None and review.stage == "done":
+        tasks.ask_approval(session, workstation, document, now)
     return asked
+
+
+def _drop_asked(session: Session, document: Document, person: Person, now: datetime) -> None:
+    """What waited and was said otherwise since."""
+    for earlier in records.pending_accounts(session, document.entity, document.id):
+        earlier.decided_at, earlier.decided_by, earlier.reason = now, person.pseudonym, "replaced"
+
+
+def say_account(
+    session: Session, workstation: Workstation, document_id: str, value: Value, person: Person, crop: Crop
+) -> tuple[LessonRow | None, bool]:
+    """A person says the account of an invoice outside its review: what was learned, and whether it waits for a second person, as one does
+    that nobody else answers for. Raises Unknown, Reserved."""
+    document, iban = shown_document(session, document_id), compact(field_text(value))
+    if is_vouched(session, document, iban, workstation.settings):
+        _drop_asked(session, document, person, workstation.clock())
+        return learning.say_value(session, workstation, document_id, "iban", value, person), False
+    row = best_rows(document).get("iban")
+    here = row if row is not None and compact(row.value or "") == iban else None
+    supplier, known = known_accounts(session, document, iban, workstation.settings)
+    place = (here.page, tuple(here.box or ()) or None) if here is not None else (None, None)
+    _ask_account(session, document, _Account(iban, supplier, tuple(known), *place), person, workstation.clock(), crop)
+    _note_again(session, document)
+    return None, True
+
+
+def confirm_all(session: Session, workstation: Workstation, document_id: str, person: Person, crop: Crop) -> tuple[tuple[str, ...], bool]:
+    """« J'ai tout relu »: what nobody said anything about is right, but for an account that has to wait; its names, and whether one waits.
+
+    Raises Unknown, Reserved.
+    """
+    document = shown_document(session, document_id)
+    account = _account_to_hold(session, workstation, document, {}, best_rows(document))
+    names = learning.confirm_rest(session, workstation, document_id, person)
+    if account is not None and not records.pending_accounts(session, document.entity, document.id):
+        _ask_account(session, document, account, person, workstation.clock(), crop)
+        _note_again(session, document)
+    return names, account is not None
+
+
+def _is_reviewable(document: Document) -> bool:
+    return document.state == State.SEALED and document.document_type in INVOICES
+
+
+def _note_again(session: Session, document: Document) -> None:
+    session.expire(document, ["fields", "findings"])
+    if _is_reviewable(document):
+        note_review(session, document, drift.thresholds_of(session, document.entity))
 
 
 def _enter_account(session: Session, asked: AccountChange, decision: str, person: Person, now: datetime) -> None:

@@ -11,6 +11,7 @@ from uuid import uuid4
 from capture.watch import Hint
 from config.options import recipe_of
 from station.access import purge_access
+from station.api_tokens import drop_answers
 from station.batches import end_quiet_batch, form_ended_batches
 from station.checkpoints import tend_checkpoints
 from station.controls import tend_lots
@@ -20,6 +21,7 @@ from station.exports import drop_outdated
 from station.fixity import TURN_SECONDS, tend_fixity
 from station.jobs import Engine
 from station.learning import read_on
+from station.outbox import drop_old
 from station.particulars import note_old_keys
 from station.pipeline import Pipeline
 from station.probe import probe_stations
@@ -32,7 +34,9 @@ from station.retention import tend_retention
 from station.review import tend_reviews
 from station.scanning import Scanning
 from station.search import tend_search
+from station.senders import tend_outbox
 from station.slots import is_held
+from station.tasks import tend_approvals
 from station.tidy import empty_processed
 from station.timekeeping import tend_clock
 from station.trustlists import tend_trust
@@ -55,6 +59,7 @@ REVIEW_SECONDS = 15.0
 RENEWAL_SECONDS = 900.0
 TRUST_SECONDS = 60.0
 CHECKPOINT_SECONDS = 30.0
+OUTBOX_SECONDS = 5.0
 
 
 class Running:
@@ -89,6 +94,8 @@ class Running:
         if self._kind != "take":
             self._spawn("checkpoints", self._tend_checkpoints, CHECKPOINT_SECONDS, self._stopping.wait)
             self._spawn("trust", self._tend_trust, TRUST_SECONDS, self._stopping.wait)
+            self._spawn("outbox", partial(tend_outbox, self._workstation), OUTBOX_SECONDS, self._stopping.wait)
+        self._spawn("approvals", partial(tend_approvals, self._workstation), REVIEW_SECONDS, self._stopping.wait)
         self._spawn("reviews", partial(tend_reviews, self._workstation), REVIEW_SECONDS, self._stopping.wait)
         self._spawn("clock", partial(tend_clock, self._workstation), CLOCK_SECONDS, self._stopping.wait)
         self._pipeline.warm_up()
@@ -184,6 +191,8 @@ class Running:
         finish_erasures(self._workstation)
         empty_processed(self._workstation)
         drop_outdated(self._workstation)
+        drop_old(self._workstation)
+        drop_answers(self._workstation)
 
     def _tend_trust(self) -> None:
         """Revocation lists and trusted lists are fetched when they are due; sealing uses what is here and waits for none."""

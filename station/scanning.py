@@ -22,8 +22,6 @@ from enum import StrEnum
 from pathlib import Path
 from secrets import token_hex
 from typing import IO
-from urllib.error import URLError
-from urllib.request import urlopen
 
 from capture import scanners
 from capture.hotfolder import FED_BY_US
@@ -31,6 +29,7 @@ from capture.originals import sync_folder
 from capture.scanners import Abilities, Option, Plan, Refusal, Scanner, Source, Stop, Wish
 from config.options import limits_of
 from config.settings import Settings, Station
+from station import outgoing
 from station.disk import Room, look_at_disk
 from station.problems import PROBLEMS
 from station.slots import hold_slot, is_held
@@ -155,9 +154,9 @@ def _line(path: Path) -> str:
 def _fetch(address: str) -> str:
     """What a device on the network says of itself; empty where it does not answer at once."""
     try:
-        with urlopen(address, timeout=3) as answer:  # noqa: S310 an http(s) address that SANE or the settings named
-            return str(answer.read(1_000_000).decode("utf-8", "replace"))
-    except (URLError, OSError, ValueError):
+        # A scanner is in the house's own network; it leads to no other host.
+        return outgoing.fetch(outgoing.checked(address, True), 3.0, most=1_000_000).body.decode("utf-8", "replace")
+    except (outgoing.NotAllowed, OSError):
         return ""
 
 

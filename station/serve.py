@@ -2,9 +2,11 @@
 
 import contextlib
 import errno
+import os
 import secrets
 import signal
 import socket
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -33,10 +35,13 @@ def serve_station(settings: Settings, say: Callable[[str], object]) -> int:
     with contextlib.closing(listener):
         try:
             with hold_slot(settings.home, "serve", count=1) as executor:
-                _run(open_workstation(settings), executor, listener, say)
+                again = _run(open_workstation(settings), executor, listener, say)
         except SlotTaken:
             say(f"Un poste Sceau tourne déjà sur {settings.home}. Arrêtez-le d'abord, ou choisissez un autre SCEAU_HOME.")
             return 1
+    if again:
+        # New settings are read by a new process, under the same command: everything of the old one has ended in order.
+        os.execv(sys.executable, sys.orig_argv)  # noqa: S606 our own command line
     return 0
 
 
@@ -48,7 +53,8 @@ class Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def _run(workstation: Workstation, executor: str, listener: socket.socket, say: Callable[[str], object]) -> None:
+def _run(workstation: Workstation, executor: str, listener: socket.socket, say: Callable[[str], object]) -> bool:
+    """Until it is told to stop; whether it is to start again with new settings."""
     settings = workstation.settings
     stand_by_witnesses(workstation)
     started = time.monotonic()
@@ -65,8 +71,18 @@ def _run(workstation: Workstation, executor: str, listener: socket.socket, say: 
         say(f"Station « {station.name} » : déposez un scan dans {settings.folder_of(station)}")
     for line in key_lines(settings):
         say(line)
+    if web.state.first_code:
+        where = f"http://{address}:{port}/installation/debut"
+        say(f"Personne n'administre encore ce poste. Ouvrez {where} avec ce code : {web.state.first_code}")
     try:
         server = Server(uvicorn.Config(web, log_level="warning", timeout_graceful_shutdown=5))
+        again: list[bool] = []
+
+        def restart() -> None:
+            again.append(True)
+            server.should_exit = True
+
+        web.state.restart = restart
         for number in (signal.SIGTERM, signal.SIGINT):
             # uvicorn ends by raising again the signal that ended it; that must not end us before the worker has stopped.
             signal.signal(number, lambda *_: None)
@@ -74,6 +90,7 @@ def _run(workstation: Workstation, executor: str, listener: socket.socket, say: 
     finally:
         say("Arrêt : les documents en cours finissent ou reprendront au prochain démarrage ; rien n'est perdu.")
         running.stop()
+    return bool(again)
 
 
 def key_lines(settings: Settings) -> list[str]:

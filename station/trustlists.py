@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
+from urllib.parse import urlsplit
 
 from asn1crypto import crl as asn1_crl
 from asn1crypto import pem, x509
@@ -22,6 +23,7 @@ from config.settings import Settings
 from sealing.authority import Clock
 from sealing.fitness import lists_for, next_update
 from sealing.keys import UnusableKey, load_trust
+from station import outgoing
 
 if TYPE_CHECKING:
     from sealing.trust import TrustedList, TrustedLists
@@ -30,8 +32,8 @@ log = logging.getLogger("sceau.trust")
 
 MAX_BYTES = 64 * 2**20
 """The largest trusted list is about 10 MB, the largest French revocation list about as much."""
-TIMEOUT = (5, 30)
-"""Seconds to connect, and between two packets."""
+SECONDS = 300.0
+"""For all of a list."""
 AGAIN = timedelta(minutes=10)
 """Wait after a fetch that failed."""
 
@@ -141,7 +143,7 @@ def tend_trust(settings: Settings, clock: Clock, get: Get | None = None) -> tupl
 
 def fetch_trust(settings: Settings, clock: Clock, get: Get | None = None) -> tuple[Fetched, ...]:
     """Fetch revocation lists and trusted lists now. What does not come, or is not believed, leaves what lies here as it was."""
-    get = get or fetch
+    get = get or _getter(settings)
     folder = trust_folder(settings.home)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     _write(folder / "tried.json", json.dumps({"at": clock().isoformat()}).encode())
@@ -236,18 +238,22 @@ def _keep_list(folder: Path, address: str, territory: str, sequence: int, xml: s
     return Fetched(address, True, f"{territory} n° {sequence}")
 
 
-def fetch(address: str) -> bytes:
-    """GET, bounded in time and size. Raises OSError."""
-    import requests
+def fetch(address: str, allow_private: bool = True) -> bytes:
+    """GET, bounded in time and size; what is signed may be redirected to any public host. Raises OSError."""
+    try:
+        answer = outgoing.fetch(outgoing.checked(address, allow_private), SECONDS, most=MAX_BYTES, elsewhere=True)
+    except outgoing.NotAllowed as error:
+        raise OSError(str(error)) from error
+    if answer.status != 200:
+        raise OSError(f"HTTP {answer.status}")
+    return answer.body
 
-    with requests.get(address, timeout=TIMEOUT, stream=True, headers={"User-Agent": "Sceau"}) as answer:
-        answer.raise_for_status()
-        data = bytearray()
-        for chunk in answer.iter_content(2**16):
-            data += chunk
-            if len(data) > MAX_BYTES:
-                raise OSError(f"more than {MAX_BYTES >> 20} MB")
-    return bytes(data)
+
+def _getter(settings: Settings) -> Get:
+    """Hosts that the settings or our own certificates name may lie in the house's network; those that only a foreign list names may not."""
+    named = (urlsplit(address).hostname or "" for address in (settings.trust.lists_url, *crl_addresses(settings)))
+    ours = [host for host in (*named, *settings.outgoing.private_hosts) if host]
+    return lambda address: fetch(address, outgoing.is_private_host(address, ours))
 
 
 # The notes beside them.

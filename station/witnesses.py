@@ -11,9 +11,6 @@ import logging
 import os
 import re
 import smtplib
-import ssl
-import urllib.error
-import urllib.request
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -45,6 +42,7 @@ from sealing.checkpoint import (
 )
 from sealing.ledger import EMPTY_ROOT
 from sealing.proofs import proves_consistency
+from station import outgoing
 from station.checkpoints import (
     NOTE_FILE,
     Kept,
@@ -60,6 +58,8 @@ from station.checkpoints import (
     witness_names,
     write_whole,
 )
+from station.mail import send_message
+from station.outbox import Undelivered
 from station.records.ledger import tree_of
 from station.records.tables import CheckpointRow, Delivery, Witnessed
 from station.workstation import Workstation
@@ -137,7 +137,7 @@ def _deliver(workstation: Workstation, delivery_id: int, kinds: tuple[str, ...])
     except Contradicted as error:
         raise_alarm(workstation.settings, kept.entity, witness, error.size, error.reason, workstation.clock())
         trouble = str(error)
-    except (NotDelivered, OSError, smtplib.SMTPException, http.client.HTTPException, BadNote) as error:
+    except (NotDelivered, Undelivered, OSError, smtplib.SMTPException, http.client.HTTPException, BadNote) as error:
         trouble = _trouble_words(error)
     now = workstation.clock()
     with workstation.database.writing() as session:
@@ -260,27 +260,10 @@ def _to_mail(mail: Mailing, to: str, kept: Kept, environment: Mapping[str, str])
     message.add_attachment(kept.note.encode(), maintype="application", subtype="octet-stream", filename=name)
     if kept.token is not None:
         message.add_attachment(kept.token, maintype="application", subtype="timestamp-token", filename=name.replace(NOTE_FILE, ".tst"))
-    context = ssl.create_default_context()
-    if mail.tls == "tls":
-        server: smtplib.SMTP = smtplib.SMTP_SSL(mail.host, mail.port, timeout=SECONDS, context=context)
-    else:
-        server = smtplib.SMTP(mail.host, mail.port, timeout=SECONDS)
-    with server:
-        if mail.tls == "starttls":
-            server.starttls(context=context)
-        if mail.user:
-            server.login(mail.user, environment.get(PASSWORD_VARIABLE, ""))
-        server.send_message(message)
+    send_message(mail, message, environment, PASSWORD_VARIABLE)
 
 
 # --- another witness ---
-
-
-class _Stay(urllib.request.HTTPRedirectHandler):
-    """A witness is at its address or nowhere."""
-
-    def redirect_request(self, *_args: object, **_kwargs: object) -> None:
-        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -386,14 +369,12 @@ def _submit(workstation: Workstation, url: str, asked: Asked, old: int, seconds:
         proof = consistency_of(session, asked.entity, old, asked.size)
     lines = [f"old {old}", *(base64.b64encode(each).decode() for each in proof)]
     body = ("\n".join(lines) + "\n\n" + asked.note).encode()
-    request = urllib.request.Request(f"{url.rstrip('/')}/add-checkpoint", body, {"content-type": "text/plain"})  # noqa: S310 http(s) by its setting
-    opener = urllib.request.build_opener(_Stay)
     try:
-        with opener.open(request, timeout=seconds) as response:
-            return _answer(response.status, response.headers.get("content-type", ""), response.read(LARGEST_ANSWER))
-    except urllib.error.HTTPError as error:
-        with error:
-            return _answer(error.code, error.headers.get("content-type", ""), error.read(LARGEST_ANSWER))
+        # The settings name it, so it may be in the house's own network. It is at its address or nowhere: no redirection is followed.
+        told = outgoing.post(outgoing.checked(f"{url.rstrip('/')}/add-checkpoint", True), {"content-type": "text/plain"}, body, seconds)
+    except outgoing.NotAllowed as error:
+        raise NotDelivered(str(error)) from error
+    return _answer(told.status, told.headers.get("content-type", ""), told.body[:LARGEST_ANSWER])
 
 
 def _answer(status: int, kind: str, body: bytes) -> _Answer:

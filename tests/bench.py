@@ -22,7 +22,9 @@ import packages
 import papers
 import psutil
 import tifffile
+from bench_direction import direction_costs
 from bench_ledger import ledger_costs
+from bench_review import review_costs
 from bench_seal import seal_costs
 from bench_search import search_costs
 
@@ -265,7 +267,9 @@ def bench(folder: Path) -> dict[str, dict[str, float]]:
         f"TIFF of {LONG_PAGES} pages": long_document(folder),
         "auditor's package": package_of_many(folder),
         "a long ledger": ledger_costs(folder, LEDGER_ENTRIES),
+        "the direction's page": direction_costs(folder / "direction", SEARCH_DOCUMENTS),
         "search and its first screenful": search_costs(folder / "search", SEARCH_DOCUMENTS),
+        "the next invoice at the review desk": review_costs(folder / "review", SEARCH_DOCUMENTS),
     }
 
 

@@ -17,18 +17,22 @@ from webhome import NOON, PAPERS, Paper
 from capture.scan import Model, Page
 from ocr.text import Line, PageText, Word
 from sealing.seal import seal_file
-from station.records import documents
-from station.records.tables import Archive, FieldRow, PageRow, Reading
+from station.records import documents, register
+from station.records.tables import Archive, FieldRow, PageRow, Reading, Supplier
+from station.register import add_account
 from station.workstation import Workstation
 
 SIZE = (910, 1287)
 CODING = asdict(Page(1, "png", True, *SIZE, 8, 3, Model.RGB, (110.0, 110.0)))
 DOUBTFUL = {"total_tax": 0.72, "iban": 0.41}
 """As unsure as the reader is of these."""
+SIRENS = ("732829320", "552100554", "542065479")
 THREE = tuple(replace(paper, iban="FR7630006000011234567890189") for paper in PAPERS[:3])
 
 
-def invoice(workstation: Workstation, paper: Paper, hours: int = 1, doubtful: dict[str, float] | None = None, **values: str) -> str:
+def invoice(
+    workstation: Workstation, paper: Paper, hours: int = 1, doubtful: dict[str, float] | None = None, *, vouch: bool = True, **values: str
+) -> str:
     """One sealed invoice with its text; `values` stand in place of what the paper says, as a misreading would."""
     document_id = webhome.sealed(workstation, f"{paper.number.replace('/', '-')}.tif", paper, hours=hours)
     text = page_text(paper)
@@ -51,13 +55,27 @@ def invoice(workstation: Workstation, paper: Paper, hours: int = 1, doubtful: di
         session.add_all(_fields(document_id, paper, text, DOUBTFUL if doubtful is None else doubtful, values))
         session.add(Reading(document_id=document_id, version=1, engine="drawn", path=str(path), words=30, in_archive=True, read_at=NOON))
         documents.touch(documents.get_document(session, document_id), NOON)
+    if vouch:
+        vouch_for(workstation, paper)
     return document_id
+
+
+def vouch_for(workstation: Workstation, paper: Paper) -> None:
+    """Its account is in the register, approved: nobody has to be asked about it."""
+    with workstation.database.writing() as session:
+        found = register.find_supplier(session, "essai", f"siren:{paper.siren}")
+        told = {"siren": paper.siren, "name": paper.supplier, "changed_by": "x", "changed_at": NOON}
+        row = found or Supplier(entity="essai", key=f"siren:{paper.siren}", **told)
+        session.add(row)
+        session.flush()
+        account = add_account(session, row, paper.iban, "p-1", NOON)
+        if account is not None:
+            account.state, account.approved_by, account.approved_at = register.APPROVED, "p-2", NOON
 
 
 def three(workstation: Workstation) -> list[str]:
     """Three small invoices of different suppliers, the oldest first."""
-    sirens = ("732829320", "552100554", "542065479")
-    return [invoice(workstation, replace(paper, siren=siren), 5 - n) for n, (paper, siren) in enumerate(zip(THREE, sirens, strict=True))]
+    return [invoice(workstation, replace(paper, siren=siren), 5 - n) for n, (paper, siren) in enumerate(zip(THREE, SIRENS, strict=True))]
 
 
 def _fields(document_id: str, paper: Paper, text: PageText, doubtful: dict[str, float], values: dict[str, str]) -> Iterator[FieldRow]:

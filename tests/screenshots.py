@@ -7,16 +7,22 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import packages
+import reviewed
 import uvicorn
 import webhome
+from fastapi import FastAPI
 from PIL import Image
 from playwright.sync_api import Browser, Page, Playwright, sync_playwright
 
-from station.records import batches
+from station import review
+from station.records import batches, people, tasks
+from station.records import review as reviews
+from station.search import tend_search
 from station.serve import Server
 from station.web.app import build_app
 from station.web.desk import STATIC
@@ -28,16 +34,18 @@ TALLEST = 1150
 
 
 @contextlib.contextmanager
-def serving(workstation: Workstation) -> Iterator[str]:
-    """The pages on a free loopback port, for as long as the block runs."""
+def serving(workstation: Workstation, tell: Callable[[FastAPI, str], object] = lambda *_: None) -> Iterator[str]:
+    """The pages on a free loopback port, for as long as the block runs; `tell` is given the application and its address first."""
     app = build_app(workstation, secret=b"pictures")
     server = Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="warning", lifespan="off"))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     while not server.started:
         time.sleep(0.01)
+    address = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    tell(app, address)
     try:
-        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+        yield address
     finally:
         server.should_exit = True
         thread.join(timeout=10)
@@ -71,6 +79,10 @@ def _launch(playwright: Playwright) -> Browser:
 def _walk(browser: Browser, home: Path, folder: Path, width: int, dark: bool) -> None:
     workstation = webhome.open_home(home)
     ids = webhome.fill(workstation)
+    for number, paper in enumerate(webhome.PAPERS[:4]):
+        ids["to-review"] = reviewed.invoice(workstation, replace(paper, number=f"2026-{310 + number}"), hours=30 + number)
+    ids["to-approve"] = approval_of(workstation, reviewed.invoice(workstation, replace(webhome.PAPERS[4], number="H-26-1107"), hours=20))
+    tend_search(workstation)
     with serving(workstation) as address:
         page = browser.new_page(viewport={"width": width, "height": TALLEST}, color_scheme="dark" if dark else "light", locale="fr-FR")
         sign_in(page, address)
@@ -80,6 +92,12 @@ def _walk(browser: Browser, home: Path, folder: Path, width: int, dark: bool) ->
                 page.click("#check-now")
                 page.wait_for_selector(".chain.good")
             _take(page, folder / f"{name}.png")
+        page.set_viewport_size({"width": width, "height": 768})
+        page.goto(f"{address}/relecture/{ids['to-review']}")
+        page.wait_for_selector("#sheet.deep")
+        _take(page, folder / "review.png", most=768)
+        page.click("#show-keys")
+        _take(page, folder / "review-keys.png", most=768)
         # At the desk as on its screen; the batch comes last, so that the pages before show finished work.
         page.set_viewport_size({"width": width, "height": 768})
         for name, path in _desk_pages(workstation).items():
@@ -108,6 +126,12 @@ def _pages(ids: dict[str, str]) -> dict[str, str]:
         "decision": f"/documents/{ids['held']}/decision/treat",
         "ledger": "/ledger",
         "compliance": "/conformite",
+        "evidence": f"/conformite/{ids['to-review']}",
+        "queue": "/relecture",
+        "search": "/recherche?q=prestation",
+        "approvals": "/approbations",
+        "approval": f"/approbations/{ids['to-approve']}",
+        "account": "/account",
         "help": "/help",
     }
 
@@ -119,13 +143,26 @@ def _desk_pages(workstation: Workstation) -> dict[str, str]:
     return {"desk": "/desk/demo", "redo": f"/desk/demo/redo?page={bad}:1", "separation": "/desk/demo/preview"}
 
 
-def _take(page: Page, picture: Path) -> None:
+def approval_of(workstation: Workstation, document_id: str) -> str:
+    """A review that the second person submitted, its account confirmed by the first: the number of the approval it asks for."""
+    with workstation.database.writing() as session:
+        person = people.find(session, people.SECOND_LOGIN)
+        review.submit(session, workstation, document_id, person, lambda *_: None, whole=True)
+    with workstation.database.writing() as session:
+        colleague = people.find(session, people.PRACTICE_LOGIN)
+        for asked in reviews.pending_accounts(session, "essai", document_id):
+            review.decide_account(session, workstation, asked.id, colleague, "", approved=True)
+    with workstation.database.reading() as session:
+        return str(tasks.open_tasks(session, "essai", document_id)[0].id)
+
+
+def _take(page: Page, picture: Path, most: int = TALLEST) -> None:
     """From the top to the end of the page, or to the height that a README has room for."""
     page.wait_for_load_state()
     # The stream of events never ends, so the network is never idle.
     page.wait_for_timeout(500)
     bottom = int(page.evaluate("document.body.lastElementChild.previousElementSibling.getBoundingClientRect().bottom"))
-    width, height = page.evaluate("innerWidth"), min(TALLEST, bottom)
+    width, height = page.evaluate("innerWidth"), min(most, bottom)
     page.screenshot(path=picture, clip={"x": 0, "y": 0, "width": width, "height": height}, full_page=True)
     _slim(picture)
 

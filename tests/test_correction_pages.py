@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 import webhome
 from fastapi.testclient import TestClient
 from hypothesis import given
@@ -88,13 +89,19 @@ def test_what_cannot_be_corrected_so_is_said_and_what_was_typed_is_kept(home, ty
     assert look(home, document_id).state == State.SEALED
 
 
-def test_another_company_opens_the_new_document_and_the_old_one_says_so(home):
+def test_another_company_has_the_new_document_and_the_old_one_says_so(home):
     browser, document_id = enter(home), sealed(home)
     data = {"what": "company", "company": "filiale", "reason": "adressée à la filiale"}
-    there = browser.post(f"/documents/{document_id}/correct", data=data).headers["location"]
-    assert "Corrige" in text_of(browser.get(there).text)
+    assert browser.post(f"/documents/{document_id}/correct", data=data).headers["location"] == f"/documents/{document_id}"
     old = text_of(browser.get(f"/documents/{document_id}").text)
-    assert ("Corrigé par" in old, "Remplacé" in old) == (True, True)
+    assert ("passé à l’autre société" in old, "Remplacé" in old) == (True, True)
+    with home.database.reading() as session:
+        there = session.scalars(sa.select(Document.id).where(Document.entity == "filiale")).one()
+    assert browser.get(f"/documents/{there}").status_code == 404
+    assert browser.post("/entity", data={"entity": "filiale"}).status_code == 303
+    assert browser.get(f"/documents/{there}").status_code == 200
+    assert browser.get(f"/documents/{document_id}").status_code == 404
+    browser.post("/entity", data={"entity": "essai"})
     assert browser.get(f"/documents/{document_id}/sealed.pdf?version=1").status_code == 200
     assert browser.get(f"/documents/{document_id}/sealed.pdf?version=2").status_code == 404
 

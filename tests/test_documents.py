@@ -264,6 +264,16 @@ def test_every_file_of_ours_that_is_named_exists(document: Path) -> None:
         assert (HOUSE / name).exists(), name
 
 
+def test_every_test_that_is_named_as_showing_something_exists_and_every_chapter_is_answered() -> None:
+    text = (HOUSE / "docs" / "security.md").read_text(encoding="utf-8")
+    known = {
+        name for path in (HOUSE / "tests").glob("test_*.py") for name in re.findall(r"^\s*def (test_\w+)", path.read_text("utf-8"), re.M)
+    }
+    assert set(re.findall(r"`(test_\w+)`", text)) - known == set()
+    assert re.findall(r"^## V(\d+) ", text, re.M) == [str(number) for number in range(1, 18)]
+    assert all(len(cells) == 3 and cells[2] for cells in rows(text) if re.match(r"\d|section", cells[0]))
+
+
 def test_every_picture_is_shown_and_can_be_seen() -> None:
     shown = {HOUSE / name for name in re.findall(r"!\[[^\]]+\]\(([^)]+)\)", README)}
     assert shown == set((HOUSE / "docs" / "pictures").glob("*"))

@@ -88,16 +88,18 @@ def test_a_hold_is_placed_with_its_reason_and_lifted_with_another(home, clerk, i
     assert clerk.post(f"/holds/{number}/lift", data={"reason": "clos"}).status_code == 404
 
 
-def test_a_hold_is_placed_in_one_company_or_in_each(tmp_path):
+def test_a_hold_is_placed_in_the_company_in_which_one_works_and_in_no_other(tmp_path):
     opened = webhome.open_home(tmp_path / "two")
     two = replace(opened, settings=opened.settings.model_copy(update={"companies": ["autre"]}))
     browser, form = enter(two), {"scope": "year", "value": "2024", "reason": "contrôle", "starts": "2026-11-20"}
     assert browser.post("/holds", data={**form, "company": "inconnue"}).status_code == 422
-    assert browser.post("/holds", data={**form, "company": "autre"}).status_code == 303
+    assert browser.post("/holds", data={**form, "company": "autre"}).status_code == 422
+    assert browser.post("/holds", data=form).status_code == 303
+    browser.post("/entity", data={"entity": "autre"})
+    assert "contrôle" not in text_of(browser.get("/holds").text.split('id="standing')[-1].split("<form")[0])
     assert browser.post("/holds", data=form).status_code == 303
     with two.database.reading() as session:
-        assert list(session.scalars(documents.sa.select(Hold.entity).order_by(Hold.id))) == ["autre", "essai", "autre"]
-    assert "toutes les sociétés" in text_of(browser.get("/holds").text)
+        assert list(session.scalars(documents.sa.select(Hold.entity).order_by(Hold.id))) == ["essai", "autre"]
     two.database.close()
 
 

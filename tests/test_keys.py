@@ -39,6 +39,7 @@ from station.keyring import (
     known_seal_roots,
     look_at_keys,
     open_sealer,
+    open_signer,
     roots_of,
     state_of_keys,
     trust_of,
@@ -281,7 +282,14 @@ def test_a_certificate_of_another_key_is_refused(tmp_path: Path) -> None:
         load_pkcs12(company().write_pkcs12(tmp_path / "mixed.p12", mixed), None)
 
 
-@pytest.mark.parametrize("source", ["pkcs12", "pkcs11", "csc"])
+def test_production_without_a_file_seals_nothing_and_names_the_assistant(tmp_path: Path) -> None:
+    settings = Settings.model_validate({"home": tmp_path, "sealing": {"mode": "production"}})
+    with pytest.raises(KeyRefused) as told:
+        open_signer(settings)
+    assert "/installation" in problem_of(told.value).words()
+
+
+@pytest.mark.parametrize("source", ["pkcs11", "csc"])
 def test_production_without_its_key_is_refused_with_what_to_write(tmp_path: Path, source: str) -> None:
     (tmp_path / "sceau.toml").write_text(f'[sealing]\nmode = "production"\nsource = "{source}"\n')
     with pytest.raises(Unusable, match="donnez"):

@@ -150,6 +150,7 @@ def test_of_a_confidential_document_nothing_is_said(desk):
 
 
 def test_confirming_the_rest_leaves_what_was_said(desk):
+    desk.workstation.settings.suppliers.ibans[SIREN] = [IBAN]
     document = desk.read(paper())
     desk.say(document, "invoice_number", "ZK-118")
     with desk.workstation.database.writing() as session:

@@ -13,19 +13,22 @@ import webhome
 from fastapi.testclient import TestClient
 from PIL import Image
 from test_learning import Desk
-from test_suppliers import paper
+from test_suppliers import IBAN, SIREN, paper
 from test_web import enter, text_of
 
 from capture.catalogue import finding
 from ocr.confidence import WATCHED
 from station.records import documents, people
-from station.records.tables import FieldRow, LessonRow, PageRow
+from station.records.tables import AccountChange, FieldRow, LessonRow, PageRow
 from station.web.learning import crop_box
+
+OTHER_IBAN = "FR1420041010050500013M02606"
 
 
 @pytest.fixture
 def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
     workstation = webhome.open_home(tmp_path)
+    workstation.settings.suppliers.ibans[SIREN] = [IBAN]
     with workstation.database.writing() as session:
         clerk = people.ensure_practice(session)
     yield Desk(workstation, clerk, monkeypatch)
@@ -191,6 +194,33 @@ def test_a_value_may_be_said_to_be_absent(desk, browser):
     document = desk.read(paper())
     browser.post(f"/documents/{document}/fields/iban", data={"value": "whatever", "absent": "yes"})
     assert "absent du papier" in text_of(browser.get(f"/documents/{document}").text)
+
+
+def waiting(desk) -> list[tuple[str, bytes | None]]:
+    with desk.workstation.database.reading() as session:
+        return [(row.iban, row.crop) for row in session.scalars(sa.select(AccountChange).where(AccountChange.decided_at.is_(None)))]
+
+
+def test_the_account_that_one_person_types_on_a_document_waits_for_another(desk, browser):
+    document = desk.read(paper())
+    browser.post(f"/documents/{document}/fields/iban", data={"value": OTHER_IBAN})
+    assert [iban for iban, _ in waiting(desk)] == [OTHER_IBAN]
+    shown = browser.get(f"/documents/{document}").text
+    assert 'id="account-waits"' in shown and "FR14 2004" not in shown
+    browser.post(f"/documents/{document}/fields/iban", data={"value": IBAN})
+    assert IBAN in browser.get(f"/documents/{document}").text.replace(" ", "") and not waiting(desk)
+
+
+def test_the_first_account_of_a_supplier_in_no_register_is_not_confirmed_by_one_button(desk, browser):
+    desk.workstation.settings.suppliers.ibans.clear()
+    document = desk.read(paper())
+    browser.post(f"/documents/{document}/fields")
+    with desk.workstation.database.reading() as session:
+        said = set(session.scalars(sa.select(FieldRow.name).where(FieldRow.source == "person")))
+    assert "invoice_number" in said and "iban" not in said and [iban for iban, _ in waiting(desk)] == [IBAN]
+    assert 'id="confirm-all"' not in browser.get(f"/documents/{document}").text
+    browser.post(f"/documents/{document}/fields")
+    assert len(waiting(desk)) == 1
 
 
 def test_everything_else_is_confirmed_with_one_button(desk, browser):

@@ -17,11 +17,12 @@ from station.web.app import build_app
 from station.web.grants import GRANTS, STARTS, may, start_of
 from workflow.roles import EVERYONE, Role
 
-OPEN = {"/sign-in", "/health", "/witness/add-checkpoint"}
+OPEN = {"/installation/debut", "/sign-in", "/health", "/witness/add-checkpoint", "/oidc/begin", "/oidc/callback", "/oidc/out"}
 LET_IN = 418
 HALL = """
-    GET /help /account /confirm /events /ledger
-    POST /language /sign-out /confirm /account/password /account/code /account/delegations /account/delegations/{number}/end /ledger/check
+    GET /help /account /account/tokens /api /confirm /oidc/again /events /ledger
+    POST /entity /language /sign-out /confirm /account/password /account/code /account/visits /account/delegations /account/delegations/{number}/end /account/tokens
+        /account/tokens/{number}/revoke /ledger/check
 """
 """Everybody's."""
 SEEN = """
@@ -33,7 +34,7 @@ SEEN = """
 """Of whoever works with documents, and of who audits them."""
 WORKED = "GET /documents/{document_id}/letter"
 ARRIVED = """
-    GET / /desk /desk/{name} /desk/{name}/slip.pdf /desk/{name}/redo /desk/{name}/preview /desk/{name}/end /desk/{name}/history
+    GET / /desk /desk/{name} /desk/{name}/slip.pdf /desk/{name}/preview /desk/{name}/history
         /batches/{batch_id} /duplicates /duplicates/{arrival_id} /duplicates/{first}/{second} /papers /papers/separator.pdf
         /papers/patch.pdf /papers/box.pdf /stations /stations/{name} /stations/{name}/target.pdf /stations/{name}/passports/{number}
         /stations/{name}/passports/{number}.json /stations/{name}/passports/{number}.pdf /tolerances /documents/{document_id}/source
@@ -43,6 +44,7 @@ ARRIVED = """
 """
 FED = """
     GET /papier /papier/slips/{number}.pdf
+    GET /desk/{name}/redo /desk/{name}/end
     POST /desk/{name}/open /desk/{name}/sheets /desk/{name}/redo /desk/{name}/redo/drop /desk/{name}/edit /desk/{name}/undo /desk/{name}/end
         /desk/{name}/scan /desk/{name}/scan/{job_id}/{act} /papier/lots/{number} /papier/lots/{number}/slip
 """
@@ -55,9 +57,11 @@ REVIEWED = """
         /relecture/{document_id}/presence /relecture/{document_id}/file
 """
 OFFICE = """
-    GET /signing /relecture/comptes/{number} /relecture/comptes/{number}/{which}.jpg
-    POST /signing /relecture/comptes/{number}
+    GET /signing /relecture/comptes/{number} /relecture/comptes/{number}/{which}.jpg /approbations /approbations/{number}
+        /approbations/{number}/page/{page}.jpg
+    POST /signing /relecture/comptes/{number} /approbations/{number}
 """
+DIRECTED = "GET /direction /direction/cloture /direction/{figure}.csv"
 PROVED = """
     GET /documents/{document_id}/retention /documents/{document_id}/retention.json /retention /holds /mandates /mandates/{number}/file
         /access /conformite /conformite/search /conformite/{document_id} /conformite/{document_id}/pages/{number}.png /export
@@ -71,37 +75,98 @@ RULED = """
         /signing/reseal /organisation/texts/{key} /organisation/versions /organisation/versions/{number} /organisation/places/{number}
         /controles/plan/{code} /controles/results/{code} /controles/lots/{number} /controles/failures/{number}
         /controles/actions/{number} /papier/slips/{number}
+        /envois/{number}/retry /envois/{number}/drop /envois/webhooks /envois/webhooks/{number}/end
+    GET /envois
+"""
+SUPPLIED = """
+    GET /imports /imports/{kind}/modele.{form} /imports/suppliers/{number} /imports/suppliers/{number}/errors.csv
+    POST /imports/suppliers /imports/suppliers/{number} /imports/suppliers/{number}/run
+"""
+CUSTOMERS = """
+    GET /imports /imports/{kind}/modele.{form} /imports/customers/{number} /imports/customers/{number}/errors.csv
+    POST /imports/customers /imports/customers/{number} /imports/customers/{number}/run
+"""
+REGISTER = """
+    GET /fournisseurs /fournisseurs/comptes /fournisseurs/{number}
+"""
+APPROVED = """
+    POST /fournisseurs/comptes
 """
 EXPECTED = {
     Role.MAILROOM: HALL + SEEN + WORKED + ARRIVED + FED,
-    Role.CLERK: HALL + SEEN + WORKED + ARRIVED + REVIEWED + OFFICE,
-    Role.APPROVER: HALL + SEEN + WORKED + OFFICE,
-    Role.RECEIVABLES: HALL + SEEN + WORKED,
-    Role.COMPLIANCE: HALL + SEEN + WORKED + ARRIVED + FED + REVIEWED + OFFICE + PROVED + RULED,
+    Role.CLERK: HALL
+    + SEEN
+    + WORKED
+    + ARRIVED
+    + REVIEWED
+    + OFFICE
+    + SUPPLIED
+    + REGISTER
+    + APPROVED
+    + "POST /fournisseurs/{number}/comptes\n",
+    Role.APPROVER: HALL + SEEN + WORKED + REGISTER + APPROVED + OFFICE + DIRECTED,
+    Role.RECEIVABLES: HALL + SEEN + WORKED + CUSTOMERS,
+    Role.COMPLIANCE: "POST /fournisseurs/{number}/comptes\n"
+    + SUPPLIED
+    + CUSTOMERS
+    + REGISTER
+    + APPROVED
+    + HALL
+    + SEEN
+    + WORKED
+    + ARRIVED
+    + FED
+    + REVIEWED
+    + OFFICE
+    + DIRECTED
+    + PROVED
+    + RULED,
     Role.AUDITOR: HALL
+    + REGISTER
     + SEEN
     + PROVED
     + """
     GET /desk/{name}/history /batches/{batch_id} /duplicates /duplicates/{arrival_id} /duplicates/{first}/{second} /stations
         /stations/{name} /stations/{name}/passports/{number} /stations/{name}/passports/{number}.json
         /stations/{name}/passports/{number}.pdf /tolerances
-        /documents/{document_id}/source /documents/{document_id}/decision/{choice} /documents/{document_id}/correct
         /documents/{document_id}/erasure /memory /memory/export.json
-        /relecture/comptes/{number} /relecture/comptes/{number}/{which}.jpg
+        /relecture/comptes/{number} /relecture/comptes/{number}/{which}.jpg /approbations/{number} /approbations/{number}/page/{page}.jpg
     """,
     Role.ADMINISTRATOR: HALL
+    + SUPPLIED
+    + CUSTOMERS
     + """
-    GET /people /people/{pseudonym} /stations /stations/{name} /stations/{name}/target.pdf /stations/{name}/passports/{number}
+    GET /envois /people /people/{pseudonym} /people/groups/{number} /stations /stations/{name} /stations/{name}/target.pdf /stations/{name}/passports/{number}
         /stations/{name}/passports/{number}.json /stations/{name}/passports/{number}.pdf /organisation /organisation/versions/{number}.pdf
+    GET /installation
+    POST /installation/seal/request /installation/seal /installation/mail/test /installation/apply /installation/{step}
+    GET /imports/people/{number} /imports/people/{number}/errors.csv
+    POST /people/{pseudonym}/tokens/{number}/revoke /envois/{number}/retry /envois/{number}/drop /envois/webhooks
+        /envois/webhooks/{number}/end /imports/people /imports/people/{number} /imports/people/{number}/run
+    POST /people/{pseudonym}/place /people/groups /people/groups/{number}/members /people/groups/{number}/members/{member}/take
+        /people/groups/{number}/end
     POST /people /people/{pseudonym}/roles /people/{pseudonym}/roles/{number}/take /people/{pseudonym}/password /people/{pseudonym}/end
     """,
 }
-WRITES_NOTHING = {"/language", "/sign-out", "/confirm", "/ledger/check", "/conformite/search"}
-OWN_ACCOUNT = {"/account/password", "/account/code", "/account/delegations", "/account/delegations/{number}/end"}
+WRITES_NOTHING = {"/entity", "/language", "/sign-out", "/confirm", "/ledger/check", "/conformite/search"}
+OWN_ACCOUNT = {
+    "/account/tokens",
+    "/account/tokens/{number}/revoke",
+    "/account/password",
+    "/account/code",
+    "/account/visits",
+    "/account/delegations",
+    "/account/delegations/{number}/end",
+}
 AGAIN = """
+    /account/tokens /envois/webhooks
+    /people/{pseudonym}/place /people/groups /people/groups/{number}/members /people/groups/{number}/members/{member}/take
+        /people/groups/{number}/end
     /export /retention/ask /retention/decide /holds/{number}/lift /documents/{document_id}/erasure /papier/lots/{number}/slip
     /papier/slips/{number} /people /people/{pseudonym}/roles /people/{pseudonym}/roles/{number}/take /people/{pseudonym}/password
-    /people/{pseudonym}/end /account/code /account/delegations /relecture/comptes/{number}
+    /people/{pseudonym}/end /account/code /account/visits /account/delegations /relecture/comptes/{number} /approbations/{number}
+    /installation/apply /installation/{step}
+    /imports/suppliers/{number}/run /imports/people/{number}/run /fournisseurs/comptes /fournisseurs/{number}/comptes
 """
 """What cannot be undone, leaves the house, or says who may do what."""
 
@@ -212,7 +277,7 @@ def test_an_address_that_nobody_wrote_down_opens_for_nobody():
 
 @pytest.mark.parametrize(
     ("role", "start"),
-    [(Role.MAILROOM, "/"), (Role.APPROVER, "/documents"), (Role.AUDITOR, "/documents"), (Role.ADMINISTRATOR, "/people")],
+    [(Role.MAILROOM, "/"), (Role.APPROVER, "/approbations"), (Role.AUDITOR, "/documents"), (Role.ADMINISTRATOR, "/people")],
 )
 def test_everybody_begins_where_something_is_theirs(house, role, start):
     assert start_of(frozenset({role})) == start

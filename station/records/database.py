@@ -12,6 +12,8 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy.orm import Session, sessionmaker
 
+from station.records.scope import Scope, put_scope
+
 NETWORK_FILE_SYSTEMS = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "fuse.sshfs", "9p", "ceph", "glusterfs"})
 
 
@@ -59,16 +61,20 @@ class Database:
     url: str
     writer: sa.Engine
     reader: sa.Engine
+    scope: Scope | None = None
+    """What every session opened here sees; None: all of the house."""
 
     @contextmanager
     def writing(self) -> Iterator[Session]:
         """One transaction that commits at the end, or not at all."""
         with sessionmaker(self.writer, expire_on_commit=False).begin() as session:
+            put_scope(session, self.scope)
             yield session
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
         with sessionmaker(self.reader, expire_on_commit=False).begin() as session:
+            put_scope(session, self.scope)
             yield session
 
     def close(self) -> None:

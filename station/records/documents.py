@@ -208,6 +208,15 @@ def replace_fields(session: Session, document_id: str, rows: Iterable[FieldRow])
     session.add_all(rows)
 
 
+def best_rows(document: Document) -> dict[str, FieldRow]:
+    """The word that counts, by name; a value that a person took away counts as such."""
+    best: dict[str, FieldRow] = {}
+    for row in document.fields:
+        if (row.value or row.source == "person") and (row.name not in best or row.rank < best[row.name].rank):
+            best[row.name] = row
+    return best
+
+
 def next_version(session: Session, table: type[Archive] | type[Reading], document_id: str) -> int:
     newest = session.scalar(sa.select(sa.func.max(table.version)).where(table.document_id == document_id))
     return (newest or 0) + 1

@@ -70,7 +70,13 @@ def receive(session: Session, incoming: Incoming) -> Received:
     document_id = session.scalar(
         sa.select(Arrival.document_id)
         .join(Document)
-        .where(Arrival.sha256 == incoming.sha256, Arrival.duplicate.is_(False), Document.state != State.ERASED)
+        .where(
+            Arrival.sha256 == incoming.sha256,
+            Arrival.duplicate.is_(False),
+            Document.state != State.ERASED,
+            # What another company received is nothing that this one has.
+            Document.entity == incoming.entity,
+        )
         .limit(1)
     )
     duplicate = document_id is not None

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session, aliased
 from sealing.ledger import BrokenLedger, Event, Hash, Tree, Written, canonical_object, entry_bytes, leaf_hash, node_hash, verify_log
 from sealing.proofs import Node
 from station.records.clock import word_here
+from station.records.scope import EVERYWHERE
 from station.records.tables import LedgerPayload, LedgerRow
 
 Salts: TypeAlias = Callable[[int], bytes]
@@ -53,9 +54,9 @@ def append_event(session: Session, event: Event, salts: Salts = os.urandom) -> i
 
 def tree_of(session: Session, entity: str) -> Tree:
     """The entity's tree as its newest entry left it."""
-    newest = session.execute(
-        sa.select(LedgerRow.sequence, LedgerRow.peaks).where(LedgerRow.entity == entity).order_by(LedgerRow.sequence.desc()).limit(1)
-    ).first()
+    # Of any company: a document that is handed over begins in the other's log, which the request does not see.
+    query = sa.select(LedgerRow.sequence, LedgerRow.peaks).where(LedgerRow.entity == entity).order_by(LedgerRow.sequence.desc()).limit(1)
+    newest = session.execute(query, execution_options=EVERYWHERE).first()
     if newest is None:
         return Tree()
     return Tree(newest.sequence + 1, _hashes(newest.peaks))
@@ -84,7 +85,7 @@ def written_entries(session: Session, entity: str) -> Iterator[Written]:
         .join_from(LedgerRow, LedgerPayload, beside, isouter=True)
         .where(LedgerRow.entity == entity)
         .order_by(LedgerRow.sequence)
-        .execution_options(yield_per=1000)
+        .execution_options(yield_per=1000, **EVERYWHERE)
     )
     sequence = 0
     try:

@@ -11,7 +11,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy.orm import Session
 
-from station.records.tables import Delegation, Person, PersonRole
+from station.records.tables import Delegation, GroupMember, Person, PersonGroup, PersonRole
 from workflow.roles import DELEGABLE, WORKING, Role
 
 PRACTICE_LOGIN = "atelier"
@@ -163,9 +163,32 @@ def accept_step(session: Session, person: Person, step: int) -> bool:
 # --- roles ---
 
 
-def roles_of(session: Session, pseudonym: str, day: date) -> frozenset[Role]:
-    """What a person may act as on a day: their own roles, and those that others gave them to hold in their stead."""
-    lent = (row for row in delegations_to(session, pseudonym, day) if row.role in DELEGABLE)
+def entities_of(person: Person) -> frozenset[str] | None:
+    """The legal entities in which a person may work; None: all of the installation."""
+    return None if person.entities is None else frozenset(map(str, person.entities))
+
+
+def stations_of(person: Person, roles: frozenset[Role]) -> frozenset[str] | None:
+    """The stations to which a person of the mailroom is limited; None: none but those of the entity. Any other role that sees documents
+    sees those of every station."""
+    if person.stations is None or roles - {Role.MAILROOM, Role.ADMINISTRATOR}:
+        return None
+    return frozenset(map(str, person.stations))
+
+
+def works_in(person: Person | None, entity: str) -> bool:
+    allowed = None if person is None else entities_of(person)
+    return person is not None and (allowed is None or entity in allowed)
+
+
+def roles_of(session: Session, pseudonym: str, day: date, entity: str | None = None) -> frozenset[Role]:
+    """What a person may act as on a day: their own roles, and those that others gave them to hold in their stead.
+
+    `entity`: where they act. Nobody lends a role where they have none themselves.
+    """
+    lent = [row for row in delegations_to(session, pseudonym, day) if row.role in DELEGABLE]
+    if entity is not None:
+        lent = [row for row in lent if works_in(find_by_pseudonym(session, row.giver), entity)]
     held = {Role(row.role) for row in lent if row.role in own_roles(session, row.giver, day)}
     return own_roles(session, pseudonym, day) | held
 
@@ -232,6 +255,66 @@ def are_one(session: Session, first: str | None, second: str, since: datetime, n
     begin, end = (since - timedelta(days=1)).date().isoformat(), (now + timedelta(days=1)).date().isoformat()
     overlapping = (Delegation.starts <= end, Delegation.ends >= begin, sa.or_(Delegation.ended_at.is_(None), Delegation.ended_at >= since))
     return session.scalar(sa.select(sa.literal(1)).select_from(Delegation).where(pair, *overlapping).limit(1)) is not None
+
+
+# --- groups ---
+
+
+def find_group(session: Session, entity: str, name: str) -> PersonGroup | None:
+    """A group of that entity that was not ended."""
+    query = sa.select(PersonGroup).where(PersonGroup.entity == entity, PersonGroup.name == name, PersonGroup.ended_at.is_(None))
+    return session.scalars(query).first()
+
+
+def list_groups(session: Session, entity: str) -> list[PersonGroup]:
+    """Those in use, by name."""
+    query = sa.select(PersonGroup).where(PersonGroup.entity == entity, PersonGroup.ended_at.is_(None))
+    return list(session.scalars(query.order_by(PersonGroup.name)))
+
+
+def memberships_of(session: Session, group_id: int) -> list[GroupMember]:
+    """Everybody who was put into a group and not taken out, whatever their days."""
+    query = sa.select(GroupMember).where(GroupMember.group_id == group_id, GroupMember.taken_at.is_(None))
+    return list(session.scalars(query.order_by(GroupMember.id)))
+
+
+def members_of(session: Session, group: PersonGroup, day: date) -> set[str]:
+    """Pseudonyms of who is in a group on a day, and works in its entity. Deputies are not among them: they hold roles, not places."""
+    today = day.isoformat()
+    query = (
+        sa.select(Person)
+        .join(GroupMember, GroupMember.pseudonym == Person.pseudonym)
+        .where(
+            GroupMember.group_id == group.id,
+            GroupMember.taken_at.is_(None),
+            Person.ended_at.is_(None),
+            sa.or_(GroupMember.starts.is_(None), GroupMember.starts <= today),
+            sa.or_(GroupMember.ends.is_(None), GroupMember.ends >= today),
+        )
+    )
+    return {person.pseudonym for person in session.scalars(query) if group.ended_at is None and works_in(person, group.entity)}
+
+
+def groups_of(session: Session, pseudonym: str, entity: str, day: date) -> list[PersonGroup]:
+    """In which groups of an entity a person is on a day."""
+    return [group for group in list_groups(session, entity) if pseudonym in members_of(session, group, day)]
+
+
+def deputies_of(session: Session, pseudonym: str, day: date) -> list[Delegation]:
+    """Who stands in for a person on a day, each with the role that they hold for them."""
+    today = day.isoformat()
+    query = sa.select(Delegation).where(
+        Delegation.giver == pseudonym, Delegation.ended_at.is_(None), Delegation.starts <= today, Delegation.ends >= today
+    )
+    return list(session.scalars(query.order_by(Delegation.id)))
+
+
+def make_person(session: Session, login: str) -> Person:
+    """A row by which nobody may enter yet."""
+    person = _new_person(login)
+    session.add(person)
+    session.flush()
+    return person
 
 
 def _new_person(login: str) -> Person:

@@ -84,10 +84,30 @@ def list_queue(session: Session, entity: str, wanted: Wanted, pseudonym: str, to
     return Screenful(list(rows), total, page, pages)
 
 
-def next_review(session: Session, entity: str, pseudonym: str, now: datetime, than: str = "") -> str | None:
-    """The document to be looked at next, another `than` this one: mine before those of nobody, none that a colleague has open."""
+def queue_after(
+    session: Session, entity: str, wanted: Wanted, pseudonym: str, today: date, after: tuple[datetime, str] | None, limit: int
+) -> list[Review]:
+    """By the order in which they came, those behind a place (time and identifier): what came meanwhile shifts nothing."""
+    query = sa.select(Review).where(Review.entity == entity, *_filters(wanted, pseudonym, today))
+    if after is not None:
+        at, document_id = after
+        query = query.where(sa.or_(Review.received_at > at, sa.and_(Review.received_at == at, Review.document_id > document_id)))
+    return list(session.scalars(query.order_by(Review.received_at, Review.document_id).limit(limit)))
+
+
+def is_sure(session: Session, document_id: str) -> bool:
+    """Whether the queue notes nothing doubtful of it: whoever looks such ones through goes on with such ones."""
+    row = session.get(Review, document_id)
+    return row is not None and not row.doubtful
+
+
+def next_review(session: Session, entity: str, pseudonym: str, now: datetime, than: str = "", *, sure: bool = False) -> str | None:
+    """The document to be looked at next, another `than` this one: mine before those of nobody, none that a colleague has open.
+
+    `sure`: of those without a doubt, instead of those with one."""
     free = sa.or_(Review.holder.is_(None), Review.holder == pseudonym, Review.active_at.is_(None), Review.active_at < now - SILENT)
-    waiting = (Review.entity == entity, Review.document_id != than, _waiting(now.date()), _in_doubt(), free)
+    looked_for = ~_in_doubt() if sure else _in_doubt()
+    waiting = (Review.entity == entity, Review.document_id != than, _waiting(now.date()), looked_for, free)
     # One question for each rank: the index gives the day that is due first, and nothing is sorted.
     for whose in (Review.assigned_to == pseudonym, Review.assigned_to.is_(None)):
         for dated in (Review.due.is_not(None), Review.due.is_(None)):

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from station.records.database import Database
+from station.records.scope import seen_stations
 from station.records.tables import Document, SearchChore, SearchDue, SearchEntry, SearchText, State
 
 _WORD = re.compile(r"[^\W_]+")
@@ -191,7 +192,7 @@ def find_entries(session: Session, asked: Asked, entities: Sequence[str], order:
     matching = MATCHES[session.get_bind().dialect.name](asked.terms) if asked.terms else None
     source: sa.FromClause = entry if matching is None else sa.join(matching.source, entry, entry.c.id == matching.id)
     column = as_it_is if matching is None else matching.column
-    where = [*_filters(asked, entities, column), *([] if matching is None else [matching.holds])]
+    where = [*_filters(asked, entities, column, seen_stations(session)), *([] if matching is None else [matching.holds])]
     counted = sa.select(entry.c.id).select_from(source).where(*where).limit(COUNTED + 1).subquery()
     total = session.scalar(sa.select(sa.func.count()).select_from(counted)) or 0
     place = _place(after, by_score)
@@ -224,11 +225,15 @@ def _place(after: str, by_score: bool) -> tuple[float | str, int] | None:
         return None
 
 
-def _filters(asked: Asked, entities: Sequence[str], column: Column) -> list[sa.ColumnElement[bool]]:
+def _filters(asked: Asked, entities: Sequence[str], column: Column, stations: frozenset[str] | None) -> list[sa.ColumnElement[bool]]:
     entry = SearchEntry.__table__.c
     state, cents, day = column(entry.state), column(entry.cents), column(entry.day)
     shown = state.in_(asked.states) if asked.states else state.not_in(HIDDEN)
     found: list[sa.ColumnElement[bool]] = [column(entry.entity).in_(entities), shown]
+    if stations is not None:
+        document = sa.alias(Document.__table__)
+        # Of who sees some stations only: asked of what was found, row by row.
+        found.append(sa.exists().where(document.c.id == entry.document_id, document.c.station.in_(stations)))
     for low, high in asked.cents:
         found += ([] if low is None else [cents >= low]) + ([] if high is None else [cents <= high])
     for first, last in asked.days:

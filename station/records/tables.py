@@ -788,6 +788,8 @@ class Person(Base):
     """In lower case; one account per address, so that one human is not two."""
     entities: Mapped[list[Any] | None]
     """Legal entities whose documents this person may see; None: all of this installation."""
+    stations: Mapped[list[Any] | None]
+    """Stations to which the mailroom's work of this person is limited; None: all of their entities."""
     password_ends: Mapped[datetime | None]
     """Of a password that somebody else made: it serves once, to choose another, and until then at the latest."""
     epoch: Mapped[int] = mapped_column(default=0, server_default="0")
@@ -834,6 +836,87 @@ class Delegation(Base):
     given_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
     """Taken back before its last day."""
+
+
+class PersonGroup(Base):
+    """People who are addressed together: « comptabilité », « direction ». Ended, never deleted: tasks of the past name it."""
+
+    __tablename__ = "person_group"
+    __table_args__ = (sa.UniqueConstraint("entity", "name"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    entity: Mapped[str] = mapped_column(sa.String(60), index=True)
+    name: Mapped[str] = mapped_column(sa.String(60))
+    made_by: Mapped[str | None] = mapped_column(sa.String(32))
+    made_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+
+
+class GroupMember(Base):
+    """One person in one group, with the days; taken out, never deleted."""
+
+    __tablename__ = "group_member"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    group_id: Mapped[int] = mapped_column(sa.ForeignKey("person_group.id"), index=True)
+    pseudonym: Mapped[str] = mapped_column(sa.ForeignKey("person.pseudonym"), index=True)
+    starts: Mapped[str | None] = mapped_column(sa.String(10))
+    """First day (ISO, UTC); None: since ever."""
+    ends: Mapped[str | None] = mapped_column(sa.String(10))
+    """Last day; None: until taken out."""
+    given_by: Mapped[str | None] = mapped_column(sa.String(32))
+    given_at: Mapped[datetime]
+    taken_by: Mapped[str | None] = mapped_column(sa.String(32))
+    taken_at: Mapped[datetime | None]
+
+
+class Visit(Base):
+    """One time that somebody signed in, so that it can be ended here and not only in the browser that keeps its cookie."""
+
+    __tablename__ = "visit"
+    id: Mapped[str] = mapped_column(sa.String(64), primary_key=True)
+    """Hexadecimal SHA-256 of the number in the cookie: who reads the database opens nothing with it."""
+    pseudonym: Mapped[str] = mapped_column(sa.ForeignKey("person.pseudonym"), index=True)
+    begun_at: Mapped[datetime]
+    way: Mapped[str] = mapped_column(sa.String(10))
+    """password; provider."""
+    address: Mapped[str] = mapped_column(sa.String(45))
+    browser: Mapped[str] = mapped_column(sa.String(40))
+    """In words that its person knows it by ("Firefox, Linux")."""
+    ended_at: Mapped[datetime | None]
+
+
+class Identity(Base):
+    """A person at a provider of identities: known by issuer and subject, never by name or address (OpenID Connect Core, 5.7)."""
+
+    __tablename__ = "identity"
+    __table_args__ = (sa.UniqueConstraint("issuer", "subject"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    issuer: Mapped[str] = mapped_column(sa.String(500))
+    subject: Mapped[str] = mapped_column(sa.String(255))
+    pseudonym: Mapped[str] = mapped_column(sa.ForeignKey("person.pseudonym"), index=True)
+    linked_at: Mapped[datetime]
+
+
+class RecoveryCode(Base):
+    """Stands in for a one-time code whose telephone is lost; serves once."""
+
+    __tablename__ = "recovery_code"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    pseudonym: Mapped[str] = mapped_column(sa.ForeignKey("person.pseudonym"), index=True)
+    digest: Mapped[str] = mapped_column(sa.String(64))
+    """Hexadecimal SHA-256: of 118 random bits no table of guesses can be made."""
+    made_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
+
+
+class Attempt(Base):
+    """Failed tries to sign in, counted by account, address and both; no evidence, forgotten after a day."""
+
+    __tablename__ = "attempt"
+    key: Mapped[str] = mapped_column(sa.String(64), primary_key=True)
+    """Hexadecimal SHA-256 of what is counted."""
+    count: Mapped[int]
+    newest: Mapped[int] = mapped_column(sa.BigInteger, index=True)
+    """Milliseconds since 1970."""
 
 
 class LedgerRow(Base):
@@ -894,6 +977,86 @@ class Delivery(Base):
     """Why the last try failed; None where it did not."""
     cosignature: Mapped[str | None] = mapped_column(sa.Text)
     """Signature lines that the witness gave."""
+
+
+class OutboxRow(Base):
+    """What is to leave the house, or has left: `station.outbox`."""
+
+    __tablename__ = "outbox"
+    __table_args__ = (sa.UniqueConstraint("kind", "key"), sa.Index("ix_outbox_due", "state", "try_at"))
+    id: Mapped[int] = mapped_column(primary_key=True)
+    entity: Mapped[str] = mapped_column(sa.String(60), index=True)
+    kind: Mapped[str] = mapped_column(sa.String(20))
+    key: Mapped[str] = mapped_column(sa.String(200))
+    """Once per kind, whoever puts it how often."""
+    payload: Mapped[dict[str, Any] | None] = mapped_column(sa.JSON(none_as_null=True))
+    """None once it was sent or given up: personal data stay no longer than they are needed."""
+    digest: Mapped[str] = mapped_column(sa.String(64))
+    """SHA-256 of the payload's canonical bytes (RFC 8785)."""
+    state: Mapped[str] = mapped_column(sa.String(10))
+    """`station.outbox.Sent`."""
+    tries: Mapped[int] = mapped_column(default=0)
+    put_at: Mapped[datetime]
+    try_at: Mapped[datetime]
+    lease: Mapped[str | None] = mapped_column(sa.String(16))
+    """Of the worker that sends it now."""
+    lease_until: Mapped[datetime | None]
+    done_at: Mapped[datetime | None]
+    trouble: Mapped[str | None] = mapped_column(sa.Text)
+    """Why the last try failed; None where it did not."""
+
+
+class ApiToken(Base):
+    """By what a program acts for a person: `station.api_tokens`."""
+
+    __tablename__ = "api_token"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    entity: Mapped[str] = mapped_column(sa.String(60))
+    pseudonym: Mapped[str] = mapped_column(sa.ForeignKey("person.pseudonym"), index=True)
+    name: Mapped[str] = mapped_column(sa.String(80))
+    prefix: Mapped[str] = mapped_column(sa.String(16))
+    """The beginning, by which a person tells it from others."""
+    digest: Mapped[str] = mapped_column(sa.String(64), unique=True)
+    """SHA-256 of the whole: it is random, so that nobody finds it by trying."""
+    scopes: Mapped[list[Any]]
+    made_at: Mapped[datetime]
+    ends_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
+    revoked_by: Mapped[str | None] = mapped_column(sa.String(32))
+
+
+class Idempotency(Base):
+    """What was answered to a request that changes something, by the key that the program gave it; for a day."""
+
+    __tablename__ = "idempotency"
+    token_id: Mapped[int] = mapped_column(sa.ForeignKey("api_token.id"), primary_key=True)
+    key: Mapped[str] = mapped_column(sa.String(128), primary_key=True)
+    digest: Mapped[str] = mapped_column(sa.String(64))
+    """SHA-256 over method, address and body."""
+    at: Mapped[datetime] = mapped_column(index=True)
+    status: Mapped[int | None]
+    """None while the first is still at work."""
+    headers: Mapped[dict[str, Any] | None] = mapped_column(sa.JSON(none_as_null=True))
+    body: Mapped[bytes | None]
+
+
+class Webhook(Base):
+    """Where events are told: `station.webhooks`."""
+
+    __tablename__ = "webhook"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    entity: Mapped[str] = mapped_column(sa.String(60), index=True)
+    url: Mapped[str] = mapped_column(sa.String(500))
+    events: Mapped[list[Any]]
+    secret: Mapped[str] = mapped_column(sa.String(80))
+    """As Standard Webhooks writes it (`whsec_…`); it signs, so that it is kept as it is."""
+    sequence: Mapped[int] = mapped_column(sa.BigInteger)
+    """Entries of the ledger before this one were told, or came before the subscription."""
+    made_by: Mapped[str] = mapped_column(sa.String(32))
+    made_at: Mapped[datetime]
+    ended_by: Mapped[str | None] = mapped_column(sa.String(32))
+    ended_at: Mapped[datetime | None]
 
 
 class Witnessed(Base):
@@ -1059,7 +1222,11 @@ class Review(Base):
     """Where the review of one invoice stands; what of it the queue shows is noted here, so that a hundred thousand of them sort at once."""
 
     __tablename__ = "review"
-    __table_args__ = (sa.Index("ix_review_queue", "entity", "stage", "due"),)
+    __table_args__ = (
+        sa.Index("ix_review_queue", "entity", "stage", "due"),
+        sa.Index("ix_review_doubtful", "entity", "stage", "doubtful", "due"),
+        sa.Index("ix_review_done", "entity", "done_at"),
+    )
     document_id: Mapped[str] = mapped_column(sa.ForeignKey("document.id"), primary_key=True)
     entity: Mapped[str] = mapped_column(sa.String(60))
     seen: Mapped[int]
@@ -1136,6 +1303,282 @@ class AccountChange(Base):
     decided_at: Mapped[datetime | None]
     approved: Mapped[bool] = mapped_column(default=False)
     reason: Mapped[str | None] = mapped_column(sa.Text)
+
+
+class Supplier(Base):
+    """The house's register of suppliers, one per legal entity: what an import brought, never removed by one."""
+
+    __tablename__ = "supplier"
+    __table_args__ = (sa.UniqueConstraint("entity", "key"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    entity: Mapped[str] = mapped_column(sa.String(60))
+    key: Mapped[str] = mapped_column(sa.String(120), index=True)
+    """By what it is known, the surest: « siren:732829320 », « vat:DE136695976 », else « number:F0042 »; the first two as in `invoice_key`."""
+    number: Mapped[str] = mapped_column(sa.String(40), default="")
+    """In the house's accounts."""
+    siren: Mapped[str] = mapped_column(sa.String(9), default="")
+    name: Mapped[str] = mapped_column(sa.String(200))
+    vat_id: Mapped[str] = mapped_column(sa.String(20), default="")
+    size: Mapped[str] = mapped_column(sa.String(5), default="")
+    """GE, ETI, PME, MICRO; empty: not known."""
+    terms_days: Mapped[int | None]
+    """Days until payment is due."""
+    terms_end_of_month: Mapped[bool] = mapped_column(default=False)
+    """Counted from the end of the month."""
+    email: Mapped[str] = mapped_column(sa.String(200), default="")
+    changed_by: Mapped[str] = mapped_column(sa.String(32))
+    changed_at: Mapped[datetime]
+
+
+class SupplierAccount(Base):
+    """An account of a supplier. It counts as known once a second person has approved what the first one brought."""
+
+    __tablename__ = "supplier_account"
+    __table_args__ = (sa.UniqueConstraint("supplier_id", "iban"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    supplier_id: Mapped[int] = mapped_column(sa.ForeignKey("supplier.id"))
+    entity: Mapped[str] = mapped_column(sa.String(60))
+    iban: Mapped[str] = mapped_column(sa.String(34), index=True)
+    state: Mapped[str] = mapped_column(sa.String(10))
+    """waiting, approved, refused."""
+    verified_by: Mapped[str] = mapped_column(sa.String(32))
+    """Who brought it, by an import or by hand."""
+    verified_at: Mapped[datetime]
+    approved_by: Mapped[str | None] = mapped_column(sa.String(32))
+    """The second person, who approved or refused it."""
+    approved_at: Mapped[datetime | None]
+    reason: Mapped[str | None] = mapped_column(sa.Text)
+    """Why it was refused."""
+
+
+class Customer(Base):
+    """The house's register of customers, one per legal entity."""
+
+    __tablename__ = "customer"
+    __table_args__ = (sa.UniqueConstraint("entity", "number"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    entity: Mapped[str] = mapped_column(sa.String(60))
+    number: Mapped[str] = mapped_column(sa.String(40))
+    """In the house's accounts: by what it is known."""
+    name: Mapped[str] = mapped_column(sa.String(200))
+    siren: Mapped[str] = mapped_column(sa.String(9), default="")
+    vat_id: Mapped[str] = mapped_column(sa.String(20), default="")
+    regime: Mapped[str] = mapped_column(sa.String(10), default="private")
+    """private, public, consumer: by which law it is reminded."""
+    language: Mapped[str] = mapped_column(sa.String(2), default="fr")
+    address: Mapped[str] = mapped_column(sa.Text, default="")
+    contact: Mapped[str] = mapped_column(sa.String(120), default="")
+    email: Mapped[str] = mapped_column(sa.String(200), default="")
+    phone: Mapped[str] = mapped_column(sa.String(40), default="")
+    terms_days: Mapped[int | None]
+    changed_by: Mapped[str] = mapped_column(sa.String(32))
+    changed_at: Mapped[datetime]
+
+
+class ImportRun(Base):
+    """One file of suppliers, customers or people: uploaded, its columns named, then taken over or dropped."""
+
+    __tablename__ = "import_run"
+    id: Mapped[str] = mapped_column(sa.String(32), primary_key=True)
+    entity: Mapped[str] = mapped_column(sa.String(60), index=True)
+    kind: Mapped[str] = mapped_column(sa.String(12))
+    """suppliers, customers, people."""
+    name: Mapped[str] = mapped_column(sa.String(200))
+    sha256: Mapped[str] = mapped_column(sa.String(64))
+    mapping: Mapped[dict[str, Any]]
+    """Field to the heading of its column: proposed for the next file of the kind."""
+    counts: Mapped[dict[str, Any]]
+    """New, changed, same, wrong, absent; empty until it is done."""
+    actor: Mapped[str] = mapped_column(sa.String(32))
+    at: Mapped[datetime]
+    done_at: Mapped[datetime | None]
+
+
+class Task(Base):
+    """Something that one person is asked to decide or to answer; exactly one of those who are addressed does. Erased with its document."""
+
+    __tablename__ = "task"
+    __table_args__ = (sa.Index("ix_task_open", "entity", "state", "due"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    entity: Mapped[str] = mapped_column(sa.String(60))
+    document_id: Mapped[str] = mapped_column(sa.ForeignKey("document.id"), index=True)
+    kind: Mapped[str] = mapped_column(sa.String(12))
+    """approval, question."""
+    title: Mapped[str] = mapped_column(sa.String(300))
+    """What it is about, as lists name it."""
+    why: Mapped[dict[str, Any]]
+    """Why it was asked of these people: `workflow.approvals.Why` as JSON, or `{"text": …}`."""
+    role: Mapped[str] = mapped_column(sa.String(20))
+    """Addressed: a person, else a group, else whoever has the role; the others are empty or None."""
+    group_name: Mapped[str] = mapped_column(sa.String(60))
+    person: Mapped[str | None] = mapped_column(sa.String(32), index=True)
+    """Pseudonym."""
+    due: Mapped[str | None] = mapped_column(sa.String(10))
+    """ISO date."""
+    state: Mapped[str] = mapped_column(sa.String(10))
+    """open, done, cancelled."""
+    round: Mapped[int]
+    """Of approvals of one document: a new one begins when the values changed."""
+    place: Mapped[int]
+    """First or second approval of its round."""
+    needed: Mapped[int]
+    parent_id: Mapped[int | None] = mapped_column(sa.ForeignKey("task.id"), index=True)
+    """Of a question: the task during which it was asked."""
+    question: Mapped[str | None] = mapped_column(sa.Text)
+    bound: Mapped[dict[str, Any]]
+    """What the decision is about: `workflow.approvals.Bound` as JSON; empty where it is about no values."""
+    prepared_by: Mapped[list[Any]]
+    """Pseudonyms of who said or submitted the values."""
+    prepared_since: Mapped[datetime]
+    decision: Mapped[str | None] = mapped_column(sa.String(12))
+    """approved, refused, answered; of a cancelled one why: changed, gone, decided, withdrawn."""
+    decided_by: Mapped[str | None] = mapped_column(sa.String(32))
+    decided_at: Mapped[datetime | None]
+    reason: Mapped[str | None] = mapped_column(sa.Text)
+    """Of a refusal; the answer to a question."""
+    rule: Mapped[str] = mapped_column(sa.String(80))
+    """By which rule it was opened, and its version."""
+    rule_version: Mapped[str] = mapped_column(sa.String(64))
+    opened_by: Mapped[str] = mapped_column(sa.String(32))
+    opened_at: Mapped[datetime]
+    revision: Mapped[int] = mapped_column(default=0)
+    """Grows with each act; whoever acts on an older one is told."""
+
+
+class TaskEvent(Base):
+    """What was done with a task, in order."""
+
+    __tablename__ = "task_event"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    task_id: Mapped[int] = mapped_column(sa.ForeignKey("task.id"), index=True)
+    entity: Mapped[str] = mapped_column(sa.String(60))
+    document_id: Mapped[str] = mapped_column(sa.ForeignKey("document.id"), index=True)
+    what: Mapped[str] = mapped_column(sa.String(12))
+    """opened, approved, refused, asked, answered, delegated, reassigned, cancelled."""
+    actor: Mapped[str] = mapped_column(sa.String(32))
+    at: Mapped[datetime]
+    told: Mapped[dict[str, Any]]
+    """reason, to (pseudonym), question, changes (names of values)."""
+
+
+class InvoiceStanding(Base):
+    """Where an invoice stands between arrival and payment (`workflow.invoicing.InvoiceState`); how it got there, the ledger tells."""
+
+    __tablename__ = "invoice_state"
+    document_id: Mapped[str] = mapped_column(sa.ForeignKey("document.id"), primary_key=True)
+    entity: Mapped[str] = mapped_column(sa.String(60), index=True)
+    state: Mapped[str] = mapped_column(sa.String(20))
+    since: Mapped[datetime]
+    by: Mapped[str] = mapped_column(sa.String(40))
+    """Pseudonym, or the channel that told so."""
+    expected: Mapped[bool]
+    """False: told from outside, and not the step that was to come."""
+    seen: Mapped[int]
+    """Revision of the document whose values were last compared with those that were approved."""
+    exported_at: Mapped[datetime | None]
+    """When the accounts first had it (`workflow.invoicing.EXPORTED`), whatever became of it since: a closing asks for it."""
+
+
+class AgendaRow(Base):
+    """One thing to be done on a day: business time is data (`station.agenda`). What it is about is re-read when it is done."""
+
+    __tablename__ = "agenda"
+    __table_args__ = (sa.UniqueConstraint("entity", "kind", "object", "level"), sa.Index("ix_agenda_due", "entity", "state", "day"))
+    id: Mapped[int] = mapped_column(primary_key=True)
+    entity: Mapped[str] = mapped_column(sa.String(60))
+    kind: Mapped[str] = mapped_column(sa.String(20))
+    """dunning, call, bounce, …: who acts on it (`station.ticking`)."""
+    object: Mapped[str] = mapped_column(sa.String(80))
+    """Identifier of what it is about, as its kind names it."""
+    level: Mapped[str] = mapped_column(sa.String(40))
+    """Step of a ladder; empty where there is one only."""
+    day: Mapped[str] = mapped_column(sa.String(10))
+    """ISO date on which it is due."""
+    not_before: Mapped[str | None] = mapped_column(sa.String(10))
+    """A person postponed it to this day: planning again moves it no earlier."""
+    suspended_until: Mapped[str | None] = mapped_column(sa.String(10))
+    """Last day of a suspension in force; planning again moves it behind."""
+    revision: Mapped[int] = mapped_column(default=1)
+    """Grows with each change of day, suspension or postponement: what was enqueued for an older one does nothing."""
+    state: Mapped[str] = mapped_column(sa.String(10))
+    """planned, open (a person is asked), done, dropped."""
+    reason: Mapped[str] = mapped_column(sa.Text)
+    """Why it is planned; of a dropped one, why not; of a done one, what was noted."""
+    told: Mapped[dict[str, Any]]
+    """What its kind needs besides; no names and no amounts that could be old by then."""
+    actor: Mapped[str] = mapped_column(sa.String(32))
+    made_at: Mapped[datetime]
+    settled_at: Mapped[datetime | None]
+
+
+class Suspension(Base):
+    """Reminders of an item, a customer or a batch rest until a day, with a reason."""
+
+    __tablename__ = "suspension"
+    __table_args__ = (sa.Index("ix_suspension_scope", "entity", "scope", "value"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    entity: Mapped[str] = mapped_column(sa.String(60))
+    scope: Mapped[str] = mapped_column(sa.String(10))
+    """item, customer, batch."""
+    value: Mapped[str] = mapped_column(sa.String(80))
+    reason: Mapped[str] = mapped_column(sa.Text)
+    starts: Mapped[str] = mapped_column(sa.String(10))
+    ends: Mapped[str] = mapped_column(sa.String(10))
+    """Last day, ISO."""
+    actor: Mapped[str] = mapped_column(sa.String(32))
+    at: Mapped[datetime]
+    lifted_at: Mapped[datetime | None]
+    lifted_by: Mapped[str | None] = mapped_column(sa.String(32))
+    lifted_reason: Mapped[str | None] = mapped_column(sa.Text)
+
+
+class Sending(Base):
+    """One level of one item's ladder, written before it leaves and settled after: there is never a second one."""
+
+    __tablename__ = "sending"
+    __table_args__ = (sa.UniqueConstraint("entity", "item_id", "level"), sa.Index("ix_sending_state", "entity", "state"))
+    id: Mapped[int] = mapped_column(primary_key=True)
+    entity: Mapped[str] = mapped_column(sa.String(60))
+    item_id: Mapped[str] = mapped_column(sa.String(80))
+    customer: Mapped[str] = mapped_column(sa.String(80))
+    level: Mapped[str] = mapped_column(sa.String(40))
+    channel: Mapped[str] = mapped_column(sa.String(12))
+    """email, letter, registered, call."""
+    agenda_id: Mapped[int] = mapped_column(sa.ForeignKey("agenda.id"), index=True)
+    revision: Mapped[int]
+    """Of the agenda's row when this was written: with its number it makes the Message-ID, which stays."""
+    message_id: Mapped[str] = mapped_column(sa.String(200), index=True)
+    state: Mapped[str] = mapped_column(sa.String(10))
+    """leaving, sent, queued (to be printed or handed to the provider), printed, exported, deposited, received, bounced, asked, unsure."""
+    recipient: Mapped[str] = mapped_column(sa.Text)
+    """E-mail address, or the lines of the postal one."""
+    language: Mapped[str] = mapped_column(sa.String(2))
+    subject: Mapped[str] = mapped_column(sa.Text)
+    body: Mapped[str] = mapped_column(sa.Text)
+    balance: Mapped[str] = mapped_column(sa.String(20))
+    """EUR as decimal text, as it was read when this was written."""
+    interest: Mapped[str] = mapped_column(sa.String(20))
+    indemnity: Mapped[str] = mapped_column(sa.String(20))
+    computation: Mapped[dict[str, Any]]
+    rules: Mapped[str] = mapped_column(sa.String(64))
+    """SHA-256 of the ladders that chose it."""
+    sha256: Mapped[str | None] = mapped_column(sa.String(64))
+    """Of the sealed letter in the vault of archives; of an e-mail, of its text."""
+    begun_at: Mapped[datetime]
+    left_at: Mapped[datetime | None]
+    actor: Mapped[str] = mapped_column(sa.String(32))
+    """Who printed, exported or called; system where it left by itself."""
+    tracking: Mapped[str] = mapped_column(sa.String(40), default="")
+    """Number of the registered letter."""
+    deposited_on: Mapped[str | None] = mapped_column(sa.String(10))
+    deposit_sha256: Mapped[str | None] = mapped_column(sa.String(64))
+    """Of the sealed note of the proof of deposit, which names the provider's file by its SHA-256."""
+    received_on: Mapped[str | None] = mapped_column(sa.String(10))
+    receipt: Mapped[str] = mapped_column(sa.String(12), default="")
+    """delivered, refused, unclaimed, returned."""
+    receipt_sha256: Mapped[str | None] = mapped_column(sa.String(64))
+    note: Mapped[str] = mapped_column(sa.Text, default="")
+    """What came back: why it bounced, what was said on the telephone."""
 
 
 class Preference(Base):

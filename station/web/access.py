@@ -29,6 +29,8 @@ READINGS: dict[tuple[str, str], Act] = {
     ("GET", "/relecture/{document_id}/image/{number}.json"): Act.IMAGE,
     ("GET", "/recherche"): Act.SEARCH,
     ("GET", "/recherche/{document_id}"): Act.SEEN,
+    ("GET", "/direction/cloture"): Act.LISTED,
+    ("GET", "/direction/{figure}.csv"): Act.LISTED,
     ("GET", "/access"): Act.LISTED,
 }
 """What is noted, by route. Lists and thumbnails are not: they show that a document is there, not what it says."""
@@ -43,13 +45,20 @@ def noted(request: Request, person: desk.SignedIn) -> None:
         return
     readings: Notebook = request.app.state.readings
     words = [str(values[name]) for name in ("document_id", "number", "sha256", "name") if name in values]
-    readings.note(Note(person.pseudonym, act, " ".join(words), desk.workstation_of(request).clock()))
+    readings.note(Note(person.pseudonym, act, " ".join(words), desk.workstation_of(request).clock(), desk.entity_of(request)))
+
+
+def note_document(request: Request, person: desk.SignedIn, act: Act, named: str) -> None:
+    """A document that was shown at an address that does not name it: by its page, which knows which."""
+    readings: Notebook = request.app.state.readings
+    readings.note(Note(person.pseudonym, act, named, desk.workstation_of(request).clock(), desk.entity_of(request)))
 
 
 def note_export(request: Request, person: desk.SignedIn, scope: Scope) -> None:
     """A package that was asked for: by its page, which knows of what."""
     readings: Notebook = request.app.state.readings
-    readings.note(Note(person.pseudonym, Act.EXPORT, " ".join(scope.as_json().values()), desk.workstation_of(request).clock()))
+    told, at = " ".join(scope.as_json().values()), desk.workstation_of(request).clock()
+    readings.note(Note(person.pseudonym, Act.EXPORT, told, at, desk.entity_of(request)))
 
 
 @router.get("/access")

@@ -2,9 +2,10 @@
 
 import hashlib
 import logging
+import os
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from urllib.parse import quote, urlsplit
 
 from fastapi import Depends, FastAPI, Request
@@ -15,44 +16,59 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.sessions import SessionMiddleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
+from config.settings import Server
+from config.spaces import production_beside
 from station.access import Notebook
 from station.acts import NotOffered, Reserved
+from station.oidc import Relying
 from station.records import people
 from station.records.documents import Unknown, WrongMove
 from station.records.learned import NoLesson
 from station.signing import Signings
 from station.throttle import Throttle
 from station.tolerances import NoTolerance
+from station.totp import code_key
 from station.walks import Walks
 from station.web import (
     access,
     account,
+    approvals,
     batch,
+    codes,
     compliance,
     controls,
     corrections,
     custody,
     desk,
+    direction,
     documents,
+    entities,
     entrance,
     erasure,
     events,
     export,
     feeder,
+    groups,
     holds,
+    imports,
+    installation,
     learning,
     ledger,
     letter,
     mailroom,
     mandates,
     nature,
+    oidc,
     organisation,
     papers,
+    register,
     retention,
     review,
     search,
+    sendings,
     signing,
     stations,
+    tokens,
     tolerances,
     twins,
     verdict,
@@ -63,13 +79,16 @@ from station.web import (
 from station.web import (
     people as people_pages,
 )
+from station.web.api.app import build_api
+from station.web.api.asks import PREFIX
+from station.web.api.porter import Pace
 from station.web.grants import start_of
 from station.web.guard import SMALL_FORM, Guard, mark_answer
 from station.workstation import Workstation
 
 log = logging.getLogger("sceau.web")
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
-IN_WORDS = frozenset({403, 404, 405, 409, 411, 413, 422, 423, 500, 507})
+IN_WORDS = frozenset({403, 404, 405, 408, 409, 411, 413, 422, 423, 500, 507})
 """Statuses that have words of their own in the catalogue."""
 
 
@@ -82,15 +101,23 @@ def build_app(workstation: Workstation, *, secret: bytes, moment: Callable[[], f
     if desk.is_practice(workstation):
         with workstation.database.writing() as session:
             people.ensure_practice(session)
+    with workstation.database.writing() as session:
+        codes.lock_old(session, code_key(workstation.home))
     app = FastAPI(title="Sceau", docs_url=None, redoc_url=None, openapi_url=None)
     app.state.workstation = workstation
     app.state.moment = moment
-    app.state.throttle = Throttle(moment)
+    app.state.throttle = Throttle(moment, workstation.database)
     app.state.checks = Walks(workstation.home)
+    app.state.restart = None
+    app.state.first_code = installation.first_code(workstation)
     app.state.signings = Signings()
     app.state.readings = Notebook(workstation.database, workstation.settings.entity)
     app.state.changes = events.changes_of(workstation, app.state)
+    app.state.relying = relying_on(workstation, moment)
+    app.state.flow_key = hashlib.sha256(b"sceau-web-flow\0" + secret).hexdigest()
     app.include_router(entrance.open_router)
+    app.include_router(installation.open_router)
+    app.include_router(oidc.open_router)
     if workstation.settings.ledger.witnessed:
         app.include_router(witness.open_router)
     before = (desk.signed_in, wards.granted, wards.confirmed, desk.reserved, access.noted)
@@ -103,7 +130,9 @@ def build_app(workstation: Workstation, *, secret: bytes, moment: Callable[[], f
         events.router,
         documents.router,
         search.router,
+        direction.router,
         review.router,
+        approvals.router,
         corrections.router,
         learning.router,
         erasure.router,
@@ -124,11 +153,22 @@ def build_app(workstation: Workstation, *, secret: bytes, moment: Callable[[], f
         organisation.router,
         controls.router,
         custody.router,
+        groups.router,
         people_pages.router,
+        imports.router,
+        installation.router,
+        register.router,
         account.router,
+        oidc.router,
+        tokens.router,
+        sendings.router,
         entrance.router,
+        entities.router,
     ):
         app.include_router(router, dependencies=standing)
+    app.state.pace = Pace(moment)
+    app.state.api = build_api(workstation, app.state, app.state.pace)
+    app.mount(PREFIX, app.state.api, name="api")
     app.mount("/static", StaticFiles(directory=desk.STATIC, check_dir=False), name="static")
     _say_errors(app)
     _stand_guard(app, workstation, secret)
@@ -138,19 +178,45 @@ def build_app(workstation: Workstation, *, secret: bytes, moment: Callable[[], f
 def _stand_guard(app: FastAPI, workstation: Workstation, secret: bytes) -> None:
     """Middleware; the one added last stands outermost."""
     largest = workstation.settings.intake.max_file_megabytes * 1_000_000 + SMALL_FORM
-    uploads = (mailroom.UPLOAD_PATH, mandates.PATH, compliance.SEARCH_PATH)
-    app.add_middleware(Guard, upload_paths=uploads, largest_upload=largest, refuse=error_page)
+    uploads = (mailroom.UPLOAD_PATH, mandates.PATH, compliance.SEARCH_PATH, *imports.UPLOAD_PATHS, installation.UPLOAD_PATH)
+    server = workstation.settings.server
+    secure = server.address.startswith("https://")
+    app.add_middleware(Guard, upload_paths=uploads, largest_upload=largest, refuse=error_page, secure=secure)
     app.add_middleware(
         SessionMiddleware,
         # A key of its own: the same secret may serve other purposes.
         secret_key=hashlib.sha256(b"sceau-web-session\0" + secret).hexdigest(),
-        session_cookie="sceau",
+        # Under this prefix a browser takes the cookie over https only, and from this very host (RFC 6265bis, 4.1.3.2).
+        session_cookie=("__Host-sceau" if secure else "sceau") + ("" if production_beside(workstation.home) is None else "-essai"),
+        https_only=secure,
         max_age=visits.WORKDAY,
         same_site="strict",
     )
-    if desk.is_practice(workstation) and workstation.settings.server.host in LOOPBACK:
-        # The practice password is public: a foreign name that points at this machine must not reach the pages (DNS rebinding).
-        app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(LOOPBACK), www_redirect=False)
+    names = names_of(server, practice=desk.is_practice(workstation))
+    if names:
+        # A foreign name that points at this machine must not reach the pages (DNS rebinding), nor stand in an address that we write.
+        app.add_middleware(TrustedHostMiddleware, allowed_hosts=names, www_redirect=False)
+
+
+def relying_on(workstation: Workstation, moment: Callable[[], float], environment: Mapping[str, str] = os.environ) -> Relying | None:
+    """The provider that the settings name, with the secret that the environment gives; None: there is none."""
+    settings = workstation.settings
+    provider = settings.sign_in.oidc
+    back = f"{settings.server.public_address}/oidc/callback"
+    secret = environment.get("SCEAU_OIDC_SECRET", "")
+    return Relying(provider, secret, back, settings.outgoing.private_hosts, moment) if provider.issuer else None
+
+
+def names_of(server: Server, *, practice: bool) -> list[str]:
+    """Names under which browsers may ask; none: any, for an installation that was never told its own.
+
+    In practice mode the password is public: on this machine alone only its own names count.
+    """
+    own = [name for name in (urlsplit(server.address).hostname, *server.names) if name]
+    if not own and not (practice and server.host in LOOPBACK):
+        return []
+    reached = [] if server.host in {"0.0.0.0", "::"} else [server.host]  # noqa: S104 compared, not listened on
+    return [*LOOPBACK, *own, *reached]
 
 
 def _say_errors(app: FastAPI) -> None:

@@ -17,11 +17,11 @@ from station.records import documents
 from station.records.ledger import story_of
 from station.records.tables import Document, State
 from station.retention import retention_of
-from station.walks import Walks
+from station.walks import Checked
 from station.web import desk, show
 from station.web.documents import evidence_values
 from station.web.holds import show_hold
-from station.web.ledger import standings
+from station.web.ledger import last_walk, standings
 from station.web.words import Words
 
 ADDRESS = "/conformite"
@@ -115,25 +115,25 @@ def entries_of(session: Session, document: Document, t: Words) -> list[dict[str,
     return told
 
 
-def state_of_chain(checks: Walks, logs: list[Any]) -> str:
+def state_of_chain(last: Checked | None, logs: list[Any]) -> str:
     """By the last walk and what is held outside: bad, unknown (no walk yet), thin (no checkpoint yet) or good."""
-    if any(each.wrong for each in logs) or (checks.last and (checks.last.broken or checks.last.contradicted)):
+    if any(each.wrong for each in logs) or (last and (last.broken or last.contradicted)):
         return "bad"
-    if checks.last is None:
+    if last is None:
         return "unknown"
     return "good" if all(each.newest for each in logs) else "thin"
 
 
 def _page(request: Request, session: Session, asked: str = "", found: list[Document] | None = None, of_file: str = "") -> Response:
     workstation, t = desk.workstation_of(request), desk.words_of(request)
-    checks: Walks = request.app.state.checks
+    checked = last_walk(request)
     logs = standings(session, workstation.settings)
     return desk.show(
         request,
         "compliance.html",
-        state=(state := state_of_chain(checks, logs)),
+        state=(state := state_of_chain(checked, logs)),
         tone=TONES.get(state, "watch"),
-        checked=checks.last,
+        checked=checked,
         logs=logs,
         fixity=fixity_state(session),
         alerts=alerts_of(session, workstation, t.language),

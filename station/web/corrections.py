@@ -1,5 +1,6 @@
 """The page on which a document is corrected after all: its kind, its pages, its cut, its company; and plain forms, without any script."""
 
+from collections.abc import Sequence
 from typing import Annotated
 from uuid import uuid4
 
@@ -7,7 +8,6 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import Response
 from sqlalchemy.orm import Session
 
-from config.settings import Settings
 from station import corrections
 from station.acts import NotOffered
 from station.corrections import CORRECTABLE, Order
@@ -51,9 +51,12 @@ def correct(
     typed = {"what": what, "kind": kind, "order": order, "starts": starts, "other": other, "company": company, "reason": reason}
     word = Order(person, reason, workstation.clock())
     try:
-        shown = _carry_out(session, document, typed, word, workstation.settings)
+        shown = _carry_out(session, document, typed, word, desk.entities_of(request))
     except (ValueError, documents.Unknown):
         return _page(request, session, document, typed, wrong=what if reason.strip() and what in corrections.WHATS else "reason")
+    if shown.entity != document.entity:
+        # It is where this request sees nothing any more: what stays here tells of it.
+        return desk.go_to(request, f"/documents/{document.id}", "flash.corrected-away")
     return desk.go_to(request, f"/documents/{shown.id}", f"flash.corrected-{'here' if shown.id == document.id else 'other'}")
 
 
@@ -69,7 +72,7 @@ def parse_numbers(text: str, pages: int) -> list[int]:
     return found
 
 
-def _carry_out(session: Session, document: Document, typed: dict[str, str], word: Order, settings: Settings) -> Document:
+def _carry_out(session: Session, document: Document, typed: dict[str, str], word: Order, companies: Sequence[str]) -> Document:
     """The document to look at next."""
     pages = len(document.current_pages)
     match typed["what"]:
@@ -82,7 +85,7 @@ def _carry_out(session: Session, document: Document, typed: dict[str, str], word
         case "merge":
             return corrections.merge(session, document, documents.get_document(session, typed["other"]), word, _new_id)
         case "company":
-            return corrections.change_company(session, document, typed["company"], settings.entities, word, _new_id)
+            return corrections.change_company(session, document, typed["company"], companies, word, _new_id)
     raise ValueError(typed["what"])
 
 
@@ -93,7 +96,7 @@ def _new_id() -> str:
 def _page(request: Request, session: Session, document: Document, typed: dict[str, str], wrong: str = "") -> Response:
     workstation, t = desk.workstation_of(request), desk.words_of(request)
     offered = corrections.offered_corrections(document)
-    others = [company for company in workstation.settings.entities if company != document.entity]
+    others = [company for company in desk.entities_of(request) if company != document.entity]
     candidates = _candidates(session, document, t) if "merge" in offered else []
     fitting = [what for what in offered if (what != "company" or others) and (what != "merge" or candidates)]
     if not fitting:

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -14,15 +15,20 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from markupsafe import Markup
 from sqlalchemy.orm import Session
 
+from config.spaces import other_space, production_beside
 from station import acts
 from station.records import documents, people
+from station.records.scope import Scope, put_scope
 from station.records.tables import Person, State
 from station.web import visits
 from station.web.grants import may
+from station.web.navigation import menu_for
 from station.web.words import Words, words_in
 from station.workstation import Workstation
 from workflow.roles import Role
 
+NOWHERE = ""
+"""A company that no row belongs to: of who may work in none of this house."""
 HERE = Path(str(resources.files("station.web")))
 STATIC = HERE / "static"
 
@@ -31,14 +37,59 @@ class NotSignedIn(Exception):
     """Nobody is signed in, or the account may no longer enter."""
 
 
-def workstation_of(request: Request) -> Workstation:
+def house_of(request: Request) -> Workstation:
+    """The whole installation, whoever asks: for what is nobody's, and for what looks after all companies at once."""
     workstation: Workstation = request.app.state.workstation
     return workstation
+
+
+def workstation_of(request: Request) -> Workstation:
+    """The workstation as the person of this request may see it: of several companies the one in which they work now, with its stations.
+
+    Its settings name that company, and every session that is opened of it sees nothing of another (`station.records.scope`). Before
+    somebody is signed in, and where there is one company and nobody's stations are limited, it is the whole house.
+    """
+    seen: Workstation | None = getattr(request.state, "workstation", None)
+    return house_of(request) if seen is None else seen
 
 
 def entity_of(request: Request) -> str:
     """The legal entity in which the person works now: what this request lists, looks for and makes belongs to it."""
     return workstation_of(request).settings.entity
+
+
+def entities_of(request: Request) -> tuple[str, ...]:
+    """The legal entities of this house in which the person may work."""
+    return getattr(request.state, "entities", ())
+
+
+def see_through(request: Request, session: Session, person: Person, named: str | None = None) -> None:
+    """From here on this request sees what the person may: in the company that they chose, or the first that is theirs.
+
+    `session` is the one already open; it must hold no row that is still needed. Sets `entities`, `roles`, `workstation` and `person` of the
+    request's state. `named`: the company of a token, in place of the one that was chosen.
+    """
+    house = house_of(request)
+    allowed = people.entities_of(person)
+    theirs = tuple(each for each in house.settings.entities if allowed is None or each in allowed)
+    chosen = str(request.session.get("entity") or "") if named is None else named
+    entity = chosen if chosen in theirs else next(iter(theirs), NOWHERE)
+    # Who may work nowhere here acts as nothing.
+    roles = people.roles_of(session, person.pseudonym, house.clock().date(), entity) if theirs else frozenset()
+    only = people.stations_of(person, roles)
+    if len(house.settings.entities) > 1 or only is not None or not theirs:
+        seen = house_seen(house, entity, only)
+        put_scope(session, seen.database.scope)
+        request.state.workstation = seen
+    request.state.entities, request.state.roles, request.state.person = theirs, roles, person
+
+
+def house_seen(house: Workstation, entity: str, only: frozenset[str] | None) -> Workstation:
+    """The house as one company sees it, with all of its stations or `only` these: its settings, and sessions that see no more."""
+    settings, primary = house.settings, entity == house.settings.entity
+    stations = frozenset(each.name for each in settings.stations if (settings.company_of(each) == entity) is not primary)
+    scope = Scope(entity, stations, primary, only)
+    return replace(house, settings=settings.of_company(entity, only), database=replace(house.database, scope=scope))
 
 
 def reading(request: Request) -> Iterator[Session]:
@@ -65,12 +116,11 @@ def signed_in(request: Request, session: InReading) -> Person:
     practice = is_practice(workstation_of(request))
     if person is None or badge != people.badge_of(person) or not people.may_enter(person, practice=practice):
         raise NotSignedIn
-    if not visits.goes_on(request):
+    if not visits.is_here(request, session, person) or not visits.goes_on(request):
         raise NotSignedIn
-    request.state.roles = people.roles_of(session, person.pseudonym, workstation_of(request).clock().date())
     # Its values stay readable when the request fails and its session is rolled back: the error page has a header, too.
     session.expunge(person)
-    request.state.person = person
+    see_through(request, session, person)
     return person
 
 
@@ -116,7 +166,12 @@ def show(request: Request, template: str, status: int = 200, **values: Any) -> R
         "t": words_of(request),
         "person": getattr(request.state, "person", None),
         "practice": is_practice(workstation_of(request)),
+        "space": production_beside(workstation_of(request).home) is not None,
+        "other_space": other_space(workstation_of(request).settings, request.url.hostname or "127.0.0.1"),
+        "entities": entities_of(request),
+        "entity": entity_of(request),
         "here": request.url.path,
+        "menu": menu_for(roles, request.url.path),
         "flash": request.session.pop("flash", None) if "HX-Request" not in request.headers else None,
         **values,
     }

@@ -24,6 +24,7 @@ from station.particulars import held_alike, judge_twins
 from station.records import documents
 from station.records.batches import links_of
 from station.records.ledger import story_of
+from station.records.review import pending_accounts
 from station.records.tables import Document, Link, State
 from station.sheets import originals_of
 from station.signing import why_not_sign
@@ -31,6 +32,7 @@ from station.sources import can_say
 from station.versions import GIVEN_UP
 from station.web import desk, learning, show
 from station.web.figures import WORKING
+from station.web.grants import may
 from station.web.words import Words
 from station.workstation import Workstation
 from workflow.kinds import INVOICES, kind_of, longest_duty
@@ -79,8 +81,11 @@ class Act:
     code: str
     text: str
     address: str
+    route: str
+    """As the table of grants writes it."""
 
 
+ONE = "/documents/{document_id}"
 OTHER_KINDS = (*(kind.code for kind in KIND_TABLE if kind.code not in INVOICES), acts.ASIDE)
 """What may stand in place of an invoice."""
 
@@ -102,12 +107,12 @@ def list_page(
     return desk.show(request, template, **values, duplicates=[], slice=found, cards=cards)
 
 
-def reread_words(document: Document, thresholds: Thresholds, t: Words) -> str | None:
+def reread_words(document: Document, thresholds: Thresholds, t: Words, *, account_waits: bool = False) -> str | None:
     """Of an invoice: what a person should look at again, or that all is sure; None where a person saw every value."""
     best = learning.best_rows(document)
-    if document.document_type not in INVOICES or not learning.to_confirm(document):
+    if document.document_type not in INVOICES or not learning.to_confirm(document, account_waits=account_waits):
         return None
-    said = {name: inf for name, row in best.items() if row.source == "person"}
+    said = {name: inf for name, row in best.items() if row.source == "person" or (name == "iban" and account_waits)}
     doubtful = doubts({name: row.confidence or 0.0 for name, row in best.items()} | said, thresholds)
     named = [t.known("field", name) if name in best else _missing(name, t) for name in doubtful]
     if any(row.code.startswith("reading-") for row in document.findings):
@@ -136,13 +141,14 @@ def document_page(request: Request, session: desk.InReading, document_id: str, h
         "card": show.card_of(document, t, has_thumb=False, findings=100),
         "story": show.tell_story(story_of(session, document_id), document, t),
         "choices": choices_for(document, t),
-        "acts": acts_for(session, document, t),
+        "acts": [act for act in acts_for(session, document, t) if may(desk.roles_here(request), "GET", act.route)],
         "links": show.show_links(linked(session, document), document, t),
         "certificate": certificate_of(session, document),
     }
     if document.confidential or document.state == State.ERASED:
         return desk.show(request, "_reserved.html" if htmx else "reserved.html", **values)
     thresholds = thresholds_of(session, document.entity)
+    waits = pending_accounts(session, document.entity, document.id)
     return desk.show(
         request,
         "_document.html" if htmx else "document.html",
@@ -150,9 +156,10 @@ def document_page(request: Request, session: desk.InReading, document_id: str, h
         arrivals=arrivals,
         originals=originals_of(document) if document.current_pages or document.arrivals else (),
         lines=learning.show_lines(session, document, thresholds, t),
-        reread=reread_words(document, thresholds, t),
+        reread=reread_words(document, thresholds, t, account_waits=bool(waits)),
+        account_waits=waits[0].id if waits else None,
         missing_fields=learning.missing_fields(document, t),
-        to_confirm=learning.to_confirm(document),
+        to_confirm=learning.to_confirm(document, account_waits=bool(waits)),
         images=page_images(document, desk.workstation_of(request)),
         image_words=show.image_words(show.newest(document.archives), t),
         archive=show.newest(document.archives),
@@ -276,10 +283,11 @@ def choices_for(document: Document, t: Words) -> tuple[Choice, ...]:
 def acts_for(session: Session, document: Document, t: Words) -> tuple[Act, ...]:
     """What may be done besides, each with its page."""
     here = f"/documents/{document.id}"
-    offered = [Act("correct", t("correct.button"), f"{here}/correct")] if offered_corrections(document) else []
-    offered += [Act(code, _choice(document, code, t).text, f"{here}/decision/{code}") for code in acts.offered_acts(document)]
+    offered = [Act("correct", t("correct.button"), f"{here}/correct", f"{ONE}/correct")] if offered_corrections(document) else []
+    decided = acts.offered_acts(document)
+    offered += [Act(code, _choice(document, code, t).text, f"{here}/decision/{code}", f"{ONE}/decision/{{choice}}") for code in decided]
     if document.state == State.SET_ASIDE or pending_erasure(session, document.id) is not None:
-        offered.append(Act("erase", t("erasure.button"), f"{here}/erasure"))
+        offered.append(Act("erase", t("erasure.button"), f"{here}/erasure", f"{ONE}/erasure"))
     return tuple(offered)
 
 

@@ -8,25 +8,27 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import JSONResponse, Response
 
-from station import totp
 from station.disk import Room, look_at_disk
 from station.records import documents, people
 from station.records.tables import Person
 from station.throttle import Throttle
-from station.web import desk, figures, visits
+from station.web import codes, desk, figures, visits
+from station.web.addresses import local_address
+from station.web.oidc import label_of
+from station.web.visits import address_of
 from station.web.words import LANGUAGES
 
-log = logging.getLogger("sceau.web")
 open_router = APIRouter()
 router = APIRouter()
 
 
 @open_router.get("/sign-in")
-def sign_in_page(request: Request, language: str = "", next: str = "/") -> Response:
-    """Who are you? The language may be chosen before signing in."""
+def sign_in_page(request: Request, language: str = "", next: str = "/", code: str = "", out: str = "") -> Response:
+    """Who are you? The language may be chosen before signing in. `code`: the provider said who, the code is still to come."""
     if language in LANGUAGES:
         request.session["language"] = language
-    return _sign_in(request, local_address(next))
+    half = visits.half_of(request) if code else None
+    return _sign_in(request, local_address(next), login=half[0] if half else "", ask_code=half is not None, out=bool(out))
 
 
 @open_router.post("/sign-in")
@@ -34,7 +36,7 @@ def sign_in(
     request: Request,
     login: Annotated[str, Form(max_length=80)] = "",
     password: Annotated[str, Form(max_length=1024)] = "",
-    code: Annotated[str, Form(max_length=20)] = "",
+    code: Annotated[str, Form(max_length=40)] = "",
     next: Annotated[str, Form(max_length=500)] = "/",
 ) -> Response:
     """Begin a visit: password, then the code of whoever has a second factor. Who fails too often waits; nothing is written about it."""
@@ -43,6 +45,7 @@ def sign_in(
     again = partial(_sign_in, request, local_address(next), login=name, ask_code=half is not None)
     wait = _throttle_of(request).wait_for(name.lower(), address_of(request))
     if wait:
+        visits.tell(request, "sign-in slowed down", None, level=logging.WARNING)
         answer = again(status=429, trouble="wait")
         answer.headers["Retry-After"] = str(ceil(wait))
         return answer
@@ -54,9 +57,11 @@ def sign_in(
         right = _right_code(request, person, half[1], code) if half else people.fits(person, password)
     except people.TooMany:
         return again(status=429, trouble="busy")
+    if half is None and person is not None and not passwords_open(request, person.login):
+        right = False
     if person is None or not right:
         _throttle_of(request).note_failure(name.lower(), address_of(request))
-        log.warning("sign-in refused, from %s", address_of(request))
+        visits.tell(request, "sign-in refused", person, second=half is not None, level=logging.WARNING)
         return again(status=401, trouble="code" if half else "wrong")
     if person.password_ends is not None and person.password_ends < workstation.clock():
         return again(status=401, trouble="ended")
@@ -64,24 +69,13 @@ def sign_in(
     if person.totp_secret is not None and half is None:
         visits.begin_half(request, person)
         return _sign_in(request, local_address(next), login=name, ask_code=True)
-    visits.begin_visit(request, person)
+    visits.begin_visit(request, person, half[2] if half else "password")
     return desk.go_to(request, local_address(next))
 
 
 def _right_code(request: Request, person: Person | None, badge: str, typed: str) -> bool:
     """Whether the code is this moment's and the password that came before it is still theirs; it serves once."""
-    if person is None or person.totp_secret is None or people.badge_of(person) != badge:
-        return False
-    step = totp.accepted_step(person.totp_secret, typed, visits.moment_of(request), person.totp_step)
-    if step is None:
-        return False
-    with desk.workstation_of(request).database.writing() as session:
-        return people.accept_step(session, person, step)
-
-
-def address_of(request: Request) -> str:
-    """Where a request comes from, as far as the network tells."""
-    return request.client.host if request.client else ""
+    return person is not None and people.badge_of(person) == badge and codes.shows_code(request, person, typed)
 
 
 def _throttle_of(request: Request) -> Throttle:
@@ -110,12 +104,14 @@ def health(request: Request, session: desk.InReading) -> Response:
 
 @router.post("/sign-out")
 def sign_out(request: Request) -> Response:
-    """End the session; the language is kept."""
-    language = request.session.get("language")
-    request.session.clear()
-    if language:
-        request.session["language"] = language
-    return desk.go_to(request, "/sign-in")
+    """End the visit, and have the browser forget what it kept of our pages; where a provider let somebody in, its visit goes on."""
+    provider = visits.by_provider(request)
+    visits.end_visit(request)
+    answer = desk.go_to(request, "/sign-in?out=1" if provider else "/sign-in")
+    # What the review desk kept there until the server had it: whoever comes next at this browser shall not find it. Not "cookies": that
+    # would take the language, too, and the cookie is void already. Not "cache": no page may be kept anyway.
+    answer.headers["clear-site-data"] = '"storage"'
+    return answer
 
 
 @router.post("/language")
@@ -130,18 +126,18 @@ def choose_language(
 
 @router.get("/help")
 def help_page(request: Request) -> Response:
-    workstation = desk.workstation_of(request)
-    return desk.show(request, "help.html", folder=str(workstation.settings.folder_of(workstation.settings.stations[0])))
+    settings = desk.workstation_of(request).settings
+    return desk.show(request, "help.html", folder=next((str(settings.folder_of(station)) for station in settings.stations), ""))
 
 
-def local_address(address: str) -> str:
-    """An address of ours, never another site's: an open redirect would lend our name to a forger."""
-    plain = address.startswith("/") and not address.startswith("//") and "\\" not in address and address.isprintable()
-    return address if plain else "/"
+def passwords_open(request: Request, login: str) -> bool:
+    """Whether this account may show itself by a password; where the provider is required, only those for its bad days."""
+    provider = desk.workstation_of(request).settings.sign_in.oidc
+    return not provider.required or login in provider.emergency
 
 
 def _sign_in(
-    request: Request, next_address: str, *, status: int = 200, trouble: str = "", login: str = "", ask_code: bool = False
+    request: Request, next_address: str, *, status: int = 200, trouble: str = "", login: str = "", ask_code: bool = False, out: bool = False
 ) -> Response:
     practice = desk.is_practice(desk.workstation_of(request))
     return desk.show(
@@ -152,6 +148,9 @@ def _sign_in(
         trouble=trouble,
         login=login,
         ask_code=ask_code,
+        provider=label_of(request),
+        required=desk.workstation_of(request).settings.sign_in.oidc.required,
+        out=out and bool(label_of(request)),
         practice_login=people.PRACTICE_LOGIN if practice else None,
         practice_second=people.SECOND_LOGIN,
         practice_password=people.PRACTICE_PASSWORD if practice else None,

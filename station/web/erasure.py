@@ -60,7 +60,7 @@ def act(
                 raise HTTPException(422)
     if step == "confirm":
         # Files go outside the request's transaction: they cannot be rolled back, and whoever comes by finishes what is left.
-        erasure.finish_erasures(workstation)
+        erasure.finish_erasures(desk.house_of(request))
     return desk.go_to(request, f"/documents/{document_id}/erasure", f"flash.erasure-{step}")
 
 

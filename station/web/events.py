@@ -15,6 +15,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import State
 
 from station.records import documents
+from station.records.scope import Scope
 from station.records.tables import Batch, Redo
 from station.scanning import Scanning
 from station.web import desk
@@ -33,13 +34,14 @@ RETRY_MS = 2000
 
 
 class Changes:
-    """One look at the records serves every open page; a stream is a coroutine and holds no thread."""
+    """One look at the records serves every open page that sees the same of them; a stream is a coroutine and holds no thread."""
 
-    def __init__(self, look: Callable[[], str], most: int = MOST, seconds: float = LOOK_SECONDS) -> None:
+    def __init__(self, look: Callable[[Workstation | None], str], most: int = MOST, seconds: float = LOOK_SECONDS) -> None:
         self._look, self._most, self._seconds = look, most, seconds
         self._lock = asyncio.Lock()
         self._closed = asyncio.Event()
-        self._seen, self._looked_at = "", float("-inf")
+        self._seen: dict[Scope | None, tuple[str, float]] = {}
+        """By what is seen: the fingerprint, and when it was looked up."""
         self.open = 0
 
     @property
@@ -50,15 +52,16 @@ class Changes:
         """End every stream now; called in the server's own loop when it stops, for it waits for open answers."""
         self._closed.set()
 
-    async def stream(self) -> AsyncIterator[bytes]:
-        """What stands now, then each change, until the server stops or `LONGEST_SECONDS` are over."""
+    async def stream(self, seen_by: Workstation | None = None) -> AsyncIterator[bytes]:
+        """What stands now for who sees this much of the house (None: all), then each change, until the server stops or `LONGEST_SECONDS`
+        are over."""
         clock = asyncio.get_running_loop().time
         began = spoke = clock()
         told: str | None = None
         self.open += 1
         try:
             while not self._closed.is_set() and clock() - began < LONGEST_SECONDS:
-                seen = await self._now()
+                seen = await self._now(seen_by)
                 if seen != told:
                     yield format_sse_event(event="change", data_str=seen, retry=RETRY_MS)
                     told, spoke = seen, clock()
@@ -70,25 +73,28 @@ class Changes:
         finally:
             self.open -= 1
 
-    async def _now(self) -> str:
-        """The fingerprint, looked up at most once per `seconds` for all streams together."""
+    async def _now(self, seen_by: Workstation | None) -> str:
+        """The fingerprint, looked up at most once per `seconds` for all streams that see the same."""
         async with self._lock:
-            clock = asyncio.get_running_loop().time
-            if clock() - self._looked_at >= self._seconds:
+            clock, scope = asyncio.get_running_loop().time, None if seen_by is None else seen_by.database.scope
+            told, looked_at = self._seen.get(scope, ("", float("-inf")))
+            if clock() - looked_at >= self._seconds:
                 # A full disk or a long writer: the pages ask by themselves, and say so.
                 with suppress(SQLAlchemyError, OSError):
-                    self._seen = await run_in_threadpool(self._look)
-                self._looked_at = clock()
-            return self._seen
+                    told = await run_in_threadpool(self._look, seen_by)
+                self._seen[scope] = (told, clock())
+            return told
 
 
 def changes_of(workstation: Workstation, state: State) -> Changes:
     """What the pages of one workstation listen to: its records, and the scanners that this process feeds."""
 
-    def look() -> str:
+    def look(seen_by: Workstation | None) -> str:
+        here = seen_by or workstation
+        shown = {station.name for station in here.settings.stations}
         scanning: Scanning | None = getattr(state, "scanning", None)
-        jobs = [(job.id, job.state, job.pages) for job in scanning.jobs()] if scanning else []
-        with workstation.database.reading() as session:
+        jobs = [(job.id, job.state, job.pages) for job in scanning.jobs() if job.station in shown] if scanning else []
+        with here.database.reading() as session:
             return desk.fingerprint_of(last_change(session), jobs)
 
     return Changes(look)
@@ -110,4 +116,5 @@ async def events(request: Request) -> Response:
     changes: Changes = request.app.state.changes
     if changes.full:
         return Response(status_code=503)
-    return EventSourceResponse(changes.stream(), headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
+    stream = changes.stream(desk.workstation_of(request))
+    return EventSourceResponse(stream, headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})

@@ -57,14 +57,31 @@ def exports_of(request: Request) -> Exports:
     """The packages of this server, looked for at the first question."""
     exports: Exports | None = getattr(request.app.state, "exports", None)
     if exports is None:
-        exports = request.app.state.exports = Exports(desk.workstation_of(request))
+        exports = request.app.state.exports = Exports(desk.house_of(request))
     return exports
+
+
+def mine(request: Request) -> tuple[Export, ...]:
+    """The packages of the company in which the person works, newest first."""
+    return tuple(each for each in exports_of(request).all() if _belongs(request, each))
+
+
+def own_one(request: Request, number: str) -> Export:
+    """Raises NoExport; for another company's, too."""
+    export = exports_of(request).one(number)
+    if not _belongs(request, export):
+        raise NoExport(number)
+    return export
+
+
+def _belongs(request: Request, export: Export) -> bool:
+    return (export.entity or desk.house_of(request).settings.entity) == desk.entity_of(request)
 
 
 @router.get("/export")
 def export_page(request: Request, seen: str = "", document: str = "", htmx: desk.FromHtmx = None) -> Response:
     """The form, and the packages that were made; asked by HTMX only whether anything changed."""
-    change = _change(exports_of(request).all())
+    change = _change(mine(request))
     if htmx and seen == change:
         return desk.nothing_new()
     this_year = desk.workstation_of(request).clock().date().replace(month=1, day=1)
@@ -80,7 +97,7 @@ def begin_export(request: Request, person: desk.SignedIn, begin: Text = "", end:
     if scope is None:
         return _page(request, typed, wrong="export.wrong-days", status=422)
     try:
-        exports_of(request).start(scope, person.pseudonym)
+        exports_of(request).start(scope, person.pseudonym, desk.entity_of(request))
     except Busy:
         return _page(request, typed, wrong="export.wrong-busy", status=409)
     note_export(request, person, scope)
@@ -91,7 +108,7 @@ def begin_export(request: Request, person: desk.SignedIn, begin: Text = "", end:
 def stop_export(request: Request, number: str) -> Response:
     """Stop the one at work; one that has just ended is left as it is."""
     try:
-        exports_of(request).stop(number)
+        exports_of(request).stop(own_one(request, number).id)
     except NoExport:
         return desk.go_to(request, "/export")
     return desk.go_to(request, "/export", "flash.export-stopping")
@@ -100,7 +117,7 @@ def stop_export(request: Request, number: str) -> Response:
 @router.post("/export/{number}/remove")
 def remove_export(request: Request, number: str) -> Response:
     try:
-        exports_of(request).remove(number)
+        exports_of(request).remove(own_one(request, number).id)
     except NoExport as error:
         raise HTTPException(404) from error
     except Busy as error:
@@ -112,7 +129,7 @@ def remove_export(request: Request, number: str) -> Response:
 def export_part(request: Request, number: str, name: str) -> Response:
     """One part, as a download."""
     try:
-        path = exports_of(request).part(number, name)
+        path = exports_of(request).part(own_one(request, number).id, name)
     except NoExport as error:
         raise HTTPException(404) from error
     return FileResponse(path, media_type="application/zip", filename=name)
@@ -168,7 +185,7 @@ def _today(request: Request) -> date:
 
 
 def _page(request: Request, typed: Typed, *, fragment: bool = False, wrong: str | None = None, status: int = 200) -> Response:
-    t, exports = desk.words_of(request), exports_of(request).all()
+    t, exports = desk.words_of(request), mine(request)
     return desk.show(
         request,
         "_export.html" if fragment else "export.html",

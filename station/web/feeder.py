@@ -62,8 +62,9 @@ def say(
     request: Request, name: str, job_id: str, act: Annotated[str, Path(pattern="^(" + "|".join(ACTS) + ")$")], _person: desk.SignedIn
 ) -> Response:
     """Go on, end after this page, or stop now; a job that is over is left as it is."""
-    scanning = scanning_of(request)
-    if scanning is None or scanning.state(job_id) is None:
+    scanning, settings = scanning_of(request), desk.workstation_of(request).settings
+    here = {job.id for job in scanning.jobs() if job.station == name} if scanning else set()
+    if scanning is None or name not in {each.name for each in settings.stations} or job_id not in here:
         raise HTTPException(404)
     {"resume": scanning.resume, "finish": scanning.finish, "cancel": scanning.cancel}[act](job_id)
     return desk.go_to(request, f"/desk/{name}")

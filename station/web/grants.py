@@ -32,8 +32,11 @@ _PROOF = _roles(COMPLIANCE, AUDITOR)
 _FEED = _roles(MAILROOM, COMPLIANCE)
 _REVIEW = _roles(CLERK, COMPLIANCE)
 _OFFICE = _roles(CLERK, APPROVER, COMPLIANCE)
+_DIRECTION = _roles(APPROVER, COMPLIANCE)
+"""Who answers for what the house pays; there is no role of its own for its direction."""
 _RULE = _roles(COMPLIANCE)
 _MAKER = _roles(ADMINISTRATOR)
+_SENDING = _roles(COMPLIANCE, ADMINISTRATOR)
 
 GRANTS: Mapping[str, Grant] = {
     # The house's hall
@@ -42,11 +45,17 @@ GRANTS: Mapping[str, Grant] = {
     "/help": Grant(EVERYONE),
     "/language": Grant(NOBODY, EVERYONE),
     "/sign-out": Grant(NOBODY, EVERYONE),
+    "/entity": Grant(NOBODY, EVERYONE),
     "/confirm": Grant(EVERYONE, EVERYONE),
     "/events": Grant(EVERYONE),
     "/account": Grant(EVERYONE),
     "/account/password": Grant(NOBODY, EVERYONE),
     "/account/code": Grant(NOBODY, EVERYONE, again=True),
+    "/oidc/again": Grant(EVERYONE),
+    "/account/visits": Grant(NOBODY, EVERYONE, again=True),
+    "/account/tokens": Grant(EVERYONE, EVERYONE, again=True),
+    "/account/tokens/{number}/revoke": Grant(NOBODY, EVERYONE),
+    "/api": Grant(EVERYONE),
     "/account/delegations": Grant(NOBODY, EVERYONE, again=True),
     "/account/delegations/{number}/end": Grant(NOBODY, EVERYONE),
     # People
@@ -56,18 +65,57 @@ GRANTS: Mapping[str, Grant] = {
     "/people/{pseudonym}/roles/{number}/take": Grant(NOBODY, _MAKER, again=True),
     "/people/{pseudonym}/password": Grant(NOBODY, _MAKER, again=True),
     "/people/{pseudonym}/end": Grant(NOBODY, _MAKER, again=True),
+    "/people/{pseudonym}/tokens/{number}/revoke": Grant(NOBODY, _MAKER),
+    # What leaves the house
+    "/envois": Grant(_SENDING),
+    "/envois/{number}/retry": Grant(NOBODY, _SENDING),
+    "/envois/{number}/drop": Grant(NOBODY, _SENDING),
+    "/envois/webhooks": Grant(NOBODY, _SENDING, again=True),
+    "/envois/webhooks/{number}/end": Grant(NOBODY, _SENDING),
+    "/people/{pseudonym}/place": Grant(NOBODY, _MAKER, again=True),
+    "/people/groups": Grant(NOBODY, _MAKER, again=True),
+    "/people/groups/{number}": Grant(_MAKER),
+    "/people/groups/{number}/members": Grant(NOBODY, _MAKER, again=True),
+    "/people/groups/{number}/members/{member}/take": Grant(NOBODY, _MAKER, again=True),
+    "/people/groups/{number}/end": Grant(NOBODY, _MAKER, again=True),
+    # Setting the house up
+    "/installation": Grant(_MAKER),
+    "/installation/seal/request": Grant(NOBODY, _MAKER),
+    "/installation/seal": Grant(NOBODY, _MAKER),
+    "/installation/mail/test": Grant(NOBODY, _MAKER),
+    "/installation/apply": Grant(NOBODY, _MAKER, again=True),
+    "/installation/{step}": Grant(NOBODY, _MAKER, again=True),
+    # Registers, and the lists they come from
+    "/imports": Grant(_REVIEW | {RECEIVABLES, ADMINISTRATOR}),
+    "/imports/{kind}/modele.{form}": Grant(_REVIEW | {RECEIVABLES, ADMINISTRATOR}),
+    "/imports/suppliers": Grant(NOBODY, _REVIEW | {ADMINISTRATOR}),
+    "/imports/suppliers/{number}": Grant(_REVIEW | {ADMINISTRATOR}, _REVIEW | {ADMINISTRATOR}),
+    "/imports/suppliers/{number}/run": Grant(NOBODY, _REVIEW | {ADMINISTRATOR}, again=True),
+    "/imports/suppliers/{number}/errors.csv": Grant(_REVIEW | {ADMINISTRATOR}),
+    "/imports/customers": Grant(NOBODY, _roles(RECEIVABLES, COMPLIANCE, ADMINISTRATOR)),
+    "/imports/customers/{number}": Grant(_roles(RECEIVABLES, COMPLIANCE, ADMINISTRATOR), _roles(RECEIVABLES, COMPLIANCE, ADMINISTRATOR)),
+    "/imports/customers/{number}/run": Grant(NOBODY, _roles(RECEIVABLES, COMPLIANCE, ADMINISTRATOR)),
+    "/imports/customers/{number}/errors.csv": Grant(_roles(RECEIVABLES, COMPLIANCE, ADMINISTRATOR)),
+    "/imports/people": Grant(NOBODY, _MAKER),
+    "/imports/people/{number}": Grant(_MAKER, _MAKER),
+    "/imports/people/{number}/run": Grant(NOBODY, _MAKER, again=True),
+    "/imports/people/{number}/errors.csv": Grant(_MAKER),
+    "/fournisseurs": Grant(_OFFICE | {AUDITOR}),
+    "/fournisseurs/comptes": Grant(_OFFICE | {AUDITOR}, _OFFICE, again=True),
+    "/fournisseurs/{number}": Grant(_OFFICE | {AUDITOR}),
+    "/fournisseurs/{number}/comptes": Grant(NOBODY, _REVIEW, again=True),
     # The mailroom's desk
     "/desk": Grant(_PAPER),
     "/desk/{name}": Grant(_PAPER),
     "/desk/{name}/open": Grant(NOBODY, _FEED),
     "/desk/{name}/sheets": Grant(NOBODY, _FEED),
     "/desk/{name}/slip.pdf": Grant(_PAPER),
-    "/desk/{name}/redo": Grant(_PAPER, _FEED),
+    "/desk/{name}/redo": Grant(_FEED, _FEED),
     "/desk/{name}/redo/drop": Grant(NOBODY, _FEED),
     "/desk/{name}/preview": Grant(_PAPER),
     "/desk/{name}/edit": Grant(NOBODY, _FEED),
     "/desk/{name}/undo": Grant(NOBODY, _FEED),
-    "/desk/{name}/end": Grant(_PAPER, _FEED),
+    "/desk/{name}/end": Grant(_FEED, _FEED),
     "/desk/{name}/history": Grant(_PAPER | {AUDITOR}),
     "/desk/{name}/scan": Grant(NOBODY, _FEED),
     "/desk/{name}/scan/{job_id}/{act}": Grant(NOBODY, _FEED),
@@ -99,9 +147,9 @@ GRANTS: Mapping[str, Grant] = {
     "/documents/{document_id}/verdict": Grant(_READERS),
     "/documents/{document_id}/verdict.json": Grant(_READERS),
     "/documents/{document_id}/letter": Grant(_READERS - {AUDITOR}),
-    "/documents/{document_id}/source": Grant(_PAPER | {AUDITOR}, _PAPER),
-    "/documents/{document_id}/decision/{choice}": Grant(_PAPER | {AUDITOR}, _PAPER),
-    "/documents/{document_id}/correct": Grant(_PAPER | {AUDITOR}, _PAPER),
+    "/documents/{document_id}/source": Grant(_PAPER, _PAPER),
+    "/documents/{document_id}/decision/{choice}": Grant(_PAPER, _PAPER),
+    "/documents/{document_id}/correct": Grant(_PAPER, _PAPER),
     "/documents/{document_id}/fields": Grant(NOBODY, _REVIEW),
     "/documents/{document_id}/fields/{name}": Grant(_READERS, _REVIEW),
     "/documents/{document_id}/fields/{name}/crop.jpg": Grant(_READERS),
@@ -125,9 +173,17 @@ GRANTS: Mapping[str, Grant] = {
     "/relecture/{document_id}/mots.json": Grant(_REVIEW),
     "/relecture/{document_id}/extrait/{number}.jpg": Grant(_REVIEW),
     "/relecture/{document_id}/fenetre": Grant(_REVIEW),
+    # Approvals
+    "/approbations": Grant(_OFFICE),
+    "/approbations/{number}": Grant(_OFFICE | {AUDITOR}, _OFFICE, again=True),
+    "/approbations/{number}/page/{page}.jpg": Grant(_OFFICE | {AUDITOR}),
     # Search
     "/recherche": Grant(_READERS),
     "/recherche/{document_id}": Grant(_READERS),
+    # The direction
+    "/direction": Grant(_DIRECTION),
+    "/direction/cloture": Grant(_DIRECTION),
+    "/direction/{figure}.csv": Grant(_DIRECTION),
     # Erasure, retention, holds
     "/documents/{document_id}/erasure": Grant(_PAPER | {AUDITOR}, _PAPER, again=True),
     "/documents/{document_id}/certificate.json": Grant(_READERS),
@@ -177,7 +233,7 @@ GRANTS: Mapping[str, Grant] = {
 }
 """By the address as its router writes it. An auditor looks and changes nothing: searching and reading the log again write nothing."""
 
-STARTS = ("/", "/relecture", "/documents", "/conformite", "/people", "/help")
+STARTS = ("/", "/relecture", "/approbations", "/documents", "/conformite", "/people", "/help")
 """Where somebody begins whom the first page is not for: the first of these that is."""
 
 

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from ocr.confidence import Thresholds, colour_of
 from ocr.suppliers import CONSTANTS, Lesson
 from ocr.values import LISTS, NAMES
-from station import drift, learning
+from station import drift, learning, review
 from station.acts import shown_document
 from station.records import learned, people
 from station.records.tables import Document, FieldRow, LessonRow, LessonUse, PageRow
@@ -113,9 +113,10 @@ def missing_fields(document: Document, t: Words) -> tuple[tuple[str, str], ...]:
     return tuple((t.known("field", name), _form(document, name)) for name in _ordered(learning.TYPED) if name not in best)
 
 
-def to_confirm(document: Document) -> bool:
-    """Whether there is a value on which nobody said anything yet."""
-    return any(row.source != "person" for name, row in best_rows(document).items() if name in learning.TYPED)
+def to_confirm(document: Document, *, account_waits: bool = False) -> bool:
+    """Whether there is a value on which nobody said anything yet; an account that waits for a second person is said."""
+    said = {"iban"} if account_waits else set()
+    return any(row.source != "person" for name, row in best_rows(document).items() if name in learning.TYPED and name not in said)
 
 
 def best_rows(document: Document) -> dict[str, FieldRow]:
@@ -191,7 +192,10 @@ def _form(document: Document, name: str) -> str:
 @router.post("/documents/{document_id}/fields")
 def confirm_all(request: Request, session: desk.InWriting, person: desk.SignedIn, document_id: str) -> Response:
     """« J'ai tout relu » : what nobody said anything about is right."""
-    names = learning.confirm_rest(session, desk.workstation_of(request), document_id, person)
+    workstation = desk.workstation_of(request)
+    names, waits = review.confirm_all(session, workstation, document_id, person, crop_in(workstation))
+    if waits:
+        return desk.go_to(request, f"/documents/{document_id}#fields-title", "flash.values-account")
     return desk.go_to(request, f"/documents/{document_id}#fields-title", "flash.values-confirmed" if names else "flash.values-known")
 
 
@@ -222,7 +226,13 @@ def say_field(
         return _field_page(request, session, document, name, typed=value, wrong=error.kind)
     if said is None and not absent:
         return _field_page(request, session, document, name, typed=value, wrong="empty")
-    lesson = learning.say_value(session, desk.workstation_of(request), document_id, name, said, person)
+    workstation = desk.workstation_of(request)
+    if name == "iban" and said is not None:
+        lesson, waits = review.say_account(session, workstation, document_id, said, person, crop_in(workstation))
+        if waits:
+            return desk.go_to(request, f"/documents/{document_id}#fields-title", "flash.value-account")
+    else:
+        lesson = learning.say_value(session, workstation, document_id, name, said, person)
     served = lesson is not None and learned.lesson_of(lesson).place is not None
     return desk.go_to(request, f"/documents/{document_id}#fields-title", "flash.value-learned" if served else "flash.value-said")
 
@@ -276,6 +286,11 @@ def field_crop(request: Request, session: desk.InReading, document_id: str, name
     if cut is None:
         raise HTTPException(404)
     return Response(cut, media_type="image/jpeg", headers={"Cache-Control": "private, max-age=3600"})
+
+
+def crop_in(workstation: Workstation) -> review.Crop:
+    """How the review cuts the piece of a page that shows a value."""
+    return lambda document, row: cut_crop(workstation, document, row.page, row.box)
 
 
 def cut_crop(workstation: Workstation, document: Document, number: int | None, box: Sequence[int] | None) -> bytes | None:

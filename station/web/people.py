@@ -9,12 +9,14 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import Response
 from sqlalchemy.orm import Session
 
+from station import groups
 from station import people as acts
 from station.people import GIVEN_DAYS, Act, Refused, RoleDays
 from station.records import people
 from station.records.documents import Unknown
 from station.records.tables import Person, PersonRole
 from station.web import desk
+from station.web.tokens import shown_tokens
 from station.web.words import Words
 from workflow.roles import Role
 
@@ -44,6 +46,9 @@ class ShownPerson:
     waits: bool
     """The password was made by somebody else and not yet replaced."""
     ended: str | None
+    entities: tuple[str, ...] | None
+    """None: all of the house."""
+    stations: tuple[str, ...] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +64,8 @@ class Typed:
 
 
 @router.get("/people")
-def list_page(request: Request, session: desk.InReading) -> Response:
-    return _list(request, session, Typed())
+def list_page(request: Request, session: desk.InReading, person: desk.SignedIn) -> Response:
+    return people_page(request, session, person, Typed())
 
 
 @router.post("/people")
@@ -80,17 +85,24 @@ def add(
     try:
         first, last = acts.read_days(typed.starts, typed.ends)
         given = [RoleDays(Role(role), first, last) for role in typed.roles if role in set(Role)]
-        made, password = _written(
-            request, lambda writing: acts.add_person(writing, _act(request, person), typed.login, typed.name, typed.email, given)
-        )
+        made, password = written(request, lambda writing: add_typed(request, writing, person, typed, given))
     except Refused as error:
-        return _list(request, session, typed, error.reason)
+        return people_page(request, session, person, typed, error.reason)
     return _given(request, made, password)
+
+
+def add_typed(request: Request, session: Session, person: Person, typed: Typed, given: list[RoleDays]) -> tuple[Person, str]:
+    """Whoever makes accounts for some companies makes them for these."""
+    made = acts.add_person(session, act_of(request, person), typed.login, typed.name, typed.email, given)
+    own = people.entities_of(person)
+    if own is not None:
+        groups.place_person(session, desk.house_of(request).settings, act_of(request, person), made[0], own, None)
+    return made
 
 
 @router.get("/people/{pseudonym}")
 def person_page(request: Request, session: desk.InReading, person: desk.SignedIn, pseudonym: str) -> Response:
-    return _person(request, session, person, pseudonym)
+    return person_shown(request, session, person, pseudonym)
 
 
 @router.post("/people/{pseudonym}/roles")
@@ -102,18 +114,18 @@ def give_role(
         if role not in set(Role):
             raise Refused("role")
         given = RoleDays(Role(role), first, last)
-        _written(request, lambda writing: acts.give_role(writing, _act(request, person), _found(writing, pseudonym), given))
+        written(request, lambda writing: acts.give_role(writing, act_of(request, person), found_person(writing, person, pseudonym), given))
     except Refused as error:
-        return _person(request, session, person, pseudonym, error.reason)
+        return person_shown(request, session, person, pseudonym, error.reason)
     return desk.go_to(request, f"/people/{pseudonym}", "flash.role-given")
 
 
 @router.post("/people/{pseudonym}/roles/{number}/take")
 def take_role(request: Request, session: desk.InReading, person: desk.SignedIn, pseudonym: str, number: int) -> Response:
     try:
-        _written(request, lambda writing: acts.take_role(writing, _act(request, person), _found(writing, pseudonym), number))
+        written(request, lambda writing: acts.take_role(writing, act_of(request, person), found_person(writing, person, pseudonym), number))
     except Refused as error:
-        return _person(request, session, person, pseudonym, error.reason)
+        return person_shown(request, session, person, pseudonym, error.reason)
     return desk.go_to(request, f"/people/{pseudonym}", "flash.role-taken")
 
 
@@ -122,21 +134,21 @@ def reset_password(request: Request, session: desk.InReading, person: desk.Signe
     """A password that serves once, shown on this answer and nowhere else."""
 
     def reset(writing: Session) -> tuple[Person, str]:
-        found = _found(writing, pseudonym)
-        return found, acts.reset_password(writing, _act(request, person), found)
+        found = found_person(writing, person, pseudonym)
+        return found, acts.reset_password(writing, act_of(request, person), found)
 
     try:
-        return _given(request, *_written(request, reset))
+        return _given(request, *written(request, reset))
     except Refused as error:
-        return _person(request, session, person, pseudonym, error.reason)
+        return person_shown(request, session, person, pseudonym, error.reason)
 
 
 @router.post("/people/{pseudonym}/end")
 def end(request: Request, session: desk.InReading, person: desk.SignedIn, pseudonym: str) -> Response:
     try:
-        _written(request, lambda writing: acts.end_person(writing, _act(request, person), _found(writing, pseudonym)))
+        written(request, lambda writing: acts.end_person(writing, act_of(request, person), found_person(writing, person, pseudonym)))
     except Refused as error:
-        return _person(request, session, person, pseudonym, error.reason)
+        return person_shown(request, session, person, pseudonym, error.reason)
     return desk.go_to(request, f"/people/{pseudonym}", "flash.person-ended")
 
 
@@ -152,36 +164,44 @@ def show_person(session: Session, person: Person, today: date, t: Words) -> Show
         code=person.totp_secret is not None,
         waits=person.password_ends is not None,
         ended=None if person.ended_at is None else t.moment(person.ended_at),
+        entities=None if person.entities is None else tuple(person.entities),
+        stations=None if person.stations is None else tuple(person.stations),
     )
 
 
 def _shown_role(row: PersonRole, today: date, t: Words) -> ShownRole:
+    holds = (row.starts or "") <= today.isoformat() <= (row.ends or "9999")
+    return ShownRole(row.id, t.known("role", row.role), days_words(row.starts, row.ends, t), holds)
+
+
+def days_words(starts: str | None, ends: str | None, t: Words) -> str:
+    """Days (ISO) in words; empty where neither is set."""
+
     def day(text: str) -> str:
         return t.day(date.fromisoformat(text))
 
-    days = ""
-    if row.starts and row.ends:
-        days = t("tolerances.days", starts=day(row.starts), ends=day(row.ends))
-    elif row.starts or row.ends:
-        days = t("tolerances.since", starts=day(row.starts)) if row.starts else t("people.until", ends=day(row.ends or ""))
-    holds = (row.starts or "") <= today.isoformat() <= (row.ends or "9999")
-    return ShownRole(row.id, t.known("role", row.role), days, holds)
+    if starts and ends:
+        return t("people.days", starts=day(starts), ends=day(ends))
+    if starts or ends:
+        return t("people.since", starts=day(starts)) if starts else t("people.until", ends=day(ends or ""))
+    return ""
 
 
-def _written(request: Request, act: Callable[[Session], Made]) -> Made:
+def written(request: Request, act: Callable[[Session], Made]) -> Made:
     """In a transaction of its own: what is refused leaves nothing, and the page is shown all the same."""
     with desk.workstation_of(request).database.writing() as session:
         return act(session)
 
 
-def _act(request: Request, person: Person) -> Act:
+def act_of(request: Request, person: Person) -> Act:
     workstation = desk.workstation_of(request)
     return Act(workstation.settings.entity, person, workstation.clock())
 
 
-def _found(session: Session, pseudonym: str) -> Person:
+def found_person(session: Session, asking: Person, pseudonym: str) -> Person:
+    """Raises Unknown, of whoever works in a company that is not the administrator's, too."""
     person = people.find_by_pseudonym(session, pseudonym)
-    if person is None:
+    if person is None or not groups.may_administer(asking, person):
         raise Unknown(pseudonym)
     return person
 
@@ -190,13 +210,16 @@ def _today(request: Request) -> date:
     return desk.workstation_of(request).clock().date()
 
 
-def _list(request: Request, session: Session, typed: Typed, wrong: str = "") -> Response:
-    t = desk.words_of(request)
+def people_page(request: Request, session: Session, asking: Person, typed: Typed, wrong: str = "") -> Response:
+    t, today, entity = desk.words_of(request), _today(request), desk.entity_of(request)
+    theirs = [each for each in people.list_people(session) if groups.may_administer(asking, each)]
     return desk.show(
         request,
         "people.html",
         422 if wrong else 200,
-        shown=[show_person(session, each, _today(request), t) for each in people.list_people(session)],
+        shown=[show_person(session, each, today, t) for each in theirs],
+        groups=[(each.id, each.name, len(people.members_of(session, each, today))) for each in people.list_groups(session, entity)],
+        longest=groups.LONGEST_NAME,
         typed=typed,
         roles=[(role.value, t(f"role.{role}"), t(f"role.{role}-is")) for role in Role],
         wrong=wrong and t(f"people.wrong-{wrong}"),
@@ -204,8 +227,8 @@ def _list(request: Request, session: Session, typed: Typed, wrong: str = "") -> 
     )
 
 
-def _person(request: Request, session: Session, asking: Person, pseudonym: str, wrong: str = "") -> Response:
-    t, found = desk.words_of(request), _found(session, pseudonym)
+def person_shown(request: Request, session: Session, asking: Person, pseudonym: str, wrong: str = "") -> Response:
+    t, found = desk.words_of(request), found_person(session, asking, pseudonym)
     return desk.show(
         request,
         "person.html",
@@ -216,7 +239,17 @@ def _person(request: Request, session: Session, asking: Person, pseudonym: str, 
         today=_today(request).isoformat(),
         wrong=wrong and t(f"people.wrong-{wrong}"),
         days=GIVEN_DAYS,
+        places=_places(request, asking),
+        tokens=[each for each in shown_tokens(session, request, pseudonym) if each.live],
     )
+
+
+def _places(request: Request, asking: Person) -> dict[str, list[str]]:
+    """Companies and stations among which there is something to choose; none where the house has but one."""
+    settings, own = desk.house_of(request).settings, people.entities_of(asking)
+    entities = [each for each in settings.entities if own is None or each in own]
+    stations = [each.name for each in settings.stations if settings.company_of(each) in entities]
+    return {"entities": entities if len(settings.entities) > 1 else [], "stations": stations if len(stations) > 1 else []}
 
 
 def _given(request: Request, person: Person, password: str) -> Response:

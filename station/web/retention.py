@@ -87,7 +87,7 @@ def decide(
     if step != "confirm":
         return desk.go_to(request, "/retention", "flash.erasure-withdraw")
     # Files go outside the request's transaction: they cannot be rolled back, and whoever comes by finishes what is left.
-    erasure.finish_erasures(workstation)
+    erasure.finish_erasures(desk.house_of(request))
     return desk.go_to(request, "/retention", "flash.erasure-confirm")
 
 

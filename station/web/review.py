@@ -29,7 +29,7 @@ from station.records.tables import AccountChange, Document, FieldRow, Person, Re
 from station.review import COLUMNS, Clash, Mark, Outcome, Typed
 from station.tiles import Pyramid, pyramid_of, tile_folder, tile_path
 from station.web import desk, show
-from station.web.learning import Line, cut_crop, show_lines, upright_size
+from station.web.learning import Line, crop_in, cut_crop, show_lines, upright_size
 from station.web.show import Badge
 from station.web.words import Words
 from station.workstation import Workstation
@@ -170,7 +170,7 @@ def queue_page(
             watched=[(name, t.known("field", name)) for name in WATCHED],
             views=saved_views(session, person),
             query=urlencode([(key, value) for key, value in query_of(wanted).items() if value]),
-            first=records.next_review(session, entity, person.pseudonym, now),
+            first=records.next_review(session, entity, person.pseudonym, now, sure=wanted.state == "sure"),
         )
 
 
@@ -380,15 +380,16 @@ def _send_form(request: Request, document_id: str, form: FormData) -> Response:
     if not outcome.done or form.get("action") != "submit":
         return _after_form(request, document_id, form, outcome, 409 if outcome.clashes else 200)
     with workstation.database.writing() as session:
-        crop = lambda document, row: cut_crop(workstation, document, row.page, row.box)  # noqa: E731 a seam, bound here
+        crop = crop_in(workstation)
+        sure = records.is_sure(session, document_id)
         outcome = review.submit(session, workstation, document_id, person, crop, whole=form.get("whole") == "yes")
-        following = records.next_review(session, workstation.settings.entity, person.pseudonym, workstation.clock(), document_id)
+        following = records.next_review(session, desk.entity_of(request), person.pseudonym, workstation.clock(), document_id, sure=sure)
     if not outcome.done:
         return _after_form(request, document_id, form, outcome, 409 if outcome.clashes else 422)
     if following is None and review.catch_up(workstation):
         # Perhaps only because the queue was not noted yet.
         with workstation.database.reading() as session:
-            following = records.next_review(session, workstation.settings.entity, person.pseudonym, workstation.clock(), document_id)
+            following = records.next_review(session, desk.entity_of(request), person.pseudonym, workstation.clock(), document_id, sure=sure)
     flash = "flash.review-account" if outcome.account else "flash.review-done" if following else "flash.review-last"
     return desk.go_to(request, f"{ADDRESS}/{following}" if following else ADDRESS, flash)
 
@@ -473,17 +474,15 @@ def save_field(
     corners = tuple(int(each) for each in box.split(",")) if re.fullmatch(r"\d{1,6}(,\d{1,6}){3}", box) else None
     typed = Typed(name, text.strip(), absent=bool(absent), sure=bool(sure), page=page, box=corners)
     outcome, _ = review.save_typed(session, desk.workstation_of(request), document_id, typed, revision, person)
-    return _answer(request, session, person, document_id, outcome, [name], seen)
+    return _answer(request, session, document_id, outcome, [name], seen)
 
 
 @router.post(f"{ADDRESS}/{{document_id}}/etat")
-def field_state(
-    request: Request, session: desk.InReading, person: desk.SignedIn, document_id: str, name: Text, seen: Annotated[int, Form()] = 0
-) -> Response:
-    """How a field stands, for who takes what somebody else said."""
+def field_state(request: Request, session: desk.InReading, document_id: str, name: Text = "", seen: Annotated[int, Form()] = 0) -> Response:
+    """How a field stands, for who takes what somebody else said; without a name only what was said since."""
     shown_document(session, document_id)
     row = session.get(Review, document_id)
-    return _answer(request, session, person, document_id, Outcome(True, row.revision if row else 0), [name], seen)
+    return _answer(request, session, document_id, Outcome(True, row.revision if row else 0), [name], seen)
 
 
 @router.post(f"{ADDRESS}/{{document_id}}/pas")
@@ -501,7 +500,7 @@ def step(
     if not script:
         return desk.go_to(request, f"{ADDRESS}/{document_id}", "flash.review-undone" if name else "flash.review-nothing")
     outcome = Outcome(name is not None, review.get_review(session, document_id).revision)
-    return _answer(request, session, person, document_id, outcome, [name] if name else [], seen)
+    return _answer(request, session, document_id, outcome, [name] if name else [], seen)
 
 
 @router.post(f"{ADDRESS}/{{document_id}}/presence")
@@ -520,13 +519,13 @@ def _holder_words(session: Session, row: Review, person: Person, now: datetime, 
     return t("review.held-by", who=who, minutes=_minutes(now, row.active_at))
 
 
-def _answer(
-    request: Request, session: Session, person: Person, document_id: str, outcome: Outcome, names: Sequence[str], seen: int
-) -> Response:
-    """What the script shows: each field anew, what others said meanwhile, the sums, and when it was saved."""
+def _answer(request: Request, session: Session, document_id: str, outcome: Outcome, names: Sequence[str], seen: int) -> Response:
+    """What the script shows: each field anew, what was said elsewhere meanwhile, the sums, and when it was saved."""
     workstation, t = desk.workstation_of(request), desk.words_of(request)
     document = documents.get_document(session, document_id)
-    others = [clash.name for clash in missed_fields(session, document_id, seen, person)]
+    # Of one's own, too: a page that was left, or another window, may have said them.
+    since = (event.field for event in records.events_of(session, document_id) if event.revision > seen and event.field)
+    others = [name for name in dict.fromkeys(since) if name not in names]
     wanted = {*names, *others}
     entries = {entry.name: entry for entry in entries_of(session, document, workstation, t, only=wanted)}
     told = {
@@ -534,7 +533,7 @@ def _answer(
         "revision": outcome.revision,
         "saved": t("review.saved", at=t.moment(workstation.clock()).split(" ")[1]),
         "fields": [_entry_json(entries[name], t) for name in names if name in entries],
-        "others": [_entry_json(entries[name], t) for name in others if name in entries and name not in names],
+        "others": [_entry_json(entries[name], t) for name in others if name in entries],
         "clashes": [_clash_json(clash, session, document, t) for clash in outcome.clashes],
         "strip": _strip_json(strip_of(session, document, t)),
     }
@@ -614,7 +613,7 @@ def set_aside(
         return _review_page(request, session, person, document_id, 422, wrong_aside=wrong)
     if what in ("take", "resume"):
         return desk.go_to(request, f"{ADDRESS}/{document_id}", f"flash.review-{what}")
-    following = records.next_review(session, workstation.settings.entity, person.pseudonym, now, document_id)
+    following = records.next_review(session, desk.entity_of(request), person.pseudonym, now, document_id)
     return desk.go_to(request, f"{ADDRESS}/{following}" if following else ADDRESS, f"flash.review-{what}")
 
 
@@ -711,7 +710,8 @@ def _review_page(
     events = records.events_of(session, document_id)
     entries = entries_of(session, document, workstation, t, typed=typed or {}, outcome=outcome)
     clashes = [clash_words(clash, session, document, t) for clash in outcome.clashes] if outcome else []
-    following = records.next_review(session, document.entity, person.pseudonym, now, document_id)
+    sure = records.is_sure(session, document_id)
+    following = records.next_review(session, document.entity, person.pseudonym, now, document_id, sure=sure)
     done, undone = review.stacks_of(events)
     people_here = records.colleagues(session, practice=desk.is_practice(workstation))
     keys = keys_of(session, person)
@@ -730,13 +730,13 @@ def _review_page(
         strip=strip_of(session, document, t),
         sums={name: table_sums(name, entries, t) for name in LISTS},
         unlooked=[t.known("field", name) for name in outcome.unlooked] if outcome else [],
-        first_unlooked=outcome.unlooked[0] if outcome and outcome.unlooked else None,
+        first_unlooked=outcome.unlooked[0] if outcome and outcome.unlooked else "",
         unclear=[t.known("field", name) for name in outcome.unclear] if outcome else [],
         clashes=clashes,
         labels={name: t.known("field", name) for name in NAMES},
         notice=_holder_words(session, row, person, now, t),
         following=following,
-        following_image=f"/documents/{following}/pages/1/page.jpg" if following else "",
+        following_image=_light_address(session, following, workstation) if following else "",
         last_field=done[-1].field if done else "",
         can_undo=bool(done),
         can_redo=bool(undone),
@@ -748,6 +748,13 @@ def _review_page(
         to_look=sum(entry.needed for entry in entries),
         **page_values(document, workstation, number),
     )
+
+
+def _light_address(session: Session, document_id: str, workstation: Workstation) -> str:
+    """Of a document's first page, as its own review asks for it, so that the browser has it already; empty where there is none."""
+    if not workstation.light_image(document_id, 1).is_file():
+        return ""
+    return f"/documents/{document_id}/pages/1/page.jpg?r={documents.get_document(session, document_id).attempt}"
 
 
 def page_values(document: Document, workstation: Workstation, number: int) -> dict[str, Any]:

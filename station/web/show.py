@@ -478,6 +478,8 @@ def _detail(body: Mapping[str, Any], document: Document, t: Words) -> str:
     parts = []
     if "choice" in body:
         parts.append(t.known("choice", f"{choice_key(document, str(body['choice']))}.name"))
+    if body.get("task"):
+        parts.append(t.known("approval.decision", str(body.get("what"))))
     if body.get("reason"):
         parts.append(f"« {body['reason']} »")
     if body.get("source") and "before" in body:

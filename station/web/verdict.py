@@ -78,10 +78,11 @@ def verdict_data(request: Request, session: desk.InReading, document_id: str) ->
     """The rows for programs, in both languages."""
     document = documents.get_document(session, document_id)
     settings = desk.workstation_of(request).settings
-    return JSONResponse(_told(document, verdict_json(verdict_of(session, document, settings))))
+    return JSONResponse(told_verdict(document, verdict_json(verdict_of(session, document, settings))))
 
 
-def _told(document: Document, rows: dict[str, Any]) -> dict[str, Any]:
+def told_verdict(document: Document, rows: dict[str, Any]) -> dict[str, Any]:
+    """For programs, in both languages."""
     law = text_on(document.received_at.date())
     return {
         "document": document.id,

@@ -7,7 +7,6 @@ from fastapi import Request
 from station.web import desk, visits
 from station.web.grants import asks_again, may
 
-log = logging.getLogger("sceau.web")
 _BEFORE_CHOOSING = frozenset({"/account", "/account/password", "/language", "/sign-out", "/help"})
 """What a person opens whose password somebody else made."""
 
@@ -38,9 +37,9 @@ def granted(request: Request, person: desk.SignedIn) -> None:
     """Raises NotGranted, NotChosen."""
     path = path_of(request)
     if not may(desk.roles_here(request), request.method, path):
-        log.warning("refused: %s %s to %s", request.method, path, person.pseudonym)
+        visits.tell(request, "page refused", person, level=logging.WARNING, method=request.method, path=path)
         raise NotGranted(path)
-    if person.password_ends is not None and path not in _BEFORE_CHOOSING:
+    if person.password_ends is not None and path not in _BEFORE_CHOOSING and not visits.by_provider(request):
         raise NotChosen
 
 

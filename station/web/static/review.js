@@ -330,6 +330,7 @@
 
   const queue = [];
   let sending = false;
+  let unlooked = "";
 
   function keep(field) {
     unsaved[field.dataset.name] = textOf(field);
@@ -380,9 +381,11 @@
 
   function take(told, sent) {
     byId("saved").classList.remove("lost");
-    byId("saved").textContent = told.saved;
+    // A save that was on its way must not wipe out what stands against submitting.
+    byId("saved").textContent = unlooked ? `${told.saved} · ${unlooked}` : told.saved;
     showStrip(told.strip);
-    for (const other of told.others) showField(other, null);
+    // What stands in the page and is not saved yet is never written over.
+    for (const other of told.others) if (unsaved[other.name] === undefined) showField(other, null);
     for (const entry of told.fields) {
       const clash = told.clashes.find((each) => each.name === entry.name);
       if (clash) { showClash(clash, told.revision); continue; }
@@ -519,6 +522,7 @@
     const again = field.dataset.sure !== undefined && field.dataset.sure === textOf(field);
     save(field, again ? { sure: "yes" } : {});
     field.dataset.stop = "";
+    unlooked = "";
   }
 
   // --- sums ---
@@ -606,11 +610,11 @@
     zoom: () => { if (current) { reveal(current, true); tell({ shown: current, zoom: true }); } return true; },
     rotate: () => { turnView(); return true; },
     hold: () => { byId("aside").open = true; byId("hold-reason").focus(); return true; },
-    keys: () => { byId("keys").showModal(); return true; },
+    keys: () => { listKeys(); byId("keys").showModal(); return true; },
     alternative: () => {
       const field = byId(`f-${current}`);
       const input = field && inputOf(field);
-      if (!input?.dataset.alternatives) return false;
+      if (!input?.dataset.alternatives || JSON.parse(input.dataset.alternatives).length === 0) return false;
       field.first ??= input.value;
       const all = [field.first, ...JSON.parse(input.dataset.alternatives).filter((each) => each !== field.first)];
       input.value = all[(all.indexOf(input.value) + 1) % all.length];
@@ -626,6 +630,25 @@
   };
 
   const inField = () => document.activeElement?.closest(".field") && document.activeElement.matches("input");
+
+  // The overlay lists the keys that do something here and now.
+  function listKeys() {
+    const field = byId(`f-${current}`);
+    const at = fields.indexOf(field);
+    const beside = (step) => { for (let i = at + step; i >= 0 && i < fields.length; i += step) if (isOpen(fields[i])) return true; return false; };
+    const numbers = Object.keys(sizes).map(Number).sort((a, b) => a - b);
+    const idle = {
+      next: at < 0, previous: !fields.slice(0, Math.max(at, 0)).some((each) => isStop(each) && isOpen(each)), confirm: at < 0, below: !beside(1), above: !beside(-1),
+      alternative: !alternativesOf(field).length, "page-next": page === numbers.at(-1), "page-previous": page === numbers[0],
+      zoom: !viewer || !field?.dataset.box, rotate: !viewer, undo: byId("undo").disabled, redo: byId("redo").disabled,
+    };
+    for (const line of byId("keys").querySelectorAll("[data-key]")) line.hidden = Boolean(idle[line.dataset.key]);
+  }
+
+  function alternativesOf(field) {
+    const input = field && inputOf(field);
+    return input?.dataset.alternatives ? JSON.parse(input.dataset.alternatives).filter((each) => each !== input.value) : [];
+  }
 
   function afterLast() {
     // Past the last doubtful value the focus goes on as in any page.
@@ -650,6 +673,7 @@
     if (name && acts[name](event)) event.preventDefault();
   });
 
+  byId("show-keys").hidden = false;
   byId("show-keys").addEventListener("click", acts.keys);
   byId("close-keys").addEventListener("click", () => byId("keys").close());
   for (const name of ["undo", "redo"]) {
@@ -662,11 +686,26 @@
     if (missed && !whole) {
       focusField(missed);
       byId("announce").textContent = desk.dataset.wordsUnlooked;
-      byId("saved").textContent = desk.dataset.wordsUnlooked;
+      unlooked = desk.dataset.wordsUnlooked;
+      byId("saved").textContent = unlooked;
       return;
     }
     // What is on its way arrives first, so that the form says nothing against it.
-    whenSaved(() => form.requestSubmit(byId("submit")));
+    whenSaved(() => { showAhead(); form.requestSubmit(byId("submit")); });
+  }
+
+  // The next one's page is there already: it is shown while this one is written down. Whatever comes of it is a whole page again.
+  let ahead = null;
+
+  function showAhead() {
+    if (!ahead?.complete || !ahead.naturalWidth) return;
+    byId("zoomed").hidden = true;
+    byId("sheet").classList.remove("deep");
+    byId("image-words").textContent = desk.dataset.wordsWorking;
+    ahead.alt = "";
+    (byId("light") || byId("sheet").firstElementChild).replaceWith(ahead);
+    desk.classList.add("going");
+    form.setAttribute("aria-busy", "true");
   }
 
   function whenSaved(then, tries = 0) {
@@ -687,13 +726,16 @@
     try {
       const answer = await fetch(`${address}/presence`, { method: "POST", body: new URLSearchParams() });
       if (!answer.ok) return;
-      const { notice } = await answer.json();
+      const { notice, revision } = await answer.json();
+      if (revision > seen && !sending && !queue.length) { queue.push({ path: "etat", name: "", text: "", more: { name: "" } }); pump(); }
       byId("notice").hidden = !notice;
       byId("notice-words").textContent = notice;
     } catch { /* Saving says that the workstation is silent. */ }
   }
 
   stayPresent();
+  // Once more soon: a page that was open when the workstation fell silent may have saved after this one was drawn.
+  setTimeout(stayPresent, 3000);
   setInterval(stayPresent, 30000);
 
   // --- the splitter ---
@@ -738,17 +780,19 @@
   }
   if (restored) byId("announce").textContent = desk.dataset.wordsRestored;
 
-  const at = desk.dataset.last || localStorage.getItem(`sceau-at-${id}`);
+  // Where this browser was last; on another, where something was said last.
+  const here = localStorage.getItem(`sceau-at-${id}`);
+  const at = desk.dataset.unlooked || here || desk.dataset.last;
   const lastField = at && byId(`f-${at}`);
-  const wanted = fields.find((field) => field.querySelector("[aria-invalid]")) || (lastField && (isStop(lastField) || localStorage.getItem(`sceau-at-${id}`) === at) ? lastField : null)
+  const wanted = fields.find((field) => field.querySelector("[aria-invalid]")) || (lastField && (isStop(lastField) || here === at) ? lastField : null)
     || fields.find(isStop);
   if (!focusField(wanted)) byId("submit").focus();
 
   if (desk.dataset.next) {
     // The next one's page is cut into tiles while this one is looked at.
     setTimeout(() => {
-      if (desk.dataset.nextImage) new Image().src = desk.dataset.nextImage;
+      if (desk.dataset.nextImage) { ahead = new Image(); ahead.src = desk.dataset.nextImage; ahead.decode().catch(() => {}); }
       fetch(`/relecture/${desk.dataset.next}/image/1.json`).catch(() => {});
-    }, 800);
+    }, 300);
   }
 })();

@@ -167,6 +167,20 @@ function pressKey(event) {
   target.click();
 }
 
+// --- folded menus: closed by Escape, and by what is done elsewhere ---
+
+function closeFolds(but) {
+  for (const fold of document.querySelectorAll("details.fold[open]")) if (fold !== but) fold.open = false;
+}
+
+document.addEventListener("keydown", (event) => {
+  const fold = event.key === "Escape" && document.querySelector("details.fold[open]");
+  if (!fold) return;
+  if (fold.contains(document.activeElement)) fold.querySelector("summary").focus();
+  closeFolds(null);
+});
+for (const elsewhere of ["pointerdown", "focusin"]) document.addEventListener(elsewhere, (event) => closeFolds(event.target.closest?.("details.fold")));
+
 addEventListener("pointerdown", wakeSound);
 addEventListener("keydown", wakeSound);
 document.addEventListener("keydown", pressKey);

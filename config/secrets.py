@@ -1,0 +1,48 @@
+"""Passwords that the set-up assistant was given: SCEAU_HOME/keys/secrets.env, for this account alone. The environment comes first."""
+
+import os
+import re
+from collections.abc import Mapping, MutableMapping
+from pathlib import Path
+
+_LINE = re.compile(r"(SCEAU_[A-Z0-9_]+)=(.*)")
+
+
+def secrets_file(home: Path) -> Path:
+    return home / "keys" / "secrets.env"
+
+
+def read_secrets(home: Path) -> dict[str, str]:
+    """By the name of their variable; empty where nothing is kept."""
+    try:
+        lines = secrets_file(home).read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        return {}
+    return {found[1]: found[2] for line in lines if (found := _LINE.fullmatch(line))}
+
+
+def keep_secret(home: Path, name: str, value: str) -> None:
+    """Written whole or not at all, mode 0600. Raises ValueError for what does not fit on one line."""
+    if not _LINE.fullmatch(f"{name}={value}") or "\n" in value or "\r" in value:
+        raise ValueError(name)
+    write_private(secrets_file(home), "".join(f"{key}={text}\n" for key, text in (read_secrets(home) | {name: value}).items()).encode())
+
+
+def load_secrets(home: Path, environment: MutableMapping[str, str] = os.environ) -> None:
+    """Into the environment of this process, where it does not say otherwise."""
+    kept: Mapping[str, str] = read_secrets(home)
+    for name, value in kept.items():
+        environment.setdefault(name, value)
+
+
+def write_private(path: Path, data: bytes) -> None:
+    """A file for this account alone, written through, then named."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    draft = path.with_name(f".{path.name}.draft")
+    draft.unlink(missing_ok=True)
+    draft.touch(mode=0o600)
+    with draft.open("wb") as stream:
+        stream.write(data)
+        stream.flush()
+        os.fsync(stream.fileno())
+    draft.replace(path)

@@ -1,0 +1,694 @@
+"""Lists of suppliers, customers and people taken over from a spreadsheet: columns, checks by line, what would change, and the change.
+
+A list is repeatable: the same again changes nothing, a changed line updates, and who stands in it no more is told and never removed.
+"""
+
+import hashlib
+import re
+import unicodedata
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from pathlib import Path
+from uuid import uuid4
+
+from sqlalchemy.orm import Session
+
+from ocr.identifiers import compact, valid_iban, valid_siren, valid_siret, valid_vat, vat_siren
+from sealing.ledger import Actor, ActorKind, Event
+from station import people as accounts
+from station import register as acts
+from station.people import Act, RoleDays
+from station.records import people, register
+from station.records.intake import SYSTEM
+from station.records.ledger import append_event
+from station.records.tables import Customer, ImportRun, Person, Supplier
+from station.tabular import LARGEST_FILE, Sheet, read_sheet
+from station.workstation import Workstation
+from workflow.roles import EXPIRING, Role
+
+KINDS = ("suppliers", "customers", "people")
+_EMAIL = re.compile(r"[^@\s<>,;\"]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
+LARGEST_UPLOAD = LARGEST_FILE
+MOST_PEOPLE = 500
+"""Of one list of people: each is an account that somebody has to know."""
+
+Read = Callable[[str], str]
+"""A cell as its field keeps it. Raises ValueError with the code of what is wrong, a key under `imports.wrong-…`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One field of a kind of list."""
+
+    name: str
+    read: Read
+    synonyms: tuple[str, ...]
+    """Headings, folded, French and English; the first is that of our own templates."""
+    needed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What is wrong with a line."""
+
+    line: int
+    column: str
+    """Field; empty: the line as a whole."""
+    code: str
+    """Key under `imports.wrong-…`."""
+    value: str = ""
+    """As it was sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line, read."""
+
+    number: int
+    values: Mapping[str, str]
+    """Of the columns that are mapped."""
+    faults: tuple[Fault, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What a line would do."""
+
+    line: Line
+    act: str
+    """new, changed, same."""
+    name: str
+    changes: tuple[tuple[str, str, str], ...] = ()
+    """Field, before, after."""
+    row: int | str | None = None
+    """Of the supplier or customer that is there; a person's pseudonym."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a list would do, before it does."""
+
+    kind: str
+    steps: tuple[Step, ...] = ()
+    faults: tuple[Fault, ...] = ()
+    absent: tuple[str, ...] = ()
+    """Names that are in the register and not in the list: told, never removed."""
+
+    @property
+    def counts(self) -> dict[str, int]:
+        told = {act: sum(step.act == act for step in self.steps) for act in ("new", "changed", "same")}
+        return told | {"wrong": len({fault.line for fault in self.faults}), "absent": len(self.absent)}
+
+
+@dataclass(slots=True)
+class _Seen:
+    """Lines of the same list, by what they are known by."""
+
+    lines: dict[str, list[Line]] = field(default_factory=dict)
+
+
+# --- cells ---
+
+
+def fold(text: str) -> str:
+    """« N° TVA intra. » → « n tva intra »."""
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
+    return " ".join(re.findall(r"[a-z0-9]+", plain))
+
+
+def _text(longest: int) -> Read:
+    def read(cell: str) -> str:
+        if len(cell) > longest:
+            raise ValueError("long")
+        return cell
+
+    return read
+
+
+def _siren(cell: str) -> str:
+    digits = re.sub(r"[\s.\-]", "", cell)
+    if len(digits) == 14 and valid_siret(digits):
+        return digits[:9]
+    if not valid_siren(digits):
+        raise ValueError("siren")
+    return digits
+
+
+def _vat(cell: str) -> str:
+    number = compact(cell)
+    if not valid_vat(number):
+        raise ValueError("vat")
+    return number
+
+
+def _iban(cell: str) -> str:
+    number = compact(cell)
+    if not valid_iban(number):
+        raise ValueError("iban")
+    return number
+
+
+def _email(cell: str) -> str:
+    if len(cell) > 200 or not _EMAIL.fullmatch(cell):
+        raise ValueError("email")
+    return cell.lower()
+
+
+def _choice(code: str, words: Mapping[str, str]) -> Read:
+    def read(cell: str) -> str:
+        try:
+            return words[fold(cell)]
+        except KeyError as error:
+            raise ValueError(code) from error
+
+    return read
+
+
+def _choices(code: str, words: Mapping[str, str]) -> Read:
+    one = _choice(code, words)
+
+    def read(cell: str) -> str:
+        return " ".join(sorted({one(each) for each in re.split(r"[,;/+|]", cell) if each.strip()}))
+
+    return read
+
+
+_NOW = {"comptant", "a reception", "reception", "immediate", "immediat", "due on receipt", "cash"}
+_END_OF_MONTH = ("fin de mois", "fdm", "end of month", "eom")
+
+
+def _terms(cell: str) -> str:
+    """« 45 jours fin de mois » → « 45 fdm »."""
+    told = fold(cell)
+    if told in _NOW:
+        return "0"
+    found = re.fullmatch(r"(\d{1,3}) ?(?:jours?|jrs?|j|days?|d)?(?: nets?)? ?(.*)", told)
+    if not found or int(found[1]) > 365 or (found[2] and not any(word in found[2] for word in _END_OF_MONTH)):
+        raise ValueError("terms")
+    return f"{int(found[1])} fdm" if found[2] else str(int(found[1]))
+
+
+def _days(cell: str) -> str:
+    told = _terms(cell)
+    if told.endswith("fdm"):
+        raise ValueError("terms-plain")
+    return told
+
+
+def _day(cell: str) -> str:
+    french = re.fullmatch(r"(\d{1,2})/(\d{1,2})/(\d{4})", cell)
+    try:
+        return (date(int(french[3]), int(french[2]), int(french[1])) if french else date.fromisoformat(cell)).isoformat()
+    except ValueError as error:
+        raise ValueError("day") from error
+
+
+def _login(cell: str) -> str:
+    if not accounts.LOGIN.fullmatch(cell.lower()):
+        raise ValueError("login")
+    return cell.lower()
+
+
+_SIZES = {
+    "ge": "GE", "grande entreprise": "GE", "large": "GE", "eti": "ETI", "taille intermediaire": "ETI", "pme": "PME", "sme": "PME",
+    "petite et moyenne entreprise": "PME", "micro": "MICRO", "tpe": "MICRO", "micro entreprise": "MICRO", "microentreprise": "MICRO",
+}  # fmt: skip
+_REGIMES = {
+    "private": "private", "prive": "private", "entreprise": "private", "professionnel": "private", "company": "private", "b2b": "private",
+    "public": "public", "secteur public": "public", "administration": "public", "collectivite": "public", "b2g": "public",
+    "consumer": "consumer", "consommateur": "consumer", "particulier": "consumer", "b2c": "consumer",
+}  # fmt: skip
+_LANGUAGES = {"fr": "fr", "francais": "fr", "french": "fr", "en": "en", "anglais": "en", "english": "en"}
+_ROLES = {
+    "mailroom": "mailroom", "courrier": "mailroom", "numerisation": "mailroom", "accueil": "mailroom",
+    "clerk": "clerk", "comptable": "clerk", "comptable fournisseurs": "clerk", "comptabilite fournisseurs": "clerk",
+    "approver": "approver", "valideur": "approver", "approbateur": "approver",
+    "receivables": "receivables", "comptable clients": "receivables", "comptabilite clients": "receivables", "recouvrement": "receivables",
+    "compliance": "compliance", "conformite": "compliance",
+    "auditor": "auditor", "auditeur": "auditor", "auditrice": "auditor",
+    "administrator": "administrator", "administrateur": "administrator", "administratrice": "administrator", "admin": "administrator",
+}  # fmt: skip
+_NUMBER = ("code fournisseur", "numero fournisseur", "n fournisseur", "supplier number", "vendor number", "vendor code")
+_CUSTOMER = ("numero client", "code client", "n client", "customer number", "customer code", "compte client", "account number")
+_SIREN = ("siren", "n siren", "numero siren", "siret", "n siret", "siren siret", "siren number", "company number")
+_VAT = ("numero de tva", "n tva", "tva intracommunautaire", "n tva intracommunautaire", "tva", "vat number", "vat id", "vat", "tva intra")
+_MAIL = ("courriel", "e mail", "email", "mail", "adresse electronique", "adresse mail", "email address")
+_TERMS = ("conditions de paiement", "delai de paiement", "echeance", "delai", "payment terms", "terms", "reglement", "jours")
+
+COLUMNS: Mapping[str, tuple[Column, ...]] = {
+    "suppliers": (
+        Column("number", _text(40), (*_NUMBER, "code", "numero", "compte auxiliaire", "compte", "number")),
+        Column(
+            "name", _text(200), ("nom", "raison sociale", "fournisseur", "denomination", "name", "supplier", "company name"), needed=True
+        ),
+        Column("siren", _siren, _SIREN),
+        Column("vat_id", _vat, _VAT),
+        Column("iban", _iban, ("iban", "compte bancaire", "n iban", "rib", "bank account", "coordonnees bancaires")),
+        Column("size", _choice("size", _SIZES), ("taille", "taille d entreprise", "categorie", "size", "company size")),
+        Column("terms", _terms, _TERMS),
+        Column("email", _email, _MAIL),
+    ),
+    "customers": (
+        Column("number", _text(40), (*_CUSTOMER, "code", "numero", "compte auxiliaire", "compte", "number"), needed=True),
+        Column("name", _text(200), ("nom", "raison sociale", "client", "denomination", "name", "customer", "company name"), needed=True),
+        Column("siren", _siren, _SIREN),
+        Column("vat_id", _vat, _VAT),
+        Column("regime", _choice("regime", _REGIMES), ("regime", "type de client", "type", "nature", "regime client", "kind")),
+        Column("language", _choice("language", _LANGUAGES), ("langue", "language")),
+        Column("address", _text(500), ("adresse", "adresse postale", "address", "adresse de facturation", "billing address")),
+        Column("contact", _text(120), ("contact", "interlocuteur", "nom du contact", "contact name")),
+        Column("email", _email, _MAIL),
+        Column("phone", _text(40), ("telephone", "tel", "phone", "phone number")),
+        Column("terms", _days, _TERMS),
+    ),
+    "people": (
+        Column("login", _login, ("identifiant", "login", "utilisateur", "user", "username", "user name")),
+        Column("name", _text(120), ("nom", "nom complet", "prenom et nom", "name", "full name"), needed=True),
+        Column("email", _email, _MAIL),
+        Column("roles", _choices("role", _ROLES), ("roles", "role", "fonction", "droits", "profil"), needed=True),
+        Column("starts", _day, ("du", "debut", "a partir du", "from", "start")),
+        Column("ends", _day, ("au", "fin", "jusqu au", "to", "end", "until")),
+    ),
+}
+"""By kind, in the order of our templates."""
+
+
+# --- columns ---
+
+
+def propose_mapping(kind: str, headings: Sequence[str], remembered: Mapping[str, str]) -> dict[str, str]:
+    """Field to heading: as the last list of the kind had it, else by the words of the headings; each heading once."""
+    by_words = {fold(heading): heading for heading in reversed(headings)}
+    mapping = {name: heading for name, heading in remembered.items() if heading in headings}
+    for exact in (True, False):
+        for column in COLUMNS[kind]:
+            free = {words: heading for words, heading in by_words.items() if heading not in mapping.values()}
+            if column.name not in mapping and (found := _heading_for(column, free, exact=exact)):
+                mapping[column.name] = found
+    return mapping
+
+
+def _heading_for(column: Column, free: Mapping[str, str], *, exact: bool) -> str | None:
+    for synonym in column.synonyms:
+        if synonym in free:
+            return free[synonym]
+    if exact:
+        return None
+    # « IBAN du fournisseur »: only words that are long enough to mean something stand within others.
+    within = (
+        heading for synonym in column.synonyms if len(synonym) > 3 for words, heading in free.items() if f" {synonym} " in f" {words} "
+    )
+    return next(within, None)
+
+
+def missing_columns(kind: str, mapping: Mapping[str, str]) -> tuple[str, ...]:
+    """Fields without which a list of the kind says nothing; of suppliers, at least one thing by which they are known."""
+    missing = [column.name for column in COLUMNS[kind] if column.needed and column.name not in mapping]
+    known = {"suppliers": ("siren", "vat_id", "number"), "people": ("login", "email")}.get(kind, ())
+    if known and not any(name in mapping for name in known):
+        missing.append(known[0])
+    return tuple(missing)
+
+
+def read_lines(kind: str, sheet: Sheet, mapping: Mapping[str, str]) -> tuple[Line, ...]:
+    """Every line with what is wrong with it."""
+    places = {column: sheet.headings.index(mapping[column.name]) for column in COLUMNS[kind] if mapping.get(column.name) in sheet.headings}
+    seen = _Seen()
+    lines = []
+    for number, cells in sheet.rows:
+        line = _line_of(kind, number, {column: cells[place] for column, place in places.items()})
+        lines.append(line if line.faults else _compared(kind, line, seen))
+    return tuple(lines)
+
+
+def _line_of(kind: str, number: int, cells: Mapping[Column, str]) -> Line:
+    values, faults = {}, []
+    for column, cell in cells.items():
+        try:
+            values[column.name] = column.read(cell) if cell else ""
+        except ValueError as error:
+            faults.append(Fault(number, column.name, str(error), cell))
+        if column.needed and not cell:
+            faults.append(Fault(number, column.name, "missing"))
+    if not faults:
+        faults += _as_a_whole(kind, number, values)
+    return Line(number, values, tuple(faults))
+
+
+def _as_a_whole(kind: str, number: int, values: dict[str, str]) -> Iterable[Fault]:
+    """What no cell says alone. A person without a login gets that of their address."""
+    vat, siren = values.get("vat_id", ""), values.get("siren", "")
+    if vat.startswith("FR") and siren and vat_siren(vat) not in (None, siren):
+        yield Fault(number, "vat_id", "vat-other", vat)
+    if vat.startswith("FR") and not siren and kind == "suppliers":
+        values["siren"] = vat_siren(vat) or ""
+    if kind == "suppliers" and not register.key_of(values.get("siren", ""), vat, values.get("number", "")):
+        yield Fault(number, "", "unknown")
+    if kind == "people":
+        if not values.get("login") and values.get("email"):
+            values["login"] = _login_from(values["email"])
+        if not accounts.LOGIN.fullmatch(values.get("login", "")):
+            yield Fault(number, "login", "login", values.get("login", ""))
+        if set(values["roles"].split()) & set(EXPIRING) and not values.get("ends"):
+            yield Fault(number, "ends", "expiring")
+        if values.get("starts") and values.get("ends") and values["ends"] < values["starts"]:
+            yield Fault(number, "ends", "days", values["ends"])
+
+
+def _login_from(email: str) -> str:
+    return re.sub(r"[^a-z0-9._-]+", "-", fold(email.split("@", maxsplit=1)[0]).replace(" ", "."))[:40].strip("._-")
+
+
+def _compared(kind: str, line: Line, seen: _Seen) -> Line:
+    """Twice in one list: a supplier may have a second account, everything else is told."""
+    key = _key_of(kind, line.values)
+    earlier = seen.lines.setdefault(key, [])
+    fault = next((told for other in earlier if (told := _twice(kind, line, other))), None)
+    if kind == "suppliers" and line.values.get("number"):
+        same = seen.lines.setdefault(f"code:{line.values['number']}", [])
+        other = next((each for each in same if _key_of(kind, each.values) != key), None)
+        fault = fault or (Fault(line.number, "number", "contradicts", str(other.number)) if other else None)
+        same.append(line)
+    if fault is not None:
+        return Line(line.number, line.values, (fault,))
+    emails = seen.lines.setdefault(f"email:{line.values.get('email')}", []) if kind == "people" and line.values.get("email") else []
+    if emails:
+        return Line(line.number, line.values, (Fault(line.number, "email", "twice", str(emails[0].number)),))
+    emails.append(line)
+    earlier.append(line)
+    return line
+
+
+def _twice(kind: str, line: Line, other: Line) -> Fault | None:
+    if kind != "suppliers" or line.values.get("iban", "") == other.values.get("iban", ""):
+        return Fault(line.number, "", "twice", str(other.number))
+    return None if _but_iban(line) == _but_iban(other) else Fault(line.number, "", "contradicts", str(other.number))
+
+
+def _but_iban(line: Line) -> dict[str, str]:
+    return {name: value for name, value in line.values.items() if name != "iban"}
+
+
+def _key_of(kind: str, values: Mapping[str, str]) -> str:
+    if kind == "suppliers":
+        return register.key_of(values.get("siren", ""), values.get("vat_id", ""), values.get("number", ""))
+    return f"{kind}:{values.get('number' if kind == 'customers' else 'login', '')}"
+
+
+# --- what it would do ---
+
+
+def plan_import(session: Session, entity: str, kind: str, lines: Sequence[Line], by: Person | None = None) -> Plan:
+    """Nothing is written. `by`: who imports people; nobody widens their own account."""
+    faults = [fault for line in lines for fault in line.faults]
+    good = [line for line in lines if not line.faults]
+    planners = {"suppliers": _plan_suppliers, "customers": _plan_customers}
+    if kind in planners:
+        steps, more, absent = planners[kind](session, entity, good)
+    else:
+        steps, more, absent = _plan_people(session, good, by)
+    return Plan(kind, tuple(steps), tuple(sorted([*faults, *more], key=lambda fault: fault.line)), tuple(absent))
+
+
+_Planned = tuple[list[Step], list[Fault], list[str]]
+SUPPLIER_FIELDS = ("number", "name", "siren", "vat_id", "size", "terms", "email")
+CUSTOMER_FIELDS = ("number", "name", "siren", "vat_id", "regime", "language", "address", "contact", "email", "phone", "terms")
+
+
+def _plan_suppliers(session: Session, entity: str, lines: Sequence[Line]) -> _Planned:
+    known = register.all_suppliers(session, entity)
+    by_key, by_number = {row.key: row for row in known}, {row.number: row for row in known if row.number}
+    ibans = register.all_accounts(session, entity)
+    steps, faults, met = [], [], set()
+    for line in lines:
+        values = line.values
+        row = by_key.get(_key_of("suppliers", values))
+        namesake = by_number.get(values.get("number", ""))
+        if row is None and namesake is not None:
+            # The list says more, or something else, of a number that is known: filled up, but never made another company.
+            if any(
+                getattr(namesake, name) and values.get(name) and getattr(namesake, name) != values[name] for name in ("siren", "vat_id")
+            ):
+                faults.append(Fault(line.number, "number", "other-company", values["number"]))
+                met.add(namesake.id)
+                continue
+            row = namesake
+        changes = _changes(values, supplier_values(row) if row else {}, SUPPLIER_FIELDS)
+        iban = values.get("iban", "")
+        if iban and (row is None or iban not in ibans.get(row.id, set())):
+            changes.append(("iban", "", iban))
+        if row is not None:
+            met.add(row.id)
+        steps.append(Step(line, _act_of(row, changes), values["name"], tuple(changes), row.id if row else None))
+    return steps, faults, [row.name for row in known if row.id not in met]
+
+
+def _plan_customers(session: Session, entity: str, lines: Sequence[Line]) -> _Planned:
+    known = {row.number: row for row in register.all_customers(session, entity)}
+    steps = []
+    for line in lines:
+        row = known.get(line.values["number"])
+        values = {**line.values}
+        for name, usual in (("regime", "private"), ("language", "fr")):
+            if name in values and not values[name]:
+                values[name] = usual
+        changes = _changes(values, customer_values(row) if row else {}, CUSTOMER_FIELDS)
+        steps.append(Step(Line(line.number, values), _act_of(row, changes), values["name"], tuple(changes), row.id if row else None))
+    met = {step.row for step in steps}
+    return steps, [], [row.name for row in known.values() if row.id not in met]
+
+
+def _plan_people(session: Session, lines: Sequence[Line], by: Person | None) -> _Planned:
+    known = people.list_people(session)
+    by_login = {row.login: row for row in known}
+    by_email = {row.email: row for row in known if row.email}
+    steps, faults, met = [], [], set()
+    for line in lines:
+        values = line.values
+        row, holder = by_login.get(values["login"]), by_email.get(values.get("email", ""))
+        if holder is not None and holder is not row:
+            if row is not None or values["login"] != _login_from(values["email"]):
+                faults.append(Fault(line.number, "email", "email-taken", values["email"]))
+                continue
+            row = holder
+        fault = _person_fault(row, line, by)
+        if fault is not None:
+            faults.append(fault)
+            continue
+        changes = _changes(values, {"name": row.name or "", "email": row.email or ""} if row else {}, ("name", "email"))
+        held = {grant.role for grant in people.grants_of(session, row.pseudonym)} if row else set()
+        roles = sorted(set(values["roles"].split()) - held)
+        if roles and row is not None and by is not None and row.pseudonym == by.pseudonym:
+            faults.append(Fault(line.number, "roles", "own", " ".join(roles)))
+            continue
+        if roles:
+            changes.append(("roles", " ".join(sorted(held)), " ".join(sorted(held | set(roles)))))
+        if row is not None:
+            met.add(row.pseudonym)
+        steps.append(Step(line, _act_of(row, changes), values["name"], tuple(changes), row.pseudonym if row else None))
+    if len(steps) > MOST_PEOPLE:
+        faults += [Fault(step.line.number, "", "too-many", str(MOST_PEOPLE)) for step in steps[MOST_PEOPLE:]]
+        steps = steps[:MOST_PEOPLE]
+    absent = [
+        row.name or row.login
+        for row in known
+        if row.pseudonym not in met and row.ended_at is None and people.grants_of(session, row.pseudonym)
+    ]
+    return steps, faults, absent
+
+
+def _person_fault(row: Person | None, line: Line, by: Person | None) -> Fault | None:
+    if row is None:
+        return None
+    if row.ended_at is not None:
+        return Fault(line.number, "login", "ended", row.login)
+    if row.practice and by is not None and not by.practice:
+        return Fault(line.number, "login", "practice", row.login)
+    return None
+
+
+def _changes(values: Mapping[str, str], before: Mapping[str, str], names: Sequence[str]) -> list[tuple[str, str, str]]:
+    """Of the columns that the list has; a list without a column says nothing about it."""
+    return [(name, before.get(name, ""), values[name]) for name in names if name in values and values[name] != before.get(name, "")]
+
+
+def _act_of(row: object | None, changes: Sequence[object]) -> str:
+    return "new" if row is None else "changed" if changes else "same"
+
+
+def supplier_values(row: Supplier) -> dict[str, str]:
+    """As a list would say it."""
+    terms = "" if row.terms_days is None else f"{row.terms_days} fdm" if row.terms_end_of_month else str(row.terms_days)
+    return {name: getattr(row, name) for name in SUPPLIER_FIELDS if name != "terms"} | {"terms": terms}
+
+
+def customer_values(row: Customer) -> dict[str, str]:
+    """As a list would say it."""
+    told = {name: getattr(row, name) for name in CUSTOMER_FIELDS if name != "terms"}
+    return told | {"terms": "" if row.terms_days is None else str(row.terms_days)}
+
+
+# --- doing it ---
+
+
+def apply_import(session: Session, run: ImportRun, plan: Plan, by: Person | None, at: datetime) -> dict[str, int]:
+    """The good lines are taken over, in one transaction with their ledger entry; returns the counts.
+
+    Accounts of suppliers wait for a second person. People get no password: an administrator makes one, or the company's sign-in lets
+    them enter. Raises `station.people.Refused` where a person's line fails after all; nothing is written then.
+    """
+    writers = {"suppliers": _write_suppliers, "customers": _write_customers}
+    if plan.kind in writers:
+        writers[plan.kind](session, run.entity, plan.steps, _name_of(by), at)
+    else:
+        _write_people(session, Act(run.entity, by, at), plan.steps)
+    run.counts, run.done_at = plan.counts, at
+    actor = SYSTEM if by is None else Actor(by.pseudonym, ActorKind.HUMAN)
+    payload = {"what": "import", "kind": plan.kind, "file": run.sha256, "counts": plan.counts}
+    append_event(session, Event(run.entity, "register", {}, actor, at, "system", payload))
+    return plan.counts
+
+
+def _name_of(by: Person | None) -> str:
+    return "system" if by is None else by.pseudonym
+
+
+def _write_suppliers(session: Session, entity: str, steps: Sequence[Step], by: str, at: datetime) -> None:
+    made: dict[str, Supplier] = {}
+    for step in steps:
+        if step.act == "same":
+            continue
+        values = step.line.values
+        key = _key_of("suppliers", values)
+        row = session.get_one(Supplier, step.row) if step.row else made.get(key)
+        if row is None:
+            row = made[key] = Supplier(entity=entity, key=key, name=values["name"], changed_by=by, changed_at=at)
+            row.number = row.siren = row.vat_id = row.size = row.email = ""
+            session.add(row)
+        _fill(row, {name: after for name, _, after in step.changes if name != "iban"}, by, at)
+        _rename_key(session, row, register.key_of(row.siren, row.vat_id, row.number))
+        if values.get("iban"):
+            acts.add_account(session, row, values["iban"], by, at)
+
+
+def _rename_key(session: Session, row: Supplier, key: str) -> None:
+    """Known by something surer than before: whose accounts these are is to be approved anew."""
+    session.flush()
+    if row.key == key:
+        return
+    row.key = key
+    for account in register.accounts_of(session, [row.id])[row.id]:
+        if account.state == register.APPROVED:
+            account.state, account.approved_by, account.approved_at = register.WAITING, None, None
+    session.flush()
+
+
+def _write_customers(session: Session, entity: str, steps: Sequence[Step], by: str, at: datetime) -> None:
+    for step in steps:
+        if step.act == "same":
+            continue
+        row = session.get(Customer, step.row) if step.row else None
+        if row is None:
+            row = Customer(entity=entity, number=step.line.values["number"], name=step.name, regime="private", language="fr")
+            row.siren = row.vat_id = row.address = row.contact = row.email = row.phone = ""
+            session.add(row)
+        _fill(row, {name: after for name, _, after in step.changes}, by, at)
+    session.flush()
+
+
+def _fill(row: Supplier | Customer, values: Mapping[str, str], by: str, at: datetime) -> None:
+    for name, value in values.items():
+        if name == "terms":
+            row.terms_days = int(value.split()[0]) if value else None
+            if isinstance(row, Supplier):
+                row.terms_end_of_month = value.endswith("fdm")
+        else:
+            setattr(row, name, value)
+    row.changed_by, row.changed_at = by, at
+
+
+def _write_people(session: Session, act: Act, steps: Sequence[Step]) -> None:
+    for step in steps:
+        if step.act == "same":
+            continue
+        values = step.line.values
+        starts, ends = accounts.read_days(values.get("starts", ""), values.get("ends", ""))
+        person = people.find_by_pseudonym(session, str(step.row)) if step.row else None
+        if person is None:
+            accounts.enrol_person(
+                session, act, values["login"], values["name"], values.get("email", ""),
+                [RoleDays(Role(role), starts, ends) for role in values["roles"].split()],
+            )  # fmt: skip
+            continue
+        told = {name: after for name, _, after in step.changes}
+        person.name, person.email = told.get("name", person.name), told.get("email", person.email) or None
+        held = {grant.role for grant in people.grants_of(session, person.pseudonym)}
+        for role in sorted(set(told.get("roles", "").split()) - held):
+            accounts.give_role(session, act, person, RoleDays(Role(role), starts, ends))
+
+
+# --- the file between two pages ---
+
+
+def keep_upload(session: Session, workstation: Workstation, entity: str, kind: str, name: str, data: bytes, by: Person | None) -> ImportRun:
+    """The list is kept until it is taken over, dropped, or a day old. Raises `station.tabular.Unreadable`."""
+    sheet = read_sheet(data)
+    mapping = propose_mapping(kind, sheet.headings, register.last_mapping(session, entity, kind))
+    run = ImportRun(
+        id=uuid4().hex, entity=entity, kind=kind, name=name[:200], sha256=hashlib.sha256(data).hexdigest(), mapping=mapping, counts={},
+        actor=_name_of(by), at=workstation.clock(),
+    )  # fmt: skip
+    path = upload_of(workstation, run)
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    path.write_bytes(data)
+    session.add(run)
+    session.flush()
+    return run
+
+
+def upload_of(workstation: Workstation, run: ImportRun) -> Path:
+    return workstation.home / "imports" / f"{run.id}.list"
+
+
+def open_upload(workstation: Workstation, run: ImportRun) -> Sheet | None:
+    """The list as it was sent; None where it was taken over or dropped meanwhile, or is no longer what was sent."""
+    try:
+        data = upload_of(workstation, run).read_bytes()
+    except FileNotFoundError:
+        return None
+    return read_sheet(data) if hashlib.sha256(data).hexdigest() == run.sha256 else None
+
+
+def drop_uploads(workstation: Workstation, older: float) -> None:
+    """Lists that nobody took over: names and accounts do not lie about. `older`: seconds since 1970."""
+    folder = workstation.home / "imports"
+    for path in folder.glob("*.list") if folder.is_dir() else ():
+        if path.stat().st_mtime < older:
+            path.unlink(missing_ok=True)
+
+
+# --- from the machine's own command line ---
+
+
+def answer_import(workstation: Workstation, entity: str, kind: str, file: Path, *, dry: bool) -> tuple[Plan, tuple[str, ...]]:
+    """`sceau import`: the plan, and the columns that are missing; written unless `dry`, or columns are missing.
+
+    Raises `station.tabular.Unreadable`, OSError, `station.people.Refused`.
+    """
+    data = file.read_bytes()
+    sheet = read_sheet(data)
+    with workstation.database.writing() as session:
+        mapping = propose_mapping(kind, sheet.headings, register.last_mapping(session, entity, kind))
+        if missing := missing_columns(kind, mapping):
+            return Plan(kind), missing
+        plan = plan_import(session, entity, kind, read_lines(kind, sheet, mapping))
+        if not dry:
+            at = workstation.clock()
+            run = ImportRun(
+                id=uuid4().hex, entity=entity, kind=kind, name=file.name[:200], sha256=hashlib.sha256(data).hexdigest(), mapping=mapping,
+                counts={}, actor="system", at=at,
+            )  # fmt: skip
+            session.add(run)
+            apply_import(session, run, plan, None, at)
+    return plan, ()

@@ -1,0 +1,239 @@
+"""Setting a house up: what is done and what is missing, and each answer written into sceau.toml, which stays the truth."""
+
+import difflib
+import secrets
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import tomlkit
+from asn1crypto import x509
+from cryptography import x509 as pyca
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import pkcs12
+from cryptography.x509.oid import NameOID
+from pydantic import ValidationError
+from sqlalchemy.orm import Session
+from tomlkit.items import AoT, Table
+
+from config.secrets import keep_secret, write_private
+from config.settings import FILE_NAME, PASSWORD_VARIABLE, Settings, example_text
+from sealing.fitness import KeyTrouble, certificate_troubles
+from sealing.ledger import Actor, ActorKind, Event
+from station.keyring import roots_of
+from station.probe import probe_folder
+from station.records import people
+from station.records.ledger import append_event
+from station.records.tables import Person
+from workflow.roles import Role
+
+SEAL_FILE = "keys/cachet.p12"
+ROOT_FILE = "keys/racine-cachet.pem"
+_KEY_FILE = "keys/cachet-demande.key"
+STEPS = ("company", "seal", "mail", "station", "people")
+
+
+class Refused(Exception):
+    """An answer that cannot be written; `reason` is a key under `installation.wrong-…`, `detail` what was found. Nothing was changed."""
+
+    def __init__(self, reason: str, detail: str = "") -> None:
+        super().__init__(reason)
+        self.reason, self.detail = reason, detail
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of the assistant."""
+
+    name: str
+    done: bool
+    missing: str = ""
+    """Key under `installation.missing-…` of what is still to be done."""
+
+
+def steps_of(session: Session, settings: Settings, seal: str, at: datetime) -> tuple[Step, ...]:
+    """What is done and what is missing; `seal`: why nothing can be sealed now, empty where it can."""
+    company = settings.company_named(settings.entity)
+    told = {
+        "company": "company" if company is None else "company-more" if not (company.siren and company.address) else "",
+        "seal": "seal" if seal else "",
+        "mail": "" if settings.mail.host else "mail",
+        "station": "" if any(each.name != "demo" for each in settings.stations) else "station",
+        "people": people_missing(session, at),
+    }
+    return tuple(Step(name, not told[name], told[name]) for name in STEPS)
+
+
+def people_missing(session: Session, at: datetime) -> str:
+    """One who administers, and two who work: four eyes take two."""
+    day = at.date()
+    able = [each for each in people.list_people(session) if each.ended_at is None and each.password_hash and not each.practice]
+    roles = {each.pseudonym: people.own_roles(session, each.pseudonym, day) for each in able}
+    if not any(Role.ADMINISTRATOR in held for held in roles.values()):
+        return "administrator"
+    return "" if sum(bool(held - {Role.ADMINISTRATOR, Role.AUDITOR}) for held in roles.values()) >= 2 else "two"
+
+
+# --- the file ---
+
+
+def read_text(home: Path) -> str:
+    file = home / FILE_NAME
+    return file.read_text(encoding="utf-8") if file.exists() else example_text()
+
+
+def with_row(text: str, table: str, key: str, values: Mapping[str, object]) -> str:
+    """The text with one `[[table]]` set, found by its `key`; comments and everything else stay as they are."""
+    document = tomlkit.parse(text)
+    rows = document.get(table)
+    if not isinstance(rows, AoT):
+        rows = tomlkit.aot()
+        document.append(table, rows)
+    row = next((each for each in rows if each.get(key) == values[key]), None)
+    if row is None:
+        row = tomlkit.table()
+        rows.append(row)
+    _put(row, values)
+    return tomlkit.dumps(document)
+
+
+def with_values(text: str, section: str, values: Mapping[str, object]) -> str:
+    """The text with some keys of a section set; empty section: of the file itself."""
+    document = tomlkit.parse(text)
+    if section and section not in document:
+        document.append(section, tomlkit.table())
+    _put(document[section] if section else document, values)  # type: ignore[arg-type]
+    return tomlkit.dumps(document)
+
+
+def _put(table: Table, values: Mapping[str, object]) -> None:
+    for name, value in values.items():
+        table[name] = tomlkit.string(value, multiline=True) if isinstance(value, str) and "\n" in value else value
+
+
+def check_text(home: Path, text: str) -> Settings:
+    """As a start would read it. Raises Refused with what stands against it."""
+    try:
+        return Settings.model_validate({**tomllib.loads(text), "home": home})
+    except (tomllib.TOMLDecodeError, ValidationError) as error:
+        detail = str(error) if isinstance(error, tomllib.TOMLDecodeError) else error.errors()[0]["msg"].removeprefix("Value error, ")
+        raise Refused("settings", detail) from error
+
+
+def changes_of(before: str, after: str) -> list[str]:
+    """Lines that go (« - ») and come (« + »)."""
+    lines = difflib.unified_diff(before.splitlines(), after.splitlines(), lineterm="", n=0)
+    return [line for line in lines if line.startswith(("+", "-")) and not line.startswith(("+++", "---"))]
+
+
+def write_text(session: Session, settings: Settings, text: str, step: str, person: Person, at: datetime) -> None:
+    """Checked, then written whole or not at all; the ledger knows who answered which step. Raises Refused."""
+    check_text(settings.home, text)
+    write_private(settings.home / FILE_NAME, text.encode("utf-8"))
+    payload = {"what": "settings", "step": step}
+    append_event(session, Event(settings.entity, "register", {}, Actor(person.pseudonym, ActorKind.HUMAN), at, "system", payload))
+
+
+# --- the seal ---
+
+
+def request_seal(home: Path, organisation: str, siren: str) -> bytes:
+    """A new key and the request for its certificate (PKCS#10, PEM); the key stays here, 0600. A key that waits is used again."""
+    path = home / _KEY_FILE
+    if path.is_file():
+        key = serialization.load_pem_private_key(path.read_bytes(), None)
+    else:
+        key = ec.generate_private_key(ec.SECP256R1())
+        form = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        write_private(path, key.private_bytes(*form))
+    names = [(NameOID.COUNTRY_NAME, "FR"), (NameOID.ORGANIZATION_NAME, organisation[:64])]
+    names.append((NameOID.COMMON_NAME, f"{organisation[:55]} - cachet"))
+    if siren:
+        # EN 319 412-1, 5.1.4: national trade register, country, number.
+        names.append((NameOID.ORGANIZATION_IDENTIFIER, f"NTRFR-{siren}"))
+    subject = pyca.Name([pyca.NameAttribute(kind, value) for kind, value in names])
+    if not isinstance(key, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey):
+        raise Refused("key")
+    request = pyca.CertificateSigningRequestBuilder().subject_name(subject).sign(key, hashes.SHA256())
+    return request.public_bytes(serialization.Encoding.PEM)
+
+
+def take_seal(settings: Settings, data: bytes, password: str, at: datetime) -> tuple[KeyTrouble, ...]:
+    """A PKCS#12, or the authority's answer to our request (PEM, DER): kept with its password, 0600, and judged at once.
+
+    Returns what stands against sealing with it; it is kept only where nothing does. Raises Refused where it cannot be read.
+    """
+    key, certificate, others = _opened(settings.home, data, password)
+    if not isinstance(key, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey) or key.public_key() != certificate.public_key():
+        raise Refused("other-key")
+    chain = tuple(_plain(each) for each in others)
+    root = next((each for each in others if each.subject == each.issuer), None)
+    roots = (*roots_of(settings), *([_plain(root)] if root is not None else []))
+    troubles = certificate_troubles(_plain(certificate), chain, roots, (), at)
+    # Lists of revoked certificates are fetched once the certificate is in use: their absence is told there.
+    lasting = tuple(each for each in troubles if each.problem != "key-revocation")
+    if lasting:
+        return lasting
+    if root is not None:
+        write_private(settings.home / ROOT_FILE, root.public_bytes(serialization.Encoding.PEM))
+    secret = secrets.token_urlsafe(24)
+    sealed = serialization.BestAvailableEncryption(secret.encode())
+    write_private(settings.home / SEAL_FILE, pkcs12.serialize_key_and_certificates(b"cachet", key, certificate, others, sealed))
+    keep_secret(settings.home, PASSWORD_VARIABLE, secret)
+    return lasting
+
+
+def _opened(home: Path, data: bytes, password: str) -> tuple[object, pyca.Certificate, list[pyca.Certificate]]:
+    try:
+        key, certificate, others = pkcs12.load_key_and_certificates(data, password.encode() or None)
+    except ValueError:
+        certificates = _certificates(data)
+        if not certificates:
+            raise Refused("unreadable") from None
+        if not (home / _KEY_FILE).is_file():
+            raise Refused("no-request") from None
+        own = serialization.load_pem_private_key((home / _KEY_FILE).read_bytes(), None)
+        mine = next((each for each in certificates if each.public_key() == own.public_key()), None)
+        if mine is None:
+            raise Refused("other-key") from None
+        return own, mine, [each for each in certificates if each is not mine]
+    if key is None or certificate is None:
+        raise Refused("unreadable")
+    return key, certificate, list(others)
+
+
+def _certificates(data: bytes) -> list[pyca.Certificate]:
+    try:
+        return pyca.load_pem_x509_certificates(data) if b"-----BEGIN" in data else [pyca.load_der_x509_certificate(data)]
+    except ValueError:
+        return []
+
+
+def _plain(certificate: pyca.Certificate) -> x509.Certificate:
+    return x509.Certificate.load(certificate.public_bytes(serialization.Encoding.DER))
+
+
+def seal_text(settings: Settings, text: str) -> str:
+    """The settings that name the seal that was taken, and the root that came with it."""
+    text = with_values(text, "sealing", {"source": "pkcs12", "file": SEAL_FILE})
+    if (settings.home / ROOT_FILE).is_file() and ROOT_FILE not in settings.trust.roots:
+        text = with_values(text, "trust", {"roots": [*settings.trust.roots, ROOT_FILE]})
+    return text
+
+
+# --- stations ---
+
+
+def try_folder(settings: Settings, folder: str, at: datetime, language: str) -> tuple[bool, str]:
+    """Whether a scanner's folder can serve, in words; one of our own is made."""
+    path = (settings.home / folder).absolute()
+    if path.is_relative_to(settings.home):
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            return False, str(error.strerror)
+    found = probe_folder(path, at)
+    return found.ok, found.words(language)

@@ -1,0 +1,81 @@
+"""E-mail that this installation sends: by one server, as plain text, through the outbox."""
+
+import hashlib
+import os
+import re
+import smtplib
+import ssl
+from collections.abc import Mapping
+from datetime import datetime
+from email.message import EmailMessage
+from email.utils import format_datetime
+
+from sqlalchemy.orm import Session
+
+from config.settings import MailServer
+from station import outbox
+from station.outbox import Parcel, Undelivered
+from station.workstation import Workstation
+
+KIND = "mail"
+PASSWORD_VARIABLE = "SCEAU_MAIL_PASSWORD"  # noqa: S105 its name
+SECONDS = 10.0
+"""For each answer of the mail server."""
+ADDRESS = re.compile(r"[^@\s,;:<>\"()\[\]\\]{1,64}@[^@\s,;:<>\"()\[\]\\]{1,190}")
+_LASTING = range(500, 600)
+"""RFC 5321, 4.2.1: the server will not take it, whenever it is asked."""
+
+
+class BadAddress(ValueError):
+    """Not one address to which a message can be sent."""
+
+
+def put_mail(session: Session, entity: str, key: str, to: str, subject: str, body: str, at: datetime) -> None:
+    """A message into the outbox, in the caller's transaction; one per `key`. Raises BadAddress. What is written goes once it was sent."""
+    if not ADDRESS.fullmatch(to):
+        raise BadAddress(to)
+    outbox.put(session, entity, KIND, key, {"to": to, "subject": " ".join(subject.split()), "body": body}, at)
+
+
+def send_message(mail: MailServer, message: EmailMessage, environment: Mapping[str, str] = os.environ, variable: str = "") -> None:
+    """Hand one message to the mail server; `variable` names the password's place in the environment (`SCEAU_MAIL_PASSWORD`).
+
+    Raises Undelivered where no server is set or it refuses for good, OSError, smtplib.SMTPException.
+    """
+    if not mail.host:
+        raise Undelivered("aucun serveur de messagerie n'est réglé ([mail]) / no mail server is set ([mail])")
+    context = ssl.create_default_context()
+    if mail.tls == "tls":
+        server: smtplib.SMTP = smtplib.SMTP_SSL(mail.host, mail.port, timeout=SECONDS, context=context)
+    else:
+        server = smtplib.SMTP(mail.host, mail.port, timeout=SECONDS)
+    with server:
+        if mail.tls == "starttls":
+            server.starttls(context=context)
+        if mail.user:
+            server.login(mail.user, environment.get(variable or PASSWORD_VARIABLE, ""))
+        server.send_message(message)
+
+
+def message_of(mail: MailServer, parcel: Parcel) -> EmailMessage:
+    """The same at every try, its Message-ID too: a mailbox shows it once. EmailMessage refuses headers that hold a line break."""
+    digest = hashlib.sha256(f"{parcel.kind}.{parcel.key}".encode()).hexdigest()[:32]
+    message = EmailMessage()
+    message["From"], message["To"] = mail.sender, str(parcel.payload["to"])
+    message["Subject"] = str(parcel.payload["subject"])
+    message["Date"] = format_datetime(parcel.put_at)
+    message["Message-ID"] = f"<{digest}@{mail.sender.rpartition('@')[2] or 'sceau.invalid'}>"
+    # RFC 3834: nobody's holiday notice answers it.
+    message["Auto-Submitted"] = "auto-generated"
+    message.set_content(str(parcel.payload["body"]))
+    return message
+
+
+def deliver_mail(workstation: Workstation, parcel: Parcel) -> None:
+    """A `station.outbox.Sender`."""
+    mail = workstation.settings.mail
+    try:
+        send_message(mail, message_of(mail, parcel))
+    except smtplib.SMTPRecipientsRefused as error:
+        code, words = next(iter(error.recipients.values()))
+        raise Undelivered(f"adresse refusée / address refused ({code} {words!r})", lasting=code in _LASTING) from error

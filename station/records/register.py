@@ -1,0 +1,127 @@
+"""The registers of suppliers and customers as the screens and the checks ask for them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from station.records.tables import Customer, ImportRun, Supplier, SupplierAccount
+
+APPROVED, WAITING, REFUSED = "approved", "waiting", "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class SupplierPage:
+    """One screenful of the register."""
+
+    rows: Sequence[Supplier]
+    total: int
+    page: int
+    pages: int
+
+
+def key_of(siren: str, vat_id: str, number: str) -> str:
+    """By what a supplier is known, the surest first; empty where there is nothing. The first two are as `invoice_key` has them."""
+    kinds = (("siren", siren), ("vat", vat_id), ("number", number))
+    return next((f"{kind}:{value}" for kind, value in kinds if value), "")
+
+
+def find_supplier(session: Session, entity: str, key: str) -> Supplier | None:
+    return session.scalar(sa.select(Supplier).where(Supplier.entity == entity, Supplier.key == key))
+
+
+def get_supplier(session: Session, entity: str, number: int) -> Supplier | None:
+    """By its row; None where it is of another company."""
+    return session.scalar(sa.select(Supplier).where(Supplier.entity == entity, Supplier.id == number))
+
+
+def list_suppliers(session: Session, entity: str, typed: str = "", page: int = 1, size: int = 50) -> SupplierPage:
+    """By name; `typed` is sought in name, numbers and accounts."""
+    query = sa.select(Supplier).where(Supplier.entity == entity)
+    if typed.strip():
+        pattern = _pattern(typed)
+        bare = _pattern(typed.replace(" ", "").upper())
+        accounts = sa.exists().where(SupplierAccount.supplier_id == Supplier.id, SupplierAccount.iban.like(bare, escape="\\"))
+        numbers = (column.like(bare, escape="\\") for column in (Supplier.siren, Supplier.vat_id))
+        names = (column.ilike(pattern, escape="\\") for column in (Supplier.name, Supplier.number))
+        query = query.where(sa.or_(*names, *numbers, accounts))
+    total = session.scalar(sa.select(sa.func.count()).select_from(query.subquery())) or 0
+    pages = max(1, -(-total // size))
+    page = min(max(1, page), pages)
+    rows = session.scalars(query.order_by(sa.func.lower(Supplier.name), Supplier.id).limit(size).offset((page - 1) * size))
+    return SupplierPage(list(rows), total, page, pages)
+
+
+def all_suppliers(session: Session, entity: str) -> list[Supplier]:
+    return list(session.scalars(sa.select(Supplier).where(Supplier.entity == entity)))
+
+
+def all_customers(session: Session, entity: str) -> list[Customer]:
+    return list(session.scalars(sa.select(Customer).where(Customer.entity == entity).order_by(sa.func.lower(Customer.name))))
+
+
+def accounts_of(session: Session, suppliers: Sequence[int]) -> dict[int, list[SupplierAccount]]:
+    """By supplier, in the order in which they came."""
+    found: dict[int, list[SupplierAccount]] = {number: [] for number in suppliers}
+    for row in session.scalars(sa.select(SupplierAccount).where(SupplierAccount.supplier_id.in_(suppliers)).order_by(SupplierAccount.id)):
+        found[row.supplier_id].append(row)
+    return found
+
+
+def all_accounts(session: Session, entity: str) -> dict[int, set[str]]:
+    """Every account of the register, by supplier, whatever was said of it."""
+    found: dict[int, set[str]] = {}
+    query = sa.select(SupplierAccount.supplier_id, SupplierAccount.iban).where(SupplierAccount.entity == entity)
+    for number, iban in session.execute(query):
+        found.setdefault(number, set()).add(iban)
+    return found
+
+
+def waiting_accounts(session: Session, entity: str) -> list[tuple[SupplierAccount, Supplier]]:
+    """Accounts that wait for a second person, by supplier."""
+    query = (
+        sa.select(SupplierAccount, Supplier)
+        .join(Supplier, Supplier.id == SupplierAccount.supplier_id)
+        .where(SupplierAccount.entity == entity, SupplierAccount.state == WAITING)
+        .order_by(sa.func.lower(Supplier.name), SupplierAccount.id)
+    )
+    return [(account, supplier) for account, supplier in session.execute(query)]
+
+
+def count_waiting(session: Session, entity: str) -> int:
+    where = (SupplierAccount.entity == entity, SupplierAccount.state == WAITING)
+    return session.scalar(sa.select(sa.func.count()).select_from(SupplierAccount).where(*where)) or 0
+
+
+def approved_ibans(session: Session, entity: str, keys: Sequence[str]) -> list[str]:
+    """Accounts that two people answer for, of the supplier known by the surest of these keys that the register has."""
+    for key in keys:
+        supplier = find_supplier(session, entity, key)
+        if supplier is not None:
+            where = (SupplierAccount.supplier_id == supplier.id, SupplierAccount.state == APPROVED)
+            return list(session.scalars(sa.select(SupplierAccount.iban).where(*where).order_by(SupplierAccount.id)))
+    return []
+
+
+# --- imports ---
+
+
+def last_mapping(session: Session, entity: str, kind: str) -> dict[str, str]:
+    """How the columns of the newest list of the kind were named; empty where there was none."""
+    query = sa.select(ImportRun.mapping).where(ImportRun.entity == entity, ImportRun.kind == kind, ImportRun.done_at.is_not(None))
+    return dict(session.scalar(query.order_by(ImportRun.done_at.desc()).limit(1)) or {})
+
+
+def list_runs(session: Session, entity: str, kinds: Sequence[str], limit: int = 20) -> list[ImportRun]:
+    """The newest lists that were taken over."""
+    query = sa.select(ImportRun).where(ImportRun.entity == entity, ImportRun.kind.in_(kinds), ImportRun.done_at.is_not(None))
+    return list(session.scalars(query.order_by(ImportRun.done_at.desc()).limit(limit)))
+
+
+def get_run(session: Session, entity: str, kind: str, number: str) -> ImportRun | None:
+    return session.scalar(sa.select(ImportRun).where(ImportRun.id == number, ImportRun.entity == entity, ImportRun.kind == kind))
+
+
+def _pattern(typed: str) -> str:
+    return "%" + typed.strip().replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"

@@ -1,0 +1,168 @@
+"""The set-up assistant: what is missing, what will be written, the first administrator, the seal judged at once."""
+
+import stat
+
+import pytest
+import webhome
+from argon2 import PasswordHasher
+from cryptography import x509 as pyca
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, pkcs12
+from fastapi.testclient import TestClient
+from pki import company, issue
+from test_web import visitor
+
+from config.secrets import keep_secret, load_secrets, read_secrets, secrets_file
+from config.settings import PASSWORD_VARIABLE, load_settings, write_example
+from station import installation
+from station.installation import Refused, changes_of, check_text, request_seal, take_seal, with_row, with_values
+from station.records import people
+from station.web.app import build_app
+
+
+@pytest.fixture(autouse=True)
+def quick_passwords(monkeypatch):
+    monkeypatch.setattr(people, "_HASHER", PasswordHasher(time_cost=1, memory_cost=64, parallelism=1))
+
+
+@pytest.fixture
+def home(tmp_path):
+    workstation = webhome.open_home(tmp_path)
+    write_example(workstation.home)
+    yield workstation
+    workstation.database.close()
+
+
+@pytest.fixture
+def browser(home) -> TestClient:
+    browser = visitor(home)
+    browser.post("/sign-in", data={"login": "responsable", "password": "essai"})
+    return browser
+
+
+def written(home):
+    return load_settings({"SCEAU_HOME": str(home.home)})
+
+
+COMPANY = {
+    "name": "Ateliers du Port",
+    "siren": "732 829 320",
+    "vat_id": "fr44732829320",
+    "address": "12 quai\n33000 Bordeaux",
+    "year_end": "06-30",
+}
+
+
+def test_a_company_is_shown_as_it_will_be_written_and_then_written_with_all_comments(home, browser):
+    before = (home.home / "sceau.toml").read_text(encoding="utf-8")
+    page = browser.post("/installation/company", data=COMPANY).text
+    assert "+siren" in page and (home.home / "sceau.toml").read_text(encoding="utf-8") == before
+    assert browser.post("/installation/company", data=COMPANY | {"write": "yes"}).status_code == 303
+    told = written(home).company_named("essai")
+    assert (told.siren, told.vat_id, told.address, told.year_end) == ("732829320", "FR44732829320", "12 quai\n33000 Bordeaux", "06-30")
+    after = (home.home / "sceau.toml").read_text(encoding="utf-8")
+    assert all(line in after for line in before.splitlines())
+
+
+def test_what_is_said_of_a_company_counts_wherever_the_house_is_asked(home, browser):
+    browser.post("/installation/company", data=COMPANY | {"write": "yes", "public": "yes"})
+    told = written(home)
+    assert (told.identity.names, told.identity.sirens) == (["Ateliers du Port"], ["732829320"])
+    assert told.channel.public and told.is_public("essai") and told.year_end_of("essai") == told.retention.financial_year_end == "06-30"
+
+
+def test_a_wrong_siren_is_refused_and_nothing_is_written(home, browser):
+    before = (home.home / "sceau.toml").read_bytes()
+    answer = browser.post("/installation/company", data=COMPANY | {"siren": "732829321", "write": "yes"})
+    assert answer.status_code == 422 and "sa clé est fausse" in answer.text.replace("\u00a0", " ")
+    assert (home.home / "sceau.toml").read_bytes() == before
+
+
+def test_a_station_is_written_once_its_folder_was_tried(home, browser):
+    (home.home / "a-file").write_text("x")
+    answer = browser.post("/installation/station", data={"name": "accueil", "folder": "a-file/no", "write": "yes"}, follow_redirects=False)
+    assert answer.status_code in (422, 500) and len(written(home).stations) == 1
+    browser.post("/installation/station", data={"name": "accueil", "folder": "stations/accueil", "write": "yes"})
+    assert [each.name for each in written(home).stations] == ["demo", "accueil"]
+
+
+def test_the_mail_password_goes_to_a_file_of_its_own_and_never_into_the_settings(home, browser):
+    mail = {"host": "127.0.0.1", "port": "2525", "tls": "none", "user": "", "sender": "sceau@exemple.fr", "password": "s3cret"}
+    page = browser.post("/installation/mail", data=mail).text
+    assert "s3cret" not in page
+    browser.post("/installation/mail", data=mail | {"password": "", "write": "yes"})
+    assert "s3cret" not in (home.home / "sceau.toml").read_text(encoding="utf-8")
+    assert read_secrets(home.home) == {"SCEAU_MAIL_PASSWORD": "s3cret"}
+    assert stat.S_IMODE(secrets_file(home.home).stat().st_mode) == 0o600
+
+
+def test_the_environment_comes_before_what_was_kept(tmp_path):
+    keep_secret(tmp_path, "SCEAU_X", "kept")
+    keep_secret(tmp_path, "SCEAU_Y", "kept too")
+    environment = {"SCEAU_X": "set"}
+    load_secrets(tmp_path, environment)
+    assert environment == {"SCEAU_X": "set", "SCEAU_Y": "kept too"}
+    with pytest.raises(ValueError):
+        keep_secret(tmp_path, "SCEAU_Z", "a\nSCEAU_X=b")
+
+
+def test_settings_that_no_start_would_read_are_never_written(tmp_path):
+    with pytest.raises(Refused, match="settings"):
+        check_text(tmp_path, 'language = "de"\n')
+    text = "# un mot\n[server]\nport = 1 # ici\n"
+    assert with_values(text, "server", {"port": 2}) == "# un mot\n[server]\nport = 2 # ici\n"
+    twice = with_row(with_row(text, "company", "entity", {"entity": "a", "name": "AA"}), "company", "entity", {"entity": "a", "name": "BB"})
+    assert twice.count("[[company]]") == 1 and changes_of(text, text) == []
+
+
+def test_the_seal_is_asked_for_with_a_key_that_stays_and_its_answer_is_judged(home):
+    settings = home.settings
+    request = pyca.load_pem_x509_csr(request_seal(settings.home, "Ateliers du Port", "732829320"))
+    assert "NTRFR-732829320" in request.subject.rfc4514_string() and request.is_signature_valid
+    assert request_seal(settings.home, "Autre", "").splitlines() != request and (settings.home / "keys" / "cachet-demande.key").is_file()
+    with pytest.raises(Refused, match="other-key"):
+        take_seal(settings, issue("Exemple", company().issuing).certificate.public_bytes(Encoding.PEM), "", webhome.NOON)
+
+
+def test_a_certificate_is_installed_only_where_nothing_stands_against_it(home, tmp_path):
+    good, path = issue("Exemple SA - cachet", company().issuing), tmp_path / "good.p12"
+    company().write_pkcs12(path, good)
+    data = path.read_bytes()
+    key, certificate, others = pkcs12.load_key_and_certificates(data, None)
+    assert key is not None and certificate is not None
+    alone = [each for each in others if each.subject != each.issuer]
+    data, whole = (pkcs12.serialize_key_and_certificates(b"x", key, certificate, above, NoEncryption()) for above in (alone, others))
+    settings = home.settings.model_copy(update={"sealing": home.settings.sealing.model_copy(update={"mode": "production"})})
+    assert [each.problem for each in take_seal(settings, data, "", webhome.NOON)] == ["key-issuer"]
+    assert not (settings.home / installation.SEAL_FILE).exists()
+    assert take_seal(settings, whole, "", webhome.NOON) == ()
+    secret = read_secrets(settings.home)[PASSWORD_VARIABLE]
+    kept = (settings.home / installation.SEAL_FILE).read_bytes()
+    assert pkcs12.load_key_and_certificates(kept, secret.encode())[1] == certificate
+
+
+def test_the_first_administrator_comes_by_the_code_of_the_terminal_and_it_serves_once(tmp_path):
+    workstation = webhome.open_home(tmp_path, mode="production")
+    app = build_app(workstation, secret=b"x")
+    code = app.state.first_code
+    outside = TestClient(app, base_url="http://127.0.0.1:8080", follow_redirects=False)
+    typed = {"code": "wrong", "login": "claire", "password": "une phrase assez longue"}
+    assert outside.post("/installation/debut", data=typed).status_code == 422
+    assert outside.post("/installation/debut", data=typed | {"code": code, "password": "court"}).status_code == 422
+    assert outside.post("/installation/debut", data=typed | {"code": code}).status_code == 303
+    assert outside.post("/installation/debut", data=typed | {"code": code, "login": "intrus"}).status_code == 404
+    assert outside.post("/sign-in", data={"login": "claire", "password": typed["password"]}).status_code == 303
+    assert "installation/seal" in outside.get("/installation").text
+    assert not build_app(workstation, secret=b"x").state.first_code
+    workstation.database.close()
+
+
+def test_in_practice_nobody_becomes_administrator_by_a_code(browser):
+    assert browser.get("/installation/debut").status_code == 404
+
+
+def test_settings_that_were_written_are_applied_on_request(home, browser):
+    browser.app.state.restart = (restarted := []).append and (lambda: restarted.append(True))
+    browser.post("/installation/company", data=COMPANY | {"write": "yes"})
+    assert 'id="apply"' in browser.get("/installation").text
+    browser.post("/installation/apply")
+    assert restarted == [True]

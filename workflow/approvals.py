@@ -1,0 +1,158 @@
+"""Who must say yes before an invoice is paid, and when a yes counts: steps by amount, what the yes is about, and who may not give it.
+
+It knows no database: people are pseudonyms, and whether two of them stand in for one another is handed in.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
+from decimal import Decimal
+from enum import StrEnum
+from typing import TypeAlias
+
+HOUSE_CURRENCY = "EUR"
+"""In which the steps count; an invoice in another one goes to the strictest step, for no rate is guessed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One line of the house's table of authority; who is addressed is a person, a group or, where neither is named, a role."""
+
+    below: Decimal | None = None
+    """For amounts with tax that are smaller; None: for all."""
+    role: str = "approver"
+    group: str = ""
+    person: str = ""
+    """Login."""
+    two: bool = False
+    """Two people approve, one after the other."""
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """Which step was chosen and what for; data, for the screens to say."""
+
+    code: str
+    """only (there is one step for all), below, from, between; unknown (no amount was read), currency."""
+    amount: str = ""
+    currency: str = ""
+    least: str = ""
+    """Amount from which the step holds; empty: none."""
+    below: str = ""
+    two: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """Who is to be asked, and by which version of which rule."""
+
+    step: Step
+    why: Why
+    rule: str
+    version: str
+
+
+def choose_step(steps: Sequence[Step], amount: Decimal | None, currency: str) -> Chosen:
+    """The step of an amount with tax; exactly at a threshold, the stricter one. A credit note weighs as much as its invoice."""
+    table = sorted(steps or (Step(),), key=lambda step: (step.below is None, step.below or Decimal(0)))
+    rule, version = "steps", _version_of(table)
+    strictest = len(table) - 1
+    if amount is None or currency != HOUSE_CURRENCY:
+        place = strictest
+        code = "unknown" if amount is None else "currency"
+    else:
+        place = next((i for i, step in enumerate(table) if step.below is None or abs(amount) < step.below), strictest)
+        code = ""
+    step = table[place]
+    least = table[place - 1].below if place else None
+    code = (
+        code
+        or {(False, False): "only", (False, True): "below", (True, False): "from", (True, True): "between"}[
+            (least is not None, step.below is not None)
+        ]
+    )
+    told = Why(code, _text(amount), currency, _text(least), _text(step.below), step.two)
+    return Chosen(step, told, rule, version)
+
+
+def _text(amount: Decimal | None) -> str:
+    return "" if amount is None else f"{amount:f}"
+
+
+def _version_of(table: Iterable[Step]) -> str:
+    """Twelve hexadecimal digits that change with the table."""
+    return hashlib.sha256(repr([(_text(step.below), step.role, step.group, step.person, step.two) for step in table]).encode()).hexdigest()[
+        :12
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """What an approval is about: when any of it changes, the approval is void."""
+
+    sealed: str
+    """SHA-256 of the sealed file, as it was before timestamps were added to it."""
+    supplier: str
+    siren: str
+    number: str
+    gross: str
+    """Canonical text; empty: not known."""
+    currency: str
+    iban: str
+
+    def digest(self) -> str:
+        """SHA-256, hexadecimal."""
+        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+
+    def changes(self, other: "Bound") -> tuple[str, ...]:
+        """Names of what is another."""
+        mine, theirs = asdict(self), asdict(other)
+        return tuple(name for name in mine if mine[name] != theirs[name])
+
+
+class Bar(StrEnum):
+    """Why somebody may not decide."""
+
+    NOT_APPROVER = "not-approver"
+    NOT_ADDRESSED = "not-addressed"
+    PREPARED = "prepared"
+    """Who said the values does not approve them, nor does who stands in for them (preparer is not approver)."""
+    DECIDED = "decided"
+    """One of two approvals is theirs already, or that of whom they stand in for."""
+
+
+AreOne: TypeAlias = Callable[[str, str], bool]
+"""Whether one stands in for the other, by a mandate of the house (`station.records.people.are_one`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Who sits around one approval."""
+
+    prepared: frozenset[str]
+    """Who read, typed or submitted the values."""
+    approved: tuple[str, ...] = ()
+    """Who approved before, where two are needed."""
+    handed: tuple[tuple[str, str], ...] = ()
+    """Who gave this approval to whom."""
+
+
+def circle_of(person: str, handed: Iterable[tuple[str, str]]) -> frozenset[str]:
+    """Whoever counts as one with a person because one gave the approval to the other, over however many hands."""
+    circle, pairs = {person}, [frozenset(pair) for pair in handed]
+    while grown := {each for pair in pairs if pair & circle for each in pair} - circle:
+        circle |= grown
+    return frozenset(circle)
+
+
+def bar_of(person: str, table: Table, are_one: AreOne, *, approver: bool = True, addressed: bool = True) -> Bar | None:
+    """Why this person may not decide; None: they may."""
+    if not approver:
+        return Bar.NOT_APPROVER
+    circle = circle_of(person, table.handed)
+    if circle & table.prepared or any(are_one(one, person) for one in table.prepared):
+        return Bar.PREPARED
+    if circle & set(table.approved) or any(are_one(one, person) for one in table.approved):
+        return Bar.DECIDED
+    return None if addressed else Bar.NOT_ADDRESSED

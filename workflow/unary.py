@@ -1,0 +1,404 @@
+"""Unary tests: the cells of decision tables, in the notation of DMN (FEEL, grammar rules 7 to 17) with French words; run by rule-engine.
+
+    cell  = "-" | tests | "non(" tests ")"
+    tests = test {"," test}
+    test  = value | "vide" | ("<" "<=" ">" ">=" "=" "≠") value | ("[" "]" "(") value ".." value ("]" "[" ")")
+
+An empty value answers « - » and « vide » only: « non(FR) » says another country, never an unknown one, and « non(vide) » says filled.
+Nobody writes an expression of rule-engine: we do, and its tree may hold those kinds of node only that a comparison needs.
+"""
+
+import re
+import unicodedata
+from bisect import bisect_left
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any, TypeAlias
+
+from rule_engine import Context, DataType, EngineError, Rule, type_resolver_from_dict
+from rule_engine.ast import base, literal
+from rule_engine.ast.binary import comparison
+from rule_engine.ast.expression import control, resolution
+
+from workflow.vocabulary import EXAMPLES, ORDERED, Kind, Misread, Value, Variable, value_of
+
+LONGEST_CELL = 1000
+MOST_TESTS = 100
+
+Bound: TypeAlias = Decimal | int | date
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Values between two ends; an end that is None is open to infinity."""
+
+    low: Bound | None = None
+    low_in: bool = False
+    high: Bound | None = None
+    high_in: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One value; None: empty."""
+
+    value: Value
+
+
+@dataclass(frozen=True, slots=True)
+class UnaryTest:
+    """One cell: the parts of which one must hold, or none of them where it is negated. No part and not negated: « - », always."""
+
+    text: str
+    parts: tuple[Span | Point, ...] = ()
+    negated: bool = False
+
+    @property
+    def always(self) -> bool:
+        return not self.parts
+
+
+def read_test(variable: Variable, text: str) -> UnaryTest | Misread:  # noqa: PLR0911 (one reason each)
+    """The test that a cell says, or why it is none (in French, with examples)."""
+    words = text.strip()
+    if words == "-":
+        return UnaryTest("-")
+    if not words:
+        return Misread("case vide : écrivez « - » si la valeur est indifférente, « vide » si elle doit manquer")
+    if len(words) > LONGEST_CELL:
+        return Misread(f"case trop longue ({LONGEST_CELL} caractères au plus)")
+    negated = re.match(r"non\s*\(", words)
+    if negated and not words.endswith(")"):
+        return _no_test(variable, words, "il manque la parenthèse « ) »")
+    inner = words[negated.end() : -1] if negated else words
+    pieces = _pieces(inner)
+    if len(pieces) > MOST_TESTS:
+        return Misread(f"trop de tests dans une case ({MOST_TESTS} au plus)")
+    parts: list[Span | Point] = []
+    for piece, at in pieces:
+        if variable.kind in ORDERED and re.fullmatch(r"\d+", piece) and at and inner[at - 1] == "," and at > 1 and inner[at - 2].isdigit():
+            return _no_test(
+                variable, words, "les décimales s'écrivent avec un point ; deux valeurs se séparent par une virgule et une espace"
+            )
+        part = _part(variable, piece)
+        if isinstance(part, Misread):
+            return _no_test(variable, words, part.message)
+        parts.append(part)
+    return UnaryTest(words, tuple(parts), bool(negated))
+
+
+def _no_test(variable: Variable, words: str, reason: str) -> Misread:
+    hint = f" : {reason}" if reason else ""
+    return Misread(f"« {words[:60]} » n'est pas un test valable (exemples : {EXAMPLES[variable.kind]}){hint}")
+
+
+def _pieces(text: str) -> list[tuple[str, int]]:
+    """Parted at commas outside quotes, each with its offset; trimmed."""
+    found, start, quoted = [], 0, False
+    for at, sign in enumerate(text + ","):
+        quoted ^= sign == '"'
+        if sign == "," and (not quoted or at == len(text)):
+            piece = text[start:at]
+            found.append((piece.strip(), start + len(piece) - len(piece.lstrip())))
+            start = at + 1
+    return found
+
+
+_SIGNS = {"≤": "<=", "≥": ">=", "!=": "≠"}
+
+
+def _part(variable: Variable, piece: str) -> Span | Point | Misread:
+    if piece == "vide":
+        return Point(None) if variable.optional else Misread(f"« {variable.label} » n'est jamais vide (il n'est pas facultatif)")
+    if found := re.match(r"<=|>=|!=|[<>=≤≥≠]", piece):
+        return _compared(variable, _SIGNS.get(found[0], found[0]), piece[found.end() :])
+    if ".." in piece and piece[:1] in ("[", "]", "(") and piece[-1:] in ("]", "[", ")"):
+        return _between(variable, piece)
+    value = value_of(variable, piece)
+    return value if isinstance(value, Misread) else Point(value)
+
+
+def _compared(variable: Variable, sign: str, rest: str) -> Span | Point | Misread:  # noqa: PLR0911 (one sign each)
+    value = value_of(variable, rest)
+    if isinstance(value, Misread):
+        return value
+    if sign == "=":
+        return Point(value)
+    if sign == "≠":
+        return Misread(f"pour « différent de », écrivez non({rest.strip()})")
+    if variable.kind not in ORDERED or value is None or isinstance(value, str):
+        return Misread("plus grand et plus petit demandent un nombre, un montant ou une date")
+    match sign:
+        case "<":
+            return Span(high=value)
+        case "<=":
+            return Span(high=value, high_in=True)
+        case ">":
+            return Span(low=value)
+        case _:
+            return Span(low=value, low_in=True)
+
+
+def _between(variable: Variable, piece: str) -> Span | Misread:
+    if variable.kind not in ORDERED:
+        return Misread("un intervalle demande un nombre, un montant ou une date")
+    low, high = (value_of(variable, end) for end in piece[1:-1].split("..", 1))
+    for end in (low, high):
+        if isinstance(end, Misread):
+            return end
+    if isinstance(low, Misread | str | None) or isinstance(high, Misread | str | None):
+        return Misread("un intervalle a deux bouts")
+    if low > high:  # type: ignore[operator]
+        return Misread(
+            f"l'intervalle est à l'envers : écrivez [{piece[1:-1].split('..', 1)[1].strip()}..{piece[1:-1].split('..', 1)[0].strip()}]"
+        )
+    return Span(low, piece[0] == "[", high, piece[-1] == "]")
+
+
+# --- what rule-engine is given ---
+
+_TYPES: dict[Kind, DataType] = {
+    Kind.TEXT: DataType.STRING,
+    Kind.NUMBER: DataType.FLOAT,
+    Kind.WHOLE: DataType.FLOAT,
+    Kind.AMOUNT: DataType.FLOAT,
+    Kind.DATE: DataType.DATETIME,
+    Kind.YES_NO: DataType.BOOLEAN,
+    Kind.CHOICE: DataType.STRING,
+}
+NODES: frozenset[type] = frozenset(
+    {
+        base.Statement,
+        comparison.LogicExpression,
+        comparison.ComparisonExpression,
+        comparison.ArithmeticComparisonExpression,
+        control.UnaryExpression,
+        resolution.SymbolExpression,
+        literal.FloatExpression,
+        literal.StringExpression,
+        literal.BooleanExpression,
+        literal.DatetimeExpression,
+        literal.NullExpression,
+    }
+)
+"""All that a cell needs. No regular expression (it can hang), function, attribute, item, comprehension, arithmetic or variable."""
+
+
+class BarredExpression(Exception):
+    """A cell became an expression that is none of a cell: our mistake, never the user's, and nothing is evaluated."""
+
+
+def _literal(value: Value) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, Decimal | int):
+        return f"{value:f}" if isinstance(value, Decimal) else str(value)
+    if isinstance(value, date):
+        return f'd"{value.isoformat()}"'
+    if value is None:
+        return "null"
+    return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def expression(test: UnaryTest) -> str:
+    """The test as an expression over the one symbol `v`, a value that is not empty, or null."""
+    if test.always:
+        return "true"
+    filled = [_written(part) for part in test.parts if not (isinstance(part, Point) and part.value is None)]
+    empty = any(isinstance(part, Point) and part.value is None for part in test.parts)
+    either = " or ".join(filled) or "false"
+    if test.negated:
+        return f"(v != null) and (not ({either}))"
+    return f"(v == null) or ({either})" if empty else f"(v != null) and ({either})"
+
+
+def _written(part: Span | Point) -> str:
+    if isinstance(part, Point):
+        return f"(v == {_literal(part.value)})"
+    low = f"(v {'>=' if part.low_in else '>'} {_literal(part.low)})" if part.low is not None else ""
+    high = f"(v {'<=' if part.high_in else '<'} {_literal(part.high)})" if part.high is not None else ""
+    return f"({' and '.join(end for end in (low, high) if end)})"
+
+
+def compiled(variable: Variable, test: UnaryTest) -> Rule:
+    """The cell as a rule of rule-engine over {"v": value}. Raises BarredExpression for a tree of any other nodes than NODES."""
+    rule = Rule(expression(test), _context(variable.kind))
+    for node in _nodes(rule.statement):
+        if type(node) not in NODES or (isinstance(node, resolution.SymbolExpression) and (node.name != "v" or node.scope is not None)):
+            raise BarredExpression(type(node).__name__)
+    return rule
+
+
+@lru_cache
+def _context(kind: Kind) -> Context:
+    return Context(type_resolver=type_resolver_from_dict({"v": _TYPES[kind]}), resolver=_looked_up, default_timezone="utc")
+
+
+def _looked_up(thing: Mapping[str, Any], name: str) -> Any:
+    return thing[name]
+
+
+def _nodes(node: Any) -> list[Any]:
+    """Every node of a tree, by the slots that hold further ones."""
+    found = [node]
+    for kind in type(node).__mro__:
+        slots = getattr(kind, "__slots__", ())
+        for slot in (slots,) if isinstance(slots, str) else slots:
+            inner = getattr(node, slot, None)
+            for each in inner if isinstance(inner, tuple | list) else (inner,):
+                if isinstance(each, base.ASTNodeBase):
+                    found += _nodes(each)
+    return found
+
+
+def matches(rule: Rule, value: Value) -> bool:
+    try:
+        return bool(rule.matches({"v": Decimal(value) if isinstance(value, int) and not isinstance(value, bool) else value}))
+    except EngineError as error:
+        raise BarredExpression(str(error)) from error
+
+
+# --- the values of a column, parted where its tests part them ---
+
+STEPS: dict[Kind, Decimal | int | timedelta] = {Kind.WHOLE: 1, Kind.AMOUNT: Decimal("0.01"), Kind.DATE: timedelta(days=1)}
+"""Kinds that are counted: between two neighbours there is nothing. Other numbers are dense."""
+
+
+@dataclass(frozen=True, slots=True)
+class Regions:
+    """All values of a variable, parted so that each test of the column holds for a whole region or for none of it.
+
+    Ordered: before the first cut, the cut, between, …; else one region a constant, and one for any other text. The last is the empty value.
+    """
+
+    variable: Variable
+    cuts: tuple[Any, ...]
+    samples: tuple[Value, ...]
+    """One value of each region; of the regions that `valid` leaves out, nothing is said."""
+    valid: int
+    """Regions that have values at all, as bits."""
+
+    def of(self, value: Value) -> int:
+        count = len(self.cuts)
+        if self.variable.kind in ORDERED:
+            if value is None:
+                return 2 * count + 1
+            at = bisect_left(self.cuts, value)
+            return 2 * at + (at < count and self.cuts[at] == value)
+        if value is None:
+            return count + 1
+        if self.variable.kind is Kind.TEXT and isinstance(value, str):
+            value = unicodedata.normalize("NFC", value)  # As constants are: an accent may come as a sign of its own.
+        return self.cuts.index(value) if value in self.cuts else count
+
+
+def regions_of(variable: Variable, tests: list[UnaryTest]) -> Regions:
+    constants = {value for test in tests for part in test.parts for value in _ends(part) if value is not None}
+    if variable.kind in ORDERED:
+        return _ordered(variable, sorted(constants | {end for end in (variable.low, variable.high) if end is not None}))
+    if variable.kind is Kind.YES_NO:
+        return Regions(variable, (False, True), (False, True, None, None), 0b11 | (variable.optional << 3))
+    if variable.kind is Kind.CHOICE:
+        codes = tuple(code for code, _ in variable.choices)
+        return Regions(variable, codes, (*codes, None, None), (1 << len(codes)) - 1 | (variable.optional << (len(codes) + 1)))
+    cuts = tuple(sorted(str(each) for each in constants))
+    other = next(each for each in ("autre", *(f"autre {n}" for n in range(len(cuts) + 1))) if each not in cuts)
+    return Regions(variable, cuts, (*cuts, other, None), (2 << len(cuts)) - 1 | (variable.optional << (len(cuts) + 1)))
+
+
+def _ends(part: Span | Point) -> tuple[Value, ...]:
+    return (part.value,) if isinstance(part, Point) else (part.low, part.high)
+
+
+def _ordered(variable: Variable, cuts: list[Any]) -> Regions:
+    samples: list[Value] = []
+    valid = 0
+    for at in range(len(cuts) + 1):
+        low, high = cuts[at - 1] if at else None, cuts[at] if at < len(cuts) else None
+        inside = _inside(variable, low, high)
+        out = (high is not None and variable.low is not None and high <= variable.low) or (
+            low is not None and variable.high is not None and low >= variable.high
+        )
+        valid |= (inside is not None and not out) << len(samples)
+        samples.append(inside)
+        if high is not None:
+            valid |= 1 << len(samples)
+            samples.append(high)
+    valid |= variable.optional << len(samples)
+    return Regions(variable, tuple(cuts), (*samples, None), valid)
+
+
+def _inside(variable: Variable, low: Any, high: Any) -> Value:
+    """A value strictly between; None where there is none."""
+    step: Any = STEPS.get(variable.kind)
+    if low is None and high is None:
+        return date(2026, 1, 1) if variable.kind is Kind.DATE else 0 if variable.kind is Kind.WHOLE else Decimal(0)
+    try:
+        if step is None:
+            return (low + high) / 2 if low is not None and high is not None else Decimal(low + 1 if high is None else high - 1)
+        between: Value = high - step if low is None else low + step
+    except OverflowError:  # The calendar ends.
+        return None
+    return None if low is not None and high is not None and between >= high else between
+
+
+def mask_of(regions: Regions, test: UnaryTest) -> int:
+    """The regions for which a test holds, as bits. rule-engine is asked once for each region that the test itself makes."""
+    if test.always:
+        return regions.valid
+    rule = compiled(regions.variable, test)
+    own = regions_of(regions.variable, [test])
+    mask = 0
+    for at, sample in enumerate(own.samples):
+        if own.valid >> at & 1 and matches(rule, sample):
+            mask |= _within(regions, own, at)
+    return mask & regions.valid
+
+
+def _within(regions: Regions, own: Regions, at: int) -> int:
+    """The regions of a column that make up one region of one of its tests."""
+    if regions.variable.kind not in ORDERED:
+        if at != len(own.cuts):
+            return 1 << regions.of(own.samples[at])
+        others = sum(1 << n for n, cut in enumerate(regions.cuts) if cut not in own.cuts)
+        return others | 1 << len(regions.cuts)
+    if at % 2 or own.samples[at] is None:
+        return 1 << regions.of(own.samples[at])
+    first = regions.of(own.cuts[at // 2 - 1]) + 1 if at else 0
+    last = regions.of(own.cuts[at // 2]) if at // 2 < len(own.cuts) else 2 * len(regions.cuts) + 1
+    return (1 << last) - (1 << first)
+
+
+def nearest(regions: Regions, region: int, value: Value) -> Value:
+    """The value of a region that is nearest to another value; in a dense open region, one step of the column's own decimals inside it."""
+    cuts, sample = regions.cuts, regions.samples[region]
+    if regions.variable.kind not in ORDERED or value is None or sample is None or region % 2:
+        return sample
+    if regions.of(value) == region:
+        return value
+    low, high = cuts[region // 2 - 1] if region else None, cuts[region // 2] if region // 2 < len(cuts) else None
+    low = low if low is not None and value <= low else None
+    step: Any = STEPS.get(regions.variable.kind)
+    if step is None:
+        finest = min((Decimal(cut).as_tuple().exponent for cut in cuts), default=0)
+        step = Decimal(1).scaleb(min(int(finest), 0))
+    between: Value = low + step if low is not None else high - step
+    return between if regions.of(between) == region else sample
+
+
+def distance(regions: Regions, first: Value, second: Value) -> Decimal:
+    """How far apart, in widths of the column's own constants, so that columns can be added; 1 between words, or from and to empty."""
+    if first == second:
+        return Decimal(0)
+    if regions.variable.kind not in ORDERED or first is None or second is None:
+        return Decimal(1)
+    width = _apart(regions.cuts[-1], regions.cuts[0]) if regions.cuts else Decimal(0)
+    return _apart(first, second) / (width or Decimal(1))
+
+
+def _apart(first: Any, second: Any) -> Decimal:
+    gap = first - second
+    return Decimal(abs(gap.days if isinstance(gap, timedelta) else gap))
