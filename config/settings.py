@@ -12,6 +12,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal, Self, TypeAlias
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, ValidationInfo, field_validator, model_validator
 
@@ -645,6 +646,48 @@ class Outgoing(Section):
     """Names that may lie in the house's own network."""
 
 
+class BusinessDays(Section):
+    """On which days something may leave by itself: never on weekends and bank holidays, nor on these."""
+
+    time_zone: Annotated[str, Field(pattern=r"^[A-Za-z_]+(/[A-Za-z_+-]+)*$")] = "Europe/Paris"
+    """By whose midnight a day begins, and by whose clock the hours below are."""
+    alsace_moselle: bool = False
+    """Good Friday and 26 December are bank holidays, too (art. L. 3134-13 C. trav.)."""
+    closed: list[date] = []
+    """The company does not work."""
+    forbidden: list[date] = []
+    """It works, and nothing leaves."""
+    forbidden_weekdays: list[Literal["monday", "tuesday", "wednesday", "thursday", "friday"]] = []
+
+    @field_validator("time_zone")
+    @classmethod
+    def _zone_is_known(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            raise ValueError("fuseau horaire inconnu (exemple : Europe/Paris) / unknown time zone") from error
+        return name
+
+
+class Dunning(Section):
+    """Reminders to customers who are late."""
+
+    active: bool = False
+    """Without it everything is shown and prepared, and nothing leaves."""
+    hour: Annotated[int, Field(ge=0, le=23)] = 8
+    """From this hour on what is due on a day leaves."""
+    ladders: str = ""
+    """A file `*.echelles.yaml` in place of the one that ships, relative to `home`."""
+    letters: str = ""
+    """A folder of templates that come before those that ship, relative to `home`."""
+    contact: Annotated[str, Field(max_length=200)] = ""
+    """Telephone or e-mail for questions, as letters name it."""
+    interest: Literal["split", "frozen"] = "split"
+    """Of private debts that cross a half-year."""
+    answer_days: Annotated[int, Field(ge=1, le=60)] = 8
+    """Within which a mise en demeure asks for payment."""
+
+
 class Settings(Section):
     """Everything of one installation; `home` is where its data lives."""
 
@@ -663,6 +706,8 @@ class Settings(Section):
     suppliers: Suppliers = Suppliers()
     channel: Channel = Channel()
     direction: Direction = Direction()
+    calendar: BusinessDays = BusinessDays()
+    dunning: Dunning = Dunning()
     reading: Reading = Reading()
     sealing: Sealing = Sealing()
     time: Time = Time()
