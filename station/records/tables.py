@@ -1371,6 +1371,10 @@ class Customer(Base):
     email: Mapped[str] = mapped_column(sa.String(200), default="")
     phone: Mapped[str] = mapped_column(sa.String(40), default="")
     terms_days: Mapped[int | None]
+    ladder: Mapped[str] = mapped_column(sa.String(40), default="")
+    """Class by which its reminders go; empty: that of its regime."""
+    contract_rate: Mapped[str] = mapped_column(sa.String(8), default="")
+    """Of late payment, per cent a year, where a contract names one: decimal with a point; empty: the law's."""
     changed_by: Mapped[str] = mapped_column(sa.String(32))
     changed_at: Mapped[datetime]
 
@@ -1382,7 +1386,7 @@ class ImportRun(Base):
     id: Mapped[str] = mapped_column(sa.String(32), primary_key=True)
     entity: Mapped[str] = mapped_column(sa.String(60), index=True)
     kind: Mapped[str] = mapped_column(sa.String(12))
-    """suppliers, customers, people."""
+    """suppliers, customers, people, invoices, payments."""
     name: Mapped[str] = mapped_column(sa.String(200))
     sha256: Mapped[str] = mapped_column(sa.String(64))
     mapping: Mapped[dict[str, Any]]
@@ -1579,6 +1583,286 @@ class Sending(Base):
     receipt_sha256: Mapped[str | None] = mapped_column(sa.String(64))
     note: Mapped[str] = mapped_column(sa.Text, default="")
     """What came back: why it bounced, what was said on the telephone."""
+
+
+class RuleVersion(Base):
+    """One version of rules, as it was written; the text of a row never changes. In force from `active_from` until `ended_at`."""
+
+    __tablename__ = "rule_version"
+    __table_args__ = (sa.UniqueConstraint("entity", "name", "number"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    entity: Mapped[str] = mapped_column(sa.String(60))
+    name: Mapped[str] = mapped_column(sa.String(60))
+    title: Mapped[str] = mapped_column(sa.String(300))
+    number: Mapped[int]
+    """From 1, of this name in this entity."""
+    meaning: Mapped[str] = mapped_column(sa.String(64))
+    """`RuleSet.version`: SHA-256 of what the text says."""
+    sha256: Mapped[str] = mapped_column(sa.String(64))
+    """Of the text's bytes."""
+    text: Mapped[str] = mapped_column(sa.Text)
+    made_by: Mapped[str] = mapped_column(sa.String(32))
+    """Pseudonym, or « system » of what Sceau brings along."""
+    made_at: Mapped[datetime]
+    active_from: Mapped[datetime | None]
+    activated_by: Mapped[str | None] = mapped_column(sa.String(32))
+    """Pseudonym of the second person."""
+    ended_at: Mapped[datetime | None]
+
+
+class CircuitVersion(Base):
+    """One version of a circuit, as `RuleVersion`."""
+
+    __tablename__ = "circuit_version"
+    __table_args__ = (sa.UniqueConstraint("entity", "name", "number"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    entity: Mapped[str] = mapped_column(sa.String(60))
+    name: Mapped[str] = mapped_column(sa.String(60))
+    title: Mapped[str] = mapped_column(sa.String(300))
+    number: Mapped[int]
+    meaning: Mapped[str] = mapped_column(sa.String(64))
+    """`Circuit.version` with the rules that were in force when it was written."""
+    sha256: Mapped[str] = mapped_column(sa.String(64))
+    text: Mapped[str] = mapped_column(sa.Text)
+    made_by: Mapped[str] = mapped_column(sa.String(32))
+    made_at: Mapped[datetime]
+    active_from: Mapped[datetime | None]
+    activated_by: Mapped[str | None] = mapped_column(sa.String(32))
+    ended_at: Mapped[datetime | None]
+    struck_at: Mapped[datetime | None]
+    """Until when it was looked whether its time of day has come."""
+
+
+class CircuitRun(Base):
+    """One document in one circuit: where it stands. It stays with the versions that were in force when it was submitted."""
+
+    __tablename__ = "circuit_run"
+    __table_args__ = (sa.Index("ix_circuit_run_open", "entity", "standing", "wake_on"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    entity: Mapped[str] = mapped_column(sa.String(60))
+    document_id: Mapped[str | None] = mapped_column(sa.ForeignKey("document.id"), index=True)
+    """None: begun by a time of day, about no document."""
+    circuit: Mapped[str] = mapped_column(sa.String(60))
+    version_id: Mapped[int] = mapped_column(sa.ForeignKey("circuit_version.id"))
+    rules: Mapped[dict[str, Any]]
+    """Name of the rules and identifier of their `RuleVersion`."""
+    meaning: Mapped[str] = mapped_column(sa.String(64))
+    """`Circuit.version` of both together."""
+    begun_by: Mapped[str] = mapped_column(sa.String(12))
+    """document, changement, heure, person."""
+    submitted_at: Mapped[datetime]
+    """Whose rules hold; of one begun again because values changed, when the first one was submitted."""
+    started_at: Mapped[datetime]
+    state: Mapped[dict[str, Any]]
+    """`workflow.circuit.State` as JSON, each value with its kind."""
+    step: Mapped[str] = mapped_column(sa.String(60))
+    standing: Mapped[str] = mapped_column(sa.String(10))
+    """running, stuck, ended."""
+    outcome: Mapped[str] = mapped_column(sa.String(60))
+    trouble: Mapped[str | None] = mapped_column(sa.Text)
+    """Why it is stuck, in French."""
+    bound: Mapped[str] = mapped_column(sa.String(64))
+    """`workflow.approvals.Bound.digest` of what is to be approved; empty where nothing is."""
+    approval_id: Mapped[int | None] = mapped_column(sa.ForeignKey("task.id"), index=True)
+    """The approval that it waits for."""
+    wake_on: Mapped[str | None] = mapped_column(sa.String(10))
+    """ISO day on which time alone takes it further."""
+    revision: Mapped[int]
+    ended_at: Mapped[datetime | None]
+
+
+class CircuitStep(Base):
+    """One happening of a run and what came of it, in one transaction. Erased with its document."""
+
+    __tablename__ = "circuit_step"
+    __table_args__ = (sa.UniqueConstraint("run_id", "revision"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    entity: Mapped[str] = mapped_column(sa.String(60))
+    run_id: Mapped[int] = mapped_column(sa.ForeignKey("circuit_run.id"))
+    document_id: Mapped[str | None] = mapped_column(sa.ForeignKey("document.id"), index=True)
+    revision: Mapped[int]
+    event: Mapped[str] = mapped_column(sa.String(12))
+    """started, answered, found, changed, ticked, cancelled."""
+    before: Mapped[str] = mapped_column(sa.String(60))
+    after: Mapped[str] = mapped_column(sa.String(60))
+    """Names of steps."""
+    told: Mapped[dict[str, Any]]
+    """What the event brought (answer, values), and the commands that came of it."""
+    actor: Mapped[str] = mapped_column(sa.String(32))
+    at: Mapped[datetime]
+
+
+class CircuitTask(Base):
+    """A question or a form that a circuit puts to somebody; approvals of invoices are rows of `task`. Erased with its document."""
+
+    __tablename__ = "circuit_task"
+    __table_args__ = (sa.UniqueConstraint("run_id", "serial", "kind"), sa.Index("ix_circuit_task_open", "entity", "state", "due"))
+    id: Mapped[int] = mapped_column(primary_key=True)
+    entity: Mapped[str] = mapped_column(sa.String(60))
+    run_id: Mapped[int] = mapped_column(sa.ForeignKey("circuit_run.id"))
+    document_id: Mapped[str | None] = mapped_column(sa.ForeignKey("document.id"), index=True)
+    serial: Mapped[int]
+    kind: Mapped[str] = mapped_column(sa.String(10))
+    """task, form, trouble (a circuit that cannot go on)."""
+    step: Mapped[str] = mapped_column(sa.String(60))
+    title: Mapped[str] = mapped_column(sa.String(300))
+    asked: Mapped[list[Any]]
+    """Of whom: pairs of « role », « groupe » or « personne » and the name; who was told later stands behind."""
+    answers: Mapped[list[Any]]
+    """Pairs of code and label."""
+    not_by: Mapped[list[Any]]
+    """Pseudonyms of who may not answer."""
+    since: Mapped[datetime]
+    """Whoever stood in for one of those since then may not, either."""
+    due: Mapped[str | None] = mapped_column(sa.String(10))
+    state: Mapped[str] = mapped_column(sa.String(10))
+    """open, done, cancelled."""
+    answer: Mapped[str | None] = mapped_column(sa.String(60))
+    answered_by: Mapped[str | None] = mapped_column(sa.String(32))
+    answered_at: Mapped[datetime | None]
+    words: Mapped[str | None] = mapped_column(sa.Text)
+    """What the last look-up or typed value met, in French."""
+    opened_at: Mapped[datetime]
+    revision: Mapped[int]
+
+
+class CircuitCall(Base):
+    """A look-up or service that a run waits for; its outcome wakes the run. Erased with its document."""
+
+    __tablename__ = "circuit_call"
+    __table_args__ = (sa.UniqueConstraint("run_id", "key"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    entity: Mapped[str] = mapped_column(sa.String(60))
+    run_id: Mapped[int] = mapped_column(sa.ForeignKey("circuit_run.id"))
+    document_id: Mapped[str | None] = mapped_column(sa.ForeignKey("document.id"), index=True)
+    key: Mapped[str] = mapped_column(sa.String(120))
+    serial: Mapped[int]
+    kind: Mapped[str] = mapped_column(sa.String(10))
+    """lookup, service."""
+    name: Mapped[str] = mapped_column(sa.String(60))
+    parameters: Mapped[dict[str, Any]]
+    state: Mapped[str] = mapped_column(sa.String(10), index=True)
+    """waiting, answered (to be told to the run), settled."""
+    results: Mapped[dict[str, Any] | None]
+    """None: nothing was found, or it failed for good."""
+    trouble: Mapped[str | None] = mapped_column(sa.Text)
+    put_at: Mapped[datetime]
+    done_at: Mapped[datetime | None]
+
+
+class DecisionMade(Base):
+    """A decision of a table: by which rule, version and hash, of which values, by which lines. Erased with its document."""
+
+    __tablename__ = "decision_made"
+    __table_args__ = (sa.UniqueConstraint("run_id", "revision", "serial"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    entity: Mapped[str] = mapped_column(sa.String(60))
+    run_id: Mapped[int] = mapped_column(sa.ForeignKey("circuit_run.id"))
+    document_id: Mapped[str | None] = mapped_column(sa.ForeignKey("document.id"), index=True)
+    revision: Mapped[int]
+    serial: Mapped[int]
+    """In which order, of those of one revision."""
+    step: Mapped[str] = mapped_column(sa.String(60))
+    rule_id: Mapped[int] = mapped_column(sa.ForeignKey("rule_version.id"))
+    rules: Mapped[str] = mapped_column(sa.String(60))
+    table: Mapped[str] = mapped_column("table_name", sa.String(60))
+    meaning: Mapped[str] = mapped_column(sa.String(64))
+    sha256: Mapped[str] = mapped_column(sa.String(64))
+    inputs: Mapped[dict[str, Any]]
+    """Each value with its kind."""
+    outputs: Mapped[dict[str, Any]]
+    lines: Mapped[list[Any]]
+    at: Mapped[datetime]
+
+
+class CircuitWatch(Base):
+    """What circuits saw of a document when they last looked: they look again when it changed. Erased with its document."""
+
+    __tablename__ = "circuit_watch"
+    document_id: Mapped[str] = mapped_column(sa.ForeignKey("document.id"), primary_key=True)
+    entity: Mapped[str] = mapped_column(sa.String(60))
+    seen: Mapped[int]
+    """Revision of the document."""
+    stage: Mapped[str] = mapped_column(sa.String(10))
+    """Of its review."""
+    submitted_at: Mapped[datetime | None]
+    """When its review was last submitted."""
+    appeared: Mapped[bool]
+    """It was there to begin circuits."""
+    facts: Mapped[dict[str, Any]]
+    """Name of a value and the beginning of its SHA-256: which of them changed."""
+
+
+class OpenItem(Base):
+    """An invoice that a customer owes, as it was issued; what is left of it is derived from its events (`workflow.receivables`)."""
+
+    __tablename__ = "open_item"
+    __table_args__ = (sa.UniqueConstraint("entity", "number"), sa.Index("ix_open_item_due", "entity", "due"))
+    id: Mapped[int] = mapped_column(primary_key=True)
+    entity: Mapped[str] = mapped_column(sa.String(60))
+    customer_id: Mapped[int] = mapped_column(sa.ForeignKey("customer.id"), index=True)
+    number: Mapped[str] = mapped_column(sa.String(80))
+    """Of the invoice, as it is printed."""
+    cents: Mapped[int] = mapped_column(sa.BigInteger)
+    """EUR with tax, in cents, more than 0."""
+    issued: Mapped[str] = mapped_column(sa.String(10))
+    due: Mapped[str] = mapped_column(sa.String(10))
+    """ISO dates."""
+    mentions: Mapped[bool | None]
+    """Whether the invoice names penalties and indemnity (art. L. 441-9 C. com.); None where nobody looked."""
+    document_id: Mapped[str | None] = mapped_column(sa.ForeignKey("document.id"), index=True)
+    """The sealed copy, where there is one."""
+    source: Mapped[str] = mapped_column(sa.String(10))
+    """document, list, api, hand."""
+    batch: Mapped[str] = mapped_column(sa.String(32))
+    """The list or the batch of the desk that it came with; empty where it came alone."""
+    actor: Mapped[str] = mapped_column(sa.String(32))
+    made_at: Mapped[datetime]
+
+
+class ItemEvent(Base):
+    """What happened to an open item, in the order in which it was noted; never changed: an END takes another back."""
+
+    __tablename__ = "item_event"
+    __table_args__ = (sa.UniqueConstraint("item_id", "what", "reference"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    entity: Mapped[str] = mapped_column(sa.String(60))
+    item_id: Mapped[int] = mapped_column(sa.ForeignKey("open_item.id"), index=True)
+    what: Mapped[str] = mapped_column(sa.String(12))
+    """`workflow.receivables.What`."""
+    day: Mapped[str] = mapped_column(sa.String(10))
+    """ISO date on which it holds."""
+    cents: Mapped[int] = mapped_column(sa.BigInteger)
+    """Of a payment, a credit note, a promise; 0 of the others."""
+    of: Mapped[int | None] = mapped_column(sa.ForeignKey("item_event.id"))
+    """Event that an END ends."""
+    until: Mapped[str | None] = mapped_column(sa.String(10))
+    """Of a promise: last day on which it can be kept."""
+    reference: Mapped[str | None] = mapped_column(sa.String(80))
+    """The bank's, or the credit note's number: the same again is the same event."""
+    reason: Mapped[str] = mapped_column(sa.Text)
+    source: Mapped[str] = mapped_column(sa.String(10))
+    actor: Mapped[str] = mapped_column(sa.String(32))
+    at: Mapped[datetime]
+
+
+class CustomerContact(Base):
+    """A person at a customer's to whom reminders go; ended, not removed, for letters name who was written to."""
+
+    __tablename__ = "customer_contact"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    entity: Mapped[str] = mapped_column(sa.String(60))
+    customer_id: Mapped[int] = mapped_column(sa.ForeignKey("customer.id"), index=True)
+    name: Mapped[str] = mapped_column(sa.String(120))
+    part: Mapped[str] = mapped_column(sa.String(80))
+    """What they do there, as they call it."""
+    email: Mapped[str] = mapped_column(sa.String(200))
+    phone: Mapped[str] = mapped_column(sa.String(40))
+    reminded: Mapped[bool]
+    """Whether reminders go there."""
+    actor: Mapped[str] = mapped_column(sa.String(32))
+    made_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
 
 
 class Preference(Base):

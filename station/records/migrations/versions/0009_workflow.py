@@ -10,6 +10,7 @@ depends_on = None
 
 
 def upgrade() -> None:
+    _add_circuits()
     _add_agenda()
 
 
@@ -92,6 +93,192 @@ def _add_agenda() -> None:
     op.create_index(op.f("ix_sending_agenda_id"), "sending", ["agenda_id"])
     op.create_index(op.f("ix_sending_message_id"), "sending", ["message_id"])
     op.create_index("ix_sending_state", "sending", ["entity", "state"])
+
+
+def _add_circuits() -> None:
+    """Rules and circuits by version, and every document's way through them."""
+    moment = sa.DateTime(timezone=True)
+    op.create_table(
+        "rule_version",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("entity", sa.String(length=60), nullable=False),
+        sa.Column("name", sa.String(length=60), nullable=False),
+        sa.Column("title", sa.String(length=300), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("meaning", sa.String(length=64), nullable=False),
+        sa.Column("sha256", sa.String(length=64), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("made_by", sa.String(length=32), nullable=False),
+        sa.Column("made_at", moment, nullable=False),
+        sa.Column("active_from", moment, nullable=True),
+        sa.Column("activated_by", sa.String(length=32), nullable=True),
+        sa.Column("ended_at", moment, nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_rule_version")),
+        sa.UniqueConstraint("entity", "name", "number", name=op.f("uq_rule_version_entity")),
+    )
+    op.create_table(
+        "circuit_version",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("entity", sa.String(length=60), nullable=False),
+        sa.Column("name", sa.String(length=60), nullable=False),
+        sa.Column("title", sa.String(length=300), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("meaning", sa.String(length=64), nullable=False),
+        sa.Column("sha256", sa.String(length=64), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("made_by", sa.String(length=32), nullable=False),
+        sa.Column("made_at", moment, nullable=False),
+        sa.Column("active_from", moment, nullable=True),
+        sa.Column("activated_by", sa.String(length=32), nullable=True),
+        sa.Column("ended_at", moment, nullable=True),
+        sa.Column("struck_at", moment, nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_circuit_version")),
+        sa.UniqueConstraint("entity", "name", "number", name=op.f("uq_circuit_version_entity")),
+    )
+    op.create_table(
+        "circuit_run",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("entity", sa.String(length=60), nullable=False),
+        sa.Column("document_id", sa.String(length=32), nullable=True),
+        sa.Column("circuit", sa.String(length=60), nullable=False),
+        sa.Column("version_id", sa.Integer(), nullable=False),
+        sa.Column("rules", sa.JSON(), nullable=False),
+        sa.Column("meaning", sa.String(length=64), nullable=False),
+        sa.Column("begun_by", sa.String(length=12), nullable=False),
+        sa.Column("submitted_at", moment, nullable=False),
+        sa.Column("started_at", moment, nullable=False),
+        sa.Column("state", sa.JSON(), nullable=False),
+        sa.Column("step", sa.String(length=60), nullable=False),
+        sa.Column("standing", sa.String(length=10), nullable=False),
+        sa.Column("outcome", sa.String(length=60), nullable=False),
+        sa.Column("trouble", sa.Text(), nullable=True),
+        sa.Column("bound", sa.String(length=64), nullable=False),
+        sa.Column("approval_id", sa.Integer(), nullable=True),
+        sa.Column("wake_on", sa.String(length=10), nullable=True),
+        sa.Column("revision", sa.Integer(), nullable=False),
+        sa.Column("ended_at", moment, nullable=True),
+        sa.ForeignKeyConstraint(["document_id"], ["document.id"], name=op.f("fk_circuit_run_document_id_document")),
+        sa.ForeignKeyConstraint(["version_id"], ["circuit_version.id"], name=op.f("fk_circuit_run_version_id_circuit_version")),
+        sa.ForeignKeyConstraint(["approval_id"], ["task.id"], name=op.f("fk_circuit_run_approval_id_task")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_circuit_run")),
+    )
+    op.create_index("ix_circuit_run_approval_id", "circuit_run", ["approval_id"])
+    op.create_index("ix_circuit_run_document_id", "circuit_run", ["document_id"])
+    op.create_index("ix_circuit_run_open", "circuit_run", ["entity", "standing", "wake_on"])
+    op.create_table(
+        "circuit_step",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("entity", sa.String(length=60), nullable=False),
+        sa.Column("run_id", sa.Integer(), nullable=False),
+        sa.Column("document_id", sa.String(length=32), nullable=True),
+        sa.Column("revision", sa.Integer(), nullable=False),
+        sa.Column("event", sa.String(length=12), nullable=False),
+        sa.Column("before", sa.String(length=60), nullable=False),
+        sa.Column("after", sa.String(length=60), nullable=False),
+        sa.Column("told", sa.JSON(), nullable=False),
+        sa.Column("actor", sa.String(length=32), nullable=False),
+        sa.Column("at", moment, nullable=False),
+        sa.ForeignKeyConstraint(["run_id"], ["circuit_run.id"], name=op.f("fk_circuit_step_run_id_circuit_run")),
+        sa.ForeignKeyConstraint(["document_id"], ["document.id"], name=op.f("fk_circuit_step_document_id_document")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_circuit_step")),
+        sa.UniqueConstraint("run_id", "revision", name=op.f("uq_circuit_step_run_id")),
+    )
+    op.create_index("ix_circuit_step_document_id", "circuit_step", ["document_id"])
+    op.create_table(
+        "circuit_task",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("entity", sa.String(length=60), nullable=False),
+        sa.Column("run_id", sa.Integer(), nullable=False),
+        sa.Column("document_id", sa.String(length=32), nullable=True),
+        sa.Column("serial", sa.Integer(), nullable=False),
+        sa.Column("kind", sa.String(length=10), nullable=False),
+        sa.Column("step", sa.String(length=60), nullable=False),
+        sa.Column("title", sa.String(length=300), nullable=False),
+        sa.Column("asked", sa.JSON(), nullable=False),
+        sa.Column("answers", sa.JSON(), nullable=False),
+        sa.Column("not_by", sa.JSON(), nullable=False),
+        sa.Column("since", moment, nullable=False),
+        sa.Column("due", sa.String(length=10), nullable=True),
+        sa.Column("state", sa.String(length=10), nullable=False),
+        sa.Column("answer", sa.String(length=60), nullable=True),
+        sa.Column("answered_by", sa.String(length=32), nullable=True),
+        sa.Column("answered_at", moment, nullable=True),
+        sa.Column("words", sa.Text(), nullable=True),
+        sa.Column("opened_at", moment, nullable=False),
+        sa.Column("revision", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(["run_id"], ["circuit_run.id"], name=op.f("fk_circuit_task_run_id_circuit_run")),
+        sa.ForeignKeyConstraint(["document_id"], ["document.id"], name=op.f("fk_circuit_task_document_id_document")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_circuit_task")),
+        sa.UniqueConstraint("run_id", "serial", "kind", name=op.f("uq_circuit_task_run_id")),
+    )
+    op.create_index("ix_circuit_task_document_id", "circuit_task", ["document_id"])
+    op.create_index("ix_circuit_task_open", "circuit_task", ["entity", "state", "due"])
+    op.create_table(
+        "circuit_call",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("entity", sa.String(length=60), nullable=False),
+        sa.Column("run_id", sa.Integer(), nullable=False),
+        sa.Column("document_id", sa.String(length=32), nullable=True),
+        sa.Column("key", sa.String(length=120), nullable=False),
+        sa.Column("serial", sa.Integer(), nullable=False),
+        sa.Column("kind", sa.String(length=10), nullable=False),
+        sa.Column("name", sa.String(length=60), nullable=False),
+        sa.Column("parameters", sa.JSON(), nullable=False),
+        sa.Column("state", sa.String(length=10), nullable=False),
+        sa.Column("results", sa.JSON(), nullable=True),
+        sa.Column("trouble", sa.Text(), nullable=True),
+        sa.Column("put_at", moment, nullable=False),
+        sa.Column("done_at", moment, nullable=True),
+        sa.ForeignKeyConstraint(["run_id"], ["circuit_run.id"], name=op.f("fk_circuit_call_run_id_circuit_run")),
+        sa.ForeignKeyConstraint(["document_id"], ["document.id"], name=op.f("fk_circuit_call_document_id_document")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_circuit_call")),
+        sa.UniqueConstraint("run_id", "key", name=op.f("uq_circuit_call_run_id")),
+    )
+    op.create_index("ix_circuit_call_document_id", "circuit_call", ["document_id"])
+    op.create_index("ix_circuit_call_state", "circuit_call", ["state"])
+    op.create_table(
+        "decision_made",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("entity", sa.String(length=60), nullable=False),
+        sa.Column("run_id", sa.Integer(), nullable=False),
+        sa.Column("document_id", sa.String(length=32), nullable=True),
+        sa.Column("revision", sa.Integer(), nullable=False),
+        sa.Column("serial", sa.Integer(), nullable=False),
+        sa.Column("step", sa.String(length=60), nullable=False),
+        sa.Column("rule_id", sa.Integer(), nullable=False),
+        sa.Column("rules", sa.String(length=60), nullable=False),
+        sa.Column("table_name", sa.String(length=60), nullable=False),
+        sa.Column("meaning", sa.String(length=64), nullable=False),
+        sa.Column("sha256", sa.String(length=64), nullable=False),
+        sa.Column("inputs", sa.JSON(), nullable=False),
+        sa.Column("outputs", sa.JSON(), nullable=False),
+        sa.Column("lines", sa.JSON(), nullable=False),
+        sa.Column("at", moment, nullable=False),
+        sa.ForeignKeyConstraint(["run_id"], ["circuit_run.id"], name=op.f("fk_decision_made_run_id_circuit_run")),
+        sa.ForeignKeyConstraint(["document_id"], ["document.id"], name=op.f("fk_decision_made_document_id_document")),
+        sa.ForeignKeyConstraint(["rule_id"], ["rule_version.id"], name=op.f("fk_decision_made_rule_id_rule_version")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_decision_made")),
+        sa.UniqueConstraint("run_id", "revision", "serial", name=op.f("uq_decision_made_run_id")),
+    )
+    op.create_index("ix_decision_made_document_id", "decision_made", ["document_id"])
+    op.create_table(
+        "circuit_watch",
+        sa.Column("document_id", sa.String(length=32), nullable=False),
+        sa.Column("entity", sa.String(length=60), nullable=False),
+        sa.Column("seen", sa.Integer(), nullable=False),
+        sa.Column("stage", sa.String(length=10), nullable=False),
+        sa.Column("submitted_at", moment, nullable=True),
+        sa.Column("appeared", sa.Boolean(), nullable=False),
+        sa.Column("facts", sa.JSON(), nullable=False),
+        sa.ForeignKeyConstraint(["document_id"], ["document.id"], name=op.f("fk_circuit_watch_document_id_document")),
+        sa.PrimaryKeyConstraint("document_id", name=op.f("pk_circuit_watch")),
+    )
+    # What is there already goes on as it began: circuits look at what changes from now on.
+    op.execute(
+        "INSERT INTO circuit_watch (document_id, entity, seen, stage, submitted_at, appeared, facts) "
+        "SELECT d.id, d.entity, d.revision, coalesce(r.stage, ''), r.done_at, true, '{}' "
+        "FROM document d LEFT JOIN review r ON r.document_id = d.id"
+    )
 
 
 def downgrade() -> None:
