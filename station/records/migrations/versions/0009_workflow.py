@@ -12,6 +12,7 @@ depends_on = None
 def upgrade() -> None:
     _add_circuits()
     _add_agenda()
+    _add_receivables()
 
 
 def _add_agenda() -> None:
@@ -279,6 +280,73 @@ def _add_circuits() -> None:
         "SELECT d.id, d.entity, d.revision, coalesce(r.stage, ''), r.done_at, true, '{}' "
         "FROM document d LEFT JOIN review r ON r.document_id = d.id"
     )
+
+
+def _add_receivables() -> None:
+    moment = sa.DateTime(timezone=True)
+    op.add_column("customer", sa.Column("ladder", sa.String(length=40), nullable=False, server_default=""))
+    op.add_column("customer", sa.Column("contract_rate", sa.String(length=8), nullable=False, server_default=""))
+    op.create_table(
+        "open_item",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("entity", sa.String(length=60), nullable=False),
+        sa.Column("customer_id", sa.Integer(), nullable=False),
+        sa.Column("number", sa.String(length=80), nullable=False),
+        sa.Column("cents", sa.BigInteger(), nullable=False),
+        sa.Column("issued", sa.String(length=10), nullable=False),
+        sa.Column("due", sa.String(length=10), nullable=False),
+        sa.Column("mentions", sa.Boolean(), nullable=True),
+        sa.Column("document_id", sa.String(length=32), nullable=True),
+        sa.Column("source", sa.String(length=10), nullable=False),
+        sa.Column("batch", sa.String(length=32), nullable=False),
+        sa.Column("actor", sa.String(length=32), nullable=False),
+        sa.Column("made_at", moment, nullable=False),
+        sa.ForeignKeyConstraint(["customer_id"], ["customer.id"], name=op.f("fk_open_item_customer_id_customer")),
+        sa.ForeignKeyConstraint(["document_id"], ["document.id"], name=op.f("fk_open_item_document_id_document")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_open_item")),
+        sa.UniqueConstraint("entity", "number", name=op.f("uq_open_item_entity")),
+    )
+    op.create_index(op.f("ix_open_item_customer_id"), "open_item", ["customer_id"])
+    op.create_index(op.f("ix_open_item_document_id"), "open_item", ["document_id"])
+    op.create_index("ix_open_item_due", "open_item", ["entity", "due"])
+    op.create_table(
+        "item_event",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("entity", sa.String(length=60), nullable=False),
+        sa.Column("item_id", sa.Integer(), nullable=False),
+        sa.Column("what", sa.String(length=12), nullable=False),
+        sa.Column("day", sa.String(length=10), nullable=False),
+        sa.Column("cents", sa.BigInteger(), nullable=False),
+        sa.Column("of", sa.Integer(), nullable=True),
+        sa.Column("until", sa.String(length=10), nullable=True),
+        sa.Column("reference", sa.String(length=80), nullable=True),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("source", sa.String(length=10), nullable=False),
+        sa.Column("actor", sa.String(length=32), nullable=False),
+        sa.Column("at", moment, nullable=False),
+        sa.ForeignKeyConstraint(["item_id"], ["open_item.id"], name=op.f("fk_item_event_item_id_open_item")),
+        sa.ForeignKeyConstraint(["of"], ["item_event.id"], name=op.f("fk_item_event_of_item_event")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_item_event")),
+        sa.UniqueConstraint("item_id", "what", "reference", name=op.f("uq_item_event_item_id")),
+    )
+    op.create_index(op.f("ix_item_event_item_id"), "item_event", ["item_id"])
+    op.create_table(
+        "customer_contact",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("entity", sa.String(length=60), nullable=False),
+        sa.Column("customer_id", sa.Integer(), nullable=False),
+        sa.Column("name", sa.String(length=120), nullable=False),
+        sa.Column("part", sa.String(length=80), nullable=False),
+        sa.Column("email", sa.String(length=200), nullable=False),
+        sa.Column("phone", sa.String(length=40), nullable=False),
+        sa.Column("reminded", sa.Boolean(), nullable=False),
+        sa.Column("actor", sa.String(length=32), nullable=False),
+        sa.Column("made_at", moment, nullable=False),
+        sa.Column("ended_at", moment, nullable=True),
+        sa.ForeignKeyConstraint(["customer_id"], ["customer.id"], name=op.f("fk_customer_contact_customer_id_customer")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_customer_contact")),
+    )
+    op.create_index(op.f("ix_customer_contact_customer_id"), "customer_contact", ["customer_id"])
 
 
 def downgrade() -> None:
