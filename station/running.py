@@ -26,6 +26,7 @@ from station.particulars import note_old_keys
 from station.pipeline import Pipeline
 from station.probe import probe_stations
 from station.problems import problem_of
+from station.receivables import tend_receivables
 from station.reception import Reception
 from station.records import batches, documents
 from station.records.documents import DEAD_AFTER
@@ -97,6 +98,7 @@ class Running:
             self._spawn("outbox", partial(tend_outbox, self._workstation), OUTBOX_SECONDS, self._stopping.wait)
         self._spawn("approvals", partial(tend_approvals, self._workstation), REVIEW_SECONDS, self._stopping.wait)
         self._spawn("reviews", partial(tend_reviews, self._workstation), REVIEW_SECONDS, self._stopping.wait)
+        self._spawn("receivables", partial(tend_receivables, self._workstation), TIDY_SECONDS, self._stopping.wait)
         self._spawn("clock", partial(tend_clock, self._workstation), CLOCK_SECONDS, self._stopping.wait)
         self._pipeline.warm_up()
         if self._receptions:
