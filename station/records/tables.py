@@ -1483,6 +1483,126 @@ class InvoiceStanding(Base):
     """When the accounts first had it (`workflow.invoicing.EXPORTED`), whatever became of it since: a closing asks for it."""
 
 
+class AccountingPlan(Base):
+    """How the house enters what it buys (`workflow.accounting.Plan`): each version stays, for batches name theirs."""
+
+    __tablename__ = "accounting_plan"
+    __table_args__ = (sa.UniqueConstraint("entity", "version"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    entity: Mapped[str] = mapped_column(sa.String(60))
+    version: Mapped[int]
+    told: Mapped[dict[str, Any]]
+    actor: Mapped[str] = mapped_column(sa.String(32))
+    at: Mapped[datetime]
+
+
+class AccountingBatch(Base):
+    """Approved invoices handed to the accounts together; numbered without gaps in each entity and year, never removed."""
+
+    __tablename__ = "accounting_batch"
+    __table_args__ = (sa.UniqueConstraint("entity", "year", "number"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    entity: Mapped[str] = mapped_column(sa.String(60))
+    year: Mapped[int]
+    number: Mapped[int]
+    plan: Mapped[int]
+    """Version of `accounting_plan` by which its file is written; 0: as shipped."""
+    day: Mapped[str] = mapped_column(sa.String(10))
+    """ISO date on which it was made, by the wall clock."""
+    invoices: Mapped[int]
+    debit: Mapped[str] = mapped_column(sa.String(30))
+    """EUR, canonical text; equal to the credit."""
+    credit: Mapped[str] = mapped_column(sa.String(30))
+    sha256: Mapped[str] = mapped_column(sa.String(64))
+    """Of its file: made again from the lines, it has these bytes."""
+    made_by: Mapped[str] = mapped_column(sa.String(32))
+    made_at: Mapped[datetime]
+    reversed_by: Mapped[str | None] = mapped_column(sa.String(32))
+    """A second person took it back: its invoices are to be exported anew."""
+    reversed_at: Mapped[datetime | None]
+    reason: Mapped[str | None] = mapped_column(sa.Text)
+
+
+class AccountingItem(Base):
+    """One invoice in a batch."""
+
+    __tablename__ = "accounting_item"
+    __table_args__ = (sa.UniqueConstraint("held"), sa.UniqueConstraint("entity", "year", "entry"))
+    id: Mapped[int] = mapped_column(primary_key=True)
+    batch_id: Mapped[int] = mapped_column(sa.ForeignKey("accounting_batch.id"), index=True)
+    entity: Mapped[str] = mapped_column(sa.String(60))
+    document_id: Mapped[str] = mapped_column(sa.ForeignKey("document.id"), index=True)
+    held: Mapped[str | None] = mapped_column(sa.String(32))
+    """The document's identifier while the batch stands, nothing once it was taken back: so that no invoice is in two."""
+    year: Mapped[int]
+    entry: Mapped[int]
+    """Number of the entry, without gaps in each entity and year."""
+    supplier: Mapped[str] = mapped_column(sa.Text)
+    number: Mapped[str] = mapped_column(sa.Text)
+    issued: Mapped[str] = mapped_column(sa.String(10))
+    due: Mapped[str | None] = mapped_column(sa.String(10))
+    gross: Mapped[str] = mapped_column(sa.String(30))
+    """EUR with tax; less than nothing of a credit note."""
+    sealed: Mapped[str] = mapped_column(sa.String(64))
+    """SHA-256 of the sealed file."""
+
+
+class AccountingLine(Base):
+    """One line of an entry, as it went into the file."""
+
+    __tablename__ = "accounting_line"
+    __table_args__ = (sa.UniqueConstraint("item_id", "place"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    item_id: Mapped[int] = mapped_column(sa.ForeignKey("accounting_item.id"))
+    entity: Mapped[str] = mapped_column(sa.String(60))
+    place: Mapped[int]
+    account: Mapped[str] = mapped_column(sa.String(20))
+    account_label: Mapped[str] = mapped_column(sa.Text)
+    auxiliary: Mapped[str] = mapped_column(sa.String(40))
+    auxiliary_label: Mapped[str] = mapped_column(sa.Text)
+    label: Mapped[str] = mapped_column(sa.Text)
+    debit: Mapped[str] = mapped_column(sa.String(30))
+    credit: Mapped[str] = mapped_column(sa.String(30))
+    rate: Mapped[str] = mapped_column(sa.String(10))
+
+
+class PayableEvent(Base):
+    """What moved the day on which an invoice is to be paid (`workflow.payables.Step`), or that it was contested."""
+
+    __tablename__ = "payable_event"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    entity: Mapped[str] = mapped_column(sa.String(60))
+    document_id: Mapped[str] = mapped_column(sa.ForeignKey("document.id"), index=True)
+    step: Mapped[str] = mapped_column(sa.String(16))
+    """service done, suspended, resumed, received; disputed, settled."""
+    day: Mapped[str] = mapped_column(sa.String(10))
+    reason: Mapped[str] = mapped_column(sa.Text)
+    actor: Mapped[str] = mapped_column(sa.String(32))
+    at: Mapped[datetime]
+
+
+class Disbursement(Base):
+    """A payment of what the house owes: by hand, from a list, from a program; once by its key."""
+
+    __tablename__ = "disbursement"
+    __table_args__ = (sa.UniqueConstraint("entity", "key"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    entity: Mapped[str] = mapped_column(sa.String(60))
+    document_id: Mapped[str] = mapped_column(sa.ForeignKey("document.id"), index=True)
+    stage: Mapped[str] = mapped_column(sa.String(4))
+    """sent (the bank has the order), paid (the funds are at the supplier's disposal)."""
+    day: Mapped[str] = mapped_column(sa.String(10))
+    amount: Mapped[str] = mapped_column(sa.String(30))
+    """EUR, more than nothing."""
+    reference: Mapped[str] = mapped_column(sa.Text)
+    source: Mapped[str] = mapped_column(sa.String(6))
+    """hand, list, api."""
+    key: Mapped[str] = mapped_column(sa.String(64))
+    """SHA-256 of what was told: the same list again changes nothing."""
+    actor: Mapped[str] = mapped_column(sa.String(32))
+    at: Mapped[datetime]
+
+
 class AgendaRow(Base):
     """One thing to be done on a day: business time is data (`station.agenda`). What it is about is re-read when it is done."""
 
@@ -1567,7 +1687,7 @@ class Sending(Base):
     rules: Mapped[str] = mapped_column(sa.String(64))
     """SHA-256 of the ladders that chose it."""
     sha256: Mapped[str | None] = mapped_column(sa.String(64))
-    """Of the sealed letter in the vault of archives; of an e-mail, of its text."""
+    """Of the sealed letter in the vault of archives; of an e-mail there is none, its text stands here."""
     begun_at: Mapped[datetime]
     left_at: Mapped[datetime | None]
     actor: Mapped[str] = mapped_column(sa.String(32))
@@ -1791,6 +1911,69 @@ class CircuitWatch(Base):
     """It was there to begin circuits."""
     facts: Mapped[dict[str, Any]]
     """Name of a value and the beginning of its SHA-256: which of them changed."""
+
+
+class RuleDraft(Base):
+    """What one person is writing of one file; nobody else sees it, and it holds nothing that is in force."""
+
+    __tablename__ = "rule_draft"
+    __table_args__ = (sa.UniqueConstraint("entity", "kind", "name", "person"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    entity: Mapped[str] = mapped_column(sa.String(60))
+    kind: Mapped[str] = mapped_column(sa.String(10))
+    """regles, circuit."""
+    name: Mapped[str] = mapped_column(sa.String(60))
+    person: Mapped[str] = mapped_column(sa.String(32))
+    """Pseudonym."""
+    text: Mapped[str] = mapped_column(sa.Text)
+    base: Mapped[str] = mapped_column(sa.String(64))
+    """SHA-256 of the text from which it was begun."""
+    changed_at: Mapped[datetime]
+
+
+class RuleReplay(Base):
+    """What a text would have decided of past documents, beside what is in force: told before it is asked to be put in force."""
+
+    __tablename__ = "rule_replay"
+    __table_args__ = (sa.Index("ix_rule_replay_text", "entity", "kind", "name", "sha256"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    entity: Mapped[str] = mapped_column(sa.String(60))
+    kind: Mapped[str] = mapped_column(sa.String(10))
+    name: Mapped[str] = mapped_column(sa.String(60))
+    sha256: Mapped[str] = mapped_column(sa.String(64))
+    """Of the text that was tried."""
+    against: Mapped[str] = mapped_column(sa.String(64))
+    """SHA-256 of the text it was held against."""
+    starts: Mapped[str] = mapped_column(sa.String(10))
+    ends: Mapped[str] = mapped_column(sa.String(10))
+    """First and last day, ISO."""
+    result: Mapped[dict[str, Any]]
+    """How many documents, how many change and their amount, and the first of them (identifiers, no names)."""
+    by: Mapped[str] = mapped_column(sa.String(32))
+    at: Mapped[datetime]
+
+
+class RuleRequest(Base):
+    """One person asks that a version be put in force, another does it or refuses; with the replay that was shown to both."""
+
+    __tablename__ = "rule_request"
+    __table_args__ = (sa.Index("ix_rule_request_open", "entity", "decided_at"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    entity: Mapped[str] = mapped_column(sa.String(60))
+    kind: Mapped[str] = mapped_column(sa.String(10))
+    name: Mapped[str] = mapped_column(sa.String(60))
+    version_id: Mapped[int]
+    """Of `rule_version` or `circuit_version`, by kind."""
+    replay_id: Mapped[int] = mapped_column(sa.ForeignKey("rule_replay.id"))
+    reason: Mapped[str] = mapped_column(sa.Text)
+    asked_by: Mapped[str] = mapped_column(sa.String(32))
+    asked_at: Mapped[datetime]
+    decision: Mapped[str | None] = mapped_column(sa.String(10))
+    """activated, refused, withdrawn."""
+    decided_by: Mapped[str | None] = mapped_column(sa.String(32))
+    decided_at: Mapped[datetime | None]
+    words: Mapped[str | None] = mapped_column(sa.Text)
+    """Of a refusal."""
 
 
 class OpenItem(Base):

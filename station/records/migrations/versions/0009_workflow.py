@@ -10,9 +10,63 @@ depends_on = None
 
 
 def upgrade() -> None:
+    _add_payables()
     _add_circuits()
+    _add_studio()
     _add_agenda()
     _add_receivables()
+
+
+def _add_studio() -> None:
+    moment = sa.DateTime(timezone=True)
+    op.create_table(
+        "rule_draft",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("entity", sa.String(length=60), nullable=False),
+        sa.Column("kind", sa.String(length=10), nullable=False),
+        sa.Column("name", sa.String(length=60), nullable=False),
+        sa.Column("person", sa.String(length=32), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("base", sa.String(length=64), nullable=False),
+        sa.Column("changed_at", moment, nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_rule_draft")),
+        sa.UniqueConstraint("entity", "kind", "name", "person", name=op.f("uq_rule_draft_entity")),
+    )
+    op.create_table(
+        "rule_replay",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("entity", sa.String(length=60), nullable=False),
+        sa.Column("kind", sa.String(length=10), nullable=False),
+        sa.Column("name", sa.String(length=60), nullable=False),
+        sa.Column("sha256", sa.String(length=64), nullable=False),
+        sa.Column("against", sa.String(length=64), nullable=False),
+        sa.Column("starts", sa.String(length=10), nullable=False),
+        sa.Column("ends", sa.String(length=10), nullable=False),
+        sa.Column("result", sa.JSON(), nullable=False),
+        sa.Column("by", sa.String(length=32), nullable=False),
+        sa.Column("at", moment, nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_rule_replay")),
+    )
+    op.create_index("ix_rule_replay_text", "rule_replay", ["entity", "kind", "name", "sha256"])
+    op.create_table(
+        "rule_request",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("entity", sa.String(length=60), nullable=False),
+        sa.Column("kind", sa.String(length=10), nullable=False),
+        sa.Column("name", sa.String(length=60), nullable=False),
+        sa.Column("version_id", sa.Integer(), nullable=False),
+        sa.Column("replay_id", sa.Integer(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("asked_by", sa.String(length=32), nullable=False),
+        sa.Column("asked_at", moment, nullable=False),
+        sa.Column("decision", sa.String(length=10), nullable=True),
+        sa.Column("decided_by", sa.String(length=32), nullable=True),
+        sa.Column("decided_at", moment, nullable=True),
+        sa.Column("words", sa.Text(), nullable=True),
+        sa.ForeignKeyConstraint(["replay_id"], ["rule_replay.id"], name=op.f("fk_rule_request_replay_id_rule_replay")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_rule_request")),
+    )
+    op.create_index("ix_rule_request_open", "rule_request", ["entity", "decided_at"])
 
 
 def _add_agenda() -> None:
@@ -347,6 +401,115 @@ def _add_receivables() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_customer_contact")),
     )
     op.create_index(op.f("ix_customer_contact_customer_id"), "customer_contact", ["customer_id"])
+
+
+def _add_payables() -> None:
+    """What goes into the accounts, and what happens to what the house owes."""
+    moment = sa.DateTime(timezone=True)
+    op.create_table(
+        "accounting_plan",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("entity", sa.String(length=60), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("told", sa.JSON(), nullable=False),
+        sa.Column("actor", sa.String(length=32), nullable=False),
+        sa.Column("at", moment, nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_accounting_plan")),
+        sa.UniqueConstraint("entity", "version", name=op.f("uq_accounting_plan_entity")),
+    )
+    op.create_table(
+        "accounting_batch",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("entity", sa.String(length=60), nullable=False),
+        sa.Column("year", sa.Integer(), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("plan", sa.Integer(), nullable=False),
+        sa.Column("day", sa.String(length=10), nullable=False),
+        sa.Column("invoices", sa.Integer(), nullable=False),
+        sa.Column("debit", sa.String(length=30), nullable=False),
+        sa.Column("credit", sa.String(length=30), nullable=False),
+        sa.Column("sha256", sa.String(length=64), nullable=False),
+        sa.Column("made_by", sa.String(length=32), nullable=False),
+        sa.Column("made_at", moment, nullable=False),
+        sa.Column("reversed_by", sa.String(length=32), nullable=True),
+        sa.Column("reversed_at", moment, nullable=True),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_accounting_batch")),
+        sa.UniqueConstraint("entity", "year", "number", name=op.f("uq_accounting_batch_entity")),
+    )
+    op.create_table(
+        "accounting_item",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("batch_id", sa.Integer(), nullable=False),
+        sa.Column("entity", sa.String(length=60), nullable=False),
+        sa.Column("document_id", sa.String(length=32), nullable=False),
+        sa.Column("held", sa.String(length=32), nullable=True),
+        sa.Column("year", sa.Integer(), nullable=False),
+        sa.Column("entry", sa.Integer(), nullable=False),
+        sa.Column("supplier", sa.Text(), nullable=False),
+        sa.Column("number", sa.Text(), nullable=False),
+        sa.Column("issued", sa.String(length=10), nullable=False),
+        sa.Column("due", sa.String(length=10), nullable=True),
+        sa.Column("gross", sa.String(length=30), nullable=False),
+        sa.Column("sealed", sa.String(length=64), nullable=False),
+        sa.ForeignKeyConstraint(["batch_id"], ["accounting_batch.id"], name=op.f("fk_accounting_item_batch_id_accounting_batch")),
+        sa.ForeignKeyConstraint(["document_id"], ["document.id"], name=op.f("fk_accounting_item_document_id_document")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_accounting_item")),
+        sa.UniqueConstraint("held", name=op.f("uq_accounting_item_held")),
+        sa.UniqueConstraint("entity", "year", "entry", name=op.f("uq_accounting_item_entity")),
+    )
+    op.create_index(op.f("ix_accounting_item_batch_id"), "accounting_item", ["batch_id"])
+    op.create_index(op.f("ix_accounting_item_document_id"), "accounting_item", ["document_id"])
+    op.create_table(
+        "accounting_line",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("item_id", sa.Integer(), nullable=False),
+        sa.Column("entity", sa.String(length=60), nullable=False),
+        sa.Column("place", sa.Integer(), nullable=False),
+        sa.Column("account", sa.String(length=20), nullable=False),
+        sa.Column("account_label", sa.Text(), nullable=False),
+        sa.Column("auxiliary", sa.String(length=40), nullable=False),
+        sa.Column("auxiliary_label", sa.Text(), nullable=False),
+        sa.Column("label", sa.Text(), nullable=False),
+        sa.Column("debit", sa.String(length=30), nullable=False),
+        sa.Column("credit", sa.String(length=30), nullable=False),
+        sa.Column("rate", sa.String(length=10), nullable=False),
+        sa.ForeignKeyConstraint(["item_id"], ["accounting_item.id"], name=op.f("fk_accounting_line_item_id_accounting_item")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_accounting_line")),
+        sa.UniqueConstraint("item_id", "place", name=op.f("uq_accounting_line_item_id")),
+    )
+    op.create_table(
+        "payable_event",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("entity", sa.String(length=60), nullable=False),
+        sa.Column("document_id", sa.String(length=32), nullable=False),
+        sa.Column("step", sa.String(length=16), nullable=False),
+        sa.Column("day", sa.String(length=10), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("actor", sa.String(length=32), nullable=False),
+        sa.Column("at", moment, nullable=False),
+        sa.ForeignKeyConstraint(["document_id"], ["document.id"], name=op.f("fk_payable_event_document_id_document")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_payable_event")),
+    )
+    op.create_index(op.f("ix_payable_event_document_id"), "payable_event", ["document_id"])
+    op.create_table(
+        "disbursement",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("entity", sa.String(length=60), nullable=False),
+        sa.Column("document_id", sa.String(length=32), nullable=False),
+        sa.Column("stage", sa.String(length=4), nullable=False),
+        sa.Column("day", sa.String(length=10), nullable=False),
+        sa.Column("amount", sa.String(length=30), nullable=False),
+        sa.Column("reference", sa.Text(), nullable=False),
+        sa.Column("source", sa.String(length=6), nullable=False),
+        sa.Column("key", sa.String(length=64), nullable=False),
+        sa.Column("actor", sa.String(length=32), nullable=False),
+        sa.Column("at", moment, nullable=False),
+        sa.ForeignKeyConstraint(["document_id"], ["document.id"], name=op.f("fk_disbursement_document_id_document")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_disbursement")),
+        sa.UniqueConstraint("entity", "key", name=op.f("uq_disbursement_entity")),
+    )
+    op.create_index(op.f("ix_disbursement_document_id"), "disbursement", ["document_id"])
 
 
 def downgrade() -> None:
