@@ -28,6 +28,8 @@ class Unusable(Exception):
     """The settings cannot be used; the text names the file, the key and what to write instead."""
 
 
+TypeWord: TypeAlias = Literal["texte", "nombre", "entier", "montant", "date", "oui/non", "liste"]
+"""A type of `workflow.vocabulary.Kind`."""
 EntityName: TypeAlias = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,60}$")]
 
 
@@ -688,6 +690,76 @@ class Dunning(Section):
     """Within which a mise en demeure asks for payment."""
 
 
+class Asked(Section):
+    """What circuits may ask by its name: what it takes and gives, each with its type (`workflow.vocabulary.Kind`)."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
+    takes: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,59}$")], TypeWord] = {}
+    gives: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,59}$")], TypeWord] = {}
+    seconds: Annotated[float, Field(gt=0, le=60)] = 5.0
+    """For the whole answer."""
+
+
+class Lookup(Asked):
+    """A question to a file or a database (`consulter`): it changes nothing there, and one row answers it."""
+
+    csv: str = ""
+    """File, relative to `lookups` in `home`: UTF-8, the first line names the columns; `takes` are compared, `gives` are read."""
+    database: Annotated[str, Field(pattern=r"^([a-z][a-z0-9-]{0,39})?$")] = ""
+    """Whose address is in the environment: SCEAU_LOOKUP_<NAME>_URL, as SQLAlchemy writes it."""
+    select: Annotated[str, Field(max_length=4000)] = ""
+    """One SELECT; what is taken stands in it as `:name`, what is given are its columns."""
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if bool(self.csv) == bool(self.database) or bool(self.database) != bool(self.select):
+            raise ValueError(f"[[lookup]] « {self.name} » : donnez csv, ou database et select / give csv, or database and select")
+        words = self.select.strip().rstrip(";").strip()
+        if words and (words.split(None, 1)[0].upper() not in ("SELECT", "WITH") or ";" in words):
+            raise ValueError(f"[[lookup]] « {self.name} » : select est une seule lecture (SELECT) / one SELECT and nothing else")
+        if ".." in Path(self.csv).parts or Path(self.csv).is_absolute():
+            raise ValueError(f"[[lookup]] « {self.name} » : csv est un nom dans SCEAU_HOME/lookups / csv is a name in SCEAU_HOME/lookups")
+        return self
+
+    @property
+    def url_variable(self) -> str:
+        """Name of the environment's variable that holds the database's address."""
+        return f"SCEAU_LOOKUP_{self.database.upper().replace('-', '_')}_URL"
+
+
+class Connector(Asked):
+    """A service over HTTP (`service`): asked by POST with JSON, answers with JSON. Its secret is in the environment, or in a file."""
+
+    url: Annotated[str, Field(pattern=r"^https?://\S+$")]
+    secret_file: str = ""
+    """Relative to `home`; empty: the environment's SCEAU_CONNECTOR_<NAME>_SECRET, if there is one."""
+
+    @property
+    def secret_variable(self) -> str:
+        return f"SCEAU_CONNECTOR_{self.name.upper().replace('-', '_')}_SECRET"
+
+
+class Payables(Section):
+    """What the house owes, and who is reminded of it."""
+
+    public_days: Literal[30, 50, 60] = 30
+    """Term of a public entity: State and local authorities, public health establishments, public undertakings (R. 2192-10, -11 CCP)."""
+    remind: bool = False
+    """Those who keep an invoice waiting are reminded by e-mail; without it the days are shown, and nothing leaves."""
+    remind_days: Annotated[int, Field(ge=0, le=60)] = 5
+    """Days before the due date on which those who are asked are reminded."""
+    deputy_days: Annotated[int, Field(ge=-60, le=60)] = 2
+    """On which their deputies are told, too; less than 0: after it."""
+    manager_days: Annotated[int, Field(ge=-60, le=60)] = 0
+    """On which the managers are told."""
+    managers: Annotated[str, Field(max_length=60)] = ""
+    """Group of those who are told last, and to whom the sums go; empty: whoever holds the role of compliance."""
+    digest: bool = False
+    """Once a week the accounts get what waits for whom, the managers the sums."""
+    digest_day: Literal["monday", "tuesday", "wednesday", "thursday", "friday"] = "monday"
+    digest_hour: Annotated[int, Field(ge=0, le=23)] = 8
+
+
 class Settings(Section):
     """Everything of one installation; `home` is where its data lives."""
 
@@ -708,6 +780,7 @@ class Settings(Section):
     direction: Direction = Direction()
     calendar: BusinessDays = BusinessDays()
     dunning: Dunning = Dunning()
+    payables: Payables = Payables()
     reading: Reading = Reading()
     sealing: Sealing = Sealing()
     time: Time = Time()
@@ -719,6 +792,8 @@ class Settings(Section):
     ledger: Ledger = Ledger()
     approvals: tuple[ApprovalStep, ...] = Field(default=(), alias="approval")
     """None: whoever holds the role approves, whatever the amount."""
+    lookups: tuple[Lookup, ...] = Field(default=(), alias="lookup")
+    connectors: tuple[Connector, ...] = Field(default=(), alias="connector")
     mail: OutgoingMail = OutgoingMail()
     sign_in: SignIn = SignIn()
     outgoing: Outgoing = Outgoing()
@@ -783,6 +858,13 @@ class Settings(Section):
                 "/ each step has an amount of its own, and the last one, without any, covers the rest"
             )
         return approvals
+
+    @field_validator("lookups", "connectors")
+    @classmethod
+    def _asked_differ(cls, asked: tuple[Asked, ...]) -> tuple[Asked, ...]:
+        if len({each.name for each in asked}) < len(asked):
+            raise ValueError("deux [[lookup]] ou deux [[connector]] ont le même nom / two of them have the same name")
+        return asked
 
     @field_validator("policies")
     @classmethod

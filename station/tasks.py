@@ -4,7 +4,7 @@ An approval is of what was shown. When the values, the account or the pages chan
 of the task it was made on, and of two at once exactly one finds it so.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
@@ -90,10 +90,13 @@ def open_task(
     place: tuple[int, int] = (1, 1),
     round: int = 0,
     due: date | None = None,
+    barred: Collection[str] = (),
 ) -> Task:
-    """An approval of an invoice as it is now. `rule`: its id and version; `place`: which of how many; `round` 0: a new one begins."""
+    """An approval of an invoice as it is now. `rule`: its id and version; `place`: which of how many; `round` 0: a new one begins;
+    `barred`: who took part otherwise, and does not approve either."""
     bound = bound_of(session, document)
     prepared, since = records.preparers_of(session, document)
+    prepared |= frozenset(barred)
     task = Task(
         entity=document.entity, document_id=document.id, kind=APPROVAL, title=_title_of(document, bound), why=why, role=asked.role,
         group_name=asked.group, person=asked.person, due=due.isoformat() if due else _due_of(document), state=OPEN,
@@ -130,11 +133,53 @@ def ask_approval(session: Session, workstation: Workstation, document: Document,
     if waits is None and _stands(current, now):
         return None
     _void(session, current, now, at)
-    chosen = choose(documents.best_rows(document), workstation.settings)
     _move(session, document, InvoiceState.IN_REVIEW, "system", at)
+    if asked_by_circuits(workstation.settings):
+        # `station.circuits` sees that the review was submitted, and asks as its rules say.
+        return None
+    chosen = choose(documents.best_rows(document), workstation.settings)
     asked = _addressed_by(session, chosen.step)
     needed = 2 if chosen.step.two else 1
     return open_task(session, workstation, document, asked, asdict(chosen.why), at, rule=(chosen.rule, chosen.version), place=(1, needed))
+
+
+def asked_by_circuits(settings: Settings) -> bool:
+    """Whether circuits say who approves; a house that wrote steps into its settings keeps them until it takes them out."""
+    return not settings.approvals
+
+
+def ask_for_circuit(
+    session: Session,
+    workstation: Workstation,
+    document: Document,
+    asked: Addressed,
+    why: dict[str, Any],
+    at: datetime,
+    *,
+    rule: tuple[str, str],
+    place: tuple[int, int],
+    due: date | None,
+    barred: Collection[str],
+) -> Task:
+    """An approval for which a circuit waits; `why` names its run and serial number, and what its answers are called there."""
+    standing = records.standing_of(session, document.id)
+    if standing is None or standing.state == InvoiceState.REFUSED:
+        _move(session, document, InvoiceState.IN_REVIEW, "system", at)
+    round = records.last_round(session, document.id) if place[0] > 1 else 0
+    return open_task(session, workstation, document, asked, why, at, rule=rule, place=place, round=round, due=due, barred=barred)
+
+
+def call_off(session: Session, task: Task, at: datetime) -> None:
+    """The circuit asks it no more."""
+    if task.state == OPEN:
+        _cancel(session, task, "withdrawn", None, at)
+
+
+def note_refused(session: Session, document: Document, by: str, at: datetime) -> None:
+    """A circuit ended with a refusal that no approver spoke."""
+    standing = records.standing_of(session, document.id)
+    if standing is not None and InvoiceState.REFUSED in MOVES[InvoiceState(standing.state)]:
+        _move(session, document, InvoiceState.REFUSED, by, at)
 
 
 def _addressed_by(session: Session, step: Step) -> Addressed:
@@ -254,6 +299,13 @@ def approve(session: Session, workstation: Workstation, task: Task, act: Act) ->
     return _decide(session, workstation, task, act, "approved")
 
 
+def send_back(session: Session, workstation: Workstation, task: Task, act: Act) -> Outcome:
+    """Neither yes nor no: it goes back to be checked, with its reason, where the circuit has such an answer."""
+    if "returned" not in task.why.get("answers", {}):
+        return Outcome(False, "state")
+    return _decide(session, workstation, task, act, "returned") if act.reason.strip() else Outcome(False, "reason")
+
+
 def refuse(session: Session, workstation: Workstation, task: Task, act: Act) -> Outcome:
     """No, with its reason."""
     return _decide(session, workstation, task, act, "refused") if act.reason.strip() else Outcome(False, "reason")
@@ -268,8 +320,8 @@ def _decide(session: Session, workstation: Workstation, task: Task, act: Act, de
     if bar is not None:
         return Outcome(False, str(bar))
     standing = records.standing_of(session, task.document_id)
-    after = InvoiceState.APPROVED if decision == "approved" else InvoiceState.REFUSED
-    if standing is not None and after not in MOVES[InvoiceState(standing.state)]:
+    after = {"approved": InvoiceState.APPROVED, "refused": InvoiceState.REFUSED}.get(decision)
+    if standing is not None and after is not None and after not in MOVES[InvoiceState(standing.state)]:
         return Outcome(False, "state")
     if not records.claim(session, task, act.revision):
         return _faster(task)
@@ -282,8 +334,10 @@ def _decide(session: Session, workstation: Workstation, task: Task, act: Act, de
             _cancel(session, question, "decided", act.person, now)
     document = documents.get_document(session, task.document_id)
     if decision == "approved" and task.place < task.needed:
-        return Outcome(True, following=_ask_second(session, workstation, task, document, now).id)
-    _move(session, document, after, act.person.pseudonym, now)
+        # A circuit hears of it, and asks the second person itself.
+        return Outcome(True, following=None if "run" in task.why else _ask_second(session, workstation, task, document, now).id)
+    if after is not None:
+        _move(session, document, after, act.person.pseudonym, now)
     return Outcome(True)
 
 
@@ -440,6 +494,12 @@ def is_approved(session: Session, document: Document) -> bool:
     return _stands(current, bound_of(session, document))
 
 
+def stands_approved(session: Session, document: Document) -> bool:
+    """Whether every approval that it needs was given of the values as they are now, wherever the invoice stands."""
+    current = records.round_of(session, document.id, records.last_round(session, document.id))
+    return records.is_payable(document, document.entity) and _stands(current, bound_of(session, document))
+
+
 def _stands(current: Sequence[Task], now: Bound) -> bool:
     yes = [task for task in current if task.state == DONE and task.decision == "approved" and Bound(**task.bound) == now]
     return bool(current) and len(yes) >= current[0].needed
@@ -511,6 +571,11 @@ def tell_state(session: Session, document: Document, after: InvoiceState, by: st
     """A channel outside told where an invoice stands; whether that was to be expected. `by`: the channel's name."""
     standing = _move(session, document, after, by, at, outside=True)
     return standing.expected
+
+
+def move_state(session: Session, document: Document, after: InvoiceState, by: str, at: datetime) -> InvoiceStanding:
+    """This house moves an invoice (`by`: pseudonym). Raises `workflow.invoicing.UnexpectedMove`."""
+    return _move(session, document, after, by, at)
 
 
 def _move(session: Session, document: Document, after: InvoiceState, by: str, at: datetime, *, outside: bool = False) -> InvoiceStanding:
