@@ -22,6 +22,7 @@ from station import tasks
 from station.acts import actor_of
 from station.records import documents, register
 from station.records import tasks as records
+from station.records.intake import SYSTEM
 from station.records.ledger import append_event
 from station.records.tables import AccountingItem, Disbursement, Document, FieldRow, InvoiceStanding, PayableEvent, Person, Supplier
 from station.workstation import Workstation
@@ -325,7 +326,7 @@ def record_payment(
     session.add(row)
     session.flush()
     payload = {"what": payment.stage, "day": row.day, "amount": row.amount, "reference": row.reference, "source": source}
-    actor = tasks.SYSTEM if person is None else actor_of(person)
+    actor = SYSTEM if person is None else actor_of(person)
     append_event(session, Event(document.entity, "payment", {"document": document.id}, actor, now, "system", payload))
     whole = owed.open is None or payment.amount >= owed.open
     if payment.stage == SENT and owed.state not in (InvoiceState.PAYMENT_SENT, InvoiceState.PAID):

@@ -51,6 +51,8 @@ class Bill:
     """A credit note."""
     sealed: str = ""
     """SHA-256 of the sealed file."""
+    own: bool = False
+    """We are the seller: it belongs in another journal."""
 
 
 class Trouble(StrEnum):
@@ -66,6 +68,7 @@ class Trouble(StrEnum):
     NUMBER = "number"
     """Without its number and date no entry names its paper (A. 47 A-1 LPF: PieceRef, PieceDate)."""
     DATE = "date"
+    OWN = "own"
 
 
 Day: TypeAlias = Literal["compact", "french", "iso"]
@@ -210,8 +213,8 @@ def entry_of(bill: Bill, plan: Plan) -> Entry | Trouble:
 
 
 def _trouble_of(bill: Bill) -> Trouble | None:
-    if bill.currency != EURO:
-        return Trouble.CURRENCY
+    if bill.own or bill.currency != EURO:
+        return Trouble.OWN if bill.own else Trouble.CURRENCY
     if bill.gross is None:
         return Trouble.AMOUNT
     if bill.gross == 0:
