@@ -38,6 +38,8 @@ from station.search import tend_search
 from station.senders import tend_outbox
 from station.slots import is_held
 from station.tasks import tend_approvals
+from station.ticking import TURN_SECONDS as AGENDA_SECONDS
+from station.ticking import tend_agenda
 from station.tidy import empty_processed
 from station.timekeeping import tend_clock
 from station.trustlists import tend_trust
@@ -95,6 +97,7 @@ class Running:
         if self._kind != "take":
             self._spawn("checkpoints", self._tend_checkpoints, CHECKPOINT_SECONDS, self._stopping.wait)
             self._spawn("trust", self._tend_trust, TRUST_SECONDS, self._stopping.wait)
+            self._spawn("agenda", partial(tend_agenda, self._workstation), AGENDA_SECONDS, self._stopping.wait)
             self._spawn("outbox", partial(tend_outbox, self._workstation), OUTBOX_SECONDS, self._stopping.wait)
         self._spawn("approvals", partial(tend_approvals, self._workstation), REVIEW_SECONDS, self._stopping.wait)
         self._spawn("reviews", partial(tend_reviews, self._workstation), REVIEW_SECONDS, self._stopping.wait)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 
-from workflow.interest import Interest, MissingRate, Mode, Rates, Regime, Terms, indemnity_of, interest_of
+from workflow.interest import BelowFloor, Interest, MissingRate, Mode, Rates, Regime, Terms, indemnity_of, interest_of
 from workflow.receivables import NOTHING, Customer, Happening, Item, Standing, reductions_of
 
 REGIMES = {Customer.PRIVATE: Regime.PRIVATE, Customer.PUBLIC: Regime.PUBLIC}
@@ -25,6 +25,8 @@ class Claim:
     """Day up to which interest is reckoned, itself included."""
     missing: str = ""
     """Half-year whose rate the table does not know: nothing is reckoned from it on, and the letter says so."""
+    unlawful: bool = False
+    """The contract's rate is below what the law allows (L. 441-10 C. com.): nothing is reckoned, for what is owed then is for a person."""
 
     @property
     def accrued(self) -> Decimal:
@@ -36,13 +38,21 @@ class Claim:
 
 
 def claim_of(
-    item: Item, customer: Customer, events: Sequence[Happening], standing: Standing, today: date, rates: Rates, mode: Mode = Mode.SPLIT
+    item: Item,
+    customer: Customer,
+    events: Sequence[Happening],
+    standing: Standing,
+    today: date,
+    rates: Rates,
+    mode: Mode = Mode.SPLIT,
+    contract_rate: Decimal | None = None,
 ) -> Claim:
     """What is owed on `today`. A rate that is not known is never guessed: interest ends the day before its half-year."""
     regime = REGIMES.get(customer)
     if regime is None or today <= item.due or standing.balance <= 0:
         return Claim(standing.balance, None, NOTHING, today)
-    terms, reductions = Terms(regime, mode), reductions_of(events, today)
+    terms = Terms(regime, mode, contract_rate if regime is Regime.PRIVATE else None)
+    reductions = reductions_of(events, today)
     indemnity = indemnity_of(item.due, today, rates)
     until, missing = today, ""
     while until > item.due:
@@ -51,6 +61,8 @@ def claim_of(
         except MissingRate as error:
             missing, until = error.half, first_of(error.half) - timedelta(days=1)
             continue
+        except BelowFloor:
+            return Claim(standing.balance, None, indemnity, until, unlawful=True)
         return Claim(standing.balance, found, indemnity, until, missing)
     return Claim(standing.balance, None, indemnity, until, missing)
 
