@@ -1,4 +1,4 @@
-"""Lists of suppliers, customers and people taken over from a spreadsheet: columns, checks by line, what would change, and the change.
+"""Lists of suppliers, customers, invoices, payments and people from spreadsheets: columns, checks by line, what would change, the change.
 
 A list is repeatable: the same again changes nothing, a changed line updates, and who stands in it no more is told and never removed.
 """
@@ -7,8 +7,10 @@ import hashlib
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import date, datetime
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
@@ -19,15 +21,18 @@ from sealing.ledger import Actor, ActorKind, Event
 from station import people as accounts
 from station import register as acts
 from station.people import Act, RoleDays
-from station.records import people, register
+from station.receivables import By, Issued, Noted, issue_many, issued_of, note_payments
+from station.records import people, receivables, register
 from station.records.intake import SYSTEM
 from station.records.ledger import append_event
 from station.records.tables import Customer, ImportRun, Person, Supplier
 from station.tabular import LARGEST_FILE, Sheet, read_sheet
 from station.workstation import Workstation
+from workflow.receivables import What
 from workflow.roles import EXPIRING, Role
+from workflow.terms import DEFAULT_DAYS
 
-KINDS = ("suppliers", "customers", "people")
+KINDS = ("suppliers", "customers", "invoices", "payments", "people")
 _EMAIL = re.compile(r"[^@\s<>,;\"]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
 LARGEST_UPLOAD = LARGEST_FILE
 MOST_PEOPLE = 500
@@ -204,6 +209,19 @@ def _day(cell: str) -> str:
         raise ValueError("day") from error
 
 
+def _amount(cell: str) -> str:
+    """« 1 234,56 € », « 1.234,56 », « 1,234.56 » → « 1234.56 ». One sign before three figures may mean thousands or a fraction: refused."""
+    plain = re.sub(r"[\s\u00a0\u202f'’]|€|EUR", "", cell)
+    if re.fullmatch(r"\d{1,3}(\.\d{3})+,\d{1,2}|\d{1,3}(,\d{3})+\.\d{1,2}", plain):
+        plain = re.sub(r"[.,](?=\d{3})", "", plain)
+    if not re.fullmatch(r"\d{1,11}(?:[.,]\d{1,2}0*)?", plain):
+        raise ValueError("amount")
+    amount = Decimal(plain.replace(",", "."))
+    if amount <= 0:
+        raise ValueError("amount")
+    return f"{amount:.2f}"
+
+
 def _login(cell: str) -> str:
     if not accounts.LOGIN.fullmatch(cell.lower()):
         raise ValueError("login")
@@ -236,6 +254,9 @@ _VAT = ("numero de tva", "n tva", "tva intracommunautaire", "n tva intracommunau
 _MAIL = ("courriel", "e mail", "email", "mail", "adresse electronique", "adresse mail", "email address")
 _TERMS = ("conditions de paiement", "delai de paiement", "echeance", "delai", "payment terms", "terms", "reglement", "jours")
 
+_INVOICE = ("numero de facture", "n facture", "n de facture", "facture", "invoice number", "invoice no", "invoice", "piece", "numero")
+_PRICE = ("montant ttc", "total ttc", "ttc", "montant", "amount", "gross amount", "total amount", "total")
+
 COLUMNS: Mapping[str, tuple[Column, ...]] = {
     "suppliers": (
         Column("number", _text(40), (*_NUMBER, "code", "numero", "compte auxiliaire", "compte", "number")),
@@ -261,6 +282,24 @@ COLUMNS: Mapping[str, tuple[Column, ...]] = {
         Column("email", _email, _MAIL),
         Column("phone", _text(40), ("telephone", "tel", "phone", "phone number")),
         Column("terms", _days, _TERMS),
+    ),
+    "invoices": (
+        Column("number", _text(80), _INVOICE, needed=True),
+        Column("customer", _text(40), (*_CUSTOMER, "client", "customer", "compte auxiliaire", "compte"), needed=True),
+        Column("amount", _amount, _PRICE, needed=True),
+        Column("issued", _day, ("date de facture", "date d emission", "emise le", "date", "issue date", "invoice date"), needed=True),
+        Column("due", _day, ("date d echeance", "echeance", "due date", "due", "a payer le")),
+    ),
+    "payments": (
+        Column("number", _text(80), _INVOICE, needed=True),
+        Column("day", _day, ("date de paiement", "date de valeur", "date", "value date", "payment date"), needed=True),
+        Column("amount", _amount, ("montant", "montant paye", "credit", "amount", "amount paid"), needed=True),
+        Column(
+            "reference",
+            _text(80),
+            ("reference bancaire", "reference", "reference de paiement", "bank reference", "payment reference"),
+            needed=True,
+        ),
     ),
     "people": (
         Column("login", _login, ("identifiant", "login", "utilisateur", "user", "username", "user name")),
@@ -393,17 +432,26 @@ def _but_iban(line: Line) -> dict[str, str]:
 def _key_of(kind: str, values: Mapping[str, str]) -> str:
     if kind == "suppliers":
         return register.key_of(values.get("siren", ""), values.get("vat_id", ""), values.get("number", ""))
-    return f"{kind}:{values.get('number' if kind == 'customers' else 'login', '')}"
+    if kind == "payments":
+        return f"{kind}:{values.get('number', '')}:{values.get('reference', '')}"
+    return f"{kind}:{values.get('login' if kind == 'people' else 'number', '')}"
 
 
 # --- what it would do ---
 
 
-def plan_import(session: Session, entity: str, kind: str, lines: Sequence[Line], by: Person | None = None) -> Plan:
-    """Nothing is written. `by`: who imports people; nobody widens their own account."""
+def plan_import(
+    session: Session, entity: str, kind: str, lines: Sequence[Line], by: Person | None = None, today: date | None = None
+) -> Plan:
+    """Nothing is written. `by`: who imports people; nobody widens their own account. `today`: no payment came later."""
     faults = [fault for line in lines for fault in line.faults]
     good = [line for line in lines if not line.faults]
-    planners = {"suppliers": _plan_suppliers, "customers": _plan_customers}
+    planners: dict[str, Callable[[Session, str, Sequence[Line]], _Planned]] = {
+        "suppliers": _plan_suppliers,
+        "customers": _plan_customers,
+        "invoices": _plan_invoices,
+        "payments": partial(_plan_payments, today=today),
+    }
     if kind in planners:
         steps, more, absent = planners[kind](session, entity, good)
     else:
@@ -457,6 +505,58 @@ def _plan_customers(session: Session, entity: str, lines: Sequence[Line]) -> _Pl
         steps.append(Step(Line(line.number, values), _act_of(row, changes), values["name"], tuple(changes), row.id if row else None))
     met = {step.row for step in steps}
     return steps, [], [row.name for row in known.values() if row.id not in met]
+
+
+def _plan_invoices(session: Session, entity: str, lines: Sequence[Line]) -> _Planned:
+    """An invoice that was issued does not change: the same number with other values is told."""
+    customers = {row.number: row for row in register.all_customers(session, entity)}
+    known = receivables.items_by_number(session, entity, (line.values["number"] for line in lines))
+    steps, faults = [], []
+    for line in lines:
+        values, customer = line.values, customers.get(line.values["customer"])
+        if customer is None:
+            faults.append(Fault(line.number, "customer", "customer-unknown", values["customer"]))
+            continue
+        issued = date.fromisoformat(values["issued"])
+        usual = issued + timedelta(days=DEFAULT_DAYS if customer.terms_days is None else customer.terms_days)
+        values = {**values, "due": values.get("due") or usual.isoformat()}
+        if not issued <= date.fromisoformat(values["due"]) <= issued + timedelta(days=366):
+            faults.append(Fault(line.number, "due", "due", values["due"]))
+            continue
+        row = known.get(values["number"])
+        if row is not None and issued_of(row) != (customer.id, _cents_of(values["amount"]), values["issued"], values["due"]):
+            faults.append(Fault(line.number, "number", "invoice-other", values["number"]))
+            continue
+        changes = [(name, "", values[name]) for name in ("number", "amount", "issued", "due")] if row is None else []
+        step = Step(Line(line.number, {**values, "row": str(customer.id)}), _act_of(row, changes), values["number"], tuple(changes))
+        steps.append(replace(step, row=row.id if row else None))
+    return steps, faults, []
+
+
+def _plan_payments(session: Session, entity: str, lines: Sequence[Line], today: date | None) -> _Planned:
+    """By invoice and bank reference: what came once is noted once."""
+    items = receivables.items_by_number(session, entity, (line.values["number"] for line in lines))
+    known = receivables.references_of(session, entity, What.PAYMENT, (row.id for row in items.values()))
+    steps, faults = [], []
+    for line in lines:
+        values, item = line.values, items.get(line.values["number"])
+        if item is None:
+            faults.append(Fault(line.number, "number", "invoice-unknown", values["number"]))
+            continue
+        if today is not None and values["day"] > today.isoformat():
+            faults.append(Fault(line.number, "day", "day-later", values["day"]))
+            continue
+        event = known.get((item.id, values["reference"]))
+        if event is not None and (event.cents, event.day) != (_cents_of(values["amount"]), values["day"]):
+            faults.append(Fault(line.number, "reference", "reference-other", values["reference"]))
+            continue
+        changes = [(name, "", values[name]) for name in ("day", "amount", "reference")] if event is None else []
+        steps.append(Step(line, _act_of(event, changes), values["number"], tuple(changes), item.id))
+    return steps, faults, []
+
+
+def _cents_of(amount: str) -> int:
+    return int(Decimal(amount) * 100)
 
 
 def _plan_people(session: Session, lines: Sequence[Line], by: Person | None) -> _Planned:
@@ -539,7 +639,9 @@ def apply_import(session: Session, run: ImportRun, plan: Plan, by: Person | None
     them enter. Raises `station.people.Refused` where a person's line fails after all; nothing is written then.
     """
     writers = {"suppliers": _write_suppliers, "customers": _write_customers}
-    if plan.kind in writers:
+    if plan.kind in ("invoices", "payments"):
+        _write_money(session, run, plan, SYSTEM if by is None else Actor(by.pseudonym, ActorKind.HUMAN), at)
+    elif plan.kind in writers:
         writers[plan.kind](session, run.entity, plan.steps, _name_of(by), at)
     else:
         _write_people(session, Act(run.entity, by, at), plan.steps)
@@ -595,6 +697,25 @@ def _write_customers(session: Session, entity: str, steps: Sequence[Step], by: s
             session.add(row)
         _fill(row, {name: after for name, _, after in step.changes}, by, at)
     session.flush()
+
+
+def _write_money(session: Session, run: ImportRun, plan: Plan, actor: Actor, at: datetime) -> None:
+    """Open items or payments, one entry for the list; that of the list itself follows."""
+    by, new = By(actor, at, at.date(), "list"), [step for step in plan.steps if step.act == "new"]
+    if plan.kind == "payments":
+        told = [(int(step.row or 0), step.line.values) for step in new]
+        paid = [
+            (item, Noted(What.PAYMENT, date.fromisoformat(values["day"]), _cents_of(values["amount"]), reference=values["reference"]))
+            for item, values in told
+        ]
+        note_payments(session, run.entity, paid, by)
+        return
+    issue_many(session, run.entity, ((int(step.line.values["row"]), _issued(step.line.values, run.id)) for step in new), by)
+
+
+def _issued(values: Mapping[str, str], batch: str) -> Issued:
+    issued, due = date.fromisoformat(values["issued"]), date.fromisoformat(values["due"])
+    return Issued(values["number"], _cents_of(values["amount"]), issued, due, batch=batch)
 
 
 def _fill(row: Supplier | Customer, values: Mapping[str, str], by: str, at: datetime) -> None:
@@ -682,7 +803,7 @@ def answer_import(workstation: Workstation, entity: str, kind: str, file: Path, 
         mapping = propose_mapping(kind, sheet.headings, register.last_mapping(session, entity, kind))
         if missing := missing_columns(kind, mapping):
             return Plan(kind), missing
-        plan = plan_import(session, entity, kind, read_lines(kind, sheet, mapping))
+        plan = plan_import(session, entity, kind, read_lines(kind, sheet, mapping), today=workstation.clock().date())
         if not dry:
             at = workstation.clock()
             run = ImportRun(

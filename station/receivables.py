@@ -3,7 +3,7 @@
 What an item's events mean is never kept: whoever acts on one (a page, a reminder at the moment it leaves) derives it anew.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
@@ -158,6 +158,42 @@ def note_event(session: Session, row: OpenItem, noted: Noted, by: By) -> ItemEve
     told = {"day": event.day, "cents": event.cents, "of": event.of, "until": event.until, "reference": event.reference}
     _enter(session, row, noted.what, by, {"event": event.id, **told, "reason": event.reason})
     return event
+
+
+def issue_many(session: Session, entity: str, listed: Iterable[tuple[int, Issued]], by: By) -> None:
+    """A whole list, each line a customer's row and an invoice that was checked already: one entry tells them all."""
+    rows = [
+        OpenItem(
+            entity=entity, customer_id=customer, number=each.number, cents=each.cents, issued=each.issued.isoformat(),
+            due=each.due.isoformat(), mentions=each.mentions, document_id=each.document_id, source=by.source, batch=each.batch,
+            actor=by.actor.pseudonym, made_at=by.at,
+        )
+        for customer, each in listed
+    ]  # fmt: skip
+    session.add_all(rows)
+    session.flush()
+    told = [{"item": row.id, "number": row.number, "cents": row.cents, "issued": row.issued, "due": row.due} for row in rows]
+    _enter_many(session, entity, "issued", told, by)
+
+
+def note_payments(session: Session, entity: str, listed: Iterable[tuple[int, Noted]], by: By) -> None:
+    """The same for payments, each line an item's row and what came."""
+    rows = [
+        ItemEvent(
+            entity=entity, item_id=item, what=What.PAYMENT, day=each.day.isoformat(), cents=each.cents, reference=each.reference,
+            reason=each.reason, source=by.source, actor=by.actor.pseudonym, at=by.at,
+        )
+        for item, each in listed
+    ]  # fmt: skip
+    session.add_all(rows)
+    session.flush()
+    told = [{"item": row.item_id, "event": row.id, "day": row.day, "cents": row.cents, "reference": row.reference} for row in rows]
+    _enter_many(session, entity, What.PAYMENT, told, by)
+
+
+def _enter_many(session: Session, entity: str, what: str, told: Sequence[Mapping[str, object]], by: By) -> None:
+    if told:
+        append_event(session, Event(entity, "receivable", {}, by.actor, by.at, "system", {"what": str(what), "items": list(told)}))
 
 
 def flaw_of(session: Session, row: OpenItem, noted: Noted, today: date) -> str | None:
@@ -399,26 +435,25 @@ def sales_of(session: Session, settings: Settings, limit: int = AT_ONCE, *, told
     keys = own_keys(settings)
     if not keys:
         return []
-    entity = settings.entity
-    credited = sa.exists().where(ItemEvent.entity == entity, ItemEvent.what == What.CREDIT, ItemEvent.reference == InvoiceRow.number)
+    ours = sa.exists().where(InvoiceRow.document_id == Document.id, InvoiceRow.supplier.in_(keys))
     taken = sa.exists().where(OpenItem.document_id == Document.id)
-    query = (
-        sa.select(Document)
-        .join(InvoiceRow, InvoiceRow.document_id == Document.id)
-        .where(Document.entity == entity, Document.state == State.SEALED, Document.document_type.in_(INVOICES))
-        .where(Document.confidential.is_(False), InvoiceRow.supplier.in_(keys), ~taken, ~sa.and_(InvoiceRow.credit, credited))
-        .distinct()
-        .order_by(Document.received_at, Document.id)
-        .limit(limit)
-    )
+    query = sa.select(Document).where(Document.entity == settings.entity, Document.state == State.SEALED, Document.confidential.is_(False))
+    query = query.where(Document.document_type.in_(INVOICES), ours, ~taken).order_by(Document.received_at, Document.id).limit(limit)
     if told:
         reviewed = sa.exists().where(Review.document_id == Document.id, Review.stage == "done")
         by_xml = sa.exists().where(FieldRow.document_id == Document.id, FieldRow.name == "total_gross", FieldRow.source == "xml")
         query = query.where(sa.or_(reviewed, by_xml))
-    found = [sale_of(session, document) for document in session.scalars(query.limit(limit))]
+    found = [sale_of(session, document) for document in session.scalars(query)]
     # Of a house whose settings do not tell its companies apart, what one of them sold to another is nobody's claim here.
     apart = settings.company_named(settings.entity) is not None
-    return [sale for sale in found if apart or sale.buyer_siren not in settings.identity.sirens]
+    credited = _credits(session, settings.entity, [sale.number for sale in found if sale.credit])
+    return [sale for sale in found if (apart or sale.buyer_siren not in settings.identity.sirens) and sale.number not in credited]
+
+
+def _credits(session: Session, entity: str, numbers: list[str]) -> set[str]:
+    """Of these credit notes, those that an item counts."""
+    where = (ItemEvent.entity == entity, ItemEvent.what == What.CREDIT, ItemEvent.reference.in_(numbers))
+    return {str(each) for each in session.scalars(sa.select(ItemEvent.reference).where(*where))} if numbers else set()
 
 
 def sale_of(session: Session, document: Document) -> Sale:

@@ -65,6 +65,8 @@ OWN_OF = {
     "/imports/suppliers/{number}": "import_run.id",
     "/imports/customers/{number}": "import_run.id",
     "/imports/people/{number}": "import_run.id",
+    "/imports/invoices/{number}": "import_run.id",
+    "/imports/payments/{number}": "import_run.id",
     "/fournisseurs/{number}": "supplier.id",
     "/approbations/{number}": "task.id",
     "/imports/{kind}": "",
@@ -90,7 +92,7 @@ SAID = {("arrival", "duplicate"): True, ("clock_check", "health"): "true", ("out
 FILLED = {"sha256", "due", "name"}
 """Of what may be missing, what the pages look for first."""
 ELSEWHERE = {"/account/delegations/{number}", "/account/tokens/{number}", "/desk/{name}/scan/{job_id}"} | {
-    f"/imports/{kind}/{{number}}" for kind in ("customers", "people")
+    f"/imports/{kind}/{{number}}" for kind in ("customers", "invoices", "payments", "people")
 }
 """Of one person alone, in the memory of a scanner's process, or of the same pages as another kind: not found here by anybody."""
 LOG = {"ledger", "ledger_payload", "checkpoint", "delivery", "witnessed"}

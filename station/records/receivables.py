@@ -88,6 +88,51 @@ def list_items(session: Session, entity: str, customer: int | None = None, *, du
     return _with_events(session, list(session.scalars(query.order_by(OpenItem.due, OpenItem.id))))
 
 
+def items_by_number(session: Session, entity: str, numbers: Iterable[str]) -> dict[str, OpenItem]:
+    """Those of these invoices that are known."""
+    wanted, found = sorted(set(numbers)), dict[str, OpenItem]()
+    for start in range(0, len(wanted), AT_ONCE):
+        query = sa.select(OpenItem).where(OpenItem.entity == entity, OpenItem.number.in_(wanted[start : start + AT_ONCE]))
+        found |= {row.number: row for row in session.scalars(query)}
+    return found
+
+
+def references_of(session: Session, entity: str, what: What, items: Iterable[int]) -> dict[tuple[int, str], ItemEvent]:
+    """What was noted of these items with a reference, by item and reference."""
+    wanted, found = sorted(set(items)), dict[tuple[int, str], ItemEvent]()
+    for start in range(0, len(wanted), AT_ONCE):
+        part = (ItemEvent.entity == entity, ItemEvent.what == what, ItemEvent.item_id.in_(wanted[start : start + AT_ONCE]))
+        query = sa.select(ItemEvent).where(*part, ItemEvent.reference.is_not(None))
+        found |= {(row.item_id, row.reference or ""): row for row in session.scalars(query)}
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Plain:
+    """An item without the row behind it: of tens of thousands, nothing more is read."""
+
+    id: int
+    customer_id: int
+    number: str
+    item: Item
+    events: tuple[Happening, ...]
+
+
+def plain_items(session: Session, entity: str) -> list[Plain]:
+    """Every item of a company with what happened to it, by due date."""
+    events: dict[int, list[Happening]] = {}
+    columns = (ItemEvent.item_id, ItemEvent.id, ItemEvent.what, ItemEvent.day, ItemEvent.cents, ItemEvent.of, ItemEvent.until)
+    for item_id, number, what, day, cents, of, until in session.execute(sa.select(*columns).where(ItemEvent.entity == entity)):
+        last = date.fromisoformat(until) if until else None
+        events.setdefault(item_id, []).append(Happening(number, What(what), date.fromisoformat(day), euros(cents), of, last))
+    query = sa.select(OpenItem.id, OpenItem.customer_id, OpenItem.number, OpenItem.cents, OpenItem.issued, OpenItem.due)
+    found = []
+    for number, customer, name, cents, issued, due in session.execute(query.where(OpenItem.entity == entity).order_by(OpenItem.due)):
+        item = Item(euros(cents), date.fromisoformat(issued), date.fromisoformat(due))
+        found.append(Plain(number, customer, name, item, tuple(events.get(number, ()))))
+    return found
+
+
 def page_of_items(session: Session, entity: str, after: int, size: int) -> list[Listed]:
     """In the order in which they were made, from behind a row."""
     query = sa.select(OpenItem).where(OpenItem.entity == entity, OpenItem.id > after).order_by(OpenItem.id).limit(size)

@@ -34,6 +34,8 @@ _REVIEW = _roles(CLERK, COMPLIANCE)
 _OFFICE = _roles(CLERK, APPROVER, COMPLIANCE)
 _DIRECTION = _roles(APPROVER, COMPLIANCE)
 """Who answers for what the house pays; there is no role of its own for its direction."""
+_DUES = _roles(RECEIVABLES)
+"""Who acts on what customers owe."""
 _RULE = _roles(COMPLIANCE)
 _MAKER = _roles(ADMINISTRATOR)
 _SENDING = _roles(COMPLIANCE, ADMINISTRATOR)
@@ -96,6 +98,14 @@ GRANTS: Mapping[str, Grant] = {
     "/imports/customers/{number}": Grant(_roles(RECEIVABLES, COMPLIANCE, ADMINISTRATOR), _roles(RECEIVABLES, COMPLIANCE, ADMINISTRATOR)),
     "/imports/customers/{number}/run": Grant(NOBODY, _roles(RECEIVABLES, COMPLIANCE, ADMINISTRATOR)),
     "/imports/customers/{number}/errors.csv": Grant(_roles(RECEIVABLES, COMPLIANCE, ADMINISTRATOR)),
+    "/imports/invoices": Grant(NOBODY, _DUES),
+    "/imports/invoices/{number}": Grant(_DUES, _DUES),
+    "/imports/invoices/{number}/run": Grant(NOBODY, _DUES, again=True),
+    "/imports/invoices/{number}/errors.csv": Grant(_DUES),
+    "/imports/payments": Grant(NOBODY, _DUES),
+    "/imports/payments/{number}": Grant(_DUES, _DUES),
+    "/imports/payments/{number}/run": Grant(NOBODY, _DUES, again=True),
+    "/imports/payments/{number}/errors.csv": Grant(_DUES),
     "/imports/people": Grant(NOBODY, _MAKER),
     "/imports/people/{number}": Grant(_MAKER, _MAKER),
     "/imports/people/{number}/run": Grant(NOBODY, _MAKER, again=True),

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Annotated
 
 from fastapi import APIRouter, File, Form, HTTPException, Request, UploadFile
@@ -17,7 +18,7 @@ from station.records.tables import ImportRun, Person
 from station.tabular import Sheet, Unreadable, write_csv, write_xlsx
 from station.web import desk
 from station.web.grants import may
-from station.web.words import Words
+from station.web.words import PARIS, Words
 
 router = APIRouter()
 ADDRESS = "/imports"
@@ -175,7 +176,8 @@ def _run_of(request: Request, session: Session, kind: str, number: str) -> Impor
 
 
 def _plan(session: Session, run: ImportRun, sheet: Sheet, person: Person) -> Plan:
-    return imports.plan_import(session, run.entity, run.kind, imports.read_lines(run.kind, sheet, run.mapping), person)
+    lines = imports.read_lines(run.kind, sheet, run.mapping)
+    return imports.plan_import(session, run.entity, run.kind, lines, person, run.at.astimezone(PARIS).date())
 
 
 def _list(request: Request, session: Session, wrong_kind: str = "", wrong: str = "") -> Response:
@@ -251,6 +253,10 @@ def _told(name: str, value: str, t: Words) -> str:
             told = t(f"imports.{name}-{value}")
         case "terms":
             told = terms_words(value, t)
+        case "amount":
+            told = t.amount(value, "EUR")
+        case "issued" | "due" | "day":
+            told = t.day(date.fromisoformat(value))
         case "iban":
             told = " ".join(value[place : place + 4] for place in range(0, len(value), 4))
         case _:
