@@ -8,8 +8,8 @@ killed between sending and noting it sends the same again, which a mailbox shows
 import hashlib
 import smtplib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import date, timedelta
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
 from email.message import EmailMessage
 from email.utils import format_datetime
 from functools import lru_cache
@@ -204,7 +204,7 @@ def replan(session: Session, workstation: Workstation, items: Iterable[int], tod
         for row in rows:
             if row.level != keep:
                 why = standing_of(listed.item, listed.events, today).why_not or "replaced"
-                agenda.settle(session, row.id, agenda.DROPPED, why, now)
+                _drop_row(session, entity, row.id, why, now)
         if action is not None:
             agenda.plan(
                 session, entity, KIND, str(listed.row.id), action.day, action.level.title, at=now, level=keep,
@@ -279,12 +279,13 @@ def _begin(workstation: Workstation, due: Due, today: date) -> tuple[Sending, st
             return None
         listed = receivables.listed_one(session, due.entity, int(due.object))
         before = records.find_sending(session, due.entity, due.object, due.level)
-        action = None if listed is None else _still_due(session, settings, listed, due, today, before)
+        action = None if listed is None else _still_due(session, settings, listed, due, today)
         if before is not None and before.state != records.LEAVING:
             agenda.settle(session, due.id, agenda.DONE, "sent", now)
             return None
         if listed is None or action is None or action.level.name != due.level or action.day > today:
-            _drop_changed(session, due, listed, before, today, now=workstation)
+            why = "gone" if listed is None else standing_of(listed.item, listed.events, today).why_not
+            _drop_row(session, due.entity, due.id, why or "replaced", now)
             return None
         if before is not None:
             return before, listed.row.number
@@ -296,26 +297,24 @@ def _begin(workstation: Workstation, due: Due, today: date) -> tuple[Sending, st
         return sending, listed.row.number
 
 
-def _still_due(session: Session, settings: Settings, listed: Listed, due: Due, today: date, before: Sending | None) -> Action | None:
+def _still_due(session: Session, settings: Settings, listed: Listed, due: Due, today: date) -> Action | None:
     try:
         book = book_of(session, settings, due.entity, today, due.object)
-        if before is not None:
-            # Begun and not settled: it is asked as if it had not been.
-            rest = tuple(left for left in book.sent.get(due.object, ()) if left.level != due.level)
-            book = replace(book, sent={**book.sent, due.object: rest})
         return next_of(listed, book, today)
     except (BadLadders, OSError, NoBusinessDay) as error:
         raise Undelivered(f"les échelles ou le calendrier ne sont pas admis : {error} / ladders or calendar are not admitted") from error
 
 
-def _drop_changed(session: Session, due: Due, listed: Listed | None, before: Sending | None, today: date, now: Workstation) -> None:
-    """It is not to be reminded any more, or not now. Where an e-mail may have left before the process died, that is said."""
-    why = "gone" if listed is None else standing_of(listed.item, listed.events, today).why_not or "replaced"
-    if before is not None and before.channel == Channel.EMAIL:
-        before.state, before.note = records.UNSURE, why
-    elif before is not None:
-        session.delete(before)
-    agenda.settle(session, due.id, agenda.DROPPED, why, now.clock())
+def _drop_row(session: Session, entity: str, number: int, why: str, at: datetime) -> None:
+    """It is not to be reminded any more, or not now. Where an e-mail may have left before a process died, that is said."""
+    row = session.get_one(AgendaRow, number)
+    begun = records.find_sending(session, entity, row.object, row.level)
+    if begun is not None and begun.state == records.LEAVING:
+        if begun.channel == Channel.EMAIL:
+            begun.state, begun.note = records.UNSURE, why
+        else:
+            session.delete(begun)
+    agenda.settle(session, number, agenda.DROPPED, why, at)
 
 
 def _write(

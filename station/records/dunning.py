@@ -23,10 +23,13 @@ def reminded(listed: Listed) -> Reminded:
 
 
 def sendings_by_item(session: Session, entity: str, item: str | None = None) -> Mapping[str, tuple[Left, ...]]:
-    """What left of every item, or of one, or may have; what came back unread counts, too: another way was found for it, or will be."""
+    """What left of every item, or of one, or may have; what came back unread counts, too: another way was found for it, or will be.
+
+    What is just leaving does not count yet: it is planned until it is settled.
+    """
     found = defaultdict[str, list[Left]](list)
     query = sa.select(Sending.item_id, Sending.level, Sending.begun_at).where(Sending.entity == entity).order_by(Sending.id)
-    query = query if item is None else query.where(Sending.item_id == item)
+    query = query.where(Sending.state != LEAVING) if item is None else query.where(Sending.state != LEAVING, Sending.item_id == item)
     for number, level, at in session.execute(query):
         found[number].append(Left(level, at.date()))
     return {number: tuple(left) for number, left in found.items()}
