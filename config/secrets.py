@@ -6,6 +6,8 @@ from collections.abc import Mapping, MutableMapping
 from pathlib import Path
 
 _LINE = re.compile(r"(SCEAU_[A-Z0-9_]+)=(.*)")
+_LOADED: set[str] = set()
+"""Names that stand in this process's environment because the file says so."""
 
 
 def secrets_file(home: Path) -> Path:
@@ -28,11 +30,27 @@ def keep_secret(home: Path, name: str, value: str) -> None:
     write_private(secrets_file(home), "".join(f"{key}={text}\n" for key, text in (read_secrets(home) | {name: value}).items()).encode())
 
 
+def forget_secret(home: Path, name: str) -> None:
+    """What was kept under this name is kept no longer."""
+    left = {key: text for key, text in read_secrets(home).items() if key != name}
+    write_private(secrets_file(home), "".join(f"{key}={text}\n" for key, text in left.items()).encode())
+
+
 def load_secrets(home: Path, environment: MutableMapping[str, str] = os.environ) -> None:
-    """Into the environment of this process, where it does not say otherwise."""
+    """Into the environment of this process, where whoever started it does not say otherwise; what was loaded before is replaced."""
     kept: Mapping[str, str] = read_secrets(home)
+    drop_secrets(environment)
     for name, value in kept.items():
-        environment.setdefault(name, value)
+        if name not in environment:
+            environment[name] = value
+            _LOADED.add(name)
+
+
+def drop_secrets(environment: MutableMapping[str, str] = os.environ) -> None:
+    """Out of the environment again, before it is handed to another process that reads the file for itself."""
+    for name in _LOADED:
+        environment.pop(name, None)
+    _LOADED.clear()
 
 
 def write_private(path: Path, data: bytes) -> None:

@@ -30,6 +30,26 @@ class Unusable(Exception):
 
 TypeWord: TypeAlias = Literal["texte", "nombre", "entier", "montant", "date", "oui/non", "liste"]
 """A type of `workflow.vocabulary.Kind`."""
+OWN_ROOMS = frozenset(
+    [
+        "archive",
+        "certificates",
+        "essai",
+        "exports",
+        "imports",
+        "keys",
+        "light",
+        "lookups",
+        "originals",
+        "readings",
+        "slots",
+        "tiles",
+        "trust",
+        "witness-memory",
+        "work",
+    ]
+)
+"""Folders of SCEAU_HOME in which Sceau keeps what is its own."""
 EntityName: TypeAlias = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,60}$")]
 
 
@@ -905,6 +925,21 @@ class Settings(Section):
                 raise ValueError(
                     f"« {other} » et « {station.name} » ont le même dossier, {folder} : donnez à chaque poste le sien "
                     f"/ stations {other} and {station.name} share one folder: give each its own"
+                )
+        return stations
+
+    @field_validator("stations")
+    @classmethod
+    def _folders_are_free(cls, stations: tuple[Station, ...], info: ValidationInfo) -> tuple[Station, ...]:
+        """What lies in a station's folder is taken in and moved: never the house's own files."""
+        home: Path | None = info.data.get("home")
+        for station in stations if home is not None else ():
+            folder, house = _folder(home, station).resolve(), home.resolve()
+            room = folder.relative_to(house).parts[:1] if folder.is_relative_to(house) else None
+            if house.is_relative_to(folder) or (room is not None and room[0] in OWN_ROOMS):
+                raise ValueError(
+                    f"« {station.name} » ne peut pas prendre {folder} : Sceau y range ses propres fichiers. Choisissez par exemple "
+                    f"stations/{station.name} / {folder} holds Sceau's own files and cannot be a station's folder"
                 )
         return stations
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import uvicorn
 
 from capture.catalogue import message
+from config.secrets import drop_secrets
 from config.settings import Settings
 from station.keyring import look_at_keys
 from station.problems import problem_of
@@ -40,7 +41,8 @@ def serve_station(settings: Settings, say: Callable[[str], object]) -> int:
             say(f"Un poste Sceau tourne déjà sur {settings.home}. Arrêtez-le d'abord, ou choisissez un autre SCEAU_HOME.")
             return 1
     if again:
-        # New settings are read by a new process, under the same command: everything of the old one has ended in order.
+        # New settings and secrets are read by a new process, under the same command: everything of the old one has ended in order.
+        drop_secrets()
         os.execv(sys.executable, sys.orig_argv)  # noqa: S606 our own command line
     return 0
 

@@ -132,6 +132,12 @@ def roles_here(request: Request) -> frozenset[Role]:
     return getattr(request.state, "roles", frozenset())
 
 
+def works_everywhere(request: Request) -> bool:
+    """Whether the person of this request is limited to no company of the house; a visitor is nobody."""
+    person = getattr(request.state, "person", None)
+    return person is not None and people.entities_of(person) is None
+
+
 MASKS = "masks"
 """Tag of the pages about a document that show nothing of what it contains, or know how to keep silent."""
 
@@ -162,7 +168,7 @@ def show(request: Request, template: str, status: int = 200, **values: Any) -> R
     """Render a whole page or a fragment; everything a template may need of the request is given here."""
     roles = roles_here(request)
     context = {
-        "may": lambda path, method="GET": may(roles, method, path),
+        "may": lambda path, method="GET": may(roles, method, path, whole=works_everywhere(request)),
         "t": words_of(request),
         "person": getattr(request.state, "person", None),
         "practice": is_practice(workstation_of(request)),
@@ -171,7 +177,7 @@ def show(request: Request, template: str, status: int = 200, **values: Any) -> R
         "entities": entities_of(request),
         "entity": entity_of(request),
         "here": request.url.path,
-        "menu": menu_for(roles, request.url.path),
+        "menu": menu_for(roles, request.url.path, whole=works_everywhere(request)),
         "flash": request.session.pop("flash", None) if "HX-Request" not in request.headers else None,
         **values,
     }

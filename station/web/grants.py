@@ -18,6 +18,8 @@ class Grant:
     act: Roles = NOBODY
     again: bool = False
     """Acting here asks for password or code again, unless it was given within ten minutes (step-up, ASVS 5.0, 7.5.3)."""
+    whole: bool = False
+    """Only for whoever works in every company of the house: it concerns them all."""
 
 
 def _roles(*names: Role) -> Roles:
@@ -81,12 +83,12 @@ GRANTS: Mapping[str, Grant] = {
     "/people/groups/{number}/members/{member}/take": Grant(NOBODY, _MAKER, again=True),
     "/people/groups/{number}/end": Grant(NOBODY, _MAKER, again=True),
     # Setting the house up
-    "/installation": Grant(_MAKER),
-    "/installation/seal/request": Grant(NOBODY, _MAKER),
-    "/installation/seal": Grant(NOBODY, _MAKER),
-    "/installation/mail/test": Grant(NOBODY, _MAKER),
-    "/installation/apply": Grant(NOBODY, _MAKER, again=True),
-    "/installation/{step}": Grant(NOBODY, _MAKER, again=True),
+    "/installation": Grant(_MAKER, whole=True),
+    "/installation/seal/request": Grant(NOBODY, _MAKER, again=True, whole=True),
+    "/installation/seal": Grant(NOBODY, _MAKER, again=True, whole=True),
+    "/installation/mail/test": Grant(NOBODY, _MAKER, again=True, whole=True),
+    "/installation/apply": Grant(NOBODY, _MAKER, again=True, whole=True),
+    "/installation/{step}": Grant(NOBODY, _MAKER, again=True, whole=True),
     # Registers, and the lists they come from
     "/imports": Grant(_REVIEW | {RECEIVABLES, ADMINISTRATOR}),
     "/imports/{kind}/modele.{form}": Grant(_REVIEW | {RECEIVABLES, ADMINISTRATOR}),
@@ -247,10 +249,10 @@ STARTS = ("/", "/relecture", "/approbations", "/documents", "/conformite", "/peo
 """Where somebody begins whom the first page is not for: the first of these that is."""
 
 
-def may(roles: Roles, method: str, path: str) -> bool:
-    """Whether any of the roles opens this; what does not stand in the table opens for nobody."""
+def may(roles: Roles, method: str, path: str, *, whole: bool = True) -> bool:
+    """Whether any of the roles opens this; what does not stand in the table opens for nobody. `whole`: of somebody who works everywhere."""
     grant = GRANTS.get(path)
-    if grant is None:
+    if grant is None or (grant.whole and not whole):
         return False
     return bool(roles & (grant.look if method in {"GET", "HEAD"} else grant.act))
 

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData
 
-from config.secrets import keep_secret, load_secrets
+from config.secrets import forget_secret, keep_secret, load_secrets
 from config.settings import Settings, Unusable, load_settings
 from station import installation as acts
 from station import mail, people
@@ -102,18 +102,21 @@ def request_seal(request: Request) -> Response:
 
 
 @router.post(f"{ADDRESS}/seal")
-def import_seal(request: Request, person: desk.SignedIn, file: Annotated[UploadFile, File()], password: Text = "") -> Response:
-    """Judged at once; kept only where nothing stands against it."""
+def import_seal(
+    request: Request, person: desk.SignedIn, file: Annotated[UploadFile, File()], password: Text = "", trust: Text = ""
+) -> Response:
+    """Judged at once; kept only where nothing stands against it, and with a root that is new only if it was said to trust it."""
     workstation, settings, t = desk.workstation_of(request), _written(request), desk.words_of(request)
     try:
-        troubles = acts.take_seal(settings, file.file.read(LARGEST), password, workstation.clock())
-        if troubles:
-            raise Refused("unfit", f"{problem_of_code(troubles[0].problem, t)} ({troubles[0].detail})")
+        taken = acts.take_seal(settings, file.file.read(LARGEST), password, workstation.clock(), trust=bool(trust))
+        if not isinstance(taken, acts.TakenSeal):
+            raise Refused("unfit", f"{problem_of_code(taken[0].problem, t)} ({taken[0].detail})")
         with workstation.database.writing() as session:
-            text = acts.seal_text(settings, acts.read_text(settings.home))
+            text = acts.seal_text(settings, acts.read_text(settings.home), taken)
             acts.write_text(session, settings, text, "seal", person, workstation.clock())
     except Refused as error:
         return _again(request, error)
+    acts.end_request(settings.home)
     load_secrets(settings.home)
     return desk.go_to(request, f"{ADDRESS}#seal", "flash.installation-seal")
 
@@ -158,22 +161,23 @@ async def answer_step(request: Request, step: str) -> Response:
 
 
 def _answer_step(request: Request, step: str, form: FormData) -> Response:
-    """The change is shown first; sent again with « write » it is written."""
+    """The change is shown first; sent again with « write » it is written, and a password with it."""
     if step not in _FIELDS:
         raise HTTPException(404)
     workstation, settings = desk.workstation_of(request), _written(request)
     values = {name: str(form.get(name, "")).strip().replace("\r\n", "\n") for name in _FIELDS[step]}
-    before = acts.read_text(settings.home)
     try:
-        after = _text_with(request, settings, before, step, values)
-        acts.check_text(settings.home, after)
-        if step == "mail" and form.get("password"):
-            # At once, so that no page has to carry it.
-            keep_secret(settings.home, mail.PASSWORD_VARIABLE, str(form["password"]))
         if form.get("write"):
             with workstation.database.writing() as session:
+                # Read where nobody else writes meanwhile.
+                after = _text_with(request, settings, acts.read_text(settings.home), step, values, write=True)
                 acts.write_text(session, settings, after, step, request.state.person, workstation.clock())
+            if step == "mail":
+                _keep_password(settings, values, str(form.get("password", "")))
             return desk.go_to(request, f"{ADDRESS}#{step}", "flash.installation-written")
+        before = acts.read_text(settings.home)
+        after = _text_with(request, settings, before, step, values)
+        acts.check_text(settings.home, after)
     except (Refused, ValueError) as error:
         return _again(request, error if isinstance(error, Refused) else Refused("settings", str(error)))
     return desk.show(
@@ -185,7 +189,18 @@ def _answer_step(request: Request, step: str, form: FormData) -> Response:
     )
 
 
-def _text_with(request: Request, settings: Settings, text: str, step: str, values: dict[str, str]) -> str:
+def _keep_password(settings: Settings, values: dict[str, str], typed: str) -> None:
+    """The mail server's; the one that was kept serves no other server, and no other account on it."""
+    told = settings.mail
+    same = (told.host, str(told.port), told.tls, told.user) == tuple(values[name] for name in ("host", "port", "tls", "user"))
+    if typed:
+        keep_secret(settings.home, mail.PASSWORD_VARIABLE, typed)
+    elif not same:
+        forget_secret(settings.home, mail.PASSWORD_VARIABLE)
+    load_secrets(settings.home)
+
+
+def _text_with(request: Request, settings: Settings, text: str, step: str, values: dict[str, str], *, write: bool = False) -> str:
     if step == "company":
         told = {**values, "siren": re.sub(r"\s", "", values["siren"]), "vat_id": re.sub(r"\s", "", values["vat_id"]).upper()}
         kept = {name: value for name, value in told.items() if value and name != "public"}
@@ -198,7 +213,7 @@ def _text_with(request: Request, settings: Settings, text: str, step: str, value
     text = acts.with_row(text, "station", "name", {name: value for name, value in values.items() if value})
     acts.check_text(settings.home, text)
     folder, language = values["folder"] or f"stations/{values['name']}", desk.words_of(request).language
-    fit, words = acts.try_folder(settings, folder, workstation.clock(), language)
+    fit, words = acts.try_folder(settings, folder, workstation.clock(), language, make=write)
     if not fit:
         raise Refused("folder", words)
     return text

@@ -67,9 +67,9 @@ class Menu:
         return any(line.current for line in self.more)
 
 
-def menu_for(roles: Roles, here: str) -> Menu:
+def menu_for(roles: Roles, here: str, *, whole: bool = True) -> Menu:
     """The rooms that open for these roles, theirs first; all stand in the bar where there is room for all."""
-    open_rooms = [room for room in ROOMS if may(roles, "GET", room.address)]
+    open_rooms = [room for room in ROOMS if may(roles, "GET", room.address, whole=whole)]
     in_bar = open_rooms if len(open_rooms) <= BAR else [room for room in open_rooms if room.daily & roles][:BAR]
     lines = [(room in in_bar, Line(room, _current(room, here))) for room in open_rooms]
     return Menu(tuple(line for bar, line in lines if bar), tuple(line for bar, line in lines if not bar))
