@@ -32,13 +32,10 @@ def connector_named(settings: Settings, name: str) -> Connector | None:
     return next((each for each in settings.connectors if each.name == name), None)
 
 
-def key_of(call: CircuitCall) -> str:
-    return f"{call.run_id}:{call.key}"
-
-
-def put_call(session: Session, call: CircuitCall) -> None:
-    """Into the outbox, once, in the caller's transaction."""
-    outbox.put(session, call.entity, KIND, key_of(call), {"call": call.id}, call.put_at)
+def put_call(session: Session, call: CircuitCall, revision: int) -> None:
+    """Into the outbox, once for each time that the run asks, in the caller's transaction."""
+    call.outbox_key = f"{call.run_id}:{revision}:{call.key}"
+    outbox.put(session, call.entity, KIND, call.outbox_key, {"call": call.id}, call.put_at)
 
 
 def deliver_service(workstation: Workstation, parcel: Parcel) -> None:
@@ -91,7 +88,9 @@ def read_answer(connector: Connector, body: bytes) -> dict[str, Value]:
         return {name: typed_value(Kind(word), told.get(name)) for name, word in connector.gives.items()}
     except (ValueError, RecursionError, LookupFailed) as error:
         words = str(error) if isinstance(error, LookupFailed) else type(error).__name__
-        raise Undelivered(f"la réponse n'est pas celle qui est annoncée / not the answer that was announced ({words})", lasting=True) from error
+        raise Undelivered(
+            f"la réponse n'est pas celle qui est annoncée / not the answer that was announced ({words})", lasting=True
+        ) from error
 
 
 def secret_of(connector: Connector, settings: Settings, environment: Mapping[str, str] = os.environ) -> str:
@@ -106,4 +105,6 @@ def secret_of(connector: Connector, settings: Settings, environment: Mapping[str
 
 def _plain(value: Value) -> str | int | bool | None:
     """Amounts and numbers as text: no float touches them."""
-    return value if isinstance(value, bool | int | str) or value is None else value.isoformat() if hasattr(value, "isoformat") else str(value)
+    return (
+        value if isinstance(value, bool | int | str) or value is None else value.isoformat() if hasattr(value, "isoformat") else str(value)
+    )

@@ -33,7 +33,13 @@ from station.records.tables import (
     AccountChange,
     Archive,
     Arrival,
+    CircuitCall,
+    CircuitRun,
+    CircuitStep,
+    CircuitTask,
+    CircuitWatch,
     Decision,
+    DecisionMade,
     Document,
     Erasure,
     FieldRow,
@@ -391,6 +397,8 @@ def _delete_rows(session: Session, scope: Scope) -> None:
     forget_twins(session, ids)
     tables = (LessonRow, FieldRow, FindingRow, InvoiceRow, Reading, RetentionRow, Archive, Decision, PageRow, PassportRow)
     for table in (*tables, ReviewEvent, AccountChange, Review, TaskEvent, InvoiceStanding):
+        session.execute(sa.delete(table).where(table.document_id.in_(ids)))
+    for table in (DecisionMade, CircuitCall, CircuitTask, CircuitStep, CircuitRun, CircuitWatch):
         session.execute(sa.delete(table).where(table.document_id.in_(ids)))
     # A question points to the approval during which it was asked.
     session.execute(sa.delete(Task).where(Task.document_id.in_(ids), Task.parent_id.is_not(None)))

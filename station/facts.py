@@ -7,7 +7,7 @@ from decimal import Decimal, InvalidOperation
 
 from sqlalchemy.orm import Session
 
-from capture.catalogue import CATALOGUE
+from capture.catalogue import CATALOGUE, OF_INVOICES
 from capture.findings import Level
 from ocr.identifiers import compact
 from station.particulars import is_vouched
@@ -17,12 +17,17 @@ from station.records.tables import Document, FieldRow, State
 from station.workstation import Workstation
 from workflow.vocabulary import Value, plain
 
-PAGES = frozenset({"count-mismatch", "page-missing", "page-order", "page-repeated", "page-alike", "odd-length", "sides-shifted", "blank-page"})
+PAGES = frozenset(
+    {"count-mismatch", "page-missing", "page-order", "page-repeated", "page-alike", "odd-length", "sides-shifted", "blank-page"}
+)
 FORMAT = frozenset({
     "empty-file", "unknown-format", "encrypted", "damaged", "truncated", "too-many-pages", "image-bomb", "too-large", "bad-checksum",
     "surplus-data", "active-content", "unsupported-coding", "poison-page", "structured-unreadable",
 })  # fmt: skip
 TWICE = frozenset({"invoice-twice", "invoice-nearly-twice"})
+OPEN_FINDINGS = OF_INVOICES - TWICE - {"iban-changed", "supplier-size-unknown", "particulars-missing"}
+"""What of an invoice itself does not hold. A double and an account have words of their own, images were judged before sealing, and what the
+reader did not find its reviewer saw."""
 CENT = Decimal("0.01")
 
 
@@ -46,7 +51,7 @@ def facts_of(session: Session, workstation: Workstation, document: Document) -> 
         "iban": pending[0].iban if pending else _text(best, "iban"),
         "iban_change": bool(pending),
         "doublon": bool(codes & TWICE),
-        "constats": sum(1 for row in document.findings if row.level != Level.INFO and row.code not in TWICE),
+        "constats": sum(1 for row in document.findings if row.level != Level.INFO and row.code in OPEN_FINDINGS),
         "echeance": _day(best, "due_date"),
         "montant_ttc": _amount(best, "total_gross"),
         "montant_avoir": _amount(best, "total_gross"),

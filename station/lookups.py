@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -26,6 +26,7 @@ from ocr.layout import fold
 from station.records import circuits as records
 from station.records.tables import CircuitRun, InvoiceStanding, Review
 from station.stored import rule_value_in
+from workflow.calendar import Calendar, add_business_days
 from workflow.circuit_file import Outside, Signature
 from workflow.duplicates import plain_number
 from workflow.invoicing import InvoiceState
@@ -51,7 +52,10 @@ def outside_of(settings: Settings) -> Outside:
     """What circuits of this installation may name: what every station has, and what the settings declare."""
     sources = {each.name: _signature(each.takes, each.gives) for each in settings.lookups}
     services = {each.name: _signature(each.takes, each.gives) for each in settings.connectors}
-    return Outside({**sources, **OUTSIDE.sources}, {**services, **OUTSIDE.services})
+    sources = {**sources, **OUTSIDE.sources}
+    # A form's button fills fields by any of them.
+    functions = {name: signature for name, (signature, _) in FUNCTIONS.items()}
+    return Outside(sources, {**sources, **services, **functions, **OUTSIDE.services})
 
 
 def _signature(takes: Mapping[str, str], gives: Mapping[str, str]) -> Signature:
@@ -186,7 +190,11 @@ def _bindable(value: Value, connection: sa.Connection) -> Any:
 def _read_only(address: str, seconds: float) -> Iterator[sa.Connection]:
     """A connection that can change nothing, and whose question ends after so many seconds."""
     url = make_url(address)
-    engine = sa.create_engine(url, poolclass=sa.NullPool, **({"connect_args": {"connect_timeout": max(1, int(seconds))}} if url.get_backend_name() == "postgresql" else {}))
+    engine = sa.create_engine(
+        url,
+        poolclass=sa.NullPool,
+        **({"connect_args": {"connect_timeout": max(1, int(seconds))}} if url.get_backend_name() == "postgresql" else {}),
+    )
     try:
         with engine.connect() as connection:
             if connection.dialect.name == "sqlite":
@@ -238,7 +246,9 @@ def _credited(session: Session, entity: str, number: str, supplier: str) -> Deci
     total = Decimal(0)
     for run in session.scalars(query):
         values = {name: rule_value_in(value) for name, value in run.state.get("values", {}).items()}
-        same = plain_number(str(values.get("numero_origine") or "")) == number and fold(str(values.get("nom_fournisseur") or "")) == supplier
+        same = (
+            plain_number(str(values.get("numero_origine") or "")) == number and fold(str(values.get("nom_fournisseur") or "")) == supplier
+        )
         amount = values.get("montant_avoir")
         total += amount if same and isinstance(amount, Decimal) else Decimal(0)
     return total
@@ -252,3 +262,31 @@ def customer_balance(session: Session, entity: str, parameters: Mapping[str, Val
 
 
 BUILT_IN: Mapping[str, BuiltIn] = {"factures": invoice_found, "solde-client": customer_balance}
+
+
+# --- functions: a closed list, which forms' buttons may call ---
+
+
+def _due_day(parameters: Mapping[str, Value], calendar: Calendar) -> Found:
+    day, count = parameters.get("jour"), parameters.get("jours")
+    if not isinstance(day, date) or not isinstance(count, int) or abs(count) > 400:
+        return None
+    return {"jour": add_business_days(calendar, day, count)}
+
+
+def _with_tax(parameters: Mapping[str, Value], calendar: Calendar) -> Found:  # noqa: ARG001 as its neighbour
+    net, rate = parameters.get("montant_ht"), parameters.get("taux")
+    if not isinstance(net, Decimal | int) or not isinstance(rate, Decimal | int):
+        return None
+    tax = (Decimal(net) * Decimal(rate) / 100).quantize(Decimal("0.01"), ROUND_HALF_UP)
+    return {"montant_tva": tax, "montant_ttc": Decimal(net) + tax}
+
+
+FUNCTIONS: Mapping[str, tuple[Signature, Callable[[Mapping[str, Value], Calendar], Found]]] = {
+    "jours-ouvres": (Signature({"jour": Kind.DATE, "jours": Kind.WHOLE}, {"jour": Kind.DATE}), _due_day),
+    "montant-ttc": (
+        Signature({"montant_ht": Kind.AMOUNT, "taux": Kind.NUMBER}, {"montant_tva": Kind.AMOUNT, "montant_ttc": Kind.AMOUNT}),
+        _with_tax,
+    ),
+}
+"""A day so many business days on; an amount with its tax, rate in per cent."""

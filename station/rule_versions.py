@@ -94,7 +94,9 @@ def _compare(text: str, sha256: str) -> None:
         raise NotInForce("le texte de cette version n'est plus celui qui a été enregistré")
 
 
-def circuit_in_force(session: Session, settings: Settings, entity: str, name: str) -> tuple[CircuitVersion, dict[str, RuleVersion], Circuit] | None:
+def circuit_in_force(
+    session: Session, settings: Settings, entity: str, name: str
+) -> tuple[CircuitVersion, dict[str, RuleVersion], Circuit] | None:
     """The active version of a circuit with the active versions of the rules it names; None where there is none. Raises NotInForce."""
     row = in_force(session, CircuitVersion, entity).get(name)
     if row is None:

@@ -14,6 +14,7 @@ from station.access import purge_access
 from station.api_tokens import drop_answers
 from station.batches import end_quiet_batch, form_ended_batches
 from station.checkpoints import tend_checkpoints
+from station.circuits import tend_circuits
 from station.controls import tend_lots
 from station.dossier import tend_places
 from station.erasure import finish_erasures
@@ -63,6 +64,8 @@ RENEWAL_SECONDS = 900.0
 TRUST_SECONDS = 60.0
 CHECKPOINT_SECONDS = 30.0
 OUTBOX_SECONDS = 5.0
+CIRCUIT_SECONDS = 2.0
+"""Between two looks at what changed, was decided or has its day."""
 
 
 class Running:
@@ -98,6 +101,7 @@ class Running:
             self._spawn("checkpoints", self._tend_checkpoints, CHECKPOINT_SECONDS, self._stopping.wait)
             self._spawn("trust", self._tend_trust, TRUST_SECONDS, self._stopping.wait)
             self._spawn("agenda", partial(tend_agenda, self._workstation), AGENDA_SECONDS, self._stopping.wait)
+            self._spawn("circuits", partial(tend_circuits, self._workstation), CIRCUIT_SECONDS, self._stopping.wait)
             self._spawn("outbox", partial(tend_outbox, self._workstation), OUTBOX_SECONDS, self._stopping.wait)
         self._spawn("approvals", partial(tend_approvals, self._workstation), REVIEW_SECONDS, self._stopping.wait)
         self._spawn("reviews", partial(tend_reviews, self._workstation), REVIEW_SECONDS, self._stopping.wait)

@@ -85,6 +85,7 @@ def decisions_of(session: Session, run: CircuitRun) -> list[DecisionMade]:
 
 def claim_run(session: Session, run: CircuitRun, revision: int) -> bool:
     """Whether this transaction takes the run further from where it stood: of two, exactly one does."""
+    session.flush()
     here = (CircuitRun.id == run.id, CircuitRun.revision == revision)
     mine = sa.update(CircuitRun).where(*here).values(revision=revision + 1).execution_options(synchronize_session=False)
     done = session.execute(mine)

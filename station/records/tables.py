@@ -1860,6 +1860,8 @@ class CircuitCall(Base):
     kind: Mapped[str] = mapped_column(sa.String(10))
     """lookup, service."""
     name: Mapped[str] = mapped_column(sa.String(60))
+    outbox_key: Mapped[str | None] = mapped_column(sa.String(200))
+    """Of a service: under which the outbox has it."""
     parameters: Mapped[dict[str, Any]]
     state: Mapped[str] = mapped_column(sa.String(10), index=True)
     """waiting, answered (to be told to the run), settled."""

@@ -278,6 +278,7 @@ def _add_circuits() -> None:
         sa.Column("serial", sa.Integer(), nullable=False),
         sa.Column("kind", sa.String(length=10), nullable=False),
         sa.Column("name", sa.String(length=60), nullable=False),
+        sa.Column("outbox_key", sa.String(length=200), nullable=True),
         sa.Column("parameters", sa.JSON(), nullable=False),
         sa.Column("state", sa.String(length=10), nullable=False),
         sa.Column("results", sa.JSON(), nullable=True),
