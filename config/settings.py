@@ -31,23 +31,10 @@ class Unusable(Exception):
 TypeWord: TypeAlias = Literal["texte", "nombre", "entier", "montant", "date", "oui/non", "liste"]
 """A type of `workflow.vocabulary.Kind`."""
 OWN_ROOMS = frozenset(
-    [
-        "archive",
-        "certificates",
-        "essai",
-        "exports",
-        "imports",
-        "keys",
-        "light",
-        "lookups",
-        "originals",
-        "readings",
-        "slots",
-        "tiles",
-        "trust",
-        "witness-memory",
-        "work",
-    ]
+    {
+        *("archive", "certificates", "essai", "exports", "imports", "keys", "light", "lookups", "originals"),
+        *("readings", "slots", "tiles", "trust", "witness-memory", "work"),
+    }
 )
 """Folders of SCEAU_HOME in which Sceau keeps what is its own."""
 EntityName: TypeAlias = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,60}$")]

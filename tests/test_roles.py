@@ -86,6 +86,11 @@ CUSTOMERS = """
     GET /imports /imports/{kind}/modele.{form} /imports/customers/{number} /imports/customers/{number}/errors.csv
     POST /imports/customers /imports/customers/{number} /imports/customers/{number}/run
 """
+OWED = """
+    GET /imports/invoices/{number} /imports/invoices/{number}/errors.csv /imports/payments/{number} /imports/payments/{number}/errors.csv
+    POST /imports/invoices /imports/invoices/{number} /imports/invoices/{number}/run
+        /imports/payments /imports/payments/{number} /imports/payments/{number}/run
+"""
 REGISTER = """
     GET /fournisseurs /fournisseurs/comptes /fournisseurs/{number}
 """
@@ -105,7 +110,7 @@ EXPECTED = {
     + APPROVED
     + "POST /fournisseurs/{number}/comptes\n",
     Role.APPROVER: HALL + SEEN + WORKED + REGISTER + APPROVED + OFFICE + DIRECTED,
-    Role.RECEIVABLES: HALL + SEEN + WORKED + CUSTOMERS,
+    Role.RECEIVABLES: HALL + SEEN + WORKED + CUSTOMERS + OWED,
     Role.COMPLIANCE: "POST /fournisseurs/{number}/comptes\n"
     + SUPPLIED
     + CUSTOMERS
@@ -165,8 +170,9 @@ AGAIN = """
     /export /retention/ask /retention/decide /holds/{number}/lift /documents/{document_id}/erasure /papier/lots/{number}/slip
     /papier/slips/{number} /people /people/{pseudonym}/roles /people/{pseudonym}/roles/{number}/take /people/{pseudonym}/password
     /people/{pseudonym}/end /account/code /account/visits /account/delegations /relecture/comptes/{number} /approbations/{number}
-    /installation/apply /installation/{step}
+    /installation/seal/request /installation/seal /installation/mail/test /installation/apply /installation/{step}
     /imports/suppliers/{number}/run /imports/people/{number}/run /fournisseurs/comptes /fournisseurs/{number}/comptes
+    /imports/invoices/{number}/run /imports/payments/{number}/run /encours/{number}/cloture
 """
 """What cannot be undone, leaves the house, or says who may do what."""
 
