@@ -24,6 +24,7 @@ SECONDS = 10.0
 ADDRESS = re.compile(r"[^@\s,;:<>\"()\[\]\\]{1,64}@[^@\s,;:<>\"()\[\]\\]{1,190}")
 _LASTING = range(500, 600)
 """RFC 5321, 4.2.1: the server will not take it, whenever it is asked."""
+_UNREACHED = (smtplib.SMTPConnectError, smtplib.SMTPServerDisconnected)
 
 
 class BadAddress(ValueError):
@@ -72,10 +73,17 @@ def message_of(mail: MailServer, parcel: Parcel) -> EmailMessage:
 
 
 def deliver_mail(workstation: Workstation, parcel: Parcel) -> None:
-    """A `station.outbox.Sender`."""
+    """A `station.outbox.Sender`. There is one server: where it does not answer, all that goes by it waits."""
     mail = workstation.settings.mail
     try:
         send_message(mail, message_of(mail, parcel))
     except smtplib.SMTPRecipientsRefused as error:
         code, words = next(iter(error.recipients.values()))
-        raise Undelivered(f"adresse refusée / address refused ({code} {words!r})", lasting=code in _LASTING) from error
+        told = outbox.answer_words(code, words)
+        raise Undelivered(f"adresse refusée ({told}) / address refused ({told})", lasting=code in _LASTING) from error
+    except _UNREACHED as error:
+        raise Undelivered(outbox.trouble_words(error), alike="") from error
+    except smtplib.SMTPException:
+        raise  # Said of this message; it is an OSError, too.
+    except OSError as error:
+        raise Undelivered(outbox.trouble_words(error), alike="") from error
