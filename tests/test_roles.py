@@ -61,6 +61,17 @@ OFFICE = """
         /approbations/{number}/page/{page}.jpg
     POST /signing /relecture/comptes/{number} /approbations/{number}
 """
+ACCOUNTED = """
+    GET /comptabilite /comptabilite/lots/{number} /comptabilite/lots/{number}/lot.csv /comptabilite/factures/{document_id}
+"""
+BOOKED = """
+    GET /comptabilite/reglages
+    POST /comptabilite/lots /comptabilite/reglages /comptabilite/factures/{document_id}/paiements
+"""
+"""Of whoever keeps the accounts."""
+TAKEN_BACK = """
+    POST /comptabilite/lots/{number}/annuler /comptabilite/factures/{document_id}
+"""
 DIRECTED = "GET /direction /direction/cloture /direction/{figure}.csv"
 PROVED = """
     GET /documents/{document_id}/retention /documents/{document_id}/retention.json /retention /holds /mandates /mandates/{number}/file
@@ -97,9 +108,16 @@ REGISTER = """
 APPROVED = """
     POST /fournisseurs/comptes
 """
+RULES_SEEN = "GET /regles /regles/{file} /regles/{file}/essayer /regles/{file}/rejeu/{number} /regles/{file}/versions/{number}\n"
+RULES_WRITTEN = "POST /regles/{file} /regles/{file}/jeter /regles/{file}/rejeu /regles/{file}/demander /regles/{file}/retirer\n"
 EXPECTED = {
     Role.MAILROOM: HALL + SEEN + WORKED + ARRIVED + FED,
-    Role.CLERK: HALL
+    Role.CLERK: RULES_SEEN
+    + RULES_WRITTEN
+    + HALL
+    + ACCOUNTED
+    + BOOKED
+    + TAKEN_BACK
     + SEEN
     + WORKED
     + ARRIVED
@@ -109,9 +127,15 @@ EXPECTED = {
     + REGISTER
     + APPROVED
     + "POST /fournisseurs/{number}/comptes\n",
-    Role.APPROVER: HALL + SEEN + WORKED + REGISTER + APPROVED + OFFICE + DIRECTED,
-    Role.RECEIVABLES: HALL + SEEN + WORKED + CUSTOMERS + OWED,
-    Role.COMPLIANCE: "POST /fournisseurs/{number}/comptes\n"
+    Role.APPROVER: RULES_SEEN + HALL + ACCOUNTED + TAKEN_BACK + SEEN + WORKED + REGISTER + APPROVED + OFFICE + DIRECTED,
+    Role.RECEIVABLES: RULES_SEEN + RULES_WRITTEN + HALL + SEEN + WORKED + CUSTOMERS + OWED,
+    Role.COMPLIANCE: RULES_SEEN
+    + RULES_WRITTEN
+    + "POST /regles/{file}/decider\n"
+    + "POST /fournisseurs/{number}/comptes\n"
+    + ACCOUNTED
+    + BOOKED
+    + TAKEN_BACK
     + SUPPLIED
     + CUSTOMERS
     + REGISTER
@@ -126,7 +150,10 @@ EXPECTED = {
     + DIRECTED
     + PROVED
     + RULED,
-    Role.AUDITOR: HALL
+    Role.AUDITOR: RULES_SEEN
+    + HALL
+    + ACCOUNTED
+    + "GET /comptabilite/reglages\n"
     + REGISTER
     + SEEN
     + PROVED
