@@ -185,7 +185,9 @@ def house_papers(session: Session) -> list[str]:
     """SHA-256 of the sealed papers of the house itself: dossiers, slips, letters and proofs, in the vault of archives beside documents'."""
     dossiers = session.scalars(sa.select(DossierRow.sha256).where(DossierRow.sha256.is_not(None)))
     slips = session.scalars(sa.select(DestructionSlip.sha256).where(DestructionSlip.sha256.is_not(None)))
-    letters = (column for row in session.execute(sa.select(Sending.sha256, Sending.deposit_sha256, Sending.receipt_sha256)) for column in row)
+    letters = (
+        column for row in session.execute(sa.select(Sending.sha256, Sending.deposit_sha256, Sending.receipt_sha256)) for column in row
+    )
     return [sha256 for sha256 in (*dossiers, *slips, *letters) if sha256]
 
 
