@@ -6,7 +6,7 @@ A list is repeatable: the same again changes nothing, a changed line updates, an
 import hashlib
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 
 from ocr.identifiers import compact, valid_iban, valid_siren, valid_siret, valid_vat, vat_siren
 from sealing.ledger import Actor, ActorKind, Event
+from station import groups
 from station import people as accounts
 from station import register as acts
 from station.people import Act, RoleDays
@@ -25,7 +26,7 @@ from station.receivables import By, Issued, Noted, issue_many, issued_of, note_p
 from station.records import people, receivables, register
 from station.records.intake import SYSTEM
 from station.records.ledger import append_event
-from station.records.tables import Customer, ImportRun, Person, Supplier
+from station.records.tables import Customer, ImportRun, Person, PersonRole, Supplier
 from station.tabular import LARGEST_FILE, Sheet, read_sheet
 from station.workstation import Workstation
 from workflow.receivables import What
@@ -560,30 +561,31 @@ def _cents_of(amount: str) -> int:
 
 
 def _plan_people(session: Session, lines: Sequence[Line], by: Person | None) -> _Planned:
-    known = people.list_people(session)
-    by_login = {row.login: row for row in known}
-    by_email = {row.email: row for row in known if row.email}
+    """Of an account that is not `by`'s to look after no more is told than the form for one person tells: that it is taken."""
+    everybody = people.list_people(session)
+    known = [row for row in everybody if groups.may_administer(by, row)]
+    mine = {row.pseudonym for row in known}
+    by_login = {row.login: row for row in everybody}
+    by_email = {row.email: row for row in everybody if row.email}
     steps, faults, met = [], [], set()
     for line in lines:
         values = line.values
         row, holder = by_login.get(values["login"]), by_email.get(values.get("email", ""))
-        if holder is not None and holder is not row:
-            if row is not None or values["login"] != _login_from(values["email"]):
-                faults.append(Fault(line.number, "email", "email-taken", values["email"]))
-                continue
-            row = holder
-        fault = _person_fault(row, line, by)
+        fault = _taken_fault(line, row, holder, mine)
+        if fault is None:
+            row = row or holder
+            held = people.grants_of(session, row.pseudonym) if row else []
+            fault = _person_fault(row, line, by) or _days_fault(line, held)
+        if fault is None and row is not None and by is not None and row.pseudonym == by.pseudonym:
+            fault = _own_fault(line, held)
         if fault is not None:
             faults.append(fault)
             continue
         changes = _changes(values, {"name": row.name or "", "email": row.email or ""} if row else {}, ("name", "email"))
-        held = {grant.role for grant in people.grants_of(session, row.pseudonym)} if row else set()
-        roles = sorted(set(values["roles"].split()) - held)
-        if roles and row is not None and by is not None and row.pseudonym == by.pseudonym:
-            faults.append(Fault(line.number, "roles", "own", " ".join(roles)))
-            continue
+        before = {grant.role for grant in held}
+        roles = set(values["roles"].split()) - before
         if roles:
-            changes.append(("roles", " ".join(sorted(held)), " ".join(sorted(held | set(roles)))))
+            changes.append(("roles", " ".join(sorted(before)), " ".join(sorted(before | roles))))
         if row is not None:
             met.add(row.pseudonym)
         steps.append(Step(line, _act_of(row, changes), values["name"], tuple(changes), row.pseudonym if row else None))
@@ -596,6 +598,33 @@ def _plan_people(session: Session, lines: Sequence[Line], by: Person | None) -> 
         if row.pseudonym not in met and row.ended_at is None and people.grants_of(session, row.pseudonym)
     ]
     return steps, faults, absent
+
+
+def _taken_fault(line: Line, row: Person | None, holder: Person | None, mine: Collection[str]) -> Fault | None:
+    """Login (`row`) or address (`holder`) belong to an account elsewhere, or to two accounts."""
+    values = line.values
+    if row is not None and row.pseudonym not in mine:
+        return Fault(line.number, "login", "taken", values["login"])
+    elsewhere = holder is not None and holder.pseudonym not in mine
+    if elsewhere or (holder is not None and holder is not row and (row is not None or values["login"] != _login_from(values["email"]))):
+        return Fault(line.number, "email", "email-taken", values["email"])
+    return None
+
+
+def _own_fault(line: Line, held: Sequence[PersonRole]) -> Fault | None:
+    more = set(line.values["roles"].split()) - {grant.role for grant in held}
+    return Fault(line.number, "roles", "own", " ".join(sorted(more))) if more else None
+
+
+def _days_fault(line: Line, held: Sequence[PersonRole]) -> Fault | None:
+    """A role that is held keeps its days; a list that names others is not passed over in silence. An empty cell says nothing."""
+    for role in line.values["roles"].split():
+        given = [grant for grant in held if grant.role == role]
+        for name in ("starts", "ends"):
+            day = line.values.get(name)
+            if given and day and day not in {getattr(grant, name) for grant in given}:
+                return Fault(line.number, name, "role-days", day)
+    return None
 
 
 def _person_fault(row: Person | None, line: Line, by: Person | None) -> Fault | None:
@@ -737,13 +766,14 @@ def _write_people(session: Session, act: Act, steps: Sequence[Step]) -> None:
         starts, ends = accounts.read_days(values.get("starts", ""), values.get("ends", ""))
         person = people.find_by_pseudonym(session, str(step.row)) if step.row else None
         if person is None:
-            accounts.enrol_person(
+            made = accounts.enrol_person(
                 session, act, values["login"], values["name"], values.get("email", ""),
                 [RoleDays(Role(role), starts, ends) for role in values["roles"].split()],
             )  # fmt: skip
+            groups.place_beside(session, act, made)
             continue
         told = {name: after for name, _, after in step.changes}
-        person.name, person.email = told.get("name", person.name), told.get("email", person.email) or None
+        accounts.describe_person(session, act, person, told.get("name", person.name or ""), told.get("email", person.email or ""))
         held = {grant.role for grant in people.grants_of(session, person.pseudonym)}
         for role in sorted(set(told.get("roles", "").split()) - held):
             accounts.give_role(session, act, person, RoleDays(Role(role), starts, ends))

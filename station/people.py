@@ -88,6 +88,21 @@ def enrol_person(session: Session, act: Act, login: str, name: str, email: str, 
     return person
 
 
+def describe_person(session: Session, act: Act, person: Person, name: str, email: str) -> None:
+    """Name and address as they are now; empty: none. The ledger says that they changed and not to what; by the address the company's
+    sign-in knows an account, so its sessions end with the former one. Raises Refused: the address is that of another account."""
+    told = {"name": name.strip()[:120] or None, "email": email.strip().lower() or None}
+    changed = [field for field, value in told.items() if value != getattr(person, field)]
+    if not changed:
+        return
+    if "email" in changed:
+        _require_free_email(session, email)
+        people.end_sessions(person)
+    person.name, person.email = told["name"], told["email"]
+    session.flush()
+    _enter(session, act, "described", person, {"changed": changed})
+
+
 def give_role(session: Session, act: Act, person: Person, given: RoleDays) -> PersonRole:
     """One more role. Raises Refused: nobody widens their own account, an auditor's role needs its last day."""
     _require_other(act, person)

@@ -21,6 +21,7 @@ from typer.testing import CliRunner
 from station import imports
 from station.cli import app as command
 from station.imports import COLUMNS, KINDS, fold, missing_columns, propose_mapping, read_lines
+from station.people import Act, RoleDays, enrol_person
 from station.records import people
 from station.records.tables import Customer, ImportRun, LedgerPayload, Person, Supplier, SupplierAccount
 from station.tabular import LARGEST_FILE, Unreadable, defused, read_sheet, write_csv, write_xlsx
@@ -225,8 +226,9 @@ def test_lines_of_people_are_checked_for_roles_days_and_addresses():
 def test_every_fault_has_its_words_in_both_languages():
     codes = {
         "missing", "long", "siren", "vat", "vat-other", "iban", "size", "terms", "terms-plain", "email", "email-taken", "regime",
-        "language", "role", "day", "days", "expiring", "login", "twice", "contradicts", "unknown", "other-company", "ended", "own", "practice",
-        "too-many",
+        "language", "role", "day", "days", "expiring", "login", "twice", "contradicts", "unknown", "other-company", "ended", "own",
+        "practice", "too-many", "taken", "role-days", "amount", "customer-unknown", "due", "invoice-other", "invoice-unknown", "day-later",
+        "reference-other",
     }  # fmt: skip
     for language in ("fr", "en"):
         assert codes == {key.removeprefix("imports.wrong-") for key in words_in(language).catalogue if key.startswith("imports.wrong-")}
@@ -292,6 +294,45 @@ def test_nobody_widens_their_own_account_by_a_list(home):
         claire = people.find_by_email(session, "claire@exemple.fr")
     told = plan(home, "people", "Nom;Courriel;Rôles\nClaire Dupont;claire@exemple.fr;administrateur\n", by=claire)
     assert [fault.code for fault in told.faults] == ["own"]
+
+
+def told_of_people(home) -> list[dict]:
+    return [json.loads(row.body) for row in rows(home, LedgerPayload) if row.type == "person"]
+
+
+def test_who_administers_one_company_reaches_nobody_elsewhere_by_a_list(home):
+    with home.database.writing() as session:
+        act = Act("essai", None, home.clock())
+        limited, _, one = (
+            enrol_person(session, act, login, login.title(), f"{login}@groupe.fr", [RoleDays(Role.ADMINISTRATOR)])
+            for login in ("petit", "boss", "one")
+        )
+        limited.entities, one.entities = ["filiale"], ["filiale"]
+    theirs = "boss;Mine;mine@x.fr;valideur\nnew;New;boss@groupe.fr;valideur\n"
+    own = "one;One;one@x.fr;valideur\nnewer;Newer;;administrateur\n"
+    told = plan(home, "people", f"Identifiant;Nom;Courriel;Rôles\n{theirs}{own}", by=limited)
+    assert [(fault.column, fault.code) for fault in told.faults] == [("login", "taken"), ("email", "email-taken")]
+    assert "Boss" not in repr(told.steps) and told.absent == ("Petit",)
+    with home.database.reading() as session:
+        kept, made, changed = (people.find(session, login) for login in ("boss", "newer", "one"))
+        assert (kept.name, kept.email) == ("Boss", "boss@groupe.fr")
+        assert (made.entities, changed.email) == (["filiale"], "one@x.fr")
+
+
+def test_another_address_by_a_list_ends_the_sessions_and_is_in_the_ledger_without_itself(home):
+    plan(home, "people", PEOPLE)
+    before = next(row.epoch for row in rows(home, Person) if row.login == "claire")
+    plan(home, "people", "Identifiant;Nom;Courriel;Rôles\nclaire;Claire Dupont;claire@ailleurs.fr;comptable\n")
+    claire = next(row for row in rows(home, Person) if row.login == "claire")
+    assert (claire.email, claire.epoch) == ("claire@ailleurs.fr", before + 1)
+    assert told_of_people(home)[-1] == {"what": "described", "person": claire.pseudonym, "changed": ["email"]}
+
+
+def test_other_days_of_a_role_that_is_held_are_told_and_not_passed_over(home):
+    plan(home, "people", PEOPLE)
+    told = plan(home, "people", PEOPLE.replace("31/12/2027", "30/11/2026"))
+    assert [(fault.line, fault.column, fault.code) for fault in told.faults] == [(3, "ends", "role-days")]
+    assert not plan(home, "people", PEOPLE).faults
 
 
 def test_the_ledger_knows_the_file_its_counts_and_who_and_no_name(home):

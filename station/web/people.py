@@ -92,11 +92,9 @@ def add(
 
 
 def add_typed(request: Request, session: Session, person: Person, typed: Typed, given: list[RoleDays]) -> tuple[Person, str]:
-    """Whoever makes accounts for some companies makes them for these."""
+    """In the companies of whoever makes it."""
     made = acts.add_person(session, act_of(request, person), typed.login, typed.name, typed.email, given)
-    own = people.entities_of(person)
-    if own is not None:
-        groups.place_person(session, desk.house_of(request).settings, act_of(request, person), made[0], own, None)
+    groups.place_beside(session, act_of(request, person), made[0])
     return made
 
 
