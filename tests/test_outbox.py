@@ -127,17 +127,20 @@ def test_of_two_workers_that_ask_for_the_same_at_once_one_gets_it(house):
 
 def test_what_left_while_somebody_gives_it_up_is_told_as_one_or_the_other_and_not_rewritten(house):
     house.put("a")
-    parcel = outbox._claim(house.station, "test", 1, "lease")
+    parcel, about = outbox._claim(house.station, "test", 1, "lease"), threading.Event()
 
-    def leave():
+    def give_up_slowly():
         with house.station.database.writing() as session:
             outbox.give_up(session, "essai", 1, NOON)
+            about.set()
+            time.sleep(0.3)
 
-    with slow_commits(house) as about:
-        giving = _aside(leave)
-        assert about.wait(5)
-        outbox._note(house.station, parcel, "lease", None, 0.5)
-        giving.join()
+    giving = _aside(give_up_slowly)
+    assert about.wait(5)
+    outbox._note(house.station, parcel, "lease", None, 0.5)
+    noted = house.rows()[0].state
+    giving.join()
+    assert noted == Sent.DROPPED, "it waited for the person's act"
     assert house.rows()[0].state == Sent.DROPPED
 
 
