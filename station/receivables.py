@@ -4,7 +4,7 @@ What an item's events mean is never kept: whoever acts on one (a page, a reminde
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from zoneinfo import ZoneInfo
@@ -450,6 +450,12 @@ def sales_of(session: Session, settings: Settings, limit: int = AT_ONCE, *, told
     return [sale for sale in found if (apart or sale.buyer_siren not in settings.identity.sirens) and sale.number not in credited]
 
 
+def is_ours(session: Session, document: Document, settings: Settings) -> bool:
+    """Whether a sealed invoice was issued by the company itself."""
+    where = (InvoiceRow.document_id == document.id, InvoiceRow.supplier.in_(own_keys(settings)))
+    return document.state == State.SEALED and bool(session.scalar(sa.select(sa.func.count()).select_from(InvoiceRow).where(*where)))
+
+
 def _credits(session: Session, entity: str, numbers: list[str]) -> set[str]:
     """Of these credit notes, those that an item counts."""
     where = (ItemEvent.entity == entity, ItemEvent.what == What.CREDIT, ItemEvent.reference.in_(numbers))
@@ -471,14 +477,7 @@ def sale_of(session: Session, document: Document) -> Sale:
         document, _text(best, "invoice_number"), _text(best, "buyer_name"), compact(_text(best, "buyer_siren"))[:9], customer,
         abs(gross) if gross is not None else None, issued, due, prepaid, credit,
     )  # fmt: skip
-    return _barred(sale, next(_bars(session, sale, best), ""))
-
-
-def _barred(sale: Sale, bar: str) -> Sale:
-    return Sale(
-        sale.document, sale.number, sale.buyer, sale.buyer_siren, sale.customer, sale.cents, sale.issued, sale.due, sale.prepaid,
-        sale.credit, bar,
-    )  # fmt: skip
+    return replace(sale, bar=next(_bars(session, sale, best), ""))
 
 
 def _bars(session: Session, sale: Sale, best: Mapping[str, FieldRow]) -> Iterator[str]:

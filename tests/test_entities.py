@@ -92,7 +92,10 @@ FORM = {
 }  # fmt: skip
 
 
-SAID = {("arrival", "duplicate"): True, ("clock_check", "health"): "true", ("outbox", "state"): "dead", ("import_run", "kind"): "suppliers", ("item_event", "what"): "dispute", ("open_item", "source"): "hand"}
+SAID = {
+    ("arrival", "duplicate"): True, ("clock_check", "health"): "true", ("outbox", "state"): "dead", ("import_run", "kind"): "suppliers",
+    ("item_event", "what"): "dispute", ("open_item", "source"): "hand",
+}  # fmt: skip
 """What a page must find in a row to show it."""
 FILLED = {"sha256", "due", "name"}
 """Of what may be missing, what the pages look for first."""

@@ -61,6 +61,12 @@ def find_customer(session: Session, entity: str, number: str) -> Customer | None
     return session.scalar(sa.select(Customer).where(Customer.entity == entity, Customer.number == number))
 
 
+def customer_names(session: Session, entity: str) -> list[tuple[str, str]]:
+    """Number and name of every customer, by name."""
+    query = sa.select(Customer.number, Customer.name).where(Customer.entity == entity).order_by(sa.func.lower(Customer.name))
+    return [(number, name) for number, name in session.execute(query)]
+
+
 def event_rows(session: Session, item_id: int) -> list[ItemEvent]:
     """Of one item, in the order in which they were noted."""
     return list(session.scalars(sa.select(ItemEvent).where(ItemEvent.item_id == item_id).order_by(ItemEvent.id)))
