@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from config.options import calendar_of
 from sealing.ledger import Actor
 from sealing.ledger import Event as Entry
-from station import circuit_tasks, connectors, facts, lookups, mail, outbox, review, rule_versions, tasks
+from station import circuit_tasks, connectors, facts, lookups, mail, review, rule_versions, tasks
 from station.acts import NotOffered, actor_of
 from station.lookups import LookupFailed
 from station.outbox import Sent
@@ -817,7 +817,7 @@ def answer_task(
         return _answer_trouble(session, workstation, run, task, person, answer, now)
     fed = feed(session, workstation, run, Answered(now, task.serial, answer, person.pseudonym, values), actor=actor_of(person), at=now)
     if fed.taken and task.state != OPEN:
-        enter(session, run, "answered", actor_of(person), now, {"task": task.id, "answered-step": task.step, "answer": answer})
+        enter(session, run, "answered", actor_of(person), now, {"circuit-task": task.id, "answered-step": task.step, "answer": answer})
     return fed
 
 
@@ -825,7 +825,7 @@ def _answer_trouble(
     session: Session, workstation: Workstation, run: CircuitRun, task: CircuitTask, person: Person, answer: str, now: datetime
 ) -> Fed:
     circuit_tasks.close_one(session, task, answer, person.pseudonym, now)
-    enter(session, run, "answered", actor_of(person), now, {"task": task.id, "answered-step": task.step, "answer": answer})
+    enter(session, run, "answered", actor_of(person), now, {"circuit-task": task.id, "answered-step": task.step, "answer": answer})
     if task.kind != "trouble" or run.standing == ENDED:
         return Fed(True)
     if answer == "abandonner":

@@ -30,9 +30,13 @@ SEEN = """
         /documents/{document_id}/capture-data.json /documents/{document_id}/originals/{sha256} /documents/{document_id}/verdict
         /documents/{document_id}/verdict.json /documents/{document_id}/certificate.json
         /documents/{document_id}/fields/{name} /documents/{document_id}/fields/{name}/crop.jpg /recherche /recherche/{document_id}
+        /documents/{document_id}/circuits
 """
 """Of whoever works with documents, and of who audits them."""
-WORKED = "GET /documents/{document_id}/letter"
+WORKED = """
+    GET /documents/{document_id}/letter /formulaires /formulaires/{number}
+    POST /formulaires/{number}
+"""
 ARRIVED = """
     GET / /desk /desk/{name} /desk/{name}/slip.pdf /desk/{name}/preview /desk/{name}/history
         /batches/{batch_id} /duplicates /duplicates/{arrival_id} /duplicates/{first}/{second} /papers /papers/separator.pdf
@@ -97,8 +101,14 @@ CUSTOMERS = """
     GET /imports /imports/{kind}/modele.{form} /imports/customers/{number} /imports/customers/{number}/errors.csv
     POST /imports/customers /imports/customers/{number} /imports/customers/{number}/run
 """
+DUES = """
+    GET /encours /encours/balance.csv /encours/clients/{number} /encours/{number}
+"""
 OWED = """
     GET /imports/invoices/{number} /imports/invoices/{number}/errors.csv /imports/payments/{number} /imports/payments/{number}/errors.csv
+    POST /encours/nouvelle /encours/clients/{number} /encours/clients/{number}/contacts /encours/clients/{number}/contacts/{contact}/fin
+        /encours/{number}/evenements /encours/{number}/cloture
+    GET /encours/nouvelle
     POST /imports/invoices /imports/invoices/{number} /imports/invoices/{number}/run
         /imports/payments /imports/payments/{number} /imports/payments/{number}/run
 """
@@ -138,6 +148,7 @@ EXPECTED = {
     + TAKEN_BACK
     + SUPPLIED
     + CUSTOMERS
+    + DUES
     + REGISTER
     + APPROVED
     + HALL
@@ -163,6 +174,7 @@ EXPECTED = {
         /stations/{name}/passports/{number}.pdf /tolerances
         /documents/{document_id}/erasure /memory /memory/export.json
         /relecture/comptes/{number} /relecture/comptes/{number}/{which}.jpg /approbations/{number} /approbations/{number}/page/{page}.jpg
+        /formulaires/{number}
     """,
     Role.ADMINISTRATOR: HALL
     + SUPPLIED

@@ -16,7 +16,7 @@ from PIL import Image
 from sqlalchemy.orm import Session
 
 from ocr.identifiers import compact
-from station import tasks
+from station import circuits, tasks
 from station.access import Act as Reading
 from station.acts import shown_document
 from station.particulars import known_accounts
@@ -24,10 +24,10 @@ from station.records import people
 from station.records import review as reviews
 from station.records import tasks as records
 from station.records.documents import Unknown
-from station.records.tables import Document, Person, Review, Task, TaskEvent
+from station.records.tables import Document, Person, Review, State, Task, TaskEvent
 from station.records.tasks import APPROVAL, DONE, OPEN, QUESTION, Seat
 from station.tasks import Act, Outcome
-from station.web import access, desk, show
+from station.web import access, desk, payables, show
 from station.web.show import Badge
 from station.web.words import Words
 from station.workstation import Workstation
@@ -44,6 +44,7 @@ UNTYPED = frozenset({"reason", "question", "answer", "person"})
 DONE_WORDS: Mapping[str, str] = {
     "approve": "flash.approval-approved",
     "refuse": "flash.approval-refused",
+    "return": "flash.approval-returned",
     "ask": "flash.approval-asked",
     "answer": "flash.approval-answered",
     "delegate": "flash.approval-delegated",
@@ -96,7 +97,7 @@ def approvals_page(request: Request, person: desk.SignedIn, vue: str = "miennes"
     """What waits for me, what is due first at the top; what waits for whom; what I decided."""
     workstation, t, entity = desk.workstation_of(request), desk.words_of(request), desk.entity_of(request)
     # An approval of values that changed a moment ago is not shown as if it were still asked.
-    tasks.catch_up(workstation)
+    _catch_up(request)
     view, now = vue if vue in VIEWS else "miennes", workstation.clock()
     with workstation.database.reading() as session:
         seat = tasks.seat_of(session, person, entity, now.date())
@@ -114,6 +115,11 @@ def approvals_page(request: Request, person: desk.SignedIn, vue: str = "miennes"
             counts=records.count_tasks(session, mine, records.everyones(entity), t.today(now)),
             unmailed=_unmailed(workstation, person, t),
         )
+
+
+def _catch_up(request: Request) -> None:
+    tasks.catch_up(desk.workstation_of(request))
+    circuits.catch_up(desk.house_of(request))
 
 
 def _card(session: Session, task: Task, seats: tasks.Seats | None, t: Words, now: datetime) -> Card:
@@ -179,7 +185,7 @@ def _unmailed(workstation: Workstation, person: Person, t: Words) -> str:
 @router.get(f"{ADDRESS}/{{number}}")
 def approval_page(request: Request, person: desk.SignedIn, number: int, page: int = 1) -> Response:
     """What is asked, what it rests on, and the buttons of whoever may decide."""
-    tasks.catch_up(desk.workstation_of(request))
+    _catch_up(request)
     with desk.workstation_of(request).database.reading() as session:
         return _page(request, session, person, number, page=page)
 
@@ -253,6 +259,7 @@ def act_on_task(
 _ALONE: Mapping[tuple[str, str], Callable[[Session, Workstation, Task, Act], Outcome]] = {
     (APPROVAL, "approve"): tasks.approve,
     (APPROVAL, "refuse"): tasks.refuse,
+    (APPROVAL, "return"): tasks.send_back,
     (QUESTION, "answer"): tasks.answer,
 }
 _WITH: Mapping[str, Callable[[Session, Workstation, Task, Act, Person], Outcome]] = {
@@ -328,6 +335,7 @@ def _page(
         shown_page=page,
         has_image=workstation.light_image(document.id, page).is_file(),
         document=document,
+        debt=payables.debt_of(session, workstation, document, t) if document.state == State.SEALED else None,
         trouble=_trouble_words(session, outcome, task, t) if outcome else "",
         following=outcome.following if outcome and not outcome.done else None,
         stopped=_stopped(session, task, document, t),

@@ -30,6 +30,8 @@ _PAPER = _roles(MAILROOM, CLERK, COMPLIANCE)
 """Who handles what arrives."""
 _READERS = EVERYONE - {ADMINISTRATOR}
 """Who may see documents; administering accounts is no reason to."""
+_WORKERS = _READERS - {AUDITOR}
+"""Whom a circuit may ask."""
 _PROOF = _roles(COMPLIANCE, AUDITOR)
 _FEED = _roles(MAILROOM, COMPLIANCE)
 _REVIEW = _roles(CLERK, COMPLIANCE)
@@ -38,7 +40,11 @@ _DIRECTION = _roles(APPROVER, COMPLIANCE)
 """Who answers for what the house pays; there is no role of its own for its direction."""
 _DUES = _roles(RECEIVABLES)
 """Who acts on what customers owe."""
+_OWED = _roles(RECEIVABLES, COMPLIANCE, AUDITOR)
+"""Who sees it."""
 _RULE = _roles(COMPLIANCE)
+_RULES_WRITTEN = _roles(CLERK, RECEIVABLES, COMPLIANCE)
+_RULES_SEEN = _RULES_WRITTEN | {APPROVER, AUDITOR}
 _MAKER = _roles(ADMINISTRATOR)
 _SENDING = _roles(COMPLIANCE, ADMINISTRATOR)
 
@@ -116,6 +122,16 @@ GRANTS: Mapping[str, Grant] = {
     "/fournisseurs/comptes": Grant(_OFFICE | {AUDITOR}, _OFFICE, again=True),
     "/fournisseurs/{number}": Grant(_OFFICE | {AUDITOR}),
     "/fournisseurs/{number}/comptes": Grant(NOBODY, _REVIEW, again=True),
+    # What customers owe
+    "/encours": Grant(_OWED),
+    "/encours/balance.csv": Grant(_OWED),
+    "/encours/nouvelle": Grant(_DUES, _DUES),
+    "/encours/clients/{number}": Grant(_OWED, _DUES),
+    "/encours/clients/{number}/contacts": Grant(NOBODY, _DUES),
+    "/encours/clients/{number}/contacts/{contact}/fin": Grant(NOBODY, _DUES),
+    "/encours/{number}": Grant(_OWED),
+    "/encours/{number}/evenements": Grant(NOBODY, _DUES),
+    "/encours/{number}/cloture": Grant(NOBODY, _DUES, again=True),
     # The mailroom's desk
     "/desk": Grant(_PAPER),
     "/desk/{name}": Grant(_PAPER),
@@ -189,6 +205,30 @@ GRANTS: Mapping[str, Grant] = {
     "/approbations": Grant(_OFFICE),
     "/approbations/{number}": Grant(_OFFICE | {AUDITOR}, _OFFICE, again=True),
     "/approbations/{number}/page/{page}.jpg": Grant(_OFFICE | {AUDITOR}),
+    # Rules and circuits
+    "/regles": Grant(_RULES_SEEN),
+    "/regles/{file}": Grant(_RULES_SEEN, _RULES_WRITTEN),
+    "/regles/{file}/jeter": Grant(NOBODY, _RULES_WRITTEN),
+    "/regles/{file}/essayer": Grant(_RULES_SEEN),
+    "/regles/{file}/rejeu": Grant(NOBODY, _RULES_WRITTEN),
+    "/regles/{file}/rejeu/{number}": Grant(_RULES_SEEN),
+    "/regles/{file}/demander": Grant(NOBODY, _RULES_WRITTEN, again=True),
+    "/regles/{file}/retirer": Grant(NOBODY, _RULES_WRITTEN),
+    "/regles/{file}/decider": Grant(NOBODY, _RULE, again=True),
+    "/regles/{file}/versions/{number}": Grant(_RULES_SEEN),
+    # The accounts, and what the house owes
+    "/comptabilite": Grant(_OFFICE | {AUDITOR}),
+    "/comptabilite/lots": Grant(NOBODY, _REVIEW, again=True),
+    "/comptabilite/lots/{number}": Grant(_OFFICE | {AUDITOR}),
+    "/comptabilite/lots/{number}/lot.csv": Grant(_OFFICE | {AUDITOR}),
+    "/comptabilite/lots/{number}/annuler": Grant(NOBODY, _OFFICE, again=True),
+    "/comptabilite/reglages": Grant(_REVIEW | {AUDITOR}, _REVIEW, again=True),
+    "/comptabilite/factures/{document_id}": Grant(_OFFICE | {AUDITOR}, _OFFICE),
+    "/comptabilite/factures/{document_id}/paiements": Grant(NOBODY, _REVIEW, again=True),
+    # Circuits
+    "/formulaires": Grant(_WORKERS),
+    "/formulaires/{number}": Grant(_WORKERS | {AUDITOR}, _WORKERS, again=True),
+    "/documents/{document_id}/circuits": Grant(_READERS),
     # Search
     "/recherche": Grant(_READERS),
     "/recherche/{document_id}": Grant(_READERS),
