@@ -320,8 +320,20 @@ def test_a_refusal_of_the_provider_is_told_in_words(home, provider):
 
 def test_whoever_forges_again_and_again_waits(home, provider):
     browser = browser_of(home)
-    statuses = [browser.get("/oidc/callback?code=x&state=y").status_code for _ in range(7)]
-    assert statuses == [403] * 5 + [429] * 2
+
+    def forge() -> int:
+        browser.get("/oidc/begin")
+        return browser.get("/oidc/callback?code=x&state=y").status_code
+
+    assert [forge() for _ in range(7)] == [403] * 5 + [429] * 2
+
+
+def test_who_comes_back_without_having_left_keeps_nobody_at_the_same_address_out(home, provider):
+    stranger = browser_of(home)
+    assert {stranger.get("/oidc/callback?code=x&state=y").status_code for _ in range(30)} == {403}
+    browser = browser_of(home)
+    whole_way(browser, provider)
+    assert is_in(browser)
 
 
 # --- keys that change, a provider that is away ---
@@ -449,6 +461,26 @@ def test_a_provider_that_did_not_ask_again_makes_nobody_sure(home, provider, cla
     whole_way(browser, provider)
     provider.forge = forged(**claims)
     assert come_back(browser, leave(browser, provider, "/oidc/again")).status_code == 403
+
+
+@pytest.mark.parametrize(("auth_time", "status"), [(NOW - 36000, 401), (None, 401), (NOW, 422)])
+def test_whom_a_provider_lets_in_without_asking_is_asked_before_what_weighs(home, provider, auth_time, status):
+    provider.moment = lambda: NOW
+    browser = browser_of(home, lambda: NOW)
+    provider.forge = forged(auth_time=auth_time)
+    whole_way(browser, provider)
+    assert is_in(browser)
+    assert browser.post("/account/delegations", data={"to": "nobody", "role": "clerk"}).status_code == status
+
+
+def test_signing_in_once_more_without_being_asked_makes_nobody_sure_again(home, provider):
+    now = [float(NOW)]
+    provider.moment, provider.auth_time = lambda: now[0], NOW
+    browser = browser_of(home, lambda: now[0])
+    whole_way(browser, provider)
+    now[0] += 1800
+    whole_way(browser, provider)
+    assert browser.post("/account/delegations", data={"to": "nobody", "role": "clerk"}).status_code == 401
 
 
 def test_nobody_else_shows_in_one_s_stead(home, provider):

@@ -114,6 +114,16 @@ def enrolled(home, clock) -> tuple[TestClient, str, list[str]]:
     return browser, secret, re.findall(r"<li><code>([a-z0-9-]+)</code>", page)
 
 
+def test_the_right_password_forgives_no_guess_at_the_code(home, clock):
+    browser, _, _ = enrolled(home, clock)
+    other = TestClient(browser.app, base_url="http://127.0.0.1:8080", follow_redirects=False)
+    statuses = []
+    for _ in range(6):
+        password = other.post("/sign-in", data={"login": "claire", "password": PHRASE}).status_code
+        statuses.append((password, other.post("/sign-in", data={"code": "000000"}).status_code))
+    assert statuses == [(200, 401)] * 5 + [(429, 429)]
+
+
 def test_a_code_in_reserve_stands_in_for_a_lost_telephone_once(home, clock):
     browser, _, codes = enrolled(home, clock)
     assert len(set(codes)) == 10

@@ -65,10 +65,11 @@ def sign_in(
         return again(status=401, trouble="code" if half else "wrong")
     if person.password_ends is not None and person.password_ends < workstation.clock():
         return again(status=401, trouble="ended")
-    _throttle_of(request).note_success(name.lower(), address_of(request))
     if person.totp_secret is not None and half is None:
         visits.begin_half(request, person)
         return _sign_in(request, local_address(next), login=name, ask_code=True)
+    # Not before the code: else whoever has the password would be forgiven each guess at it.
+    _throttle_of(request).note_success(name.lower(), address_of(request))
     visits.begin_visit(request, person, half[2] if half else "password")
     return desk.go_to(request, local_address(next))
 
