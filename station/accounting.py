@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 from sealing.ledger import Event
 from station import payables, tasks
 from station.acts import actor_of
+from station.receivables import own_keys
 from station.records import documents, people
 from station.records import tasks as records
 from station.records.ledger import append_event
@@ -32,7 +33,6 @@ from station.records.tables import (
     InvoiceStanding,
     Person,
 )
-from station.receivables import own_keys
 from station.workstation import Workstation
 from workflow.accounting import (
     ENCODINGS,

@@ -103,11 +103,14 @@ CUSTOMERS = """
 """
 DUES = """
     GET /encours /encours/balance.csv /encours/clients/{number} /encours/{number}
+        /relances /relances/calendrier /relances/envoyees /relances/courrier /relances/courrier/{number}/{which}.pdf
 """
 OWED = """
     GET /imports/invoices/{number} /imports/invoices/{number}/errors.csv /imports/payments/{number} /imports/payments/{number}/errors.csv
     POST /encours/nouvelle /encours/clients/{number} /encours/clients/{number}/contacts /encours/clients/{number}/contacts/{contact}/fin
         /encours/{number}/evenements /encours/{number}/cloture
+        /relances/suspendre /relances/reprendre/{number} /relances/taches/{number} /relances/envoyees/{number}/retour
+        /relances/courrier/imprimees /relances/courrier/recommandes /relances/courrier/{number}/depot /relances/courrier/{number}/reception
     GET /encours/nouvelle
     POST /imports/invoices /imports/invoices/{number} /imports/invoices/{number}/run
         /imports/payments /imports/payments/{number} /imports/payments/{number}/run

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any, Literal, TypeAlias
+from typing import Any, TypeAlias
 
 NOTHING = Decimal("0.00")
 CENT = Decimal("0.01")
@@ -71,7 +71,6 @@ class Trouble(StrEnum):
     OWN = "own"
 
 
-Day: TypeAlias = Literal["compact", "french", "iso"]
 FORMATS: Mapping[str, str] = {"compact": "%Y%m%d", "french": "%d/%m/%Y", "iso": "%Y-%m-%d"}
 SEPARATORS: Mapping[str, str] = {"semicolon": ";", "comma": ",", "tab": "\t", "bar": "|"}
 ENCODINGS: Mapping[str, str] = {"utf-8": "utf-8", "utf-8-bom": "utf-8-sig", "latin-9": "iso8859-15", "windows": "cp1252"}
@@ -84,7 +83,7 @@ FEC: tuple[tuple[str, str], ...] = (
 )  # fmt: skip
 """The eighteen fields of art. A. 47 A-1 VII LPF, in their order."""
 SIMPLE: tuple[tuple[str, str], ...] = (
-    ("journal", "Journal"), ("day", "Date"), ("account", "Compte"), ("auxiliary", "Auxiliaire"), ("reference", "Pièce"),
+    ("journal", "Journal"), ("entry", "Écriture"), ("day", "Date"), ("account", "Compte"), ("auxiliary", "Auxiliaire"), ("reference", "Pièce"),
     ("label", "Libellé"), ("debit", "Débit"), ("credit", "Crédit"), ("due", "Échéance"),
 )  # fmt: skip
 FIELDS: tuple[str, ...] = (*(name for name, _ in FEC), "due", "rate", "side", "amount", "batch", "document", "sealed")
@@ -120,7 +119,8 @@ class Plan:
     encoding: str = "utf-8-bom"
     days: str = "french"
     decimal: str = ","
-    entry_day: Literal["invoice", "batch"] = "invoice"
+    entry_day: str = "invoice"
+    """invoice, batch: which day an entry bears."""
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self) | {"columns": [list(each) for each in self.columns]}

@@ -35,6 +35,7 @@ READINGS: dict[tuple[str, str], Act] = {
     ("GET", "/regles/{file}/rejeu/{number}"): Act.LISTED,
     ("GET", "/comptabilite/factures/{document_id}"): Act.SEEN,
     ("GET", "/comptabilite/lots/{number}/lot.csv"): Act.LISTED,
+    ("GET", "/relances/courrier/{number}/{which}.pdf"): Act.SEALED,
     ("GET", "/access"): Act.LISTED,
 }
 """What is noted, by route. Lists and thumbnails are not: they show that a document is there, not what it says."""

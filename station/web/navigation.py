@@ -33,6 +33,7 @@ ROOMS: tuple[Room, ...] = (
     Room("/approbations", "approvals", "badge-check", Roles({APPROVER})),
     Room("/formulaires", "forms", "list", Roles({RECEIVABLES})),
     Room("/comptabilite", "accounting", "list", Roles({CLERK})),
+    Room("/relances", "dunning", "clock", Roles({RECEIVABLES})),
     Room("/encours", "receivables", "scroll-text", Roles({RECEIVABLES})),
     Room("/documents", "documents", "file-text", READERS),
     Room("/recherche", "search", "search", READERS),
