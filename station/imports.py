@@ -448,7 +448,7 @@ def plan_import(
     faults = [fault for line in lines for fault in line.faults]
     good = [line for line in lines if not line.faults]
     planners: dict[str, Callable[[Session, str, Sequence[Line]], _Planned]] = {
-        "suppliers": _plan_suppliers,
+        "suppliers": partial(_plan_suppliers, by=by),
         "customers": _plan_customers,
         "invoices": _plan_invoices,
         "payments": partial(_plan_payments, today=today),
@@ -465,10 +465,10 @@ SUPPLIER_FIELDS = ("number", "name", "siren", "vat_id", "size", "terms", "email"
 CUSTOMER_FIELDS = ("number", "name", "siren", "vat_id", "regime", "language", "address", "contact", "email", "phone", "terms")
 
 
-def _plan_suppliers(session: Session, entity: str, lines: Sequence[Line]) -> _Planned:
+def _plan_suppliers(session: Session, entity: str, lines: Sequence[Line], by: Person | None) -> _Planned:
     known = register.all_suppliers(session, entity)
     by_key, by_number = {row.key: row for row in known}, {row.number: row for row in known if row.number}
-    ibans = register.all_accounts(session, entity)
+    ibans = register.all_accounts(session, entity, practice=by is None or by.practice)
     steps, faults, met = [], [], set()
     for line in lines:
         values = line.values
@@ -483,7 +483,9 @@ def _plan_suppliers(session: Session, entity: str, lines: Sequence[Line]) -> _Pl
                 met.add(namesake.id)
                 continue
             row = namesake
-        changes = _changes(values, supplier_values(row) if row else {}, SUPPLIER_FIELDS)
+        # An empty cell is no reason to forget who a supplier is: whoever is known by less could become another company.
+        known_by = {name: value for name, value in values.items() if value or name not in ("siren", "vat_id")}
+        changes = _changes(known_by, supplier_values(row) if row else {}, SUPPLIER_FIELDS)
         iban = values.get("iban", "")
         if iban and (row is None or iban not in ibans.get(row.id, set())):
             changes.append(("iban", "", iban))
@@ -519,6 +521,9 @@ def _plan_invoices(session: Session, entity: str, lines: Sequence[Line]) -> _Pla
             faults.append(Fault(line.number, "customer", "customer-unknown", values["customer"]))
             continue
         issued = date.fromisoformat(values["issued"])
+        if not 2000 <= issued.year <= 2100:
+            faults.append(Fault(line.number, "issued", "day", values["issued"]))
+            continue
         usual = issued + timedelta(days=DEFAULT_DAYS if customer.terms_days is None else customer.terms_days)
         values = {**values, "due": values.get("due") or usual.isoformat()}
         if not issued <= date.fromisoformat(values["due"]) <= issued + timedelta(days=366):
@@ -667,11 +672,12 @@ def apply_import(session: Session, run: ImportRun, plan: Plan, by: Person | None
     Accounts of suppliers wait for a second person. People get no password: an administrator makes one, or the company's sign-in lets
     them enter. Raises `station.people.Refused` where a person's line fails after all; nothing is written then.
     """
-    writers = {"suppliers": _write_suppliers, "customers": _write_customers}
     if plan.kind in ("invoices", "payments"):
         _write_money(session, run, plan, SYSTEM if by is None else Actor(by.pseudonym, ActorKind.HUMAN), at)
-    elif plan.kind in writers:
-        writers[plan.kind](session, run.entity, plan.steps, _name_of(by), at)
+    elif plan.kind == "suppliers":
+        _write_suppliers(session, run, plan.steps, _name_of(by), at)
+    elif plan.kind == "customers":
+        _write_customers(session, run.entity, plan.steps, _name_of(by), at)
     else:
         _write_people(session, Act(run.entity, by, at), plan.steps)
     run.counts, run.done_at = plan.counts, at
@@ -685,7 +691,9 @@ def _name_of(by: Person | None) -> str:
     return "system" if by is None else by.pseudonym
 
 
-def _write_suppliers(session: Session, entity: str, steps: Sequence[Step], by: str, at: datetime) -> None:
+def _write_suppliers(session: Session, run: ImportRun, steps: Sequence[Step], by: str, at: datetime) -> None:
+    """Who sent the list had a hand in its accounts, too."""
+    hands = [(run.actor, run.at)]
     made: dict[str, Supplier] = {}
     for step in steps:
         if step.act == "same":
@@ -694,25 +702,17 @@ def _write_suppliers(session: Session, entity: str, steps: Sequence[Step], by: s
         key = _key_of("suppliers", values)
         row = session.get_one(Supplier, step.row) if step.row else made.get(key)
         if row is None:
-            row = made[key] = Supplier(entity=entity, key=key, name=values["name"], changed_by=by, changed_at=at)
+            row = made[key] = Supplier(entity=run.entity, key=key, name=values["name"], changed_by=by, changed_at=at)
             row.number = row.siren = row.vat_id = row.size = row.email = ""
             session.add(row)
         _fill(row, {name: after for name, _, after in step.changes if name != "iban"}, by, at)
-        _rename_key(session, row, register.key_of(row.siren, row.vat_id, row.number))
+        key = register.key_of(row.siren, row.vat_id, row.number)
+        session.flush()
+        if row.key != key:
+            row.key = key
+            acts.say_anew(session, row, by, at, hands)
         if values.get("iban"):
-            acts.add_account(session, row, values["iban"], by, at)
-
-
-def _rename_key(session: Session, row: Supplier, key: str) -> None:
-    """Known by something surer than before: whose accounts these are is to be approved anew."""
-    session.flush()
-    if row.key == key:
-        return
-    row.key = key
-    for account in register.accounts_of(session, [row.id])[row.id]:
-        if account.state == register.APPROVED:
-            account.state, account.approved_by, account.approved_at = register.WAITING, None, None
-    session.flush()
+            acts.add_account(session, row, values["iban"], by, at, hands)
 
 
 def _write_customers(session: Session, entity: str, steps: Sequence[Step], by: str, at: datetime) -> None:

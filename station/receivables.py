@@ -16,6 +16,7 @@ from config.settings import Settings
 from ocr.identifiers import compact
 from ocr.layout import fold
 from sealing.ledger import Actor, ActorKind, Event
+from station import derivation
 from station.records import documents
 from station.records import receivables as records
 from station.records.intake import SYSTEM
@@ -373,13 +374,18 @@ def owed_of(listed: Listed, today: date, rates: Rates, mode: Mode) -> Owed:
     insolvent = any(event.what is What.INSOLVENCY and event.day <= item.due for event in in_force(listed.events, today))
     indemnity = indemnity_of(item.due, until, rates, insolvent=insolvent)
     contract = read_rate(listed.customer.contract_rate) if regime is Regime.PRIVATE else None
-    try:
-        found = interest_of(item.amount, item.due, until, Terms(regime, mode, contract), rates, reductions_of(listed.events, until))
-    except MissingRate as error:
-        return Owed(None, indemnity, until, regime, missing=error)
-    except BelowFloor as error:
-        return Owed(None, indemnity, until, regime, below=error)
-    return Owed(found, indemnity, until, regime)
+    terms, missing = Terms(regime, mode, contract), None
+    while until > item.due:
+        try:
+            found = interest_of(item.amount, item.due, until, terms, rates, reductions_of(listed.events, until))
+        except MissingRate as error:
+            # Reckoned up to the last half-year that is known, and said.
+            missing, until = error, derivation.first_day(error.half) - timedelta(days=1)
+            continue
+        except BelowFloor as error:
+            return Owed(None, indemnity, until, regime, below=error)
+        return Owed(found, indemnity, until, regime, missing)
+    return Owed(None, indemnity, until, regime, missing)
 
 
 def settled_on(listed: Listed, today: date) -> date | None:

@@ -16,6 +16,7 @@ from ocr.identifiers import valid_siren
 from station import acts, derivation, receivables
 from station.access import Act
 from station.ageing import Ageing, Debtor, Look, ageing_on, nature_of
+from station.dunning import BadLadders, ladders_of
 from station.packaging.forms import csv_line
 from station.receivables import CLOSING, OFFERED, By, Issued, Manner, Named, Noted, Owed, Refused, Sale, by_person
 from station.records import documents, people
@@ -26,6 +27,7 @@ from station.web import desk
 from station.web.access import note_document
 from station.web.direction import Cell, Chart, Row
 from station.web.words import Words
+from station.wording import BadTemplate
 from workflow.interest import BelowFloor, Mode, Regime
 from workflow.receivables import BUCKETS, Standing, What, in_force, limitation_alert, limitation_of, standing_of
 from workflow.receivables import State as ItemState
@@ -349,10 +351,19 @@ def _customer(
         contacts=records.contacts_of(session, row.id),
         manner=kept or Manner(str(nature_of(row)), row.language, row.ladder, row.contract_rate.replace(".", ",")),
         wrong=wrong,
-        ladders=(),
+        ladders=_ladders(request, row),
         wrong_contact=wrong_contact,
         contact=contact or Named(""),
     )
+
+
+def _ladders(request: Request, row: Customer) -> list[tuple[str, str]]:
+    """Name and title of those that are for the customer's regime; none while the file of ladders is not admitted, which /relances tells."""
+    try:
+        found = ladders_of(_settings(request)).ladders
+    except (BadLadders, BadTemplate, OSError):
+        return []
+    return [(each.name, each.title) for each in found if nature_of(row) in each.regimes]
 
 
 def _line(each: Listed, standing: Standing, t: Words) -> dict[str, Any]:
@@ -531,14 +542,13 @@ def _derivation(owed: Owed, private: Decimal, public: Decimal, t: Words) -> list
     """Why the delay costs what it costs, or why nothing is reckoned."""
     if owed.regime is None:
         return [t("receivables.interest-consumer")]
-    if owed.missing is not None:
-        return [derivation.missing_words(owed.missing, t.language)]
     if owed.below is not None:
         return [_below(owed.below, t)]
+    missing = [derivation.missing_words(owed.missing, t.language)] if owed.missing is not None else []
     if owed.interest is None:
-        return [t("receivables.interest-none")]
+        return missing or [t("receivables.interest-none")]
     margin = public if owed.regime is Regime.PUBLIC else private
-    return list(derivation.derivation_lines(owed.interest, owed.regime, owed.indemnity, margin, t.language))
+    return [*derivation.derivation_lines(owed.interest, owed.regime, owed.indemnity, margin, t.language), *missing]
 
 
 def _below(error: BelowFloor, t: Words) -> str:
