@@ -22,7 +22,7 @@ from test_browser import barriers, chromium, too_wide  # noqa: F401 the fixture 
 from test_browser import pytestmark as needs_chromium
 from test_web import text_of, visitor
 
-from config.settings import OutgoingMail, Server, Suppliers
+from config.settings import ApprovalStep, OutgoingMail, Server, Suppliers
 from station import learning, mail, outbox, review
 from station.records import documents, people
 from station.records.tables import Access, FieldRow, OutboxRow, Person, PersonRole, Task
@@ -71,7 +71,7 @@ class Office:
 def open_office(folder: Path) -> Office:
     workstation = webhome.open_home(folder)
     known = Suppliers(ibans={key: [reviewed.THREE[0].iban] for key in ("732829320", "552100554", "542065479")})
-    workstation = replace(workstation, settings=workstation.settings.model_copy(update={"suppliers": known}))
+    workstation = replace(workstation, settings=workstation.settings.model_copy(update={"suppliers": known, "approvals": (ApprovalStep(),)}))
     ids = reviewed.three(workstation)
     with workstation.database.writing() as session:
         anne = people.set_password(session, "anne", WORD)
