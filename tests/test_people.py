@@ -371,6 +371,17 @@ def test_the_last_administrator_stays(home):
         assert people.roles_of(session, boss.pseudonym, TODAY) == {Role.ADMINISTRATOR}
 
 
+def test_who_administers_one_company_is_not_the_last_for_the_house(home):
+    known(home, "claire", Role.ADMINISTRATOR)
+    known(home, "paul", Role.ADMINISTRATOR)
+    with home.database.writing() as session:
+        end_person(session, Act("essai", None, NOON), people.find(session, "responsable"))
+        people.find(session, "paul").entities = ["essai"]
+        act = Act("essai", people.find(session, "paul"), NOON)
+    with pytest.raises(Refused, match="last"), home.database.writing() as session:
+        end_person(session, act, people.find(session, "claire"))
+
+
 def test_an_account_that_ended_opens_nothing_and_keeps_its_pseudonym(home, clock):
     person = known(home, "claire", Role.CLERK)
     browser = entered(home, clock, "claire", PHRASE)

@@ -81,6 +81,7 @@ class ShownAccount(Shape):
     state: str = Field(description="waiting, approved, refused")
     verified_by: str
     approved_by: str | None
+    digest: str = Field(description="Of the account and whose it is; to be sent back with a decision")
 
 
 class ShownSupplier(Shape):
@@ -112,8 +113,13 @@ class ShownCustomer(Shape):
     terms_days: int | None
 
 
+class DecidedAccount(Sent):
+    number: Annotated[int, Field(ge=1, le=2**31 - 1)]
+    digest: Annotated[str, Field(max_length=64, pattern=r"^[0-9a-f]*$")]
+
+
 class DecideAccounts(Sent):
-    numbers: Annotated[list[Annotated[int, Field(ge=1, le=2**31 - 1)]], Field(min_length=1, max_length=200)]
+    accounts: Annotated[list[DecidedAccount], Field(min_length=1, max_length=200)]
     approved: bool
     reason: Line = Field("", description="Needed for a refusal")
 
@@ -202,16 +208,21 @@ def supplier(request: Request, session: desk.InReading, number: Number) -> Shown
 
 def _supplier(row: Supplier, accounts: list[SupplierAccount]) -> ShownSupplier:
     told = {name: getattr(row, name) for name in ShownSupplier.model_fields if name != "accounts"}
-    return ShownSupplier(**told, accounts=[ShownAccount.model_validate(each) for each in accounts])
+    return ShownSupplier(**told, accounts=[_account(each, row) for each in accounts])
+
+
+def _account(row: SupplierAccount, supplier: Supplier) -> ShownAccount:
+    told = {name: getattr(row, name) for name in ShownAccount.model_fields if name != "digest"}
+    return ShownAccount(**told, digest=registers.digest_of(row, supplier))
 
 
 @router.post("/suppliers/accounts/decision", tags=["accounts"], summary="A second person approves or refuses accounts of the register")
 def decide_accounts(request: Request, session: desk.InWriting, person: Asking, said: DecideAccounts) -> dict[str, int]:
     if not said.approved and not said.reason:
         raise Trouble(422, "reason")
-    now = workstation_of(request).clock()
+    now, shown = workstation_of(request).clock(), {each.number: each.digest for each in said.accounts}
     try:
-        done = registers.decide_accounts(session, entity_of(request), said.numbers, person, now, approved=said.approved, reason=said.reason)
+        done = registers.decide_accounts(session, entity_of(request), shown, person, now, approved=said.approved, reason=said.reason)
     except ValueError as error:
         raise Trouble(422, "reason") from error
     return {"decided": done.done, "own": done.own}
