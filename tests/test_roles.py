@@ -141,7 +141,7 @@ EXPECTED = {
     + APPROVED
     + "POST /fournisseurs/{number}/comptes\n",
     Role.APPROVER: RULES_SEEN + HALL + ACCOUNTED + TAKEN_BACK + SEEN + WORKED + REGISTER + APPROVED + OFFICE + DIRECTED,
-    Role.RECEIVABLES: RULES_SEEN + RULES_WRITTEN + HALL + SEEN + WORKED + CUSTOMERS + OWED,
+    Role.RECEIVABLES: RULES_SEEN + RULES_WRITTEN + HALL + SEEN + WORKED + CUSTOMERS + DUES + OWED,
     Role.COMPLIANCE: RULES_SEEN
     + RULES_WRITTEN
     + "POST /regles/{file}/decider\n"
@@ -168,6 +168,7 @@ EXPECTED = {
     + HALL
     + ACCOUNTED
     + "GET /comptabilite/reglages\n"
+    + DUES
     + REGISTER
     + SEEN
     + PROVED
