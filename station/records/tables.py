@@ -1342,8 +1342,10 @@ class SupplierAccount(Base):
     state: Mapped[str] = mapped_column(sa.String(10))
     """waiting, approved, refused."""
     verified_by: Mapped[str] = mapped_column(sa.String(32))
-    """Who brought it, by an import or by hand."""
+    """Who brought it, by an import or by hand, or said last whose it is."""
     verified_at: Mapped[datetime]
+    hands: Mapped[list[Any]]
+    """Whoever else had a hand in it, each with the moment (ISO 8601): who sent the list, who brought it before its supplier got a SIREN."""
     approved_by: Mapped[str | None] = mapped_column(sa.String(32))
     """The second person, who approved or refused it."""
     approved_at: Mapped[datetime | None]
