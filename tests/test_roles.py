@@ -215,6 +215,7 @@ AGAIN = """
     /people/{pseudonym}/end /account/code /account/visits /account/delegations /relecture/comptes/{number} /approbations/{number}
     /installation/seal/request /installation/seal /installation/mail/test /installation/apply /installation/{step}
     /imports/suppliers/{number}/run /imports/people/{number}/run /fournisseurs/comptes /fournisseurs/{number}/comptes
+    /comptabilite/lots /comptabilite/lots/{number}/annuler /comptabilite/reglages /comptabilite/factures/{document_id}/paiements
     /imports/invoices/{number}/run /imports/payments/{number}/run /encours/{number}/cloture
 """
 """What cannot be undone, leaves the house, or says who may do what."""

@@ -27,7 +27,6 @@ from station.records.learned import NoLesson
 from station.signing import Signings
 from station.throttle import Throttle
 from station.tolerances import NoTolerance
-from station.totp import code_key
 from station.walks import Walks
 from station.web import (
     access,
@@ -108,7 +107,7 @@ def build_app(workstation: Workstation, *, secret: bytes, moment: Callable[[], f
         with workstation.database.writing() as session:
             people.ensure_practice(session)
     with workstation.database.writing() as session:
-        codes.lock_old(session, code_key(workstation.home))
+        codes.lock_old(session, workstation.home)
     app = FastAPI(title="Sceau", docs_url=None, redoc_url=None, openapi_url=None)
     app.state.workstation = workstation
     app.state.moment = moment

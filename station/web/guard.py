@@ -36,7 +36,10 @@ UPLOAD_SECONDS = 1800.0
 API = "/api/v1/"
 """Below it a door of its own stands (`station.web.api.porter`): tokens, no cookies, and so no forms to be forged."""
 SMALL_FORM = 64 * 1024
-"""Bytes: every form but an upload fits."""
+"""Bytes: every form but an upload, and a table of rules, fits."""
+LONG_FORM = 2 << 20
+"""Bytes of a rule or circuit file in a form (`workflow.marked.LONGEST` characters, coded for the way), of whoever is signed in."""
+LONG_FORMS = "/regles/"
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -91,7 +94,7 @@ class Guard:
         length = headers.get("content-length", "")
         if not length.isdecimal():
             return 411 if "transfer-encoding" in headers else None
-        return 413 if int(length) > (self._largest if self._is_upload(scope) else SMALL_FORM) else None
+        return 413 if int(length) > (self._largest if self._is_upload(scope) else _longest(scope)) else None
 
     def _is_upload(self, scope: Scope) -> bool:
         if scope["path"].startswith(API):
@@ -133,3 +136,7 @@ def mark_answer(headers: MutableHeaders) -> None:
     for name, value in HEADERS.items():
         headers.setdefault(name, value)
     headers.setdefault("cache-control", "no-store")
+
+
+def _longest(scope: Scope) -> int:
+    return LONG_FORM if scope["path"].startswith(LONG_FORMS) and "login" in scope.get("session", {}) else SMALL_FORM
