@@ -210,12 +210,13 @@ def _look(session: Session, workstation: Workstation, document_id: str) -> None:
 
 
 def _is_ready(document: Document, found: Review | None, values: Mapping[str, Value]) -> bool:
-    """Sealed; an invoice that came in is ready once its review is submitted and no account of it waits."""
+    """Sealed; an invoice that came in is ready once its review is submitted, or at once where every value is sure, and no account of it
+    waits."""
     if document.state != DocumentState.SEALED:
         return False
     if document.document_type not in INVOICES or values.get("sens") == "emise":
         return True
-    return found is not None and found.stage == "done"
+    return found is not None and reviews.is_settled(found)
 
 
 def _leave(session: Session, workstation: Workstation, document: Document, reason: str, now: datetime) -> None:

@@ -11,6 +11,7 @@ from capture.catalogue import CATALOGUE, OF_INVOICES
 from capture.findings import Level
 from ocr.identifiers import compact
 from station.particulars import is_vouched
+from station.receivables import own_keys
 from station.records import documents, register
 from station.records import review as reviews
 from station.records.tables import Document, FieldRow, State
@@ -34,7 +35,7 @@ CENT = Decimal("0.01")
 def facts_of(session: Session, workstation: Workstation, document: Document) -> dict[str, Value]:
     """By the names that the shipped files use (`docs/rules.md`)."""
     best = documents.best_rows(document)
-    ours = _is_ours(best, workstation)
+    ours = _is_ours(document, best, workstation)
     pending = reviews.pending_accounts(session, document.entity, document.id)
     codes = {row.code for row in document.findings}
     facts: dict[str, Value | None] = {
@@ -78,11 +79,11 @@ def _supplier(session: Session, workstation: Workstation, document: Document, be
     return {"fournisseur": "connu" if known else "nouveau", "courriel_fournisseur": row.email if row is not None and row.email else None}
 
 
-def _is_ours(best: Mapping[str, FieldRow], workstation: Workstation) -> bool:
-    """Whether this house wrote it."""
-    identity = workstation.settings.identity
+def _is_ours(document: Document, best: Mapping[str, FieldRow], workstation: Workstation) -> bool:
+    """Whether the company itself issued it."""
+    keys = own_keys(workstation.settings.of_company(document.entity))
     siren, vat = compact(_text(best, "supplier_siren") or ""), compact(_text(best, "supplier_vat_id") or "")
-    return (bool(siren) and siren in identity.sirens) or (bool(vat) and vat in identity.vat_ids)
+    return (bool(siren) and f"siren:{siren}" in keys) or (bool(vat) and f"vat:{vat}" in keys)
 
 
 def _why_held(codes: set[str]) -> str:

@@ -24,12 +24,15 @@ from config.rulebook import OUTSIDE
 from config.settings import Lookup, Settings
 from ocr.layout import fold
 from station.records import circuits as records
-from station.records.tables import CircuitRun, InvoiceStanding, Review
+from station.records import receivables
+from station.records.tables import CircuitRun, InvoiceStanding, Review, Suspension
 from station.stored import rule_value_in
 from workflow.calendar import Calendar, add_business_days
 from workflow.circuit_file import Outside, Signature
 from workflow.duplicates import plain_number
 from workflow.invoicing import InvoiceState
+from workflow.receivables import State as Standing
+from workflow.receivables import standing_of
 from workflow.vocabulary import Kind, Value, plain
 
 LARGEST_CSV = 32 << 20
@@ -255,10 +258,31 @@ def _credited(session: Session, entity: str, number: str, supplier: str) -> Deci
 
 
 def customer_balance(session: Session, entity: str, parameters: Mapping[str, Value], today: date) -> Found:
-    """Where a customer's invoice stands: `station.receivables`."""
-    from station import receivables  # It knows agenda and letters, which circuits need not load.
+    """Where a customer's invoice stands at the end of a day; a promise and proceedings suspend as a person does."""
+    row = receivables.find_item(session, entity, str(parameters.get("numero") or ""))
+    listed = receivables.listed_one(session, entity, row.id) if row is not None else None
+    if listed is None:
+        return None
+    standing = standing_of(listed.item, listed.events, today)
+    rests = standing.state in (Standing.PROMISED, Standing.INSOLVENT) or _is_suspended(session, listed, today)
+    return {
+        "reste_du": standing.balance,
+        "jours_de_retard": (today - listed.item.due).days,
+        "litige": standing.state is Standing.DISPUTED,
+        "suspendue": rests,
+        "regime": {"private": "prive", "public": "public"}.get(listed.customer.regime, "consommateur"),
+    }
 
-    return receivables.balance_of(session, entity, str(parameters.get("numero") or ""), today)
+
+def _is_suspended(session: Session, listed: receivables.Listed, today: date) -> bool:
+    day, customer = today.isoformat(), listed.customer
+    named = sa.or_(
+        sa.and_(Suspension.scope == "item", Suspension.value.in_([str(listed.row.id), listed.row.number])),
+        sa.and_(Suspension.scope == "customer", Suspension.value.in_([str(customer.id), customer.number])),
+        sa.and_(Suspension.scope == "batch", Suspension.value == listed.row.batch, listed.row.batch != ""),
+    )
+    here = (Suspension.entity == listed.row.entity, Suspension.lifted_at.is_(None), Suspension.starts <= day, Suspension.ends >= day)
+    return session.scalar(sa.select(Suspension.id).where(*here, named).limit(1)) is not None
 
 
 BUILT_IN: Mapping[str, BuiltIn] = {"factures": invoice_found, "solde-client": customer_balance}
