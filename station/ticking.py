@@ -3,21 +3,22 @@
 A turn may be made as often as one likes: a row leaves the agenda once per revision, and whoever acts reads everything again.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from config.options import calendar_of
-from station import agenda, dunning, outbox
+from station import agenda, dunning, outbox, prompts
 from station.agenda import Action
 from station.outbox import Parcel, Sender
 from station.workstation import Workstation
 from workflow.calendar import may_leave
 
-ACTIONS: Mapping[str, Action] = {dunning.KIND: dunning.remind}
+ACTIONS: Mapping[str, Action] = {dunning.KIND: dunning.remind, prompts.KIND: prompts.remind, prompts.DIGEST: prompts.send_digest}
 """Who acts on a kind of the agenda. Kinds that are only for people do not stand here and are not enqueued."""
-PLANNERS: tuple[Callable[[Workstation, date], int], ...] = (dunning.plan_reminders,)
+PLANNERS: tuple[Callable[[Workstation, date], int], ...] = (dunning.plan_reminders, prompts.plan_prompts)
 """What looks at the world and says what is to come, for one company."""
 TURN_SECONDS = 60.0
 
@@ -65,6 +66,62 @@ def act_on(workstation: Workstation, parcel: Parcel) -> None:
         due = agenda.still_due(session, number, revision, today)
     if due is not None and due.kind in ACTIONS:
         ACTIONS[due.kind](company, due, today)
+
+
+def real_day(workstation: Workstation) -> date:
+    """Today by the company's own clock."""
+    return dunning.today_of(workstation)
+
+
+def describe_turn(workstation: Workstation, day: date) -> list[dict[str, Any]]:
+    """What would leave on a day as things stand, as JSON; nothing is written. Raises BadLadders, BadTemplate, OSError, NoBusinessDay."""
+    found = list[dict[str, Any]]()
+    for company in companies_of(workstation):
+        entity = company.settings.entity
+        with company.database.reading() as session:
+            found += [_told(entity, each) for each in dunning.preview(session, company, day, day)]
+            others = [kind for kind in ACTIONS if kind != dunning.KIND]
+            for row in agenda.due_rows(session, entity, day, others):
+                found.append({"company": entity, "kind": row.kind, "object": row.object, "level": row.level, "day": row.day})
+    return found
+
+
+def _told(entity: str, each: dunning.Coming) -> dict[str, Any]:
+    return {
+        "company": entity,
+        "kind": dunning.KIND,
+        "object": str(each.listed.row.id),
+        "invoice": each.listed.row.number,
+        "customer": each.listed.customer.name,
+        "level": each.action.level.name,
+        "channel": str(each.action.level.channel),
+        "day": each.action.day.isoformat(),
+        "balance": f"{each.claim.balance:.2f}",
+        "asked": f"{each.claim.total:.2f}",
+        "to": list(each.address),
+        "warned": [str(code) for code in each.action.warned],
+    }
+
+
+def tick_lines(told: Sequence[Mapping[str, Any]], day: date, language: str) -> Iterator[str]:
+    """The same as people read it."""
+    english = language == "en"
+    shown = day.strftime("%d/%m/%Y")
+    if not told:
+        yield f"{shown}: nothing would leave." if english else f"{shown} : rien ne partirait."
+        return
+    yield (
+        f"{shown}: {len(told)} would leave; nothing left."
+        if english
+        else f"{shown} : {len(told)} action(s) partiraient ; rien n'est parti."
+    )
+    for each in told:
+        if "invoice" not in each:
+            yield f"  {each['company']}  {each['kind']}  {each['object']}  {each['level']}"
+            continue
+        where = ", ".join(each["to"]) or ("no address" if english else "sans adresse")
+        asked = "" if each["asked"] == each["balance"] else f" ({each['asked']})"
+        yield f"  {each['company']}  {each['customer']}, {each['invoice']}: {each['level']}, {each['channel']}, {each['balance']} EUR{asked}, {where}"
 
 
 SENDERS: Mapping[str, Sender] = {agenda.KIND: act_on}

@@ -167,7 +167,7 @@ def _page(request: Request, session: Session, document_id: str, wrong: str | Non
     document, today = shown_document(session, document_id), payables.today_of(workstation)
     owed = payables.owed_of(session, workstation.settings, document, today)
     debt = debt_of(session, workstation, document, t)
-    who = people.logins_of(session, [row.actor for row in (*owed.events, *owed.payments)])
+    who = people.logins_of(session, [*(row.actor for row in owed.events), *(row.actor for row in owed.payments)])
 
     def login(pseudonym: str) -> str:
         return who.get(pseudonym, t("approval.nobody") if pseudonym == "system" else pseudonym)
