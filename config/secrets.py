@@ -1,13 +1,19 @@
-"""Passwords that the set-up assistant was given: SCEAU_HOME/keys/secrets.env, for this account alone. The environment comes first."""
+"""Passwords that the set-up assistant was given: SCEAU_HOME/keys/secrets.env, for this account alone; the environment comes first.
+
+Keys, too, that are drawn once.
+"""
 
 import os
 import re
+import secrets
 from collections.abc import Mapping, MutableMapping
+from contextlib import suppress
 from pathlib import Path
 
 _LINE = re.compile(r"(SCEAU_[A-Z0-9_]+)=(.*)")
 _LOADED: set[str] = set()
 """Names that stand in this process's environment because the file says so."""
+KEY_BYTES = 32
 
 
 def secrets_file(home: Path) -> Path:
@@ -58,9 +64,37 @@ def write_private(path: Path, data: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     draft = path.with_name(f".{path.name}.draft")
     draft.unlink(missing_ok=True)
-    draft.touch(mode=0o600)
+    _write_through(draft, data)
+    draft.replace(path)
+
+
+class BadKey(ValueError):
+    """The file is there, and is no key."""
+
+
+def drawn_key(path: Path) -> bytes:
+    """32 random bytes, drawn where there are none, for this account alone; of two processes at their first start one draws them.
+
+    Raises BadKey for a file of another length.
+    """
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+        try:
+            _write_through(draft, secrets.token_bytes(KEY_BYTES))
+            with suppress(FileExistsError):
+                os.link(draft, path)
+        finally:
+            draft.unlink(missing_ok=True)
+    key = path.read_bytes()
+    if len(key) != KEY_BYTES:
+        raise BadKey(f"{path}: {len(key)} bytes in place of {KEY_BYTES}")
+    return key
+
+
+def _write_through(draft: Path, data: bytes) -> None:
+    draft.touch(mode=0o600, exist_ok=False)
     with draft.open("wb") as stream:
         stream.write(data)
         stream.flush()
         os.fsync(stream.fileno())
-    draft.replace(path)

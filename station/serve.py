@@ -3,7 +3,6 @@
 import contextlib
 import errno
 import os
-import secrets
 import signal
 import socket
 import sys
@@ -14,7 +13,7 @@ from pathlib import Path
 import uvicorn
 
 from capture.catalogue import message
-from config.secrets import drop_secrets
+from config.secrets import BadKey, drawn_key, drop_secrets
 from config.settings import Settings
 from station.keyring import look_at_keys
 from station.problems import problem_of
@@ -132,8 +131,9 @@ def _no_port(settings: Settings, error: OSError) -> str:
 
 
 def _secret(path: Path) -> bytes:
-    """The key of the session cookies, drawn once per installation."""
-    if not path.exists():
-        path.touch(mode=0o600)
-        path.write_bytes(secrets.token_bytes(32))
-    return path.read_bytes()
+    """The key of the session cookies, drawn once per installation; what is no key is replaced, and everybody signs in again."""
+    try:
+        return drawn_key(path)
+    except BadKey:
+        path.unlink()
+        return drawn_key(path)
