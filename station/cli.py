@@ -430,6 +430,49 @@ def interest(
 
 
 @app.command()
+def tick(
+    today: Annotated[str, typer.Option(help="A day (YYYY-MM-DD) in place of today; with --dry-run only.")] = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would leave; nothing leaves and nothing is written.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """What the agenda holds for a day: exit 0 told or handed over, 1 ladders or calendar are not admitted, 2 wrong usage."""
+    with _settings() as settings:
+        from station.dunning import BadLadders
+        from station.ticking import describe_turn, real_day, tick_lines
+        from station.ticking import tick as turn
+        from station.wording import BadTemplate
+        from station.workstation import open_workstation
+        from workflow.calendar import NoBusinessDay
+
+        workstation = open_workstation(settings)
+        try:
+            day = date.fromisoformat(today) if today else real_day(workstation)
+        except ValueError as error:
+            raise typer.BadParameter(f"« {today} » n'est pas une date (exemple : 2026-12-01). / not a date") from error
+        if not dry_run and day != real_day(workstation):
+            raise typer.BadParameter("--today demande --dry-run : rien ne part un autre jour qu'aujourd'hui. / needs --dry-run")
+        try:
+            if dry_run:
+                told = describe_turn(workstation, day)
+                if as_json:
+                    _print_json(told)
+                    return
+                for line in tick_lines(told, day, settings.language):
+                    out.print(line, markup=False)
+                return
+            done = turn(workstation, day)
+        except (BadLadders, BadTemplate, NoBusinessDay) as error:
+            err.print(str(error), markup=False)
+            raise typer.Exit(1) from error
+        if as_json:
+            _print_json({"day": day.isoformat(), "planned": done.planned, "due": done.due})
+            return
+        out.print(
+            f"{day.strftime('%d/%m/%Y')} : {done.planned} échéance(s) recalculée(s), {done.due} action(s) confiée(s) au poste en marche."
+        )
+
+
+@app.command()
 def scanners(as_json: AsJson = False) -> None:
     """Scanners that SANE finds, and whether each can scan as the house asks: exit 0 when one can, 3 otherwise."""
     with _settings() as settings:
@@ -796,6 +839,7 @@ def import_list(
     file: Annotated[Path, typer.Argument(help="CSV or XLSX, its headings in the first line", show_default=False)],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would change, and change nothing.")] = False,
     entity: Annotated[str, typer.Option(help="Of the house's companies the one whose register it is; default: entity.")] = "",
+    login: Annotated[str, typer.Option(help="Who brings it, and approves none of its accounts; needed for suppliers.")] = "",
     as_json: AsJson = False,
 ) -> None:
     """Take over a list; the same again changes nothing. Exit 0 done, 1 the file is no such list, 3 some lines were left out."""
@@ -804,6 +848,11 @@ def import_list(
 
     if kind not in KINDS:
         raise typer.BadParameter(f"{', '.join(KINDS)}")
+    if kind == "suppliers" and not (dry_run or login):
+        raise typer.BadParameter(
+            "une liste de fournisseurs demande --login : une autre personne approuvera ses comptes. Rien n'a changé. / another person will "
+            "approve its accounts; nothing changed"
+        )
     with _settings() as settings:
         from station.people import Refused
         from station.web.words import words_in
@@ -813,7 +862,7 @@ def import_list(
             raise typer.BadParameter(f"{entity}: no such entity; there are {', '.join(settings.entities)}")
         t = words_in(settings.language)
         try:
-            plan, missing = answer_import(open_workstation(settings), entity or settings.entity, kind, file, dry=dry_run)
+            plan, missing = answer_import(open_workstation(settings), entity or settings.entity, kind, file, dry=dry_run, login=login)
         except (Unreadable, Refused) as error:
             family = "imports.file" if isinstance(error, Unreadable) else "people.wrong"
             err.print(t(f"{family}-{error.reason}"), markup=False)

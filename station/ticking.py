@@ -121,7 +121,8 @@ def tick_lines(told: Sequence[Mapping[str, Any]], day: date, language: str) -> I
             continue
         where = ", ".join(each["to"]) or ("no address" if english else "sans adresse")
         asked = "" if each["asked"] == each["balance"] else f" ({each['asked']})"
-        yield f"  {each['company']}  {each['customer']}, {each['invoice']}: {each['level']}, {each['channel']}, {each['balance']} EUR{asked}, {where}"
+        what = f"{each['customer']}, {each['invoice']}: {each['level']}, {each['channel']}, {each['balance']} EUR{asked}, {where}"
+        yield f"  {each['company']}  {what}"
 
 
 SENDERS: Mapping[str, Sender] = {agenda.KIND: act_on}
