@@ -109,9 +109,15 @@ class Plan:
 
 @dataclass(slots=True)
 class _Seen:
-    """Lines of the same list, by what they are known by."""
+    """Earlier lines of the same list; a long one asks for each what a dictionary knows, never all of them."""
 
-    lines: dict[str, list[Line]] = field(default_factory=dict)
+    first: dict[str, Line] = field(default_factory=dict)
+    """By what it is known by."""
+    ibans: dict[tuple[str, str], int] = field(default_factory=dict)
+    """Line, by that and the account."""
+    codes: dict[str, dict[str, int]] = field(default_factory=dict)
+    """By a supplier's code, the first line of each supplier that bears it."""
+    emails: dict[str, int] = field(default_factory=dict)
 
 
 # --- cells ---
@@ -402,28 +408,33 @@ def _login_from(email: str) -> str:
 
 def _compared(kind: str, line: Line, seen: _Seen) -> Line:
     """Twice in one list: a supplier may have a second account, everything else is told."""
-    key = _key_of(kind, line.values)
-    earlier = seen.lines.setdefault(key, [])
-    fault = next((told for other in earlier if (told := _twice(kind, line, other))), None)
-    if kind == "suppliers" and line.values.get("number"):
-        same = seen.lines.setdefault(f"code:{line.values['number']}", [])
-        other = next((each for each in same if _key_of(kind, each.values) != key), None)
-        fault = fault or (Fault(line.number, "number", "contradicts", str(other.number)) if other else None)
-        same.append(line)
+    key, values = _key_of(kind, line.values), line.values
+    fault = _twice(kind, line, key, seen)
+    if kind == "suppliers" and values.get("number"):
+        same = seen.codes.setdefault(values["number"], {})
+        other = next((number for each, number in same.items() if each != key), None)
+        fault = fault or (Fault(line.number, "number", "contradicts", str(other)) if other else None)
+        same.setdefault(key, line.number)
+    email = values.get("email", "") if kind == "people" else ""
+    if fault is None and email in seen.emails:
+        fault = Fault(line.number, "email", "twice", str(seen.emails[email]))
     if fault is not None:
-        return Line(line.number, line.values, (fault,))
-    emails = seen.lines.setdefault(f"email:{line.values.get('email')}", []) if kind == "people" and line.values.get("email") else []
-    if emails:
-        return Line(line.number, line.values, (Fault(line.number, "email", "twice", str(emails[0].number)),))
-    emails.append(line)
-    earlier.append(line)
+        return Line(line.number, values, (fault,))
+    seen.first.setdefault(key, line)
+    seen.ibans.setdefault((key, values.get("iban", "")), line.number)
+    if email:
+        seen.emails[email] = line.number
     return line
 
 
-def _twice(kind: str, line: Line, other: Line) -> Fault | None:
-    if kind != "suppliers" or line.values.get("iban", "") == other.values.get("iban", ""):
-        return Fault(line.number, "", "twice", str(other.number))
-    return None if _but_iban(line) == _but_iban(other) else Fault(line.number, "", "contradicts", str(other.number))
+def _twice(kind: str, line: Line, key: str, seen: _Seen) -> Fault | None:
+    first = seen.first.get(key)
+    if first is None:
+        return None
+    same = seen.ibans.get((key, line.values.get("iban", ""))) if kind == "suppliers" else first.number
+    if same is not None:
+        return Fault(line.number, "", "twice", str(same))
+    return None if _but_iban(line) == _but_iban(first) else Fault(line.number, "", "contradicts", str(first.number))
 
 
 def _but_iban(line: Line) -> dict[str, str]:
@@ -782,12 +793,25 @@ def _write_people(session: Session, act: Act, steps: Sequence[Step]) -> None:
 # --- the file between two pages ---
 
 
-def keep_upload(session: Session, workstation: Workstation, entity: str, kind: str, name: str, data: bytes, by: Person | None) -> ImportRun:
-    """The list is kept until it is taken over, dropped, or a day old. Raises `station.tabular.Unreadable`."""
-    sheet = read_sheet(data)
-    mapping = propose_mapping(kind, sheet.headings, register.last_mapping(session, entity, kind))
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A list as it was sent, and read: that takes a second, for which nobody who writes need wait."""
+
+    name: str
+    data: bytes
+    sheet: Sheet
+
+
+def read_upload(name: str, data: bytes) -> Upload:
+    """Raises `station.tabular.Unreadable`."""
+    return Upload(name[:200], data, read_sheet(data))
+
+
+def keep_upload(session: Session, workstation: Workstation, entity: str, kind: str, sent: Upload, by: Person | None) -> ImportRun:
+    """The list is kept until it is taken over, dropped, or a day old."""
+    mapping, data = propose_mapping(kind, sent.sheet.headings, register.last_mapping(session, entity, kind)), sent.data
     run = ImportRun(
-        id=uuid4().hex, entity=entity, kind=kind, name=name[:200], sha256=hashlib.sha256(data).hexdigest(), mapping=mapping, counts={},
+        id=uuid4().hex, entity=entity, kind=kind, name=sent.name, sha256=hashlib.sha256(data).hexdigest(), mapping=mapping, counts={},
         actor=_name_of(by), at=workstation.clock(),
     )  # fmt: skip
     path = upload_of(workstation, run)
@@ -822,24 +846,28 @@ def drop_uploads(workstation: Workstation, older: float) -> None:
 # --- from the machine's own command line ---
 
 
-def answer_import(workstation: Workstation, entity: str, kind: str, file: Path, *, dry: bool) -> tuple[Plan, tuple[str, ...]]:
+def answer_import(
+    workstation: Workstation, entity: str, kind: str, file: Path, *, dry: bool, login: str = ""
+) -> tuple[Plan, tuple[str, ...]]:
     """`sceau import`: the plan, and the columns that are missing; written unless `dry`, or columns are missing.
 
-    Raises `station.tabular.Unreadable`, OSError, `station.people.Refused`.
+    `login`: who brings it, and will not approve its accounts. Raises `station.tabular.Unreadable`, OSError, `station.people.Refused`,
+    `station.records.people.NoPerson`.
     """
-    data = file.read_bytes()
-    sheet = read_sheet(data)
+    sent = read_upload(file.name, file.read_bytes())
+    with workstation.database.reading() as session:
+        by = people.named(session, login, practice=workstation.practice) if login else None
+        mapping = propose_mapping(kind, sent.sheet.headings, register.last_mapping(session, entity, kind))
+    if missing := missing_columns(kind, mapping):
+        return Plan(kind), missing
+    lines, at = read_lines(kind, sent.sheet, mapping), workstation.clock()
     with workstation.database.writing() as session:
-        mapping = propose_mapping(kind, sheet.headings, register.last_mapping(session, entity, kind))
-        if missing := missing_columns(kind, mapping):
-            return Plan(kind), missing
-        plan = plan_import(session, entity, kind, read_lines(kind, sheet, mapping), today=workstation.clock().date())
+        plan = plan_import(session, entity, kind, lines, by, at.date())
         if not dry:
-            at = workstation.clock()
             run = ImportRun(
-                id=uuid4().hex, entity=entity, kind=kind, name=file.name[:200], sha256=hashlib.sha256(data).hexdigest(), mapping=mapping,
-                counts={}, actor="system", at=at,
+                id=uuid4().hex, entity=entity, kind=kind, name=sent.name, sha256=hashlib.sha256(sent.data).hexdigest(), mapping=mapping,
+                counts={}, actor=_name_of(by), at=at,
             )  # fmt: skip
             session.add(run)
-            apply_import(session, run, plan, None, at)
+            apply_import(session, run, plan, by, at)
     return plan, ()

@@ -18,6 +18,8 @@ MOST_ROWS = 20_000
 MOST_COLUMNS = 60
 LONGEST_CELL = 1_000
 _SEPARATORS = ";,\t"
+_TOLD = re.compile(r"\s*sep=([;,|\t])[;,|\t ]*(?:\r\n?|\n|$)", re.IGNORECASE)
+"""What Excel believes in a first line: « sep=; »."""
 _DANGEROUS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 """With which a spreadsheet takes a cell for a formula (OWASP, CSV injection), full-width forms too."""
 
@@ -84,7 +86,9 @@ def _named(headings: Sequence[str]) -> tuple[str, ...]:
 
 def _read_csv(data: bytes) -> Iterator[tuple[int, tuple[str, ...]]]:
     text = _decoded(data)
-    separator = _separator_of(text)
+    told = _TOLD.match(text)
+    # A spreadsheet takes that line for no row and counts from the next one.
+    text, separator = (text[told.end() :], told[1]) if told else (text, _separator_of(text))
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
     try:
         for number, row in enumerate(reader, 1):
@@ -110,7 +114,7 @@ def _decoded(data: bytes) -> str:
 
 
 def _separator_of(text: str) -> str:
-    """That of which the first line has most, outside quotation marks; Excel's « sep=; » is believed."""
+    """That of which the first line has most, outside quotation marks."""
     first = next((line for line in text.splitlines() if line.strip()), "")
     bare = re.sub(r'"[^"]*"', "", first)
     return max(_SEPARATORS, key=bare.count)

@@ -5,6 +5,7 @@ import io
 import json
 import re
 import zipfile
+from contextlib import contextmanager
 
 import pytest
 import sqlalchemy as sa
@@ -23,8 +24,9 @@ from station.cli import app as command
 from station.imports import COLUMNS, KINDS, fold, missing_columns, propose_mapping, read_lines
 from station.people import Act, RoleDays, enrol_person
 from station.records import people
+from station.records.database import open_database
 from station.records.tables import Customer, ImportRun, LedgerPayload, Person, Supplier, SupplierAccount
-from station.tabular import LARGEST_FILE, Unreadable, defused, read_sheet, write_csv, write_xlsx
+from station.tabular import LARGEST_FILE, Sheet, Unreadable, defused, read_sheet, write_csv, write_xlsx
 from station.web.words import words_in
 from workflow.roles import Role
 
@@ -117,6 +119,11 @@ def test_an_xlsx_gives_what_a_person_reads_and_no_formula_is_run():
 
 def test_empty_lines_keep_the_numbers_of_the_others():
     assert [number for number, _ in read_sheet(b"Nom;Code\n\nA;1\n;\nB;2\n").rows] == [3, 5]
+
+
+def test_the_separator_that_a_first_line_tells_is_believed_and_that_line_is_no_row():
+    assert read_sheet(b"sep=|\r\nNom;1|Code\r\nA|7\r\n") == Sheet(("Nom;1", "Code"), ((2, ("A", "7")),))
+    assert read_sheet(b"\xef\xbb\xbfSEP=;;;\nNom;Code\nA;7\n").headings == ("Nom", "Code")
 
 
 def bomb() -> bytes:
@@ -214,6 +221,14 @@ def test_a_supplier_may_have_two_accounts_in_one_list_and_nothing_else_twice():
     assert faults("suppliers", f"{head}A;732829320;{IBAN}\nA;732829320;{IBAN}\n") == [(3, "", "twice")]
     assert faults("suppliers", f"{head}A;732829320;{IBAN}\nB;732829320;{OTHER_IBAN}\n") == [(3, "", "contradicts")]
     assert faults("suppliers", "Nom;Code;SIREN\nA;F1;732829320\nB;F1;552100554\n") == [(3, "number", "contradicts")]
+
+
+def test_many_accounts_of_one_supplier_are_compared_in_one_step_each(monkeypatch):
+    compared = []
+    monkeypatch.setattr(imports, "_but_iban", compared.append)
+    text = "Nom;SIREN;IBAN\n" + "".join(f"A;732829320;{number}\n" for number in range(200))
+    monkeypatch.setattr(imports, "valid_iban", bool)
+    assert faults("suppliers", text) == [] and len(compared) == 2 * 199
 
 
 def test_lines_of_people_are_checked_for_roles_days_and_addresses():
@@ -396,6 +411,25 @@ def test_a_file_that_is_no_list_is_said_beside_its_form(browser):
     assert answer.status_code == 422 and "ancien .xls" in answer.text
 
 
+def test_a_list_is_read_before_anybody_who_writes_has_to_wait(home, browser, monkeypatch):
+    """Of the sheet and of its lines alike, sent or taken over."""
+    writing, inside, waited = type(home.database).writing, [], []
+
+    @contextmanager
+    def noted(database):
+        with writing(database) as session:
+            inside.append(True)
+            yield session
+            inside.pop()
+
+    monkeypatch.setattr(type(home.database), "writing", noted)
+    for name in ("read_sheet", "read_lines"):
+        real = getattr(imports, name)
+        monkeypatch.setattr(imports, name, lambda *told, real=real: waited.append(bool(inside)) or real(*told))
+    assert browser.post(f"{send(browser, 'suppliers', SUPPLIERS)}/run").status_code == 303
+    assert waited == [False] * 3 and len(rows(home, Supplier)) == 2
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_templates_are_there_to_be_filled(browser, kind):
     assert browser.get(f"/imports/{kind}/modele.xlsx").content.startswith(b"PK")
@@ -422,9 +456,14 @@ def test_the_command_line_imports_and_repeats(tmp_path, monkeypatch):
     file.write_text(SUPPLIERS, encoding="cp1252")
     run = lambda *more: CliRunner().invoke(command, ["import", "suppliers", str(file), *more])  # noqa: E731 a shorthand
     assert "Rien n'a été écrit" in run("--dry-run").output.replace("’", "'")
-    assert json.loads(run("--json").output)["new"] == 2
-    assert json.loads(run("--json").output)["same"] == 2
+    assert run().exit_code == 2 and run("--login", "personne").exit_code == 2
+    assert CliRunner().invoke(command, ["people", "add", "claire", "--role", "clerk"]).exit_code == 0
+    brought = lambda *more: run("--login", "claire", *more)  # noqa: E731 a shorthand
+    assert json.loads(brought("--json").output)["new"] == 2
+    assert json.loads(brought("--json").output)["same"] == 2
+    with open_database(f"sqlite:///{tmp_path}/home/sceau.db").reading() as session:
+        assert session.scalar(sa.select(SupplierAccount.verified_by)) == people.find(session, "claire").pseudonym
     file.write_text(SUPPLIERS + "F3;X;12;;\n")
-    assert run().exit_code == 3
+    assert brought().exit_code == 3
     file.write_bytes(b"\xd0\xcf\x11\xe0")
-    assert run().exit_code == 1
+    assert brought().exit_code == 1
