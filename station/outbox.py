@@ -164,7 +164,7 @@ def _note(workstation: Workstation, parcel: Parcel, lease: str, trouble: Undeliv
         row = session.scalar(sa.select(OutboxRow).where(OutboxRow.id == parcel.id, OutboxRow.lease == lease).with_for_update())
         if row is None or row.state != Sent.WAITING:
             return
-        row.tries, row.trouble, row.lease, row.lease_until = row.tries + 1, trouble and str(trouble), None, None
+        row.tries, row.trouble, row.lease, row.lease_until = row.tries + 1, None if trouble is None else str(trouble), None, None
         if trouble is None:
             row.state, row.done_at, row.payload = Sent.SENT, now, None
             return
