@@ -1,9 +1,10 @@
 """Circuits on real rows: each activity, each shipped circuit, a year of them, and what is left when they are killed."""
 
 import json
+import sqlite3
 import threading
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -12,16 +13,14 @@ import pytest
 import sqlalchemy as sa
 import webhome
 
-from config.settings import Connector, Lookup, Settings, Suppliers
-from station import circuits, connectors, learning, lookups, outbox, receivables, review, rule_versions, senders, tasks
+from config.settings import Connector, Lookup, Suppliers
+from station import circuits, learning, review, rule_versions, senders, tasks
 from station.lookups import LookupFailed, ask_lookup
-from station.outbox import Parcel, Undelivered
 from station.records import circuits as records
 from station.records import people
 from station.records import tasks as approvals
 from station.records.documents import get_document
 from station.records.tables import (
-    CircuitCall,
     CircuitRun,
     CircuitStep,
     CircuitTask,
@@ -29,15 +28,16 @@ from station.records.tables import (
     DecisionMade,
     Document,
     FieldRow,
+    GroupMember,
     ItemEvent,
     LedgerPayload,
     OpenItem,
     OutboxRow,
     Person,
+    PersonGroup,
     PersonRole,
     RuleVersion,
     State,
-    Supplier,
     Task,
 )
 from station.tasks import Act
@@ -247,7 +247,7 @@ def test_what_somebody_typed_is_never_run(house):
     document = refused(house, hostile)
     house.answer(house.asked(document)[0], "clara", "ecrire")
     (letter,) = house.rows(OutboxRow, kind="mail")
-    assert hostile in letter.payload["body"] and not Path("/tmp/y1-owned").exists()  # noqa: S108 where the attack would write
+    assert hostile in letter.payload["body"] and not Path("/tmp/y1-owned").exists()
 
 
 def test_a_letter_to_no_address_becomes_a_task_and_never_silence(house):
@@ -418,8 +418,16 @@ def a_claim(house, number: str, gross: str, due: date) -> str:
         session.flush()
         session.add(
             OpenItem(
-                entity="essai", customer_id=customer.id, number=number, cents=int(Decimal(gross) * 100), issued=NOON.date().isoformat(),
-                due=due.isoformat(), source="hand", batch="", actor="x", made_at=NOON,
+                entity="essai",
+                customer_id=customer.id,
+                number=number,
+                cents=int(Decimal(gross) * 100),
+                issued=NOON.date().isoformat(),
+                due=due.isoformat(),
+                source="hand",
+                batch="",
+                actor="x",
+                made_at=NOON,
             )  # fmt: skip
         )
         session.get_one(Document, document).revision += 1
@@ -432,8 +440,16 @@ def pay(house, number: str, gross: str) -> None:
         item = session.scalars(sa.select(OpenItem).where(OpenItem.number == number)).one()
         session.add(
             ItemEvent(
-                entity="essai", item_id=item.id, what="payment", day=house.now[0].date().isoformat(), cents=int(Decimal(gross) * 100),
-                reference=f"{number}-1", reason="", source="hand", actor="x", at=house.now[0],
+                entity="essai",
+                item_id=item.id,
+                what="payment",
+                day=house.now[0].date().isoformat(),
+                cents=int(Decimal(gross) * 100),
+                reference=f"{number}-1",
+                reason="",
+                source="hand",
+                actor="x",
+                at=house.now[0],
             )  # fmt: skip
         )
 
@@ -479,3 +495,301 @@ def test_a_year_of_the_shipped_circuits_leaves_nothing_forgotten(house):
     assert {house.run(document, "facture-fournisseur").outcome for document in documents} == {"bon à payer"}
     late = house.rows(CircuitTask, kind="late")
     assert len(documents) == len(late) == 12 and not house.asked()
+
+
+# --- all eight activities, with an outside ---
+
+EIGHT = """
+circuit: essai-complet
+titre: Toutes les activités
+regles: [petit]
+vocabulaire:
+  numero: {libelle: Numéro, type: texte}
+  siren: {libelle: SIREN, type: texte, facultatif: oui}
+  montant_ttc: {libelle: Montant, type: montant}
+  nature: {libelle: Nature, type: liste, choix: {facture: facture, avoir: avoir, autre: autre}}
+  centre: {libelle: Centre, type: texte, facultatif: oui}
+  depart: {libelle: Départ, type: date, facultatif: oui}
+  jours: {libelle: Jours, type: entier, facultatif: oui}
+  echeance_voulue: {libelle: Échéance voulue, type: date, facultatif: oui}
+  lot: {libelle: Lot, type: texte, facultatif: oui}
+lancement:
+  - {quand: document, si: {nature: autre}}
+debut: decider
+etapes:
+  decider:
+    activite: decision
+    titre: Décider
+    table: petit/taille
+    vers: chercher
+  chercher:
+    activite: consulter
+    titre: Chercher
+    source: centres
+    avec: {siren: siren}
+    donne: {centre: centre}
+    vers: remplir
+    absent: fini
+  remplir:
+    activite: formulaire
+    titre: Remplir
+    objet: "Quand payer {{ numero }} ?"
+    pour: {groupe: paie}
+    champs:
+      depart: {obligatoire: oui, aide: Premier jour}
+      jours: {obligatoire: oui}
+      echeance_voulue: {}
+    boutons:
+      calculer: {libelle: Calculer, service: jours-ouvres, avec: {jour: depart, jours: jours}, donne: {echeance_voulue: jour}}
+      fini: {libelle: Terminé, vers: demander}
+    delai: 2 jours ouvrés
+    rappel: 1 jour ouvré
+    escalade: [{apres: 1 jour ouvré, pour: {role: compliance}}]
+  demander:
+    activite: tache
+    titre: Demander
+    objet: "Tout va bien, {{ numero }} ?"
+    pour: {personne: anne}
+    reponses: {oui-oui: {libelle: Oui, vers: ecrire}}
+    autre_que: [remplir]
+  ecrire:
+    activite: courriel
+    titre: Écrire
+    a: "{{ centre }}@exemple.fr"
+    objet: "Facture {{ numero }}"
+    texte: "{% if centre %}Centre {{ centre }}{% endif %}"
+    vers: appeler
+  appeler:
+    activite: service
+    titre: Appeler
+    service: erp
+    avec: {numero: numero, montant: montant_ttc}
+    donne: {lot: lot}
+    vers: patienter
+    echec: a-la-main
+  a-la-main:
+    activite: tache
+    titre: À la main
+    objet: À la main
+    pour: {role: clerk}
+    reponses: {fait: {libelle: Fait, vers: fini}, encore: {libelle: Réessayer, vers: appeler}}
+  patienter: {activite: attendre, titre: Patienter, delai: 2 jours ouvrés, vers: fini}
+  fini: {activite: fin, titre: Fini, issue: fini}
+"""
+SMALL = """
+regles: petit
+titre: Petit
+vocabulaire:
+  montant_ttc: {libelle: Montant, type: montant}
+  taille: {libelle: Taille, type: liste, choix: [petite, grande]}
+tables:
+  taille:
+    titre: Taille
+    choisir: premiere
+    lignes: |
+      |       | Montant  || Taille |
+      |-------|----------||--------|
+      | T1    | <= 1000  || petite |
+      | sinon | -        || grande |
+essais:
+  - {titre: petite, avec: {montant_ttc: 5}, attendu: {ligne: T1, taille: petite}}
+"""
+
+
+class Erp(BaseHTTPRequestHandler):
+    """Answers 503 as often as it is told, then with a batch; remembers what it was sent."""
+
+    fails = 0
+    heard: list[tuple[str, dict]]
+    answer = b'{"lot": "L-7"}'
+
+    def do_POST(self) -> None:
+        told = self.rfile.read(int(self.headers["Content-Length"]))
+        type(self).heard.append((self.headers["Idempotency-Key"], json.loads(told) | {"by": self.headers["Authorization"]}))
+        self.send_response(503 if len(type(self).heard) <= type(self).fails else 200)
+        self.end_headers()
+        self.wfile.write(type(self).answer)
+
+    def log_message(self, *_args) -> None:
+        pass
+
+
+@pytest.fixture
+def outside(house, monkeypatch):
+    Erp.heard, Erp.fails, Erp.answer = [], 0, b'{"lot": "L-7"}'
+    server = HTTPServer(("127.0.0.1", 0), Erp)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    monkeypatch.setenv("SCEAU_CONNECTOR_ERP_SECRET", "un secret")
+    connector = Connector(
+        name="erp",
+        url=f"http://127.0.0.1:{server.server_port}/lots",
+        takes={"numero": "texte", "montant": "montant"},
+        gives={"lot": "texte"},
+    )
+    lookup = Lookup(name="centres", csv="centres.csv", takes={"siren": "texte"}, gives={"centre": "texte"})
+    (house.workstation.home / "lookups").mkdir()
+    (house.workstation.home / "lookups" / "centres.csv").write_text(f"siren;centre\n{PAPER.siren};atelier\n", encoding="utf-8")
+    settings = house.workstation.settings.model_copy(update={"connectors": (connector,), "lookups": (lookup,)})
+    house.workstation = replace(house.workstation, settings=settings)
+    with house.workstation.database.writing() as session:
+        clara = people.find(session, "clara")
+        group = PersonGroup(entity="essai", name="paie", made_at=NOON)
+        session.add(group)
+        session.flush()
+        session.add(GroupMember(group_id=group.id, pseudonym=clara.pseudonym, given_at=NOON))
+    house.turn()
+    house.activate(SMALL)
+    house.activate(EIGHT, circuit=True)
+    yield house
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+def other(house) -> str:
+    document = house.invoice("99.00")
+    with house.workstation.database.writing() as session:
+        found = session.get_one(Document, document)
+        found.document_type, found.revision = "other", found.revision + 1
+    house.turn()
+    return document
+
+
+def as_far_as_the_service(house) -> str:
+    document = other(house)
+    (form,) = house.asked(document)
+    assert form.asked == [["groupe", "paie"]] and form.due == "2026-11-24"
+    house.answer(form, "clara", "calculer", depart=date(2026, 11, 20), jours=3)
+    (form,) = house.asked(document)
+    assert circuits.state_of(house.run(document, "essai-complet")).values["echeance_voulue"] == date(2026, 11, 25)
+    house.answer(form, "clara", "fini", depart=date(2026, 11, 20), jours=3, echeance_voulue=date(2026, 11, 25))
+    house.answer(house.asked(document)[0], "anne", "oui-oui")
+    return document
+
+
+def test_all_eight_activities_run_with_a_file_a_group_a_function_a_person_a_letter_and_a_service_that_is_tried_again(outside):
+    Erp.fails = 1
+    document = as_far_as_the_service(outside)
+    assert [row.payload["to"] for row in outside.rows(OutboxRow, kind="mail")] == ["atelier@exemple.fr"]
+    with outside.workstation.database.writing() as session:
+        session.execute(sa.delete(OutboxRow).where(OutboxRow.kind == "mail"))
+    senders.tend_outbox(outside.workstation)
+    outside.later(minutes=5)
+    senders.tend_outbox(outside.workstation)
+    outside.turn()
+    (first, sent), (second, _) = Erp.heard
+    assert first == second and sent == {"numero": "2026/318", "montant": "99.00", "by": "Bearer un secret"}
+    run = outside.run(document, "essai-complet")
+    assert (run.step, run.state["values"]["lot"], run.wake_on) == ("patienter", ["s", "L-7"], "2026-11-24")
+    outside.later(days=4)
+    assert outside.run(document, "essai-complet").outcome == "fini"
+    steps = outside.rows(CircuitStep, document_id=document)
+    answered = [step.told["values"]["depart"] for step in steps if step.event == "answered" and step.told["values"]]
+    assert answered == [["d", "2026-11-20"]] * 2 and [step.revision for step in steps] == list(range(1, len(steps) + 1))
+
+
+def test_an_answer_that_was_not_announced_goes_the_way_of_failure(outside):
+    Erp.answer = b'["no", "object"]'
+    document = as_far_as_the_service(outside)
+    senders.tend_outbox(outside.workstation)
+    outside.turn()
+    assert outside.run(document, "essai-complet").step == "a-la-main"
+    Erp.answer = b'{"lot": "L-8"}'
+    outside.answer(outside.asked(document)[0], "clara", "encore")
+    senders.tend_outbox(outside.workstation)
+    outside.turn()
+    assert outside.run(document, "essai-complet").state["values"]["lot"] == ["s", "L-8"]
+    assert len({key for key, _ in Erp.heard}) == 2
+
+
+def test_what_an_overdue_form_asks_goes_to_whoever_it_escalates_to_too(outside):
+    document = other(outside)
+    outside.later(days=6)
+    (form,) = outside.asked(document)
+    assert form.asked == [["groupe", "paie"], ["role", "compliance"]]
+    assert outside.answer(form, "carole", "fini", depart=date(2026, 12, 1), jours=1).taken
+
+
+def test_a_source_that_cannot_be_read_is_no_empty_answer(outside):
+    (outside.workstation.home / "lookups" / "centres.csv").unlink()
+    document = other(outside)
+    (told,) = outside.asked(document)
+    assert told.kind == "trouble" and "ne peut pas être lu" in told.title
+    (outside.workstation.home / "lookups" / "centres.csv").write_text(f"siren,centre\n{PAPER.siren},atelier\n", encoding="utf-8")
+    assert outside.answer(told, "carole", "reprendre").taken
+    assert [task.step for task in outside.asked(document)] == ["remplir"]
+
+
+def database_lookup(select: str, tmp_path: Path) -> tuple[Lookup, dict[str, str]]:
+    path = tmp_path / "compta.db"
+    with sqlite3.connect(path) as connection:
+        connection.executescript(
+            "CREATE TABLE fournisseur (siren TEXT, plafond TEXT); INSERT INTO fournisseur VALUES ('732829320', '1500.50'), ('1', 'x');"
+        )
+    lookup = Lookup(name="plafonds", database="compta", select=select, takes={"siren": "texte"}, gives={"plafond": "montant"}, seconds=1)
+    return lookup, {"SCEAU_LOOKUP_COMPTA_URL": f"sqlite:///{path}"}
+
+
+def test_a_database_answers_with_typed_values_and_bound_parameters_are_never_words_of_the_question(tmp_path):
+    lookup, there = database_lookup("SELECT plafond FROM fournisseur WHERE siren = :siren", tmp_path)
+    assert ask_lookup(lookup, tmp_path, {"siren": "732829320"}, there) == {"plafond": Decimal("1500.50")}
+    assert ask_lookup(lookup, tmp_path, {"siren": "' OR 1=1 --"}, there) is None
+    with pytest.raises(LookupFailed, match="montant"):
+        ask_lookup(lookup, tmp_path, {"siren": "1"}, there)
+    with pytest.raises(LookupFailed, match="SCEAU_LOOKUP_COMPTA_URL"):
+        ask_lookup(lookup, tmp_path, {"siren": "1"}, {})
+
+
+@pytest.mark.parametrize(
+    ("select", "why"),
+    [
+        ("SELECT plafond FROM fournisseur", "plusieurs lignes"),
+        ("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) AS plafond FROM n", "n'a pas répondu"),
+        ("WITH gone AS (SELECT 1) DELETE FROM fournisseur", "n'a pas répondu"),
+    ],
+)
+def test_a_question_of_many_rows_without_end_or_that_would_change_something_is_refused(tmp_path, select, why):
+    lookup, there = database_lookup(select, tmp_path)
+    with pytest.raises(LookupFailed, match=why):
+        ask_lookup(lookup, tmp_path, {"siren": "x"}, there)
+    with sqlite3.connect(tmp_path / "compta.db") as connection:
+        assert connection.execute("SELECT count(*) FROM fournisseur").fetchone() == (2,)
+
+
+@pytest.mark.parametrize("select", ["DELETE FROM a", "SELECT 1; DROP TABLE a", "PRAGMA query_only = OFF"])
+def test_settings_take_one_reading_and_nothing_else(select):
+    with pytest.raises(ValueError, match="SELECT"):
+        Lookup(name="a", database="b", select=select)
+
+
+def test_a_file_outside_of_its_folder_is_no_source(tmp_path):
+    (tmp_path / "lookups").mkdir()
+    (tmp_path / "lookups" / "a.csv").symlink_to("/etc/passwd")
+    with pytest.raises(LookupFailed, match="mène hors"):
+        ask_lookup(Lookup(name="a", csv="a.csv"), tmp_path, {})
+    with pytest.raises(ValueError, match="csv"):
+        Lookup(name="a", csv="../sceau.toml")
+
+
+CLOCK = """
+circuit: tous-les-matins
+titre: Tous les matins
+vocabulaire:
+  qui: {libelle: Qui, type: texte, facultatif: oui}
+lancement: [{quand: heure, a: "08:00", jours: ouvrés}]
+debut: demander
+etapes:
+  demander: {activite: tache, titre: Regarder, objet: Regarder la boîte, pour: {role: mailroom}, reponses: {vu: {libelle: Vu, vers: fini}}}
+  fini: {activite: fin, titre: Fini, issue: fini}
+"""
+
+
+def test_a_time_of_day_begins_a_circuit_once_on_business_days(house):
+    house.turn()
+    house.activate(CLOCK, circuit=True)
+    for _ in range(8 * 12):
+        house.later(hours=2)
+    runs = house.rows(CircuitRun, circuit="tous-les-matins")
+    assert [run.started_at.date().isoformat() for run in runs] == ["2026-11-23", "2026-11-24", "2026-11-25", "2026-11-26", "2026-11-27"]
+    assert house.answer(house.asked()[0], "marc", "vu").taken
