@@ -354,7 +354,7 @@ class Owed:
     """None where none is owed, or it cannot be reckoned."""
     indemnity: Decimal
     until: date
-    """Last day of interest: that on which the last of it was paid, or today."""
+    """Last day of interest: that on which the last of it was paid, the day before proceedings were opened, or today."""
     regime: Regime | None
     """None of a consumer: L. 441-10 is between professionals only."""
     missing: MissingRate | None = None
@@ -367,12 +367,15 @@ def owed_of(listed: Listed, today: date, rates: Rates, mode: Mode) -> Owed:
     regime = {Nature.PRIVATE: Regime.PRIVATE, Nature.PUBLIC: Regime.PUBLIC}.get(
         Nature(nature) if nature in set(Nature) else Nature.CONSUMER
     )
-    item, until = listed.item, settled_on(listed, today) or today
-    held = {event.what for event in in_force(listed.events, today)}
-    if regime is None or until <= item.due or What.CANCEL in held:
+    item, held = listed.item, in_force(listed.events, today)
+    opened = min((event.day for event in held if event.what is What.INSOLVENCY), default=None)
+    until = settled_on(listed, today) or today
+    if opened is not None:
+        # The opening judgment stops interest (art. L. 622-28 C. com.): the day before is its last.
+        until = min(until, opened - timedelta(days=1))
+    if regime is None or until <= item.due or any(event.what is What.CANCEL for event in held):
         return Owed(None, NOTHING, until, regime)
-    insolvent = any(event.what is What.INSOLVENCY and event.day <= item.due for event in in_force(listed.events, today))
-    indemnity = indemnity_of(item.due, until, rates, insolvent=insolvent)
+    indemnity = indemnity_of(item.due, until, rates)
     contract = read_rate(listed.customer.contract_rate) if regime is Regime.PRIVATE else None
     terms, missing = Terms(regime, mode, contract), None
     while until > item.due:
