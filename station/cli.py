@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -716,14 +716,26 @@ def dossier(as_json: AsJson = False) -> None:
 
 @app.command()
 def rules(
-    action: Annotated[str, typer.Argument(help="check", show_default=False)],
+    action: Annotated[str, typer.Argument(help="check or replay", show_default=False)],
     files: Annotated[list[Path] | None, typer.Argument(help="Files; none: those that come with Sceau", show_default=False)] = None,
+    against: Annotated[str, typer.Option(help="Of replay: a version, by number or hash; none: the one in force.")] = "",
+    first: Annotated[str, typer.Option(help="Of replay: first day, ISO; none: thirty days ago.")] = "",
+    last: Annotated[str, typer.Option(help="Of replay: last day, ISO; none: today.")] = "",
+    entity: Annotated[str, typer.Option(help="Legal entity; none: the installation's.")] = "",
+    as_json: AsJson = False,
 ) -> None:
-    """Check rule and circuit files, without a database: exit 0 all hold, 1 a file cannot be read, 3 one is refused."""
+    """Check rule and circuit files, or replay one on past documents: exit 0 it holds, 1 a file cannot be read, 3 one is refused."""
+    if action == "check":
+        _check_rules(files or [])
+    elif action == "replay" and files and len(files) == 1:
+        _replay_rules(files[0], against, (first, last), entity, as_json=as_json)
+    else:
+        raise typer.BadParameter("check [FICHIER…], replay FICHIER / check [FILE…], replay FILE")
+
+
+def _check_rules(files: list[Path]) -> None:
     from config.rulebook import check_named, shipped_files
 
-    if action != "check":
-        raise typer.BadParameter("check")
     try:
         found = check_named(files or shipped_files())
     except OSError as error:
@@ -733,6 +745,41 @@ def rules(
         for flaw in each.flaws:
             out.print(flaw.told(str(each.path)), markup=False)
     raise typer.Exit(0 if all(each.holds for each in found) else 3)
+
+
+def _replay_rules(file: Path, against: str, days: tuple[str, str], entity: str, *, as_json: bool) -> None:
+    with _settings() as settings:
+        from station.replay import CIRCUIT, RULES, NoVersion, Period, Unreadable, replay_file, replay_lines
+        from station.workstation import open_workstation
+
+        today = datetime.now(UTC).date()
+        try:
+            last = date.fromisoformat(days[1]) if days[1] else today
+            first = date.fromisoformat(days[0]) if days[0] else last - timedelta(days=30)
+            text = file.read_text(encoding="utf-8")
+        except ValueError as error:
+            raise typer.BadParameter(
+                f"jour ou texte illisible ({error}). Rien n'a changé. / unreadable day or text; nothing changed"
+            ) from error
+        except OSError as error:
+            err.print(f"{file} : illisible ({error.strerror}). Rien n'a changé. / cannot be read; nothing changed", markup=False)
+            raise typer.Exit(1) from error
+        kind = CIRCUIT if file.name.endswith(".circuit.yaml") else RULES
+        try:
+            told, result = replay_file(open_workstation(settings), entity or settings.entity, kind, text, against, Period(first, last))
+        except Unreadable as error:
+            for flaw in error.flaws:
+                out.print(flaw.told(str(file)), markup=False)
+            raise typer.Exit(3) from error
+        except NoVersion as error:
+            raise typer.BadParameter(
+                f"aucune version de « {error} » ne répond à --against. Rien n'a changé. / no such version; nothing changed"
+            ) from error
+        if as_json:
+            _print_json({"against": told, **result.as_json()})
+        else:
+            for line in replay_lines(told, result, settings.language):
+                out.print(line, markup=False)
 
 
 @app.command()

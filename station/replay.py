@@ -267,3 +267,48 @@ def store_replay(
     session.add(row)
     session.flush()
     return row
+
+
+# --- from a file, at the command line ---
+
+
+class NoVersion(Exception):
+    """There is no such version, or none is in force."""
+
+
+def replay_file(workstation: Workstation, entity: str, kind: str, text: str, against: str, period: Period) -> tuple[str, Result]:
+    """What the text of a file would decide otherwise than a version: by number, by the beginning of its hash, or (empty) the one in force.
+
+    Returns which version it was held against. Raises Unreadable, NoVersion.
+    """
+    with workstation.database.reading() as session:
+        said = _said(session, workstation.settings, entity, kind, text)
+        table: type[Any] = RuleVersion if kind == RULES else CircuitVersion
+        rows: list[RuleVersion | CircuitVersion] = records.versions_of(session, table, entity, said.name)
+        row = next((each for each in rows if _is_meant(each, against)), None)
+        if row is None:
+            raise NoVersion(said.name)
+        result = replay_text(workstation, session, entity, kind, said.name, (row.text, text), period)
+        return f"{row.name} {row.number} ({row.sha256[:12]})", result
+
+
+def _is_meant(row: RuleVersion | CircuitVersion, against: str) -> bool:
+    if not against:
+        return row.active_from is not None and row.ended_at is None
+    return str(row.number) == against or (len(against) >= 8 and against in (row.sha256[: len(against)], row.meaning[: len(against)]))
+
+
+def replay_lines(against: str, result: Result, language: str) -> list[str]:
+    """The sentence of all, then one line for each document that changes."""
+    english, amount = language == "en", f"{result.amount:.2f} €"
+    days = f"{result.period.first.isoformat()} – {result.period.last.isoformat()}"
+    head = (
+        f"{result.changed} of {result.seen} documents go another way than by {against}, {amount} in all ({days})"
+        if english
+        else f"{result.changed} documents sur {result.seen} changent de circuit par rapport à {against}, pour {amount} ({days})"
+    )
+    notes = [f"{result.refused} {'would be left without a decision' if english else 'resteraient sans décision'}"] if result.refused else []
+    notes += [f"{result.left} {'older ones were not replayed' if english else 'plus anciens non rejoués'}"] if result.left else []
+    amounts = ("" if turn.amount is None else f"{turn.amount:.2f} €" for turn in result.turns)
+    rows = [f"{turn.key}  {each:>14}  {turn.before} → {turn.after}" for turn, each in zip(result.turns, amounts, strict=True)]
+    return [head, *notes, *rows]

@@ -44,7 +44,8 @@ def decided(workstation: Workstation, document_id: str | None, amount: Decimal, 
         }  # fmt: skip
         run = CircuitRun(
             entity=entity, document_id=document_id, circuit=circuit.name, version_id=circuit.id, rules={NAME: row.id},
-            meaning=circuit.meaning, begun_by="document", submitted_at=at, started_at=at, step="approbation", standing="running", outcome="", bound="", revision=1,
+            meaning=circuit.meaning, begun_by="document", submitted_at=at, started_at=at, step="approbation", standing="running",
+            outcome="", bound="", revision=1,
             state={"values": rule_values_out({**values, "nature": "facture", "numero": "1", "nom_fournisseur": "Bertin"})},
         )  # fmt: skip
         session.add(run)

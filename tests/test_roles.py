@@ -69,6 +69,8 @@ ACCOUNTED = """
     GET /comptabilite /comptabilite/lots/{number} /comptabilite/lots/{number}/lot.csv /comptabilite/factures/{document_id}
 """
 BOOKED = """
+    GET /imports/remittances/{number} /imports/remittances/{number}/errors.csv
+    POST /imports/remittances /imports/remittances/{number} /imports/remittances/{number}/run
     GET /comptabilite/reglages
     POST /comptabilite/lots /comptabilite/reglages /comptabilite/factures/{document_id}/paiements
 """
@@ -215,8 +217,9 @@ AGAIN = """
     /people/{pseudonym}/end /account/code /account/visits /account/delegations /relecture/comptes/{number} /approbations/{number}
     /installation/seal/request /installation/seal /installation/mail/test /installation/apply /installation/{step}
     /imports/suppliers/{number}/run /imports/people/{number}/run /fournisseurs/comptes /fournisseurs/{number}/comptes
-    /comptabilite/lots /comptabilite/lots/{number}/annuler /comptabilite/reglages /comptabilite/factures/{document_id}/paiements
+    /imports/remittances/{number}/run /comptabilite/lots /comptabilite/lots/{number}/annuler /comptabilite/reglages /comptabilite/factures/{document_id}/paiements
     /imports/invoices/{number}/run /imports/payments/{number}/run /encours/{number}/cloture
+    /regles/{file}/demander /regles/{file}/decider
 """
 """What cannot be undone, leaves the house, or says who may do what."""
 

@@ -1,7 +1,9 @@
 """The studio: drafts, trials, replays, and rules put in force by a second person. Real rows, and the pages over HTTP on loopback."""
 
 import html
+import json
 import re
+from contextlib import nullcontext
 from datetime import date, timedelta
 from decimal import Decimal
 
@@ -9,10 +11,11 @@ import pytest
 import sqlalchemy as sa
 from studiohome import AMOUNTS, FILE, NAME, decided, open_studio, with_threshold
 from test_web import text_of as words_of
+from typer.testing import CliRunner
 from walked import signed_in
 from webhome import NOON
 
-from station import replay, rule_versions, studio
+from station import cli, replay, rule_versions, studio
 from station.records import circuits as records
 from station.records import people
 from station.records.tables import Delegation, LedgerPayload, Person, RuleRequest, RuleVersion
@@ -399,3 +402,35 @@ def test_a_large_file_passes_the_door_of_small_forms(clerk):
 def test_decisions_of_no_document_are_replayed_too(home):
     decided(home, None, Decimal("6000.00"))
     assert replayed(home, with_threshold(text_in_force(home))).changed == 3
+
+
+# --- at the command line ---
+
+
+@pytest.fixture
+def typed(still, tmp_path, monkeypatch):
+    """`sceau rules replay` in the home, on a file."""
+    monkeypatch.setattr(cli, "_settings", lambda: nullcontext(still.settings))
+
+    def run(text, *options, name=f"{NAME}.regles.yaml"):
+        file = tmp_path / name
+        file.write_text(text, encoding="utf-8")
+        days = ["--first", PERIOD.first.isoformat(), "--last", PERIOD.last.isoformat()]
+        return CliRunner().invoke(cli.app, ["rules", "replay", str(file), *days, *options])
+
+    return run
+
+
+def test_the_command_tells_which_documents_a_file_would_send_another_way(still, typed):
+    told = typed(with_threshold(text_in_force(still)))
+    assert told.exit_code == 0
+    assert "2 documents sur 6 changent de circuit" in told.output
+    assert "12546.00 €" in told.output
+    assert json.loads(typed(text_in_force(still), "--against", "1", "--json").output)["changed"] == 0
+
+
+def test_the_command_refuses_a_file_with_flaws_and_a_version_that_is_none(still, typed):
+    refused = typed(text_in_force(still).replace("> 5000", "> cinq"))
+    assert refused.exit_code == 3
+    assert re.search(r"regles\.yaml:\d+:\d+: ligne A5", refused.output.replace("\n", ""))
+    assert typed(text_in_force(still), "--against", "99").exit_code == 2
