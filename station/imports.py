@@ -18,12 +18,13 @@ from sqlalchemy.orm import Session
 
 from ocr.identifiers import compact, valid_iban, valid_siren, valid_siret, valid_vat, vat_siren
 from sealing.ledger import Actor, ActorKind, Event
-from station import groups
+from station import groups, payables
 from station import people as accounts
 from station import register as acts
+from station.payables import Payment
 from station.people import Act, RoleDays
 from station.receivables import By, Issued, Noted, issue_many, issued_of, note_payments
-from station.records import people, receivables, register
+from station.records import documents, people, receivables, register
 from station.records.intake import SYSTEM
 from station.records.ledger import append_event
 from station.records.tables import Customer, ImportRun, Person, PersonRole, Supplier
@@ -33,7 +34,7 @@ from workflow.receivables import What
 from workflow.roles import EXPIRING, Role
 from workflow.terms import DEFAULT_DAYS
 
-KINDS = ("suppliers", "customers", "invoices", "payments", "people")
+KINDS = ("suppliers", "customers", "invoices", "payments", "remittances", "people")
 _EMAIL = re.compile(r"[^@\s<>,;\"]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
 LARGEST_UPLOAD = LARGEST_FILE
 MOST_PEOPLE = 500
@@ -308,6 +309,13 @@ COLUMNS: Mapping[str, tuple[Column, ...]] = {
             needed=True,
         ),
     ),
+    "remittances": (
+        Column("number", _text(80), _INVOICE, needed=True),
+        Column("siren", _siren, ("siren du fournisseur", *_SIREN)),
+        Column("day", _day, ("date de paiement", "date de valeur", "date", "value date", "payment date"), needed=True),
+        Column("amount", _amount, ("montant", "montant paye", "debit", "amount", "amount paid"), needed=True),
+        Column("reference", _text(80), ("reference bancaire", "reference", "reference de paiement", "bank reference", "payment reference")),
+    ),
     "people": (
         Column("login", _login, ("identifiant", "login", "utilisateur", "user", "username", "user name")),
         Column("name", _text(120), ("nom", "nom complet", "prenom et nom", "name", "full name"), needed=True),
@@ -446,6 +454,8 @@ def _key_of(kind: str, values: Mapping[str, str]) -> str:
         return register.key_of(values.get("siren", ""), values.get("vat_id", ""), values.get("number", ""))
     if kind == "payments":
         return f"{kind}:{values.get('number', '')}:{values.get('reference', '')}"
+    if kind == "remittances":
+        return f"{kind}:" + ":".join(values.get(name, "") for name in ("siren", "number", "reference", "day", "amount"))
     return f"{kind}:{values.get('login' if kind == 'people' else 'number', '')}"
 
 
@@ -463,6 +473,7 @@ def plan_import(
         "customers": _plan_customers,
         "invoices": _plan_invoices,
         "payments": partial(_plan_payments, today=today),
+        "remittances": partial(_plan_remittances, today=today),
     }
     if kind in planners:
         steps, more, absent = planners[kind](session, entity, good)
@@ -570,6 +581,42 @@ def _plan_payments(session: Session, entity: str, lines: Sequence[Line], today: 
         changes = [(name, "", values[name]) for name in ("day", "amount", "reference")] if event is None else []
         steps.append(Step(line, _act_of(event, changes), values["number"], tuple(changes), item.id))
     return steps, faults, []
+
+
+def _plan_remittances(session: Session, entity: str, lines: Sequence[Line], today: date | None) -> _Planned:
+    """What we paid, by the number of the invoice and where needed its supplier; what came before is noted once."""
+    steps, faults = [], []
+    left: dict[str, Decimal] = {}
+    for line in lines:
+        found = payables.invoices_numbered(session, entity, line.values["number"], line.values.get("siren", ""))
+        if len(found) != 1:
+            faults.append(Fault(line.number, "number", "invoice-ambiguous" if found else "invoice-unknown", line.values["number"]))
+            continue
+        document, payment = found[0], _payment_of(line.values)
+        known = payables.is_known(session, document, payment)
+        balance = payables.balance_of(session, document)
+        rest = left.get(document.id, balance.open if balance.open is not None else payment.amount)
+        wrong = payables.wrong_payment(replace(balance, open=rest), payment, today or payment.day)
+        if wrong is not None and not known:
+            faults.append(Fault(line.number, "day" if wrong == "future" else "amount", f"paid-{wrong}", line.values["amount"]))
+            continue
+        left[document.id] = rest if known else rest - payment.amount
+        changes = [] if known else [(name, "", line.values.get(name, "")) for name in ("day", "amount", "reference")]
+        steps.append(Step(line, _act_of(known or None, changes), line.values["number"], tuple(changes), document.id))
+    return steps, faults, []
+
+
+def _payment_of(values: Mapping[str, str]) -> Payment:
+    return Payment(payables.PAID, date.fromisoformat(values["day"]), Decimal(values["amount"]), values.get("reference", ""))
+
+
+def _write_remittances(session: Session, plan: Plan, by: Person | None, at: datetime) -> None:
+    for step in plan.steps:
+        if step.act == "new":
+            document, payment = documents.get_document(session, str(step.row)), _payment_of(step.line.values)
+            if payables.note_payment(session, document, payment, by, "list", at, max(payment.day, at.date())) is not None:
+                # Somebody else noted a payment since the page was shown: nothing of the list is written.
+                raise accounts.Refused("gone")
 
 
 def _cents_of(amount: str) -> int:
@@ -685,6 +732,8 @@ def apply_import(session: Session, run: ImportRun, plan: Plan, by: Person | None
     """
     if plan.kind in ("invoices", "payments"):
         _write_money(session, run, plan, SYSTEM if by is None else Actor(by.pseudonym, ActorKind.HUMAN), at)
+    elif plan.kind == "remittances":
+        _write_remittances(session, plan, by, at)
     elif plan.kind == "suppliers":
         _write_suppliers(session, run, plan.steps, _name_of(by), at)
     elif plan.kind == "customers":

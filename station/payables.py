@@ -24,7 +24,18 @@ from station.records import documents, register
 from station.records import tasks as records
 from station.records.intake import SYSTEM
 from station.records.ledger import append_event
-from station.records.tables import AccountingItem, Disbursement, Document, FieldRow, InvoiceStanding, PayableEvent, Person, Supplier
+from station.records.tables import (
+    AccountingItem,
+    Disbursement,
+    Document,
+    FieldRow,
+    InvoiceRow,
+    InvoiceStanding,
+    PayableEvent,
+    Person,
+    Review,
+    Supplier,
+)
 from station.workstation import Workstation
 from workflow.interest import MissingRate, Reduction, Regime
 from workflow.invoicing import InvoiceState
@@ -286,12 +297,39 @@ def payment_key(document_id: str, payment: Payment) -> str:
     return hashlib.sha256(told.encode()).hexdigest()
 
 
+def invoices_numbered(session: Session, entity: str, number: str, siren: str = "") -> list[Document]:
+    """Invoices of an entity by the number that they bear; of one supplier where its SIREN is told."""
+    query = sa.select(Document).join(Review, Review.document_id == Document.id)
+    query = query.where(Review.entity == entity, Review.number == number, Document.confidential.is_(False))
+    if siren:
+        theirs = sa.exists().where(InvoiceRow.document_id == Document.id, InvoiceRow.supplier == f"siren:{siren}")
+        query = query.where(theirs)
+    return list(session.scalars(query.order_by(Document.received_at).limit(3)))
+
+
 def is_known(session: Session, document: Document, payment: Payment) -> bool:
     key = payment_key(document.id, payment)
     return session.scalar(sa.select(Disbursement.id).where(Disbursement.entity == document.entity, Disbursement.key == key)) is not None
 
 
-def wrong_payment(owed: Owed, payment: Payment, today: date) -> str | None:
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """What is still to be paid of an invoice, and where it stands."""
+
+    state: InvoiceState | None
+    currency: str
+    open: Decimal | None
+
+
+def balance_of(session: Session, document: Document) -> Balance:
+    best, standing = documents.best_rows(document), records.standing_of(session, document.id)
+    amount, currency = amount_of(best, "total_gross"), value_of(best, "currency") or EURO
+    paid = sum((Decimal(row.amount) for row in _of(session, Disbursement, document) if row.stage == PAID), NOTHING)
+    rest = None if amount is None or currency != EURO else max(NOTHING, abs(amount) - paid)
+    return Balance(InvoiceState(standing.state) if standing else None, currency, rest)
+
+
+def wrong_payment(owed: Balance | Owed, payment: Payment, today: date) -> str | None:
     """Key under `payables.wrong-…`; None: it may be noted."""
     if payment.stage not in (SENT, PAID):
         return "stage"
@@ -311,10 +349,16 @@ def record_payment(
     session: Session, workstation: Workstation, document: Document, payment: Payment, person: Person | None, source: str
 ) -> str | None:
     """What the bank did has happened: an unexpected step is recorded and told. What is wrong, or None: it is noted, or was before."""
-    now, today = workstation.clock(), today_of(workstation)
+    return note_payment(session, document, payment, person, source, workstation.clock(), today_of(workstation))
+
+
+def note_payment(
+    session: Session, document: Document, payment: Payment, person: Person | None, source: str, now: datetime, today: date
+) -> str | None:
+    """The same, with the moment and the day handed in."""
     if is_known(session, document, payment):
         return None
-    owed = owed_of(session, workstation.settings, document, today)
+    owed = balance_of(session, document)
     wrong = wrong_payment(owed, payment, today)
     if wrong is not None:
         return wrong

@@ -64,6 +64,7 @@ OWN_OF = {
     "/envois/webhooks/{number}": "webhook.id",
     "/imports/suppliers/{number}": "import_run.id",
     "/imports/customers/{number}": "import_run.id",
+    "/imports/remittances/{number}": "import_run.id",
     "/imports/people/{number}": "import_run.id",
     "/imports/invoices/{number}": "import_run.id",
     "/imports/payments/{number}": "import_run.id",
@@ -100,7 +101,7 @@ SAID = {
 FILLED = {"sha256", "due", "name"}
 """Of what may be missing, what the pages look for first."""
 ELSEWHERE = {"/account/delegations/{number}", "/account/tokens/{number}", "/desk/{name}/scan/{job_id}"} | {
-    f"/imports/{kind}/{{number}}" for kind in ("customers", "invoices", "payments", "people")
+    f"/imports/{kind}/{{number}}" for kind in ("customers", "invoices", "payments", "remittances", "people")
 }
 """Of one person alone, in the memory of a scanner's process, or of the same pages as another kind: not found here by anybody."""
 LOG = {"ledger", "ledger_payload", "checkpoint", "delivery", "witnessed"}
