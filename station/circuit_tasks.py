@@ -1,10 +1,10 @@
-"""What circuits ask of people: a question with its answers, a form with its buttons, a trouble to be looked at; who may answer, who is told.
+"""What circuits ask of people: a question with its answers, a form with its buttons, a trouble; who may answer, who is told.
 
 Asked are a role, a group or a person (login), each with who stands in for them; who was told later, after a deadline, may answer, too.
 """
 
 from collections.abc import Mapping
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -28,8 +28,10 @@ TITLES: Mapping[str, tuple[str, str]] = {
     "trouble": ("Un circuit attend : {title}", "A circuit waits: {title}"),
 }
 _BODIES = {
-    "fr": "Bonjour {name},\n\n{title}\nÉchéance : {due}\n\nL'ouvrir, après connexion :\n{link}\n\nCe message est envoyé par Sceau ; n'y répondez pas.\n",
-    "en": "Hello {name},\n\n{title}\nDue: {due}\n\nOpen it, after signing in:\n{link}\n\nThis message is sent by Sceau; please do not answer it.\n",
+    "fr": "Bonjour {name},\n\n{title}\nÉchéance : {due}\n\nL'ouvrir, après connexion :\n{link}\n\n"
+    "Ce message est envoyé par Sceau ; n'y répondez pas.\n",
+    "en": "Hello {name},\n\n{title}\nDue: {due}\n\nOpen it, after signing in:\n{link}\n\n"
+    "This message is sent by Sceau; please do not answer it.\n",
 }
 
 
@@ -200,7 +202,7 @@ def remind(session: Session, workstation: Workstation, run: CircuitRun, command:
         # An approval is the approvers' alone: whoever is named is told, and sees to it.
         place = ("late", command.serial, run.step)
         if _of_serial(session, run, command.serial, "late") is None:
-            words = f"une approbation attend depuis le {command.due - timedelta(0):%d/%m/%Y}"
+            words = f"une approbation attend depuis le {command.due:%d/%m/%Y}"
             _open(session, workstation, run, place, words, command.to, SEEN_ANSWERS, None, (), now)
 
 

@@ -1,4 +1,4 @@
-"""Circuits at work: what happens to a document, or a day that comes, takes its run one step further, in one transaction with all that follows.
+"""Circuits at work: what happens to a document, or a day that comes, takes its run one step further, in one transaction with the rest.
 
 What comes next says `workflow.circuit.step`, a pure function. Here it is carried out by key: tasks and forms are opened, approvals asked,
 letters and calls put into the outbox, decisions kept with rule, version, hash and values. Killed between two steps, the next turn finds
@@ -267,7 +267,7 @@ def _begin(session: Session, workstation: Workstation, document: Document, happe
         if found is True:
             start_run(session, workstation, document, row, why, happening.values, now)
         elif isinstance(found, tuple):
-            _doubt(session, workstation, document, row, happening.values, found, now)
+            _doubt(session, workstation, document, row, found, now)
 
 
 def approves(circuit: Circuit) -> bool:
@@ -371,8 +371,7 @@ def _submitted(session: Session, document: Document, now: datetime) -> datetime:
 
 
 def _doubt(
-    session: Session, workstation: Workstation, document: Document, row: CircuitVersion, values: Mapping[str, Value], why: tuple[str, ...],
-    now: datetime,
+    session: Session, workstation: Workstation, document: Document, row: CircuitVersion, why: tuple[str, ...], now: datetime
 ) -> None:  # fmt: skip
     """Whether it begins cannot be said for a value is missing: somebody is told, and the value decides when it comes."""
     run = _new_run(session, workstation, document, row, DOUBT, now, None)
@@ -442,7 +441,7 @@ def _feed_one(session: Session, workstation: Workstation, run: CircuitRun, event
         return Fed(False, (run.trouble or "",))
     before = state_of(run)
     if circuit is None or (before is None and isinstance(event, Cancelled)):
-        _end(session, workstation, run, "abandon", actor, now)
+        _end(session, run, "abandon", actor, now)
         return Fed(True)
     try:
         after, commands = step(circuit, before, event, calendar_of(workstation.settings))
@@ -467,7 +466,7 @@ def _feed_one(session: Session, workstation: Workstation, run: CircuitRun, event
 
 def _keep_state(run: CircuitRun, after: State) -> None:
     run.state, run.step, run.standing, run.outcome = circuit_state_out(after), after.step, str(after.standing), after.outcome[:60]
-    run.wake_on = min((alarm.day for alarm in after.alarms), default=None) and min(alarm.day for alarm in after.alarms).isoformat()
+    run.wake_on = min((alarm.day.isoformat() for alarm in after.alarms), default=None)
 
 
 def _step_row(
@@ -502,7 +501,7 @@ def _stop(session: Session, workstation: Workstation, run: CircuitRun, why: str)
     circuit_tasks.tell_trouble(session, workstation, run, run.step, why, workstation.clock())
 
 
-def _end(session: Session, workstation: Workstation, run: CircuitRun, outcome: str, actor: Actor, now: datetime) -> None:
+def _end(session: Session, run: CircuitRun, outcome: str, actor: Actor, now: datetime) -> None:
     run.standing, run.outcome, run.ended_at, run.wake_on, run.trouble = ENDED, outcome[:60], now, None, None
     circuit_tasks.close_tasks(session, run, now)
     _drop_approval(session, run, now)
@@ -522,8 +521,8 @@ def enter(session: Session, run: CircuitRun, what: str, actor: Actor, now: datet
 
 
 def _carry_out(
-    session: Session, workstation: Workstation, run: CircuitRun, circuit: Circuit, state: State, commands: tuple[Command, ...], event: Event,
-    actor: Actor, now: datetime,
+    session: Session, workstation: Workstation, run: CircuitRun, circuit: Circuit, state: State, commands: tuple[Command, ...],
+    event: Event, actor: Actor, now: datetime,
 ) -> None:  # fmt: skip
     """Each command once, by its key."""
     for number, command in enumerate(commands):
@@ -548,7 +547,7 @@ def _carry_out(
                 run.trouble = " ; ".join(reasons)
                 circuit_tasks.tell_trouble(session, workstation, run, state.step, run.trouble, now)
             case Ended(outcome=outcome):
-                _end(session, workstation, run, outcome, actor, now)
+                _end(session, run, outcome, actor, now)
                 _after_end(session, workstation, run, state, now)
             case NotTaken(reasons=reasons):
                 circuit_tasks.note_words(session, run, state.serial, " ; ".join(reasons))
@@ -625,7 +624,8 @@ def _keep_decision(session: Session, run: CircuitRun, number: int, command: Deci
         DecisionMade(
             entity=run.entity, run_id=run.id, document_id=run.document_id, revision=run.revision, serial=number, step=command.step,
             rule_id=rule.id, rules=made.rules, table=made.table, meaning=made.version, sha256=rule.sha256,
-            inputs=rule_values_out(inputs), outputs={"rows": [rule_values_out(row) for row in made.outputs]}, lines=list(made.lines), at=now,
+            inputs=rule_values_out(inputs), lines=list(made.lines),
+            outputs={"rows": [rule_values_out(row) for row in made.outputs]}, at=now,
         )
     )  # fmt: skip
 
@@ -657,7 +657,9 @@ def _accept_account(session: Session, workstation: Workstation, run: CircuitRun,
     pending = reviews.pending_accounts(session, document.entity, document.id)
     for _, by in reversed(state.answered):
         person = people.find_by_pseudonym(session, by)
-        for asked in pending if person is not None else ():
+        if person is None:
+            continue
+        for asked in pending:
             try:
                 review.decide_account(session, workstation, asked.id, person, "", approved=True)
             except NotOffered:

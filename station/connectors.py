@@ -1,4 +1,4 @@
-"""Services that circuits call by name: what the settings name is asked by POST with JSON, through the outbox, and its typed answer wakes the run.
+"""Services that circuits call by name: asked by POST with JSON, through the outbox; the typed answer wakes the run.
 
 The service sees one key at every try (`Idempotency-Key`): what it did once it need not do twice. Secrets stand in the environment or in a
 file of their own, never in rules.

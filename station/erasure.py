@@ -398,8 +398,8 @@ def _delete_rows(session: Session, scope: Scope) -> None:
     tables = (LessonRow, FieldRow, FindingRow, InvoiceRow, Reading, RetentionRow, Archive, Decision, PageRow, PassportRow)
     for table in (*tables, ReviewEvent, AccountChange, Review, TaskEvent, InvoiceStanding):
         session.execute(sa.delete(table).where(table.document_id.in_(ids)))
-    for table in (DecisionMade, CircuitCall, CircuitTask, CircuitStep, CircuitRun, CircuitWatch):
-        session.execute(sa.delete(table).where(table.document_id.in_(ids)))
+    for kept in (DecisionMade, CircuitCall, CircuitTask, CircuitStep, CircuitRun, CircuitWatch):
+        session.execute(sa.delete(kept).where(kept.document_id.in_(ids)))
     # A question points to the approval during which it was asked.
     session.execute(sa.delete(Task).where(Task.document_id.in_(ids), Task.parent_id.is_not(None)))
     session.execute(sa.delete(Task).where(Task.document_id.in_(ids)))

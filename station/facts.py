@@ -1,4 +1,4 @@
-"""A document's values as rules and circuits name them. What is not known is left out: a circuit that asks for it says so, and never guesses."""
+"""A document's values as rules and circuits name them. What is not known is left out: a circuit that asks for it says so."""
 
 import hashlib
 from collections.abc import Mapping

@@ -139,7 +139,8 @@ def _csv_rows(lookup: Lookup, home: Path, parameters: Mapping[str, Value]) -> li
     path = (root / lookup.csv).resolve()
     if not path.is_relative_to(root):
         raise LookupFailed(f"« {lookup.csv} » mène hors de {root}")
-    ends, found = time.monotonic() + lookup.seconds, []
+    ends = time.monotonic() + lookup.seconds
+    found: list[Mapping[str, Any]] = []
     try:
         if path.stat().st_size > LARGEST_CSV:
             raise LookupFailed(f"« {lookup.csv} » dépasse {LARGEST_CSV >> 20} Mo")
@@ -279,7 +280,7 @@ def _is_suspended(session: Session, listed: receivables.Listed, today: date) -> 
     named = sa.or_(
         sa.and_(Suspension.scope == "item", Suspension.value.in_([str(listed.row.id), listed.row.number])),
         sa.and_(Suspension.scope == "customer", Suspension.value.in_([str(customer.id), customer.number])),
-        sa.and_(Suspension.scope == "batch", Suspension.value == listed.row.batch, listed.row.batch != ""),
+        sa.and_(Suspension.scope == "batch", Suspension.value == (listed.row.batch or "-")),
     )
     here = (Suspension.entity == listed.row.entity, Suspension.lifted_at.is_(None), Suspension.starts <= day, Suspension.ends >= day)
     return session.scalar(sa.select(Suspension.id).where(*here, named).limit(1)) is not None

@@ -207,7 +207,7 @@ def activate_version(session: Session, workstation: Workstation, row: Version, p
 def _fits(session: Session, workstation: Workstation, row: Version) -> bool:
     """Whether every circuit in force is read with it in its place."""
     rules, circuits = in_force(session, RuleVersion, row.entity), in_force(session, CircuitVersion, row.entity)
-    (rules if isinstance(row, RuleVersion) else circuits)[row.name] = row  # type: ignore[index,assignment]  # each in its own
+    (rules if isinstance(row, RuleVersion) else circuits)[row.name] = row  # type: ignore[assignment]  # each in its own
     try:
         for each in circuits.values():
             circuit_of(each, rules, workstation.settings)

@@ -114,14 +114,14 @@ def path_from(stored: str) -> Path:
 # --- of circuits ---
 
 RuleValue: TypeAlias = "str | int | Decimal | date | bool | None"
-_KINDS: dict[type, str] = {bool: "b", int: "i", Decimal: "n", date: "d", str: "s"}
+_RULE_KINDS: dict[type, str] = {bool: "b", int: "i", Decimal: "n", date: "d", str: "s"}
 
 
 def rule_value_out(value: RuleValue) -> Any:
     """A value of a rule with its kind, as JSON keeps it: `["n", "12.30"]`."""
     if value is None:
         return None
-    kind = _KINDS[type(value)]
+    kind = _RULE_KINDS[type(value)]
     return [kind, value if kind in "bis" else str(value)]
 
 
@@ -130,7 +130,7 @@ def rule_value_in(stored: Any) -> RuleValue:
     if stored is None:
         return None
     kind, value = stored
-    return Decimal(value) if kind == "n" else date.fromisoformat(value) if kind == "d" else value  # type: ignore[no-any-return]
+    return Decimal(value) if kind == "n" else date.fromisoformat(value) if kind == "d" else value
 
 
 def rule_values_out(values: Mapping[str, RuleValue]) -> dict[str, Any]:

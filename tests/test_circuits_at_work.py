@@ -428,7 +428,7 @@ def a_claim(house, number: str, gross: str, due: date) -> str:
                 batch="",
                 actor="x",
                 made_at=NOON,
-            )  # fmt: skip
+            )
         )
         session.get_one(Document, document).revision += 1
     house.turn()
@@ -450,7 +450,7 @@ def pay(house, number: str, gross: str) -> None:
                 source="hand",
                 actor="x",
                 at=house.now[0],
-            )  # fmt: skip
+            )
         )
 
 

@@ -26,7 +26,7 @@ from station.records.tables import (
 RUNNING, STUCK, ENDED = "running", "stuck", "ended"
 OPEN, DONE, CANCELLED = "open", "done", "cancelled"
 WAITING, ANSWERED, SETTLED = "waiting", "answered", "settled"
-V = TypeVar("V", RuleVersion, CircuitVersion)
+V = TypeVar("V", bound="RuleVersion | CircuitVersion")
 
 
 # --- versions ---

@@ -1,4 +1,4 @@
-"""What circuits ask at the desk: a list of what waits for me, each question or form on a page of its own, and why a document is where it is.
+"""What circuits ask at the desk: what waits for me, each question or form on its page, and why a document is where it is.
 
 Plain forms, no script. Every answer says which state of the task it was given on; what a field cannot be is said beside it, and what was
 typed stays.
@@ -361,7 +361,7 @@ class ShownRun:
 
 
 @router.get("/documents/{document_id}/circuits")
-def why_page(request: Request, person: desk.SignedIn, document_id: str) -> Response:
+def why_page(request: Request, document_id: str) -> Response:
     """« Pourquoi ? »: each circuit of a document, its steps, its decisions line by line."""
     circuits.catch_up(desk.house_of(request))
     with desk.workstation_of(request).database.reading() as session:
