@@ -882,7 +882,7 @@ def people(
 
 @app.command("import")
 def import_list(
-    kind: Annotated[str, typer.Argument(help="suppliers, customers or people")],
+    kind: Annotated[str, typer.Argument(help="suppliers, customers, invoices, payments or people")],
     file: Annotated[Path, typer.Argument(help="CSV or XLSX, its headings in the first line", show_default=False)],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would change, and change nothing.")] = False,
     entity: Annotated[str, typer.Option(help="Of the house's companies the one whose register it is; default: entity.")] = "",
