@@ -9,7 +9,7 @@ import hashlib
 import smtplib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from email.message import EmailMessage
 from email.utils import format_datetime
 from functools import lru_cache
@@ -39,7 +39,7 @@ from workflow.calendar import Calendar, NoBusinessDay
 from workflow.claims import Claim
 from workflow.dunning import Action, Channel, Left, Level, Rest, covers, forecast, next_action
 from workflow.ladders import Ladders, load_ladders
-from workflow.receivables import CLOSED, Standing, standing_of
+from workflow.receivables import CLOSED, NOTHING, Standing, standing_of
 
 KIND, BOUNCE, CALL = "dunning", "bounce", "call"
 """Kinds of the agenda: a level that is to leave; a person asked to mend what did not arrive; a person asked to telephone."""
@@ -110,8 +110,26 @@ def today_of(workstation: Workstation) -> date:
     return workstation.clock().astimezone(ZoneInfo(workstation.settings.calendar.time_zone)).date()
 
 
+def first_day(workstation: Workstation, today: date) -> date:
+    """From which day on reminders are planned: once the hour of today's run has come, tomorrow, so that whatever leaves could be seen
+    before it does."""
+    zone, hour = ZoneInfo(workstation.settings.calendar.time_zone), workstation.settings.dunning.hour
+    begins = datetime.combine(today, time(hour), zone)
+    return today + timedelta(days=1) if workstation.clock() >= begins else today
+
+
+def action_for(listed: Listed, book: Book, rows: Sequence[AgendaRow], today: date, first: date) -> Action | None:
+    """The next reminder of an item: that of today's run where it is one of it and may still leave, else from `first` on. None, too, where
+    a person is asked about it first. Raises NoBusinessDay."""
+    begun = next_of(listed, book, today)
+    if begun is None or any(row.state == agenda.OPEN and row.level == begun.level.name for row in rows):
+        return None
+    running = any(row.state == agenda.PLANNED and row.level == begun.level.name and row.day <= today.isoformat() for row in rows)
+    return begun if running and begun.day <= today else next_of(listed, book, first)
+
+
 def next_of(listed: Listed, book: Book, today: date) -> Action | None:
-    """The next reminder of an item. Raises NoBusinessDay."""
+    """The next reminder of an item, today or later. Raises NoBusinessDay."""
     item = records.reminded(listed)
     ladder = book.ladders.chosen(listed.customer.regime, listed.customer.ladder)
     if ladder is None:
@@ -120,20 +138,27 @@ def next_of(listed: Listed, book: Book, today: date) -> Action | None:
     return next_action(item, standing, ladder, book.sent.get(item.id, ()), book.rests, book.calendar, today)
 
 
-def preview(session: Session, workstation: Workstation, today: date, day: date) -> list[Coming]:
-    """What leaves on a day if nothing changes until then, by customer; what is overdue to leave counts to the next day that may.
+def preview(session: Session, workstation: Workstation, today: date, day: date, first: date | None = None) -> list[Coming]:
+    """What leaves until a day if nothing changes until then, by day and customer. `first`: in place of the first day that can be planned.
 
     Raises BadLadders, BadTemplate, OSError, NoBusinessDay.
     """
     settings = workstation.settings
-    entity = settings.entity
-    book = book_of(session, settings, entity, today)
+    entity, first = settings.entity, first or first_day(workstation, today)
+    book, rows = book_of(session, settings, entity, today), _rows_by_item(session, entity)
     found = list[Coming]()
     for listed in receivables.list_items(session, entity):
-        action = next_of(listed, book, today)
+        action = action_for(listed, book, rows.get(str(listed.row.id), ()), today, first)
         if action is not None and action.day <= day:
-            found.append(_coming(session, listed, action, settings, action.day))
+            found.append(_coming(session, listed, action, settings, max(action.day, today)))
     return sorted(found, key=lambda each: (each.action.day, each.listed.customer.name, each.listed.row.number))
+
+
+def _rows_by_item(session: Session, entity: str) -> dict[str, list[AgendaRow]]:
+    rows = dict[str, list[AgendaRow]]()
+    for row in (*agenda.planned(session, entity, KIND), *agenda.open_rows(session, entity, KIND)):
+        rows.setdefault(row.object, []).append(row)
+    return rows
 
 
 def _coming(session: Session, listed: Listed, action: Action, settings: Settings, day: date) -> Coming:
@@ -157,16 +182,18 @@ def calendar_ahead(session: Session, workstation: Workstation, today: date, days
     """Every reminder of the coming days if nothing is paid and nobody does anything. Raises as `preview`."""
     settings = workstation.settings
     book, until = book_of(session, settings, settings.entity, today), today + timedelta(days=days)
-    found = list[Coming]()
+    rows, first, found = _rows_by_item(session, settings.entity), first_day(workstation, today), list[Coming]()
     for listed in receivables.list_items(session, settings.entity):
         item = records.reminded(listed)
         ladder = book.ladders.chosen(listed.customer.regime, listed.customer.ladder)
         standing = standing_of(listed.item, listed.events, today)
-        if ladder is None or standing.state in CLOSED:
+        action = action_for(listed, book, rows.get(item.id, ()), today, first)
+        if ladder is None or action is None:
             continue
-        steps = forecast(item, standing, ladder, book.sent.get(item.id, ()), book.rests, book.calendar, today, until)
-        claim = Claim(standing.balance, None, standing.balance * 0, today)
-        found += [Coming(listed, standing, action, claim) for action in steps]
+        begin = min(action.day, first)
+        steps = forecast(item, standing, ladder, book.sent.get(item.id, ()), book.rests, book.calendar, begin, until)
+        claim = Claim(standing.balance, None, NOTHING, today)
+        found += [Coming(listed, standing, each, claim) for each in steps]
     return sorted(found, key=lambda each: (each.action.day, each.listed.customer.name, each.listed.row.number))
 
 
@@ -176,7 +203,7 @@ def calendar_ahead(session: Session, workstation: Workstation, today: date, days
 def plan_reminders(workstation: Workstation, today: date) -> int:
     """The agenda's rows brought to what is known now; how many changed. Raises BadLadders, BadTemplate, OSError, NoBusinessDay."""
     with workstation.database.reading() as session:
-        changed = [listed.row.id for listed, *_ in _differences(session, workstation.settings, None, today)]
+        changed = [listed.row.id for listed, *_ in _differences(session, workstation, None, today)]
         idle = _idle_chores(session, workstation.settings.entity, today)
     if not changed and not idle:
         return 0
@@ -199,7 +226,7 @@ def _idle_chores(session: Session, entity: str, today: date) -> list[AgendaRow]:
 def replan(session: Session, workstation: Workstation, items: Iterable[int], today: date) -> int:
     """The rows of these items, in the caller's transaction; how many changed. Raises as `plan_reminders`."""
     entity, now, count = workstation.settings.entity, workstation.clock(), 0
-    for listed, action, rows in _differences(session, workstation.settings, frozenset(items), today):
+    for listed, action, rows in _differences(session, workstation, frozenset(items), today):
         keep = action.level.name if action else ""
         for row in rows:
             if row.level != keep:
@@ -215,31 +242,40 @@ def replan(session: Session, workstation: Workstation, items: Iterable[int], tod
 
 
 def _differences(
-    session: Session, settings: Settings, only: frozenset[int] | None, today: date
+    session: Session, workstation: Workstation, only: frozenset[int] | None, today: date
 ) -> list[tuple[Listed, Action | None, list[AgendaRow]]]:
     """Items whose rows are not what they should be, with the reminder that should be planned."""
-    entity = settings.entity
-    book = book_of(session, settings, entity, today)
-    rows = dict[str, list[AgendaRow]]()
-    for row in (*agenda.planned(session, entity, KIND), *agenda.open_rows(session, entity, KIND)):
-        rows.setdefault(row.object, []).append(row)
+    settings = workstation.settings
+    entity, first = settings.entity, first_day(workstation, today)
+    book, rows = book_of(session, settings, entity, today), _rows_by_item(session, entity)
     found = list[tuple[Listed, Action | None, list[AgendaRow]]]()
     for listed in receivables.list_items(session, entity):
         if only is not None and listed.row.id not in only:
             continue
-        action, mine = next_of(listed, book, today), rows.get(str(listed.row.id), [])
-        if action is not None and any(row.state == agenda.OPEN and row.level == action.level.name for row in mine):
-            continue  # A person is asked about it first.
+        mine = rows.get(str(listed.row.id), [])
+        action = action_for(listed, book, mine, today, first)
+        if action is None and _is_asked(listed, book, mine, today):
+            continue
         if not _agree(action, mine):
             found.append((listed, action, mine))
     return found
+
+
+def _is_asked(listed: Listed, book: Book, rows: Sequence[AgendaRow], today: date) -> bool:
+    """Whether a person is asked about the very level that would leave."""
+    begun = next_of(listed, book, today)
+    return begun is not None and [row.level for row in rows if row.state == agenda.OPEN] == [begun.level.name] == [
+        row.level for row in rows
+    ]
 
 
 def _agree(action: Action | None, rows: Sequence[AgendaRow]) -> bool:
     if action is None:
         return not rows
     until = action.rest.ends.isoformat() if action.rest else None
-    return [(row.level, row.day, row.suspended_until) for row in rows] == [(action.level.name, action.day.isoformat(), until)]
+    day = action.day.isoformat()
+    # A row of today's run keeps the day that it had, also where that is over.
+    return [(row.level, max(row.day, day), row.suspended_until) for row in rows] == [(action.level.name, day, until)]
 
 
 # --- leaving ---
@@ -503,8 +539,14 @@ def _count_handled(session: Session, workstation: Workstation, row: AgendaRow, p
     sending = Sending(
         entity=row.entity, item_id=row.object, customer=str(listed.row.customer_id), level=row.level, channel=str(row.told["channel"]),
         agenda_id=row.id, revision=row.revision, message_id="", state=records.ASKED, recipient="", language=listed.customer.language,
-        subject="", body="", balance=f"{standing.balance:.2f}", interest="0.00", indemnity="0.00", computation={},
+        subject=_title_of(workstation, listed, row.level), body="", balance=f"{standing.balance:.2f}", interest="0.00",
+        indemnity="0.00", computation={},
         rules=ladders_of(workstation.settings).version, begun_at=workstation.clock(), left_at=workstation.clock(),
         actor=person.pseudonym, note=row.reason,
     )  # fmt: skip
     session.add(sending)
+
+
+def _title_of(workstation: Workstation, listed: Listed, level: str) -> str:
+    ladder = ladders_of(workstation.settings).chosen(listed.customer.regime, listed.customer.ladder)
+    return next((each.title for each in ladder.levels if each.name == level), level) if ladder else level

@@ -79,7 +79,7 @@ def describe_turn(workstation: Workstation, day: date) -> list[dict[str, Any]]:
     for company in companies_of(workstation):
         entity = company.settings.entity
         with company.database.reading() as session:
-            found += [_told(entity, each) for each in dunning.preview(session, company, day, day)]
+            found += [_told(entity, each) for each in dunning.preview(session, company, day, day, first=day)]
             others = [kind for kind in ACTIONS if kind != dunning.KIND]
             for row in agenda.due_rows(session, entity, day, others):
                 found.append({"company": entity, "kind": row.kind, "object": row.object, "level": row.level, "day": row.day})

@@ -8,7 +8,7 @@ from pathlib import Path
 import atwork
 
 from config.settings import Company, Dunning, Identity, OutgoingMail
-from station import ticking
+from station import dunning, ticking
 from station.outbox import LEASE
 from station.records import people
 from station.records.tables import Customer, ItemEvent, OpenItem, Person
@@ -77,9 +77,16 @@ class Owing:
             session.flush()
             return row.id
 
+    def plan(self) -> None:
+        """As at five in the morning: what leaves today is planned before today's hour."""
+        now, self.now = self.now, self.now.replace(hour=4)
+        dunning.plan_reminders(self.station, self.today)
+        self.now = now
+
     def turn(self, now: datetime | None = None) -> int:
-        """One turn of the agenda; how many left."""
+        """One turn of the agenda, planned that morning; how many left."""
         self.now = now or self.now
+        self.plan()
         return ticking.tend_agenda(self.station)
 
     def later(self) -> None:

@@ -92,6 +92,7 @@ def test_before_the_hour_nothing_leaves_and_the_row_is_there_to_be_suspended(owi
 @pytest.mark.parametrize("what", ["payment", "dispute", "cancel", "insolvency", "write-off", "credit"])
 def test_what_happens_between_planning_and_firing_is_read_again(owing, box, what):
     item = owing.owes("F-1", FIFTH)
+    owing.plan()
     ticking.tick(owing.station, owing.today)
     owing.happens(item, what, owing.today, "1200.00" if what in ("payment", "credit") else "0")
     outbox.deliver_due(owing.station, ticking.SENDERS)
@@ -102,6 +103,7 @@ def test_what_happens_between_planning_and_firing_is_read_again(owing, box, what
 
 def test_a_suspension_after_it_was_enqueued_holds(owing, box):
     item = owing.owes("F-1", FIFTH)
+    owing.plan()
     ticking.tick(owing.station, owing.today)
     suspend(owing, "customer", [str(owing.customers["Atelier Moreau"])], date(2026, 11, 12))
     outbox.deliver_due(owing.station, ticking.SENDERS)
@@ -113,7 +115,7 @@ def test_resuming_brings_the_reminder_back_to_its_day(owing, box):
     number = suspend(owing, "item", [str(item)], date(2026, 12, 18))
     with owing.station.database.writing() as session:
         dunning.resume(session, owing.station, number, "accord trouvé", owing_person(session))
-    assert (rows(owing)[0].day, rows(owing)[0].suspended_until, owing.turn()) == ("2026-11-03", None, 1)
+    assert (rows(owing)[0].day, rows(owing)[0].suspended_until, owing.turn()) == ("2026-11-04", None, 1)
     assert [each["act"] for each in told(owing)] == ["suspended", "resumed", "reminded"]
 
 
@@ -140,6 +142,25 @@ def test_a_suspension_needs_a_reason_a_day_and_something_to_be_about(owing):
                 dunning.suspend(session, owing.station, scope, values, reason, ends, person)
 
 
+def test_what_comes_after_the_hour_is_seen_before_it_leaves_the_next_morning(owing, box):
+    owing.owes("F-1", FIFTH)
+    assert ticking.tend_agenda(owing.station) == 0
+    with owing.station.database.reading() as session:
+        (coming,) = dunning.preview(session, owing.station, owing.today, date(2026, 11, 4))
+    assert (coming.action.day, rows(owing)[0].day) == (date(2026, 11, 4), "2026-11-04")
+    owing.now += timedelta(hours=21)
+    assert (ticking.tend_agenda(owing.station), box.messages) == (0, [])
+    owing.now += timedelta(hours=3)
+    assert (ticking.tend_agenda(owing.station), len(box.messages)) == (1, 1)
+
+
+def test_a_run_that_begins_late_is_still_that_of_its_day(owing, box):
+    owing.owes("F-1", FIFTH)
+    owing.plan()
+    owing.now += timedelta(hours=5)
+    assert (ticking.tend_agenda(owing.station), len(box.messages)) == (1, 1)
+
+
 def test_a_dispute_that_ends_lets_the_ladder_go_on_with_the_level_that_did_not_leave(owing, box):
     item = owing.owes("F-1", FIFTH)
     dispute = owing.happens(item, "dispute", owing.today)
@@ -155,6 +176,8 @@ def test_a_customer_without_an_address_is_a_task_and_once_mended_the_reminder_le
     (row,) = rows(owing)
     assert (row.state, row.reason) == (agenda.OPEN, "no-address")
     owing.turn(MORNING + timedelta(days=1))
+    with owing.station.database.reading() as session:
+        assert dunning.preview(session, owing.station, owing.today, date(2026, 12, 1)) == []
     with owing.station.database.writing() as session:
         session.execute(sa.text("UPDATE customer SET email='compta@moreau.example'"))
         dunning.finish_chore(session, owing.station, row.id, "adresse corrigée", owing_person(session), again=True)
@@ -310,11 +333,13 @@ def test_switched_off_everything_is_planned_and_nothing_leaves(tmp_path, box):
 
 def test_what_is_enqueued_for_an_older_revision_does_nothing(owing, box):
     item = owing.owes("F-1", FIFTH)
+    owing.plan()
     ticking.tick(owing.station, owing.today)
     number = suspend(owing, "item", [str(item)], date(2026, 11, 6))
     with owing.station.database.writing() as session:
         dunning.resume(session, owing.station, number, "non", owing_person(session))
+    owing.plan()
     ticking.tick(owing.station, owing.today)
     outbox.deliver_due(owing.station, ticking.SENDERS)
     assert [row.state for row in rows(owing, OutboxRow)] == [Sent.SENT, Sent.SENT]
-    assert (len(box.messages), box.messages[0]["Message-ID"]) == (1, "<agenda.1.3@quais.example>")
+    assert (len(box.messages), box.messages[0]["Message-ID"]) == (1, "<agenda.1.4@quais.example>")

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Annotated, Any
-from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, File, Form, Request, UploadFile
 from fastapi.responses import Response
@@ -22,7 +21,7 @@ from station.records.tables import AgendaRow, Sending, Suspension
 from station.web import desk
 from station.web.words import Words
 from station.wording import BadTemplate, load_letters
-from workflow.calendar import NoBusinessDay, may_leave, move_later
+from workflow.calendar import NoBusinessDay, move_later
 from workflow.dunning import Channel
 from workflow.receivables import NOTHING, standing_of
 
@@ -189,11 +188,7 @@ def _preview(request: Request, session: Session, view: str, place: int, wrong: s
 def next_day(request: Request, today: date) -> date:
     """The next day on which something leaves: today as long as its hour has not come. Raises NoBusinessDay."""
     workstation = desk.workstation_of(request)
-    calendar, settings = calendar_of(workstation.settings), workstation.settings
-    local = workstation.clock().astimezone(ZoneInfo(settings.calendar.time_zone))
-    if local.hour < settings.dunning.hour and may_leave(calendar, today):
-        return today
-    return move_later(calendar, today + timedelta(days=1))
+    return move_later(calendar_of(workstation.settings), dunning.first_day(workstation, today))
 
 
 def _letter(each: Coming, request: Request, t: Words) -> dict[str, Any] | None:
