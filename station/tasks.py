@@ -338,7 +338,29 @@ def _decide(session: Session, workstation: Workstation, task: Task, act: Act, de
         return Outcome(True, following=None if "run" in task.why else _ask_second(session, workstation, task, document, now).id)
     if after is not None:
         _move(session, document, after, act.person.pseudonym, now)
+    if decision == "approved":
+        _end_unopened(session, task, now)
+    if decision == "refused":
+        _give_back(session, workstation, task, act.person, now)
     return Outcome(True)
+
+
+def _end_unopened(session: Session, task: Task, now: datetime) -> None:
+    """Nobody has to look through what was sure and is approved."""
+    review = session.get(Review, task.document_id)
+    if review is not None and review.done_at is None and reviews.is_settled(review):
+        review.stage, review.done_at = "done", now
+
+
+def _give_back(session: Session, workstation: Workstation, task: Task, by: Person, now: datetime) -> None:
+    """Who reviewed it has it again, at the head of their queue, and is told why."""
+    review = session.get(Review, task.document_id)
+    if review is None:
+        return
+    to = reviews.return_review(session, review, reviews.REFUSED, task.reason or "", by.pseudonym, now)
+    reader = people.find_by_pseudonym(session, to) if to else None
+    if reader is not None:
+        notices.tell_refused(session, workstation, task, by, reader, now)
 
 
 def _ask_second(session: Session, workstation: Workstation, first: Task, document: Document, now: datetime) -> Task:
@@ -365,7 +387,7 @@ def _trouble(session: Session, workstation: Workstation, task: Task, act: Act, n
         if reviews.pending_accounts(session, task.entity, document.id):
             return Outcome(False, "account")
         review = session.get(Review, document.id)
-        if review is not None and review.done_at is None:
+        if review is not None and not reviews.is_settled(review):
             return Outcome(False, "review")
     return None
 
@@ -539,7 +561,7 @@ def recheck(session: Session, workstation: Workstation, document: Document, now:
     if standing is not None and standing.state == InvoiceState.APPROVED:
         _move(session, document, InvoiceState.IN_REVIEW, "system", now)
     review = session.get(Review, document.id)
-    if review is None or review.done_at is None or reviews.pending_accounts(session, document.entity, document.id):
+    if review is None or not reviews.is_settled(review) or reviews.pending_accounts(session, document.entity, document.id):
         # Asked again once it is submitted, or once the account is decided.
         return None
     asked = ask_approval(session, workstation, document, now)

@@ -413,6 +413,23 @@ def test_a_refused_account_puts_the_invoice_back_with_the_reason(room):
     assert "Le fournisseur dément" in room.clerk.get("/relecture").text
 
 
+def test_an_invoice_of_which_the_account_was_refused_stands_red_and_first(room):
+    """Every value of it was read with certainty: the account is the only reason to look at it."""
+    number = ask_account(room)
+    room.colleague.post(f"/relecture/comptes/{number}", data={"choice": "refuse", "reason": "Le fournisseur dément"})
+    page = room.clerk.get("/relecture").text
+    assert re.findall(r'id="open-([^"]+)"', page)[0] == room.ids[3]
+    assert "Compte bancaire refusé" in text_of(page)
+    assert room.ids[3] not in room.clerk.get("/relecture?state=sure").text
+    assert "de nouveau à relire" in text_of(room.clerk.get(f"/relecture/{room.ids[3]}").text)
+
+
+def test_a_sure_value_of_an_account_that_nobody_stands_for_is_looked_at(room):
+    paper = replace(reviewed.PAPERS[4], siren="443061841")
+    reviewed.invoice(room.workstation, paper, doubtful={}, vouch=False)
+    assert figures(room.clerk)["sure"] == "0" and figures(room.clerk)["waiting"] == "4"
+
+
 def test_an_account_that_the_page_does_not_show_waits_too(room):
     room.save(room.clerk, 0, "iban", OTHER_IBAN)
     room.submit(room.clerk, whole="yes")

@@ -17,6 +17,9 @@ SILENT = timedelta(minutes=10)
 """After which a review that somebody left open is open to the next."""
 STATES = ("waiting", "urgent", "held", "postponed", "sure", "account", "done")
 SORTS = ("due", "received", "supplier", "gross")
+REFUSED, ACCOUNT_REFUSED = "refused", "account-refused"
+RETURNED = frozenset({REFUSED, ACCOUNT_REFUSED})
+"""Among the doubts of a review: somebody who decides sent the invoice back. It stays until the review is submitted again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +104,23 @@ def is_sure(session: Session, document_id: str) -> bool:
     return row is not None and not row.doubtful
 
 
+def is_settled(review: Review) -> bool:
+    """Whether its values may be decided about: submitted, or sure as they were read and touched by nobody."""
+    return review.stage == "done" or (review.stage == "open" and not review.doubtful and review.revision == 0)
+
+
+def return_review(session: Session, review: Review, mark: str, reason: str, by: str, at: datetime) -> str | None:
+    """Back at the head of the queue, to whoever submitted it, with the reason; returns their pseudonym. `mark`: of `RETURNED`."""
+    last, review.done_at, review.done_by = review.done_by, None, None
+    review.stage, review.held, review.postponed_until = "open", False, None
+    review.hold_reason, review.hold_by = reason, by
+    person = session.scalar(sa.select(Person).where(Person.pseudonym == last, Person.ended_at.is_(None))) if last else None
+    review.assigned_to, review.assigned_by = (person.pseudonym, by) if person is not None else (None, None)
+    review.doubts, review.doubtful = [mark, *(name for name in review.doubts if name not in RETURNED)], True
+    add_event(session, review, "return", "", (None, {"reason": reason, "why": mark}), by, at)
+    return review.assigned_to
+
+
 def next_review(session: Session, entity: str, pseudonym: str, now: datetime, than: str = "", *, sure: bool = False) -> str | None:
     """The document to be looked at next, another `than` this one: mine before those of nobody, none that a colleague has open.
 
@@ -150,10 +170,14 @@ def _filters(wanted: Wanted, pseudonym: str, today: date) -> list[sa.ColumnEleme
     return found
 
 
+def _is_returned() -> sa.ColumnElement[bool]:
+    return sa.cast(Review.doubts, sa.Text).like('%refused"%')
+
+
 def _order(sort: str) -> tuple[sa.ColumnElement[Any], ...]:
     last = (Review.received_at.asc(), Review.document_id.asc())
     orders: Mapping[str, tuple[sa.ColumnElement[Any], ...]] = {
-        "due": (Review.due.is_(None), Review.due.asc()),
+        "due": (sa.case((_is_returned(), 0), else_=1), Review.due.is_(None), Review.due.asc()),
         "received": (),
         "supplier": (sa.func.lower(Review.supplier).asc(),),
         "gross": (sa.cast(Review.gross, sa.Numeric(18, 4)).desc(),),

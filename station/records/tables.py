@@ -1271,7 +1271,7 @@ class ReviewEvent(Base):
     document_id: Mapped[str] = mapped_column(sa.ForeignKey("document.id"), index=True)
     revision: Mapped[int]
     kind: Mapped[str] = mapped_column(sa.String(10))
-    """set, undo, redo, submit."""
+    """set, undo, redo, submit; hold, postpone, hand, resume; return (somebody who decides sent it back)."""
     field: Mapped[str] = mapped_column(sa.String(40))
     before: Mapped[dict[str, Any] | None]
     """`station.review.Mark` as JSON; None where nothing had been said."""

@@ -412,6 +412,8 @@ def _facts(session: Session, document: Document, bound: Bound, workstation: Work
     review = session.get(Review, document.id)
     if review is not None and review.done_at is not None and review.done_by:
         told.append((t("approval.reviewed"), _login(session, review.done_by), t.moment(review.done_at)))
+    elif review is not None and reviews.is_settled(review):
+        told.append((t("approval.reviewed"), t("approval.reviewed-by-nobody"), ""))
     return [line for line in told if line[1]]
 
 
@@ -435,7 +437,7 @@ def _stopped(session: Session, task: Task, document: Document, t: Words) -> str:
     if task.kind == APPROVAL and reviews.pending_accounts(session, task.entity, document.id):
         return t("approval.wrong-account")
     review = session.get(Review, document.id)
-    return t("approval.wrong-review") if task.kind == APPROVAL and review is not None and review.done_at is None else ""
+    return t("approval.wrong-review") if task.kind == APPROVAL and review is not None and not reviews.is_settled(review) else ""
 
 
 def _trouble_words(session: Session, outcome: Outcome, task: Task, t: Words) -> str:

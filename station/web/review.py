@@ -192,15 +192,24 @@ def show_row(row: Review, who: Mapping[str, str], person: Person, now: datetime,
         "gross": t.amount(row.gross, row.currency) if row.gross else "",
         "due": t.day(date.fromisoformat(row.due)) if row.due else "",
         "late": late,
-        "doubts": [doubt_words(name, t) for name in row.doubts],
+        "doubts": [doubt_words(name, t) for name in row.doubts if name not in records.RETURNED],
+        "returned": next((t(f"review.returned-{name}") for name in row.doubts if name in records.RETURNED), ""),
         "received": t.moment(row.received_at),
         "holder": t("review.held-by", who=who.get(other, other), minutes=_minutes(now, row.active_at)) if other else None,
         "assigned": who.get(row.assigned_to or "", row.assigned_to),
         "reason": row.hold_reason,
         "by": who.get(row.hold_by or "", row.hold_by),
         "until": t.day(date.fromisoformat(row.postponed_until)) if row.postponed_until else None,
-        "done": t("review.done-by", who=who.get(row.done_by or "", row.done_by or ""), at=t.moment(row.done_at)) if row.done_at else None,
+        "done": _done_words(row, who, t),
     }
+
+
+def _done_words(row: Review, who: Mapping[str, str], t: Words) -> str | None:
+    if row.done_at is None:
+        return None
+    if row.done_by is None:
+        return t("review.done-unopened", at=t.moment(row.done_at))
+    return t("review.done-by", who=who.get(row.done_by, row.done_by), at=t.moment(row.done_at))
 
 
 def doubt_words(name: str, t: Words) -> str:

@@ -329,10 +329,12 @@ def _add_circuits() -> None:
         sa.ForeignKeyConstraint(["document_id"], ["document.id"], name=op.f("fk_circuit_watch_document_id_document")),
         sa.PrimaryKeyConstraint("document_id", name=op.f("pk_circuit_watch")),
     )
-    # What is there already goes on as it began: circuits look at what changes from now on.
+    # What is there already goes on as it began: circuits look at what changes from now on. What was not yet sealed or submitted enters them.
     op.execute(
         "INSERT INTO circuit_watch (document_id, entity, seen, stage, submitted_at, appeared, facts) "
-        "SELECT d.id, d.entity, d.revision, coalesce(r.stage, ''), r.done_at, true, '{}' "
+        "SELECT d.id, d.entity, d.revision, coalesce(r.stage, ''), r.done_at, "
+        "CASE WHEN d.state = 'sealed' AND coalesce(r.stage, 'done') = 'done' "
+        "THEN true ELSE false END, '{}' "
         "FROM document d LEFT JOIN review r ON r.document_id = d.id"
     )
 
