@@ -21,6 +21,8 @@ ACTIONS: Mapping[str, Action] = {dunning.KIND: dunning.remind, prompts.KIND: pro
 PLANNERS: tuple[Callable[[Workstation, date], int], ...] = (dunning.plan_reminders, prompts.plan_prompts)
 """What looks at the world and says what is to come, for one company."""
 TURN_SECONDS = 60.0
+MOST_LOTS = 40
+"""Lots of the outbox in one turn: some thousand reminders, then the agenda is looked at again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,4 +139,10 @@ def tend_agenda(workstation: Workstation) -> int:
         for company in companies_of(workstation):
             for plan in PLANNERS:
                 plan(company, local.date())
-    return outbox.deliver_due(workstation, SENDERS)
+    left = 0
+    for _ in range(MOST_LOTS):
+        lot = outbox.deliver_due(workstation, SENDERS)
+        left += lot
+        if not lot:
+            break
+    return left

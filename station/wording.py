@@ -7,7 +7,7 @@ loads or runs for long. What values contain is text and never a template.
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -101,10 +101,12 @@ def load_letters(settings: Settings) -> dict[str, dict[str, Wording]]:
 
 def read_letters(folder: Path) -> dict[str, dict[str, Wording]]:
     """The letters of a folder, each proved. Raises BadTemplate that names the file, OSError."""
-    return {path.stem: _read_letter(path) for path in sorted(folder.glob("*.toml"))}
+    return {path.stem: _read_letter(path, path.stat().st_mtime_ns) for path in sorted(folder.glob("*.toml"))}
 
 
-def _read_letter(path: Path) -> dict[str, Wording]:
+@lru_cache(maxsize=256)
+def _read_letter(path: Path, _changed: int) -> dict[str, Wording]:
+    """Proved once as it stands: a morning asks for it a thousand times."""
     try:
         told = tomllib.loads(path.read_text(encoding="utf-8"))
         found = {language: Wording(str(told[language]["subject"]), str(told[language]["body"]).lstrip("\n")) for language in LANGUAGES}

@@ -17,6 +17,7 @@ from owed import MORNING, Owing, open_owing
 
 from sealing.verify import verify_file
 from station import agenda, dunning, outbox, ticking
+from station.bounces import note_report
 from station.dunning import NotPossible
 from station.keyring import open_sealer
 from station.outbox import Sent
@@ -195,10 +196,55 @@ def test_what_a_person_saw_to_in_another_way_counts_and_the_ladder_goes_on(owing
 
 def test_an_address_that_the_server_refuses_is_a_task_at_once(owing, box):
     owing.owes("F-1", FIFTH)
-    box.refuse = True
-    # A server that refuses whoever sends is asked again later; one that refuses the address has said all.
+    box.unknown = True
     owing.turn()
-    assert rows(owing, Sending)[0].state in (records.LEAVING, records.BOUNCED)
+    assert (rows(owing, Sending)[0].state, box.messages) == (records.BOUNCED, [])
+    assert [(row.kind, row.state) for row in rows(owing)] == [("dunning", agenda.DONE), ("bounce", agenda.OPEN)]
+
+
+REPORT = """From: MAILER-DAEMON@quais.example
+To: relances@quais.example
+Subject: Undelivered Mail Returned to Sender
+Message-ID: <report@quais.example>
+MIME-Version: 1.0
+Content-Type: multipart/report; report-type=delivery-status; boundary="b"
+
+--b
+Content-Type: text/plain
+
+Sorry.
+--b
+Content-Type: message/delivery-status
+
+Reporting-MTA: dns; mx.example
+
+Final-Recipient: rfc822; compta@0.example
+Action: {action}
+Status: 5.1.1
+Diagnostic-Code: smtp; 550 5.1.1 no such mailbox
+--b
+Content-Type: text/rfc822-headers
+
+Message-ID: {message}
+Subject: Facture F-1
+--b--
+"""
+
+
+def test_a_delivery_report_in_a_mailbox_is_a_task_once_and_others_are_none(owing, box):
+    owing.owes("F-1", FIFTH)
+    owing.turn()
+    identity = rows(owing, Sending)[0].message_id
+
+    def report(action: str, message: str) -> bool:
+        return note_report(owing.station, "essai", REPORT.format(action=action, message=message).encode())
+
+    assert [report("delayed", identity), report("failed", "<x@y>"), report("failed", identity), report("failed", identity)] == [
+        False, False, True, False,
+    ]  # fmt: skip
+    assert not note_report(owing.station, "autre", REPORT.format(action="failed", message=identity).encode())
+    assert not note_report(owing.station, "essai", b"\xff\x00 no message")
+    assert (rows(owing, Sending)[0].state, rows(owing, Sending)[0].note) == (records.BOUNCED, "smtp; 550 5.1.1 no such mailbox")
 
 
 def test_a_mail_that_came_back_is_a_task_and_never_silence(owing, box):
@@ -221,14 +267,14 @@ def test_chores_about_what_was_paid_meanwhile_go_by_themselves(owing, box):
     assert {row.state for row in rows(owing) if row.kind == "bounce"} == {agenda.DROPPED}
 
 
-def test_a_server_that_does_not_answer_costs_nothing_but_time(owing, box):
+def test_a_server_that_refuses_for_now_costs_nothing_but_time(owing, box):
     owing.owes("F-1", FIFTH)
     box.refuse = True
-    assert owing.turn() in (0, 1)
+    owing.turn()
     box.refuse = False
     owing.later()
-    owing.turn()
-    assert len({str(message["Message-ID"]) for message in box.messages}) <= 1
+    ticking.tend_agenda(owing.station)
+    assert ([str(message["Message-ID"]) for message in box.messages], rows(owing)[0].state) == (["<agenda.1.1@quais.example>"], agenda.DONE)
 
 
 def test_killed_between_sending_and_noting_it_the_same_message_leaves_again_and_no_other(owing, box, tmp_path):

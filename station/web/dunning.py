@@ -31,8 +31,8 @@ Text = Annotated[str, Form(max_length=600)]
 Asked = Annotated[list[str], Form(max_length=2000)]
 SINGLY = 100
 """Up to so many, one by one is offered."""
-SHOWN = 500
-"""Lines of one page."""
+SHOWN, SHOWN_A_DAY = 500, 50
+"""Lines of one page, and of one day of the calendar."""
 ICONS = {Channel.EMAIL: "upload", Channel.LETTER: "printer", Channel.REGISTERED: "stamp", Channel.CALL: "volume-2"}
 LOOKS = {
     records.LEAVING: ("busy", "hourglass"),
@@ -263,7 +263,8 @@ def calendar_page(request: Request, session: desk.InReading) -> Response:
             "count": t.count("dunning.reminders", len(here)),
             "sum": t.amount(str(sum((each.claim.balance for each in here), NOTHING)), "EUR"),
             "channels": [(t(f"dunning.channel-{channel}"), ICONS[channel], count) for channel, count in _by_channel(here)],
-            "lines": [show_line(each, t) for each in here[:SHOWN]],
+            "lines": [show_line(each, t) for each in here[:SHOWN_A_DAY]],
+            "more": max(0, len(here) - SHOWN_A_DAY),
         }
         for day, here in sorted(days.items())
     ]
