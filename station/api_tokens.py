@@ -21,13 +21,13 @@ from station.workstation import Workstation
 
 FAMILIES = (
     "documents", "review", "accounts", "approvals", "search", "batches", "stations", "controls", "holds", "retention", "erasure", "exports",
-    "ledger", "suppliers", "receivables", "webhooks", "people",
+    "ledger", "suppliers", "receivables", "payables", "webhooks", "people",
 )  # fmt: skip
 """What a scope is about; each is read or written."""
 _ONE_WAY = {"search": "read", "stations": "read", "ledger": "read", "suppliers": "read", "erasure": "write"}
 SCOPES = tuple(f"{family}:{way}" for family in FAMILIES for way in ("read", "write") if _ONE_WAY.get(family, way) == way)
 STRONG = frozenset(
-    f"{family}:write" for family in ("accounts", "approvals", "holds", "retention", "erasure", "exports", "webhooks", "people")
+    f"{family}:write" for family in ("accounts", "approvals", "payables", "holds", "retention", "erasure", "exports", "webhooks", "people")
 )
 """With one of these a program does what a page asks the password again for: they are ticked one by one, and never by default."""
 LONGEST_DAYS = 366
