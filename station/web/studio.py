@@ -1,5 +1,6 @@
 """The studio: rules as grids and circuits beside their drawing; a draft, its trial on documents, its replay, and a second person's yes."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -183,13 +184,18 @@ def show_grid(grid: Grid, vocabulary: Vocabulary, flaws: Sequence[Flaw], t: Word
                 cell.text,
                 t("studio.cell", line=row[0].text or number + 1, column=grid.head[at - 1] if at else t("studio.line")),
                 _options(variables[at - 1], cell.text) if grid.inputs < at <= grid.inputs + grid.outputs else (),
-                tuple(flaw.message for flaw in placed.get((number, at), ())),
+                tuple(_in_place(flaw.message) for flaw in placed.get((number, at), ())),
             )
             for at, cell in enumerate(row)
         )
         for number, row in enumerate(grid.rows)
     )
     return ShownGrid(grid, columns, rows)
+
+
+def _in_place(message: str) -> str:
+    """Without the place, where it stands at its cell."""
+    return re.sub(r"^(table « [^»]+ », )?ligne [^:]+ : ", "", message)
 
 
 def _hint(variable: Variable | None, t: Words) -> str:
