@@ -1,6 +1,7 @@
 """Circuits on real rows: each activity, each shipped circuit, a year of them, and what is left when they are killed."""
 
 import json
+import os
 import sqlite3
 import threading
 from dataclasses import dataclass, replace
@@ -9,6 +10,7 @@ from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
+import killed
 import pytest
 import sqlalchemy as sa
 import webhome
@@ -21,6 +23,7 @@ from station.records import people
 from station.records import tasks as approvals
 from station.records.documents import get_document
 from station.records.tables import (
+    CircuitCall,
     CircuitRun,
     CircuitStep,
     CircuitTask,
@@ -793,3 +796,50 @@ def test_a_time_of_day_begins_a_circuit_once_on_business_days(house):
     runs = house.rows(CircuitRun, circuit="tous-les-matins")
     assert [run.started_at.date().isoformat() for run in runs] == ["2026-11-23", "2026-11-24", "2026-11-25", "2026-11-26", "2026-11-27"]
     assert house.answer(house.asked()[0], "marc", "vu").taken
+
+
+# --- killed between two steps ---
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "station.circuits:_look:after:1",
+        "station.circuits:_look:before:1",
+        "station.circuits:_carry_out:before:1",
+        "station.circuits:_carry_out:after:1",
+        "station.mail:put_mail:after:1",
+        "station.circuits:_call:after:1",
+        "station.records.circuits:claim_run:after:2",
+    ],
+)
+def test_killed_at_any_place_a_further_turn_does_everything_once(outside, place):
+    """A process that carries out what is open and ends itself there; then one that goes to the end."""
+    document = other(outside)
+    house = outside
+    house.answer(house.asked(document)[0], "clara", "fini", depart=date(2026, 11, 20), jours=3)
+    second = house.invoice("300.00", number="K-1")
+    with house.workstation.database.writing() as session:
+        review.submit(session, house.workstation, second, people.find(session, "clara"), lambda *_: None, whole=True)
+    child = os.fork()
+    if child == 0:
+        # SQLite's connections are their process's own.
+        for engine in (house.workstation.database.writer, house.workstation.database.reader):
+            engine.dispose(close=False)
+        killed.arm(place)
+        try:
+            circuits.tend_circuits(house.workstation)
+            with house.workstation.database.writing() as session:
+                task = records.open_tasks(session, "essai", document)[0]
+                circuits.answer_task(session, house.workstation, task, people.find(session, "anne"), "oui-oui", {}, task.revision)
+            circuits.tend_circuits(house.workstation)
+        finally:
+            os._exit(0)
+    _, status = os.waitpid(child, 0)
+    house.turn()
+    if house.run(document, "essai-complet").step == "demander":
+        house.answer(house.asked(document)[0], "anne", "oui-oui")
+    assert (house.run(document, "essai-complet").step, len(house.rows(CircuitCall, kind="service"))) == ("appeler", 1)
+    assert [row.kind for row in house.rows(OutboxRow)] == ["mail", "service"]
+    assert len(house.rows(Task, document_id=second)) == len(house.rows(CircuitRun, document_id=second)) == 1
+    assert os.WIFSIGNALED(status), "the place was never reached"
