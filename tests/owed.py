@@ -4,6 +4,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import atwork
 
@@ -98,7 +99,7 @@ class Owing:
             return people.ensure_practice(session) or people.list_people(session)[0]
 
 
-def open_owing(home: Path, port: int = 0, keys: Path | None = None, now: datetime = MORNING, **dunning: object) -> Owing:
+def open_owing(home: Path, port: int = 0, keys: Path | None = None, now: datetime = MORNING, **dunning: Any) -> Owing:
     """`port`: of a mail server on loopback; 0: none is set."""
     mail = OutgoingMail(sender="relances@quais.example", host="127.0.0.1" if port else "", port=port or 25, tls="none")
     opened = atwork.open_home(
