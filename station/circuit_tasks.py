@@ -221,4 +221,4 @@ def _tell(
         link = f"{workstation.settings.server.public_address}/formulaires/{task.id}"
         body = _BODIES[language].format(name=notices.name_of(person), title=task.title, due=due, link=link)
         name = f"circuit-task-{task.id}-{what}-{key}-{person.pseudonym}"
-        mail.put_mail(session, task.entity, name, person.email, subject[:200], body, now)
+        mail.put_mail(session, task.entity, name, person.email, subject[:200], body, now, task.document_id)

@@ -632,7 +632,9 @@ def _keep_decision(session: Session, run: CircuitRun, number: int, command: Deci
 
 def _write_mail(session: Session, workstation: Workstation, run: CircuitRun, command: SendMail, now: datetime) -> None:
     try:
-        mail.put_mail(session, run.entity, f"circuit-{run.id}-{command.key}", command.to.strip(), command.subject, command.body, now)
+        mail.put_mail(
+            session, run.entity, f"circuit-{run.id}-{command.key}", command.to.strip(), command.subject, command.body, now, run.document_id
+        )
     except mail.BadAddress:
         words = f"le courriel « {command.subject} » n'est pas parti : « {command.to[:80]} » n'est pas une adresse"
         circuit_tasks.tell_trouble(session, workstation, run, run.step, words, now, kind="mail")

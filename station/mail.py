@@ -31,11 +31,17 @@ class BadAddress(ValueError):
     """Not one address to which a message can be sent."""
 
 
-def put_mail(session: Session, entity: str, key: str, to: str, subject: str, body: str, at: datetime) -> None:
-    """A message into the outbox, in the caller's transaction; one per `key`. Raises BadAddress. What is written goes once it was sent."""
+def put_mail(
+    session: Session, entity: str, key: str, to: str, subject: str, body: str, at: datetime, document_id: str | None = None
+) -> None:
+    """A message into the outbox, in the caller's transaction; one per `key`. Raises BadAddress. What is written goes once it was sent.
+
+    `document_id`: which document it tells of; erased, it takes along the message that still waits.
+    """
     if not ADDRESS.fullmatch(to):
         raise BadAddress(to)
-    outbox.put(session, entity, KIND, key, {"to": to, "subject": " ".join(subject.split()), "body": body}, at)
+    of = {} if document_id is None else {outbox.DOCUMENT: document_id}
+    outbox.put(session, entity, KIND, key, {"to": to, "subject": " ".join(subject.split()), "body": body} | of, at)
 
 
 def send_message(mail: MailServer, message: EmailMessage, environment: Mapping[str, str] = os.environ, variable: str = "") -> None:

@@ -128,7 +128,7 @@ def _put(
     letter = LETTERS[kind, language]
     # Numbers of tasks are this database's alone; so are keys.
     key = f"{kind}-{task.id}-{to.pseudonym}"
-    mail.put_mail(session, task.entity, key, to.email, letter.subject.format(**places), letter.text.format(**places), at)
+    mail.put_mail(session, task.entity, key, to.email, letter.subject.format(**places), letter.text.format(**places), at, task.document_id)
 
 
 def language_of(session: Session, person: Person, usual: str) -> str:

@@ -12,7 +12,7 @@ import re
 import secrets
 import smtplib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -38,6 +38,10 @@ TURN_SECONDS = 30.0
 """After which a kind lets the next one pass; what is left is due in the next turn."""
 KEPT_DAYS = 90
 """So long what was sent, or given up, stays as a line without content."""
+
+
+DOCUMENT = "document"
+"""In a payload: the document that it tells of."""
 
 
 class Sent(StrEnum):
@@ -252,6 +256,13 @@ def give_up(session: Session, entity: str, number: int, at: datetime) -> None:
     """It will not be sent, and what was written is removed. Raises Gone."""
     row = _mine(session, entity, number)
     row.state, row.done_at, row.payload, row.lease, row.lease_until = Sent.DROPPED, at, None, None, None
+
+
+def forget_documents(session: Session, ids: Sequence[str], at: datetime) -> int:
+    """What waits, or is dead, and tells of one of these documents does not leave any more and loses its content; returns how many."""
+    held = (OutboxRow.state.in_((Sent.WAITING, Sent.DEAD)), OutboxRow.payload[DOCUMENT].as_string().in_(ids))
+    gone = {"state": Sent.DROPPED.value, "done_at": at, "payload": sa.null(), "lease": None, "lease_until": None}
+    return int(session.execute(sa.update(OutboxRow).where(*held).values(gone)).rowcount)  # type: ignore[attr-defined]  # of an UPDATE
 
 
 def _mine(session: Session, entity: str, number: int) -> OutboxRow:

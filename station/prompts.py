@@ -235,7 +235,7 @@ def _send(session: Session, workstation: Workstation, task: Task, owed: Owed, pr
     }  # fmt: skip
     letter = LETTERS[prompt.level, language]
     key = f"prompt-{task.id}-{prompt.level}-{to.pseudonym}"
-    mail.put_mail(session, task.entity, key, to.email, letter.subject.format(**places), letter.text.format(**places), at)
+    mail.put_mail(session, task.entity, key, to.email, letter.subject.format(**places), letter.text.format(**places), at, task.document_id)
     return True
 
 
