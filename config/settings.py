@@ -919,8 +919,8 @@ class Settings(Section):
     @classmethod
     def _folders_are_free(cls, stations: tuple[Station, ...], info: ValidationInfo) -> tuple[Station, ...]:
         """What lies in a station's folder is taken in and moved: never the house's own files."""
-        home: Path | None = info.data.get("home")
-        for station in stations if home is not None else ():
+        home: Path = info.data.get("home", Path())
+        for station in stations if "home" in info.data else ():
             folder, house = _folder(home, station).resolve(), home.resolve()
             room = folder.relative_to(house).parts[:1] if folder.is_relative_to(house) else None
             if house.is_relative_to(folder) or (room is not None and room[0] in OWN_ROOMS):

@@ -1085,7 +1085,7 @@ def _show_checks(file: str, valid: bool, checks: Sequence[tuple[str, bool | None
         out.print(f"  {'–' if ok is None else '✓' if ok else '✗'} {name}: {detail}", markup=False)
 
 
-def _print_json(value: dict[str, Any]) -> None:
+def _print_json(value: dict[str, Any] | list[dict[str, Any]]) -> None:
     """One object on one line; a file name that is no UTF-8 is written with JSON's own escapes."""
     text = json.dumps(value, ensure_ascii=False)
     print(text if text.isascii() or _is_unicode(text) else json.dumps(value), flush=True)

@@ -8,6 +8,7 @@ from datetime import date, datetime
 from typing import Annotated, Any, Generic, TypeAlias, TypeVar
 from urllib.parse import urlencode
 
+import sqlalchemy as sa
 from fastapi import Depends, Path, Query, Request, Response
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 from sqlalchemy.orm import Session
@@ -150,16 +151,17 @@ def _note(request: Request, session: Session, bearer: Bearer, ask: Ask) -> None:
         return
     values = request.path_params
     words = [str(values[name]) for name in ("document_id", "number", "sha256", "name") if name in values]
-    row = _NUMBERED.get(ask.page)
-    if row is not None:
+    column = _NUMBERED.get(ask.page)
+    if column is not None:
         # Known by its number; what is noted is the document that it shows.
-        shown = session.get(row, values["number"]) if "number" in values and str(values["number"]).isdecimal() else None
-        words = [shown.document_id] if shown is not None else []
+        number = str(values.get("number", ""))
+        shown = session.scalar(sa.select(column).where(column.class_.id == int(number))) if number.isdecimal() else None
+        words = [shown] if shown else []
     readings: Notebook = request.app.state.readings
     readings.note(Note(bearer.person.pseudonym, ask.act, " ".join(words), workstation_of(request).clock(), entity_of(request)))
 
 
-_NUMBERED: Mapping[str, type[Task] | type[AccountChange]] = {"/approbations/{number}": Task, "/relecture/comptes/{number}": AccountChange}
+_NUMBERED: Mapping[str, Any] = {"/approbations/{number}": Task.document_id, "/relecture/comptes/{number}": AccountChange.document_id}
 
 
 # --- pages of lists ---
