@@ -98,7 +98,7 @@ class Guard:
 
     def _is_upload(self, scope: Scope) -> bool:
         if scope["path"].startswith(API):
-            return scope["path"] == f"{API}documents"
+            return bool(scope["path"] == f"{API}documents")
         return bool(scope["path"] in self._upload_paths and "login" in scope.get("session", {}))
 
 
