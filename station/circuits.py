@@ -7,12 +7,14 @@ answers for compliance, with its reason.
 """
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from config.options import calendar_of
@@ -124,19 +126,33 @@ def catch_up(workstation: Workstation) -> int:
         changed, decided = records.changed_documents(session, AT_ONCE), records.decided_runs(session, AT_ONCE)
         answered = [call.id for call in records.calls_in(session, ANSWERED, AT_ONCE)]
         settled = _settled_services(session)
-    for document_id in changed:
+    done = [_try(workstation, None, partial(_look, workstation=workstation, document_id=each)) for each in changed]
+    done += [_try(workstation, each, partial(_hear_decision, workstation=workstation, run_id=each)) for each in decided]
+    done += [_try(workstation, None, partial(_note_call, workstation=workstation, settled=each)) for each in settled]
+    for number in [*answered, *(each.number for each in settled)]:
+        done.append(_try(workstation, None, partial(_hear_call, workstation=workstation, number=number)))
+    return sum(done)
+
+
+def _try(workstation: Workstation, run_id: int | None, work: Callable[[Session], object]) -> bool:
+    """One thing in one transaction; what fails in a way that nobody thought of is told, and does not stand before all others."""
+    try:
         with workstation.database.writing() as session:
-            _look(session, workstation, document_id)
-    for run_id in decided:
-        with workstation.database.writing() as session:
-            _hear_approval(session, workstation, session.get_one(CircuitRun, run_id))
-    for call_id, results, trouble in settled:
-        with workstation.database.writing() as session:
-            _note_call(session, workstation, call_id, results, trouble)
-    for call_id in [*answered, *(one[0] for one in settled)]:
-        with workstation.database.writing() as session:
-            _hear_call(session, workstation, session.get_one(CircuitCall, call_id))
-    return len(changed) + len(decided) + len(answered) + len(settled)
+            work(session)
+        return True
+    except OperationalError:
+        raise  # The records cannot be written at all: the turn fails, and the next one comes.
+    except Exception as error:
+        log.exception("circuits: %s", run_id or work)
+        if run_id is not None:
+            with workstation.database.writing() as session:
+                _stop(
+                    session,
+                    workstation,
+                    session.get_one(CircuitRun, run_id),
+                    f"erreur inattendue, notée au journal ({type(error).__name__})",
+                )
+        return False
 
 
 def tick(workstation: Workstation, now: datetime | None = None) -> int:
@@ -146,12 +162,14 @@ def tick(workstation: Workstation, now: datetime | None = None) -> int:
     with workstation.database.reading() as session:
         due = records.due_runs(session, local_day(at), AT_ONCE * 10)
     for run_id in due:
-        with workstation.database.writing() as session:
-            run = session.get_one(CircuitRun, run_id)
-            if run.standing == RUNNING and run.wake_on is not None and run.wake_on <= local_day(at).isoformat():
-                feed(session, workstation, run, Ticked(at), at=at)
-                count += 1
+        count += _try(workstation, run_id, partial(_wake, workstation=workstation, run_id=run_id, at=at))
     return count
+
+
+def _wake(session: Session, workstation: Workstation, run_id: int, at: datetime) -> None:
+    run = session.get_one(CircuitRun, run_id)
+    if run.standing == RUNNING and run.wake_on is not None and run.wake_on <= local_day(at).isoformat():
+        feed(session, workstation, run, Ticked(at), at=at)
 
 
 def _strike(workstation: Workstation, at: datetime) -> int:
@@ -712,8 +730,9 @@ def _answered_here(session: Session, run: CircuitRun) -> CircuitCall | None:
     return session.scalar(query.order_by(CircuitCall.id).limit(1)) if run.standing != ENDED else None
 
 
-def _hear_call(session: Session, workstation: Workstation, call: CircuitCall) -> None:
+def _hear_call(session: Session, workstation: Workstation, number: int) -> None:
     """The run hears what was found; once."""
+    call = session.get_one(CircuitCall, number)
     if call.state != ANSWERED:
         return
     run, now = session.get_one(CircuitRun, call.run_id), workstation.clock()
@@ -727,25 +746,33 @@ def _told_by(call: CircuitCall, now: datetime) -> Found:
     return Found(now, call.serial, rule_values_in(call.results) if call.results is not None else None)
 
 
-def _note_call(session: Session, workstation: Workstation, number: int, results: Mapping[str, Value] | None, trouble: str | None) -> None:
-    call = session.get_one(CircuitCall, number)
+@dataclass(frozen=True, slots=True)
+class _Settled:
+    """A call that is over."""
+
+    number: int
+    results: Mapping[str, Value] | None
+    trouble: str | None = None
+
+
+def _note_call(session: Session, workstation: Workstation, settled: _Settled) -> None:
+    call = session.get_one(CircuitCall, settled.number)
     if call.state == WAITING:
-        call.state, call.results, call.trouble = ANSWERED, rule_values_out(results) if results is not None else None, trouble
-        call.done_at = workstation.clock()
+        call.state, call.trouble, call.done_at = ANSWERED, settled.trouble, workstation.clock()
+        call.results = rule_values_out(settled.results) if settled.results is not None else None
 
 
-def _settled_services(session: Session) -> list[tuple[int, Mapping[str, Value] | None, str | None]]:
+def _settled_services(session: Session) -> list[_Settled]:
     """Services that failed for good, and invoices that the accounts have: what the run is told."""
-    found: list[tuple[int, Mapping[str, Value] | None, str | None]] = []
     waiting = sa.select(CircuitCall).where(CircuitCall.state == WAITING, CircuitCall.kind == "service")
-    for call in session.scalars(waiting.where(CircuitCall.name != EXPORT).order_by(CircuitCall.id).limit(AT_ONCE)):
-        row = session.scalar(sa.select(OutboxRow).where(OutboxRow.kind == connectors.KIND, OutboxRow.key == call.outbox_key))
-        if row is not None and row.state in (Sent.DEAD, Sent.DROPPED):
-            found.append((call.id, None, row.trouble))
+    over = sa.and_(
+        OutboxRow.kind == connectors.KIND, OutboxRow.key == CircuitCall.outbox_key, OutboxRow.state.in_([Sent.DEAD, Sent.DROPPED])
+    )
+    failed = session.execute(waiting.add_columns(OutboxRow.trouble).join(OutboxRow, over).order_by(CircuitCall.id).limit(AT_ONCE))
+    found = [_Settled(call.id, None, trouble) for call, trouble in failed]
     exported = sa.and_(InvoiceStanding.document_id == CircuitCall.document_id, InvoiceStanding.state.in_([str(each) for each in EXPORTED]))
     query = waiting.where(CircuitCall.name == EXPORT).join(InvoiceStanding, exported).order_by(CircuitCall.id).limit(AT_ONCE)
-    found += [(call.id, {"lot": _lot_of(session, call)}, None) for call in session.scalars(query)]
-    return found
+    return [*found, *(_Settled(call.id, {"lot": _lot_of(session, call)}) for call in session.scalars(query))]
 
 
 def _lot_of(session: Session, call: CircuitCall) -> str:
@@ -778,15 +805,16 @@ def _ask_outside(workstation: Workstation) -> None:
                 call.state, call.trouble, call.done_at = SETTLED, trouble, workstation.clock()
                 _stop(session, workstation, session.get_one(CircuitRun, call.run_id), trouble)
             else:
-                _note_call(session, workstation, number, found, None)
+                _note_call(session, workstation, _Settled(number, found))
 
 
 # --- answers of people ---
 
 
-def _hear_approval(session: Session, workstation: Workstation, run: CircuitRun) -> None:
+def _hear_decision(session: Session, workstation: Workstation, run_id: int) -> None:
     """An approver decided, or what was asked is void: the run hears of it."""
-    task, now = session.get(Task, run.approval_id) if run.approval_id else None, workstation.clock()
+    run, now = session.get_one(CircuitRun, run_id), workstation.clock()
+    task = session.get(Task, run.approval_id) if run.approval_id else None
     if task is None or task.state == OPEN:
         return
     run.approval_id = None

@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 import webhome
 from argon2 import PasswordHasher
-from test_circuits_at_work import House, outside, other  # noqa: F401 a fixture
-from test_circuits_at_work import house as _house  # noqa: F401 a fixture
+from test_circuits_at_work import House, other, outside  # noqa: F401 a fixture
+from test_circuits_at_work import house as _house
 from test_web import visitor
 
 from station.records import people
