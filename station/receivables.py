@@ -343,6 +343,22 @@ def _enter_customer(session: Session, customer: Customer, what: str, by: By, tol
     append_event(session, Event(customer.entity, "receivable", {"customer": str(customer.id)}, by.actor, by.at, "system", payload))
 
 
+def note_proceedings(session: Session, customer: Customer, day: date, reason: str, by: By) -> int:
+    """Insolvency proceedings are a customer's, not an invoice's: noted of each open invoice issued by that day; how many.
+
+    What is issued later is no earlier debt, and is owed as before (art. L. 622-17 C. com.). Raises Refused.
+    """
+    noted, count = Noted(What.INSOLVENCY, day, reason=reason), 0
+    for listed in records.list_items(session, customer.entity, customer.id):
+        standing = standing_of(listed.item, listed.events, by.today)
+        if What.INSOLVENCY in OFFERED[standing.state] and listed.item.issued <= day:
+            note_event(session, listed.row, noted, by)
+            count += 1
+    if not count:
+        raise Refused("nothing-open")
+    return count
+
+
 # --- what is owed besides ---
 
 

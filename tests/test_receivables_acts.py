@@ -400,6 +400,17 @@ def test_what_ends_a_claim_is_not_slipped_through_the_form_that_asks_no_password
     assert standing(home, "F-101").state is State.CANCELLED
 
 
+def test_proceedings_are_a_customers_and_reach_every_open_invoice_of_before(home, items):
+    browser = browser_of(home, Role.RECEIVABLES)
+    with home.database.reading() as session:
+        owner = records.find_customer(session, "essai", "C-001").id
+    form = {"day": "2026-09-01", "reason": "Jugement du TC de Rennes"}
+    assert browser.post(f"/encours/clients/{owner}/procedure", data=form).status_code == 303
+    assert (standing(home, "F-102").state, standing(home, "F-101").state) == (State.INSOLVENT, State.NOT_DUE)
+    again = browser.post(f"/encours/clients/{owner}/procedure", data=form)
+    assert (again.status_code, "rien n’est noté" in again.text) == (422, True)
+
+
 def test_the_page_prints_the_computation_line_by_line(home, items):
     page = browser_of(home, Role.RECEIVABLES).get(f"/encours/{items['F-103']}").text.replace("\u202f", " ")
     assert "120 j × 12 000,00 € × 10,40 % / 365 = 410,3014 €" in page

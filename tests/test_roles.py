@@ -110,7 +110,7 @@ DUES = """
 OWED = """
     GET /imports/invoices/{number} /imports/invoices/{number}/errors.csv /imports/payments/{number} /imports/payments/{number}/errors.csv
     POST /encours/nouvelle /encours/clients/{number} /encours/clients/{number}/contacts /encours/clients/{number}/contacts/{contact}/fin
-        /encours/{number}/evenements /encours/{number}/cloture
+        /encours/{number}/evenements /encours/{number}/cloture /encours/clients/{number}/procedure
         /relances/suspendre /relances/reprendre/{number} /relances/taches/{number} /relances/envoyees/{number}/retour
         /relances/courrier/imprimees /relances/courrier/recommandes /relances/courrier/{number}/depot /relances/courrier/{number}/reception
     GET /encours/nouvelle
@@ -218,7 +218,7 @@ AGAIN = """
     /installation/seal/request /installation/seal /installation/mail/test /installation/apply /installation/{step}
     /imports/suppliers/{number}/run /imports/people/{number}/run /fournisseurs/comptes /fournisseurs/{number}/comptes
     /imports/remittances/{number}/run /comptabilite/lots /comptabilite/lots/{number}/annuler /comptabilite/reglages /comptabilite/factures/{document_id}/paiements
-    /imports/invoices/{number}/run /imports/payments/{number}/run /encours/{number}/cloture
+    /imports/invoices/{number}/run /imports/payments/{number}/run /encours/{number}/cloture /encours/clients/{number}/procedure
     /regles/{file}/demander /regles/{file}/decider
 """
 """What cannot be undone, leaves the house, or says who may do what."""

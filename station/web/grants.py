@@ -145,6 +145,7 @@ GRANTS: Mapping[str, Grant] = {
     "/encours/nouvelle": Grant(_DUES, _DUES),
     "/encours/clients/{number}": Grant(_OWED, _DUES),
     "/encours/clients/{number}/contacts": Grant(NOBODY, _DUES),
+    "/encours/clients/{number}/procedure": Grant(NOBODY, _DUES, again=True),
     "/encours/clients/{number}/contacts/{contact}/fin": Grant(NOBODY, _DUES),
     "/encours/{number}": Grant(_OWED),
     "/encours/{number}/evenements": Grant(NOBODY, _DUES),

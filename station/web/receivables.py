@@ -317,6 +317,19 @@ def end_contact(request: Request, session: desk.InWriting, person: desk.SignedIn
     return desk.go_to(request, f"{ADDRESS}/clients/{number}", "flash.contact-ended")
 
 
+@router.post(f"{ADDRESS}/clients/{{number}}/procedure")
+def note_proceedings(
+    request: Request, session: desk.InWriting, person: desk.SignedIn, number: int, day: Short = "", reason: Text = ""
+) -> Response:
+    """Insolvency proceedings were opened: of every open invoice issued by then nothing is asked any more."""
+    row = _customer_of(request, session, number)
+    try:
+        receivables.note_proceedings(session, row, _day(day, "day"), reason.strip(), _by(request, person))
+    except Refused as error:
+        return _customer(request, session, row, wrong_proceedings=desk.words_of(request)(f"receivables.wrong-{error.reason}"))
+    return desk.go_to(request, f"{ADDRESS}/clients/{number}", "flash.noted-insolvency")
+
+
 def _customer_of(request: Request, session: Session, number: int) -> Customer:
     row = records.get_customer(session, desk.entity_of(request), number)
     if row is None:
@@ -332,6 +345,7 @@ def _customer(
     wrong: str = "",
     kept: Manner | None = None,
     wrong_contact: str = "",
+    wrong_proceedings: str = "",
     contact: Named | None = None,
 ) -> Response:
     t, today = desk.words_of(request), _today(request)
@@ -340,7 +354,7 @@ def _customer(
     return desk.show(
         request,
         "receivable_customer.html",
-        422 if wrong or wrong_contact else 200,
+        422 if wrong or wrong_contact or wrong_proceedings else 200,
         row=row,
         today=t.day(today),
         balance=_euro(sum((standing.balance for _, standing in still), Decimal(0)), t),
@@ -353,6 +367,8 @@ def _customer(
         wrong=wrong,
         ladders=_ladders(request, row),
         wrong_contact=wrong_contact,
+        wrong_proceedings=wrong_proceedings,
+        last=today.isoformat(),
         contact=contact or Named(""),
     )
 
