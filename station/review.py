@@ -636,12 +636,14 @@ def decide_account(
     Raises NotOffered where nothing waits or the same person asked, ValueError for a refusal without its reason.
     """
     asked, now = session.get(AccountChange, number), workstation.clock()
-    if asked is None or asked.decided_at is not None or people.are_one(session, asked.asked_by, person.pseudonym, asked.asked_at, now):
+    if asked is None or asked.decided_at is not None or is_barred(session, asked, person, now):
         raise NotOffered(str(number))
     if not approved and not reason.strip():
         raise ValueError("a refusal needs its reason")
     document = shown_document(session, asked.document_id)
-    asked.decided_at, asked.decided_by, asked.approved, asked.reason = now, person.pseudonym, approved, reason.strip() or None
+    if not records.claim_account(session, asked, person.pseudonym, now):
+        raise NotOffered(str(number))
+    asked.approved, asked.reason = approved, reason.strip() or None
     session.flush()
     _enter_account(session, asked, "approved" if approved else "refused", person, now)
     review = get_review(session, document.id) if _is_reviewable(document) else None
@@ -653,6 +655,13 @@ def decide_account(
     if review is not None and review.stage == "done":
         tasks.ask_approval(session, workstation, document, now)
     return asked
+
+
+def is_barred(session: Session, asked: AccountChange, person: Person, now: datetime) -> bool:
+    """Whether this person brought the account, by typing it or by submitting it, or stands in for who did."""
+    typed = records.typists_of(session, asked.document_id).get("iban", frozenset())
+    brought = {asked.asked_by, *(who for who, text in typed if compact(text) == compact(asked.iban))}
+    return any(people.are_one(session, who, person.pseudonym, asked.asked_at, now) for who in brought)
 
 
 def _drop_asked(session: Session, document: Document, person: Person, now: datetime) -> None:

@@ -6,11 +6,11 @@ of the task it was made on, and of two at once exactly one finds it so.
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime, time
 from decimal import Decimal, InvalidOperation
-from functools import partial
 from typing import Any, TypeAlias
 
+import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from config.settings import Settings
@@ -25,7 +25,7 @@ from station.records.ledger import append_event
 from station.records.tables import Document, FieldRow, InvoiceStanding, Person, Review, Task, TaskEvent
 from station.records.tasks import APPROVAL, CANCELLED, DONE, OPEN, QUESTION, Seat
 from station.workstation import Workstation
-from workflow.approvals import Bar, Bound, Chosen, Step, Table, bar_of, choose_step
+from workflow.approvals import AreOne, Bar, Bound, Chosen, Step, Table, bar_of, choose_step
 from workflow.invoicing import EXPORTED, MOVES, InvoiceState, move_invoice
 from workflow.roles import Role
 
@@ -106,21 +106,27 @@ def open_task(
     session.add(task)
     session.flush()
     _enter(session, task, "opened", None, at, {"why": why})
-    notices.tell_task(session, workstation, task, addressed_people(session, task, at), at)
+    notices.tell_task(session, workstation, task, addressed_people(session, task, at, practice=_is_practice(workstation)), at)
     return task
+
+
+def _is_practice(workstation: Workstation) -> bool:
+    return workstation.settings.sealing.mode == "practice"
 
 
 def chosen_step(best: Mapping[str, FieldRow], settings: Settings) -> Chosen:
     """The house's own choice, by amount; a `Choose`."""
     steps = [Step(step.below, step.role, step.group, step.person, step.two) for step in settings.approvals]
     amount = _value(best, "total_gross")
-    return choose_step(steps, _amount_or_none(amount), _value(best, "currency") or "EUR")
+    return choose_step(steps, _amount_or_none(amount), _value(best, "currency"))
 
 
 def ask_approval(session: Session, workstation: Workstation, document: Document, at: datetime, choose: Choose = chosen_step) -> Task | None:
     """The review is submitted: whoever is to approve is asked, unless this very thing is asked or approved already."""
     if not records.is_payable(document, document.entity):
         return None
+    # Of two who submit at once, the second waits here and finds what the first one asked.
+    session.execute(sa.select(Document.id).where(Document.id == document.id).with_for_update())
     standing, now = records.standing_of(session, document.id), bound_of(session, document)
     if standing is not None and standing.state in TOO_LATE:
         return None
@@ -193,9 +199,9 @@ def bound_of(session: Session, document: Document) -> Bound:
     """What an approval of this document would be about now."""
     best = documents.best_rows(document)
     _, root = records.sealed_afresh(session, document.id)
-    names = ("supplier_name", "supplier_siren", "invoice_number", "total_gross", "currency", "iban")
-    supplier, siren, number, gross, currency, iban = (_value(best, name) for name in names)
-    return Bound(root, supplier, siren, number, gross, currency, iban.replace(" ", ""))
+    names = ("supplier_name", "supplier_siren", "invoice_number", "total_gross", "currency", "iban", "total_net", "total_tax", "due_date")
+    supplier, siren, number, gross, currency, iban, net, tax, due = (_value(best, name) for name in names)
+    return Bound(root, supplier, siren, number, gross, currency, iban.replace(" ", ""), document.document_type or "", net, tax, due)
 
 
 def _value(best: Mapping[str, FieldRow], name: str) -> str:
@@ -228,24 +234,35 @@ Seats: TypeAlias = Mapping[str, tuple[Person, Seat]]
 """By pseudonym, who works in an entity and as whom they are asked."""
 
 
-def seats_in(session: Session, entity: str, day: date) -> Seats:
-    here = [person for person in people.list_people(session) if person.ended_at is None and people.works_in(person, entity)]
-    return {person.pseudonym: (person, seat_of(session, person, entity, day)) for person in here}
+def seats_in(session: Session, entity: str, day: date, *, practice: bool = True) -> Seats:
+    """`practice` False: without the practice accounts, which nobody can enter on an installation that seals for good."""
+    house = people.house_on(session, entity, day)
+    found: dict[str, tuple[Person, Seat]] = {}
+    for name, person in house.people.items():
+        if person.practice and not practice:
+            continue
+        roles = house.roles[name]
+        names = frozenset({name, *house.lent[name]}) if Role.APPROVER in roles else frozenset({name})
+        groups = frozenset(group for each in names for group in house.groups.get(each, ()))
+        found[name] = (person, Seat(name, roles, names, groups))
+    return found
 
 
-def addressed_people(session: Session, task: Task, now: datetime, seats: Seats | None = None) -> dict[str, Person]:
+def addressed_people(
+    session: Session, task: Task, now: datetime, seats: Seats | None = None, *, practice: bool = True
+) -> dict[str, Person]:
     """By pseudonym, who is asked and may act today; of an approval without those who are barred from it."""
-    seats = seats_in(session, task.entity, now.date()) if seats is None else seats
+    seats = seats_in(session, task.entity, now.date(), practice=practice) if seats is None else seats
     asked = {name: person for name, (person, seat) in seats.items() if is_asked(task, seat)}
     if task.kind == QUESTION or not asked:
         return asked
-    table, are_one = table_of(session, task), partial(_are_one, session, task.prepared_since, now)
+    table, are_one = table_of(session, task), _ones_since(session, task.prepared_since, now)
     return {name: person for name, person in asked.items() if bar_of(name, table, are_one) is None}
 
 
 def able_people(session: Session, task: Task, now: datetime, seats: Seats) -> dict[str, Person]:
     """To whom an approval may be given: approvers who are not barred from it, asked or not."""
-    table, are_one = table_of(session, task), partial(_are_one, session, task.prepared_since, now)
+    table, are_one = table_of(session, task), _ones_since(session, task.prepared_since, now)
     approvers = {name: person for name, (person, seat) in seats.items() if Role.APPROVER in seat.roles}
     return {name: person for name, person in approvers.items() if bar_of(name, table, are_one) is None}
 
@@ -253,10 +270,12 @@ def able_people(session: Session, task: Task, now: datetime, seats: Seats) -> di
 def seat_of(session: Session, person: Person, entity: str, day: date) -> Seat:
     """As whom a person is asked things on a day."""
     roles = people.roles_of(session, person.pseudonym, day, entity) if people.works_in(person, entity) else frozenset()
-    lent = (each.giver for each in people.delegations_to(session, person.pseudonym, day) if each.role == Role.APPROVER)
+    lent = people.lenders_of(session, person.pseudonym, entity, day)
     names = frozenset({person.pseudonym, *lent}) if Role.APPROVER in roles else frozenset({person.pseudonym})
     groups = frozenset(group.name for name in names for group in people.groups_of(session, name, entity, day))
-    return Seat(person.pseudonym, roles, names, groups)
+    # Until the end of that day: whoever is asked now is compared with what was begun before.
+    mandates = people.mandates_of(session, person.pseudonym, datetime.combine(day, time.max, UTC))
+    return Seat(person.pseudonym, roles, names, groups, mandates)
 
 
 def is_asked(task: Task, seat: Seat) -> bool:
@@ -273,13 +292,14 @@ def is_asked(task: Task, seat: Seat) -> bool:
 def bar_for(session: Session, task: Task, person: Person, now: datetime) -> Bar | None:
     """Why this person may not decide this approval; None: they may."""
     seat = seat_of(session, person, task.entity, now.date())
-    are_one = partial(_are_one, session, task.prepared_since, now)
+    are_one = _ones_since(session, task.prepared_since, now)
     approver = Role.APPROVER in seat.roles
     return bar_of(person.pseudonym, table_of(session, task), are_one, approver=approver, addressed=is_asked(task, seat))
 
 
-def _are_one(session: Session, since: datetime, now: datetime, first: str, second: str) -> bool:
-    return people.are_one(session, first, second, since, now)
+def _ones_since(session: Session, since: datetime, now: datetime) -> AreOne:
+    pairs = people.pairs_since(session, since, now)
+    return lambda first, second: first == second or frozenset((first, second)) in pairs
 
 
 def table_of(session: Session, task: Task) -> Table:
@@ -460,7 +480,7 @@ def delegate(session: Session, workstation: Workstation, task: Task, act: Act, t
 
 
 def reassign(session: Session, workstation: Workstation, task: Task, act: Act, to: Person) -> Outcome:
-    """Somebody who is not asked gives it to an approver who is; never one who prepared the values, or stands in for one who did."""
+    """Somebody who may not decide it gives it to an approver who may; never one who prepared the values."""
     now = workstation.clock()
     held = people.roles_of(session, act.person.pseudonym, now.date(), task.entity)
     bar = bar_for(session, task, act.person, now)
@@ -485,7 +505,7 @@ def _hand(session: Session, workstation: Workstation, task: Task, act: Act, to: 
     task.person, task.group_name, task.role = to.pseudonym, "", Role.APPROVER
     session.flush()
     _enter(session, task, what, act.person, now, {"to": to.pseudonym, "reason": act.reason.strip()[:MOST_WORDS]})
-    notices.tell_task(session, workstation, task, addressed_people(session, task, now), now)
+    notices.tell_task(session, workstation, task, addressed_people(session, task, now, practice=_is_practice(workstation)), now)
     return Outcome(True)
 
 

@@ -145,6 +145,15 @@ def test_the_page_says_how_much_to_whom_until_when_why_me_and_what_was_checked(o
         assert words.lower() in page.lower().replace("\u202f", " ").replace("\u00a0", " ").replace("\u2009", " "), words
 
 
+def test_a_credit_note_is_weighed_without_its_sign_and_the_page_says_so(office):
+    office.submit(0)
+    with office.workstation.database.writing() as session:
+        task = session.get_one(Task, 1)
+        task.why = {"code": "from", "amount": "-3120.69", "currency": "EUR", "least": "500.00", "below": "", "two": False}
+    page = text_of(office.anne().get("/approbations/1").text)
+    assert "avoir, compté sans son signe" in page and "-3" not in page.partition("avoir, compté")[0][-40:]
+
+
 def test_a_decision_opens_the_next_one_the_most_urgent_first(office):
     office.due(2, 1)
     office.submit(0, 1, 2)

@@ -430,6 +430,15 @@ def test_a_sure_value_of_an_account_that_nobody_stands_for_is_looked_at(room):
     assert figures(room.clerk)["sure"] == "0" and figures(room.clerk)["waiting"] == "4"
 
 
+def test_who_typed_an_account_is_not_its_second_person_though_another_submitted(room):
+    room.save(room.colleague, 0, "iban", OTHER_IBAN)
+    room.submit(room.clerk, whole="yes")
+    with room.workstation.database.reading() as session:
+        number = session.scalars(sa.select(AccountChange.id)).one()
+    assert room.colleague.post(f"/relecture/comptes/{number}", data={"choice": "approve"}).status_code == 409
+    assert 'id="approve"' not in room.colleague.get(f"/relecture/comptes/{number}").text
+
+
 def test_an_account_that_the_page_does_not_show_waits_too(room):
     room.save(room.clerk, 0, "iban", OTHER_IBAN)
     room.submit(room.clerk, whole="yes")

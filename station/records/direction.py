@@ -63,6 +63,7 @@ class Waiting:
     cents: int | None
     """With tax; less than 0 of a credit note."""
     currency: str
+    """Empty where none was read."""
     due: str | None
 
 
@@ -136,7 +137,7 @@ def waiting_list(session: Session, entity: str, end: datetime, size: int, after:
         .offset(after)
     )
     return [
-        Waiting(document_id, at, supplier, number, title, None if cents is None else int(cents), currency or EURO, due)
+        Waiting(document_id, at, supplier, number, title, None if cents is None else int(cents), currency or "", due)
         for document_id, at, supplier, number, title, cents, currency, due in session.execute(query)
     ]
 

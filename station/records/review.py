@@ -238,6 +238,38 @@ def events_of(session: Session, document_id: str) -> list[ReviewEvent]:
     return list(session.scalars(sa.select(ReviewEvent).where(ReviewEvent.document_id == document_id).order_by(ReviewEvent.revision)))
 
 
+def typists_of(session: Session, document_id: str) -> dict[str, frozenset[tuple[str, str]]]:
+    """By field, who said what (pseudonym, canonical text) of it before each submission, as it was in force then: another may have pressed
+    the button."""
+    found: dict[str, set[tuple[str, str]]] = {}
+    done: list[ReviewEvent] = []
+    undone: list[ReviewEvent] = []
+    for event in events_of(session, document_id):
+        if event.kind == "set":
+            done.append(event)
+            undone.clear()
+        elif event.kind == "undo" and done:
+            undone.append(done.pop())
+        elif event.kind == "redo" and undone:
+            done.append(undone.pop())
+        elif event.kind == "submit":
+            for field, last in {each.field: each for each in done}.items():
+                if last.after is not None:
+                    found.setdefault(field, set()).add((last.actor, str(last.after.get("value") or "")))
+            done, undone = [], []
+    return {field: frozenset(said) for field, said in found.items()}
+
+
+def claim_account(session: Session, asked: AccountChange, who: str, at: datetime) -> bool:
+    """Whether this transaction is the one that decides: of two, exactly one finds it so."""
+    here = (AccountChange.id == asked.id, AccountChange.decided_at.is_(None))
+    done = session.execute(
+        sa.update(AccountChange).where(*here).values(decided_at=at, decided_by=who).execution_options(synchronize_session=False)
+    )
+    session.refresh(asked)
+    return bool(done.rowcount)  # type: ignore[attr-defined]  # of an UPDATE there is one
+
+
 def pending_accounts(session: Session, entity: str, document_id: str | None = None) -> list[AccountChange]:
     """Accounts that wait for a second person, the oldest first."""
     query = sa.select(AccountChange).where(AccountChange.entity == entity, AccountChange.decided_at.is_(None))

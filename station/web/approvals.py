@@ -104,7 +104,8 @@ def approvals_page(request: Request, person: desk.SignedIn, vue: str = "miennes"
         mine = records.asked_of(entity, seat)
         where = {"miennes": mine, "equipe": records.everyones(entity), "faites": records.decided_by(entity, person.pseudonym)}[view]
         found = records.list_tasks(session, where, done=view == "faites", page=page, size=SIZE)
-        seats = tasks.seats_in(session, entity, now.date()) if view == "equipe" else None
+        practice = workstation.settings.sealing.mode == "practice"
+        seats = tasks.seats_in(session, entity, now.date(), practice=practice) if view == "equipe" else None
         return desk.show(
             request,
             "approvals.html",
@@ -340,19 +341,19 @@ def _page(
         following=outcome.following if outcome and not outcome.done else None,
         stopped=_stopped(session, task, document, t),
         typed=typed or {},
-        **_may(session, task, person, seat, now, t),
+        **_may(session, task, person, seat, now, t, practice=workstation.settings.sealing.mode == "practice"),
     )
 
 
-def _may(session: Session, task: Task, person: Person, seat: Seat, now: datetime, t: Words) -> dict[str, Any]:
+def _may(session: Session, task: Task, person: Person, seat: Seat, now: datetime, t: Words, *, practice: bool) -> dict[str, Any]:
     """Which buttons this person gets, or why none."""
-    seats = tasks.seats_in(session, task.entity, now.date())
     if task.kind == QUESTION:
         mine = task.state == OPEN and task.person == person.pseudonym
         return {"decides": False, "answers": mine, "hands": False, "bar": "", "approvers": [], "colleagues": []}
+    seats = tasks.seats_in(session, task.entity, now.date(), practice=practice)
     bar = tasks.bar_for(session, task, person, now)
     decides = task.state == OPEN and bar is None
-    hands = task.state == OPEN and bar in (Bar.NOT_ADDRESSED, Bar.NOT_APPROVER, Bar.DECIDED) and bool(tasks.HANDING & seat.roles)
+    hands = task.state == OPEN and bar not in (None, Bar.PREPARED) and bool(tasks.HANDING & seat.roles)
     able = tasks.able_people(session, task, now, seats) if decides or hands else {}
     return {
         "decides": decides,
@@ -375,10 +376,12 @@ def _why_words(task: Task, t: Words) -> str:
     why = task.why
     if "code" not in why:
         return str(why.get("text") or "")
-    places = {
-        name: t.amount(str(why[name]), "EUR" if name != "amount" else str(why.get("currency") or "EUR")) if why.get(name) else ""
-        for name in ("amount", "least", "below")
-    }
+    told = {name: str(why.get(name) or "") for name in ("amount", "least", "below")}
+    # What weighs is the amount without its sign: « -3 120 ≥ 500 » would be no true sentence.
+    currencies = {"amount": str(why.get("currency") or "") or None}
+    places = {name: t.amount(text.removeprefix("-"), currencies.get(name, "EUR")) if text else "" for name, text in told.items()}
+    if told["amount"].startswith("-"):
+        places["amount"] = t("approval.why-credit", amount=places["amount"])
     step = t(f"approval.why-{why['code']}", **places, currency=str(why.get("currency") or ""))
     return t("approval.why-two", step=step) if why.get("two") else t("approval.why-one", step=step)
 

@@ -273,7 +273,7 @@ def cost_chart(cost: Cost, t: Words) -> Chart:
 
 
 def shown_waiting(each: Waiting, t: Words) -> dict[str, str]:
-    amount = "" if each.cents is None else t.amount(f"{Decimal(each.cents) / 100:.2f}", each.currency)
+    amount = "" if each.cents is None else t.amount(f"{Decimal(each.cents) / 100:.2f}", each.currency or None)
     due = t.day(date.fromisoformat(each.due)) if each.due else ""
     return {"received": t.day(t.today(each.received_at)), "amount": amount, "due": due, "supplier": each.supplier or each.title}
 

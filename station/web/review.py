@@ -346,7 +346,7 @@ def _account_page(request: Request, session: Session, person: Person, number: in
         known=[show.show_value("iban", iban, None, t) for iban in asked.known],
         supplier=row.supplier if row else "",
         by=t("review.account-asked", who=who.get(asked.asked_by, asked.asked_by), at=t.moment(asked.asked_at)),
-        own=asked.asked_by == person.pseudonym,
+        own=review.is_barred(session, asked, person, desk.workstation_of(request).clock()),
         missing=status == 422,
     )
 

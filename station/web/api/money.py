@@ -32,7 +32,7 @@ from station.web.api.shapes import (
     page_of,
     workstation_of,
 )
-from workflow.approvals import Bound
+from workflow.approvals import Bar, Bound
 
 router = APIRouter()
 _ALONE = {("approval", "approve"): tasks.approve, ("approval", "refuse"): tasks.refuse, ("question", "answer"): tasks.answer}
@@ -152,7 +152,8 @@ def decide(request: Request, session: desk.InWriting, person: Asking, number: Nu
     outcome = _carry_out(session, request, task, said, Act(person, said.revision, said.digest, said.reason))
     if not outcome.done:
         t = words_of(request)
-        told = [{"reason": outcome.wrong, "words": t.known("approval", f"wrong-{outcome.wrong}")}]
+        key = f"{'bar' if outcome.wrong in set(Bar) else 'wrong'}-{outcome.wrong}"
+        told = [{"reason": outcome.wrong, "words": t.known("approval", key)}]
         # An answer, not an exception: what was written on the way (an approval that is void now) stays, as on the page.
         return answer(request, 409, "wrong-values", errors=told, revision=task.revision)
     return Decided(following=outcome.following)

@@ -329,7 +329,8 @@ def _add_circuits() -> None:
         sa.ForeignKeyConstraint(["document_id"], ["document.id"], name=op.f("fk_circuit_watch_document_id_document")),
         sa.PrimaryKeyConstraint("document_id", name=op.f("pk_circuit_watch")),
     )
-    # What is there already goes on as it began: circuits look at what changes from now on. What was not yet sealed or submitted enters them.
+    # What is there already goes on as it began: circuits look at what changes from now on; what was not
+    # yet sealed or submitted enters them.
     op.execute(
         "INSERT INTO circuit_watch (document_id, entity, seen, stage, submitted_at, appeared, facts) "
         "SELECT d.id, d.entity, d.revision, coalesce(r.stage, ''), r.done_at, "
