@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
+import sqlalchemy as sa
 from webhome import NOON, PAPERS, open_home, sealed
 
 from station import rule_versions
@@ -66,3 +67,32 @@ def with_threshold(text: str, amount: str = "8000") -> str:
     """The shipped text with another threshold for two approvers, and its examples corrected."""
     changed = text.replace("]500..5000]", f"]500..{amount}]").replace("| > 5000 ", f"| > {amount} ")
     return changed.replace("montant_ttc: 5000.01", f"montant_ttc: {amount}.01").replace("montant_ttc: 5000.00", f"montant_ttc: {amount}.00")
+
+
+def decided_many(workstation: Workstation, count: int) -> None:
+    """As many decided runs at once, their amounts 1.50 € apart; of no document."""
+    entity = workstation.settings.entity
+    with workstation.database.writing() as session:
+        row = records.in_force(session, RuleVersion, entity)[NAME]
+        circuit = records.in_force(session, CircuitVersion, entity)["facture-fournisseur"]
+        rules = rule_versions.rules_of(row)
+        known: dict[str, Value] = {"fournisseur": "connu", "doublon": False, "iban_change": False, "constats": 0, "commande": None}
+        words: dict[str, Value] = {"nature": "facture", "nom_fournisseur": "Bertin"}
+        runs, made = [], []
+        for number in range(1, count + 1):
+            values = {**known, "montant_ttc": Decimal(number) * Decimal("1.5")}
+            state = {"values": rule_values_out({**values, **words, "numero": str(number)})}
+            runs.append({
+                "id": number, "entity": entity, "circuit": circuit.name, "version_id": circuit.id, "rules": {}, "state": state,
+                "meaning": "",
+                "begun_by": "document", "submitted_at": NOON, "started_at": NOON, "step": "", "standing": "running", "outcome": "",
+                "bound": "", "revision": 1,
+            })  # fmt: skip
+            for serial, table in enumerate(("controle", "qui-approuve")):
+                inputs = {each.name: values[each.name] for each in rules.tables[table].inputs}
+                made.append({
+                    "entity": entity, "run_id": number, "revision": 1, "serial": serial, "step": table, "rule_id": row.id, "rules": NAME,
+                    "table": table, "meaning": "", "sha256": "", "inputs": rule_values_out(inputs), "outputs": {}, "lines": [], "at": NOON,
+                })  # fmt: skip
+        session.execute(sa.insert(CircuitRun), runs)
+        session.execute(sa.insert(DecisionMade), made)

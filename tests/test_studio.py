@@ -3,13 +3,14 @@
 import html
 import json
 import re
+import time
 from contextlib import nullcontext
 from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
 import sqlalchemy as sa
-from studiohome import AMOUNTS, FILE, NAME, decided, open_studio, with_threshold
+from studiohome import AMOUNTS, FILE, NAME, decided, decided_many, open_studio, with_threshold
 from test_web import text_of as words_of
 from typer.testing import CliRunner
 from walked import signed_in
@@ -136,6 +137,19 @@ def test_a_circuit_is_replayed_up_to_where_somebody_is_waited_for(still):
         ("attend à « Approbation »", "attend à « Approbation à deux »"),
         ("attend à « Approbation à deux »", "attend à « Approbation »"),
     }
+
+
+def test_more_than_a_thousand_documents_a_second_are_replayed(tmp_path):
+    home = open_studio(tmp_path, ())
+    decided_many(home, 5000)
+    text = text_in_force(home)
+    began = time.perf_counter()
+    result = replayed(home, with_threshold(text))
+    seconds = time.perf_counter() - began
+    assert (result.seen, result.changed) == (5000, 1667)
+    assert len(result.turns) == replay.KEPT
+    assert result.seen / seconds > 1000
+    home.database.close()
 
 
 def test_a_result_is_read_back_as_it_was_kept(home):
