@@ -13,7 +13,7 @@ from station import mail, notices
 from station.records import circuits as records
 from station.records import people
 from station.records.circuits import CANCELLED, DONE, OPEN
-from station.records.tables import CircuitRun, CircuitTask, Person
+from station.records.tables import CircuitRun, CircuitTask, Person, Task
 from station.workstation import Workstation
 from workflow.circuit import Answered, Escalate, OpenTask, Remind, ShowForm
 from workflow.roles import Role
@@ -202,7 +202,8 @@ def remind(session: Session, workstation: Workstation, run: CircuitRun, command:
         # An approval is the approvers' alone: whoever is named is told, and sees to it.
         place = ("late", command.serial, run.step)
         if _of_serial(session, run, command.serial, "late") is None:
-            words = f"une approbation attend depuis le {command.due:%d/%m/%Y}"
+            approval = session.get(Task, run.approval_id)
+            words = f"Approbation attendue depuis le {command.due:%d/%m/%Y} : {approval.title if approval else run.step}"
             _open(session, workstation, run, place, words, command.to, SEEN_ANSWERS, None, (), now)
 
 
