@@ -100,6 +100,7 @@ FORM = {
 
 SAID = {
     ("arrival", "duplicate"): True, ("clock_check", "health"): "true", ("outbox", "state"): "dead", ("import_run", "kind"): "suppliers",
+    ("suspension", "scope"): "item", ("sending", "state"): "sent", ("sending", "channel"): "letter", ("agenda", "state"): "planned",
     ("item_event", "what"): "dispute", ("open_item", "source"): "hand",
 }  # fmt: skip
 """What a page must find in a row to show it."""

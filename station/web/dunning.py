@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Annotated, Any
 
+import sqlalchemy as sa
 from fastapi import APIRouter, File, Form, Request, UploadFile
 from fastapi.responses import Response
 from sqlalchemy.orm import Session
@@ -125,6 +126,8 @@ def suspend(
 @router.post(f"{ADDRESS}/reprendre/{{number}}")
 def resume(request: Request, session: desk.InReading, person: desk.SignedIn, number: int, reason: Text = "") -> Response:
     workstation = desk.workstation_of(request)
+    if session.scalar(sa.select(Suspension.id).where(Suspension.id == number, Suspension.entity == desk.entity_of(request))) is None:
+        raise Unknown(str(number))
     try:
         with workstation.database.writing() as writing:
             dunning.resume(writing, workstation, number, reason, person)
@@ -137,6 +140,8 @@ def resume(request: Request, session: desk.InReading, person: desk.SignedIn, num
 def finish(request: Request, session: desk.InReading, person: desk.SignedIn, number: int, note: Text = "", again: Text = "") -> Response:
     """What a person was asked to do is done; `again`: the address is mended, and it leaves after all."""
     workstation = desk.workstation_of(request)
+    if agenda.get_row(session, desk.entity_of(request), number) is None:
+        raise Unknown(str(number))
     try:
         with workstation.database.writing() as writing:
             dunning.finish_chore(writing, workstation, number, note, person, again=bool(again))
@@ -208,7 +213,7 @@ def _chores(session: Session, entity: str) -> list[AgendaRow]:
 
 
 def _show_chore(session: Session, row: AgendaRow, t: Words) -> dict[str, Any]:
-    listed = receivables.listed_one(session, row.entity, int(row.object))
+    listed = receivables.listed_one(session, row.entity, _number(row.object))
     sending = records.find_sending(session, row.entity, row.object, row.level)
     standing = standing_of(listed.item, listed.events, row.made_at.date()) if listed else None
     return {
@@ -229,10 +234,10 @@ def _show_chore(session: Session, row: AgendaRow, t: Words) -> dict[str, Any]:
 def _show_rest(session: Session, row: Suspension, who: dict[str, str], t: Words) -> dict[str, Any]:
     about = row.value
     if row.scope == "item":
-        found = receivables.get_item(session, row.entity, int(row.value))
+        found = receivables.get_item(session, row.entity, _number(row.value))
         about = found.number if found else row.value
     elif row.scope == "customer":
-        customer = receivables.get_customer(session, row.entity, int(row.value))
+        customer = receivables.get_customer(session, row.entity, _number(row.value))
         about = customer.name if customer else row.value
     return {
         "id": row.id,
@@ -305,8 +310,8 @@ def _sent(request: Request, session: Session, wrong: str = "") -> Response:
 
 
 def show_sending(session: Session, row: Sending, t: Words) -> dict[str, Any]:
-    item = receivables.get_item(session, row.entity, int(row.item_id))
-    customer = receivables.get_customer(session, row.entity, int(row.customer))
+    item = receivables.get_item(session, row.entity, _number(row.item_id))
+    customer = receivables.get_customer(session, row.entity, _number(row.customer))
     tone, icon = LOOKS[row.state]
     return {
         "id": row.id,
@@ -399,6 +404,7 @@ def deposited(
     day: Text = "",
     file: Annotated[UploadFile | None, File()] = None,
 ) -> Response:
+    _sending(session, request, number)
     try:
         proof = _proof(day, file, tracking=tracking)
         postal.note_deposit(desk.workstation_of(request), number, proof, person)
@@ -417,6 +423,7 @@ def received(
     day: Text = "",
     file: Annotated[UploadFile | None, File()] = None,
 ) -> Response:
+    _sending(session, request, number)
     try:
         proof = _proof(day, file, receipt=receipt)
         postal.note_receipt(desk.workstation_of(request), number, proof, person)
@@ -468,3 +475,8 @@ def _day_or_none(text: str) -> date | None:
         return date.fromisoformat(text)
     except ValueError:
         return None
+
+
+def _number(text: str) -> int:
+    """Of a row; 0, which none has, where the text is none."""
+    return int(text) if text.isdecimal() else 0
