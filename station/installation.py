@@ -25,6 +25,7 @@ from config.secrets import keep_secret, read_secrets, write_private
 from config.settings import FILE_NAME, PASSWORD_VARIABLE, Settings, example_text
 from sealing.fitness import KeyTrouble, certificate_troubles
 from sealing.ledger import Actor, ActorKind, Event
+from station.dossier import NoDossier, pending_dossier, require_dossier
 from station.keyring import roots_of
 from station.probe import probe_folder
 from station.records import people
@@ -33,7 +34,7 @@ from station.records.tables import Identity, Person
 from workflow.roles import Role
 
 _KEY_FILE = "keys/cachet-demande.key"
-STEPS = ("company", "seal", "mail", "station", "people")
+STEPS = ("company", "seal", "mail", "station", "people", "dossier")
 
 
 class Refused(Exception):
@@ -63,8 +64,18 @@ def steps_of(session: Session, settings: Settings, seal: str, at: datetime) -> t
         "mail": "" if settings.mail.host else "mail",
         "station": "" if any(each.name != "demo" for each in settings.stations) else "station",
         "people": people_missing(session, at),
+        "dossier": _dossier_missing(session, settings),
     }
     return tuple(Step(name, not told[name], told[name]) for name in STEPS)
+
+
+def _dossier_missing(session: Session, settings: Settings) -> str:
+    """Where sealing waits for an organisation dossier, one is to be prepared, then countersigned by another person."""
+    try:
+        require_dossier(session, settings)
+    except NoDossier:
+        return "dossier" if pending_dossier(session, settings.entity) is None else "dossier-signature"
+    return ""
 
 
 def people_missing(session: Session, at: datetime) -> str:

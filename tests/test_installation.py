@@ -15,7 +15,8 @@ from test_web import visitor
 
 from config.secrets import drop_secrets, keep_secret, load_secrets, read_secrets, secrets_file
 from config.settings import PASSWORD_VARIABLE, load_settings, write_example
-from station import installation
+from station import doctor, installation
+from station.dossier import prepare_dossier
 from station.installation import Refused, changes_of, check_text, request_seal, seal_text, take_seal, with_row, with_values
 from station.records import people
 from station.records.tables import Identity
@@ -227,6 +228,24 @@ def test_the_first_administrator_comes_by_the_code_of_the_terminal_and_it_serves
     assert "installation/seal" in outside.get("/installation").text
     assert not build_app(workstation, secret=b"x").state.first_code
     workstation.database.close()
+
+
+def test_a_house_in_which_sealing_waits_for_a_dossier_is_not_ready(home, browser):
+    def missing(require: str) -> str:
+        told = home.settings.organisation.model_copy(update={"require_dossier": require})
+        settings = home.settings.model_copy(update={"organisation": told})
+        with home.database.reading() as session:
+            steps = {step.name: step.missing for step in installation.steps_of(session, settings, "", webhome.NOON)}
+        lines = [(line.needed, line.ok) for line in doctor._dossier(settings)]
+        assert lines == ([(True, False)] if steps["dossier"] else [])
+        return steps["dossier"]
+
+    assert (missing("as-mode"), missing("always")) == ("", "dossier")
+    with home.database.writing() as session:
+        by = people.find(session, "atelier")
+        prepare_dossier(session, home.settings, "première version", by, webhome.NOON)
+    assert missing("always") == "dossier-signature"
+    assert 'href="/organisation"' in browser.get("/installation").text
 
 
 def test_in_practice_nobody_becomes_administrator_by_a_code(browser):
