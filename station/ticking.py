@@ -40,12 +40,24 @@ def companies_of(workstation: Workstation) -> list[Workstation]:
 
 
 def tick(workstation: Workstation, today: date) -> Turn:
-    """Plan, then enqueue what is due. Idempotent."""
-    planned = due = 0
-    for company in companies_of(workstation):
-        planned += sum(plan(company, today) for plan in PLANNERS)
-        due += _enqueue(company, today)
+    """Plan, then enqueue what is due. Idempotent. Raises what a planner raises, after all others had their turn."""
+    planned, trouble = _plan_all(workstation, today)
+    due = sum(_enqueue(company, today) for company in companies_of(workstation))
+    if trouble is not None:
+        raise trouble
     return Turn(planned, due)
+
+
+def _plan_all(workstation: Workstation, today: date) -> tuple[int, Exception | None]:
+    """How many rows changed, and the first trouble: a ladder that is not admitted must not silence what approvers are told."""
+    planned, trouble = 0, None
+    for company in companies_of(workstation):
+        for plan in PLANNERS:
+            try:
+                planned += plan(company, today)
+            except Exception as error:  # noqa: BLE001 told by the caller, once all had their turn
+                trouble = trouble or error
+    return planned, trouble
 
 
 def _enqueue(company: Workstation, today: date) -> int:
@@ -131,14 +143,20 @@ SENDERS: Mapping[str, Sender] = {agenda.KIND: act_on}
 
 
 def tend_agenda(workstation: Workstation) -> int:
-    """One turn of a running worker: plans; from the set hour on enqueues and acts. Returns how many left."""
+    """One turn of a running worker: plans; from the set hour on enqueues and acts. Returns how many left. Raises what a planner raises,
+    once all that could leave has left."""
     local = workstation.clock().astimezone(ZoneInfo(workstation.settings.calendar.time_zone))
+    _, trouble = _plan_all(workstation, local.date())
     if local.hour >= workstation.settings.dunning.hour:
-        tick(workstation, local.date())
-    else:
         for company in companies_of(workstation):
-            for plan in PLANNERS:
-                plan(company, local.date())
+            _enqueue(company, local.date())
+    left = _deliver_lots(workstation)
+    if trouble is not None:
+        raise trouble
+    return left
+
+
+def _deliver_lots(workstation: Workstation) -> int:
     left = 0
     for _ in range(MOST_LOTS):
         lot = outbox.deliver_due(workstation, SENDERS)

@@ -21,6 +21,7 @@ from station.bounces import note_report
 from station.dunning import NotPossible
 from station.keyring import open_sealer
 from station.outbox import Sent
+from station.problems import problem_of
 from station.records import dunning as records
 from station.records import people
 from station.records.tables import AgendaRow, LedgerPayload, OutboxRow, Sending
@@ -375,6 +376,15 @@ def test_switched_off_everything_is_planned_and_nothing_leaves(tmp_path, box):
     )
     owing.owes("F-1", FIFTH)
     assert (owing.turn(), box.messages, rows(owing)[0].state, rows(owing, OutboxRow)) == (0, [], agenda.PLANNED, [])
+
+
+def test_a_ladder_that_is_not_admitted_is_told_in_words_and_nothing_leaves(tmp_path, box):
+    owing = open_owing(tmp_path / "home", box.port, ladders="faux.echelles.yaml")
+    (tmp_path / "home" / "faux.echelles.yaml").write_text("echelles: faux\n", encoding="utf-8")
+    owing.owes("F-1", FIFTH)
+    with pytest.raises(dunning.BadLadders, match=r"faux\.echelles\.yaml:1:1") as caught:
+        ticking.tend_agenda(owing.station)
+    assert (problem_of(caught.value).code, box.messages) == ("reminders-unreadable", [])
 
 
 def test_what_is_enqueued_for_an_older_revision_does_nothing(owing, box):
