@@ -28,7 +28,7 @@ from station.records import documents, people, receivables, register
 from station.records.intake import SYSTEM
 from station.records.ledger import append_event
 from station.records.tables import Customer, ImportRun, Person, PersonRole, Supplier
-from station.tabular import LARGEST_FILE, Sheet, read_sheet
+from station.tabular import LARGEST_FILE, Sheet, Uncalculated, read_sheet
 from station.workstation import Workstation
 from workflow.receivables import What
 from workflow.roles import EXPIRING, Role
@@ -379,6 +379,9 @@ def read_lines(kind: str, sheet: Sheet, mapping: Mapping[str, str]) -> tuple[Lin
 def _line_of(kind: str, number: int, cells: Mapping[Column, str]) -> Line:
     values, faults = {}, []
     for column, cell in cells.items():
+        if isinstance(cell, Uncalculated):
+            faults.append(Fault(number, column.name, "formula", cell))
+            continue
         try:
             values[column.name] = column.read(cell) if cell else ""
         except ValueError as error:

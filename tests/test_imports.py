@@ -114,7 +114,14 @@ def test_a_csv_is_read_whatever_program_wrote_it(separator, encoding):
 
 def test_an_xlsx_gives_what_a_person_reads_and_no_formula_is_run():
     sheet = read_sheet(xlsx(("Code", "SIREN", "Lien"), (7.0, 732829320, '=HYPERLINK("http://x","y")')))
-    assert sheet.rows == ((2, ("7", "732829320", "")),)
+    assert sheet.rows == ((2, ("7", "732829320", '=HYPERLINK("http://x","y")')),)
+
+
+def test_a_formula_whose_result_the_file_does_not_hold_is_told_and_not_passed_over():
+    sheet = read_sheet(xlsx(("Nom", "SIREN", "Ville"), ("Bon", "=1+1", "=A1"), ("=A1", 732829320, "")))
+    lines = read_lines("suppliers", sheet, {"name": "Nom", "siren": "SIREN"})
+    told = [(fault.line, fault.column, fault.code) for line in lines for fault in line.faults]
+    assert told == [(2, "siren", "formula"), (3, "name", "formula")]
 
 
 def test_empty_lines_keep_the_numbers_of_the_others():
@@ -244,6 +251,8 @@ def test_every_fault_has_its_words_in_both_languages():
         "language", "role", "day", "days", "expiring", "login", "twice", "contradicts", "unknown", "other-company", "ended", "own",
         "practice", "too-many", "taken", "role-days", "amount", "customer-unknown", "due", "invoice-other", "invoice-unknown", "day-later",
         "reference-other",
+        "formula", "invoice-ambiguous", "paid-stage", "paid-future", "paid-sum", "paid-unreviewed",
+        "paid-ended", "paid-currency", "paid-over",
     }  # fmt: skip
     for language in ("fr", "en"):
         assert codes == {key.removeprefix("imports.wrong-") for key in words_in(language).catalogue if key.startswith("imports.wrong-")}
