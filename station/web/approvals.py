@@ -16,7 +16,7 @@ from PIL import Image
 from sqlalchemy.orm import Session
 
 from ocr.identifiers import compact
-from station import circuits, tasks
+from station import circuits, review, tasks
 from station.access import Act as Reading
 from station.acts import shown_document
 from station.particulars import known_accounts
@@ -115,7 +115,18 @@ def approvals_page(request: Request, person: desk.SignedIn, vue: str = "miennes"
             cards=[_card(session, task, seats, t, now) for task in found.rows],
             counts=records.count_tasks(session, mine, records.everyones(entity), t.today(now)),
             unmailed=_unmailed(workstation, person, t),
+            accounts=_waiting_accounts(session, entity, person, now) if view == "miennes" else [],
         )
+
+
+def _waiting_accounts(session: Session, entity: str, person: Person, now: datetime) -> list[tuple[int, str]]:
+    """Accounts that wait for a second person and that this one may decide: number and supplier, the oldest first."""
+    found = []
+    for asked in reviews.pending_accounts(session, entity)[:SIZE]:
+        if not review.is_barred(session, asked, person, now):
+            row = session.get(Review, asked.document_id)
+            found.append((asked.id, (row.supplier or row.title) if row is not None else asked.supplier))
+    return found
 
 
 def _catch_up(request: Request) -> None:
@@ -412,10 +423,10 @@ def _facts(session: Session, document: Document, bound: Bound, workstation: Work
         _, known = known_accounts(session, document, compact(bound.iban), workstation.settings)
         beside = t("approval.iban-known") if compact(bound.iban) in known else t("approval.iban-new")
         told.append((t.known("field", "iban"), show.show_value("iban", bound.iban, None, t), beside))
-    review = session.get(Review, document.id)
-    if review is not None and review.done_at is not None and review.done_by:
-        told.append((t("approval.reviewed"), _login(session, review.done_by), t.moment(review.done_at)))
-    elif review is not None and reviews.is_settled(review):
+    row = session.get(Review, document.id)
+    if row is not None and row.done_at is not None and row.done_by:
+        told.append((t("approval.reviewed"), _login(session, row.done_by), t.moment(row.done_at)))
+    elif row is not None and reviews.is_settled(row):
         told.append((t("approval.reviewed"), t("approval.reviewed-by-nobody"), ""))
     return [line for line in told if line[1]]
 
@@ -439,8 +450,8 @@ def _stopped(session: Session, task: Task, document: Document, t: Words) -> str:
         return ""
     if task.kind == APPROVAL and reviews.pending_accounts(session, task.entity, document.id):
         return t("approval.wrong-account")
-    review = session.get(Review, document.id)
-    return t("approval.wrong-review") if task.kind == APPROVAL and review is not None and not reviews.is_settled(review) else ""
+    row = session.get(Review, document.id)
+    return t("approval.wrong-review") if task.kind == APPROVAL and row is not None and not reviews.is_settled(row) else ""
 
 
 def _trouble_words(session: Session, outcome: Outcome, task: Task, t: Words) -> str:

@@ -38,8 +38,9 @@ API = "/api/v1/"
 SMALL_FORM = 64 * 1024
 """Bytes: every form but an upload, and a table of rules, fits."""
 LONG_FORM = 2 << 20
-"""Bytes of a rule or circuit file in a form (`workflow.marked.LONGEST` characters, coded for the way), of whoever is signed in."""
-LONG_FORMS = "/regles/"
+"""Bytes of a rule or circuit file in a form (`workflow.marked.LONGEST` characters, coded for the way), or of a long invoice with its lines;
+of whoever is signed in."""
+LONG_FORMS = ("/regles/", "/relecture/")
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 

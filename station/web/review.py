@@ -28,7 +28,7 @@ from station.records import review as records
 from station.records.tables import AccountChange, Document, FieldRow, Person, Review
 from station.review import COLUMNS, Clash, Mark, Outcome, Typed
 from station.tiles import Pyramid, pyramid_of, tile_folder, tile_path
-from station.web import desk, show
+from station.web import desk, grants, show
 from station.web.learning import Line, crop_in, cut_crop, show_lines, upright_size
 from station.web.show import Badge
 from station.web.words import Words
@@ -45,7 +45,7 @@ ALWAYS = (
 SPARE_ROWS = 1
 """Empty rows under a table, to be filled."""
 Text = Annotated[str, Form(max_length=2000)]
-Rows = Annotated[str, Form(max_length=60_000)]
+Rows = Annotated[str, Form(max_length=400_000)]
 
 KEYS: Mapping[str, str] = {
     "next": "Tab",
@@ -322,7 +322,12 @@ def decide_account(
         review.decide_account(session, desk.workstation_of(request), number, person, reason, approved=choice == "approve")
     except ValueError:
         return _account_page(request, session, person, number, 422)
-    return desk.go_to(request, f"{ADDRESS}?state=account", "flash.account-approved" if choice == "approve" else "flash.account-refused")
+    return desk.go_to(request, _back_of(request), "flash.account-approved" if choice == "approve" else "flash.account-refused")
+
+
+def _back_of(request: Request) -> str:
+    """Where somebody finds further accounts that wait: an approver is not shown the clerks' queue."""
+    return f"{ADDRESS}?state=account" if grants.may(request.state.roles, "GET", ADDRESS) else "/approbations"
 
 
 def _shown_account(session: Session, number: int) -> AccountChange:
@@ -348,6 +353,7 @@ def _account_page(request: Request, session: Session, person: Person, number: in
         by=t("review.account-asked", who=who.get(asked.asked_by, asked.asked_by), at=t.moment(asked.asked_at)),
         own=review.is_barred(session, asked, person, desk.workstation_of(request).clock()),
         missing=status == 422,
+        back=_back_of(request),
     )
 
 
