@@ -334,17 +334,17 @@ class Batches(RuleBasedStateMachine):
         for each in self.ids:
             self.house.document_id = each
             approve(self.house)
+        assert make(self.house) == 1
 
     @rule(login=st.sampled_from(["clara", "celia"]))
     def make(self, login):
         assert make(self.house, login) in ("empty", *range(1, 100))
 
-    @rule(number=st.integers(1, 4), login=st.sampled_from(["clara", "celia", "anne"]))
-    def take_back(self, number, login):
+    @rule(login=st.sampled_from(["celia", "anne", "denis"]))
+    def take_back_the_newest(self, login):
         with self.house.workstation.database.reading() as session:
-            there = session.get(AccountingBatch, number) is not None
-        if there:
-            take_back(self.house, number, login)
+            newest = session.scalar(sa.select(sa.func.max(AccountingBatch.id)))
+        take_back(self.house, newest, login)
 
     @rule(which=st.integers(0, 1), step=st.sampled_from(["disputed", "settled"]))
     def contest(self, which, step):
@@ -377,5 +377,5 @@ class Batches(RuleBasedStateMachine):
             self.folder.cleanup()
 
 
-Batches.TestCase.settings = settings(max_examples=8, stateful_step_count=12, deadline=None)
+Batches.TestCase.settings = settings(max_examples=8, stateful_step_count=10, deadline=None)
 test_every_approved_invoice_is_in_exactly_one_batch_that_stands_or_waits = Batches.TestCase

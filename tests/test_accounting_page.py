@@ -2,6 +2,7 @@
 
 import re
 
+import apihome
 import pytest
 import webhome
 from argon2 import PasswordHasher
@@ -12,6 +13,7 @@ from test_web import visitor
 from station import accounting
 from station.records import people
 from station.records.tables import AccountingBatch, AccountingPlan, Disbursement
+from station.web.app import build_app
 
 WORD = "une phrase assez longue"
 
@@ -112,3 +114,21 @@ def test_own_delay_stands_on_the_approvers_page(house):
     house.submit()
     page = browser_of(house, "denis").get(f"/approbations/{house.shown()[0]}").text
     assert re.search(r'id="delay">[^<]*En retard de 50\u202f?j|id="delay">[^<]*En retard de 50 j', page)
+
+
+def test_a_program_makes_a_batch_of_what_it_saw_and_notes_a_payment_once(house):
+    approve(house)
+    office = apihome.Office(house.workstation, {}, build_app(house.workstation, secret=b"test"))
+    program = office.program("clara")
+    seen = program.get("/accounting/next").json()
+    assert (seen["debit"], seen["held"]) == (seen["credit"], [])
+    assert program.post("/accounting/batches", json={"digest": "0" * 64}).status_code == 409
+    made = program.post("/accounting/batches", json={"digest": seen["digest"]}).json()
+    assert (made["number"], made["invoices"]) == (1, 1)
+    assert program.get(f"/accounting/batches/{made['id']}/file").content == file_of(house, made["id"])
+    assert program.post(f"/accounting/batches/{made['id']}/reverse", json={"reason": "x"}).json()["errors"][0]["reason"] == "own"
+    paid = {"stage": "paid", "day": webhome.NOON.date().isoformat(), "amount": "5346.00", "reference": "V-1"}
+    for _ in range(2):
+        answer = program.post(f"/payables/{house.document_id}/payments", json=paid)
+        assert (answer.json()["state"], len(answer.json()["payments"])) == ("paid", 1)
+    assert office.program("clara", ("payables:read",)).post("/accounting/batches", json={"digest": "0" * 64}).status_code == 403
