@@ -338,9 +338,11 @@ def closing_of(session: Session, entity: str, day: date) -> Closing:
     return Closing(day, tuple((month, count, cents) for month, count, cents in rows if month is not None or count), unpriced, foreign)
 
 
-def waiting_on(session: Session, entity: str, day: date, size: int, after: int = 0) -> list[Waiting]:
-    """What makes up the closing of a day, the oldest first."""
-    return records.waiting_list(session, entity, begins(day + _DAY), size, after)
+def waiting_on(
+    session: Session, entity: str, day: date, size: int, after: int = 0, behind: tuple[datetime, str] | None = None
+) -> list[Waiting]:
+    """What makes up the closing of a day, the oldest first; `behind`: received time and identifier of the last one that was read."""
+    return records.waiting_list(session, entity, begins(day + _DAY), size, after, behind)
 
 
 def stored_of(session: Session, entity: str, today: date) -> Stored:
