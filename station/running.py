@@ -66,6 +66,7 @@ CHECKPOINT_SECONDS = 30.0
 OUTBOX_SECONDS = 5.0
 CIRCUIT_SECONDS = 2.0
 """Between two looks at what changed, was decided or has its day."""
+CIRCUITS_ALL_SECONDS = 300.0
 
 
 class Running:
@@ -102,6 +103,8 @@ class Running:
             self._spawn("trust", self._tend_trust, TRUST_SECONDS, self._stopping.wait)
             self._spawn("agenda", partial(tend_agenda, self._workstation), AGENDA_SECONDS, self._stopping.wait)
             self._spawn("circuits", partial(tend_circuits, self._workstation), CIRCUIT_SECONDS, self._stopping.wait)
+            everything = partial(tend_circuits, self._workstation, whole=True)
+            self._spawn("circuits-all", everything, CIRCUITS_ALL_SECONDS, self._stopping.wait)
             self._spawn("outbox", partial(tend_outbox, self._workstation), OUTBOX_SECONDS, self._stopping.wait)
         self._spawn("approvals", partial(tend_approvals, self._workstation), REVIEW_SECONDS, self._stopping.wait)
         self._spawn("reviews", partial(tend_reviews, self._workstation), REVIEW_SECONDS, self._stopping.wait)

@@ -94,7 +94,7 @@ class House:
         self.turn()
 
     def turn(self) -> None:
-        circuits.tend_circuits(self.workstation)
+        circuits.tend_circuits(self.workstation, whole=True)
 
     def later(self, **span: float) -> None:
         self.now[0] += timedelta(**span)

@@ -1,7 +1,7 @@
 """Rules, circuits and runs as rows: what is in force, what a document is in, what people and services are asked."""
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import TypeVar
 
 import sqlalchemy as sa
@@ -147,8 +147,9 @@ def calls_in(session: Session, state: str, limit: int) -> list[CircuitCall]:
 # --- what changed ---
 
 
-def changed_documents(session: Session, limit: int) -> Sequence[str]:
-    """Documents that are other than circuits saw them, those at rest for the moment only."""
+def changed_documents(session: Session, limit: int, since: datetime | None = None) -> Sequence[str]:
+    """Documents that are other than circuits saw them, those at rest only. `since`: of those that changed or were submitted since then,
+    which asks an index; None: of all."""
     moved = sa.or_(
         CircuitWatch.document_id.is_(None),
         CircuitWatch.seen != Document.revision,
@@ -161,4 +162,7 @@ def changed_documents(session: Session, limit: int) -> Sequence[str]:
         .outerjoin(Review, Review.document_id == Document.id)
         .where(Document.state.not_in([*OPEN_STATES, State.WAITING, State.DUPLICATE]), moved)
     )
+    if since is not None:
+        done = sa.select(Review.document_id).where(Review.done_at >= since)
+        query = query.where(Document.id.in_(sa.union(sa.select(Document.id).where(Document.changed_at >= since), done)))
     return session.scalars(query.order_by(Document.changed_at, Document.id).limit(limit)).all()
