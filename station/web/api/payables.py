@@ -143,7 +143,7 @@ class NewStep(Sent):
     reason: Line = Field("", description="Needed to suspend, to contest and to settle")
 
 
-@router.get("/accounting/next", tags=["accounting"], summary="What waits for the accounting export, as entries, and what cannot go yet")
+@router.get("/accounting/next", tags=["payables"], summary="What waits for the accounting export, as entries, and what cannot go yet")
 def following(request: Request, session: desk.InReading) -> NextBatch:
     found = accounting.preview(session, workstation_of(request))
     debit, credit = found.totals
@@ -166,14 +166,14 @@ def _entry(entry: Entry) -> ShownEntry:
     return ShownEntry(document_id=bill.document, supplier=bill.supplier, number=bill.number, gross=f"{entry.gross:.2f}", lines=lines)
 
 
-@router.get("/accounting/batches", tags=["accounting"], summary="Batches that were made, the newest first")
+@router.get("/accounting/batches", tags=["payables"], summary="Batches that were made, the newest first")
 def batches(request: Request, response: Response, session: desk.InReading, limit: Limit = 50, cursor: Cursor = "") -> Page[ShownBatch]:
     place = cursor_values(cursor, int)
     rows = accounting.list_batches(session, entity_of(request), limit + 1, place[0] if place else 0)
     return page_of(request, response, rows, limit, lambda row: (row.id,), ShownBatch.model_validate)
 
 
-@router.post("/accounting/batches", tags=["accounting"], summary="Make the batch of what was seen; its invoices are in the accounts then")
+@router.post("/accounting/batches", tags=["payables"], summary="Make the batch of what was seen; its invoices are in the accounts then")
 def make(request: Request, session: desk.InWriting, person: Asking, said: MakeBatch) -> ShownBatch:
     made = accounting.make_batch(session, workstation_of(request), said.digest, person)
     if isinstance(made, str):
@@ -181,14 +181,14 @@ def make(request: Request, session: desk.InWriting, person: Asking, said: MakeBa
     return ShownBatch.model_validate(made)
 
 
-@router.get("/accounting/batches/{number}", tags=["accounting"], summary="One batch, by its id")
+@router.get("/accounting/batches/{number}", tags=["payables"], summary="One batch, by its id")
 def batch(request: Request, session: desk.InReading, number: Number) -> ShownBatch:
     return ShownBatch.model_validate(_batch(request, session, number))
 
 
 @router.get(
     "/accounting/batches/{number}/file",
-    tags=["accounting"],
+    tags=["payables"],
     summary="Its file for the accounting program: the same bytes whenever it is asked for",
     response_class=Response,
     responses={200: {"content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}}},
@@ -202,7 +202,7 @@ def file(request: Request, session: desk.InReading, number: Number) -> Response:
 
 
 @router.post(
-    "/accounting/batches/{number}/reverse", tags=["accounting"], summary="A second person takes a batch back; its invoices wait again"
+    "/accounting/batches/{number}/reverse", tags=["payables"], summary="A second person takes a batch back; its invoices wait again"
 )
 def reverse(request: Request, session: desk.InWriting, person: Asking, number: Number, said: Reverse) -> ShownBatch:
     found = _batch(request, session, number)
@@ -212,12 +212,12 @@ def reverse(request: Request, session: desk.InWriting, person: Asking, number: N
     return ShownBatch.model_validate(found)
 
 
-@router.get("/payables/{document_id}", tags=["accounting"], summary="An invoice as a debt: its day, what delay costs, its payments")
+@router.get("/payables/{document_id}", tags=["payables"], summary="An invoice as a debt: its day, what delay costs, its payments")
 def payable(request: Request, session: desk.InReading, document_id: DocumentId) -> Payable:
     return _payable(request, session, shown_document(session, document_id))
 
 
-@router.post("/payables/{document_id}/payments", tags=["accounting"], summary="What the bank did; the same again is the same payment")
+@router.post("/payables/{document_id}/payments", tags=["payables"], summary="What the bank did; the same again is the same payment")
 def pay(request: Request, session: desk.InWriting, person: Asking, document_id: DocumentId, said: NewPayment) -> Payable:
     document = shown_document(session, document_id)
     payment = Payment(said.stage, said.day, Decimal(said.amount), said.reference)
@@ -228,7 +228,7 @@ def pay(request: Request, session: desk.InWriting, person: Asking, document_id: 
 
 
 @router.post(
-    "/payables/{document_id}/steps", tags=["accounting"], summary="Service done, suspended, resumed, received anew, contested, settled"
+    "/payables/{document_id}/steps", tags=["payables"], summary="Service done, suspended, resumed, received anew, contested, settled"
 )
 def step(request: Request, session: desk.InWriting, person: Asking, document_id: DocumentId, said: NewStep) -> Payable:
     document = shown_document(session, document_id)
