@@ -22,7 +22,7 @@ from sqlalchemy.orm import Session
 
 from config.settings import make_folder
 from sealing.ledger import Actor, ActorKind, Event
-from station import outbox
+from station import outbox, replay
 from station.acts import NotOffered, actor_of, replaced_by
 from station.holds import hold_on
 from station.particulars import forget_twins, held_alike, judge_twins
@@ -397,6 +397,7 @@ def _delete_rows(session: Session, scope: Scope, at: datetime) -> None:
     session.execute(sa.delete(LessonUse).where(sa.or_(LessonUse.document_id.in_(ids), LessonUse.lesson_id.in_(taught))))
     forget_twins(session, ids)
     outbox.forget_documents(session, ids, at)
+    replay.forget_documents(session, ids)
     tables = (LessonRow, FieldRow, FindingRow, InvoiceRow, Reading, RetentionRow, Archive, Decision, PageRow, PassportRow)
     for table in (*tables, ReviewEvent, AccountChange, Review, TaskEvent, InvoiceStanding):
         session.execute(sa.delete(table).where(table.document_id.in_(ids)))

@@ -4,7 +4,7 @@ What is replayed are the values as each decision had them (`decision_made`), not
 that no circuit decided, for they came before there were circuits, are tried with the values they have now; of those at most `OLDER`.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -267,6 +267,13 @@ def store_replay(
     session.add(row)
     session.flush()
     return row
+
+
+def forget_documents(session: Session, ids: Collection[str]) -> None:
+    """What kept replays say of documents that are erased goes with them; that they were counted stays."""
+    rows = session.scalars(sa.select(RuleReplay).where(sa.or_(*(sa.cast(RuleReplay.result, sa.Text).contains(each) for each in ids))))
+    for row in rows if ids else ():
+        row.result = {**row.result, "turns": [turn for turn in row.result["turns"] if turn[0] not in ids]}
 
 
 # --- from a file, at the command line ---

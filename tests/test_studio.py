@@ -19,9 +19,11 @@ from webhome import NOON
 from station import cli, replay, rule_versions, studio
 from station.records import circuits as records
 from station.records import people
-from station.records.tables import Delegation, LedgerPayload, Person, RuleRequest, RuleVersion
+from station.records.tables import Delegation, Document, LedgerPayload, Person, RuleRequest, RuleVersion
 from station.replay import CIRCUIT, RULES, Period, replay_text
 from station.studio import File, NotOffered
+from station.web.studio import show_replay
+from station.web.words import words_in
 from workflow.rules import load_rules
 
 PERIOD = Period(NOON.date() - timedelta(days=2), NOON.date())
@@ -158,6 +160,26 @@ def test_a_result_is_read_back_as_it_was_kept(home):
         row = replay.store_replay(session, home.settings.entity, RULES, NAME, ("a", "b"), result, "p", NOON)
         session.expire(row)
         assert replay.result_of(row) == result
+
+
+def test_what_a_kept_replay_says_of_a_document_goes_with_it(home):
+    result = replayed(home, with_threshold(text_in_force(home)))
+    gone, stays = (turn.key for turn in result.turns)
+    with home.database.writing() as session:
+        row = replay.store_replay(session, home.settings.entity, RULES, NAME, ("a", "b"), result, "p", NOON)
+        replay.forget_documents(session, (gone,))
+        assert [turn.key for turn in replay.result_of(row).turns] == [stays]
+        assert replay.result_of(row).changed == 2
+
+
+def test_of_a_confidential_document_a_replay_shows_that_it_changes_and_nothing_else(home):
+    result = replayed(home, with_threshold(text_in_force(home)))
+    with home.database.writing() as session:
+        session.get_one(Document, result.turns[0].key).confidential = True
+        row = replay.store_replay(session, home.settings.entity, RULES, NAME, ("a", "b"), result, "p", NOON)
+        told = show_replay(session, row, words_in("fr"))
+    assert told.turns[0] == ("", "document non montré", "", "", "", False)
+    assert told.turns[1][2] != ""
 
 
 # --- drafts ---

@@ -28,6 +28,7 @@ from workflow.circuit import Decided as CircuitDecided
 from workflow.drawing import KINDS, draw
 from workflow.grid import Grid, Trial, flaws_at, fresh_row, grids_of, moved, trials_of, variable_of, with_rows, with_words, words_of
 from workflow.marked import Flaw, Word
+from workflow.replaying import Turn
 from workflow.tables import RuleSet
 from workflow.tracing import LineTrace, explain
 from workflow.vocabulary import Kind, Misread, Value, Variable, Vocabulary, plain, value_of
@@ -577,20 +578,18 @@ def show_replay(session: Session, row: RuleReplay, t: Words) -> ShownReplay:
         headline,
         tuple(facts),
         not told.changed,
-        tuple(
-            (
-                f"/documents/{turn.key}" if turn.key in titles else "",
-                titles.get(turn.key, t("studio.hidden")),
-                "" if turn.amount is None else _money(turn.amount, t),
-                turn.before,
-                turn.after,
-                turn.grave,
-            )
-            for turn in shown_turns
-        ),
+        tuple(_turn_words(turn, titles.get(turn.key), t) for turn in shown_turns),
         max(told.changed - len({turn.key for turn in shown_turns}), 0),
         f"{ADDRESS}/{row.name}.{row.kind}/rejeu/{row.id}",
     )
+
+
+def _turn_words(turn: Turn, title: str | None, t: Words) -> tuple[str, str, str, str, str, bool]:
+    """Of a document that may not be shown, that it changes and nothing else."""
+    if title is None and not turn.key.startswith("run-"):
+        return "", t("studio.hidden"), "", "", "", turn.grave
+    amount = "" if turn.amount is None else _money(turn.amount, t)
+    return (f"/documents/{turn.key}" if title else "", title or t("studio.no-document"), amount, turn.before, turn.after, turn.grave)
 
 
 def _money(amount: Decimal, t: Words) -> str:
