@@ -158,6 +158,16 @@ def reset_password(session: Session, act: Act, person: Person) -> str:
     return password
 
 
+def unlink_person(session: Session, act: Act, person: Person) -> None:
+    """The provider's identity is this account no longer: who comes by it next is linked anew, if the account was made for them.
+    Raises Refused."""
+    _require_other(act, person)
+    if not entrance.unlink_identities(session, person.pseudonym):
+        raise Refused("gone")
+    people.end_sessions(person)
+    _enter(session, act, "unlinked from the provider", person, {})
+
+
 # --- from the machine's own command line ---
 
 

@@ -121,6 +121,24 @@ def test_a_second_subject_with_the_same_address_does_not_get_the_account(home, p
     assert not is_in(browser)
 
 
+def test_an_administrator_unlinks_an_account_and_the_next_subject_of_its_address_gets_it(home, provider):
+    first = browser_of(home)
+    whole_way(first, provider)
+    provider.subject = "s-2"
+    administrator = browser_of(home)
+    administrator.post("/sign-in", data={"login": "responsable", "password": "essai"})
+    with home.database.reading() as session:
+        address = f"/people/{people.find(session, 'claire').pseudonym}"
+    assert f"{address}/unlink" in administrator.get(address).text
+    assert administrator.post(f"{address}/unlink").status_code == 303
+    assert entries(home)[-1]["what"] == "unlinked from the provider" and not is_in(first)
+    assert f"{address}/unlink" not in administrator.get(address).text
+    assert administrator.post(f"{address}/unlink").status_code == 422
+    second = browser_of(home)
+    whole_way(second, provider)
+    assert is_in(second)
+
+
 def test_whoever_set_up_a_code_here_is_asked_for_it_after_the_provider_too(home, provider):
     with home.database.writing() as session:
         session.get(Person, "claire").totp_secret = secret = totp.new_secret()

@@ -196,6 +196,7 @@ EXPECTED = {
     POST /people/{pseudonym}/place /people/groups /people/groups/{number}/members /people/groups/{number}/members/{member}/take
         /people/groups/{number}/end
     POST /people /people/{pseudonym}/roles /people/{pseudonym}/roles/{number}/take /people/{pseudonym}/password /people/{pseudonym}/end
+        /people/{pseudonym}/unlink
     """,
 }
 WRITES_NOTHING = {"/entity", "/language", "/sign-out", "/confirm", "/ledger/check", "/conformite/search"}
@@ -214,7 +215,7 @@ AGAIN = """
         /people/groups/{number}/end
     /export /retention/ask /retention/decide /holds/{number}/lift /documents/{document_id}/erasure /papier/lots/{number}/slip
     /papier/slips/{number} /people /people/{pseudonym}/roles /people/{pseudonym}/roles/{number}/take /people/{pseudonym}/password
-    /people/{pseudonym}/end /account/code /account/visits /account/delegations /relecture/comptes/{number} /approbations/{number}
+    /people/{pseudonym}/end /people/{pseudonym}/unlink /account/code /account/visits /account/delegations /relecture/comptes/{number} /approbations/{number}
     /installation/seal/request /installation/seal /installation/mail/test /installation/apply /installation/{step}
     /imports/suppliers/{number}/run /imports/people/{number}/run /fournisseurs/comptes /fournisseurs/{number}/comptes
     /imports/remittances/{number}/run /comptabilite/lots /comptabilite/lots/{number}/annuler /comptabilite/reglages /comptabilite/factures/{document_id}/paiements

@@ -234,11 +234,12 @@ def _say_errors(app: FastAPI) -> None:
     """Every trouble becomes a page in words; none shows a traceback."""
 
     @app.exception_handler(desk.NotSignedIn)
-    def to_entrance(request: Request, _error: Exception) -> Response:
-        address = "/sign-in?next=" + quote(request.url.path if request.method == "GET" else "/", safe="/")
+    def to_entrance(request: Request, error: Exception) -> Response:
+        why = f"why={error}" if str(error) else ""
+        address = "/sign-in?next=" + quote(request.url.path if request.method == "GET" else "/", safe="/") + (why and f"&{why}")
         if "HX-Request" in request.headers:
             # A fragment of the sign-in page inside another page would help nobody: the whole page goes there.
-            return Response(status_code=401, headers={"HX-Redirect": "/sign-in"})
+            return Response(status_code=401, headers={"HX-Redirect": "/sign-in" + (why and f"?{why}")})
         return RedirectResponse(address, status_code=303)
 
     @app.exception_handler(wards.NotGranted)

@@ -114,10 +114,12 @@ def signed_in(request: Request, session: InReading) -> Person:
     login, badge = request.session.get("login"), request.session.get("badge")
     person = people.find(session, str(login)) if login else None
     practice = is_practice(workstation_of(request))
-    if person is None or badge != people.badge_of(person) or not people.may_enter(person, practice=practice):
+    if person is None or not people.may_enter(person, practice=practice):
         raise NotSignedIn
+    if badge != people.badge_of(person):
+        raise NotSignedIn("changed")
     if not visits.is_here(request, session, person) or not visits.goes_on(request):
-        raise NotSignedIn
+        raise NotSignedIn("over")
     # Its values stay readable when the request fails and its session is rolled back: the error page has a header, too.
     session.expunge(person)
     see_through(request, session, person)

@@ -74,6 +74,7 @@ GRANTS: Mapping[str, Grant] = {
     "/people/{pseudonym}/roles": Grant(NOBODY, _MAKER, again=True),
     "/people/{pseudonym}/roles/{number}/take": Grant(NOBODY, _MAKER, again=True),
     "/people/{pseudonym}/password": Grant(NOBODY, _MAKER, again=True),
+    "/people/{pseudonym}/unlink": Grant(NOBODY, _MAKER, again=True),
     "/people/{pseudonym}/end": Grant(NOBODY, _MAKER, again=True),
     "/people/{pseudonym}/tokens/{number}/revoke": Grant(NOBODY, _MAKER),
     # What leaves the house

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from station import groups
 from station import people as acts
 from station.people import GIVEN_DAYS, Act, Refused, RoleDays
-from station.records import people
+from station.records import entrance, people
 from station.records.documents import Unknown
 from station.records.tables import Person, PersonRole
 from station.web import desk
@@ -141,6 +141,15 @@ def reset_password(request: Request, session: desk.InReading, person: desk.Signe
         return person_shown(request, session, person, pseudonym, error.reason)
 
 
+@router.post("/people/{pseudonym}/unlink")
+def unlink(request: Request, session: desk.InReading, person: desk.SignedIn, pseudonym: str) -> Response:
+    try:
+        written(request, lambda writing: acts.unlink_person(writing, act_of(request, person), found_person(writing, person, pseudonym)))
+    except Refused as error:
+        return person_shown(request, session, person, pseudonym, error.reason)
+    return desk.go_to(request, f"/people/{pseudonym}", "flash.person-unlinked")
+
+
 @router.post("/people/{pseudonym}/end")
 def end(request: Request, session: desk.InReading, person: desk.SignedIn, pseudonym: str) -> Response:
     try:
@@ -238,6 +247,7 @@ def person_shown(request: Request, session: Session, asking: Person, pseudonym: 
         wrong=wrong and t(f"people.wrong-{wrong}"),
         days=GIVEN_DAYS,
         places=_places(request, asking),
+        linked=entrance.count_identities(session, pseudonym) > 0,
         tokens=[each for each in shown_tokens(session, request, pseudonym) if each.live],
     )
 
