@@ -78,6 +78,7 @@ def test_settings_are_saved_as_a_version_and_a_preset_only_shows(house):
     page = clerk.get("/comptabilite/reglages?modele=fec").text
     assert 'value="EcritureNum"' in page
     assert house.rows(AccountingPlan) == []
+    assert 'action="/comptabilite/reglages"' in page
     told = {
         "journal": "HA", "journal_label": "Achats", "supplier_account": "401100", "supplier_label": "Fournisseurs",
         "expense_account": "471000", "expense_label": "Attente", "vat_account": "445660", "vat_label": "TVA", "separator": "tab",
