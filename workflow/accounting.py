@@ -83,7 +83,8 @@ FEC: tuple[tuple[str, str], ...] = (
 )  # fmt: skip
 """The eighteen fields of art. A. 47 A-1 VII LPF, in their order."""
 SIMPLE: tuple[tuple[str, str], ...] = (
-    ("journal", "Journal"), ("entry", "Écriture"), ("day", "Date"), ("account", "Compte"), ("auxiliary", "Auxiliaire"), ("reference", "Pièce"),
+    ("journal", "Journal"), ("entry", "Écriture"), ("day", "Date"), ("account", "Compte"), ("auxiliary", "Auxiliaire"),
+    ("reference", "Pièce"),
     ("label", "Libellé"), ("debit", "Débit"), ("credit", "Crédit"), ("due", "Échéance"),
 )  # fmt: skip
 FIELDS: tuple[str, ...] = (*(name for name, _ in FEC), "due", "rate", "side", "amount", "batch", "document", "sealed")
