@@ -481,7 +481,7 @@ def test_a_provider_that_did_not_ask_again_makes_nobody_sure(home, provider, cla
     assert come_back(browser, leave(browser, provider, "/oidc/again")).status_code == 403
 
 
-@pytest.mark.parametrize(("auth_time", "status"), [(NOW - 36000, 401), (None, 401), (NOW, 422)])
+@pytest.mark.parametrize(("auth_time", "status"), [(NOW - 36000, 401), (None, 401), (NOW, 422)], ids=["long ago", "untold", "now"])
 def test_whom_a_provider_lets_in_without_asking_is_asked_before_what_weighs(home, provider, auth_time, status):
     provider.moment = lambda: NOW
     browser = browser_of(home, lambda: NOW)
