@@ -6,7 +6,7 @@ of the task it was made on, and of two at once exactly one finds it so.
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any, TypeAlias
 
@@ -31,6 +31,8 @@ from workflow.roles import Role
 
 AT_ONCE = 200
 """Documents looked at in one transaction."""
+LATELY = timedelta(minutes=15)
+"""A page looks at what changed since then; the turns in the background look at all."""
 MOST_WORDS = 2000
 ANSWERING = frozenset({Role.CLERK, Role.APPROVER, Role.COMPLIANCE})
 """Whom a question may be asked: who may open its page."""
@@ -418,6 +420,26 @@ def _faster(task: Task) -> Outcome:
     return Outcome(False, "closed" if task.state == CANCELLED else "faster", by=task.decided_by or "")
 
 
+# --- an act by its name ---
+
+
+def carry_out(session: Session, workstation: Workstation, task: Task, choice: str, act: Act, login: str = "") -> Outcome | None:
+    """What a button or a program names: approve, refuse, return, answer; with a colleague's `login` ask, delegate, reassign.
+
+    None where that is not offered of such a task.
+    """
+    alone = {
+        (APPROVAL, "approve"): approve, (APPROVAL, "refuse"): refuse, (APPROVAL, "return"): send_back, (QUESTION, "answer"): answer,
+    }.get((task.kind, choice))  # fmt: skip
+    if alone is not None:
+        return alone(session, workstation, task, act)
+    together = {"ask": ask_question, "delegate": delegate, "reassign": reassign}.get(choice)
+    if together is None or task.kind != APPROVAL:
+        return None
+    to = people.find(session, login.strip())
+    return Outcome(False, "nobody") if to is None else together(session, workstation, task, act, to)
+
+
 # --- asking back, handing on ---
 
 
@@ -590,17 +612,18 @@ def recheck(session: Session, workstation: Workstation, document: Document, now:
 
 def tend_approvals(workstation: Workstation) -> None:
     """Compare whatever changed."""
-    while catch_up(workstation) == AT_ONCE:
+    while catch_up(workstation, whole=True) == AT_ONCE:
         pass
 
 
-def catch_up(workstation: Workstation, limit: int = AT_ONCE) -> int:
-    """At most so many documents; returns how many. Writes only where something changed."""
+def catch_up(workstation: Workstation, limit: int = AT_ONCE, *, whole: bool = False) -> int:
+    """At most so many documents of those that changed lately; returns how many. Writes only where something changed. `whole`: of all."""
+    since = None if whole else workstation.clock() - LATELY
     with workstation.database.reading() as session:
-        if not records.changed_documents(session, 1):
+        if not records.changed_documents(session, 1, since):
             return 0
     with workstation.database.writing() as session:
-        changed = records.changed_documents(session, limit)
+        changed = records.changed_documents(session, limit, since)
         for document in changed:
             recheck(session, workstation, document, workstation.clock())
         return len(changed)

@@ -248,6 +248,15 @@ def test_what_is_exported_while_the_closing_is_read_hides_none_of_the_others(hom
     assert [each.document_id[-1] for each in ask(home, direction.waiting_on, day, 2, 0, place)] == ["3", "4"]
 
 
+def test_a_month_of_which_not_every_approval_is_looked_at_is_not_told(home, monkeypatch):
+    months = len(ask(home, direction.speed_of, webhome.NOON.date()))
+    found = [(webhome.NOON, webhome.NOON - timedelta(days=days)) for days in (1, 2, 45)]
+    monkeypatch.setattr(direction.records, "approvals", lambda *_: found)
+    assert len(ask(home, direction.speed_of, webhome.NOON.date())) == months
+    monkeypatch.setattr(direction, "MOST_APPROVALS", 3)
+    assert len(ask(home, direction.speed_of, webhome.NOON.date())) == 1
+
+
 def test_an_export_is_remembered_when_the_payment_follows(home):
     from station import tasks
 

@@ -258,7 +258,12 @@ def house_on(session: Session, entity: str, day: date) -> House:
     for group in list_groups(session, entity):
         for name in members_of(session, group, day):
             groups.setdefault(name, set()).add(group.name)
-    return House(here, *({name: frozenset(each) for name, each in told.items()} for told in (roles, lent, groups)))
+    return House(
+        here,
+        {name: frozenset(held) for name, held in roles.items()},
+        {name: frozenset(givers) for name, givers in lent.items()},
+        {name: frozenset(names) for name, names in groups.items()},
+    )
 
 
 def lenders_of(session: Session, pseudonym: str, entity: str, day: date) -> frozenset[str]:

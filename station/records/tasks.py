@@ -195,7 +195,9 @@ def standing_of(session: Session, document_id: str) -> InvoiceStanding | None:
     return session.get(InvoiceStanding, document_id)
 
 
-def changed_documents(session: Session, limit: int) -> list[Document]:
-    """Documents that changed since their values were last compared with those that were asked about."""
+def changed_documents(session: Session, limit: int, since: datetime | None = None) -> list[Document]:
+    """Documents that changed since their values were last compared with those that were asked about; `since`: of those that changed
+    after this, which an index tells."""
     query = sa.select(Document).join(InvoiceStanding, InvoiceStanding.document_id == Document.id)
+    query = query if since is None else query.where(Document.changed_at >= since)
     return list(session.scalars(query.where(InvoiceStanding.seen != Document.revision).order_by(Document.changed_at).limit(limit)))

@@ -4,7 +4,7 @@ Plain forms, no script: every button sends which state of the task, and which va
 """
 
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -39,7 +39,7 @@ VIEWS = ("miennes", "equipe", "faites")
 SIZE = 30
 LARGEST_IMAGE = 200_000
 """Bytes of a page's light image: a telephone on a slow network shows it within a second or two."""
-UNTYPED = frozenset({"reason", "question", "answer", "person"})
+UNTYPED = frozenset({"reason", "question", "answer", "person", "nobody"})
 """What is wrong with the form itself; everything else happened meanwhile (409)."""
 DONE_WORDS: Mapping[str, str] = {
     "approve": "flash.approval-approved",
@@ -257,7 +257,9 @@ def act_on_task(
     if task is None:
         return _gone(request)
     shown_document(session, task.document_id)
-    outcome = _carry_out(session, workstation, task, choice, Act(person, revision, digest, reason), to)
+    outcome = tasks.carry_out(session, workstation, task, choice, Act(person, revision, digest, reason), to)
+    if outcome is None:
+        raise HTTPException(422)
     # In the language in which somebody decides they are written to.
     reviews.set_preference(session, person.pseudonym, "language", {"code": desk.words_of(request).language})
     if not outcome.done:
@@ -266,30 +268,6 @@ def act_on_task(
     following = _next_task(session, person, entity, workstation.clock(), number)
     flash = "flash.approval-first" if choice == "approve" and outcome.following else DONE_WORDS[choice]
     return desk.go_to(request, f"{ADDRESS}/{following}" if following else ADDRESS, flash)
-
-
-_ALONE: Mapping[tuple[str, str], Callable[[Session, Workstation, Task, Act], Outcome]] = {
-    (APPROVAL, "approve"): tasks.approve,
-    (APPROVAL, "refuse"): tasks.refuse,
-    (APPROVAL, "return"): tasks.send_back,
-    (QUESTION, "answer"): tasks.answer,
-}
-_WITH: Mapping[str, Callable[[Session, Workstation, Task, Act, Person], Outcome]] = {
-    "ask": tasks.ask_question,
-    "delegate": tasks.delegate,
-    "reassign": tasks.reassign,
-}
-"""Acts that name a colleague."""
-
-
-def _carry_out(session: Session, workstation: Workstation, task: Task, choice: str, act: Act, login: str) -> Outcome:
-    alone, together = _ALONE.get((task.kind, choice)), _WITH.get(choice)
-    if alone is not None:
-        return alone(session, workstation, task, act)
-    if together is None or task.kind != APPROVAL:
-        raise HTTPException(422)
-    to = people.find(session, login.strip())
-    return Outcome(False, "person") if to is None else together(session, workstation, task, act, to)
 
 
 def _next_task(session: Session, person: Person, entity: str, now: datetime, than: int) -> int | None:
@@ -461,7 +439,7 @@ def _trouble_words(session: Session, outcome: Outcome, task: Task, t: Words) -> 
     if outcome.wrong == "faster":
         at = t.moment(task.decided_at) if task.decided_at else ""
         return t("approval.wrong-faster", who=_login(session, outcome.by), what=t(f"approval.decision-{task.decision}"), at=at)
-    words = t(f"approval.wrong-{outcome.wrong}")
+    words = t(f"approval.wrong-{'person' if outcome.wrong == 'nobody' else outcome.wrong}")
     named = ", ".join(t(f"approval.part-{name}") for name in outcome.changes)
     return f"{words} {t('approval.changed-what', what=named)}" if named else words
 

@@ -11,10 +11,10 @@ from sqlalchemy.orm import Session
 from station import register as registers
 from station import tasks
 from station.acts import shown_document
-from station.records import people, register
+from station.records import register
 from station.records import tasks as records
-from station.records.tables import Customer, Person, Supplier, SupplierAccount, Task
-from station.tasks import Act, Outcome
+from station.records.tables import Customer, Supplier, SupplierAccount, Task
+from station.tasks import Act
 from station.web import desk
 from station.web.api.problems import Trouble, answer, words_of
 from station.web.api.shapes import (
@@ -35,8 +35,6 @@ from station.web.api.shapes import (
 from workflow.approvals import Bar, Bound
 
 router = APIRouter()
-_ALONE = {("approval", "approve"): tasks.approve, ("approval", "refuse"): tasks.refuse, ("question", "answer"): tasks.answer}
-_WITH = {"ask": tasks.ask_question, "delegate": tasks.delegate, "reassign": tasks.reassign}
 
 
 class ShownTask(Shape):
@@ -149,7 +147,12 @@ def one(request: Request, number: Number) -> ShownTask:
 )
 def decide(request: Request, session: desk.InWriting, person: Asking, number: Number, said: DecideTask) -> Decided | Response:
     task = _task(request, session, number)
-    outcome = _carry_out(session, request, task, said, Act(person, said.revision, said.digest, said.reason))
+    act = Act(person, said.revision, said.digest, said.reason)
+    outcome = tasks.carry_out(session, workstation_of(request), task, said.choice, act, said.to)
+    if outcome is None:
+        raise Trouble(409, "not-offered")
+    if outcome.wrong == "nobody":
+        raise Trouble(422, "nobody")
     if not outcome.done:
         t = words_of(request)
         key = f"{'bar' if outcome.wrong in set(Bar) else 'wrong'}-{outcome.wrong}"
@@ -157,19 +160,6 @@ def decide(request: Request, session: desk.InWriting, person: Asking, number: Nu
         # An answer, not an exception: what was written on the way (an approval that is void now) stays, as on the page.
         return answer(request, 409, "wrong-values", errors=told, revision=task.revision)
     return Decided(following=outcome.following)
-
-
-def _carry_out(session: Session, request: Request, task: Task, said: DecideTask, act: Act) -> Outcome:
-    workstation = workstation_of(request)
-    alone, together = _ALONE.get((task.kind, said.choice)), _WITH.get(said.choice)
-    if alone is not None:
-        return alone(session, workstation, task, act)
-    if together is None or task.kind != "approval":
-        raise Trouble(409, "not-offered")
-    to: Person | None = people.find(session, said.to)
-    if to is None:
-        raise Trouble(422, "nobody")
-    return together(session, workstation, task, act, to)
 
 
 def _task(request: Request, session: Session, number: int) -> Task:
