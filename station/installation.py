@@ -141,8 +141,13 @@ def check_text(home: Path, text: str) -> Settings:
     try:
         return Settings.model_validate({**tomllib.loads(text), "home": home})
     except (tomllib.TOMLDecodeError, ValidationError) as error:
-        detail = str(error) if isinstance(error, tomllib.TOMLDecodeError) else error.errors()[0]["msg"].removeprefix("Value error, ")
-        raise Refused("settings", detail) from error
+        if isinstance(error, tomllib.TOMLDecodeError):
+            raise Refused("settings", str(error)) from error
+        first = error.errors()[0]
+        if first["type"].startswith("string_"):
+            # The form of a word, which the field's own example says better.
+            raise Refused("form", str(first["loc"][-1])) from error
+        raise Refused("settings", first["msg"].removeprefix("Value error, ")) from error
 
 
 def changes_of(before: str, after: str) -> list[str]:

@@ -206,11 +206,13 @@ PROBLEMS: dict[str, Problem] = {
             "key-revocation",
             (
                 "On ne peut pas dire si le certificat du cachet est révoqué, faute de liste à jour : le document attend.",
-                "Vérifiez le réseau, puis « sceau keys --fetch » ; il sera scellé tout seul.",
+                "Vérifiez le réseau, puis « sceau keys --fetch » ; si le certificat ne nomme aucune liste, donnez-en le fichier ou "
+                "l'adresse à « revocation », section [trust] de sceau.toml. Il sera scellé tout seul.",
             ),
             (
                 "Whether the seal's certificate is revoked cannot be said without a list in force: the document waits.",
-                "Check the network, then “sceau keys --fetch”; it will be sealed by itself.",
+                "Check the network, then “sceau keys --fetch”; where the certificate names no list, name its file or address in "
+                "“revocation”, section [trust] of sceau.toml. It will be sealed by itself.",
             ),
             timedelta(minutes=5),
         ),

@@ -67,6 +67,34 @@ def test_a_company_is_shown_as_it_will_be_written_and_then_written_with_all_comm
     assert all(line in after for line in before.splitlines())
 
 
+def test_one_error_empties_no_field_and_is_said_in_words(home, browser):
+    answer = browser.post("/installation/company", data=COMPANY | {"year_end": "fin juin"})
+    assert answer.status_code == 422 and "par exemple 30/09" in answer.text and "pattern" not in answer.text.split('id="wrong"')[1][:300]
+    assert all(
+        value in answer.text for value in ("Ateliers du Port", "732 829 320", "fr44732829320", "12 quai\n33000 Bordeaux", "fin juin")
+    )
+    answer = browser.post("/installation/station", data={"name": "Accueil !", "folder": "stations/la"})
+    assert answer.status_code == 422 and 'value="Accueil !"' in answer.text and 'value="stations/la"' in answer.text
+
+
+@pytest.mark.parametrize("typed", ["30/09", "30.9", "09-30"])
+def test_a_year_s_end_is_taken_as_people_write_it(home, browser, typed):
+    browser.post("/installation/company", data=COMPANY | {"year_end": typed, "write": "yes"})
+    assert written(home).year_end_of("essai") == "09-30" and 'value="30/09"' in browser.get("/installation").text
+
+
+def test_a_second_company_is_set_up_beside_the_first(home, browser):
+    browser.post("/installation/company", data=COMPANY | {"write": "yes"})
+    other = {"entity": "filiale", "name": "Port Filiale", "siren": "552100554", "write": "yes"}
+    assert browser.post("/installation/company", data=other).status_code == 303
+    told = written(home)
+    assert (told.entities, told.company_named("filiale").siren) == (("essai", "filiale"), "552100554")
+    assert told.company_named("essai").name == "Ateliers du Port"
+    page = browser.get("/installation").text
+    assert 'value="Port Filiale"' in page and 'value="Ateliers du Port"' in page
+    assert browser.post("/installation/company", data=other | {"entity": "Avec Espace"}).status_code == 422
+
+
 def test_what_is_said_of_a_company_counts_wherever_the_house_is_asked(home, browser):
     browser.post("/installation/company", data=COMPANY | {"write": "yes", "public": "yes"})
     told = written(home)

@@ -4,7 +4,7 @@ import re
 import smtplib
 from email.message import EmailMessage
 from hmac import compare_digest
-from typing import Annotated
+from typing import Annotated, TypeAlias
 
 from fastapi import APIRouter, File, Form, HTTPException, Request, UploadFile
 from fastapi.responses import Response
@@ -36,6 +36,8 @@ UPLOAD_PATH = f"{ADDRESS}/seal"
 LARGEST = 200_000
 """Bytes of a certificate's file."""
 Text = Annotated[str, Form(max_length=2000)]
+Filled: TypeAlias = dict[str, dict[str, str]]
+"""Form → field → what it holds."""
 _FIELDS = {
     "company": ("entity", "name", "siren", "vat_id", "address", "year_end", "public"),
     "mail": ("host", "port", "tls", "user", "sender"),
@@ -179,7 +181,7 @@ def _answer_step(request: Request, step: str, form: FormData) -> Response:
         after = _text_with(request, settings, before, step, values)
         acts.check_text(settings.home, after)
     except (Refused, ValueError) as error:
-        return _again(request, error if isinstance(error, Refused) else Refused("settings", str(error)))
+        return _again(request, error if isinstance(error, Refused) else Refused("settings", str(error)), {step: values})
     return desk.show(
         request,
         "installation_diff.html",
@@ -203,7 +205,9 @@ def _keep_password(settings: Settings, values: dict[str, str], typed: str) -> No
 def _text_with(request: Request, settings: Settings, text: str, step: str, values: dict[str, str], *, write: bool = False) -> str:
     if step == "company":
         told = {**values, "siren": re.sub(r"\s", "", values["siren"]), "vat_id": re.sub(r"\s", "", values["vat_id"]).upper()}
+        told["year_end"] = _month_first(values["year_end"])
         kept = {name: value for name, value in told.items() if value and name != "public"}
+        # Nothing typed: the installation's own.
         return acts.with_row(text, "company", "entity", {"entity": settings.entity} | kept | {"public": bool(values["public"])})
     if step == "mail":
         if not values["port"].isdecimal():
@@ -217,6 +221,41 @@ def _text_with(request: Request, settings: Settings, text: str, step: str, value
     if not fit:
         raise Refused("folder", words)
     return text
+
+
+def _month_first(typed: str) -> str:
+    """« 30/09 » as the settings have it, 09-30; anything else as it is, for the settings to judge."""
+    day = re.fullmatch(r"(\d{1,2})\s*[/.]\s*(\d{1,2})", typed)
+    return f"{int(day[2]):02}-{int(day[1]):02}" if day else typed
+
+
+def _day_first(year_end: str) -> str:
+    """As people here write it: 09-30 is 30/09."""
+    month, dash, day = year_end.partition("-")
+    return f"{day}/{month}" if dash else year_end
+
+
+def _forms(settings: Settings, typed: Filled) -> Filled:
+    """What the fields hold: as it was typed where it was refused, else as the settings have it. Of companies, one form each."""
+    forms: Filled = {}
+    for entity in settings.entities:
+        told = settings.company_named(entity)
+        forms[f"company {entity}"] = {
+            "entity": entity,
+            "name": told.name if told else "",
+            "siren": told.siren if told else "",
+            "vat_id": told.vat_id if told else "",
+            "address": told.address if told else "",
+            "year_end": _day_first(settings.year_end_of(entity)),
+            "public": "yes" if told and told.public else "",
+        }
+    forms["company "] = dict.fromkeys(_FIELDS["company"], "")
+    forms["mail"] = {name: str(getattr(settings.mail, name)) for name in _FIELDS["mail"]}
+    forms["station"] = dict.fromkeys(_FIELDS["station"], "")
+    for step, values in typed.items():
+        name = f"company {values['entity'] or settings.entity}" if step == "company" else step
+        forms[name if name in forms else "company "] = values
+    return forms
 
 
 # --- the page ---
@@ -235,12 +274,17 @@ def _at_work(session: Session) -> int:
     return sum(count for state, count in documents.count_states(session).items() if state in OPEN_STATES)
 
 
-def _again(request: Request, error: Refused) -> Response:
+def _wrong(error: Refused, t: Words) -> str:
+    detail = t.known("installation", error.detail) if error.reason == "form" else error.detail
+    return t(f"installation.wrong-{error.reason}", detail=detail)
+
+
+def _again(request: Request, error: Refused, typed: Filled | None = None) -> Response:
     with desk.workstation_of(request).database.reading() as session:
-        return _page(request, session, error)
+        return _page(request, session, error, typed)
 
 
-def _page(request: Request, session: Session, error: Refused | None = None) -> Response:
+def _page(request: Request, session: Session, error: Refused | None = None, typed: Filled | None = None) -> Response:
     t, workstation, settings = desk.words_of(request), desk.workstation_of(request), _written(request)
     now = workstation.clock()
     look = look_at_keys(settings, now)
@@ -256,7 +300,8 @@ def _page(request: Request, session: Session, error: Refused | None = None) -> R
         steps={step.name: step for step in steps},
         order=[step.name for step in steps],
         why=seal,
-        company=settings.company_named(settings.entity),
+        forms=_forms(settings, typed or {}),
+        own=settings.entity,
         settings=settings,
         changed=changed,
         can_restart=request.app.state.restart is not None,
@@ -264,5 +309,5 @@ def _page(request: Request, session: Session, error: Refused | None = None) -> R
         ready=ready,
         doctor=list(diagnose(settings)) if ready else [],
         key_lines=look.lines(t.language) if look.fit else [],
-        wrong=t(f"installation.wrong-{error.reason}", detail=error.detail) if error else "",
+        wrong=_wrong(error, t) if error else "",
     )
