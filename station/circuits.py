@@ -312,6 +312,14 @@ def _ask_again(
     last, standing = runs[0], approvals.standing_of(session, document.id)
     if standing is not None and standing.state in tasks.TOO_LATE:
         return
+    if last.standing != ENDED and found is not None and found.done_at is not None and last.started_at < found.done_at:
+        current = approvals.round_of(session, document.id, approvals.last_round(session, document.id))
+        if any(task.decision == "refused" for task in current):
+            # Its approver refused, and whoever reviewed it submitted it again before the circuit came to its end.
+            feed(session, workstation, last, Cancelled(now, "system", "la facture a été soumise à nouveau"), at=now)
+            row = in_force(session, CircuitVersion, document.entity).get(last.circuit) or session.get_one(CircuitVersion, last.version_id)
+            start_run(session, workstation, document, row, "document", values, now)
+            return
     refused = last.standing == ENDED and standing is not None and standing.state == InvoiceState.REFUSED
     again = found is not None and found.done_at is not None and last.ended_at is not None and found.done_at > last.ended_at
     if last.bound == tasks.bound_of(session, document).digest() and not (refused and again):

@@ -232,6 +232,16 @@ def refused(house, text: str = "Prestation non faite", address: str = "compta@fo
     return document
 
 
+def test_submitted_again_after_a_refusal_it_is_asked_again_though_the_reason_was_still_to_be_given(house):
+    document = house.invoice()
+    house.submit(document)
+    house.decide(document, tasks.refuse, "anne", "non")
+    assert house.approval(document) is None and len(house.asked(document)) == 1
+    house.later(minutes=5)
+    house.submit(document)
+    assert house.approval(document) is not None and house.asked(document) == []
+
+
 def test_a_form_asks_for_what_it_needs_and_a_letter_leaves_once(house):
     document = house.invoice()
     house.submit(document)
