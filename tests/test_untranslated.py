@@ -5,7 +5,9 @@ That both have the same keys and places, and that what a template asks for exist
 import ast
 import re
 from collections import Counter
+from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from babel.messages.pofile import read_po
@@ -15,12 +17,14 @@ from test_web import TEMPLATES
 from capture.catalogue import CATALOGUE
 from station.problems import PROBLEMS
 from station.web.desk import _templates
+from station.web.review import key_words
+from station.web.show import tell_story
 from station.web.words import LANGUAGES, words_in
 
 WEB = TEMPLATES.parent
 IN_ONE_LANGUAGE = {"letter.fr.html", "letter.en.html"}
 """Letters: each is written in its own language."""
-NAMES = {"Sceau", "PDF", "XML", "JSON", "CSV", "SHA", "SHA-256", "IBAN", "SIREN", "RFC", "TOTP", "OK"}
+NAMES = {"Sceau", "PDF", "XML", "JSON", "CSV", "XLSX", "SHA", "SHA-256", "IBAN", "SIREN", "RFC", "TOTP", "OK"}
 """Proper names and abbreviations that both languages write alike."""
 RECOGNISE = {"learning.py", "reasons.py"}
 """They know reasons that the records hold in English, and say them in the reader's language."""
@@ -202,3 +206,23 @@ def _speaks(text: str) -> bool:
 @pytest.mark.parametrize("path", sorted(WEB.glob("*.py")), ids=lambda path: path.name)
 def test_a_page_answers_in_words_of_the_catalogue(path):
     assert sentences_in(path) == [] or path.name in RECOGNISE
+
+
+@pytest.mark.parametrize("language", ["fr", "en"])
+def test_a_story_says_what_became_of_an_invoice_in_words(language):
+    t, document = words_in(language), SimpleNamespace(confidential=False, state="sealed")
+    moment = datetime(2026, 10, 5, tzinfo=UTC)
+    bodies = [("task", {"task": 1, "what": what}) for what in ("opened", "refused", "voided")]
+    bodies.append(("state", {"from": "", "to": "refused", "expected": True}))
+    told = [each.detail for each in tell_story([(1, kind, moment, body) for kind, body in bodies], document, t)]
+    wanted = [t(f"approval.did.{what}") for what in ("opened", "refused", "voided")] + [t("invoice-state.refused")]
+    assert told == wanted
+
+
+def test_keys_are_named_as_they_are_written_on_the_keyboard():
+    assert [key_words(words_in("fr"), combo) for combo in ("Shift+Tab", "ArrowDown", "Ctrl+Enter", "Alt++")] == [
+        "Maj+Tab",
+        "↓",
+        "Ctrl+Entrée",
+        "Alt++",
+    ]

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
+from functools import partial
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
@@ -258,6 +259,12 @@ def key_trouble(chosen: Mapping[str, str]) -> str | None:
     return "twice" if len(set(chosen.values())) < len(chosen) else None
 
 
+def key_words(t: Words, combo: str) -> str:
+    """A key as it is written on the keyboard of who reads: « Maj+Tab », « ↓ »."""
+    held, plus, key = combo.rpartition("+") if not combo.endswith("++") else (combo[:-2], "+", "+")
+    return plus.join(t.catalogue.get(f"key.{each}", each) for each in (*filter(None, held.split("+")), key))
+
+
 def _plain_combo(text: str) -> str:
     """« ctrl + alt+z » as `Ctrl+Alt+Z`."""
     parts = [part.strip() for part in text.strip().split("+")]
@@ -272,7 +279,14 @@ def _plain_combo(text: str) -> str:
 @router.get(f"{ADDRESS}/touches")
 def keys_page(request: Request, session: desk.InReading, person: desk.SignedIn) -> Response:
     """Every key and what it does, each to be chosen anew."""
-    return desk.show(request, "review_keys.html", keys=keys_of(session, person), usual=KEYS, wrong=None)
+    return desk.show(
+        request,
+        "review_keys.html",
+        keys=keys_of(session, person),
+        usual=KEYS,
+        wrong=None,
+        key_words=partial(key_words, desk.words_of(request)),
+    )
 
 
 @router.post(f"{ADDRESS}/touches")
@@ -287,7 +301,9 @@ def _choose_keys(request: Request, typed: Mapping[str, str], *, usual: bool) -> 
     chosen = dict(KEYS) if usual else {name: _plain_combo(text) or KEYS[name] for name, text in typed.items()}
     wrong = key_trouble(chosen)
     if wrong is not None:
-        return desk.show(request, "review_keys.html", 422, keys=typed, usual=KEYS, wrong=wrong)
+        return desk.show(
+            request, "review_keys.html", 422, keys=typed, usual=KEYS, wrong=wrong, key_words=partial(key_words, desk.words_of(request))
+        )
     with desk.workstation_of(request).database.writing() as session:
         records.set_preference(session, person.pseudonym, "keys", {} if usual else chosen)
     return desk.go_to(request, f"{ADDRESS}/touches", "flash.review-keys")
@@ -757,6 +773,7 @@ def _review_page(
         can_redo=bool(undone),
         colleagues=[each.login for each in people_here if each.login != person.login],
         keys=keys,
+        key_words=partial(key_words, t),
         keys_json=json.dumps(keys),
         accounts=records.pending_accounts(session, document.entity, document_id),
         wrong_aside=wrong_aside,

@@ -479,7 +479,9 @@ def _detail(body: Mapping[str, Any], document: Document, t: Words) -> str:
     if "choice" in body:
         parts.append(t.known("choice", f"{choice_key(document, str(body['choice']))}.name"))
     if body.get("task"):
-        parts.append(t.known("approval.decision", str(body.get("what"))))
+        parts.append(t.known("approval.did", str(body.get("what"))))
+    if body.get("to") and "expected" in body:
+        parts.append(t.known("invoice-state", str(body["to"])))
     if body.get("reason"):
         parts.append(f"« {body['reason']} »")
     if body.get("source") and "before" in body:
