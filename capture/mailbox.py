@@ -127,6 +127,40 @@ def attachments_of(raw: bytes) -> tuple[Attachment, ...]:
     return tuple(found.values())
 
 
+@dataclass(frozen=True, slots=True)
+class Bounce:
+    """A message that was not delivered."""
+
+    message_id: str
+    """Of what was sent, with its brackets."""
+    why: str
+    """As the reporting server says it."""
+
+
+def bounce_of(raw: bytes) -> Bounce | None:
+    """What a delivery report (RFC 3464) says of a message that failed for good; None where this is none. Never raises."""
+    parts = list(message_from_bytes(raw).walk())
+    reports = [part for part in parts if part.get_content_type() == "message/delivery-status"]
+    said = [each for report in reports for each in (report.get_payload() if report.is_multipart() else ()) if isinstance(each, Message)]
+    failed = [each for each in said if _plain(each.get("Action")).lower() == "failed"]
+    returned = (part for part in parts if part.get_content_type() in ("message/rfc822", "text/rfc822-headers", "message/rfc822-headers"))
+    identity = next(filter(None, map(_returned_id, returned)), "")
+    if not failed or not identity:
+        return None
+    why = _plain(failed[0].get("Diagnostic-Code")) or _plain(failed[0].get("Status"))
+    return Bounce(identity, why[:300])
+
+
+def _returned_id(part: Message) -> str:
+    inside = part.get_payload()
+    if isinstance(inside, list) and inside and isinstance(inside[0], Message):
+        header = inside[0].as_bytes()[:65536]
+    else:
+        header = _content(part)[:65536]
+    found = read_heading(header).message_id
+    return f"<{found}>" if found else ""
+
+
 def _parts(raw: bytes) -> Iterator[Message]:
     """The leaves; those of a forwarded message too."""
     # The older policy of Python's parser: the newer one raises for some broken headers.

@@ -9,6 +9,7 @@ from conformity.clauses import Organisation
 from conformity.limits import Limits
 from conformity.policy import Policy, policy_on
 from ocr.engines import Reader, ReaderOptions
+from workflow.calendar import Calendar
 
 
 def caps_of(settings: Settings) -> Caps:
@@ -58,3 +59,10 @@ def recipe_of(station: Station) -> Recipe:
     """How the station's stacks become documents."""
     separation = station.separation
     return Recipe(Kind(separation.kind), separation.pattern, separation.sticker, separation.pages)
+
+
+def calendar_of(settings: Settings) -> Calendar:
+    """On which days something may leave."""
+    said = settings.calendar
+    weekdays = frozenset(("monday", "tuesday", "wednesday", "thursday", "friday").index(day) for day in said.forbidden_weekdays)
+    return Calendar(said.alsace_moselle, frozenset(said.closed), frozenset(said.forbidden), weekdays)

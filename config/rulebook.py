@@ -6,13 +6,14 @@ from pathlib import Path
 
 from workflow.circuit import Circuit
 from workflow.circuit_file import Outside, Signature, load_circuit
+from workflow.ladders import Ladders, load_ladders
 from workflow.marked import LONGEST, Flaw
 from workflow.rules import load_rules
 from workflow.tables import RuleSet
 from workflow.vocabulary import Kind
 
 SHIPPED = Path(__file__).parent
-RULES, CIRCUITS = ".regles.yaml", ".circuit.yaml"
+RULES, CIRCUITS, LADDERS = ".regles.yaml", ".circuit.yaml", ".echelles.yaml"
 
 OUTSIDE = Outside(
     sources={
@@ -41,7 +42,7 @@ class Checked:
     """One file: what it says, or None where it is refused, and its flaws."""
 
     path: Path
-    said: RuleSet | Circuit | None
+    said: RuleSet | Circuit | Ladders | None
     flaws: tuple[Flaw, ...]
 
     @property
@@ -73,8 +74,13 @@ def check_files(paths: Iterable[Path], known: Mapping[str, RuleSet] | None = Non
             text, flaws = _text(path)
             circuit = load_circuit(text, rules, outside) if text is not None else None
             found[path] = Checked(path, circuit.circuit if circuit else None, (*flaws, *(circuit.flaws if circuit else ())))
+        elif path not in found and path.name.endswith(LADDERS):
+            text, flaws = _text(path)
+            ladders = load_ladders(text) if text is not None else None
+            found[path] = Checked(path, ladders.ladders if ladders else None, (*flaws, *(ladders.flaws if ladders else ())))
         elif path not in found:
-            found[path] = Checked(path, None, (Flaw(1, 1, f"un fichier de règles finit par {RULES}, un circuit par {CIRCUITS}"),))
+            told = f"un fichier de règles finit par {RULES}, un circuit par {CIRCUITS}, des échelles de relance par {LADDERS}"
+            found[path] = Checked(path, None, (Flaw(1, 1, told),))
     return tuple(found[path] for path in every)
 
 

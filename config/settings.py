@@ -12,6 +12,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal, Self, TypeAlias
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, ValidationInfo, field_validator, model_validator
 
@@ -27,6 +28,15 @@ class Unusable(Exception):
     """The settings cannot be used; the text names the file, the key and what to write instead."""
 
 
+TypeWord: TypeAlias = Literal["texte", "nombre", "entier", "montant", "date", "oui/non", "liste"]
+"""A type of `workflow.vocabulary.Kind`."""
+OWN_ROOMS = frozenset(
+    {
+        *("archive", "certificates", "essai", "exports", "imports", "keys", "light", "lookups", "originals"),
+        *("readings", "slots", "tiles", "trust", "witness-memory", "work"),
+    }
+)
+"""Folders of SCEAU_HOME in which Sceau keeps what is its own."""
 EntityName: TypeAlias = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,60}$")]
 
 
@@ -645,6 +655,118 @@ class Outgoing(Section):
     """Names that may lie in the house's own network."""
 
 
+class BusinessDays(Section):
+    """On which days something may leave by itself: never on weekends and bank holidays, nor on these."""
+
+    time_zone: Annotated[str, Field(pattern=r"^[A-Za-z_]+(/[A-Za-z_+-]+)*$")] = "Europe/Paris"
+    """By whose midnight a day begins, and by whose clock the hours below are."""
+    alsace_moselle: bool = False
+    """Good Friday and 26 December are bank holidays, too (art. L. 3134-13 C. trav.)."""
+    closed: list[date] = []
+    """The company does not work."""
+    forbidden: list[date] = []
+    """It works, and nothing leaves."""
+    forbidden_weekdays: list[Literal["monday", "tuesday", "wednesday", "thursday", "friday"]] = []
+
+    @field_validator("time_zone")
+    @classmethod
+    def _zone_is_known(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            raise ValueError("fuseau horaire inconnu (exemple : Europe/Paris) / unknown time zone") from error
+        return name
+
+
+class Dunning(Section):
+    """Reminders to customers who are late."""
+
+    active: bool = False
+    """Without it everything is shown and prepared, and nothing leaves."""
+    hour: Annotated[int, Field(ge=0, le=23)] = 8
+    """From this hour on what is due on a day leaves."""
+    ladders: str = ""
+    """A file `*.echelles.yaml` in place of the one that ships, relative to `home`."""
+    letters: str = ""
+    """A folder of templates that come before those that ship, relative to `home`."""
+    contact: Annotated[str, Field(max_length=200)] = ""
+    """Telephone or e-mail for questions, as letters name it."""
+    interest: Literal["split", "frozen"] = "split"
+    """Of private debts that cross a half-year."""
+    answer_days: Annotated[int, Field(ge=1, le=60)] = 8
+    """Within which a mise en demeure asks for payment."""
+
+
+class Asked(Section):
+    """What circuits may ask by its name: what it takes and gives, each with its type (`workflow.vocabulary.Kind`)."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
+    takes: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,59}$")], TypeWord] = {}
+    gives: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,59}$")], TypeWord] = {}
+    seconds: Annotated[float, Field(gt=0, le=60)] = 5.0
+    """For the whole answer."""
+
+
+class Lookup(Asked):
+    """A question to a file or a database (`consulter`): it changes nothing there, and one row answers it."""
+
+    csv: str = ""
+    """File, relative to `lookups` in `home`: UTF-8, the first line names the columns; `takes` are compared, `gives` are read."""
+    database: Annotated[str, Field(pattern=r"^([a-z][a-z0-9-]{0,39})?$")] = ""
+    """Whose address is in the environment: SCEAU_LOOKUP_<NAME>_URL, as SQLAlchemy writes it."""
+    select: Annotated[str, Field(max_length=4000)] = ""
+    """One SELECT; what is taken stands in it as `:name`, what is given are its columns."""
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if bool(self.csv) == bool(self.database) or bool(self.database) != bool(self.select):
+            raise ValueError(f"[[lookup]] « {self.name} » : donnez csv, ou database et select / give csv, or database and select")
+        words = self.select.strip().rstrip(";").strip()
+        if words and (words.split(None, 1)[0].upper() not in ("SELECT", "WITH") or ";" in words):
+            raise ValueError(f"[[lookup]] « {self.name} » : select est une seule lecture (SELECT) / one SELECT and nothing else")
+        if ".." in Path(self.csv).parts or Path(self.csv).is_absolute():
+            raise ValueError(f"[[lookup]] « {self.name} » : csv est un nom dans SCEAU_HOME/lookups / csv is a name in SCEAU_HOME/lookups")
+        return self
+
+    @property
+    def url_variable(self) -> str:
+        """Name of the environment's variable that holds the database's address."""
+        return f"SCEAU_LOOKUP_{self.database.upper().replace('-', '_')}_URL"
+
+
+class Connector(Asked):
+    """A service over HTTP (`service`): asked by POST with JSON, answers with JSON. Its secret is in the environment, or in a file."""
+
+    url: Annotated[str, Field(pattern=r"^https?://\S+$")]
+    secret_file: str = ""
+    """Relative to `home`; empty: the environment's SCEAU_CONNECTOR_<NAME>_SECRET, if there is one."""
+
+    @property
+    def secret_variable(self) -> str:
+        return f"SCEAU_CONNECTOR_{self.name.upper().replace('-', '_')}_SECRET"
+
+
+class Payables(Section):
+    """What the house owes, and who is reminded of it."""
+
+    public_days: Literal[30, 50, 60] = 30
+    """Term of a public entity: State and local authorities, public health establishments, public undertakings (R. 2192-10, -11 CCP)."""
+    remind: bool = False
+    """Those who keep an invoice waiting are reminded by e-mail; without it the days are shown, and nothing leaves."""
+    remind_days: Annotated[int, Field(ge=0, le=60)] = 5
+    """Days before the due date on which those who are asked are reminded."""
+    deputy_days: Annotated[int, Field(ge=-60, le=60)] = 2
+    """On which their deputies are told, too; less than 0: after it."""
+    manager_days: Annotated[int, Field(ge=-60, le=60)] = 0
+    """On which the managers are told."""
+    managers: Annotated[str, Field(max_length=60)] = ""
+    """Group of those who are told last, and to whom the sums go; empty: whoever holds the role of compliance."""
+    digest: bool = False
+    """Once a week the accounts get what waits for whom, the managers the sums."""
+    digest_day: Literal["monday", "tuesday", "wednesday", "thursday", "friday"] = "monday"
+    digest_hour: Annotated[int, Field(ge=0, le=23)] = 8
+
+
 class Settings(Section):
     """Everything of one installation; `home` is where its data lives."""
 
@@ -663,6 +785,9 @@ class Settings(Section):
     suppliers: Suppliers = Suppliers()
     channel: Channel = Channel()
     direction: Direction = Direction()
+    calendar: BusinessDays = BusinessDays()
+    dunning: Dunning = Dunning()
+    payables: Payables = Payables()
     reading: Reading = Reading()
     sealing: Sealing = Sealing()
     time: Time = Time()
@@ -674,6 +799,8 @@ class Settings(Section):
     ledger: Ledger = Ledger()
     approvals: tuple[ApprovalStep, ...] = Field(default=(), alias="approval")
     """None: whoever holds the role approves, whatever the amount."""
+    lookups: tuple[Lookup, ...] = Field(default=(), alias="lookup")
+    connectors: tuple[Connector, ...] = Field(default=(), alias="connector")
     mail: OutgoingMail = OutgoingMail()
     sign_in: SignIn = SignIn()
     outgoing: Outgoing = Outgoing()
@@ -739,6 +866,13 @@ class Settings(Section):
             )
         return approvals
 
+    @field_validator("lookups", "connectors")
+    @classmethod
+    def _asked_differ(cls, asked: tuple[Asked, ...]) -> tuple[Asked, ...]:
+        if len({each.name for each in asked}) < len(asked):
+            raise ValueError("deux [[lookup]] ou deux [[connector]] ont le même nom / two of them have the same name")
+        return asked
+
     @field_validator("policies")
     @classmethod
     def _versions_differ(cls, policies: tuple[Policy, ...]) -> tuple[Policy, ...]:
@@ -778,6 +912,21 @@ class Settings(Section):
                 raise ValueError(
                     f"« {other} » et « {station.name} » ont le même dossier, {folder} : donnez à chaque poste le sien "
                     f"/ stations {other} and {station.name} share one folder: give each its own"
+                )
+        return stations
+
+    @field_validator("stations")
+    @classmethod
+    def _folders_are_free(cls, stations: tuple[Station, ...], info: ValidationInfo) -> tuple[Station, ...]:
+        """What lies in a station's folder is taken in and moved: never the house's own files."""
+        home: Path = info.data.get("home", Path())
+        for station in stations if "home" in info.data else ():
+            folder, house = _folder(home, station).resolve(), home.resolve()
+            room = folder.relative_to(house).parts[:1] if folder.is_relative_to(house) else None
+            if house.is_relative_to(folder) or (room is not None and room[0] in OWN_ROOMS):
+                raise ValueError(
+                    f"« {station.name} » ne peut pas prendre {folder} : Sceau y range ses propres fichiers. Choisissez par exemple "
+                    f"stations/{station.name} / {folder} holds Sceau's own files and cannot be a station's folder"
                 )
         return stations
 

@@ -147,7 +147,7 @@ def qualification_of(chain: Sequence[x509.Certificate], lists: TrustedLists, mom
     """
     national = [each for each in lists.lists if each.territory != EU]
     if not national:
-        return Unknown("; ".join(lists.troubles) or "no trusted list at hand")
+        return Unknown("; ".join(lists.troubles) or "aucune liste de confiance en main / no trusted list at hand")
     if old := [each for each in lists.lists if each.stale(moment)]:
         return Unknown("; ".join(f"list {each.territory} past its date ({_day(each.next_update)})" for each in old))
     found = [_by_list(chain, each, moment) for each in national]

@@ -63,15 +63,16 @@ def plan(
     if row is None:
         row = AgendaRow(
             entity=entity, kind=kind, object=object, level=level, day=day.isoformat(), revision=1, state=PLANNED, reason=reason,
-            told=dict(told or {}), actor=actor, made_at=at, suspended_until=suspended_until and suspended_until.isoformat(),
+            told=dict(told or {}), actor=actor, made_at=at, suspended_until=suspended_until.isoformat() if suspended_until else None,
         )  # fmt: skip
         session.add(row)
         session.flush()
         return row
+    rests = suspended_until.isoformat() if suspended_until else None
     if row.state == DROPPED:
         row.state, row.settled_at, row.revision, row.not_before = PLANNED, None, row.revision + 1, None
     if row.state == PLANNED:
-        _change(row, max(day.isoformat(), row.not_before or ""), suspended_until and suspended_until.isoformat())
+        _change(row, max(day.isoformat(), row.not_before or ""), rests)
         if row.reason != reason or row.told != dict(told or {}):
             row.reason, row.told = reason, dict(told or {})
     return row
@@ -116,17 +117,18 @@ def _listed(session: Session, entity: str, state: str, kind: str | None, until: 
     return list(session.scalars(query.order_by(AgendaRow.day, AgendaRow.id)))
 
 
-def due_rows(session: Session, entity: str, today: date) -> Sequence[AgendaRow]:
+def due_rows(session: Session, entity: str, today: date, kinds: Sequence[str]) -> Sequence[AgendaRow]:
     """Planned for today or before, and not suspended."""
     day = today.isoformat()
     free = sa.or_(AgendaRow.suspended_until.is_(None), AgendaRow.suspended_until < day)
     query = sa.select(AgendaRow).where(AgendaRow.entity == entity, AgendaRow.state == PLANNED, AgendaRow.day <= day, free)
+    query = query.where(AgendaRow.kind.in_(kinds))
     return session.scalars(query.order_by(AgendaRow.day, AgendaRow.id)).all()
 
 
-def enqueue_due(session: Session, entity: str, today: date, at: datetime) -> int:
+def enqueue_due(session: Session, entity: str, today: date, at: datetime, kinds: Sequence[str]) -> int:
     """Into the outbox, once per row and revision, in the caller's transaction; how many are due."""
-    rows = due_rows(session, entity, today)
+    rows = due_rows(session, entity, today, kinds)
     for row in rows:
         payload = {"agenda": row.id, "revision": row.revision, "today": today.isoformat()}
         outbox.put(session, entity, KIND, f"agenda:{row.id}:{row.revision}", payload, at)

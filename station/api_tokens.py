@@ -14,19 +14,20 @@ from sqlalchemy.orm import Session
 
 from sealing.ledger import Actor, ActorKind, Event
 from station.records import people
+from station.records.intake import SYSTEM
 from station.records.ledger import append_event
 from station.records.tables import ApiToken, Idempotency, Person
 from station.workstation import Workstation
 
 FAMILIES = (
     "documents", "review", "accounts", "approvals", "search", "batches", "stations", "controls", "holds", "retention", "erasure", "exports",
-    "ledger", "suppliers", "webhooks", "people",
+    "ledger", "suppliers", "receivables", "payables", "webhooks", "people",
 )  # fmt: skip
 """What a scope is about; each is read or written."""
 _ONE_WAY = {"search": "read", "stations": "read", "ledger": "read", "suppliers": "read", "erasure": "write"}
 SCOPES = tuple(f"{family}:{way}" for family in FAMILIES for way in ("read", "write") if _ONE_WAY.get(family, way) == way)
 STRONG = frozenset(
-    f"{family}:write" for family in ("accounts", "approvals", "holds", "retention", "erasure", "exports", "webhooks", "people")
+    f"{family}:write" for family in ("accounts", "approvals", "payables", "holds", "retention", "erasure", "exports", "webhooks", "people")
 )
 """With one of these a program does what a page asks the password again for: they are ticked one by one, and never by default."""
 LONGEST_DAYS = 366
@@ -102,6 +103,14 @@ def revoke_token(session: Session, number: int, owner: str, by: Person, at: date
     return row
 
 
+def end_tokens(session: Session, person: Person, by: Person | None, at: datetime) -> None:
+    """A new password ends what was opened under the old one: its programs, too. `by`: None, the machine's own command line."""
+    for row in tokens_of(session, person.pseudonym):
+        if is_live(row, at):
+            row.revoked_at, row.revoked_by = at, by.pseudonym if by else None
+            _enter(session, row.entity, "token revoked", person, by, row, at)
+
+
 def tokens_of(session: Session, pseudonym: str) -> list[ApiToken]:
     """Newest first, those that ended too."""
     return list(session.scalars(sa.select(ApiToken).where(ApiToken.pseudonym == pseudonym).order_by(ApiToken.id.desc())))
@@ -148,7 +157,8 @@ def drop_answers(workstation: Workstation) -> None:
         session.execute(sa.delete(Idempotency).where(Idempotency.at <= workstation.clock() - KEPT))
 
 
-def _enter(session: Session, entity: str, what: str, owner: Person | None, by: Person, row: ApiToken, at: datetime) -> None:
+def _enter(session: Session, entity: str, what: str, owner: Person | None, by: Person | None, row: ApiToken, at: datetime) -> None:
     told = {"what": what, "person": owner.pseudonym if owner else row.pseudonym, "token": row.id, "scopes": list(row.scopes)}
     payload = {**told, "ends": row.ends_at.isoformat(timespec="seconds")}
-    append_event(session, Event(entity, "person", {}, Actor(by.pseudonym, ActorKind.HUMAN), at, "system", payload))
+    actor = Actor(by.pseudonym, ActorKind.HUMAN) if by else SYSTEM
+    append_event(session, Event(entity, "person", {}, actor, at, "system", payload))

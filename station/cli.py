@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -430,6 +430,49 @@ def interest(
 
 
 @app.command()
+def tick(
+    today: Annotated[str, typer.Option(help="A day (YYYY-MM-DD) in place of today; with --dry-run only.")] = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would leave; nothing leaves and nothing is written.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """What the agenda holds for a day: exit 0 told or handed over, 1 ladders or calendar are not admitted, 2 wrong usage."""
+    with _settings() as settings:
+        from station.dunning import BadLadders
+        from station.ticking import describe_turn, real_day, tick_lines
+        from station.ticking import tick as turn
+        from station.wording import BadTemplate
+        from station.workstation import open_workstation
+        from workflow.calendar import NoBusinessDay
+
+        workstation = open_workstation(settings)
+        try:
+            day = date.fromisoformat(today) if today else real_day(workstation)
+        except ValueError as error:
+            raise typer.BadParameter(f"« {today} » n'est pas une date (exemple : 2026-12-01). / not a date") from error
+        if not dry_run and day != real_day(workstation):
+            raise typer.BadParameter("--today demande --dry-run : rien ne part un autre jour qu'aujourd'hui. / needs --dry-run")
+        try:
+            if dry_run:
+                told = describe_turn(workstation, day)
+                if as_json:
+                    _print_json(told)
+                    return
+                for line in tick_lines(told, day, settings.language):
+                    out.print(line, markup=False)
+                return
+            done = turn(workstation, day)
+        except (BadLadders, BadTemplate, NoBusinessDay) as error:
+            err.print(str(error), markup=False)
+            raise typer.Exit(1) from error
+        if as_json:
+            _print_json({"day": day.isoformat(), "planned": done.planned, "due": done.due})
+            return
+        out.print(
+            f"{day.strftime('%d/%m/%Y')} : {done.planned} échéance(s) recalculée(s), {done.due} action(s) confiée(s) au poste en marche."
+        )
+
+
+@app.command()
 def scanners(as_json: AsJson = False) -> None:
     """Scanners that SANE finds, and whether each can scan as the house asks: exit 0 when one can, 3 otherwise."""
     with _settings() as settings:
@@ -673,14 +716,26 @@ def dossier(as_json: AsJson = False) -> None:
 
 @app.command()
 def rules(
-    action: Annotated[str, typer.Argument(help="check", show_default=False)],
+    action: Annotated[str, typer.Argument(help="check or replay", show_default=False)],
     files: Annotated[list[Path] | None, typer.Argument(help="Files; none: those that come with Sceau", show_default=False)] = None,
+    against: Annotated[str, typer.Option(help="Of replay: a version, by number or hash; none: the one in force.")] = "",
+    first: Annotated[str, typer.Option(help="Of replay: first day, ISO; none: thirty days ago.")] = "",
+    last: Annotated[str, typer.Option(help="Of replay: last day, ISO; none: today.")] = "",
+    entity: Annotated[str, typer.Option(help="Legal entity; none: the installation's.")] = "",
+    as_json: AsJson = False,
 ) -> None:
-    """Check rule and circuit files, without a database: exit 0 all hold, 1 a file cannot be read, 3 one is refused."""
+    """Check rule and circuit files, or replay one on past documents: exit 0 it holds, 1 a file cannot be read, 3 one is refused."""
+    if action == "check":
+        _check_rules(files or [])
+    elif action == "replay" and files and len(files) == 1:
+        _replay_rules(files[0], against, (first, last), entity, as_json=as_json)
+    else:
+        raise typer.BadParameter("check [FICHIER…], replay FICHIER / check [FILE…], replay FILE")
+
+
+def _check_rules(files: list[Path]) -> None:
     from config.rulebook import check_named, shipped_files
 
-    if action != "check":
-        raise typer.BadParameter("check")
     try:
         found = check_named(files or shipped_files())
     except OSError as error:
@@ -690,6 +745,41 @@ def rules(
         for flaw in each.flaws:
             out.print(flaw.told(str(each.path)), markup=False)
     raise typer.Exit(0 if all(each.holds for each in found) else 3)
+
+
+def _replay_rules(file: Path, against: str, days: tuple[str, str], entity: str, *, as_json: bool) -> None:
+    with _settings() as settings:
+        from station.replay import CIRCUIT, RULES, NoVersion, Period, Unreadable, replay_file, replay_lines
+        from station.workstation import open_workstation
+
+        today = datetime.now(UTC).date()
+        try:
+            last = date.fromisoformat(days[1]) if days[1] else today
+            first = date.fromisoformat(days[0]) if days[0] else last - timedelta(days=30)
+            text = file.read_text(encoding="utf-8")
+        except ValueError as error:
+            raise typer.BadParameter(
+                f"jour ou texte illisible ({error}). Rien n'a changé. / unreadable day or text; nothing changed"
+            ) from error
+        except OSError as error:
+            err.print(f"{file} : illisible ({error.strerror}). Rien n'a changé. / cannot be read; nothing changed", markup=False)
+            raise typer.Exit(1) from error
+        kind = CIRCUIT if file.name.endswith(".circuit.yaml") else RULES
+        try:
+            told, result = replay_file(open_workstation(settings), entity or settings.entity, kind, text, against, Period(first, last))
+        except Unreadable as error:
+            for flaw in error.flaws:
+                out.print(flaw.told(str(file)), markup=False)
+            raise typer.Exit(3) from error
+        except NoVersion as error:
+            raise typer.BadParameter(
+                f"aucune version de « {error} » ne répond à --against. Rien n'a changé. / no such version; nothing changed"
+            ) from error
+        if as_json:
+            _print_json({"against": told, **result.as_json()})
+        else:
+            for line in replay_lines(told, result, settings.language):
+                out.print(line, markup=False)
 
 
 @app.command()
@@ -792,10 +882,11 @@ def people(
 
 @app.command("import")
 def import_list(
-    kind: Annotated[str, typer.Argument(help="suppliers, customers or people")],
+    kind: Annotated[str, typer.Argument(help="suppliers, customers, invoices, payments or people")],
     file: Annotated[Path, typer.Argument(help="CSV or XLSX, its headings in the first line", show_default=False)],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would change, and change nothing.")] = False,
     entity: Annotated[str, typer.Option(help="Of the house's companies the one whose register it is; default: entity.")] = "",
+    login: Annotated[str, typer.Option(help="Who brings it, and approves none of its accounts; needed for suppliers.")] = "",
     as_json: AsJson = False,
 ) -> None:
     """Take over a list; the same again changes nothing. Exit 0 done, 1 the file is no such list, 3 some lines were left out."""
@@ -804,6 +895,11 @@ def import_list(
 
     if kind not in KINDS:
         raise typer.BadParameter(f"{', '.join(KINDS)}")
+    if kind == "suppliers" and not (dry_run or login):
+        raise typer.BadParameter(
+            "une liste de fournisseurs demande --login : une autre personne approuvera ses comptes. Rien n'a changé. / another person will "
+            "approve its accounts; nothing changed"
+        )
     with _settings() as settings:
         from station.people import Refused
         from station.web.words import words_in
@@ -813,7 +909,7 @@ def import_list(
             raise typer.BadParameter(f"{entity}: no such entity; there are {', '.join(settings.entities)}")
         t = words_in(settings.language)
         try:
-            plan, missing = answer_import(open_workstation(settings), entity or settings.entity, kind, file, dry=dry_run)
+            plan, missing = answer_import(open_workstation(settings), entity or settings.entity, kind, file, dry=dry_run, login=login)
         except (Unreadable, Refused) as error:
             family = "imports.file" if isinstance(error, Unreadable) else "people.wrong"
             err.print(t(f"{family}-{error.reason}"), markup=False)
@@ -989,7 +1085,7 @@ def _show_checks(file: str, valid: bool, checks: Sequence[tuple[str, bool | None
         out.print(f"  {'–' if ok is None else '✓' if ok else '✗'} {name}: {detail}", markup=False)
 
 
-def _print_json(value: dict[str, Any]) -> None:
+def _print_json(value: dict[str, Any] | list[dict[str, Any]]) -> None:
     """One object on one line; a file name that is no UTF-8 is written with JSON's own escapes."""
     text = json.dumps(value, ensure_ascii=False)
     print(text if text.isascii() or _is_unicode(text) else json.dumps(value), flush=True)

@@ -24,7 +24,18 @@ from station.formal import Head, Paper, dropped_unless_noted, keep_paper
 from station.holds import hold_on
 from station.records import people
 from station.records.ledger import append_event, tree_of
-from station.records.tables import Archive, ControlLot, DestructionSlip, Document, DossierRow, LedgerPayload, LotDocument, Person, State
+from station.records.tables import (
+    Archive,
+    ControlLot,
+    DestructionSlip,
+    Document,
+    DossierRow,
+    LedgerPayload,
+    LotDocument,
+    Person,
+    Sending,
+    State,
+)
 from station.timekeeping import clock_word
 from station.workstation import Workstation
 from workflow.custody import REASONS, PaperFacts, quarantine_end, why_kept
@@ -171,10 +182,13 @@ def _named_dossier(session: Session, document: Document) -> bool:
 
 
 def house_papers(session: Session) -> list[str]:
-    """SHA-256 of the sealed papers of the house itself, dossiers and slips, which lie in the vault of archives beside the documents'."""
+    """SHA-256 of the sealed papers of the house itself: dossiers, slips, letters and proofs, in the vault of archives beside documents'."""
     dossiers = session.scalars(sa.select(DossierRow.sha256).where(DossierRow.sha256.is_not(None)))
     slips = session.scalars(sa.select(DestructionSlip.sha256).where(DestructionSlip.sha256.is_not(None)))
-    return [sha256 for sha256 in (*dossiers, *slips) if sha256]
+    letters = (
+        column for row in session.execute(sa.select(Sending.sha256, Sending.deposit_sha256, Sending.receipt_sha256)) for column in row
+    )
+    return [sha256 for sha256 in (*dossiers, *slips, *letters) if sha256]
 
 
 # --- the slip ---

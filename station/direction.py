@@ -29,7 +29,7 @@ MONTHS = 12
 DELAYS = (30, 60, 90)
 """Days past the due date that end each band of delay."""
 MOST_APPROVALS = 50_000
-"""The newest approvals from which the times are told; a house of more has its newest told."""
+"""The newest approvals from which the times are told; a house of more has its newest whole months told."""
 MOST_REVIEWED = 2_000
 """Reviews from which the time of work is told: the newest."""
 PAUSE = timedelta(minutes=5)
@@ -227,10 +227,14 @@ def ages_of(session: Session, entity: str, today: date) -> Ages:
 
 
 def speed_of(session: Session, entity: str, today: date) -> tuple[Speed, ...]:
-    """The last twelve months, this one included, the oldest first."""
+    """The last twelve months, this one included, the oldest first; without those of which not every approval is looked at."""
     months = months_to(today)
+    found = records.approvals(session, entity, begins(months[0]), MOST_APPROVALS)
+    if len(found) == MOST_APPROVALS:
+        cut = found[-1][1].astimezone(PARIS).date().replace(day=1)
+        months = [month for month in months if month > cut or month == months[-1]]
     taken: dict[date, list[float]] = {month: [] for month in months}
-    for received, decided in records.approvals(session, entity, begins(months[0]), MOST_APPROVALS):
+    for received, decided in found:
         month = decided.astimezone(PARIS).date().replace(day=1)
         if month in taken:
             taken[month].append(max(0.0, (decided - received) / _DAY))
@@ -338,9 +342,11 @@ def closing_of(session: Session, entity: str, day: date) -> Closing:
     return Closing(day, tuple((month, count, cents) for month, count, cents in rows if month is not None or count), unpriced, foreign)
 
 
-def waiting_on(session: Session, entity: str, day: date, size: int, after: int = 0) -> list[Waiting]:
-    """What makes up the closing of a day, the oldest first."""
-    return records.waiting_list(session, entity, begins(day + _DAY), size, after)
+def waiting_on(
+    session: Session, entity: str, day: date, size: int, after: int = 0, behind: tuple[datetime, str] | None = None
+) -> list[Waiting]:
+    """What makes up the closing of a day, the oldest first; `behind`: received time and identifier of the last one that was read."""
+    return records.waiting_list(session, entity, begins(day + _DAY), size, after, behind)
 
 
 def stored_of(session: Session, entity: str, today: date) -> Stored:

@@ -15,6 +15,7 @@ from config.options import reader_of
 from config.settings import FILE_NAME, Settings
 from ocr.engines import ReadingFailed, warm_engine
 from sealing.ticks import BLOCKS, Health, health_now
+from station.dossier import NoDossier, require_dossier
 from station.drift import drift_now
 from station.keyring import look_at_keys, practice_folder
 from station.probe import probe_folder
@@ -53,11 +54,19 @@ PACKAGES = (
 )
 
 
+_LOCAL_DISK = (
+    "mettez SCEAU_HOME sur un disque local, ou prenez PostgreSQL (database_url)",
+    "put SCEAU_HOME on a local disk, or use PostgreSQL (database_url)",
+)
+_SERVER = "vérifiez database_url et le serveur", "check database_url and the server"
+
+
 def diagnose(settings: Settings) -> Iterator[Diagnosis]:
     """One after the other, cheap ones first."""
     yield Diagnosis("packages", True, True, ", ".join(f"{name} {importlib.metadata.version(name)}" for name in PACKAGES))
-    file = settings.home / FILE_NAME
-    yield Diagnosis("settings", True, True, f"{file}" if file.exists() else f"as shipped; {file} is written at the first start")
+    say, file = _speaker(settings), settings.home / FILE_NAME
+    unwritten = say(f"tels que livrés ; {file} est écrit au premier démarrage", f"as shipped; {file} is written at the first start")
+    yield Diagnosis("settings", True, True, f"{file}" if file.exists() else unwritten)
     yield _policy(settings)
     yield _database(settings)
     yield _promise(settings)
@@ -65,82 +74,123 @@ def diagnose(settings: Settings) -> Iterator[Diagnosis]:
     for station in settings.stations:
         yield _folder(settings, station.name)
     yield _reader(settings)
-    yield _tesseract()
-    yield _program("scanimage", "feeding scanners from here; folders work without", "apt install sane-utils sane-airscan")
-    yield _program("verapdf", "the reference check of PDF/A, one more of every seal where it is on the PATH", "https://verapdf.org")
-    yield _program("pdftoppm", "the second renderer of the fixity check", "apt install poppler-utils")
-    yield _program("pdfsig", "an independent look at seals", "apt install poppler-utils")
+    yield from _programs(say)
     yield from _keys(settings)
+    yield from _dossier(settings)
     yield _outside(settings)
     yield from _time(settings)
     yield from _lasting(settings)
 
 
 def _policy(settings: Settings) -> Diagnosis:
-    told = "; ".join(f"{p.name} {p.version}: {p.min_dpi:g} dpi ± {p.dpi_tolerance_percent:g} %" for p in settings.policies)
-    return Diagnosis("policy", True, True, f"{told} (your policy; the arrêté names no figure)")
+    say = _speaker(settings)
+    unit = say("ppp", "dpi")
+    told = "; ".join(f"{p.name} {p.version}: {p.min_dpi:g} {unit} ± {p.dpi_tolerance_percent:g} %" for p in settings.policies)
+    whose = say("votre politique ; l'arrêté ne donne aucun chiffre", "your policy; the arrêté names no figure")
+    return Diagnosis("policy", True, True, f"{told} ({whose})")
 
 
 def _database(settings: Settings) -> Diagnosis:
+    say = _speaker(settings)
     try:
         database = open_database(settings.url)
         with database.reading() as session:
             kind = session.get_bind().dialect.name
         database.close()
     except NetworkFileSystem as error:
-        return Diagnosis("database", False, True, str(error), "put SCEAU_HOME on a local disk, or use PostgreSQL (database_url)")
+        return Diagnosis("database", False, True, str(error), say(*_LOCAL_DISK))
     except SQLAlchemyError as error:
-        return Diagnosis("database", False, True, str(error).splitlines()[0], "check database_url and the server")
+        return Diagnosis("database", False, True, str(error).splitlines()[0], say(*_SERVER))
     return Diagnosis("database", True, True, kind)
 
 
 def _promise(settings: Settings) -> Diagnosis:
     """Whether values shown green are as seldom wrong here as they promise."""
+    say = _speaker(settings)
     try:
-        database = open_database(settings.url)
-        with database.reading() as session:
+        with _records(settings) as session:
             found = drift_now(session, settings.entity)
-        database.close()
     except (NetworkFileSystem, SQLAlchemyError):
-        return Diagnosis("reading", True, False, "no values reviewed yet: no tables")
-    told = f"{found.wrong} of {found.reviewed} green values reviewed lately were wrong (promised: 0.5 %)"
+        return Diagnosis("reading", True, False, say("aucune valeur relue : pas encore de tables", "no values reviewed yet: no tables"))
+    told = say(
+        f"{found.wrong} des {found.reviewed} valeurs vertes relues récemment étaient fausses (promis : 0,5 %)",
+        f"{found.wrong} of {found.reviewed} green values reviewed lately were wrong (promised: 0.5 %)",
+    )
     if not found.alarm:
         return Diagnosis("reading", True, False, told)
-    return Diagnosis("reading", False, False, f"reading-drift: {told}", "review green values as well; see /memory for the fields that err")
+    remedy = say(
+        "relisez aussi les valeurs vertes ; /memory montre les champs qui se trompent",
+        "review green values as well; see /memory for the fields that err",
+    )
+    return Diagnosis("reading", False, False, f"reading-drift: {told}", remedy)
 
 
 def _disk(settings: Settings) -> Diagnosis:
     settings.home.mkdir(parents=True, exist_ok=True)
-    free = shutil.disk_usage(settings.home).free
-    room = f"{free >> 30} GB free"
+    free, say = shutil.disk_usage(settings.home).free, _speaker(settings)
+    room = say(f"{free >> 30} Go libres", f"{free >> 30} GB free")
     if free > 2 << 30:
         return Diagnosis("disk", True, True, room)
-    return Diagnosis("disk", False, True, room, "free some space: about 30 MB per colour page")
+    remedy = say("libérez de la place : environ 30 Mo par page en couleur", "free some space: about 30 MB per colour page")
+    return Diagnosis("disk", False, True, room, remedy)
 
 
 def _folder(settings: Settings, name: str) -> Diagnosis:
-    folder = settings.folder_of(next(s for s in settings.stations if s.name == name))
+    folder, say = settings.folder_of(next(s for s in settings.stations if s.name == name)), _speaker(settings)
     if not folder.is_dir():
-        return Diagnosis(f"station {name}", True, True, f"{folder}: made at the first start")
+        made = say(f"{folder} : fait au premier démarrage", f"{folder}: made at the first start")
+        return Diagnosis(f"station {name}", True, True, made)
     found = probe_folder(folder, now())
-    remedy = "" if found.ok else f"chmod u+rwx {folder}, or check the share's rights"
-    return Diagnosis(f"station {name}", found.ok, True, f"{folder}: {found.words('en')}", remedy)
+    remedy = say(f"chmod u+rwx {folder}, ou vérifiez les droits du partage", f"chmod u+rwx {folder}, or check the share's rights")
+    told = f"{folder}: {found.words(settings.language)}"
+    return Diagnosis(f"station {name}", found.ok, True, told, "" if found.ok else remedy)
 
 
 def _reader(settings: Settings) -> Diagnosis:
     try:
         return Diagnosis("reader", True, False, warm_engine(reader_of(settings)).name)
     except ReadingFailed as error:
-        return Diagnosis("reader", False, False, str(error), "documents are sealed without text until the reader is installed")
+        remedy = _speaker(settings)(
+            "les documents sont scellés sans texte tant que le lecteur n'est pas installé",
+            "documents are sealed without text until the reader is installed",
+        )
+        return Diagnosis("reader", False, False, str(error), remedy)
 
 
-def _tesseract() -> Diagnosis:
-    return _program("tesseract", "the other reader", "apt install tesseract-ocr tesseract-ocr-fra", _languages)
+def _programs(say: Callable[[str, str], str]) -> Iterator[Diagnosis]:
+    yield _program("tesseract", say, ("l'autre lecteur", "the other reader"), "apt install tesseract-ocr tesseract-ocr-fra", _languages)
+    feeding = "alimenter des scanners d'ici ; les dossiers s'en passent", "feeding scanners from here; folders work without"
+    yield _program("scanimage", say, feeding, "apt install sane-utils sane-airscan")
+    reference = (
+        "le contrôle de référence du PDF/A, un de plus à chaque scellement s'il est dans le PATH",
+        "the reference check of PDF/A, one more of every seal where it is on the PATH",
+    )
+    yield _program("verapdf", say, reference, "https://verapdf.org")
+    second = "le second rendu du contrôle d'intégrité", "the second renderer of the fixity check"
+    yield _program("pdftoppm", say, second, "apt install poppler-utils")
+    yield _program("pdfsig", say, ("un regard indépendant sur les cachets", "an independent look at seals"), "apt install poppler-utils")
 
 
-def _languages() -> str:
+def _languages(say: Callable[[str, str], str]) -> str:
     listed = subprocess.run(["tesseract", "--list-langs"], capture_output=True, text=True, timeout=20, check=False).stdout.split()
-    return "languages " + ", ".join(word for word in listed if len(word) == 3 and word.islower())
+    return say("langues ", "languages ") + ", ".join(word for word in listed if len(word) == 3 and word.islower())
+
+
+def _dossier(settings: Settings) -> Iterator[Diagnosis]:
+    """Whether sealing waits for an organisation dossier."""
+    say = _speaker(settings)
+    try:
+        with _records(settings) as session:
+            require_dossier(session, settings)
+    except NoDossier:
+        told = say("aucun dossier d'organisation en vigueur : rien n'est scellé", "no organisation dossier in force: nothing is sealed")
+        remedy = say(
+            "préparez-en un à /organisation ; une autre personne le contresigne",
+            "prepare one at /organisation; another person countersigns it",
+        )
+        yield Diagnosis("dossier", False, True, told, remedy)
+    except (NetworkFileSystem, SQLAlchemyError):
+        return
 
 
 def _outside(settings: Settings) -> Diagnosis:
@@ -161,11 +211,17 @@ def _outside(settings: Settings) -> Diagnosis:
     return Diagnosis("witnesses", False, False, told, remedy)
 
 
-def _program(name: str, purpose: str, remedy: str, more: Callable[[], str] | None = None) -> Diagnosis:
+def _program(
+    name: str,
+    say: Callable[[str, str], str],
+    purpose: tuple[str, str],
+    remedy: str,
+    more: Callable[[Callable[[str, str], str]], str] | None = None,
+) -> Diagnosis:
     path = shutil.which(name)
     if path is None:
-        return Diagnosis(name, False, False, f"not installed ({purpose})", remedy)
-    return Diagnosis(name, True, False, f"{path} {more() if more else ''}".strip())
+        return Diagnosis(name, False, False, f"{say('pas installé', 'not installed')} ({say(*purpose)})", remedy)
+    return Diagnosis(name, True, False, f"{path} {more(say) if more else ''}".strip())
 
 
 def _keys(settings: Settings) -> Iterator[Diagnosis]:

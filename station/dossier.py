@@ -25,6 +25,7 @@ from station.controls import control_catalogue
 from station.erasure import SamePerson
 from station.formal import Head, Paper, dropped_unless_noted, keep_paper
 from station.keyring import LEVELS, kept_certificate, key_in_use
+from station.mandates import let_go_on
 from station.passports import body_hash, newest_passport
 from station.records import people
 from station.records.ledger import append_event, tree_of
@@ -346,6 +347,7 @@ def sign_dossier(workstation: Workstation, number: int, person: Person) -> Dossi
         row.signed_by, row.signed_at, row.sha256, row.size, row.practice = person.pseudonym, moment, kept.sha256, kept.size, kept.practice
         told = {"size": str(kept.size), "practice": kept.practice}
         _enter(session, row, "in force", person, moment, clock_word(workstation), told)
+        let_go_on(session, "no-dossier", moment)
     return row
 
 

@@ -22,6 +22,7 @@ from sqlalchemy.orm import Session
 
 from config.settings import make_folder
 from sealing.ledger import Actor, ActorKind, Event
+from station import outbox, replay
 from station.acts import NotOffered, actor_of, replaced_by
 from station.holds import hold_on
 from station.particulars import forget_twins, held_alike, judge_twins
@@ -33,7 +34,13 @@ from station.records.tables import (
     AccountChange,
     Archive,
     Arrival,
+    CircuitCall,
+    CircuitRun,
+    CircuitStep,
+    CircuitTask,
+    CircuitWatch,
     Decision,
+    DecisionMade,
     Document,
     Erasure,
     FieldRow,
@@ -364,7 +371,7 @@ def _forget(session: Session, workstation: Workstation, erasure: Erasure, remove
         # Here and not before: whoever takes the same file in now waits for this transaction, and then keeps it anew.
         workstation.originals.drop(sha256)
     alike = held_alike(session, scope.ids)
-    _delete_rows(session, scope)
+    _delete_rows(session, scope, now)
     judge_twins(session, alike, workstation.settings)
     erasure.certificate = _write_certificate(certificate_path(workstation, document.id), certificate)
     erasure.reason, erasure.done_at = None, now
@@ -378,7 +385,7 @@ def _forget(session: Session, workstation: Workstation, erasure: Erasure, remove
     return True
 
 
-def _delete_rows(session: Session, scope: Scope) -> None:
+def _delete_rows(session: Session, scope: Scope, at: datetime) -> None:
     """Everything that tells of the documents but their numbers, and of the entries but the entries."""
     ids, now_empty = scope.ids, [original.sha256 for original in scope.originals]
     for entity, sequence in _payloads_of(session, scope):
@@ -389,9 +396,13 @@ def _delete_rows(session: Session, scope: Scope) -> None:
     taught = sa.select(LessonRow.id).where(LessonRow.document_id.in_(ids))
     session.execute(sa.delete(LessonUse).where(sa.or_(LessonUse.document_id.in_(ids), LessonUse.lesson_id.in_(taught))))
     forget_twins(session, ids)
+    outbox.forget_documents(session, ids, at)
+    replay.forget_documents(session, ids)
     tables = (LessonRow, FieldRow, FindingRow, InvoiceRow, Reading, RetentionRow, Archive, Decision, PageRow, PassportRow)
     for table in (*tables, ReviewEvent, AccountChange, Review, TaskEvent, InvoiceStanding):
         session.execute(sa.delete(table).where(table.document_id.in_(ids)))
+    for kept in (DecisionMade, CircuitCall, CircuitTask, CircuitStep, CircuitRun, CircuitWatch):
+        session.execute(sa.delete(kept).where(kept.document_id.in_(ids)))
     # A question points to the approval during which it was asked.
     session.execute(sa.delete(Task).where(Task.document_id.in_(ids), Task.parent_id.is_not(None)))
     session.execute(sa.delete(Task).where(Task.document_id.in_(ids)))

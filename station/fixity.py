@@ -36,6 +36,7 @@ from station.records.tables import (
     LedgerPayload,
     LedgerRow,
     Original,
+    Sending,
 )
 from station.workstation import Workstation
 
@@ -63,6 +64,16 @@ class Kind(StrEnum):
     """A sealed paper of the house itself, in the vault of archives."""
     SLIP = "slip"
     """The same, of a slip of destruction."""
+    REMINDER = "letter"
+    """The same, of a letter to a customer."""
+    DEPOSIT = "deposit"
+    """The same, of the proof that a registered letter was handed in."""
+    RECEIPT = "receipt"
+    """The same, of what became of it."""
+
+
+LETTERS: dict[Kind, Any] = {Kind.REMINDER: Sending.sha256, Kind.DEPOSIT: Sending.deposit_sha256, Kind.RECEIPT: Sending.receipt_sha256}
+"""Papers about reminders, by the column that names them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +192,7 @@ def _held() -> sa.Select[FixityRow]:
     """Rows of files that the records still know."""
     original = sa.select(Original.sha256).where(Original.sha256 == FixityRow.sha256).exists()
     archive = sa.select(Archive.sha256).where(Archive.sha256 == FixityRow.sha256).exists()
-    papers = [(Kind.DOSSIER, DossierRow.sha256), (Kind.SLIP, DestructionSlip.sha256)]
+    papers = [(Kind.DOSSIER, DossierRow.sha256), (Kind.SLIP, DestructionSlip.sha256), *LETTERS.items()]
     paper = [sa.and_(FixityRow.kind == kind, sa.select(key).where(key == FixityRow.sha256).exists()) for kind, key in papers]
     known = sa.or_(sa.and_(FixityRow.kind == Kind.ORIGINAL, original), sa.and_(FixityRow.kind == Kind.ARCHIVE, archive), *paper)
     return sa.select(FixityRow).where(known).order_by(FixityRow.checked_at)
@@ -196,6 +207,8 @@ def _table(kind: Kind) -> tuple[Any, Any, Any, Any]:
     if kind is Kind.SLIP:
         # Its row tells no size; a slip is a few pages.
         return DestructionSlip, DestructionSlip.sha256, sa.literal(0), DestructionSlip.signed_at
+    if kind in LETTERS:
+        return Sending, LETTERS[kind], sa.literal(0), Sending.begun_at
     return Original, Original.sha256, Original.size, Original.kept_at
 
 
@@ -293,7 +306,7 @@ def _second_look(workstation: Workstation, kept: Kept) -> SecondLook | None:
 
 
 def _documents_of(session: Session, kept: Kept) -> tuple[str, ...]:
-    if kept.kind in (Kind.DOSSIER, Kind.SLIP):
+    if kept.kind in (Kind.DOSSIER, Kind.SLIP, *LETTERS):
         return ()
     if kept.kind is Kind.ARCHIVE:
         query = sa.select(Archive.document_id).where(Archive.sha256 == kept.sha256)

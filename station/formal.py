@@ -69,6 +69,8 @@ class Paper:
     moment: datetime
     words: Mapping[str, Any]
     """What else the template needs, derived from the data."""
+    files: tuple[Attachment, ...] = ()
+    """What came from elsewhere and goes inside as it is: a provider's proof."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +91,7 @@ def compose_paper(paper: Paper, head: Head, *, practice: bool) -> bytes:
         files = (
             Attachment(FILE_NAME, capture, "application/json", Relation.DATA, "Données du papier"),
             Attachment(paper.name, native, "application/json", Relation.SOURCE, "Ce que ce papier montre"),
+            *paper.files,
         )
         attach_files(pdf, files, paper.moment)
         _drop_empty(pdf)

@@ -51,6 +51,14 @@ def place_person(
     _enter(session, act, "placed", {"person": person.pseudonym, "entities": asked, "stations": named})
 
 
+def place_beside(session: Session, act: Act, person: Person) -> None:
+    """Whoever makes accounts for some companies makes them for these; for all companies there is nothing to say."""
+    own = None if act.by is None else people.entities_of(act.by)
+    if own is not None:
+        person.entities = sorted(own)
+        _enter(session, act, "placed", {"person": person.pseudonym, "entities": person.entities, "stations": None})
+
+
 def make_group(session: Session, act: Act, name: str) -> PersonGroup:
     """A group of the company in which one works; one that was ended begins anew, empty. Raises Refused."""
     name = " ".join(name.split())

@@ -1,4 +1,4 @@
-"""Lists of suppliers, customers and people taken over from a spreadsheet: columns, checks by line, what would change, and the change.
+"""Lists of suppliers, customers, invoices, payments and people from spreadsheets: columns, checks by line, what would change, the change.
 
 A list is repeatable: the same again changes nothing, a changed line updates, and who stands in it no more is told and never removed.
 """
@@ -6,9 +6,11 @@ A list is repeatable: the same again changes nothing, a changed line updates, an
 import hashlib
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import date, datetime
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
@@ -16,18 +18,23 @@ from sqlalchemy.orm import Session
 
 from ocr.identifiers import compact, valid_iban, valid_siren, valid_siret, valid_vat, vat_siren
 from sealing.ledger import Actor, ActorKind, Event
+from station import groups, payables
 from station import people as accounts
 from station import register as acts
+from station.payables import Payment
 from station.people import Act, RoleDays
-from station.records import people, register
+from station.receivables import By, Issued, Noted, issue_many, issued_of, note_payments
+from station.records import documents, people, receivables, register
 from station.records.intake import SYSTEM
 from station.records.ledger import append_event
-from station.records.tables import Customer, ImportRun, Person, Supplier
-from station.tabular import LARGEST_FILE, Sheet, read_sheet
+from station.records.tables import Customer, ImportRun, Person, PersonRole, Supplier
+from station.tabular import LARGEST_FILE, Sheet, Uncalculated, read_sheet
 from station.workstation import Workstation
+from workflow.receivables import What
 from workflow.roles import EXPIRING, Role
+from workflow.terms import DEFAULT_DAYS
 
-KINDS = ("suppliers", "customers", "people")
+KINDS = ("suppliers", "customers", "invoices", "payments", "remittances", "people")
 _EMAIL = re.compile(r"[^@\s<>,;\"]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
 LARGEST_UPLOAD = LARGEST_FILE
 MOST_PEOPLE = 500
@@ -103,9 +110,15 @@ class Plan:
 
 @dataclass(slots=True)
 class _Seen:
-    """Lines of the same list, by what they are known by."""
+    """Earlier lines of the same list; a long one asks for each what a dictionary knows, never all of them."""
 
-    lines: dict[str, list[Line]] = field(default_factory=dict)
+    first: dict[str, Line] = field(default_factory=dict)
+    """By what it is known by."""
+    ibans: dict[tuple[str, str], int] = field(default_factory=dict)
+    """Line, by that and the account."""
+    codes: dict[str, dict[str, int]] = field(default_factory=dict)
+    """By a supplier's code, the first line of each supplier that bears it."""
+    emails: dict[str, int] = field(default_factory=dict)
 
 
 # --- cells ---
@@ -204,6 +217,19 @@ def _day(cell: str) -> str:
         raise ValueError("day") from error
 
 
+def _amount(cell: str) -> str:
+    """« 1 234,56 € », « 1.234,56 », « 1,234.56 » → « 1234.56 ». One sign before three figures may mean thousands or a fraction: refused."""
+    plain = re.sub(r"[\s\u00a0\u202f'’]|€|EUR", "", cell)
+    if re.fullmatch(r"\d{1,3}(\.\d{3})+,\d{1,2}|\d{1,3}(,\d{3})+\.\d{1,2}", plain):
+        plain = re.sub(r"[.,](?=\d{3})", "", plain)
+    if not re.fullmatch(r"\d{1,11}(?:[.,]\d{1,2}0*)?", plain):
+        raise ValueError("amount")
+    amount = Decimal(plain.replace(",", "."))
+    if amount <= 0:
+        raise ValueError("amount")
+    return f"{amount:.2f}"
+
+
 def _login(cell: str) -> str:
     if not accounts.LOGIN.fullmatch(cell.lower()):
         raise ValueError("login")
@@ -236,6 +262,9 @@ _VAT = ("numero de tva", "n tva", "tva intracommunautaire", "n tva intracommunau
 _MAIL = ("courriel", "e mail", "email", "mail", "adresse electronique", "adresse mail", "email address")
 _TERMS = ("conditions de paiement", "delai de paiement", "echeance", "delai", "payment terms", "terms", "reglement", "jours")
 
+_INVOICE = ("numero de facture", "n facture", "n de facture", "facture", "invoice number", "invoice no", "invoice", "piece", "numero")
+_PRICE = ("montant ttc", "total ttc", "ttc", "montant", "amount", "gross amount", "total amount", "total")
+
 COLUMNS: Mapping[str, tuple[Column, ...]] = {
     "suppliers": (
         Column("number", _text(40), (*_NUMBER, "code", "numero", "compte auxiliaire", "compte", "number")),
@@ -261,6 +290,31 @@ COLUMNS: Mapping[str, tuple[Column, ...]] = {
         Column("email", _email, _MAIL),
         Column("phone", _text(40), ("telephone", "tel", "phone", "phone number")),
         Column("terms", _days, _TERMS),
+    ),
+    "invoices": (
+        Column("number", _text(80), _INVOICE, needed=True),
+        Column("customer", _text(40), (*_CUSTOMER, "client", "customer", "compte auxiliaire", "compte"), needed=True),
+        Column("amount", _amount, _PRICE, needed=True),
+        Column("issued", _day, ("date de facture", "date d emission", "emise le", "date", "issue date", "invoice date"), needed=True),
+        Column("due", _day, ("date d echeance", "echeance", "due date", "due", "a payer le")),
+    ),
+    "payments": (
+        Column("number", _text(80), _INVOICE, needed=True),
+        Column("day", _day, ("date de paiement", "date de valeur", "date", "value date", "payment date"), needed=True),
+        Column("amount", _amount, ("montant", "montant paye", "credit", "amount", "amount paid"), needed=True),
+        Column(
+            "reference",
+            _text(80),
+            ("reference bancaire", "reference", "reference de paiement", "bank reference", "payment reference"),
+            needed=True,
+        ),
+    ),
+    "remittances": (
+        Column("number", _text(80), _INVOICE, needed=True),
+        Column("siren", _siren, ("siren du fournisseur", *_SIREN)),
+        Column("day", _day, ("date de paiement", "date de valeur", "date", "value date", "payment date"), needed=True),
+        Column("amount", _amount, ("montant", "montant paye", "debit", "amount", "amount paid"), needed=True),
+        Column("reference", _text(80), ("reference bancaire", "reference", "reference de paiement", "bank reference", "payment reference")),
     ),
     "people": (
         Column("login", _login, ("identifiant", "login", "utilisateur", "user", "username", "user name")),
@@ -325,6 +379,9 @@ def read_lines(kind: str, sheet: Sheet, mapping: Mapping[str, str]) -> tuple[Lin
 def _line_of(kind: str, number: int, cells: Mapping[Column, str]) -> Line:
     values, faults = {}, []
     for column, cell in cells.items():
+        if isinstance(cell, Uncalculated):
+            faults.append(Fault(number, column.name, "formula", cell))
+            continue
         try:
             values[column.name] = column.read(cell) if cell else ""
         except ValueError as error:
@@ -362,28 +419,33 @@ def _login_from(email: str) -> str:
 
 def _compared(kind: str, line: Line, seen: _Seen) -> Line:
     """Twice in one list: a supplier may have a second account, everything else is told."""
-    key = _key_of(kind, line.values)
-    earlier = seen.lines.setdefault(key, [])
-    fault = next((told for other in earlier if (told := _twice(kind, line, other))), None)
-    if kind == "suppliers" and line.values.get("number"):
-        same = seen.lines.setdefault(f"code:{line.values['number']}", [])
-        other = next((each for each in same if _key_of(kind, each.values) != key), None)
-        fault = fault or (Fault(line.number, "number", "contradicts", str(other.number)) if other else None)
-        same.append(line)
+    key, values = _key_of(kind, line.values), line.values
+    fault = _twice(kind, line, key, seen)
+    if kind == "suppliers" and values.get("number"):
+        same = seen.codes.setdefault(values["number"], {})
+        other = next((number for each, number in same.items() if each != key), None)
+        fault = fault or (Fault(line.number, "number", "contradicts", str(other)) if other else None)
+        same.setdefault(key, line.number)
+    email = values.get("email", "") if kind == "people" else ""
+    if fault is None and email in seen.emails:
+        fault = Fault(line.number, "email", "twice", str(seen.emails[email]))
     if fault is not None:
-        return Line(line.number, line.values, (fault,))
-    emails = seen.lines.setdefault(f"email:{line.values.get('email')}", []) if kind == "people" and line.values.get("email") else []
-    if emails:
-        return Line(line.number, line.values, (Fault(line.number, "email", "twice", str(emails[0].number)),))
-    emails.append(line)
-    earlier.append(line)
+        return Line(line.number, values, (fault,))
+    seen.first.setdefault(key, line)
+    seen.ibans.setdefault((key, values.get("iban", "")), line.number)
+    if email:
+        seen.emails[email] = line.number
     return line
 
 
-def _twice(kind: str, line: Line, other: Line) -> Fault | None:
-    if kind != "suppliers" or line.values.get("iban", "") == other.values.get("iban", ""):
-        return Fault(line.number, "", "twice", str(other.number))
-    return None if _but_iban(line) == _but_iban(other) else Fault(line.number, "", "contradicts", str(other.number))
+def _twice(kind: str, line: Line, key: str, seen: _Seen) -> Fault | None:
+    first = seen.first.get(key)
+    if first is None:
+        return None
+    same = seen.ibans.get((key, line.values.get("iban", ""))) if kind == "suppliers" else first.number
+    if same is not None:
+        return Fault(line.number, "", "twice", str(same))
+    return None if _but_iban(line) == _but_iban(first) else Fault(line.number, "", "contradicts", str(first.number))
 
 
 def _but_iban(line: Line) -> dict[str, str]:
@@ -393,17 +455,29 @@ def _but_iban(line: Line) -> dict[str, str]:
 def _key_of(kind: str, values: Mapping[str, str]) -> str:
     if kind == "suppliers":
         return register.key_of(values.get("siren", ""), values.get("vat_id", ""), values.get("number", ""))
-    return f"{kind}:{values.get('number' if kind == 'customers' else 'login', '')}"
+    if kind == "payments":
+        return f"{kind}:{values.get('number', '')}:{values.get('reference', '')}"
+    if kind == "remittances":
+        return f"{kind}:" + ":".join(values.get(name, "") for name in ("siren", "number", "reference", "day", "amount"))
+    return f"{kind}:{values.get('login' if kind == 'people' else 'number', '')}"
 
 
 # --- what it would do ---
 
 
-def plan_import(session: Session, entity: str, kind: str, lines: Sequence[Line], by: Person | None = None) -> Plan:
-    """Nothing is written. `by`: who imports people; nobody widens their own account."""
+def plan_import(
+    session: Session, entity: str, kind: str, lines: Sequence[Line], by: Person | None = None, today: date | None = None
+) -> Plan:
+    """Nothing is written. `by`: who imports people; nobody widens their own account. `today`: no payment came later."""
     faults = [fault for line in lines for fault in line.faults]
     good = [line for line in lines if not line.faults]
-    planners = {"suppliers": _plan_suppliers, "customers": _plan_customers}
+    planners: dict[str, Callable[[Session, str, Sequence[Line]], _Planned]] = {
+        "suppliers": partial(_plan_suppliers, by=by),
+        "customers": _plan_customers,
+        "invoices": _plan_invoices,
+        "payments": partial(_plan_payments, today=today),
+        "remittances": partial(_plan_remittances, today=today),
+    }
     if kind in planners:
         steps, more, absent = planners[kind](session, entity, good)
     else:
@@ -416,10 +490,10 @@ SUPPLIER_FIELDS = ("number", "name", "siren", "vat_id", "size", "terms", "email"
 CUSTOMER_FIELDS = ("number", "name", "siren", "vat_id", "regime", "language", "address", "contact", "email", "phone", "terms")
 
 
-def _plan_suppliers(session: Session, entity: str, lines: Sequence[Line]) -> _Planned:
+def _plan_suppliers(session: Session, entity: str, lines: Sequence[Line], by: Person | None) -> _Planned:
     known = register.all_suppliers(session, entity)
     by_key, by_number = {row.key: row for row in known}, {row.number: row for row in known if row.number}
-    ibans = register.all_accounts(session, entity)
+    ibans = register.all_accounts(session, entity, practice=by is None or by.practice)
     steps, faults, met = [], [], set()
     for line in lines:
         values = line.values
@@ -434,7 +508,9 @@ def _plan_suppliers(session: Session, entity: str, lines: Sequence[Line]) -> _Pl
                 met.add(namesake.id)
                 continue
             row = namesake
-        changes = _changes(values, supplier_values(row) if row else {}, SUPPLIER_FIELDS)
+        # An empty cell is no reason to forget who a supplier is: whoever is known by less could become another company.
+        known_by = {name: value for name, value in values.items() if value or name not in ("siren", "vat_id")}
+        changes = _changes(known_by, supplier_values(row) if row else {}, SUPPLIER_FIELDS)
         iban = values.get("iban", "")
         if iban and (row is None or iban not in ibans.get(row.id, set())):
             changes.append(("iban", "", iban))
@@ -459,31 +535,123 @@ def _plan_customers(session: Session, entity: str, lines: Sequence[Line]) -> _Pl
     return steps, [], [row.name for row in known.values() if row.id not in met]
 
 
+def _plan_invoices(session: Session, entity: str, lines: Sequence[Line]) -> _Planned:
+    """An invoice that was issued does not change: the same number with other values is told."""
+    customers = {row.number: row for row in register.all_customers(session, entity)}
+    known = receivables.items_by_number(session, entity, (line.values["number"] for line in lines))
+    steps, faults = [], []
+    for line in lines:
+        values, customer = line.values, customers.get(line.values["customer"])
+        if customer is None:
+            faults.append(Fault(line.number, "customer", "customer-unknown", values["customer"]))
+            continue
+        issued = date.fromisoformat(values["issued"])
+        if not 2000 <= issued.year <= 2100:
+            faults.append(Fault(line.number, "issued", "day", values["issued"]))
+            continue
+        usual = issued + timedelta(days=DEFAULT_DAYS if customer.terms_days is None else customer.terms_days)
+        values = {**values, "due": values.get("due") or usual.isoformat()}
+        if not issued <= date.fromisoformat(values["due"]) <= issued + timedelta(days=366):
+            faults.append(Fault(line.number, "due", "due", values["due"]))
+            continue
+        row = known.get(values["number"])
+        if row is not None and issued_of(row) != (customer.id, _cents_of(values["amount"]), values["issued"], values["due"]):
+            faults.append(Fault(line.number, "number", "invoice-other", values["number"]))
+            continue
+        changes = [(name, "", values[name]) for name in ("number", "amount", "issued", "due")] if row is None else []
+        step = Step(Line(line.number, {**values, "row": str(customer.id)}), _act_of(row, changes), values["number"], tuple(changes))
+        steps.append(replace(step, row=row.id if row else None))
+    return steps, faults, []
+
+
+def _plan_payments(session: Session, entity: str, lines: Sequence[Line], today: date | None) -> _Planned:
+    """By invoice and bank reference: what came once is noted once."""
+    items = receivables.items_by_number(session, entity, (line.values["number"] for line in lines))
+    known = receivables.references_of(session, entity, What.PAYMENT, (row.id for row in items.values()))
+    steps, faults = [], []
+    for line in lines:
+        values, item = line.values, items.get(line.values["number"])
+        if item is None:
+            faults.append(Fault(line.number, "number", "invoice-unknown", values["number"]))
+            continue
+        if today is not None and values["day"] > today.isoformat():
+            faults.append(Fault(line.number, "day", "day-later", values["day"]))
+            continue
+        event = known.get((item.id, values["reference"]))
+        if event is not None and (event.cents, event.day) != (_cents_of(values["amount"]), values["day"]):
+            faults.append(Fault(line.number, "reference", "reference-other", values["reference"]))
+            continue
+        changes = [(name, "", values[name]) for name in ("day", "amount", "reference")] if event is None else []
+        steps.append(Step(line, _act_of(event, changes), values["number"], tuple(changes), item.id))
+    return steps, faults, []
+
+
+def _plan_remittances(session: Session, entity: str, lines: Sequence[Line], today: date | None) -> _Planned:
+    """What we paid, by the number of the invoice and where needed its supplier; what came before is noted once."""
+    steps, faults = [], []
+    left: dict[str, Decimal] = {}
+    for line in lines:
+        found = payables.invoices_numbered(session, entity, line.values["number"], line.values.get("siren", ""))
+        if len(found) != 1:
+            faults.append(Fault(line.number, "number", "invoice-ambiguous" if found else "invoice-unknown", line.values["number"]))
+            continue
+        document, payment = found[0], _payment_of(line.values)
+        known = payables.is_known(session, document, payment)
+        balance = payables.balance_of(session, document)
+        rest = left.get(document.id, balance.open if balance.open is not None else payment.amount)
+        wrong = payables.wrong_payment(replace(balance, open=rest), payment, today or payment.day)
+        if wrong is not None and not known:
+            faults.append(Fault(line.number, "day" if wrong == "future" else "amount", f"paid-{wrong}", line.values["amount"]))
+            continue
+        left[document.id] = rest if known else rest - payment.amount
+        changes = [] if known else [(name, "", line.values.get(name, "")) for name in ("day", "amount", "reference")]
+        steps.append(Step(line, _act_of(known or None, changes), line.values["number"], tuple(changes), document.id))
+    return steps, faults, []
+
+
+def _payment_of(values: Mapping[str, str]) -> Payment:
+    return Payment(payables.PAID, date.fromisoformat(values["day"]), Decimal(values["amount"]), values.get("reference", ""))
+
+
+def _write_remittances(session: Session, plan: Plan, by: Person | None, at: datetime) -> None:
+    for step in plan.steps:
+        if step.act == "new":
+            document, payment = documents.get_document(session, str(step.row)), _payment_of(step.line.values)
+            if payables.note_payment(session, document, payment, by, "list", at, max(payment.day, at.date())) is not None:
+                # Somebody else noted a payment since the page was shown: nothing of the list is written.
+                raise accounts.Refused("gone")
+
+
+def _cents_of(amount: str) -> int:
+    return int(Decimal(amount) * 100)
+
+
 def _plan_people(session: Session, lines: Sequence[Line], by: Person | None) -> _Planned:
-    known = people.list_people(session)
-    by_login = {row.login: row for row in known}
-    by_email = {row.email: row for row in known if row.email}
+    """Of an account that is not `by`'s to look after no more is told than the form for one person tells: that it is taken."""
+    everybody = people.list_people(session)
+    known = [row for row in everybody if groups.may_administer(by, row)]
+    mine = {row.pseudonym for row in known}
+    by_login = {row.login: row for row in everybody}
+    by_email = {row.email: row for row in everybody if row.email}
     steps, faults, met = [], [], set()
     for line in lines:
         values = line.values
         row, holder = by_login.get(values["login"]), by_email.get(values.get("email", ""))
-        if holder is not None and holder is not row:
-            if row is not None or values["login"] != _login_from(values["email"]):
-                faults.append(Fault(line.number, "email", "email-taken", values["email"]))
-                continue
-            row = holder
-        fault = _person_fault(row, line, by)
+        fault = _taken_fault(line, row, holder, mine)
+        if fault is None:
+            row = row or holder
+            held = people.grants_of(session, row.pseudonym) if row else []
+            fault = _person_fault(row, line, by) or _days_fault(line, held)
+        if fault is None and row is not None and by is not None and row.pseudonym == by.pseudonym:
+            fault = _own_fault(line, held)
         if fault is not None:
             faults.append(fault)
             continue
         changes = _changes(values, {"name": row.name or "", "email": row.email or ""} if row else {}, ("name", "email"))
-        held = {grant.role for grant in people.grants_of(session, row.pseudonym)} if row else set()
-        roles = sorted(set(values["roles"].split()) - held)
-        if roles and row is not None and by is not None and row.pseudonym == by.pseudonym:
-            faults.append(Fault(line.number, "roles", "own", " ".join(roles)))
-            continue
+        before = {grant.role for grant in held}
+        roles = set(values["roles"].split()) - before
         if roles:
-            changes.append(("roles", " ".join(sorted(held)), " ".join(sorted(held | set(roles)))))
+            changes.append(("roles", " ".join(sorted(before)), " ".join(sorted(before | roles))))
         if row is not None:
             met.add(row.pseudonym)
         steps.append(Step(line, _act_of(row, changes), values["name"], tuple(changes), row.pseudonym if row else None))
@@ -496,6 +664,33 @@ def _plan_people(session: Session, lines: Sequence[Line], by: Person | None) -> 
         if row.pseudonym not in met and row.ended_at is None and people.grants_of(session, row.pseudonym)
     ]
     return steps, faults, absent
+
+
+def _taken_fault(line: Line, row: Person | None, holder: Person | None, mine: Collection[str]) -> Fault | None:
+    """Login (`row`) or address (`holder`) belong to an account elsewhere, or to two accounts."""
+    values = line.values
+    if row is not None and row.pseudonym not in mine:
+        return Fault(line.number, "login", "taken", values["login"])
+    elsewhere = holder is not None and holder.pseudonym not in mine
+    if elsewhere or (holder is not None and holder is not row and (row is not None or values["login"] != _login_from(values["email"]))):
+        return Fault(line.number, "email", "email-taken", values["email"])
+    return None
+
+
+def _own_fault(line: Line, held: Sequence[PersonRole]) -> Fault | None:
+    more = set(line.values["roles"].split()) - {grant.role for grant in held}
+    return Fault(line.number, "roles", "own", " ".join(sorted(more))) if more else None
+
+
+def _days_fault(line: Line, held: Sequence[PersonRole]) -> Fault | None:
+    """A role that is held keeps its days; a list that names others is not passed over in silence. An empty cell says nothing."""
+    for role in line.values["roles"].split():
+        given = [grant for grant in held if grant.role == role]
+        for name in ("starts", "ends"):
+            day = line.values.get(name)
+            if given and day and day not in {getattr(grant, name) for grant in given}:
+                return Fault(line.number, name, "role-days", day)
+    return None
 
 
 def _person_fault(row: Person | None, line: Line, by: Person | None) -> Fault | None:
@@ -538,9 +733,14 @@ def apply_import(session: Session, run: ImportRun, plan: Plan, by: Person | None
     Accounts of suppliers wait for a second person. People get no password: an administrator makes one, or the company's sign-in lets
     them enter. Raises `station.people.Refused` where a person's line fails after all; nothing is written then.
     """
-    writers = {"suppliers": _write_suppliers, "customers": _write_customers}
-    if plan.kind in writers:
-        writers[plan.kind](session, run.entity, plan.steps, _name_of(by), at)
+    if plan.kind in ("invoices", "payments"):
+        _write_money(session, run, plan, SYSTEM if by is None else Actor(by.pseudonym, ActorKind.HUMAN), at)
+    elif plan.kind == "remittances":
+        _write_remittances(session, plan, by, at)
+    elif plan.kind == "suppliers":
+        _write_suppliers(session, run, plan.steps, _name_of(by), at)
+    elif plan.kind == "customers":
+        _write_customers(session, run.entity, plan.steps, _name_of(by), at)
     else:
         _write_people(session, Act(run.entity, by, at), plan.steps)
     run.counts, run.done_at = plan.counts, at
@@ -554,7 +754,9 @@ def _name_of(by: Person | None) -> str:
     return "system" if by is None else by.pseudonym
 
 
-def _write_suppliers(session: Session, entity: str, steps: Sequence[Step], by: str, at: datetime) -> None:
+def _write_suppliers(session: Session, run: ImportRun, steps: Sequence[Step], by: str, at: datetime) -> None:
+    """Who sent the list had a hand in its accounts, too."""
+    hands = [(run.actor, run.at)]
     made: dict[str, Supplier] = {}
     for step in steps:
         if step.act == "same":
@@ -563,25 +765,17 @@ def _write_suppliers(session: Session, entity: str, steps: Sequence[Step], by: s
         key = _key_of("suppliers", values)
         row = session.get_one(Supplier, step.row) if step.row else made.get(key)
         if row is None:
-            row = made[key] = Supplier(entity=entity, key=key, name=values["name"], changed_by=by, changed_at=at)
+            row = made[key] = Supplier(entity=run.entity, key=key, name=values["name"], changed_by=by, changed_at=at)
             row.number = row.siren = row.vat_id = row.size = row.email = ""
             session.add(row)
         _fill(row, {name: after for name, _, after in step.changes if name != "iban"}, by, at)
-        _rename_key(session, row, register.key_of(row.siren, row.vat_id, row.number))
+        key = register.key_of(row.siren, row.vat_id, row.number)
+        session.flush()
+        if row.key != key:
+            row.key = key
+            acts.say_anew(session, row, by, at, hands)
         if values.get("iban"):
-            acts.add_account(session, row, values["iban"], by, at)
-
-
-def _rename_key(session: Session, row: Supplier, key: str) -> None:
-    """Known by something surer than before: whose accounts these are is to be approved anew."""
-    session.flush()
-    if row.key == key:
-        return
-    row.key = key
-    for account in register.accounts_of(session, [row.id])[row.id]:
-        if account.state == register.APPROVED:
-            account.state, account.approved_by, account.approved_at = register.WAITING, None, None
-    session.flush()
+            acts.add_account(session, row, values["iban"], by, at, hands)
 
 
 def _write_customers(session: Session, entity: str, steps: Sequence[Step], by: str, at: datetime) -> None:
@@ -595,6 +789,25 @@ def _write_customers(session: Session, entity: str, steps: Sequence[Step], by: s
             session.add(row)
         _fill(row, {name: after for name, _, after in step.changes}, by, at)
     session.flush()
+
+
+def _write_money(session: Session, run: ImportRun, plan: Plan, actor: Actor, at: datetime) -> None:
+    """Open items or payments, one entry for the list; that of the list itself follows."""
+    by, new = By(actor, at, at.date(), "list"), [step for step in plan.steps if step.act == "new"]
+    if plan.kind == "payments":
+        told = [(int(step.row or 0), step.line.values) for step in new]
+        paid = [
+            (item, Noted(What.PAYMENT, date.fromisoformat(values["day"]), _cents_of(values["amount"]), reference=values["reference"]))
+            for item, values in told
+        ]
+        note_payments(session, run.entity, paid, by)
+        return
+    issue_many(session, run.entity, ((int(step.line.values["row"]), _issued(step.line.values, run.id)) for step in new), by)
+
+
+def _issued(values: Mapping[str, str], batch: str) -> Issued:
+    issued, due = date.fromisoformat(values["issued"]), date.fromisoformat(values["due"])
+    return Issued(values["number"], _cents_of(values["amount"]), issued, due, batch=batch)
 
 
 def _fill(row: Supplier | Customer, values: Mapping[str, str], by: str, at: datetime) -> None:
@@ -616,13 +829,14 @@ def _write_people(session: Session, act: Act, steps: Sequence[Step]) -> None:
         starts, ends = accounts.read_days(values.get("starts", ""), values.get("ends", ""))
         person = people.find_by_pseudonym(session, str(step.row)) if step.row else None
         if person is None:
-            accounts.enrol_person(
+            made = accounts.enrol_person(
                 session, act, values["login"], values["name"], values.get("email", ""),
                 [RoleDays(Role(role), starts, ends) for role in values["roles"].split()],
             )  # fmt: skip
+            groups.place_beside(session, act, made)
             continue
         told = {name: after for name, _, after in step.changes}
-        person.name, person.email = told.get("name", person.name), told.get("email", person.email) or None
+        accounts.describe_person(session, act, person, told.get("name", person.name or ""), told.get("email", person.email or ""))
         held = {grant.role for grant in people.grants_of(session, person.pseudonym)}
         for role in sorted(set(told.get("roles", "").split()) - held):
             accounts.give_role(session, act, person, RoleDays(Role(role), starts, ends))
@@ -631,12 +845,25 @@ def _write_people(session: Session, act: Act, steps: Sequence[Step]) -> None:
 # --- the file between two pages ---
 
 
-def keep_upload(session: Session, workstation: Workstation, entity: str, kind: str, name: str, data: bytes, by: Person | None) -> ImportRun:
-    """The list is kept until it is taken over, dropped, or a day old. Raises `station.tabular.Unreadable`."""
-    sheet = read_sheet(data)
-    mapping = propose_mapping(kind, sheet.headings, register.last_mapping(session, entity, kind))
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A list as it was sent, and read: that takes a second, for which nobody who writes need wait."""
+
+    name: str
+    data: bytes
+    sheet: Sheet
+
+
+def read_upload(name: str, data: bytes) -> Upload:
+    """Raises `station.tabular.Unreadable`."""
+    return Upload(name[:200], data, read_sheet(data))
+
+
+def keep_upload(session: Session, workstation: Workstation, entity: str, kind: str, sent: Upload, by: Person | None) -> ImportRun:
+    """The list is kept until it is taken over, dropped, or a day old."""
+    mapping, data = propose_mapping(kind, sent.sheet.headings, register.last_mapping(session, entity, kind)), sent.data
     run = ImportRun(
-        id=uuid4().hex, entity=entity, kind=kind, name=name[:200], sha256=hashlib.sha256(data).hexdigest(), mapping=mapping, counts={},
+        id=uuid4().hex, entity=entity, kind=kind, name=sent.name, sha256=hashlib.sha256(data).hexdigest(), mapping=mapping, counts={},
         actor=_name_of(by), at=workstation.clock(),
     )  # fmt: skip
     path = upload_of(workstation, run)
@@ -671,24 +898,28 @@ def drop_uploads(workstation: Workstation, older: float) -> None:
 # --- from the machine's own command line ---
 
 
-def answer_import(workstation: Workstation, entity: str, kind: str, file: Path, *, dry: bool) -> tuple[Plan, tuple[str, ...]]:
+def answer_import(
+    workstation: Workstation, entity: str, kind: str, file: Path, *, dry: bool, login: str = ""
+) -> tuple[Plan, tuple[str, ...]]:
     """`sceau import`: the plan, and the columns that are missing; written unless `dry`, or columns are missing.
 
-    Raises `station.tabular.Unreadable`, OSError, `station.people.Refused`.
+    `login`: who brings it, and will not approve its accounts. Raises `station.tabular.Unreadable`, OSError, `station.people.Refused`,
+    `station.records.people.NoPerson`.
     """
-    data = file.read_bytes()
-    sheet = read_sheet(data)
+    sent = read_upload(file.name, file.read_bytes())
+    with workstation.database.reading() as session:
+        by = people.named(session, login, practice=workstation.practice) if login else None
+        mapping = propose_mapping(kind, sent.sheet.headings, register.last_mapping(session, entity, kind))
+    if missing := missing_columns(kind, mapping):
+        return Plan(kind), missing
+    lines, at = read_lines(kind, sent.sheet, mapping), workstation.clock()
     with workstation.database.writing() as session:
-        mapping = propose_mapping(kind, sheet.headings, register.last_mapping(session, entity, kind))
-        if missing := missing_columns(kind, mapping):
-            return Plan(kind), missing
-        plan = plan_import(session, entity, kind, read_lines(kind, sheet, mapping))
+        plan = plan_import(session, entity, kind, lines, by, at.date())
         if not dry:
-            at = workstation.clock()
             run = ImportRun(
-                id=uuid4().hex, entity=entity, kind=kind, name=file.name[:200], sha256=hashlib.sha256(data).hexdigest(), mapping=mapping,
-                counts={}, actor="system", at=at,
+                id=uuid4().hex, entity=entity, kind=kind, name=sent.name, sha256=hashlib.sha256(sent.data).hexdigest(), mapping=mapping,
+                counts={}, actor=_name_of(by), at=at,
             )  # fmt: skip
             session.add(run)
-            apply_import(session, run, plan, None, at)
+            apply_import(session, run, plan, by, at)
     return plan, ()

@@ -24,17 +24,24 @@ SECONDS = 10.0
 ADDRESS = re.compile(r"[^@\s,;:<>\"()\[\]\\]{1,64}@[^@\s,;:<>\"()\[\]\\]{1,190}")
 _LASTING = range(500, 600)
 """RFC 5321, 4.2.1: the server will not take it, whenever it is asked."""
+_UNREACHED = (smtplib.SMTPConnectError, smtplib.SMTPServerDisconnected)
 
 
 class BadAddress(ValueError):
     """Not one address to which a message can be sent."""
 
 
-def put_mail(session: Session, entity: str, key: str, to: str, subject: str, body: str, at: datetime) -> None:
-    """A message into the outbox, in the caller's transaction; one per `key`. Raises BadAddress. What is written goes once it was sent."""
+def put_mail(
+    session: Session, entity: str, key: str, to: str, subject: str, body: str, at: datetime, document_id: str | None = None
+) -> None:
+    """A message into the outbox, in the caller's transaction; one per `key`. Raises BadAddress. What is written goes once it was sent.
+
+    `document_id`: which document it tells of; erased, it takes along the message that still waits.
+    """
     if not ADDRESS.fullmatch(to):
         raise BadAddress(to)
-    outbox.put(session, entity, KIND, key, {"to": to, "subject": " ".join(subject.split()), "body": body}, at)
+    of = {} if document_id is None else {outbox.DOCUMENT: document_id}
+    outbox.put(session, entity, KIND, key, {"to": to, "subject": " ".join(subject.split()), "body": body} | of, at)
 
 
 def send_message(mail: MailServer, message: EmailMessage, environment: Mapping[str, str] = os.environ, variable: str = "") -> None:
@@ -72,10 +79,17 @@ def message_of(mail: MailServer, parcel: Parcel) -> EmailMessage:
 
 
 def deliver_mail(workstation: Workstation, parcel: Parcel) -> None:
-    """A `station.outbox.Sender`."""
+    """A `station.outbox.Sender`. There is one server: where it does not answer, all that goes by it waits."""
     mail = workstation.settings.mail
     try:
         send_message(mail, message_of(mail, parcel))
     except smtplib.SMTPRecipientsRefused as error:
         code, words = next(iter(error.recipients.values()))
-        raise Undelivered(f"adresse refusée / address refused ({code} {words!r})", lasting=code in _LASTING) from error
+        told = outbox.answer_words(code, words)
+        raise Undelivered(f"adresse refusée ({told}) / address refused ({told})", lasting=code in _LASTING) from error
+    except _UNREACHED as error:
+        raise Undelivered(outbox.trouble_words(error), alike="") from error
+    except smtplib.SMTPException:
+        raise  # Said of this message; it is an OSError, too.
+    except OSError as error:
+        raise Undelivered(outbox.trouble_words(error), alike="") from error

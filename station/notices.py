@@ -54,6 +54,18 @@ LETTERS: Mapping[tuple[str, str], Letter] = {
         "Answer from {who}: {supplier}, {amount}",
         "Hello {name},\n\n{who} answered your question.\nYou: “{question}”\n{who}: “{text}”\n\n" + _HEAD_EN + _FOOT_EN,
     ),
+    ("refused", "fr"): Letter(
+        "Refusée par {who} : {supplier}, {amount}",
+        "Bonjour {name},\n\n{who} a refusé cette facture :\n« {text} »\n\nElle est de nouveau à relire, en tête de votre file. Rien n'est perdu.\n\n"
+        + _HEAD_FR
+        + _FOOT_FR,
+    ),
+    ("refused", "en"): Letter(
+        "Refused by {who}: {supplier}, {amount}",
+        "Hello {name},\n\n{who} refused this invoice:\n“{text}”\n\nIt is to be reviewed again, at the head of your queue. Nothing is lost.\n\n"
+        + _HEAD_EN
+        + _FOOT_EN,
+    ),
 }
 
 
@@ -74,6 +86,20 @@ def tell_answer(session: Session, workstation: Workstation, question: Task, by: 
     _put(session, workstation, question, "answer", to, told, at, question.parent_id)
 
 
+def tell_refused(session: Session, workstation: Workstation, task: Task, by: Person, to: Person, at: datetime) -> None:
+    """To who reviewed it; its link leads to the review."""
+    _put(
+        session,
+        workstation,
+        task,
+        "refused",
+        to,
+        {"who": name_of(by), "text": task.reason or ""},
+        at,
+        page=f"/relecture/{task.document_id}",
+    )
+
+
 def _put(
     session: Session,
     workstation: Workstation,
@@ -83,6 +109,7 @@ def _put(
     told: Mapping[str, str],
     at: datetime,
     number: int | None = None,
+    page: str = "",
 ) -> None:
     """Nothing where no mail server is set, or the account has no address: then the page alone tells."""
     if not workstation.settings.mail.host or not to.email or not mail.ADDRESS.fullmatch(to.email):
@@ -95,13 +122,13 @@ def _put(
         "amount": money(task.bound.get("gross") or "", task.bound.get("currency") or "", language),
         "due": date.fromisoformat(task.due).strftime("%d/%m/%Y") if task.due else "–",
         "house": next(iter(workstation.settings.identity.names), task.entity),
-        "link": f"{workstation.settings.server.public_address}/approbations/{number or task.id}",
+        "link": f"{workstation.settings.server.public_address}{page or f'/approbations/{number or task.id}'}",
         **told,
     }
     letter = LETTERS[kind, language]
     # Numbers of tasks are this database's alone; so are keys.
     key = f"{kind}-{task.id}-{to.pseudonym}"
-    mail.put_mail(session, task.entity, key, to.email, letter.subject.format(**places), letter.text.format(**places), at)
+    mail.put_mail(session, task.entity, key, to.email, letter.subject.format(**places), letter.text.format(**places), at, task.document_id)
 
 
 def language_of(session: Session, person: Person, usual: str) -> str:

@@ -81,6 +81,10 @@ class Shown:
         found = self.claims.get("auth_time")
         return float(found) if isinstance(found, int | float) and not isinstance(found, bool) else None
 
+    def is_fresh(self, now: float) -> bool:
+        """Whether the provider says that they showed it who they are a moment ago; it may let somebody in without asking anything."""
+        return self.auth_time is not None and now - FRESH_SECONDS - LEEWAY <= self.auth_time <= now + LEEWAY
+
     def email(self, *, trusted: bool) -> str | None:
         """The address, where the provider says that it is verified, or the settings that it always is; in lower case."""
         address = self.claims.get("email")
@@ -196,7 +200,7 @@ class Relying:
         if not isinstance(claims["iat"], int | float) or abs(now - claims["iat"]) > FLOW_SECONDS + LEEWAY:
             raise NotProven("token", "iat")
         shown = Shown(str(told["issuer"]), subject, claims)
-        if flow.again and (shown.auth_time is None or not now - FRESH_SECONDS - LEEWAY <= shown.auth_time <= now + LEEWAY):
+        if flow.again and not shown.is_fresh(now):
             raise NotProven("token", "auth_time")
         return shown
 

@@ -12,7 +12,7 @@ import weakref
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Any, TypeAlias
 from urllib.parse import urljoin, urlsplit
 
@@ -32,6 +32,12 @@ QUIET_SECONDS = 30.0
 AGENT = "Sceau"
 _NAT64 = IPv6Network("64:ff9b::/96")
 """RFC 6052: the last 32 bits are an IPv4 address."""
+_NOT_PUBLIC = (IPv6Network("fec0::/10"), IPv6Network("3fff::/20"))
+"""Site-local (RFC 3879) and documentation (RFC 9637), which this version of Python takes for public."""
+_RELAYS = IPv4Network("192.88.99.0/24")
+"""6to4 relays, given up (RFC 7526)."""
+_CLOUDS = frozenset({IPv4Address("168.63.129.16")})
+"""Numbers that look public and at which a cloud tells its own machines what is theirs."""
 Address: TypeAlias = IPv4Address | IPv6Address
 
 
@@ -97,7 +103,9 @@ def may_reach(address: Address, allow_private: bool) -> bool:
     inner = _inside(address)
     if inner.is_link_local or inner.is_multicast or inner.is_unspecified or (inner.is_reserved and not inner.is_loopback):
         return False
-    return allow_private or inner.is_global
+    if inner in _CLOUDS:
+        return False
+    return allow_private or (inner.is_global and inner not in _RELAYS and not any(inner in network for network in _NOT_PUBLIC))
 
 
 def is_private_host(url: str, private_hosts: Collection[str]) -> bool:
@@ -169,7 +177,11 @@ def guard(session: requests.Session, allow_private: bool, seconds: float, *, mos
 
 
 class Door(HTTPAdapter):
-    """Checks each request's address, and where its connection goes. A proxy of the environment is where it goes, if there is one."""
+    """Checks each request's address, and where its connection goes.
+
+    A proxy of the environment is where it goes, if there is one. The name is judged before the proxy is told it: what the proxy then finds
+    behind it is the proxy's. A name that only the proxy can look up is asked for where it may be private, and else refused.
+    """
 
     def __init__(self, allow_private: bool, seconds: float, most: int | None = None) -> None:
         self._allow_private, self._seconds, self._most = allow_private, seconds, most
@@ -180,12 +192,22 @@ class Door(HTTPAdapter):
         super().init_poolmanager(*args, **kwargs)
         self.poolmanager.pool_classes_by_scheme = _pools_of(self._connect)
 
+    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
+        """Raises InvalidSchema for a proxy of another kind than HTTP's, of which connections would not be ours."""
+        if not proxy.lower().startswith(("http://", "https://")):
+            raise requests.exceptions.InvalidSchema(proxy.partition(":")[0])
+        manager = super().proxy_manager_for(proxy, **kwargs)
+        manager.pool_classes_by_scheme = _pools_of(self._connect_proxy)
+        return manager
+
     def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
-        """Raises NotAllowed."""
+        """Raises NotAllowed, requests.ConnectionError."""
         url = request.url or ""
-        checked(url, self._allow_private)
+        target = checked(url, self._allow_private)
         proxies = get_environ_proxies(url)
         kwargs["proxies"] = proxies if select_proxy(url, proxies) else {}
+        if kwargs["proxies"]:
+            self._judge(target)
         kwargs["timeout"] = min(self._seconds, QUIET_SECONDS)
         begun = time.monotonic()
         answer = super().send(request, *args, **kwargs)
@@ -201,7 +223,20 @@ class Door(HTTPAdapter):
             clock.cancel()
 
     def _connect(self, host: str, port: int) -> socket.socket:
-        connection = connect_checked(host, port, self._allow_private, min(self._seconds, QUIET_SECONDS))
+        return self._timed(connect_checked(host, port, self._allow_private, min(self._seconds, QUIET_SECONDS)))
+
+    def _connect_proxy(self, host: str, port: int) -> socket.socket:
+        """The environment names it: it may lie in the house's own network."""
+        return self._timed(socket.create_connection((host, port), min(self._seconds, QUIET_SECONDS)))
+
+    def _judge(self, target: Target) -> None:
+        try:
+            judged_numbers(target.host, target.port, self._allow_private)
+        except OSError as error:
+            if not self._allow_private:
+                raise requests.ConnectionError(f"{target.host}: {error}") from error
+
+    def _timed(self, connection: socket.socket) -> socket.socket:
         # Encryption takes the socket over; its twin can still end the connection, be it in the headings or at a byte per second.
         twin = connection.dup()
         clock = threading.Timer(self._seconds, _end, (twin,))
@@ -251,17 +286,22 @@ def resolve(host: str, port: int) -> list[str]:
     return [str(found[4][0]) for found in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
 
 
+def judged_numbers(host: str, port: int, allow_private: bool) -> list[str]:
+    """Every number behind a name. Raises NotAllowed where any of them may not be asked, OSError."""
+    numbers = resolve(host, port)
+    for number in numbers:
+        if not may_reach(ip_address(number.split("%")[0]), allow_private):
+            raise NotAllowed("private", host)
+    return numbers
+
+
 def connect_checked(host: str, port: int, allow_private: bool, seconds: float | None) -> socket.socket:
     """A connection to the first number behind the name that answers. Raises NotAllowed where any of them may not be asked, OSError.
 
     Any, not each: a name that stands for a public and a private number at once is no accident.
     """
-    numbers = resolve(host, port)
-    for number in numbers:
-        if not may_reach(ip_address(number.split("%")[0]), allow_private):
-            raise NotAllowed("private", host)
     failed: OSError | None = None
-    for number in numbers:
+    for number in judged_numbers(host, port, allow_private):
         try:
             return socket.create_connection((number, port), seconds)
         except OSError as error:

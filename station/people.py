@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from sealing.ledger import Actor, ActorKind, Event
 from station import totp
+from station.api_tokens import end_tokens
 from station.passwords import is_common
 from station.records import entrance, people
 from station.records.intake import SYSTEM
@@ -88,6 +89,21 @@ def enrol_person(session: Session, act: Act, login: str, name: str, email: str, 
     return person
 
 
+def describe_person(session: Session, act: Act, person: Person, name: str, email: str) -> None:
+    """Name and address as they are now; empty: none. The ledger says that they changed and not to what; by the address the company's
+    sign-in knows an account, so its sessions end with the former one. Raises Refused: the address is that of another account."""
+    told = {"name": name.strip()[:120] or None, "email": email.strip().lower() or None}
+    changed = [field for field, value in told.items() if value != getattr(person, field)]
+    if not changed:
+        return
+    if "email" in changed:
+        _require_free_email(session, email)
+        people.end_sessions(person)
+    person.name, person.email = told["name"], told["email"]
+    session.flush()
+    _enter(session, act, "described", person, {"changed": changed})
+
+
 def give_role(session: Session, act: Act, person: Person, given: RoleDays) -> PersonRole:
     """One more role. Raises Refused: nobody widens their own account, an auditor's role needs its last day."""
     _require_other(act, person)
@@ -104,6 +120,7 @@ def give_role(session: Session, act: Act, person: Person, given: RoleDays) -> Pe
 def take_role(session: Session, act: Act, person: Person, number: int) -> None:
     """The role ends now, and so do the sessions. Raises Refused for one's own, the last administrator's, and one that is not there."""
     _require_other(act, person)
+    _await_others(session)
     row = session.get(PersonRole, number)
     if row is None or row.pseudonym != person.pseudonym or row.taken_at is not None:
         raise Refused("gone")
@@ -117,6 +134,7 @@ def take_role(session: Session, act: Act, person: Person, number: int) -> None:
 def end_person(session: Session, act: Act, person: Person) -> None:
     """Nobody enters under this account any more; it stays, for the ledger's sake. Raises Refused."""
     _require_other(act, person)
+    _await_others(session)
     if person.ended_at is not None:
         raise Refused("ended")
     person.ended_at = act.at
@@ -135,8 +153,19 @@ def reset_password(session: Session, act: Act, person: Person) -> str:
     people.set_password(session, person.login, password, act.at + timedelta(days=GIVEN_DAYS))
     person.totp_secret = person.totp_pending = None
     entrance.put_recovery(session, person.pseudonym, (), act.at)
+    end_tokens(session, person, act.by, act.at)
     _enter(session, act, "password reset", person, {})
     return password
+
+
+def unlink_person(session: Session, act: Act, person: Person) -> None:
+    """The provider's identity is this account no longer: who comes by it next is linked anew, if the account was made for them.
+    Raises Refused."""
+    _require_other(act, person)
+    if not entrance.unlink_identities(session, person.pseudonym):
+        raise Refused("gone")
+    people.end_sessions(person)
+    _enter(session, act, "unlinked from the provider", person, {})
 
 
 # --- from the machine's own command line ---
@@ -209,7 +238,7 @@ def account_told(session: Session, person: Person) -> dict[str, Any]:
 
 
 def choose_password(session: Session, act: Act, person: Person, password: str) -> None:
-    """One's own new password; the sessions begun before end. Raises Refused."""
+    """One's own new password; the sessions begun before end, and so do the tokens of one's programs. Raises Refused."""
     if person.login in password.lower():
         raise Refused("password-login")
     if is_common(password, (person.login, person.name or "", (person.email or "").partition("@")[0], act.entity)):
@@ -218,6 +247,7 @@ def choose_password(session: Session, act: Act, person: Person, password: str) -
         people.set_password(session, person.login, password)
     except people.WeakPassword as error:
         raise Refused("password") from error
+    end_tokens(session, person, act.by, act.at)
     _enter(session, act, "password chosen", person, {})
 
 
@@ -368,10 +398,16 @@ def _require_free_email(session: Session, email: str) -> None:
         raise Refused("email")
 
 
+def _await_others(session: Session) -> None:
+    """Whoever ends accounts or roles does so one after the other, so that two administrators cannot end each other at once."""
+    holders = sa.select(PersonRole.pseudonym).where(PersonRole.role == Role.ADMINISTRATOR)
+    session.execute(sa.select(Person.login).where(Person.pseudonym.in_(holders)).order_by(Person.login).with_for_update())
+
+
 def _require_administrator(session: Session, act: Act) -> None:
-    """Somebody must be left who can make accounts; the machine's own command line may do without."""
+    """Somebody must be left who can make accounts in the whole house; the machine's own command line may do without."""
     left = people.holders_of(session, Role.ADMINISTRATOR, act.at.date())
-    if act.by is not None and not any(person.password_hash for person in left):
+    if act.by is not None and not any(person.password_hash and people.entities_of(person) is None for person in left):
         raise Refused("last")
 
 

@@ -28,6 +28,7 @@ from capture.mailbox import Attachment, Heading, MailState, attachments_of, may_
 from capture.originals import sync_folder
 from config.settings import Settings, Station
 from sealing.ledger import Event
+from station.bounces import note_report
 from station.problems import PROBLEMS, problem_of
 from station.records.intake import SYSTEM
 from station.records.ledger import append_event
@@ -235,6 +236,7 @@ class Postman:
 
     def _keep(self, heading: Heading, validity: int, uid: int, raw: bytes) -> bool:
         """Into the vault first, then into the records with its ledger entry; only then do files appear."""
+        note_report(self._workstation, self._workstation.settings.company_of(self._station), raw)
         attachments = attachments_of(raw)
         if not attachments:
             self._note(heading, validity, uid, MailState.NOTHING)

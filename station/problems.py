@@ -59,6 +59,15 @@ PROBLEMS: dict[str, Problem] = {
             timedelta(seconds=30),
         ),
         Problem(
+            "reminders-unreadable",
+            "Les relances ne peuvent pas être calculées : l'échelle, un modèle de lettre ou le calendrier n'est pas admis.",
+            "Rien n'est parti, rien n'est perdu : elles partiront une fois le fichier corrigé.",
+            "Ouvrez « Relances », où la ligne fautive est dite, ou lancez sceau rules check sur le fichier.",
+            "Reminders cannot be worked out: the ladder, a letter's template or the calendar is not admitted.",
+            "Nothing left, nothing is lost: they leave once the file is mended.",
+            "Open « Reminders », where the faulty line is told, or run sceau rules check on the file.",
+        ),
+        Problem(
             "renewal-late",
             "Le certificat du dernier horodatage de ce fichier est échu, et il n'a pas été renouvelé à temps.",
             "Rien n'est perdu : le fichier est intact, et le registre témoigne encore de lui ; il ne se prouve plus tout seul.",
@@ -197,11 +206,13 @@ PROBLEMS: dict[str, Problem] = {
             "key-revocation",
             (
                 "On ne peut pas dire si le certificat du cachet est révoqué, faute de liste à jour : le document attend.",
-                "Vérifiez le réseau, puis « sceau keys --fetch » ; il sera scellé tout seul.",
+                "Vérifiez le réseau, puis « sceau keys --fetch » ; si le certificat ne nomme aucune liste, donnez-en le fichier ou "
+                "l'adresse à « revocation », section [trust] de sceau.toml. Il sera scellé tout seul.",
             ),
             (
                 "Whether the seal's certificate is revoked cannot be said without a list in force: the document waits.",
-                "Check the network, then “sceau keys --fetch”; it will be sealed by itself.",
+                "Check the network, then “sceau keys --fetch”; where the certificate names no list, name its file or address in "
+                "“revocation”, section [trust] of sceau.toml. It will be sealed by itself.",
             ),
             timedelta(minutes=5),
         ),
@@ -601,4 +612,7 @@ _BY_NAME = {
     "NoMandate": "no-mandate",
     "TreeContradicted": "tree-contradicted",
     "NoDossier": "no-dossier",
+    "BadLadders": "reminders-unreadable",
+    "BadTemplate": "reminders-unreadable",
+    "NoBusinessDay": "reminders-unreadable",
 }

@@ -16,6 +16,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from config.settings import Settings
 from ocr.amounts import find_amounts
 from ocr.confidence import Thresholds, doubts
 from ocr.dates import find_dates
@@ -153,7 +154,10 @@ def catch_up(workstation: Workstation, limit: int = AT_ONCE) -> int:
         stale = records.stale_documents(session, limit)
         sure = {entity: drift.thresholds_of(session, entity) for entity in {document.entity for document in stale}}
         for document in stale:
-            note_review(session, document, sure[document.entity])
+            noted = note_review(session, document, sure[document.entity], workstation.settings)
+            if records.is_settled(noted) and noted.done_at is None:
+                # Nobody need open it: who approves is asked at once.
+                tasks.ask_approval(session, workstation, document, workstation.clock())
         gone = records.gone_reviews(session, limit)
         for review in gone:
             # What a « pli confidentiel » says is told by no queue.
@@ -161,24 +165,40 @@ def catch_up(workstation: Workstation, limit: int = AT_ONCE) -> int:
         return len(stale) + len(gone)
 
 
-def note_review(session: Session, document: Document, thresholds: Thresholds) -> Review:
-    """What the queue shows of a document, from its newest values."""
+def note_review(session: Session, document: Document, thresholds: Thresholds, settings: Settings | None = None) -> Review:
+    """What the queue shows of a document, from its newest values. Without `settings` nobody vouches for an account, and the queue looks
+    at it again."""
     review = session.get(Review, document.id)
     best = best_rows(document)
     if review is None:
         review = Review(document_id=document.id, entity=document.entity, received_at=document.received_at, seen=0, stage="open")
         review.revision, review.held = 0, False
-    stage = _stage_of(session, review)
     found = doubtful_names(document, thresholds)
+    if found and review.done_by is None:
+        # It went through unopened; what is there now is no longer sure.
+        review.done_at = None
+    stage = _stage_of(session, review)
+    if not found and review.done_at is None and not _is_account_vouched(session, document, best, settings):
+        # However surely it was read, it is not paid before two people stand for it.
+        found = ("iban",)
+    found = (*(name for name in review.doubts or () if name in records.RETURNED and review.done_at is None), *found)
     values = {name: row.value for name, row in best.items()}
     review.stage, review.doubts, review.doubtful = stage, list(found), bool(found)
     review.title, review.supplier = document.title, (values.get("supplier_name") or values.get("supplier_siren") or "")[:200]
     review.number, review.currency = (values.get("invoice_number") or "")[:80], (values.get("currency") or "")[:3] or None
     review.gross, review.due = _amount_or_none(values.get("total_gross")), _day_or_none(values.get("due_date"))
-    review.seen = document.revision
+    review.seen = document.revision if settings is not None else 0
     session.add(review)
     session.flush()
     return review
+
+
+def _is_account_vouched(session: Session, document: Document, best: Mapping[str, FieldRow], settings: Settings | None) -> bool:
+    row = best.get("iban")
+    iban = compact(row.value or "") if row is not None else ""
+    if row is None or not iban or row.source == "person":
+        return True
+    return settings is not None and is_vouched(session, document, iban, settings)
 
 
 def _stage_of(session: Session, review: Review) -> str:
@@ -230,7 +250,7 @@ def ensure_review(workstation: Workstation, document_id: str) -> None:
     with workstation.database.writing() as session:
         get_review(session, document_id)
         document = documents.get_document(session, document_id)
-        note_review(session, document, drift.thresholds_of(session, document.entity))
+        note_review(session, document, drift.thresholds_of(session, document.entity), workstation.settings)
 
 
 # --- who has it open, and when it is to be looked at ---
@@ -533,7 +553,7 @@ def submit(session: Session, workstation: Workstation, document_id: str, person:
     review.holder = review.active_at = None
     records.add_event(session, review, "submit", "", (None, None), person.pseudonym, now)
     session.expire(document, ["fields", "findings"])
-    note_review(session, document, drift.thresholds_of(session, document.entity))
+    note_review(session, document, drift.thresholds_of(session, document.entity), workstation.settings)
     if review.stage == "done":
         tasks.ask_approval(session, workstation, document, now)
     return Outcome(True, review.revision, account=account is not None)
@@ -616,24 +636,32 @@ def decide_account(
     Raises NotOffered where nothing waits or the same person asked, ValueError for a refusal without its reason.
     """
     asked, now = session.get(AccountChange, number), workstation.clock()
-    if asked is None or asked.decided_at is not None or people.are_one(session, asked.asked_by, person.pseudonym, asked.asked_at, now):
+    if asked is None or asked.decided_at is not None or is_barred(session, asked, person, now):
         raise NotOffered(str(number))
     if not approved and not reason.strip():
         raise ValueError("a refusal needs its reason")
     document = shown_document(session, asked.document_id)
-    asked.decided_at, asked.decided_by, asked.approved, asked.reason = now, person.pseudonym, approved, reason.strip() or None
+    if not records.claim_account(session, asked, person.pseudonym, now):
+        raise NotOffered(str(number))
+    asked.approved, asked.reason = approved, reason.strip() or None
     session.flush()
     _enter_account(session, asked, "approved" if approved else "refused", person, now)
     review = get_review(session, document.id) if _is_reviewable(document) else None
     if approved:
         learning.say_value(session, workstation, document.id, "iban", asked.iban, person)
     elif review is not None:
-        review.done_at = review.done_by = None
-        review.hold_reason, review.hold_by = reason.strip(), person.pseudonym
-    _note_again(session, document)
+        records.return_review(session, review, records.ACCOUNT_REFUSED, reason.strip(), person.pseudonym, now)
+    _note_again(session, workstation, document)
     if review is not None and review.stage == "done":
         tasks.ask_approval(session, workstation, document, now)
     return asked
+
+
+def is_barred(session: Session, asked: AccountChange, person: Person, now: datetime) -> bool:
+    """Whether this person brought the account, by typing it or by submitting it, or stands in for who did."""
+    typed = records.typists_of(session, asked.document_id).get("iban", frozenset())
+    brought = {asked.asked_by, *(who for who, text in typed if compact(text) == compact(asked.iban))}
+    return any(people.are_one(session, who, person.pseudonym, asked.asked_at, now) for who in brought)
 
 
 def _drop_asked(session: Session, document: Document, person: Person, now: datetime) -> None:
@@ -656,7 +684,7 @@ def say_account(
     supplier, known = known_accounts(session, document, iban, workstation.settings)
     place = (here.page, tuple(here.box or ()) or None) if here is not None else (None, None)
     _ask_account(session, document, _Account(iban, supplier, tuple(known), *place), person, workstation.clock(), crop)
-    _note_again(session, document)
+    _note_again(session, workstation, document)
     return None, True
 
 
@@ -670,7 +698,7 @@ def confirm_all(session: Session, workstation: Workstation, document_id: str, pe
     names = learning.confirm_rest(session, workstation, document_id, person)
     if account is not None and not records.pending_accounts(session, document.entity, document.id):
         _ask_account(session, document, account, person, workstation.clock(), crop)
-        _note_again(session, document)
+        _note_again(session, workstation, document)
     return names, account is not None
 
 
@@ -678,10 +706,10 @@ def _is_reviewable(document: Document) -> bool:
     return document.state == State.SEALED and document.document_type in INVOICES
 
 
-def _note_again(session: Session, document: Document) -> None:
+def _note_again(session: Session, workstation: Workstation, document: Document) -> None:
     session.expire(document, ["fields", "findings"])
     if _is_reviewable(document):
-        note_review(session, document, drift.thresholds_of(session, document.entity))
+        note_review(session, document, drift.thresholds_of(session, document.entity), workstation.settings)
 
 
 def _enter_account(session: Session, asked: AccountChange, decision: str, person: Person, now: datetime) -> None:

@@ -14,6 +14,7 @@ from station.access import purge_access
 from station.api_tokens import drop_answers
 from station.batches import end_quiet_batch, form_ended_batches
 from station.checkpoints import tend_checkpoints
+from station.circuits import tend_circuits
 from station.controls import tend_lots
 from station.dossier import tend_places
 from station.erasure import finish_erasures
@@ -26,6 +27,7 @@ from station.particulars import note_old_keys
 from station.pipeline import Pipeline
 from station.probe import probe_stations
 from station.problems import problem_of
+from station.receivables import tend_receivables
 from station.reception import Reception
 from station.records import batches, documents
 from station.records.documents import DEAD_AFTER
@@ -37,6 +39,8 @@ from station.search import tend_search
 from station.senders import tend_outbox
 from station.slots import is_held
 from station.tasks import tend_approvals
+from station.ticking import TURN_SECONDS as AGENDA_SECONDS
+from station.ticking import tend_agenda
 from station.tidy import empty_processed
 from station.timekeeping import tend_clock
 from station.trustlists import tend_trust
@@ -60,6 +64,9 @@ RENEWAL_SECONDS = 900.0
 TRUST_SECONDS = 60.0
 CHECKPOINT_SECONDS = 30.0
 OUTBOX_SECONDS = 5.0
+CIRCUIT_SECONDS = 2.0
+"""Between two looks at what changed, was decided or has its day."""
+CIRCUITS_ALL_SECONDS = 300.0
 
 
 class Running:
@@ -94,9 +101,14 @@ class Running:
         if self._kind != "take":
             self._spawn("checkpoints", self._tend_checkpoints, CHECKPOINT_SECONDS, self._stopping.wait)
             self._spawn("trust", self._tend_trust, TRUST_SECONDS, self._stopping.wait)
+            self._spawn("agenda", partial(tend_agenda, self._workstation), AGENDA_SECONDS, self._stopping.wait)
+            self._spawn("circuits", partial(tend_circuits, self._workstation), CIRCUIT_SECONDS, self._stopping.wait)
+            everything = partial(tend_circuits, self._workstation, whole=True)
+            self._spawn("circuits-all", everything, CIRCUITS_ALL_SECONDS, self._stopping.wait)
             self._spawn("outbox", partial(tend_outbox, self._workstation), OUTBOX_SECONDS, self._stopping.wait)
         self._spawn("approvals", partial(tend_approvals, self._workstation), REVIEW_SECONDS, self._stopping.wait)
         self._spawn("reviews", partial(tend_reviews, self._workstation), REVIEW_SECONDS, self._stopping.wait)
+        self._spawn("receivables", partial(tend_receivables, self._workstation), TIDY_SECONDS, self._stopping.wait)
         self._spawn("clock", partial(tend_clock, self._workstation), CLOCK_SECONDS, self._stopping.wait)
         self._pipeline.warm_up()
         if self._receptions:

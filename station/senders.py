@@ -2,11 +2,15 @@
 
 from collections.abc import Mapping
 
-from station import mail, outbox, webhooks
+from station import connectors, mail, outbox, webhooks
 from station.outbox import Sender
 from station.workstation import Workstation
 
-SENDERS: Mapping[str, Sender] = {mail.KIND: mail.deliver_mail, webhooks.KIND: webhooks.deliver_webhook}
+SENDERS: Mapping[str, Sender] = {
+    mail.KIND: mail.deliver_mail,
+    webhooks.KIND: webhooks.deliver_webhook,
+    connectors.KIND: connectors.deliver_service,
+}
 
 
 def tend_outbox(workstation: Workstation) -> int:

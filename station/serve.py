@@ -3,7 +3,6 @@
 import contextlib
 import errno
 import os
-import secrets
 import signal
 import socket
 import sys
@@ -14,6 +13,7 @@ from pathlib import Path
 import uvicorn
 
 from capture.catalogue import message
+from config.secrets import BadKey, drawn_key, drop_secrets
 from config.settings import Settings
 from station.keyring import look_at_keys
 from station.problems import problem_of
@@ -40,7 +40,8 @@ def serve_station(settings: Settings, say: Callable[[str], object]) -> int:
             say(f"Un poste Sceau tourne déjà sur {settings.home}. Arrêtez-le d'abord, ou choisissez un autre SCEAU_HOME.")
             return 1
     if again:
-        # New settings are read by a new process, under the same command: everything of the old one has ended in order.
+        # New settings and secrets are read by a new process, under the same command: everything of the old one has ended in order.
+        drop_secrets()
         os.execv(sys.executable, sys.orig_argv)  # noqa: S606 our own command line
     return 0
 
@@ -130,8 +131,9 @@ def _no_port(settings: Settings, error: OSError) -> str:
 
 
 def _secret(path: Path) -> bytes:
-    """The key of the session cookies, drawn once per installation."""
-    if not path.exists():
-        path.touch(mode=0o600)
-        path.write_bytes(secrets.token_bytes(32))
-    return path.read_bytes()
+    """The key of the session cookies, drawn once per installation; what is no key is replaced, and everybody signs in again."""
+    try:
+        return drawn_key(path)
+    except BadKey:
+        path.unlink()
+        return drawn_key(path)

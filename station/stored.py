@@ -8,7 +8,7 @@ from dataclasses import asdict
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 from urllib.parse import unquote_to_bytes
 
 import rfc8785
@@ -17,6 +17,8 @@ from capture.findings import Authority, Finding, Level
 from capture.scan import Model, Page
 from ocr.text import Box, Word
 from ocr.values import Field, LineItem, Source, Value, VatLine
+from workflow.circuit import Alarm, Standing
+from workflow.circuit import State as CircuitState
 
 
 def finding_from(stored: dict[str, Any]) -> Finding:
@@ -107,3 +109,55 @@ def stored_path(path: Path) -> str:
 def path_from(stored: str) -> Path:
     """The inverse of `stored_path`."""
     return Path(os.fsdecode(unquote_to_bytes(stored.removeprefix("file://")))) if stored.startswith("file://") else Path(stored)
+
+
+# --- of circuits ---
+
+RuleValue: TypeAlias = "str | int | Decimal | date | bool | None"
+_RULE_KINDS: dict[type, str] = {bool: "b", int: "i", Decimal: "n", date: "d", str: "s"}
+
+
+def rule_value_out(value: RuleValue) -> Any:
+    """A value of a rule with its kind, as JSON keeps it: `["n", "12.30"]`."""
+    if value is None:
+        return None
+    kind = _RULE_KINDS[type(value)]
+    return [kind, value if kind in "bis" else str(value)]
+
+
+def rule_value_in(stored: Any) -> RuleValue:
+    """The inverse of `rule_value_out`."""
+    if stored is None:
+        return None
+    kind, value = stored
+    return Decimal(value) if kind == "n" else date.fromisoformat(value) if kind == "d" else value
+
+
+def rule_values_out(values: Mapping[str, RuleValue]) -> dict[str, Any]:
+    return {name: rule_value_out(value) for name, value in values.items()}
+
+
+def rule_values_in(stored: Mapping[str, Any]) -> dict[str, RuleValue]:
+    return {name: rule_value_in(value) for name, value in stored.items()}
+
+
+def circuit_state_out(state: CircuitState) -> dict[str, Any]:
+    """Where a document stands in its circuit, as JSON."""
+    return {
+        "circuit": state.circuit, "version": state.version, "step": state.step, "serial": state.serial,
+        "values": rule_values_out(state.values), "standing": str(state.standing), "due": state.due and state.due.isoformat(),
+        "alarms": [[alarm.day.isoformat(), alarm.what, alarm.number] for alarm in state.alarms],
+        "agreed": list(state.agreed) if state.agreed else None, "answered": [list(pair) for pair in state.answered],
+        "filling": state.filling, "outcome": state.outcome,
+    }  # fmt: skip
+
+
+def circuit_state_in(stored: Mapping[str, Any]) -> CircuitState:
+    """The inverse of `circuit_state_out`."""
+    return CircuitState(
+        stored["circuit"], stored["version"], stored["step"], stored["serial"], rule_values_in(stored["values"]),
+        Standing(stored["standing"]), date.fromisoformat(stored["due"]) if stored["due"] else None,
+        tuple(Alarm(date.fromisoformat(day), what, number) for day, what, number in stored["alarms"]),
+        (stored["agreed"][0], stored["agreed"][1]) if stored["agreed"] else None,
+        tuple((step, by) for step, by in stored["answered"]), stored["filling"], stored["outcome"],
+    )  # fmt: skip

@@ -7,6 +7,7 @@ import zipfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from itertools import repeat
 from typing import Any
 
 LARGEST_FILE = 10_000_000
@@ -18,6 +19,8 @@ MOST_ROWS = 20_000
 MOST_COLUMNS = 60
 LONGEST_CELL = 1_000
 _SEPARATORS = ";,\t"
+_TOLD = re.compile(r"\s*sep=([;,|\t])[;,|\t ]*(?:\r\n?|\n|$)", re.IGNORECASE)
+"""What Excel believes in a first line: « sep=; »."""
 _DANGEROUS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 """With which a spreadsheet takes a cell for a formula (OWASP, CSV injection), full-width forms too."""
 
@@ -28,6 +31,12 @@ class Unreadable(Exception):
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
+
+
+class Uncalculated(str):
+    """A formula whose result the file does not hold: written by a program that does not calculate. The text is the formula."""
+
+    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +93,9 @@ def _named(headings: Sequence[str]) -> tuple[str, ...]:
 
 def _read_csv(data: bytes) -> Iterator[tuple[int, tuple[str, ...]]]:
     text = _decoded(data)
-    separator = _separator_of(text)
+    told = _TOLD.match(text)
+    # A spreadsheet takes that line for no row and counts from the next one.
+    text, separator = (text[told.end() :], told[1]) if told else (text, _separator_of(text))
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
     try:
         for number, row in enumerate(reader, 1):
@@ -110,7 +121,7 @@ def _decoded(data: bytes) -> str:
 
 
 def _separator_of(text: str) -> str:
-    """That of which the first line has most, outside quotation marks; Excel's « sep=; » is believed."""
+    """That of which the first line has most, outside quotation marks."""
     first = next((line for line in text.splitlines() if line.strip()), "")
     bare = re.sub(r'"[^"]*"', "", first)
     return max(_SEPARATORS, key=bare.count)
@@ -125,24 +136,55 @@ def _read_xlsx(data: bytes) -> Iterator[tuple[int, tuple[str, ...]]]:
     from openpyxl import load_workbook
     from openpyxl.worksheet._read_only import ReadOnlyWorksheet
 
+    kept: dict[str, Any] = {"read_only": True, "keep_links": False}
     try:
         # data_only: what a formula gave when the file was saved; nothing is calculated here.
-        book = load_workbook(io.BytesIO(data), read_only=True, data_only=True, keep_links=False)
+        book = load_workbook(io.BytesIO(data), data_only=True, **kept)
+        told = load_workbook(io.BytesIO(data), **kept)
     except Exception as error:  # whatever a hostile file makes of the library, it is no list
         raise Unreadable("form") from error
     try:
-        sheet = next((each for each in book.worksheets if each.sheet_state == "visible"), None)
-        if not isinstance(sheet, ReadOnlyWorksheet):
+        sheet, formulas = (_first_visible(each) for each in (book, told))
+        if not isinstance(sheet, ReadOnlyWorksheet) or not isinstance(formulas, ReadOnlyWorksheet):
             raise Unreadable("empty")
-        sheet.reset_dimensions()  # What the file says of its size may be a lie.
-        for number, row in enumerate(sheet.iter_rows(max_row=2 * MOST_ROWS, max_col=MOST_COLUMNS + 1, values_only=True), 1):
-            yield number, tuple(_plain(_text_of(cell)) for cell in row)
+        # Read twice only where there is a formula at all: it costs as much again.
+        beside = _rows_of(formulas) if _has_formulas(data, sheet) else repeat(())
+        for number, (row, texts) in enumerate(zip(_rows_of(sheet), beside, strict=False), 1):
+            cells = [_plain(_text_of(cell)) for cell in row]
+            for place, text in enumerate(texts[: len(cells)]):
+                if row[place] is None and text is not None:
+                    cells[place] = Uncalculated(_plain(str(getattr(text, "text", text))) or "=")
+            yield number, tuple(cells)
     except Unreadable:
         raise
     except Exception as error:
         raise Unreadable("form") from error
     finally:
         book.close()
+        told.close()
+
+
+def _first_visible(book: Any) -> Any:
+    return next((each for each in book.worksheets if each.sheet_state == "visible"), None)
+
+
+def _rows_of(sheet: Any) -> Iterator[tuple[Any, ...]]:
+    sheet.reset_dimensions()  # What the file says of its size may be a lie.
+    rows: Iterator[tuple[Any, ...]] = sheet.iter_rows(max_row=2 * MOST_ROWS, max_col=MOST_COLUMNS + 1, values_only=True)
+    return rows
+
+
+_FORMULA = re.compile(rb"<(?:\w{1,20}:)?f[\s>/]")
+
+
+def _has_formulas(data: bytes, sheet: Any) -> bool:
+    with zipfile.ZipFile(io.BytesIO(data)) as packed, packed.open(sheet._worksheet_path) as stream:
+        before = b""
+        while chunk := stream.read(1 << 20):
+            if _FORMULA.search(before + chunk):
+                return True
+            before = chunk[-30:]
+    return False
 
 
 def _require_small(data: bytes) -> None:

@@ -4,13 +4,13 @@ An approval is of what was shown. When the values, the account or the pages chan
 of the task it was made on, and of two at once exactly one finds it so.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal, InvalidOperation
-from functools import partial
 from typing import Any, TypeAlias
 
+import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from config.settings import Settings
@@ -25,12 +25,14 @@ from station.records.ledger import append_event
 from station.records.tables import Document, FieldRow, InvoiceStanding, Person, Review, Task, TaskEvent
 from station.records.tasks import APPROVAL, CANCELLED, DONE, OPEN, QUESTION, Seat
 from station.workstation import Workstation
-from workflow.approvals import Bar, Bound, Chosen, Step, Table, bar_of, choose_step
+from workflow.approvals import AreOne, Bar, Bound, Chosen, Step, Table, bar_of, choose_step
 from workflow.invoicing import EXPORTED, MOVES, InvoiceState, move_invoice
 from workflow.roles import Role
 
 AT_ONCE = 200
 """Documents looked at in one transaction."""
+LATELY = timedelta(minutes=15)
+"""A page looks at what changed since then; the turns in the background look at all."""
 MOST_WORDS = 2000
 ANSWERING = frozenset({Role.CLERK, Role.APPROVER, Role.COMPLIANCE})
 """Whom a question may be asked: who may open its page."""
@@ -90,10 +92,13 @@ def open_task(
     place: tuple[int, int] = (1, 1),
     round: int = 0,
     due: date | None = None,
+    barred: Collection[str] = (),
 ) -> Task:
-    """An approval of an invoice as it is now. `rule`: its id and version; `place`: which of how many; `round` 0: a new one begins."""
+    """An approval of an invoice as it is now. `rule`: its id and version; `place`: which of how many; `round` 0: a new one begins;
+    `barred`: who took part otherwise, and does not approve either."""
     bound = bound_of(session, document)
     prepared, since = records.preparers_of(session, document)
+    prepared |= frozenset(barred)
     task = Task(
         entity=document.entity, document_id=document.id, kind=APPROVAL, title=_title_of(document, bound), why=why, role=asked.role,
         group_name=asked.group, person=asked.person, due=due.isoformat() if due else _due_of(document), state=OPEN,
@@ -103,21 +108,27 @@ def open_task(
     session.add(task)
     session.flush()
     _enter(session, task, "opened", None, at, {"why": why})
-    notices.tell_task(session, workstation, task, addressed_people(session, task, at), at)
+    notices.tell_task(session, workstation, task, addressed_people(session, task, at, practice=_is_practice(workstation)), at)
     return task
+
+
+def _is_practice(workstation: Workstation) -> bool:
+    return workstation.settings.sealing.mode == "practice"
 
 
 def chosen_step(best: Mapping[str, FieldRow], settings: Settings) -> Chosen:
     """The house's own choice, by amount; a `Choose`."""
     steps = [Step(step.below, step.role, step.group, step.person, step.two) for step in settings.approvals]
     amount = _value(best, "total_gross")
-    return choose_step(steps, _amount_or_none(amount), _value(best, "currency") or "EUR")
+    return choose_step(steps, _amount_or_none(amount), _value(best, "currency"))
 
 
 def ask_approval(session: Session, workstation: Workstation, document: Document, at: datetime, choose: Choose = chosen_step) -> Task | None:
     """The review is submitted: whoever is to approve is asked, unless this very thing is asked or approved already."""
     if not records.is_payable(document, document.entity):
         return None
+    # Of two who submit at once, the second waits here and finds what the first one asked.
+    session.execute(sa.select(Document.id).where(Document.id == document.id).with_for_update())
     standing, now = records.standing_of(session, document.id), bound_of(session, document)
     if standing is not None and standing.state in TOO_LATE:
         return None
@@ -130,11 +141,53 @@ def ask_approval(session: Session, workstation: Workstation, document: Document,
     if waits is None and _stands(current, now):
         return None
     _void(session, current, now, at)
-    chosen = choose(documents.best_rows(document), workstation.settings)
     _move(session, document, InvoiceState.IN_REVIEW, "system", at)
+    if asked_by_circuits(workstation.settings):
+        # `station.circuits` sees that the review was submitted, and asks as its rules say.
+        return None
+    chosen = choose(documents.best_rows(document), workstation.settings)
     asked = _addressed_by(session, chosen.step)
     needed = 2 if chosen.step.two else 1
     return open_task(session, workstation, document, asked, asdict(chosen.why), at, rule=(chosen.rule, chosen.version), place=(1, needed))
+
+
+def asked_by_circuits(settings: Settings) -> bool:
+    """Whether circuits say who approves; a house that wrote steps into its settings keeps them until it takes them out."""
+    return not settings.approvals
+
+
+def ask_for_circuit(
+    session: Session,
+    workstation: Workstation,
+    document: Document,
+    asked: Addressed,
+    why: dict[str, Any],
+    at: datetime,
+    *,
+    rule: tuple[str, str],
+    place: tuple[int, int],
+    due: date | None,
+    barred: Collection[str],
+) -> Task:
+    """An approval for which a circuit waits; `why` names its run and serial number, and what its answers are called there."""
+    standing = records.standing_of(session, document.id)
+    if standing is None or standing.state == InvoiceState.REFUSED:
+        _move(session, document, InvoiceState.IN_REVIEW, "system", at)
+    round = records.last_round(session, document.id) if place[0] > 1 else 0
+    return open_task(session, workstation, document, asked, why, at, rule=rule, place=place, round=round, due=due, barred=barred)
+
+
+def call_off(session: Session, task: Task, at: datetime) -> None:
+    """The circuit asks it no more."""
+    if task.state == OPEN:
+        _cancel(session, task, "withdrawn", None, at)
+
+
+def note_refused(session: Session, document: Document, by: str, at: datetime) -> None:
+    """A circuit ended with a refusal that no approver spoke."""
+    standing = records.standing_of(session, document.id)
+    if standing is not None and InvoiceState.REFUSED in MOVES[InvoiceState(standing.state)]:
+        _move(session, document, InvoiceState.REFUSED, by, at)
 
 
 def _addressed_by(session: Session, step: Step) -> Addressed:
@@ -148,9 +201,9 @@ def bound_of(session: Session, document: Document) -> Bound:
     """What an approval of this document would be about now."""
     best = documents.best_rows(document)
     _, root = records.sealed_afresh(session, document.id)
-    names = ("supplier_name", "supplier_siren", "invoice_number", "total_gross", "currency", "iban")
-    supplier, siren, number, gross, currency, iban = (_value(best, name) for name in names)
-    return Bound(root, supplier, siren, number, gross, currency, iban.replace(" ", ""))
+    names = ("supplier_name", "supplier_siren", "invoice_number", "total_gross", "currency", "iban", "total_net", "total_tax", "due_date")
+    supplier, siren, number, gross, currency, iban, net, tax, due = (_value(best, name) for name in names)
+    return Bound(root, supplier, siren, number, gross, currency, iban.replace(" ", ""), document.document_type or "", net, tax, due)
 
 
 def _value(best: Mapping[str, FieldRow], name: str) -> str:
@@ -183,24 +236,35 @@ Seats: TypeAlias = Mapping[str, tuple[Person, Seat]]
 """By pseudonym, who works in an entity and as whom they are asked."""
 
 
-def seats_in(session: Session, entity: str, day: date) -> Seats:
-    here = [person for person in people.list_people(session) if person.ended_at is None and people.works_in(person, entity)]
-    return {person.pseudonym: (person, seat_of(session, person, entity, day)) for person in here}
+def seats_in(session: Session, entity: str, day: date, *, practice: bool = True) -> Seats:
+    """`practice` False: without the practice accounts, which nobody can enter on an installation that seals for good."""
+    house = people.house_on(session, entity, day)
+    found: dict[str, tuple[Person, Seat]] = {}
+    for name, person in house.people.items():
+        if person.practice and not practice:
+            continue
+        roles = house.roles[name]
+        names = frozenset({name, *house.lent[name]}) if Role.APPROVER in roles else frozenset({name})
+        groups = frozenset(group for each in names for group in house.groups.get(each, ()))
+        found[name] = (person, Seat(name, roles, names, groups))
+    return found
 
 
-def addressed_people(session: Session, task: Task, now: datetime, seats: Seats | None = None) -> dict[str, Person]:
+def addressed_people(
+    session: Session, task: Task, now: datetime, seats: Seats | None = None, *, practice: bool = True
+) -> dict[str, Person]:
     """By pseudonym, who is asked and may act today; of an approval without those who are barred from it."""
-    seats = seats_in(session, task.entity, now.date()) if seats is None else seats
+    seats = seats_in(session, task.entity, now.date(), practice=practice) if seats is None else seats
     asked = {name: person for name, (person, seat) in seats.items() if is_asked(task, seat)}
     if task.kind == QUESTION or not asked:
         return asked
-    table, are_one = table_of(session, task), partial(_are_one, session, task.prepared_since, now)
+    table, are_one = table_of(session, task), _ones_since(session, task.prepared_since, now)
     return {name: person for name, person in asked.items() if bar_of(name, table, are_one) is None}
 
 
 def able_people(session: Session, task: Task, now: datetime, seats: Seats) -> dict[str, Person]:
     """To whom an approval may be given: approvers who are not barred from it, asked or not."""
-    table, are_one = table_of(session, task), partial(_are_one, session, task.prepared_since, now)
+    table, are_one = table_of(session, task), _ones_since(session, task.prepared_since, now)
     approvers = {name: person for name, (person, seat) in seats.items() if Role.APPROVER in seat.roles}
     return {name: person for name, person in approvers.items() if bar_of(name, table, are_one) is None}
 
@@ -208,10 +272,12 @@ def able_people(session: Session, task: Task, now: datetime, seats: Seats) -> di
 def seat_of(session: Session, person: Person, entity: str, day: date) -> Seat:
     """As whom a person is asked things on a day."""
     roles = people.roles_of(session, person.pseudonym, day, entity) if people.works_in(person, entity) else frozenset()
-    lent = (each.giver for each in people.delegations_to(session, person.pseudonym, day) if each.role == Role.APPROVER)
+    lent = people.lenders_of(session, person.pseudonym, entity, day)
     names = frozenset({person.pseudonym, *lent}) if Role.APPROVER in roles else frozenset({person.pseudonym})
     groups = frozenset(group.name for name in names for group in people.groups_of(session, name, entity, day))
-    return Seat(person.pseudonym, roles, names, groups)
+    # Until the end of that day: whoever is asked now is compared with what was begun before.
+    mandates = people.mandates_of(session, person.pseudonym, datetime.combine(day, time.max, UTC))
+    return Seat(person.pseudonym, roles, names, groups, mandates)
 
 
 def is_asked(task: Task, seat: Seat) -> bool:
@@ -228,13 +294,14 @@ def is_asked(task: Task, seat: Seat) -> bool:
 def bar_for(session: Session, task: Task, person: Person, now: datetime) -> Bar | None:
     """Why this person may not decide this approval; None: they may."""
     seat = seat_of(session, person, task.entity, now.date())
-    are_one = partial(_are_one, session, task.prepared_since, now)
+    are_one = _ones_since(session, task.prepared_since, now)
     approver = Role.APPROVER in seat.roles
     return bar_of(person.pseudonym, table_of(session, task), are_one, approver=approver, addressed=is_asked(task, seat))
 
 
-def _are_one(session: Session, since: datetime, now: datetime, first: str, second: str) -> bool:
-    return people.are_one(session, first, second, since, now)
+def _ones_since(session: Session, since: datetime, now: datetime) -> AreOne:
+    pairs = people.pairs_since(session, since, now)
+    return lambda first, second: first == second or frozenset((first, second)) in pairs
 
 
 def table_of(session: Session, task: Task) -> Table:
@@ -254,6 +321,13 @@ def approve(session: Session, workstation: Workstation, task: Task, act: Act) ->
     return _decide(session, workstation, task, act, "approved")
 
 
+def send_back(session: Session, workstation: Workstation, task: Task, act: Act) -> Outcome:
+    """Neither yes nor no: it goes back to be checked, with its reason, where the circuit has such an answer."""
+    if "returned" not in task.why.get("answers", {}):
+        return Outcome(False, "state")
+    return _decide(session, workstation, task, act, "returned") if act.reason.strip() else Outcome(False, "reason")
+
+
 def refuse(session: Session, workstation: Workstation, task: Task, act: Act) -> Outcome:
     """No, with its reason."""
     return _decide(session, workstation, task, act, "refused") if act.reason.strip() else Outcome(False, "reason")
@@ -268,8 +342,8 @@ def _decide(session: Session, workstation: Workstation, task: Task, act: Act, de
     if bar is not None:
         return Outcome(False, str(bar))
     standing = records.standing_of(session, task.document_id)
-    after = InvoiceState.APPROVED if decision == "approved" else InvoiceState.REFUSED
-    if standing is not None and after not in MOVES[InvoiceState(standing.state)]:
+    after = {"approved": InvoiceState.APPROVED, "refused": InvoiceState.REFUSED}.get(decision)
+    if standing is not None and after is not None and after not in MOVES[InvoiceState(standing.state)]:
         return Outcome(False, "state")
     if not records.claim(session, task, act.revision):
         return _faster(task)
@@ -282,9 +356,33 @@ def _decide(session: Session, workstation: Workstation, task: Task, act: Act, de
             _cancel(session, question, "decided", act.person, now)
     document = documents.get_document(session, task.document_id)
     if decision == "approved" and task.place < task.needed:
-        return Outcome(True, following=_ask_second(session, workstation, task, document, now).id)
-    _move(session, document, after, act.person.pseudonym, now)
+        # A circuit hears of it, and asks the second person itself.
+        return Outcome(True, following=None if "run" in task.why else _ask_second(session, workstation, task, document, now).id)
+    if after is not None:
+        _move(session, document, after, act.person.pseudonym, now)
+    if decision == "approved":
+        _end_unopened(session, task, now)
+    if decision == "refused":
+        _give_back(session, workstation, task, act.person, now)
     return Outcome(True)
+
+
+def _end_unopened(session: Session, task: Task, now: datetime) -> None:
+    """Nobody has to look through what was sure and is approved."""
+    review = session.get(Review, task.document_id)
+    if review is not None and review.done_at is None and reviews.is_settled(review):
+        review.stage, review.done_at = "done", now
+
+
+def _give_back(session: Session, workstation: Workstation, task: Task, by: Person, now: datetime) -> None:
+    """Who reviewed it has it again, at the head of their queue, and is told why."""
+    review = session.get(Review, task.document_id)
+    if review is None:
+        return
+    to = reviews.return_review(session, review, reviews.REFUSED, task.reason or "", by.pseudonym, now)
+    reader = people.find_by_pseudonym(session, to) if to else None
+    if reader is not None:
+        notices.tell_refused(session, workstation, task, by, reader, now)
 
 
 def _ask_second(session: Session, workstation: Workstation, first: Task, document: Document, now: datetime) -> Task:
@@ -311,7 +409,7 @@ def _trouble(session: Session, workstation: Workstation, task: Task, act: Act, n
         if reviews.pending_accounts(session, task.entity, document.id):
             return Outcome(False, "account")
         review = session.get(Review, document.id)
-        if review is not None and review.done_at is None:
+        if review is not None and not reviews.is_settled(review):
             return Outcome(False, "review")
     return None
 
@@ -320,6 +418,26 @@ def _faster(task: Task) -> Outcome:
     if task.state == OPEN:
         return Outcome(False, "moved")
     return Outcome(False, "closed" if task.state == CANCELLED else "faster", by=task.decided_by or "")
+
+
+# --- an act by its name ---
+
+
+def carry_out(session: Session, workstation: Workstation, task: Task, choice: str, act: Act, login: str = "") -> Outcome | None:
+    """What a button or a program names: approve, refuse, return, answer; with a colleague's `login` ask, delegate, reassign.
+
+    None where that is not offered of such a task.
+    """
+    alone = {
+        (APPROVAL, "approve"): approve, (APPROVAL, "refuse"): refuse, (APPROVAL, "return"): send_back, (QUESTION, "answer"): answer,
+    }.get((task.kind, choice))  # fmt: skip
+    if alone is not None:
+        return alone(session, workstation, task, act)
+    together = {"ask": ask_question, "delegate": delegate, "reassign": reassign}.get(choice)
+    if together is None or task.kind != APPROVAL:
+        return None
+    to = people.find(session, login.strip())
+    return Outcome(False, "nobody") if to is None else together(session, workstation, task, act, to)
 
 
 # --- asking back, handing on ---
@@ -384,7 +502,7 @@ def delegate(session: Session, workstation: Workstation, task: Task, act: Act, t
 
 
 def reassign(session: Session, workstation: Workstation, task: Task, act: Act, to: Person) -> Outcome:
-    """Somebody who is not asked gives it to an approver who is; never one who prepared the values, or stands in for one who did."""
+    """Somebody who may not decide it gives it to an approver who may; never one who prepared the values."""
     now = workstation.clock()
     held = people.roles_of(session, act.person.pseudonym, now.date(), task.entity)
     bar = bar_for(session, task, act.person, now)
@@ -409,7 +527,7 @@ def _hand(session: Session, workstation: Workstation, task: Task, act: Act, to: 
     task.person, task.group_name, task.role = to.pseudonym, "", Role.APPROVER
     session.flush()
     _enter(session, task, what, act.person, now, {"to": to.pseudonym, "reason": act.reason.strip()[:MOST_WORDS]})
-    notices.tell_task(session, workstation, task, addressed_people(session, task, now), now)
+    notices.tell_task(session, workstation, task, addressed_people(session, task, now, practice=_is_practice(workstation)), now)
     return Outcome(True)
 
 
@@ -438,6 +556,12 @@ def is_approved(session: Session, document: Document) -> bool:
         return False
     current = records.round_of(session, document.id, records.last_round(session, document.id))
     return _stands(current, bound_of(session, document))
+
+
+def stands_approved(session: Session, document: Document) -> bool:
+    """Whether every approval that it needs was given of the values as they are now, wherever the invoice stands."""
+    current = records.round_of(session, document.id, records.last_round(session, document.id))
+    return records.is_payable(document, document.entity) and _stands(current, bound_of(session, document))
 
 
 def _stands(current: Sequence[Task], now: Bound) -> bool:
@@ -479,7 +603,7 @@ def recheck(session: Session, workstation: Workstation, document: Document, now:
     if standing is not None and standing.state == InvoiceState.APPROVED:
         _move(session, document, InvoiceState.IN_REVIEW, "system", now)
     review = session.get(Review, document.id)
-    if review is None or review.done_at is None or reviews.pending_accounts(session, document.entity, document.id):
+    if review is None or not reviews.is_settled(review) or reviews.pending_accounts(session, document.entity, document.id):
         # Asked again once it is submitted, or once the account is decided.
         return None
     asked = ask_approval(session, workstation, document, now)
@@ -488,17 +612,18 @@ def recheck(session: Session, workstation: Workstation, document: Document, now:
 
 def tend_approvals(workstation: Workstation) -> None:
     """Compare whatever changed."""
-    while catch_up(workstation) == AT_ONCE:
+    while catch_up(workstation, whole=True) == AT_ONCE:
         pass
 
 
-def catch_up(workstation: Workstation, limit: int = AT_ONCE) -> int:
-    """At most so many documents; returns how many. Writes only where something changed."""
+def catch_up(workstation: Workstation, limit: int = AT_ONCE, *, whole: bool = False) -> int:
+    """At most so many documents of those that changed lately; returns how many. Writes only where something changed. `whole`: of all."""
+    since = None if whole else workstation.clock() - LATELY
     with workstation.database.reading() as session:
-        if not records.changed_documents(session, 1):
+        if not records.changed_documents(session, 1, since):
             return 0
     with workstation.database.writing() as session:
-        changed = records.changed_documents(session, limit)
+        changed = records.changed_documents(session, limit, since)
         for document in changed:
             recheck(session, workstation, document, workstation.clock())
         return len(changed)
@@ -511,6 +636,11 @@ def tell_state(session: Session, document: Document, after: InvoiceState, by: st
     """A channel outside told where an invoice stands; whether that was to be expected. `by`: the channel's name."""
     standing = _move(session, document, after, by, at, outside=True)
     return standing.expected
+
+
+def move_state(session: Session, document: Document, after: InvoiceState, by: str, at: datetime) -> InvoiceStanding:
+    """This house moves an invoice (`by`: pseudonym). Raises `workflow.invoicing.UnexpectedMove`."""
+    return _move(session, document, after, by, at)
 
 
 def _move(session: Session, document: Document, after: InvoiceState, by: str, at: datetime, *, outside: bool = False) -> InvoiceStanding:

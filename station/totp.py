@@ -10,6 +10,8 @@ from urllib.parse import quote
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from config.secrets import BadKey, drawn_key
+
 STEP_SECONDS = 30
 DIGITS = 6
 SECRET_BYTES = 20
@@ -30,13 +32,14 @@ class LostKey(Exception):
 
 
 def code_key(home: Path) -> bytes:
-    """The key under which secrets lie in the database, drawn once per installation; a copy of the database alone makes no codes."""
-    path = home / "keys" / "codes"
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        path.touch(mode=0o600)
-        path.write_bytes(secrets.token_bytes(32))
-    return path.read_bytes()
+    """The key under which secrets lie in the database, drawn once per installation; a copy of the database alone makes no codes.
+
+    Raises LostKey where the file is no key.
+    """
+    try:
+        return drawn_key(home / "keys" / "codes")
+    except BadKey as error:
+        raise LostKey(str(error)) from error
 
 
 def lock_secret(key: bytes, owner: str, secret: str) -> str:

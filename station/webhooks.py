@@ -21,6 +21,7 @@ from sqlalchemy.orm import Session
 from sealing.ledger import Actor, ActorKind, Event
 from station import outbox, outgoing
 from station.outbox import Parcel, Undelivered
+from station.records.intake import SYSTEM
 from station.records.ledger import append_event, tree_of
 from station.records.tables import LedgerPayload, Person, Webhook
 from station.workstation import Workstation
@@ -92,13 +93,23 @@ def subscribe(session: Session, workstation: Workstation, entity: str, url: str,
 
 
 def unsubscribe(session: Session, entity: str, number: int, person: Person, at: datetime) -> Webhook:
-    """Nothing more is told there; what waits for it is given up when its turn comes. Raises outbox.Gone."""
+    """Nothing more is told there; what waits for it is dropped when its turn comes. Raises outbox.Gone."""
     row = session.get(Webhook, number)
     if row is None or row.entity != entity or row.ended_at is not None:
         raise outbox.Gone(str(number))
     row.ended_at, row.ended_by = at, person.pseudonym
     _enter(session, row, "unsubscribed", person, at)
     return row
+
+
+def _end_gone(workstation: Workstation, number: int) -> None:
+    """The subscriber itself said that it listens no more."""
+    now = workstation.clock()
+    with workstation.database.writing() as session:
+        row = session.get_one(Webhook, number, with_for_update=True)
+        if row.ended_at is None:
+            row.ended_at, row.ended_by = now, SYSTEM.pseudonym
+            _enter(session, row, "gone", None, now)
 
 
 def subscriptions(session: Session, entity: str) -> list[Webhook]:
@@ -117,10 +128,11 @@ def target_of(workstation: Workstation, url: str) -> outgoing.Target:
         raise BadSubscription("private" if error.reason == "private" else "url") from error
 
 
-def _enter(session: Session, row: Webhook, what: str, person: Person, at: datetime) -> None:
+def _enter(session: Session, row: Webhook, what: str, person: Person | None, at: datetime) -> None:
     """The leaf holds no address: where events go is told by the payload."""
     payload = {"what": what, "webhook": row.id, "url": row.url, "events": list(row.events)}
-    append_event(session, Event(row.entity, "webhook", {}, Actor(person.pseudonym, ActorKind.HUMAN), at, "system", payload))
+    actor = SYSTEM if person is None else Actor(person.pseudonym, ActorKind.HUMAN)
+    append_event(session, Event(row.entity, "webhook", {}, actor, at, "system", payload))
 
 
 # --- from the ledger into the outbox ---
@@ -191,11 +203,11 @@ def _put(session: Session, webhook: Webhook, name: str, key: str, at: datetime, 
 
 
 def deliver_webhook(workstation: Workstation, parcel: Parcel) -> None:
-    """A `station.outbox.Sender`. A subscriber that answers 410 is told no more (Standard Webhooks)."""
+    """A `station.outbox.Sender`. A subscriber that answers 410 is told no more: its subscription ends (Standard Webhooks)."""
     with workstation.database.reading() as session:
         webhook = session.get(Webhook, int(parcel.payload["webhook"]))
         if webhook is None or webhook.ended_at is not None:
-            raise Undelivered("l'abonnement a pris fin / the subscription has ended", lasting=True)
+            raise Undelivered("l'abonnement a pris fin / the subscription has ended", dropped=True)
         url, secret = webhook.url, webhook.secret
     try:
         target = target_of(workstation, url)
@@ -207,8 +219,13 @@ def deliver_webhook(workstation: Workstation, parcel: Parcel) -> None:
         raise Undelivered(
             f"l'adresse mène au réseau interne, elle est refusée / the address leads inside and is refused ({error})"
         ) from error
+    except outgoing.NoAnswer as error:
+        raise Undelivered(outbox.trouble_words(error), alike=f"{webhook.id}:") from error
     if answer.status == 410:
-        raise Undelivered("l'abonné répond 410 : il n'écoute plus / the subscriber answers 410: gone", lasting=True)
+        _end_gone(workstation, webhook.id)
+        raise Undelivered(
+            "l'abonné répond 410 : son abonnement a pris fin / the subscriber answers 410: its subscription ended", dropped=True
+        )
     if not 200 <= answer.status < 300:
         raise Undelivered(f"l'abonné répond {answer.status} / the subscriber answers {answer.status}")
 

@@ -31,6 +31,8 @@ class Mailbox:
     logins: list[str] = field(default_factory=list)
     secure: list[bool] = field(default_factory=list)
     refuse: bool = False
+    unknown: bool = False
+    """It knows no recipient."""
 
 
 class _Talk(socketserver.StreamRequestHandler):
@@ -59,7 +61,7 @@ class _Talk(socketserver.StreamRequestHandler):
                 box.logins.append(user)
                 say("235 in" if password == PASSWORD else "535 no")
             elif verb in ("MAIL", "RCPT"):
-                say("550 no" if box.refuse else "250 ok")
+                say("550 no" if box.refuse or (box.unknown and verb == "RCPT") else "250 ok")
             elif verb == "DATA":
                 say("354 go on")
                 body = []

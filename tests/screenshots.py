@@ -19,8 +19,9 @@ from fastapi import FastAPI
 from PIL import Image
 from playwright.sync_api import Browser, Page, Playwright, sync_playwright
 
-from station import review
+from station import circuits, review
 from station.records import batches, people, tasks
+from station.records import circuits as asked_by_circuits
 from station.records import review as reviews
 from station.search import tend_search
 from station.serve import Server
@@ -152,6 +153,11 @@ def approval_of(workstation: Workstation, document_id: str) -> str:
         colleague = people.find(session, people.PRACTICE_LOGIN)
         for asked in reviews.pending_accounts(session, "essai", document_id):
             review.decide_account(session, workstation, asked.id, colleague, "", approved=True)
+    circuits.catch_up(workstation)
+    with workstation.database.writing() as session:
+        clerk = people.find(session, people.SECOND_LOGIN)
+        for check in asked_by_circuits.open_tasks(session, "essai", document_id):
+            circuits.answer_task(session, workstation, check, clerk, "correcte", {}, check.revision)
     with workstation.database.reading() as session:
         return str(tasks.open_tasks(session, "essai", document_id)[0].id)
 

@@ -14,6 +14,7 @@ from test_web import (
 )
 
 from station.api_tokens import SCOPES, STRONG, TokenRefused, make_token
+from station.people import Act, choose_password, reset_password
 from station.records import people
 from station.records.tables import Access, AccountChange, ApiToken, Idempotency, LedgerPayload
 from station.web.api.asks import ASKS
@@ -155,11 +156,45 @@ def test_a_pace_is_kept_by_token():
 
 def test_what_is_read_is_noted_under_its_person(office):
     office.program().get(f"/documents/{office.ids['conform']}")
-    office.app.state.readings.flush() if hasattr(office.app.state.readings, "flush") else office.app.state.readings.close()
+    office.app.state.readings.flush()
     with office.station.database.reading() as session:
         (noted,) = session.scalars(sa.select(Access)).all()
         assert noted.actor == people.find(session, "responsable").pseudonym
     assert (noted.act, noted.object) == ("seen", office.ids["conform"])
+
+
+def test_every_operation_that_shows_what_a_document_says_is_noted():
+    shown = {path for (method, path), ask in ASKS.items() if method == "GET" and ask.act is None}
+    named = {path for path in shown if "{document_id}" in path}
+    assert named | (shown & {"/approvals/{number}", "/accounts/{number}", "/search"}) == set()
+
+
+def test_an_approval_that_a_program_reads_is_noted_by_its_document(office):
+    with office.station.database.writing() as session:
+        change = AccountChange(
+            document_id=office.ids["conform"], entity="essai", supplier="siren:732829320", iban="FR7630006000011234567890189", known=[],
+            asked_by="x", asked_at=office.station.clock(),
+        )  # fmt: skip
+        session.add(change)
+        session.flush()
+        number = change.id
+    office.program().get(f"/accounts/{number}")
+    office.app.state.readings.flush()
+    with office.station.database.reading() as session:
+        assert session.scalars(sa.select(Access.object)).all() == [office.ids["conform"]]
+
+
+def test_a_new_password_ends_the_tokens_made_under_the_old_one(office):
+    login = office.person("marie", Role.CLERK)
+    programs = [office.program(login), office.program(login)]
+    act = Act("essai", None, office.station.clock())
+    with office.station.database.writing() as session:
+        choose_password(session, act, people.find(session, login), "une tout autre phrase")
+    assert {problem(program.get("/me")) for program in programs} == {(401, "token-revoked")}
+    last = office.program(login)
+    with office.station.database.writing() as session:
+        reset_password(session, act, people.find(session, login))
+    assert problem(last.get("/me")) == (401, "token-revoked")
 
 
 # --- the page of tokens ---

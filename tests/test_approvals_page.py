@@ -22,7 +22,7 @@ from test_browser import barriers, chromium, too_wide  # noqa: F401 the fixture 
 from test_browser import pytestmark as needs_chromium
 from test_web import text_of, visitor
 
-from config.settings import OutgoingMail, Server, Suppliers
+from config.settings import ApprovalStep, OutgoingMail, Server, Suppliers
 from station import learning, mail, outbox, review
 from station.records import documents, people
 from station.records.tables import Access, FieldRow, OutboxRow, Person, PersonRole, Task
@@ -71,7 +71,9 @@ class Office:
 def open_office(folder: Path) -> Office:
     workstation = webhome.open_home(folder)
     known = Suppliers(ibans={key: [reviewed.THREE[0].iban] for key in ("732829320", "552100554", "542065479")})
-    workstation = replace(workstation, settings=workstation.settings.model_copy(update={"suppliers": known}))
+    workstation = replace(
+        workstation, settings=workstation.settings.model_copy(update={"suppliers": known, "approvals": (ApprovalStep(),)})
+    )
     ids = reviewed.three(workstation)
     with workstation.database.writing() as session:
         anne = people.set_password(session, "anne", WORD)
@@ -94,6 +96,37 @@ def form_of(page: str) -> dict[str, str]:
     return dict(re.findall(r'name="(revision|digest)" value="([^"]*)"', form))
 
 
+# --- before and after the page ---
+
+
+def test_an_invoice_that_is_sure_reaches_an_approver_without_being_opened(office):
+    paper = replace(reviewed.PAPERS[4], siren="443061841")
+    document_id = reviewed.invoice(office.workstation, paper, doubtful={})
+    review.tend_reviews(office.workstation)
+    (task,) = office.tasks()
+    assert task.document_id == document_id
+    anne = office.anne()
+    page = anne.get(f"/approbations/{task.id}").text
+    assert "lues avec certitude" in text_of(page)
+    assert anne.post(f"/approbations/{task.id}", data={"choice": "approve", **form_of(page)}).status_code == 303
+    queue = office.browser().get("/relecture?state=sure").text
+    assert f'id="open-{document_id}"' not in queue
+
+
+def test_what_was_refused_heads_the_queue_of_who_reviewed_it_with_the_reason(office):
+    office.submit(0)
+    anne = office.anne()
+    refusal = {"choice": "refuse", "reason": "Déjà payée en mai", **form_of(anne.get("/approbations/1").text)}
+    anne.post("/approbations/1", data=refusal)
+    clerk = office.browser("atelier")
+    for page in (clerk.get("/relecture?mine=yes").text, clerk.get("/relecture").text):
+        assert re.findall(r'id="open-([^"]+)"', page)[0] == office.ids[0]
+        assert "Approbation refusée" in text_of(page) and "Déjà payée en mai" in page
+    office.submit(0)
+    assert "Approbation refusée" not in text_of(clerk.get("/relecture").text)
+    assert [task.state for task in office.tasks()] == ["done", "open"]
+
+
 # --- the page ---
 
 
@@ -110,6 +143,15 @@ def test_the_page_says_how_much_to_whom_until_when_why_me_and_what_was_checked(o
         "Image de travail, non probante",
     ):
         assert words.lower() in page.lower().replace("\u202f", " ").replace("\u00a0", " ").replace("\u2009", " "), words
+
+
+def test_a_credit_note_is_weighed_without_its_sign_and_the_page_says_so(office):
+    office.submit(0)
+    with office.workstation.database.writing() as session:
+        task = session.get_one(Task, 1)
+        task.why = {"code": "from", "amount": "-3120.69", "currency": "EUR", "least": "500.00", "below": "", "two": False}
+    page = text_of(office.anne().get("/approbations/1").text)
+    assert "avoir, compté sans son signe" in page and "-3" not in page.partition("avoir, compté")[0][-40:]
 
 
 def test_a_decision_opens_the_next_one_the_most_urgent_first(office):
@@ -246,6 +288,18 @@ def test_each_person_asked_gets_one_e_mail_with_the_link_and_without_the_invoice
     assert (message["To"], message.is_multipart()) == ("anne@exemple.fr", False)
     for words in ("Imprimerie des Quais", "1 234,56 €", "F-2026-0417", "http://127.0.0.1:8080/approbations/1\n"):
         assert words in body
+
+
+def test_who_reviewed_it_is_told_of_a_refusal_by_e_mail(office, post):
+    with office.workstation.database.writing() as session:
+        people.find(session, "atelier").email = "atelier@exemple.fr"
+    office.submit(0)
+    anne = office.anne()
+    refusal = {"choice": "refuse", "reason": "Déjà payée en mai", **form_of(anne.get("/approbations/1").text)}
+    anne.post("/approbations/1", data=refusal)
+    deliver(office)
+    (letter,) = [each for each in post.messages if "Refus" in each["subject"]]
+    assert f"/relecture/{office.ids[0]}" in letter.get_content() and "Déjà payée en mai" in letter.get_content()
 
 
 def test_the_link_leads_through_signing_in_to_the_page(office, post):

@@ -220,6 +220,7 @@ def test_doctor_tells_of_evidence_in_the_language_of_the_installation(sceau):
     told = {each["name"]: each["detail"] for each in lines(sceau("doctor", "--json"))}
     assert "clés d'essai" in told["keys"]
     assert "personne hors de ce poste" in told["witnesses"]
+    assert "votre politique" in told["policy"] and "Go libres" in told["disk"] and "valeur" in told["reading"]
     assert told["clock"] in ("pas encore vérifiée", "pas encore vérifiée : aucune table") or "horloge" in told["clock"]
 
 

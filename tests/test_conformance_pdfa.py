@@ -210,7 +210,7 @@ def test_where_verapdf_is_not_there_nobody_asks_it(tmp_path, monkeypatch):
     assert validate_pdfa(tmp_path / "a.pdf") is None
     path = sealed(tmp_path)
     assert [check.name for check in verify_file(path, practice_keys().trust, NOON).checks] == list(CHECKS)
-    assert "not installed" in _program("verapdf", "", "").detail
+    assert "not installed" in _program("verapdf", lambda _french, english: english, ("", ""), "").detail
 
 
 def test_its_yes_is_one_more_check_and_its_no_a_failure(tmp_path, program):
@@ -258,4 +258,4 @@ def test_sceau_verify_tells_its_verdict_and_the_doctor_its_place(tmp_path, progr
     program(saying(WRONG))
     told = CliRunner().invoke(app, ["verify", str(sealed(tmp_path)), "--json"])
     assert told.exit_code == 4 and "6.2.11.4.1-1" in told.stdout
-    assert str(tmp_path / "bin" / "verapdf") in _program("verapdf", "", "").detail
+    assert str(tmp_path / "bin" / "verapdf") in _program("verapdf", lambda _french, english: english, ("", ""), "").detail

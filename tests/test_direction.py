@@ -232,6 +232,31 @@ def test_a_closing_tells_what_was_received_and_not_exported_at_the_end_of_its_da
     assert [each.cents for each in ask(home, direction.waiting_on, date(2026, 11, 10), 10)] == [10_000, -3_000]
 
 
+def test_what_is_exported_while_the_closing_is_read_hides_none_of_the_others(home):
+    for number in range(1, 5):
+        add(home, number, days=40 - number)
+    day = date(2026, 11, 10)
+    first = ask(home, direction.waiting_on, day, 2)
+    with home.database.writing() as session:
+        session.add(
+            InvoiceStanding(
+                document_id=first[0].document_id, entity="essai", state="posted", since=webhome.NOON, by="x", expected=True, seen=0,
+                exported_at=datetime(2026, 11, 1, tzinfo=UTC),
+            )
+        )  # fmt: skip
+    place = (first[-1].received_at, first[-1].document_id)
+    assert [each.document_id[-1] for each in ask(home, direction.waiting_on, day, 2, 0, place)] == ["3", "4"]
+
+
+def test_a_month_of_which_not_every_approval_is_looked_at_is_not_told(home, monkeypatch):
+    months = len(ask(home, direction.speed_of, webhome.NOON.date()))
+    found = [(webhome.NOON, webhome.NOON - timedelta(days=days)) for days in (1, 2, 45)]
+    monkeypatch.setattr(direction.records, "approvals", lambda *_: found)
+    assert len(ask(home, direction.speed_of, webhome.NOON.date())) == months
+    monkeypatch.setattr(direction, "MOST_APPROVALS", 3)
+    assert len(ask(home, direction.speed_of, webhome.NOON.date())) == 1
+
+
 def test_an_export_is_remembered_when_the_payment_follows(home):
     from station import tasks
 

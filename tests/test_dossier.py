@@ -29,7 +29,7 @@ from station.cli import app
 from station.erasure import SamePerson
 from station.formal import Head, compose_paper
 from station.keyring import known_roots
-from station.records import people
+from station.records import documents, people
 from station.records.ledger import story_of
 from station.records.tables import Document, DossierRow, LedgerPayload, Person, State
 from station.verdicts import verdict_of
@@ -295,6 +295,10 @@ def test_where_one_is_asked_for_nothing_is_sealed_until_it_is_in_force(fresh):
     try:
         document = feed(asked, 3)
         assert (document.archives, document.problem) == ([], "no-dossier")
+        put_in_force(asked)
+        with asked.database.reading() as session:
+            # Tried at once, not when its next turn would have come.
+            assert documents.get_document(session, document.id).try_at <= asked.clock()
     finally:
         asked.database.close()
 

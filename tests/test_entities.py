@@ -54,6 +54,7 @@ OWN_OF = {
     "/controles/actions/{number}": "corrective_action.id",
     "/papier/lots/{number}": "control_lot.id",
     "/papier/slips/{number}": "destruction_slip.id",
+    "/formulaires/{number}": "circuit_task.id",
     "/people/groups/{number}": "person_group.id",
     "/people/groups/{number}/members/{member}": "person_group.id group_member.id",
     "/people/{pseudonym}": "person.pseudonym",
@@ -64,9 +65,21 @@ OWN_OF = {
     "/envois/webhooks/{number}": "webhook.id",
     "/imports/suppliers/{number}": "import_run.id",
     "/imports/customers/{number}": "import_run.id",
+    "/imports/remittances/{number}": "import_run.id",
     "/imports/people/{number}": "import_run.id",
+    "/imports/invoices/{number}": "import_run.id",
+    "/imports/payments/{number}": "import_run.id",
     "/fournisseurs/{number}": "supplier.id",
+    "/encours/{number}": "open_item.id",
+    "/encours/clients/{number}": "customer.id",
+    "/encours/clients/{number}/contacts/{contact}": "customer.id customer_contact.id",
+    "/relances/reprendre/{number}": "suspension.id",
+    "/relances/taches/{number}": "agenda.id",
+    "/relances/envoyees/{number}": "sending.id",
+    "/relances/courrier/{number}": "sending.id",
     "/approbations/{number}": "task.id",
+    "/comptabilite/lots/{number}": "accounting_batch.id",
+    "/comptabilite/factures/{document_id}": "document.id",
     "/imports/{kind}": "",
     "/direction/{figure}": "",
     "/organisation/texts/{key}": "",
@@ -85,12 +98,16 @@ FORM = {
 }  # fmt: skip
 
 
-SAID = {("arrival", "duplicate"): True, ("clock_check", "health"): "true", ("outbox", "state"): "dead", ("import_run", "kind"): "suppliers"}
+SAID = {
+    ("arrival", "duplicate"): True, ("clock_check", "health"): "true", ("outbox", "state"): "dead", ("import_run", "kind"): "suppliers",
+    ("suspension", "scope"): "item", ("sending", "state"): "sent", ("sending", "channel"): "letter", ("agenda", "state"): "planned",
+    ("item_event", "what"): "dispute", ("open_item", "source"): "hand",
+}  # fmt: skip
 """What a page must find in a row to show it."""
 FILLED = {"sha256", "due", "name"}
 """Of what may be missing, what the pages look for first."""
 ELSEWHERE = {"/account/delegations/{number}", "/account/tokens/{number}", "/desk/{name}/scan/{job_id}"} | {
-    f"/imports/{kind}/{{number}}" for kind in ("customers", "people")
+    f"/imports/{kind}/{{number}}" for kind in ("customers", "invoices", "payments", "remittances", "people")
 }
 """Of one person alone, in the memory of a scanner's process, or of the same pages as another kind: not found here by anybody."""
 LOG = {"ledger", "ledger_payload", "checkpoint", "delivery", "witnessed"}
@@ -269,6 +286,25 @@ def test_no_page_shows_anything_of_another_company(house):
             if answer.status_code >= 500 or re.search(r"aaaaaaaaa|bbbbb|who-(essai|filiale)|\b(quai|accueil|700[12])\b", text):
                 leaks.append((path + question, answer.status_code))
     assert leaks == []
+
+
+def test_a_list_of_people_neither_shows_nor_changes_who_works_elsewhere(house):
+    """The administrator of one company sends the login and the address of somebody in another, and a new account."""
+    browser, home = house["browsers"][ONE], house["home"]
+    lines = f"who-{OTHER};Moi;moi@x.fr;valideur\nnouveau;Nouveau;;administrateur\n"
+    address = browser.post("/imports/people", files={"file": ("l.csv", f"Identifiant;Nom;Courriel;Rôles\n{lines}")}).headers["location"]
+    with home.database.writing() as session:
+        other = people.find(session, f"who-{OTHER}")
+        other.name, other.email = "Quelqu'un d'Ailleurs", "ailleurs@groupe.fr"
+    page = browser.get(address).text
+    assert "Ailleurs" not in page and "ailleurs@groupe.fr" not in page
+    assert browser.post(f"{address}/run", data={"partly": "yes"}).status_code == 303
+    with home.database.writing() as session:
+        other = people.find(session, f"who-{OTHER}")
+        assert (other.email, people.find(session, "nouveau").entities) == ("ailleurs@groupe.fr", [ONE])
+        assert Role.APPROVER not in {grant.role for grant in people.grants_of(session, other.pseudonym) if grant.given_by}
+        other.name = other.email = None
+    assert house["browsers"][OTHER].get(address).status_code == 404
 
 
 def test_a_choice_that_is_not_theirs_changes_nothing_and_one_that_was_withdrawn_falls_back(house):

@@ -18,12 +18,12 @@ from sqlalchemy.orm import Session
 from capture.catalogue import finding
 from capture.originals import DiskFull, Vault
 from conformity.circumstances import Source
-from station import acts, corrections, erasure
+from station import acts, corrections, erasure, mail
 from station.audit import audit_ledger
 from station.corrections import Order
 from station.erasure import SamePerson, certificate_path, fingerprint, why_not
 from station.records import documents, people
-from station.records.tables import Archive, Arrival, Base, Document, Original, Person, State
+from station.records.tables import Archive, Arrival, Base, Document, Original, OutboxRow, Person, State
 from station.sources import can_say, say_source
 from station.workstation import Workstation
 
@@ -301,6 +301,22 @@ def test_of_an_erased_letter_nothing_is_left_but_its_number_and_the_certificate(
     kept = everything_kept(station)
     assert [value for value in values if value.encode() in kept] == []
     assert not_well(station) == []
+
+
+@pytest.mark.parametrize("tried", [False, True], ids=["waits", "given up by the machine"])
+def test_a_message_about_it_that_waits_to_leave_goes_with_it_and_no_other_does(station, desk, tried):
+    document, other = desk.hidden(), desk.feed()
+    with station.database.writing() as session:
+        for each, words in ((document, "Facture de Mme Ottilie"), (other, "Facture de la voisine")):
+            mail.put_mail(session, "essai", f"prompt-{each.id}", "a@exemple.fr", words, words, station.clock(), each.id)
+        if tried:
+            session.execute(sa.update(OutboxRow).values(state="dead"))
+    desk.erase(document)
+    with station.database.reading() as session:
+        told = {row.key: (row.state, row.payload is None) for row in session.scalars(sa.select(OutboxRow))}
+    stands = ("dead" if tried else "waiting", False)
+    assert (told[f"prompt-{document.id}"], told[f"prompt-{other.id}"]) == (("dropped", True), stands)
+    assert b"Mme Ottilie" not in everything_kept(station)
 
 
 @pytest.mark.parametrize("aside", [False, True], ids=["in work", "set aside"])

@@ -5,6 +5,7 @@ import io
 import json
 import re
 import zipfile
+from contextlib import contextmanager
 
 import pytest
 import sqlalchemy as sa
@@ -21,9 +22,11 @@ from typer.testing import CliRunner
 from station import imports
 from station.cli import app as command
 from station.imports import COLUMNS, KINDS, fold, missing_columns, propose_mapping, read_lines
+from station.people import Act, RoleDays, enrol_person
 from station.records import people
+from station.records.database import open_database
 from station.records.tables import Customer, ImportRun, LedgerPayload, Person, Supplier, SupplierAccount
-from station.tabular import LARGEST_FILE, Unreadable, defused, read_sheet, write_csv, write_xlsx
+from station.tabular import LARGEST_FILE, Sheet, Unreadable, defused, read_sheet, write_csv, write_xlsx
 from station.web.words import words_in
 from workflow.roles import Role
 
@@ -111,11 +114,23 @@ def test_a_csv_is_read_whatever_program_wrote_it(separator, encoding):
 
 def test_an_xlsx_gives_what_a_person_reads_and_no_formula_is_run():
     sheet = read_sheet(xlsx(("Code", "SIREN", "Lien"), (7.0, 732829320, '=HYPERLINK("http://x","y")')))
-    assert sheet.rows == ((2, ("7", "732829320", "")),)
+    assert sheet.rows == ((2, ("7", "732829320", '=HYPERLINK("http://x","y")')),)
+
+
+def test_a_formula_whose_result_the_file_does_not_hold_is_told_and_not_passed_over():
+    sheet = read_sheet(xlsx(("Nom", "SIREN", "Ville"), ("Bon", "=1+1", "=A1"), ("=A1", 732829320, "")))
+    lines = read_lines("suppliers", sheet, {"name": "Nom", "siren": "SIREN"})
+    told = [(fault.line, fault.column, fault.code) for line in lines for fault in line.faults]
+    assert told == [(2, "siren", "formula"), (3, "name", "formula")]
 
 
 def test_empty_lines_keep_the_numbers_of_the_others():
     assert [number for number, _ in read_sheet(b"Nom;Code\n\nA;1\n;\nB;2\n").rows] == [3, 5]
+
+
+def test_the_separator_that_a_first_line_tells_is_believed_and_that_line_is_no_row():
+    assert read_sheet(b"sep=|\r\nNom;1|Code\r\nA|7\r\n") == Sheet(("Nom;1", "Code"), ((2, ("A", "7")),))
+    assert read_sheet(b"\xef\xbb\xbfSEP=;;;\nNom;Code\nA;7\n").headings == ("Nom", "Code")
 
 
 def bomb() -> bytes:
@@ -215,6 +230,14 @@ def test_a_supplier_may_have_two_accounts_in_one_list_and_nothing_else_twice():
     assert faults("suppliers", "Nom;Code;SIREN\nA;F1;732829320\nB;F1;552100554\n") == [(3, "number", "contradicts")]
 
 
+def test_many_accounts_of_one_supplier_are_compared_in_one_step_each(monkeypatch):
+    compared = []
+    monkeypatch.setattr(imports, "_but_iban", compared.append)
+    text = "Nom;SIREN;IBAN\n" + "".join(f"A;732829320;{number}\n" for number in range(200))
+    monkeypatch.setattr(imports, "valid_iban", bool)
+    assert faults("suppliers", text) == [] and len(compared) == 2 * 199
+
+
 def test_lines_of_people_are_checked_for_roles_days_and_addresses():
     text = (
         "Nom;Courriel;Rôles;Au\nA;a@b.fr;chef;\nB;b@b.fr;auditeur;\nC;c@b.fr;valideur;30/02/2027\nD;d@b.fr;valideur;\nD;d@b.fr;valideur;\n"
@@ -225,8 +248,11 @@ def test_lines_of_people_are_checked_for_roles_days_and_addresses():
 def test_every_fault_has_its_words_in_both_languages():
     codes = {
         "missing", "long", "siren", "vat", "vat-other", "iban", "size", "terms", "terms-plain", "email", "email-taken", "regime",
-        "language", "role", "day", "days", "expiring", "login", "twice", "contradicts", "unknown", "other-company", "ended", "own", "practice",
-        "too-many",
+        "language", "role", "day", "days", "expiring", "login", "twice", "contradicts", "unknown", "other-company", "ended", "own",
+        "practice", "too-many", "taken", "role-days", "amount", "customer-unknown", "due", "invoice-other", "invoice-unknown", "day-later",
+        "reference-other",
+        "formula", "invoice-ambiguous", "paid-stage", "paid-future", "paid-sum", "paid-unreviewed",
+        "paid-ended", "paid-currency", "paid-over",
     }  # fmt: skip
     for language in ("fr", "en"):
         assert codes == {key.removeprefix("imports.wrong-") for key in words_in(language).catalogue if key.startswith("imports.wrong-")}
@@ -294,6 +320,45 @@ def test_nobody_widens_their_own_account_by_a_list(home):
     assert [fault.code for fault in told.faults] == ["own"]
 
 
+def told_of_people(home) -> list[dict]:
+    return [json.loads(row.body) for row in rows(home, LedgerPayload) if row.type == "person"]
+
+
+def test_who_administers_one_company_reaches_nobody_elsewhere_by_a_list(home):
+    with home.database.writing() as session:
+        act = Act("essai", None, home.clock())
+        limited, _, one = (
+            enrol_person(session, act, login, login.title(), f"{login}@groupe.fr", [RoleDays(Role.ADMINISTRATOR)])
+            for login in ("petit", "boss", "one")
+        )
+        limited.entities, one.entities = ["filiale"], ["filiale"]
+    theirs = "boss;Mine;mine@x.fr;valideur\nnew;New;boss@groupe.fr;valideur\n"
+    own = "one;One;one@x.fr;valideur\nnewer;Newer;;administrateur\n"
+    told = plan(home, "people", f"Identifiant;Nom;Courriel;Rôles\n{theirs}{own}", by=limited)
+    assert [(fault.column, fault.code) for fault in told.faults] == [("login", "taken"), ("email", "email-taken")]
+    assert "Boss" not in repr(told.steps) and told.absent == ("Petit",)
+    with home.database.reading() as session:
+        kept, made, changed = (people.find(session, login) for login in ("boss", "newer", "one"))
+        assert (kept.name, kept.email) == ("Boss", "boss@groupe.fr")
+        assert (made.entities, changed.email) == (["filiale"], "one@x.fr")
+
+
+def test_another_address_by_a_list_ends_the_sessions_and_is_in_the_ledger_without_itself(home):
+    plan(home, "people", PEOPLE)
+    before = next(row.epoch for row in rows(home, Person) if row.login == "claire")
+    plan(home, "people", "Identifiant;Nom;Courriel;Rôles\nclaire;Claire Dupont;claire@ailleurs.fr;comptable\n")
+    claire = next(row for row in rows(home, Person) if row.login == "claire")
+    assert (claire.email, claire.epoch) == ("claire@ailleurs.fr", before + 1)
+    assert told_of_people(home)[-1] == {"what": "described", "person": claire.pseudonym, "changed": ["email"]}
+
+
+def test_other_days_of_a_role_that_is_held_are_told_and_not_passed_over(home):
+    plan(home, "people", PEOPLE)
+    told = plan(home, "people", PEOPLE.replace("31/12/2027", "30/11/2026"))
+    assert [(fault.line, fault.column, fault.code) for fault in told.faults] == [(3, "ends", "role-days")]
+    assert not plan(home, "people", PEOPLE).faults
+
+
 def test_the_ledger_knows_the_file_its_counts_and_who_and_no_name(home):
     plan(home, "suppliers", SUPPLIERS)
     (entry,) = [row for row in rows(home, LedgerPayload) if row.type == "register"]
@@ -355,6 +420,25 @@ def test_a_file_that_is_no_list_is_said_beside_its_form(browser):
     assert answer.status_code == 422 and "ancien .xls" in answer.text
 
 
+def test_a_list_is_read_before_anybody_who_writes_has_to_wait(home, browser, monkeypatch):
+    """Of the sheet and of its lines alike, sent or taken over."""
+    writing, inside, waited = type(home.database).writing, [], []
+
+    @contextmanager
+    def noted(database):
+        with writing(database) as session:
+            inside.append(True)
+            yield session
+            inside.pop()
+
+    monkeypatch.setattr(type(home.database), "writing", noted)
+    for name in ("read_sheet", "read_lines"):
+        real = getattr(imports, name)
+        monkeypatch.setattr(imports, name, lambda *told, real=real: waited.append(bool(inside)) or real(*told))
+    assert browser.post(f"{send(browser, 'suppliers', SUPPLIERS)}/run").status_code == 303
+    assert waited == [False] * 3 and len(rows(home, Supplier)) == 2
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_templates_are_there_to_be_filled(browser, kind):
     assert browser.get(f"/imports/{kind}/modele.xlsx").content.startswith(b"PK")
@@ -381,9 +465,14 @@ def test_the_command_line_imports_and_repeats(tmp_path, monkeypatch):
     file.write_text(SUPPLIERS, encoding="cp1252")
     run = lambda *more: CliRunner().invoke(command, ["import", "suppliers", str(file), *more])  # noqa: E731 a shorthand
     assert "Rien n'a été écrit" in run("--dry-run").output.replace("’", "'")
-    assert json.loads(run("--json").output)["new"] == 2
-    assert json.loads(run("--json").output)["same"] == 2
+    assert run().exit_code == 2 and run("--login", "personne").exit_code == 2
+    assert CliRunner().invoke(command, ["people", "add", "claire", "--role", "clerk"]).exit_code == 0
+    brought = lambda *more: run("--login", "claire", *more)  # noqa: E731 a shorthand
+    assert json.loads(brought("--json").output)["new"] == 2
+    assert json.loads(brought("--json").output)["same"] == 2
+    with open_database(f"sqlite:///{tmp_path}/home/sceau.db").reading() as session:
+        assert session.scalar(sa.select(SupplierAccount.verified_by)) == people.find(session, "claire").pseudonym
     file.write_text(SUPPLIERS + "F3;X;12;;\n")
-    assert run().exit_code == 3
+    assert brought().exit_code == 3
     file.write_bytes(b"\xd0\xcf\x11\xe0")
-    assert run().exit_code == 1
+    assert brought().exit_code == 1

@@ -1,6 +1,8 @@
 """The set-up assistant: what is missing, what will be written, the first administrator, the seal judged at once."""
 
+import os
 import stat
+import tomllib
 
 import pytest
 import webhome
@@ -11,11 +13,13 @@ from fastapi.testclient import TestClient
 from pki import company, issue
 from test_web import visitor
 
-from config.secrets import keep_secret, load_secrets, read_secrets, secrets_file
+from config.secrets import drop_secrets, keep_secret, load_secrets, read_secrets, secrets_file
 from config.settings import PASSWORD_VARIABLE, load_settings, write_example
-from station import installation
-from station.installation import Refused, changes_of, check_text, request_seal, take_seal, with_row, with_values
+from station import doctor, installation
+from station.dossier import prepare_dossier
+from station.installation import Refused, changes_of, check_text, request_seal, seal_text, take_seal, with_row, with_values
 from station.records import people
+from station.records.tables import Identity
 from station.web.app import build_app
 
 
@@ -63,6 +67,34 @@ def test_a_company_is_shown_as_it_will_be_written_and_then_written_with_all_comm
     assert all(line in after for line in before.splitlines())
 
 
+def test_one_error_empties_no_field_and_is_said_in_words(home, browser):
+    answer = browser.post("/installation/company", data=COMPANY | {"year_end": "fin juin"})
+    assert answer.status_code == 422 and "par exemple 30/09" in answer.text and "pattern" not in answer.text.split('id="wrong"')[1][:300]
+    assert all(
+        value in answer.text for value in ("Ateliers du Port", "732 829 320", "fr44732829320", "12 quai\n33000 Bordeaux", "fin juin")
+    )
+    answer = browser.post("/installation/station", data={"name": "Accueil !", "folder": "stations/la"})
+    assert answer.status_code == 422 and 'value="Accueil !"' in answer.text and 'value="stations/la"' in answer.text
+
+
+@pytest.mark.parametrize("typed", ["30/09", "30.9", "09-30"])
+def test_a_year_s_end_is_taken_as_people_write_it(home, browser, typed):
+    browser.post("/installation/company", data=COMPANY | {"year_end": typed, "write": "yes"})
+    assert written(home).year_end_of("essai") == "09-30" and 'value="30/09"' in browser.get("/installation").text
+
+
+def test_a_second_company_is_set_up_beside_the_first(home, browser):
+    browser.post("/installation/company", data=COMPANY | {"write": "yes"})
+    other = {"entity": "filiale", "name": "Port Filiale", "siren": "552100554", "write": "yes"}
+    assert browser.post("/installation/company", data=other).status_code == 303
+    told = written(home)
+    assert (told.entities, told.company_named("filiale").siren) == (("essai", "filiale"), "552100554")
+    assert told.company_named("essai").name == "Ateliers du Port"
+    page = browser.get("/installation").text
+    assert 'value="Port Filiale"' in page and 'value="Ateliers du Port"' in page
+    assert browser.post("/installation/company", data=other | {"entity": "Avec Espace"}).status_code == 422
+
+
 def test_what_is_said_of_a_company_counts_wherever_the_house_is_asked(home, browser):
     browser.post("/installation/company", data=COMPANY | {"write": "yes", "public": "yes"})
     told = written(home)
@@ -80,19 +112,55 @@ def test_a_wrong_siren_is_refused_and_nothing_is_written(home, browser):
 def test_a_station_is_written_once_its_folder_was_tried(home, browser):
     (home.home / "a-file").write_text("x")
     answer = browser.post("/installation/station", data={"name": "accueil", "folder": "a-file/no", "write": "yes"}, follow_redirects=False)
-    assert answer.status_code in (422, 500) and len(written(home).stations) == 1
+    assert answer.status_code == 422 and len(written(home).stations) == 1
+    browser.post("/installation/station", data={"name": "accueil", "folder": "stations/accueil"})
+    assert not (home.home / "stations" / "accueil").exists()
     browser.post("/installation/station", data={"name": "accueil", "folder": "stations/accueil", "write": "yes"})
     assert [each.name for each in written(home).stations] == ["demo", "accueil"]
+
+
+@pytest.mark.parametrize("folder", [".", "..", "keys", "stations/../originals", "archive/deep", "essai"])
+def test_no_station_takes_a_folder_in_which_sceau_keeps_its_own(home, browser, folder):
+    answer = browser.post("/installation/station", data={"name": "accueil", "folder": folder, "write": "yes"})
+    assert answer.status_code == 422 and "ses propres fichiers" in answer.text
+    assert [each.name for each in written(home).stations] == ["demo"]
 
 
 def test_the_mail_password_goes_to_a_file_of_its_own_and_never_into_the_settings(home, browser):
     mail = {"host": "127.0.0.1", "port": "2525", "tls": "none", "user": "", "sender": "sceau@exemple.fr", "password": "s3cret"}
     page = browser.post("/installation/mail", data=mail).text
-    assert "s3cret" not in page
-    browser.post("/installation/mail", data=mail | {"password": "", "write": "yes"})
+    assert "s3cret" not in page and read_secrets(home.home) == {}
+    browser.post("/installation/mail", data=mail | {"write": "yes"})
     assert "s3cret" not in (home.home / "sceau.toml").read_text(encoding="utf-8")
     assert read_secrets(home.home) == {"SCEAU_MAIL_PASSWORD": "s3cret"}
     assert stat.S_IMODE(secrets_file(home.home).stat().st_mode) == 0o600
+
+
+def test_the_mail_password_serves_no_other_server(home, browser):
+    mail = {"host": "127.0.0.1", "port": "2525", "tls": "none", "user": "", "sender": "sceau@exemple.fr", "write": "yes"}
+    browser.post("/installation/mail", data=mail | {"password": "s3cret"})
+    browser.post("/installation/mail", data=mail | {"sender": "autre@exemple.fr"})
+    assert read_secrets(home.home) == {"SCEAU_MAIL_PASSWORD": "s3cret"}
+    browser.post("/installation/mail", data=mail | {"host": "localhost"})
+    assert read_secrets(home.home) == {} and "SCEAU_MAIL_PASSWORD" not in os.environ
+
+
+def test_whoever_administers_one_company_sets_up_no_house(home, browser):
+    with home.database.writing() as session:
+        people.find(session, "responsable").entities = ["essai"]
+    assert browser.get("/installation").status_code == 403
+    assert browser.post("/installation/company", data=COMPANY | {"write": "yes"}).status_code == 403
+    assert 'href="/installation"' not in browser.get("/people").text
+
+
+def test_a_secret_that_changed_replaces_the_one_loaded_before_and_goes_with_it(tmp_path):
+    environment = {}
+    for value in ("one", "two"):
+        keep_secret(tmp_path, "SCEAU_X", value)
+        load_secrets(tmp_path, environment)
+        assert environment == {"SCEAU_X": value}
+    drop_secrets(environment)
+    assert environment == {}
 
 
 def test_the_environment_comes_before_what_was_kept(tmp_path):
@@ -118,7 +186,8 @@ def test_the_seal_is_asked_for_with_a_key_that_stays_and_its_answer_is_judged(ho
     settings = home.settings
     request = pyca.load_pem_x509_csr(request_seal(settings.home, "Ateliers du Port", "732829320"))
     assert "NTRFR-732829320" in request.subject.rfc4514_string() and request.is_signature_valid
-    assert request_seal(settings.home, "Autre", "").splitlines() != request and (settings.home / "keys" / "cachet-demande.key").is_file()
+    again = pyca.load_pem_x509_csr(request_seal(settings.home, "Autre", ""))
+    assert again.public_key() == request.public_key() and (settings.home / "keys" / "cachet-demande.key").is_file()
     with pytest.raises(Refused, match="other-key"):
         take_seal(settings, issue("Exemple", company().issuing).certificate.public_bytes(Encoding.PEM), "", webhome.NOON)
 
@@ -133,11 +202,44 @@ def test_a_certificate_is_installed_only_where_nothing_stands_against_it(home, t
     data, whole = (pkcs12.serialize_key_and_certificates(b"x", key, certificate, above, NoEncryption()) for above in (alone, others))
     settings = home.settings.model_copy(update={"sealing": home.settings.sealing.model_copy(update={"mode": "production"})})
     assert [each.problem for each in take_seal(settings, data, "", webhome.NOON)] == ["key-issuer"]
-    assert not (settings.home / installation.SEAL_FILE).exists()
-    assert take_seal(settings, whole, "", webhome.NOON) == ()
+    with pytest.raises(Refused, match="new-root") as caught:
+        take_seal(settings, whole, "", webhome.NOON)
+    assert "SHA-256" in caught.value.detail and not list((settings.home / "keys").glob("*.p12"))
+    taken = take_seal(settings, whole, "", webhome.NOON, trust=True)
     secret = read_secrets(settings.home)[PASSWORD_VARIABLE]
-    kept = (settings.home / installation.SEAL_FILE).read_bytes()
+    kept = (settings.home / taken.file).read_bytes()
     assert pkcs12.load_key_and_certificates(kept, secret.encode())[1] == certificate
+    assert taken.root in seal_text(settings, "", taken)
+
+
+def test_a_renewed_seal_lies_beside_the_one_in_use_and_both_open(home, tmp_path):
+    secrets, files = set(), set()
+    for name in ("Exemple SA - cachet", "Exemple SA - cachet 2"):
+        company().write_pkcs12(tmp_path / "seal.p12", issue(name, company().issuing))
+        files.add(take_seal(home.settings, (tmp_path / "seal.p12").read_bytes(), "", webhome.NOON, trust=True).file)
+        secrets.add(read_secrets(home.home)[PASSWORD_VARIABLE])
+    assert (len(files), len(secrets)) == (2, 1)
+    for file in files:
+        pkcs12.load_key_and_certificates((home.home / file).read_bytes(), secrets.copy().pop().encode())
+
+
+def test_companies_on_one_line_are_kept_when_one_is_said_anew():
+    text = with_row(
+        'company = [{ entity = "a", name = "AA" }, { entity = "b", name = "BB" }]\n', "company", "entity", {"entity": "b", "name": "CC"}
+    )
+    assert tomllib.loads(text)["company"] == [{"entity": "a", "name": "AA"}, {"entity": "b", "name": "CC"}]
+
+
+def test_an_administrator_who_only_comes_by_the_provider_is_one(home):
+    with home.database.writing() as session:
+        for person in people.list_people(session):
+            person.practice = False
+        administrator = people.find(session, "responsable")
+        administrator.password_hash = None
+        assert installation.people_missing(session, webhome.NOON) == "administrator"
+        session.add(Identity(issuer="https://id", subject="1", pseudonym=administrator.pseudonym, linked_at=webhome.NOON))
+        session.flush()
+        assert installation.people_missing(session, webhome.NOON) != "administrator"
 
 
 def test_the_first_administrator_comes_by_the_code_of_the_terminal_and_it_serves_once(tmp_path):
@@ -154,6 +256,24 @@ def test_the_first_administrator_comes_by_the_code_of_the_terminal_and_it_serves
     assert "installation/seal" in outside.get("/installation").text
     assert not build_app(workstation, secret=b"x").state.first_code
     workstation.database.close()
+
+
+def test_a_house_in_which_sealing_waits_for_a_dossier_is_not_ready(home, browser):
+    def missing(require: str) -> str:
+        told = home.settings.organisation.model_copy(update={"require_dossier": require})
+        settings = home.settings.model_copy(update={"organisation": told})
+        with home.database.reading() as session:
+            steps = {step.name: step.missing for step in installation.steps_of(session, settings, "", webhome.NOON)}
+        lines = [(line.needed, line.ok) for line in doctor._dossier(settings)]
+        assert lines == ([(True, False)] if steps["dossier"] else [])
+        return steps["dossier"]
+
+    assert (missing("as-mode"), missing("always")) == ("", "dossier")
+    with home.database.writing() as session:
+        by = people.find(session, "atelier")
+        prepare_dossier(session, home.settings, "première version", by, webhome.NOON)
+    assert missing("always") == "dossier-signature"
+    assert 'href="/organisation"' in browser.get("/installation").text
 
 
 def test_in_practice_nobody_becomes_administrator_by_a_code(browser):

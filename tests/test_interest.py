@@ -134,6 +134,8 @@ def test_the_floor_of_each_half_year_is_asked():
     with pytest.raises(BelowFloor) as caught:
         total("1000", "2023-05-31", "2023-07-31", replace(SPLIT, contract_rate=D("10")))
     assert caught.value.half == "2023-H2"
+    # Frozen on the first day, it is held against that day's floor alone.
+    assert total("1000", "2023-05-31", "2023-07-31", replace(FROZEN, contract_rate=D("10"))) > 0
 
 
 def test_a_public_buyers_rate_is_never_a_contracts():

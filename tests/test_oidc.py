@@ -121,6 +121,24 @@ def test_a_second_subject_with_the_same_address_does_not_get_the_account(home, p
     assert not is_in(browser)
 
 
+def test_an_administrator_unlinks_an_account_and_the_next_subject_of_its_address_gets_it(home, provider):
+    first = browser_of(home)
+    whole_way(first, provider)
+    provider.subject = "s-2"
+    administrator = browser_of(home)
+    administrator.post("/sign-in", data={"login": "responsable", "password": "essai"})
+    with home.database.reading() as session:
+        address = f"/people/{people.find(session, 'claire').pseudonym}"
+    assert f"{address}/unlink" in administrator.get(address).text
+    assert administrator.post(f"{address}/unlink").status_code == 303
+    assert entries(home)[-1]["what"] == "unlinked from the provider" and not is_in(first)
+    assert f"{address}/unlink" not in administrator.get(address).text
+    assert administrator.post(f"{address}/unlink").status_code == 422
+    second = browser_of(home)
+    whole_way(second, provider)
+    assert is_in(second)
+
+
 def test_whoever_set_up_a_code_here_is_asked_for_it_after_the_provider_too(home, provider):
     with home.database.writing() as session:
         session.get(Person, "claire").totp_secret = secret = totp.new_secret()
@@ -320,8 +338,20 @@ def test_a_refusal_of_the_provider_is_told_in_words(home, provider):
 
 def test_whoever_forges_again_and_again_waits(home, provider):
     browser = browser_of(home)
-    statuses = [browser.get("/oidc/callback?code=x&state=y").status_code for _ in range(7)]
-    assert statuses == [403] * 5 + [429] * 2
+
+    def forge() -> int:
+        browser.get("/oidc/begin")
+        return browser.get("/oidc/callback?code=x&state=y").status_code
+
+    assert [forge() for _ in range(7)] == [403] * 5 + [429] * 2
+
+
+def test_who_comes_back_without_having_left_keeps_nobody_at_the_same_address_out(home, provider):
+    stranger = browser_of(home)
+    assert {stranger.get("/oidc/callback?code=x&state=y").status_code for _ in range(30)} == {403}
+    browser = browser_of(home)
+    whole_way(browser, provider)
+    assert is_in(browser)
 
 
 # --- keys that change, a provider that is away ---
@@ -449,6 +479,26 @@ def test_a_provider_that_did_not_ask_again_makes_nobody_sure(home, provider, cla
     whole_way(browser, provider)
     provider.forge = forged(**claims)
     assert come_back(browser, leave(browser, provider, "/oidc/again")).status_code == 403
+
+
+@pytest.mark.parametrize(("auth_time", "status"), [(NOW - 36000, 401), (None, 401), (NOW, 422)], ids=["long ago", "untold", "now"])
+def test_whom_a_provider_lets_in_without_asking_is_asked_before_what_weighs(home, provider, auth_time, status):
+    provider.moment = lambda: NOW
+    browser = browser_of(home, lambda: NOW)
+    provider.forge = forged(auth_time=auth_time)
+    whole_way(browser, provider)
+    assert is_in(browser)
+    assert browser.post("/account/delegations", data={"to": "nobody", "role": "clerk"}).status_code == status
+
+
+def test_signing_in_once_more_without_being_asked_makes_nobody_sure_again(home, provider):
+    now = [float(NOW)]
+    provider.moment, provider.auth_time = lambda: now[0], NOW
+    browser = browser_of(home, lambda: now[0])
+    whole_way(browser, provider)
+    now[0] += 1800
+    whole_way(browser, provider)
+    assert browser.post("/account/delegations", data={"to": "nobody", "role": "clerk"}).status_code == 401
 
 
 def test_nobody_else_shows_in_one_s_stead(home, provider):

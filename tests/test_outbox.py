@@ -5,7 +5,9 @@ import hashlib
 import hmac
 import json
 import re
+import smtplib
 import threading
+import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -26,7 +28,7 @@ from station import mail, outbox, webhooks
 from station.outbox import LONGEST_WAIT, MOST_TRIES, Sent, Undelivered, wait_after
 from station.records import people
 from station.records.ledger import append_event
-from station.records.tables import OutboxRow
+from station.records.tables import LedgerPayload, OutboxRow
 from station.senders import SENDERS
 from station.workstation import Workstation
 
@@ -90,6 +92,96 @@ def test_two_workers_never_send_the_same_at_once(house):
     inner = []
     assert house.send(lambda _station, _parcel: inner.append(house.send())) == 1
     assert inner == [0]
+
+
+@contextmanager
+def slow_commits(house):
+    """Each transaction stays open a little; yields what is set once the first is about to commit."""
+    about = threading.Event()
+
+    def hold(_connection):
+        about.set()
+        time.sleep(0.3)
+
+    sa.event.listen(house.station.database.writer, "commit", hold)
+    yield about
+    sa.event.remove(house.station.database.writer, "commit", hold)
+
+
+def _aside(work):
+    thread = threading.Thread(target=work)
+    thread.start()
+    return thread
+
+
+def test_of_two_workers_that_ask_for_the_same_at_once_one_gets_it(house):
+    house.put("a")
+    got = []
+    with slow_commits(house) as about:
+        first = _aside(lambda: got.append(outbox._claim(house.station, "test", 1, "first")))
+        assert about.wait(5)
+        got.append(outbox._claim(house.station, "test", 1, "second"))
+        first.join()
+    assert sorted(parcel is None for parcel in got) == [False, True]
+
+
+def test_what_left_while_somebody_gives_it_up_is_told_as_one_or_the_other_and_not_rewritten(house):
+    house.put("a")
+    parcel, about = outbox._claim(house.station, "test", 1, "lease"), threading.Event()
+
+    def give_up_slowly():
+        with house.station.database.writing() as session:
+            outbox.give_up(session, "essai", 1, NOON)
+            about.set()
+            time.sleep(0.3)
+
+    giving = _aside(give_up_slowly)
+    assert about.wait(5)
+    outbox._note(house.station, parcel, "lease", None, 0.5)
+    noted = house.rows()[0].state
+    giving.join()
+    assert noted == Sent.DROPPED, "it waited for the person's act"
+    assert house.rows()[0].state == Sent.DROPPED
+
+
+def test_where_nobody_answers_one_asks_for_all_and_other_places_and_kinds_do_not_wait(house):
+    for key in ("1:1", "1:2", "12:1", "1:3"):
+        house.put(key)
+    asked = []
+
+    def ask(_station, parcel):
+        asked.append(parcel.key)
+        if parcel.key.startswith("1:"):
+            raise Undelivered("personne / nobody", alike="1:")
+
+    assert house.send(ask) == 1
+    assert asked == ["1:1", "12:1"]
+    assert [(row.tries, row.trouble) for row in house.rows()] == [(1, "personne / nobody")] * 2 + [(1, None), (1, "personne / nobody")]
+    house.now += timedelta(hours=1)
+    house.send(ask)
+    assert asked[2:] == ["1:2"], "another of them asks next time"
+    for _ in range(MOST_TRIES):
+        house.now += LONGEST_WAIT * 2
+        house.send(ask)
+    assert [row.state for row in house.rows()] == [Sent.DEAD, Sent.DEAD, Sent.SENT, Sent.DEAD]
+
+
+def test_a_kind_that_takes_its_time_lets_the_next_one_pass(house, monkeypatch):
+    house.put("a")
+    house.put("b")
+    with house.station.database.writing() as session:
+        outbox.put(session, "essai", "other", "c", {}, NOON)
+    monkeypatch.setattr(outbox, "TURN_SECONDS", -1.0)
+    outbox.deliver_due(house.station, dict.fromkeys(("test", "other"), lambda _station, parcel: house.gone.append(parcel.key)))
+    assert house.gone == []
+    monkeypatch.setattr(outbox, "TURN_SECONDS", 0.05)
+
+    def dawdle(_station, parcel):
+        house.gone.append(parcel.key)
+        time.sleep(0.06)
+
+    outbox.deliver_due(house.station, dict.fromkeys(("test", "other"), dawdle))
+    assert house.gone == ["a", "c"]
 
 
 def test_what_a_worker_that_died_held_is_sent_by_the_next_after_its_lease(house):
@@ -208,6 +300,41 @@ def test_an_address_that_the_server_refuses_for_good_is_dead_at_once(house):
     assert "550" in house.rows()[0].trouble
 
 
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (smtplib.SMTPRecipientsRefused({"anna@exemple.fr": (550, b"5.1.1 <anna@exemple.fr>: mailbox unavailable")}), "550 5.1.1"),
+        (smtplib.SMTPDataError(451, b"anna@exemple.fr over quota"), "451"),
+        (smtplib.SMTPException("no way to <anna@exemple.fr>"), "no way to <…>"),
+    ],
+)
+def test_what_a_server_says_of_somebody_is_neither_kept_nor_logged(house, monkeypatch, caplog, error, told):
+    monkeypatch.setattr(mail, "send_message", lambda *_: (_ for _ in ()).throw(error))
+    with house.station.database.writing() as session:
+        mail.put_mail(session, "essai", "a", "anna@exemple.fr", "s", "b", NOON)
+    outbox.deliver_due(house.station, SENDERS)
+    assert told in house.rows()[0].trouble
+    assert "anna" not in house.rows()[0].trouble + caplog.text
+
+
+def test_a_mail_server_that_does_not_answer_is_asked_once_for_all_messages(house):
+    _mailed(house, 9)
+    with house.station.database.writing() as session:
+        for key in "abc":
+            mail.put_mail(session, "essai", key, "anna@exemple.fr", "s", "b", NOON)
+    outbox.deliver_due(house.station, {mail.KIND: _counted(asked := [])})
+    assert asked == ["a"]
+    assert [row.tries for row in house.rows()] == [1, 1, 1]
+
+
+def _counted(asked: list):
+    def deliver(station, parcel):
+        asked.append(parcel.key)
+        mail.deliver_mail(station, parcel)
+
+    return deliver
+
+
 @pytest.mark.parametrize("to", ["", "anna", "a@b, c@d", "a@b\r\nBcc: c@d", "<a@b>", "a b@c"])
 def test_what_is_not_one_address_is_refused_before_it_is_put(house, to):
     with pytest.raises(mail.BadAddress), house.station.database.writing() as session:
@@ -298,13 +425,22 @@ def test_a_repetition_bears_the_same_identifier_and_a_subscriber_that_is_gone_is
             house.now += timedelta(hours=1)
         assert len({headers["webhook-id"] for headers, _ in came}) == 1
         assert len(came) == 2
-    with listening(410) as (url, _came):
-        _subscribe(station, url, "document.held")
-        _happen(house, "held", {})
+    with listening(410) as (url, came):
+        gone = _subscribe(station, url, "document.held")
+        for document in ("d1", "d2"):
+            _happen(house, "held", {}, document)
         webhooks.tend_webhooks(station)
         outbox.deliver_due(station, SENDERS)
-        assert "410" in house.rows()[-1].trouble
-        assert house.rows()[-1].state == Sent.DEAD
+        told = house.rows()[-2:]
+        assert len(came) == 1
+    assert "410" in told[0].trouble
+    assert [(row.state, row.payload) for row in told] == [(Sent.DROPPED, None)] * 2
+    with house.station.database.reading() as session:
+        assert session.get(type(gone), gone.id).ended_by == "system"
+        entry = session.scalars(
+            sa.select(LedgerPayload).where(LedgerPayload.type == "webhook").order_by(LedgerPayload.sequence.desc())
+        ).first()
+        assert json.loads(entry.body)["what"] == "gone"
 
 
 def test_what_happened_before_the_subscription_is_not_told_and_what_another_process_wrote_is(house):

@@ -69,9 +69,16 @@ def port() -> Iterator[int]:
 INSIDE = (
     "http://127.0.0.1/", "http://127.1/", "http://2130706433/", "http://0x7f000001/", "http://localhost/", "http://LOCALHOST./",
     "http://10.0.0.8/", "http://192.168.1.1/", "http://[::1]/", "http://[fc00::1]/", "http://[::ffff:10.0.0.1]/", "http://[64:ff9b::a00:1]/",
-    "http://[2002:7f00:1::]/", "http://100.64.0.1/",
+    "http://[2002:7f00:1::]/", "http://100.64.0.1/", "http://[fec0::1]/", "http://[3fff::1]/", "http://192.88.99.1/",
 )  # fmt: skip
-NEVER = ("http://169.254.169.254/", "http://[fe80::1]/", "http://0.0.0.0/", "http://224.0.0.1/", "http://[::ffff:169.254.169.254]/")
+NEVER = (
+    "http://169.254.169.254/",
+    "http://[fe80::1]/",
+    "http://0.0.0.0/",
+    "http://224.0.0.1/",
+    "http://[::ffff:169.254.169.254]/",
+    "http://168.63.129.16/",
+)
 
 
 @pytest.mark.parametrize("url", INSIDE)
@@ -138,6 +145,77 @@ def test_the_number_that_was_judged_is_the_one_connected_to(port: int, monkeypat
     monkeypatch.setattr(outgoing, "resolve", lambda host, _: asked.append(host) or ["127.0.0.1"])
     assert fetch(checked(f"http://known.example:{port}/", True), 5).body == b"here"
     assert asked == ["known.example"]
+
+
+# --- behind a proxy ---
+
+
+@pytest.fixture
+def proxied(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """A proxy on loopback that the environment names; what it was asked for."""
+    asked: list[str] = []
+
+    class Proxy(Handler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.path = "/" + self.path.rpartition("/")[2]
+            super().do_GET()
+
+        def do_CONNECT(self) -> None:
+            asked.append(self.path)
+            self.answer(502, b"")
+
+    for name in ("no_proxy", "NO_PROXY", "HTTP_PROXY", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Proxy)
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+    for name in ("http_proxy", "https_proxy"):
+        monkeypatch.setenv(name, f"http://127.0.0.1:{server.server_port}")
+    yield asked
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_name_that_leads_inside_is_not_told_to_a_proxy_either(scheme: str, proxied: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outgoing, "resolve", lambda *_: ["10.0.0.8"])
+    with pytest.raises(NotAllowed, match="private"):
+        fetch(checked(f"{scheme}://intranet.example/", False), 5)
+
+    def unknown(*_: object) -> list[str]:
+        raise OSError("unknown here")
+
+    monkeypatch.setattr(outgoing, "resolve", unknown)
+    with pytest.raises(NoAnswer):
+        fetch(checked(f"{scheme}://nobody-knows.example/", False), 5)
+    assert proxied == []
+
+
+def test_what_is_public_and_what_the_settings_name_goes_by_the_proxy(proxied: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outgoing, "resolve", lambda *_: ["8.8.8.8"])
+    assert fetch(checked("http://public.example/", False), 5).body == b"here"
+    with pytest.raises(NoAnswer):
+        fetch(checked("https://public.example/", False), 5)
+    monkeypatch.setattr(outgoing, "resolve", lambda *_: ["10.0.0.8"])
+    assert fetch(checked("http://mirror.house/", True), 5).body == b"here"
+    assert proxied == ["http://public.example/", "public.example:443", "http://mirror.house/"]
+
+
+def test_an_answer_that_drips_through_a_proxy_is_cut_off_in_time(proxied: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outgoing, "resolve", lambda *_: ["8.8.8.8"])
+    begun = time.monotonic()
+    with pytest.raises(NoAnswer):
+        fetch(checked("http://public.example/drip", False), 0.4)
+    assert time.monotonic() - begun < 1.5
+    assert len(proxied) == 1
+
+
+def test_a_proxy_of_another_kind_is_not_used(proxied: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outgoing, "resolve", lambda *_: ["8.8.8.8"])
+    monkeypatch.setenv("http_proxy", "socks5://127.0.0.1:9")
+    with pytest.raises(NoAnswer, match="InvalidSchema"):
+        fetch(checked("http://public.example/", False), 5)
+    assert proxied == []
 
 
 def test_a_redirection_is_followed_within_its_host_only(port: int) -> None:

@@ -371,6 +371,17 @@ def test_the_last_administrator_stays(home):
         assert people.roles_of(session, boss.pseudonym, TODAY) == {Role.ADMINISTRATOR}
 
 
+def test_who_administers_one_company_is_not_the_last_for_the_house(home):
+    known(home, "claire", Role.ADMINISTRATOR)
+    known(home, "paul", Role.ADMINISTRATOR)
+    with home.database.writing() as session:
+        end_person(session, Act("essai", None, NOON), people.find(session, "responsable"))
+        people.find(session, "paul").entities = ["essai"]
+        act = Act("essai", people.find(session, "paul"), NOON)
+    with pytest.raises(Refused, match="last"), home.database.writing() as session:
+        end_person(session, act, people.find(session, "claire"))
+
+
 def test_an_account_that_ended_opens_nothing_and_keeps_its_pseudonym(home, clock):
     person = known(home, "claire", Role.CLERK)
     browser = entered(home, clock, "claire", PHRASE)
@@ -443,9 +454,11 @@ def test_what_cannot_be_delegated_is_refused(home, role, days, reason):
 
 def test_a_delegation_is_given_and_ended_on_one_s_own_page(home, clock):
     known(home, "paul", Role.CLERK)
-    browser = entered(home, clock)
+    browser, at_work = entered(home, clock), entered(home, clock, "paul", PHRASE)
     days = {"starts": TODAY.isoformat(), "ends": (TODAY + timedelta(5)).isoformat()}
     assert browser.post("/account/delegations", data={"to": "paul", "role": "compliance", **days}).status_code == 303
+    # Whoever was at work as their deputy begins is told why they are asked to sign in.
+    assert "par un rôle ou une délégation" in at_work.get(at_work.get("/documents").headers["location"]).text
     deputy = entered(home, clock, "paul", PHRASE)
     assert deputy.get("/conformite").status_code == 200
     assert "conformité : tenu pour responsable" in deputy.get("/account").text.replace("\u00a0", " ").replace("\u202f", " ")

@@ -186,4 +186,4 @@ def test_status_and_doctor_tell_of_the_folders(tmp_path, monkeypatch):
     assert (told["network"], told["notifications"], told["late"], told["last_taken"]) == ("cifs", False, False, None)
     lines = [json.loads(line) for line in CliRunner().invoke(app, ["doctor", "--json"]).stdout.splitlines()]
     (line,) = (line for line in lines if line["name"] == "station demo")
-    assert "Sceau reads the folder anyway" in line["detail"]
+    assert "Sceau relit de toute façon le dossier" in line["detail"]

@@ -21,10 +21,22 @@ from station import erasure, review
 from station.audit import audit_ledger
 from station.records import people
 from station.records import review as records
-from station.records.tables import AccountChange, Document, FieldRow, InvoiceRow, LedgerPayload, LessonRow, Review, ReviewEvent, State
+from station.records.tables import (
+    AccountChange,
+    Document,
+    FieldRow,
+    InvoiceRow,
+    LedgerPayload,
+    LessonRow,
+    PersonRole,
+    Review,
+    ReviewEvent,
+    State,
+)
 from station.web import review as pages
 from station.web.words import words_in
 from station.workstation import Workstation
+from workflow.roles import Role
 
 OTHER_IBAN = "FR1420041010050500013M02606"
 
@@ -353,6 +365,14 @@ def test_lines_are_typed_in_a_grid_and_kept_as_rows(room):
     assert "Vis <b>" not in room.clerk.get(f"/relecture/{room.ids[0]}").text
 
 
+def test_as_many_lines_as_a_grid_takes_are_saved(room):
+    rows = [
+        {"description": f"Prestation n° {n} : {'é' * 80}", "quantity": "1", "unit_price": "10,00", "net": "10,00", "rate": "20"}
+        for n in range(pages.review.MOST_ROWS)
+    ]
+    assert room.save(room.clerk, 0, "lines", json.dumps(rows)).status_code == 200
+
+
 def test_a_row_left_as_it_was_is_confirmed_and_one_that_is_no_number_is_told(room):
     same = rows({"rate": "20", "base": "1 028,80", "tax": "205,76"})
     assert room.save(room.clerk, 0, "vat_breakdown", same).json()["fields"][0]["state"] == "confirmed"
@@ -411,6 +431,55 @@ def test_a_refused_account_puts_the_invoice_back_with_the_reason(room):
     room.colleague.post(f"/relecture/comptes/{number}", data={"choice": "refuse", "reason": "Le fournisseur dément"})
     assert room.value(3, "iban") is None
     assert "Le fournisseur dément" in room.clerk.get("/relecture").text
+
+
+def test_an_invoice_of_which_the_account_was_refused_stands_red_and_first(room):
+    """Every value of it was read with certainty: the account is the only reason to look at it."""
+    number = ask_account(room)
+    room.colleague.post(f"/relecture/comptes/{number}", data={"choice": "refuse", "reason": "Le fournisseur dément"})
+    page = room.clerk.get("/relecture").text
+    assert re.findall(r'id="open-([^"]+)"', page)[0] == room.ids[3]
+    assert "Compte bancaire refusé" in text_of(page)
+    assert room.ids[3] not in room.clerk.get("/relecture?state=sure").text
+    assert "de nouveau à relire" in text_of(room.clerk.get(f"/relecture/{room.ids[3]}").text)
+
+
+def test_a_sure_value_of_an_account_that_nobody_stands_for_is_looked_at(room):
+    paper = replace(reviewed.PAPERS[4], siren="443061841")
+    reviewed.invoice(room.workstation, paper, doubtful={}, vouch=False)
+    assert figures(room.clerk)["sure"] == "0" and figures(room.clerk)["waiting"] == "4"
+
+
+def test_an_approver_finds_accounts_that_wait_decides_and_comes_back_to_a_page_of_theirs(room, monkeypatch):
+    number = ask_account(room)
+    with room.workstation.database.writing() as session:
+        who = people.find(session, people.SECOND_LOGIN).pseudonym
+        kept = sa.or_(PersonRole.pseudonym != who, PersonRole.role == Role.APPROVER)
+        session.execute(sa.delete(PersonRole).where(sa.not_(kept)))
+    assert f'href="/relecture/comptes/{number}"' in room.colleague.get("/approbations").text
+    assert 'href="/approbations"' in room.colleague.get(f"/relecture/comptes/{number}").text
+    answer = room.colleague.post(f"/relecture/comptes/{number}", data={"choice": "approve"})
+    assert answer.headers["location"] == "/approbations"
+
+
+def test_a_first_account_is_compared_with_nothing_and_says_so(room):
+    reviewed.invoice(room.workstation, replace(reviewed.PAPERS[4], siren="443061841"), vouch=False)
+    with room.workstation.database.reading() as session:
+        room.ids.append(session.scalars(sa.select(Document.id).order_by(Document.received_at.desc())).first())
+    room.submit(room.clerk, 3, whole="yes")
+    with room.workstation.database.reading() as session:
+        number = session.scalars(sa.select(AccountChange.id)).one()
+    page = text_of(room.colleague.get(f"/relecture/comptes/{number}").text)
+    assert "premier compte" in page and "deux extraits" not in page
+
+
+def test_who_typed_an_account_is_not_its_second_person_though_another_submitted(room):
+    room.save(room.colleague, 0, "iban", OTHER_IBAN)
+    room.submit(room.clerk, whole="yes")
+    with room.workstation.database.reading() as session:
+        number = session.scalars(sa.select(AccountChange.id)).one()
+    assert room.colleague.post(f"/relecture/comptes/{number}", data={"choice": "approve"}).status_code == 409
+    assert 'id="approve"' not in room.colleague.get(f"/relecture/comptes/{number}").text
 
 
 def test_an_account_that_the_page_does_not_show_waits_too(room):

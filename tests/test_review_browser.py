@@ -35,7 +35,7 @@ def address(room) -> Iterator[str]:
 
 @pytest.fixture
 def page(chromium: Browser, address: str) -> Iterator[Page]:  # noqa: F811 pytest's way
-    """Signed in; whatever it complains about fails the test, but for an answer 409, which is said on the page."""
+    """Signed in; whatever it complains about fails the test, but for an answer 409 or 413, which is said on the page."""
     page = chromium.new_page(viewport={"width": 1366, "height": 768}, locale="fr-FR", reduced_motion="reduce")
     complaints: list[str] = []
     page.on("console", lambda line: complaints.append(line.text) if line.type in {"error", "warning"} else None)
@@ -43,7 +43,9 @@ def page(chromium: Browser, address: str) -> Iterator[Page]:  # noqa: F811 pytes
     sign_in(page, address)
     yield page
     page.close()
-    assert [line for line in complaints if "409" not in line and "ERR_CONNECTION" not in line and "ERR_FAILED" not in line] == []
+    assert [
+        line for line in complaints if "409" not in line and "413" not in line and "ERR_CONNECTION" not in line and "ERR_FAILED" not in line
+    ] == []
 
 
 def open_review(page: Page, address: str, document_id: str) -> None:
@@ -160,6 +162,39 @@ def test_nothing_typed_is_lost_while_the_workstation_is_silent(page, address, ro
     assert draft(room)["invoice_number"] == "Z-10"
 
 
+def test_a_text_that_is_refused_is_told_at_its_field_and_what_follows_is_saved(page, address, room):
+    open_review(page, address, room.ids[0])
+    page.route(
+        "**/champs", lambda route: route.fulfill(status=413, body="{}") if "Z-11" in (route.request.post_data or "") else route.continue_()
+    )
+    page.locator("#v-invoice_number").fill("Z-11")
+    page.keyboard.press("Tab")
+    expect(page.locator("#w-invoice_number")).to_contain_text("413")
+    page.locator("#v-order_reference").fill("C-7")
+    page.keyboard.press("Tab")
+    page.wait_for_function("Object.keys(localStorage).some((key) => key.startsWith('sceau-draft-p-'))")
+    expect(page.locator("#b-order_reference")).to_contain_text("saisi")
+    assert draft(room)["order_reference"] == "C-7" and "invoice_number" not in draft(room)
+
+
+def test_a_draft_is_its_person_s_and_not_the_next_one_s_in_the_same_browser(page, address, room):
+    open_review(page, address, room.ids[0])
+    page.route("**/champs", lambda route: route.abort())
+    page.locator("#v-invoice_number").fill("Z-12")
+    page.keyboard.press("Tab")
+    expect(page.locator("#saved")).to_contain_text("gardé ici")
+    page.context.clear_cookies()
+    page.goto(f"{address}/sign-in")
+    page.fill("#login", people.SECOND_LOGIN)
+    page.fill("#password", "essai")
+    page.click("main button")
+    page.wait_for_selector("#live")
+    page.unroute("**/champs")
+    open_review(page, address, room.ids[0])
+    expect(page.locator("#v-invoice_number")).not_to_have_value("Z-12")
+    assert draft(room) == {}
+
+
 def test_on_a_conflict_each_field_is_chosen_and_nothing_typed_is_lost(page, address, room):
     open_review(page, address, room.ids[0])
     say(room, "invoice_number", "A-1")
@@ -168,6 +203,7 @@ def test_on_a_conflict_each_field_is_chosen_and_nothing_typed_is_lost(page, addr
     page.keyboard.press("Tab")
     line = page.locator("#f-invoice_number .clash")
     expect(line).to_contain_text("responsable a écrit « A-1 »")
+    expect(page.locator("#saved")).to_contain_text("Pas enregistré")
     expect(page.locator("#v-invoice_number")).to_have_value("B-2")
     line.get_by_role("button", name="Garder le mien").click()
     expect(line).to_have_count(0)

@@ -30,9 +30,13 @@ SEEN = """
         /documents/{document_id}/capture-data.json /documents/{document_id}/originals/{sha256} /documents/{document_id}/verdict
         /documents/{document_id}/verdict.json /documents/{document_id}/certificate.json
         /documents/{document_id}/fields/{name} /documents/{document_id}/fields/{name}/crop.jpg /recherche /recherche/{document_id}
+        /documents/{document_id}/circuits
 """
 """Of whoever works with documents, and of who audits them."""
-WORKED = "GET /documents/{document_id}/letter"
+WORKED = """
+    GET /documents/{document_id}/letter /formulaires /formulaires/{number}
+    POST /formulaires/{number}
+"""
 ARRIVED = """
     GET / /desk /desk/{name} /desk/{name}/slip.pdf /desk/{name}/preview /desk/{name}/history
         /batches/{batch_id} /duplicates /duplicates/{arrival_id} /duplicates/{first}/{second} /papers /papers/separator.pdf
@@ -61,6 +65,19 @@ OFFICE = """
         /approbations/{number}/page/{page}.jpg
     POST /signing /relecture/comptes/{number} /approbations/{number}
 """
+ACCOUNTED = """
+    GET /comptabilite /comptabilite/lots/{number} /comptabilite/lots/{number}/lot.csv /comptabilite/factures/{document_id}
+"""
+BOOKED = """
+    GET /imports/remittances/{number} /imports/remittances/{number}/errors.csv
+    POST /imports/remittances /imports/remittances/{number} /imports/remittances/{number}/run
+    GET /comptabilite/reglages
+    POST /comptabilite/lots /comptabilite/reglages /comptabilite/factures/{document_id}/paiements
+"""
+"""Of whoever keeps the accounts."""
+TAKEN_BACK = """
+    POST /comptabilite/lots/{number}/annuler /comptabilite/factures/{document_id}
+"""
 DIRECTED = "GET /direction /direction/cloture /direction/{figure}.csv"
 PROVED = """
     GET /documents/{document_id}/retention /documents/{document_id}/retention.json /retention /holds /mandates /mandates/{number}/file
@@ -86,15 +103,36 @@ CUSTOMERS = """
     GET /imports /imports/{kind}/modele.{form} /imports/customers/{number} /imports/customers/{number}/errors.csv
     POST /imports/customers /imports/customers/{number} /imports/customers/{number}/run
 """
+DUES = """
+    GET /encours /encours/balance.csv /encours/clients/{number} /encours/{number}
+        /relances /relances/calendrier /relances/envoyees /relances/courrier /relances/courrier/{number}/{which}.pdf
+"""
+OWED = """
+    GET /imports/invoices/{number} /imports/invoices/{number}/errors.csv /imports/payments/{number} /imports/payments/{number}/errors.csv
+    POST /encours/nouvelle /encours/clients/{number} /encours/clients/{number}/contacts /encours/clients/{number}/contacts/{contact}/fin
+        /encours/{number}/evenements /encours/{number}/cloture /encours/clients/{number}/procedure
+        /relances/suspendre /relances/reprendre/{number} /relances/taches/{number} /relances/envoyees/{number}/retour
+        /relances/courrier/imprimees /relances/courrier/recommandes /relances/courrier/{number}/depot /relances/courrier/{number}/reception
+    GET /encours/nouvelle
+    POST /imports/invoices /imports/invoices/{number} /imports/invoices/{number}/run
+        /imports/payments /imports/payments/{number} /imports/payments/{number}/run
+"""
 REGISTER = """
     GET /fournisseurs /fournisseurs/comptes /fournisseurs/{number}
 """
 APPROVED = """
     POST /fournisseurs/comptes
 """
+RULES_SEEN = "GET /regles /regles/{file} /regles/{file}/essayer /regles/{file}/rejeu/{number} /regles/{file}/versions/{number}\n"
+RULES_WRITTEN = "POST /regles/{file} /regles/{file}/jeter /regles/{file}/rejeu /regles/{file}/demander /regles/{file}/retirer\n"
 EXPECTED = {
     Role.MAILROOM: HALL + SEEN + WORKED + ARRIVED + FED,
-    Role.CLERK: HALL
+    Role.CLERK: RULES_SEEN
+    + RULES_WRITTEN
+    + HALL
+    + ACCOUNTED
+    + BOOKED
+    + TAKEN_BACK
     + SEEN
     + WORKED
     + ARRIVED
@@ -104,11 +142,18 @@ EXPECTED = {
     + REGISTER
     + APPROVED
     + "POST /fournisseurs/{number}/comptes\n",
-    Role.APPROVER: HALL + SEEN + WORKED + REGISTER + APPROVED + OFFICE + DIRECTED,
-    Role.RECEIVABLES: HALL + SEEN + WORKED + CUSTOMERS,
-    Role.COMPLIANCE: "POST /fournisseurs/{number}/comptes\n"
+    Role.APPROVER: RULES_SEEN + HALL + ACCOUNTED + TAKEN_BACK + SEEN + WORKED + REGISTER + APPROVED + OFFICE + DIRECTED,
+    Role.RECEIVABLES: RULES_SEEN + RULES_WRITTEN + HALL + SEEN + WORKED + CUSTOMERS + DUES + OWED,
+    Role.COMPLIANCE: RULES_SEEN
+    + RULES_WRITTEN
+    + "POST /regles/{file}/decider\n"
+    + "POST /fournisseurs/{number}/comptes\n"
+    + ACCOUNTED
+    + BOOKED
+    + TAKEN_BACK
     + SUPPLIED
     + CUSTOMERS
+    + DUES
     + REGISTER
     + APPROVED
     + HALL
@@ -121,7 +166,11 @@ EXPECTED = {
     + DIRECTED
     + PROVED
     + RULED,
-    Role.AUDITOR: HALL
+    Role.AUDITOR: RULES_SEEN
+    + HALL
+    + ACCOUNTED
+    + "GET /comptabilite/reglages\n"
+    + DUES
     + REGISTER
     + SEEN
     + PROVED
@@ -131,6 +180,7 @@ EXPECTED = {
         /stations/{name}/passports/{number}.pdf /tolerances
         /documents/{document_id}/erasure /memory /memory/export.json
         /relecture/comptes/{number} /relecture/comptes/{number}/{which}.jpg /approbations/{number} /approbations/{number}/page/{page}.jpg
+        /formulaires/{number}
     """,
     Role.ADMINISTRATOR: HALL
     + SUPPLIED
@@ -146,6 +196,7 @@ EXPECTED = {
     POST /people/{pseudonym}/place /people/groups /people/groups/{number}/members /people/groups/{number}/members/{member}/take
         /people/groups/{number}/end
     POST /people /people/{pseudonym}/roles /people/{pseudonym}/roles/{number}/take /people/{pseudonym}/password /people/{pseudonym}/end
+        /people/{pseudonym}/unlink
     """,
 }
 WRITES_NOTHING = {"/entity", "/language", "/sign-out", "/confirm", "/ledger/check", "/conformite/search"}
@@ -164,9 +215,12 @@ AGAIN = """
         /people/groups/{number}/end
     /export /retention/ask /retention/decide /holds/{number}/lift /documents/{document_id}/erasure /papier/lots/{number}/slip
     /papier/slips/{number} /people /people/{pseudonym}/roles /people/{pseudonym}/roles/{number}/take /people/{pseudonym}/password
-    /people/{pseudonym}/end /account/code /account/visits /account/delegations /relecture/comptes/{number} /approbations/{number}
-    /installation/apply /installation/{step}
+    /people/{pseudonym}/end /people/{pseudonym}/unlink /account/code /account/visits /account/delegations /relecture/comptes/{number} /approbations/{number}
+    /installation/seal/request /installation/seal /installation/mail/test /installation/apply /installation/{step}
     /imports/suppliers/{number}/run /imports/people/{number}/run /fournisseurs/comptes /fournisseurs/{number}/comptes
+    /imports/remittances/{number}/run /comptabilite/lots /comptabilite/lots/{number}/annuler /comptabilite/reglages /comptabilite/factures/{document_id}/paiements
+    /imports/invoices/{number}/run /imports/payments/{number}/run /encours/{number}/cloture /encours/clients/{number}/procedure
+    /formulaires/{number} /regles/{file}/demander /regles/{file}/decider
 """
 """What cannot be undone, leaves the house, or says who may do what."""
 

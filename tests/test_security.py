@@ -4,6 +4,7 @@ import json
 import logging
 import re
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import sqlalchemy as sa
@@ -15,7 +16,8 @@ from hypothesis import strategies as st
 from test_people import PHRASE, at, code_of, entered, entries, known
 
 from config.logs import OneLine
-from station import securitylog, totp
+from config.secrets import drawn_key
+from station import securitylog, serve, totp
 from station.passwords import is_common
 from station.people import new_password
 from station.records import people
@@ -114,6 +116,16 @@ def enrolled(home, clock) -> tuple[TestClient, str, list[str]]:
     return browser, secret, re.findall(r"<li><code>([a-z0-9-]+)</code>", page)
 
 
+def test_the_right_password_forgives_no_guess_at_the_code(home, clock):
+    browser, _, _ = enrolled(home, clock)
+    other = TestClient(browser.app, base_url="http://127.0.0.1:8080", follow_redirects=False)
+    statuses = []
+    for _ in range(6):
+        password = other.post("/sign-in", data={"login": "claire", "password": PHRASE}).status_code
+        statuses.append((password, other.post("/sign-in", data={"code": "000000"}).status_code))
+    assert statuses == [(200, 401)] * 5 + [(429, 429)]
+
+
 def test_a_code_in_reserve_stands_in_for_a_lost_telephone_once(home, clock):
     browser, _, codes = enrolled(home, clock)
     assert len(set(codes)) == 10
@@ -166,6 +178,28 @@ def test_with_another_key_codes_are_refused_and_those_in_reserve_still_serve(hom
     other.post("/sign-in", data={"login": "claire", "password": PHRASE})
     assert other.post("/sign-in", data={"code": code_of(secret, clock)}).status_code == 401
     assert other.post("/sign-in", data={"code": codes[3]}).status_code == 303
+
+
+def test_a_file_that_is_no_key_is_told_in_words_and_passwords_go_on(home, clock):
+    (home.home / "keys").mkdir(exist_ok=True)
+    (home.home / "keys" / "codes").write_bytes(b"")
+    known(home, "claire", Role.CLERK)
+    browser = entered(home, clock, "claire", PHRASE)
+    answer = browser.post("/account/code", data={"step": "begin"})
+    assert (answer.status_code, "keys/codes" in answer.text) == (422, True)
+
+
+def test_of_many_that_draw_a_key_at_once_all_have_the_same_and_no_draft_stays(tmp_path):
+    path = tmp_path / "keys" / "codes"
+    with ThreadPoolExecutor(8) as crowd:
+        keys = set(crowd.map(lambda _: drawn_key(path), range(64)))
+    assert [len(key) for key in keys] == [32]
+    assert [(each.name, each.stat().st_mode & 0o777) for each in path.parent.iterdir()] == [("codes", 0o600)]
+
+
+def test_a_session_key_that_a_crash_left_empty_signs_nothing(tmp_path):
+    (tmp_path / "session").write_bytes(b"")
+    assert len(serve._secret(tmp_path / "session")) == 32
 
 
 @given(st.binary(min_size=32, max_size=32), st.text(max_size=20))

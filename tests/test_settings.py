@@ -15,7 +15,18 @@ from station import problems
 from station.problems import PROBLEMS, problem_of
 
 LISTS: dict[str, tuple[str, type[BaseModel]]] = {"stations": ("station", Station), "policies": ("policy", Policy)}
-NOT_WRITTEN = {"home", "database_url", "company", "time.authorities", "ledger.witness", "ledger.witnessed"}
+NOT_WRITTEN = {
+    "home",
+    "database_url",
+    "company",
+    "approvals",
+    "sign_in.oidc.roles",
+    "lookups",
+    "connectors",
+    "time.authorities",
+    "ledger.witness",
+    "ledger.witnessed",
+}
 """Comes from the environment; stands in the example as a comment."""
 
 

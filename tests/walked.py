@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import urljoin, urlsplit
 
 import lxml.html
+import receivables_home
 import reviewed
 import webhome
 from fastapi.testclient import TestClient
@@ -16,6 +17,7 @@ from starlette.routing import compile_path
 from test_web import _all_routes
 
 from station.people import Act, RoleDays, add_person
+from station.receivables import by_person
 from station.records import people
 from station.search import tend_search
 from station.web.app import build_app
@@ -58,6 +60,7 @@ def full_home(folder: Path) -> tuple[Workstation, dict[str, str]]:
     for number, paper in enumerate(webhome.PAPERS[:3]):
         reviewed.invoice(workstation, replace(paper, number=f"R-{number}", siren=reviewed.SIRENS[number]), hours=20 + number)
     approval_of(workstation, reviewed.invoice(workstation, replace(webhome.PAPERS[4], number="A-1"), hours=9))
+    receivables_home.add_items(workstation, by_person("system", workstation.clock(), receivables_home.TODAY))
     webhome.feed(workstation)
     tend_search(workstation)
     return workstation, add_people(workstation)

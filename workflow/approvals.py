@@ -34,7 +34,7 @@ class Why:
     """Which step was chosen and what for; data, for the screens to say."""
 
     code: str
-    """only (there is one step for all), below, from, between; unknown (no amount was read), currency."""
+    """only (there is one step for all), below, from, between; unknown (no amount was read), currency (another), no-currency (none read)."""
     amount: str = ""
     currency: str = ""
     least: str = ""
@@ -54,13 +54,14 @@ class Chosen:
 
 
 def choose_step(steps: Sequence[Step], amount: Decimal | None, currency: str) -> Chosen:
-    """The step of an amount with tax; exactly at a threshold, the stricter one. A credit note weighs as much as its invoice."""
+    """The step of an amount with tax; exactly at a threshold, the stricter one. A credit note weighs as much as its invoice. `currency`:
+    empty where none was read."""
     table = sorted(steps or (Step(),), key=lambda step: (step.below is None, step.below or Decimal(0)))
     rule, version = "steps", _version_of(table)
     strictest = len(table) - 1
     if amount is None or currency != HOUSE_CURRENCY:
         place = strictest
-        code = "unknown" if amount is None else "currency"
+        code = "unknown" if amount is None else "currency" if currency else "no-currency"
     else:
         place = next((i for i, step in enumerate(table) if step.below is None or abs(amount) < step.below), strictest)
         code = ""
@@ -100,6 +101,11 @@ class Bound:
     """Canonical text; empty: not known."""
     currency: str
     iban: str
+    kind: str = ""
+    """Invoice or credit note: the sign of the amount."""
+    net: str = ""
+    tax: str = ""
+    due: str = ""
 
     def digest(self) -> str:
         """SHA-256, hexadecimal."""
@@ -117,7 +123,9 @@ class Bar(StrEnum):
     NOT_APPROVER = "not-approver"
     NOT_ADDRESSED = "not-addressed"
     PREPARED = "prepared"
-    """Who said the values does not approve them, nor does who stands in for them (preparer is not approver)."""
+    """Who said the values does not approve them (preparer is not approver)."""
+    STANDS_IN = "stands-in"
+    """Nor does who stood in for them, or they for them, on any day since."""
     DECIDED = "decided"
     """One of two approvals is theirs already, or that of whom they stand in for."""
 
@@ -151,8 +159,10 @@ def bar_of(person: str, table: Table, are_one: AreOne, *, approver: bool = True,
     if not approver:
         return Bar.NOT_APPROVER
     circle = circle_of(person, table.handed)
-    if circle & table.prepared or any(are_one(one, person) for one in table.prepared):
+    if circle & table.prepared:
         return Bar.PREPARED
+    if any(are_one(one, person) for one in table.prepared):
+        return Bar.STANDS_IN
     if circle & set(table.approved) or any(are_one(one, person) for one in table.approved):
         return Bar.DECIDED
     return None if addressed else Bar.NOT_ADDRESSED

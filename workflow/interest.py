@@ -261,8 +261,9 @@ def _lines(base: Decimal, start: date, end: date, first: date, terms: Terms, rat
     frozen, contract = terms.regime is Regime.PUBLIC or terms.mode is Mode.FROZEN, terms.contract_rate is not None
     halves = list(_half_years(start, end))
     if contract:
-        for begin, _ in halves:
-            rate_of(half_of(begin), terms, rates)  # Its floor is asked of each half-year in which it is to bear interest.
+        # Its floor is asked of each half-year in which it is to bear interest; frozen on the first day, of that day's alone.
+        for half in [half_of(first)] if frozen else [half_of(begin) for begin, _ in halves]:
+            rate_of(half, terms, rates)
     for begin, close in [(start, end)] if frozen or contract else halves:
         half = half_of(first if frozen else begin)
         rate, days = rate_of(half, terms, rates), (close - begin).days + 1

@@ -53,7 +53,8 @@ MOVES: dict[InvoiceState | None, frozenset[InvoiceState]] = {
     S.PARTIALLY_APPROVED: frozenset({S.IN_REVIEW, S.DISPUTED, S.APPROVED, S.POSTED, S.REFUSED, S.CANCELLED}),
     # Back to review where its values changed after the approval, which is then void.
     S.APPROVED: frozenset({S.IN_REVIEW, S.DISPUTED, S.POSTED, S.PAYMENT_SENT, S.CANCELLED}),
-    S.POSTED: frozenset({S.DISPUTED, S.PAYMENT_SENT, S.PAID, S.CANCELLED}),
+    # Back to approved where the batch that brought it into the accounts is taken back.
+    S.POSTED: frozenset({S.APPROVED, S.DISPUTED, S.PAYMENT_SENT, S.PAID, S.CANCELLED}),
     S.PAYMENT_SENT: frozenset({S.POSTED, S.PAID, S.DISPUTED}),
     S.PAID: frozenset({S.DISPUTED}),
     S.REFUSED: frozenset({S.IN_REVIEW, S.CANCELLED}),

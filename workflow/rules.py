@@ -130,14 +130,15 @@ def read_table(key: Word, body: Section, vocabulary: Vocabulary, flaws: Flaws) -
 
 
 @dataclass(frozen=True, slots=True)
-class _Row:
+class GridRow:
     """Cells of one line of a grid with their columns in the file, parted at « || »."""
 
     number: int
     groups: tuple[tuple[tuple[str, int], ...], ...]
 
 
-def _row(number: int, raw: str) -> _Row | str:
+def read_row(number: int, raw: str) -> GridRow | str:
+    """The cells of one line of a grid, or why it is none, in French."""
     body = raw.strip()
     if not body.startswith("|") or not body.endswith("|") or len(body) < 2:
         return "une ligne de table commence et finit par « | »"
@@ -154,7 +155,7 @@ def _row(number: int, raw: str) -> _Row | str:
         if at < len(body) and body[at] == "|":
             groups.append(tuple(cells))
             cells, at = [], at + 1
-    return _Row(number, (*groups, tuple(cells)) if cells else tuple(groups))
+    return GridRow(number, (*groups, tuple(cells)) if cells else tuple(groups))
 
 
 @dataclass(slots=True)
@@ -166,10 +167,10 @@ class _Head:
 
 def _grid(name: str, title: str, policy: Policy, grid: Word, vocabulary: Vocabulary, flaws: Flaws) -> Table | None:
     where = f"table « {name} »"
-    rows: list[_Row] = []
+    rows: list[GridRow] = []
     for number, raw in grid.rows:
         if raw.strip() and not raw.strip().startswith("#") and set(raw.strip()) - set("|-: "):
-            row = _row(number, raw)
+            row = read_row(number, raw)
             if isinstance(row, str):
                 flaws.append(Flaw(number, len(raw) - len(raw.lstrip()) + 1, f"{where} : {row}"))
                 return None
@@ -191,7 +192,7 @@ def _grid(name: str, title: str, policy: Policy, grid: Word, vocabulary: Vocabul
     return assembled(name, title, policy, tuple(head.inputs), tuple(head.outputs), lines)
 
 
-def _head(row: _Row, where: str, vocabulary: Vocabulary, flaws: Flaws) -> _Head | None:
+def _head(row: GridRow, where: str, vocabulary: Vocabulary, flaws: Flaws) -> _Head | None:
     if len(row.groups) not in (2, 3) or len(row.groups[0]) < 2 or (len(row.groups) == 3 and len(row.groups[2]) != 1):
         message = "titres attendus : | ligne | conditions … || résultats … |, et, pour des remarques, || remarque |"
         flaws.append(Flaw(row.number, row.groups[0][0][1] if row.groups else 1, f"{where} : {message}"))
@@ -215,7 +216,7 @@ def _head(row: _Row, where: str, vocabulary: Vocabulary, flaws: Flaws) -> _Head 
     return head
 
 
-def _line(row: _Row, head: _Head, where: str, flaws: Flaws) -> Line | None:
+def _line(row: GridRow, head: _Head, where: str, flaws: Flaws) -> Line | None:
     widths = [len(head.inputs) + 1, len(head.outputs), *([1] if head.noted else [])]
     name, column = row.groups[0][0] if row.groups and row.groups[0] else ("", 1)
     if [len(group) for group in row.groups] != widths:

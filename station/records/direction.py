@@ -63,6 +63,7 @@ class Waiting:
     cents: int | None
     """With tax; less than 0 of a credit note."""
     currency: str
+    """Empty where none was read."""
     due: str | None
 
 
@@ -122,21 +123,28 @@ def waiting_total(session: Session, entity: str, end: datetime, bounds: Sequence
     return [(int(where), bool(one), int(n), int(m), int(cents or 0)) for where, one, n, m, cents in session.execute(query)]
 
 
-def waiting_list(session: Session, entity: str, end: datetime, size: int, after: int = 0) -> list[Waiting]:
-    """The same one by one, the oldest first."""
+def waiting_list(
+    session: Session, entity: str, end: datetime, size: int, after: int = 0, behind: tuple[datetime, str] | None = None
+) -> list[Waiting]:
+    """The same one by one, the oldest first. `behind`: those behind a place (time and identifier); what leaves the list meanwhile shifts
+    nothing then."""
+    further: list[sa.ColumnElement[bool]] = []
+    if behind is not None:
+        at, document_id = behind
+        further = [sa.or_(Review.received_at > at, sa.and_(Review.received_at == at, Review.document_id > document_id))]
     query = (
         sa.select(
             Review.document_id, Review.received_at, Review.supplier, Review.number, Review.title, _signed(), Review.currency, Review.due
         )
         .join(Document, Document.id == Review.document_id)
         .outerjoin(InvoiceStanding, _standing())
-        .where(*_unexported(entity, end))
+        .where(*_unexported(entity, end), *further)
         .order_by(Review.received_at, Review.document_id)
         .limit(size)
         .offset(after)
     )
     return [
-        Waiting(document_id, at, supplier, number, title, None if cents is None else int(cents), currency or EURO, due)
+        Waiting(document_id, at, supplier, number, title, None if cents is None else int(cents), currency or "", due)
         for document_id, at, supplier, number, title, cents, currency, due in session.execute(query)
     ]
 

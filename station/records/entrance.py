@@ -71,6 +71,15 @@ def link_identity(session: Session, issuer: str, subject: str, pseudonym: str, n
     session.flush()
 
 
+def count_identities(session: Session, pseudonym: str) -> int:
+    return session.scalar(sa.select(sa.func.count()).select_from(Identity).where(Identity.pseudonym == pseudonym)) or 0
+
+
+def unlink_identities(session: Session, pseudonym: str) -> int:
+    """No subject of any provider is this person any more; returns how many were."""
+    return int(session.execute(sa.delete(Identity).where(Identity.pseudonym == pseudonym)).rowcount)  # type: ignore[attr-defined]  # of a DELETE
+
+
 # --- codes in reserve ---
 
 

@@ -4,7 +4,8 @@ import hashlib
 import secrets
 import threading
 from collections.abc import Iterable, Mapping
-from datetime import date, datetime, timedelta
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
 
 import sqlalchemy as sa
 from argon2 import PasswordHasher
@@ -221,6 +222,57 @@ def holders_of(session: Session, role: Role, day: date) -> list[Person]:
     return [person for person in list_people(session) if role in roles_of(session, person.pseudonym, day)]
 
 
+@dataclass(frozen=True, slots=True)
+class House:
+    """Who may act as what in an entity on a day, of everybody at once."""
+
+    people: Mapping[str, Person]
+    """By pseudonym, those who work there and have not left."""
+    roles: Mapping[str, frozenset[Role]]
+    """With those that are lent."""
+    lent: Mapping[str, frozenset[str]]
+    """For whom each holds the approvals."""
+    groups: Mapping[str, frozenset[str]]
+    """Names of the groups that each is in."""
+
+
+def house_on(session: Session, entity: str, day: date) -> House:
+    """What `roles_of`, `lenders_of` and `groups_of` say of each person, in as many questions for a thousand as for one."""
+    here = {each.pseudonym: each for each in list_people(session) if each.ended_at is None and works_in(each, entity)}
+    today = day.isoformat()
+    in_force = (PersonRole.taken_at.is_(None), sa.or_(PersonRole.starts.is_(None), PersonRole.starts <= today),
+                sa.or_(PersonRole.ends.is_(None), PersonRole.ends >= today))  # fmt: skip
+    own: dict[str, set[Role]] = {name: set() for name in here}
+    for name, role in session.execute(sa.select(PersonRole.pseudonym, PersonRole.role).where(*in_force)):
+        if name in own and role in set(Role):
+            own[name].add(Role(role))
+    roles, lent = {name: set(held) for name, held in own.items()}, {name: set[str]() for name in here}
+    held_on = (Delegation.ended_at.is_(None), Delegation.starts <= today, Delegation.ends >= today)
+    for row in session.scalars(sa.select(Delegation).where(*held_on)):
+        if row.taker in roles and row.giver in own and row.role in own[row.giver]:
+            if row.role in DELEGABLE:
+                roles[row.taker].add(Role(row.role))
+            if row.role == Role.APPROVER:
+                lent[row.taker].add(row.giver)
+    groups: dict[str, set[str]] = {name: set() for name in here}
+    for group in list_groups(session, entity):
+        for name in members_of(session, group, day):
+            groups.setdefault(name, set()).add(group.name)
+    return House(
+        here,
+        {name: frozenset(held) for name, held in roles.items()},
+        {name: frozenset(givers) for name, givers in lent.items()},
+        {name: frozenset(names) for name, names in groups.items()},
+    )
+
+
+def lenders_of(session: Session, pseudonym: str, entity: str, day: date) -> frozenset[str]:
+    """For whom somebody holds the approvals on a day: of those who may approve there themselves."""
+    rows = (row for row in delegations_to(session, pseudonym, day) if row.role == Role.APPROVER)
+    able = (row.giver for row in rows if works_in(find_by_pseudonym(session, row.giver), entity))
+    return frozenset(giver for giver in able if Role.APPROVER in own_roles(session, giver, day))
+
+
 # --- deputies ---
 
 
@@ -251,10 +303,31 @@ def are_one(session: Session, first: str | None, second: str, since: datetime, n
     pair = sa.or_(
         sa.and_(Delegation.giver == first, Delegation.taker == second), sa.and_(Delegation.giver == second, Delegation.taker == first)
     )
+    query = sa.select(sa.literal(1)).select_from(Delegation).where(pair, *_overlapping(since, now)).limit(1)
+    return session.scalar(query) is not None
+
+
+def pairs_since(session: Session, since: datetime, now: datetime) -> frozenset[frozenset[str]]:
+    """Everybody of whom `are_one` holds, in one question: for many who are compared at once."""
+    rows = session.execute(sa.select(Delegation.giver, Delegation.taker).where(*_overlapping(since, now)))
+    return frozenset(frozenset((giver, taker)) for giver, taker in rows)
+
+
+def mandates_of(session: Session, pseudonym: str, now: datetime) -> tuple[tuple[str, datetime], ...]:
+    """With whom somebody counts as one, each with the last moment of it: for what was begun by then, `are_one` holds."""
+    mine = sa.or_(Delegation.giver == pseudonym, Delegation.taker == pseudonym)
+    rows = session.scalars(sa.select(Delegation).where(mine, Delegation.starts <= (now + timedelta(days=1)).date().isoformat()))
+    found = []
+    for row in rows:
+        last = datetime.combine(date.fromisoformat(row.ends) + timedelta(days=2), time.min, UTC) - timedelta(microseconds=1)
+        found.append((row.taker if row.giver == pseudonym else row.giver, last if row.ended_at is None else min(last, row.ended_at)))
+    return tuple(found)
+
+
+def _overlapping(since: datetime, now: datetime) -> tuple[sa.ColumnElement[bool], ...]:
     # A day more on either side: days are kept in UTC, and people begin and end them in their own zone.
     begin, end = (since - timedelta(days=1)).date().isoformat(), (now + timedelta(days=1)).date().isoformat()
-    overlapping = (Delegation.starts <= end, Delegation.ends >= begin, sa.or_(Delegation.ended_at.is_(None), Delegation.ended_at >= since))
-    return session.scalar(sa.select(sa.literal(1)).select_from(Delegation).where(pair, *overlapping).limit(1)) is not None
+    return Delegation.starts <= end, Delegation.ends >= begin, sa.or_(Delegation.ended_at.is_(None), Delegation.ended_at >= since)
 
 
 # --- groups ---

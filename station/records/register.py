@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from station.records.tables import Customer, ImportRun, Supplier, SupplierAccount
+from station.records.tables import Customer, ImportRun, Person, Supplier, SupplierAccount
 
 APPROVED, WAITING, REFUSED = "approved", "waiting", "refused"
 
@@ -69,23 +69,28 @@ def accounts_of(session: Session, suppliers: Sequence[int]) -> dict[int, list[Su
     return found
 
 
-def all_accounts(session: Session, entity: str) -> dict[int, set[str]]:
-    """Every account of the register, by supplier, whatever was said of it."""
+def all_accounts(session: Session, entity: str, *, practice: bool = True) -> dict[int, set[str]]:
+    """Every account of the register, by supplier, whatever was said of it; without `practice` those that practice people left are not."""
     found: dict[int, set[str]] = {}
     query = sa.select(SupplierAccount.supplier_id, SupplierAccount.iban).where(SupplierAccount.entity == entity)
+    if not practice:
+        query = query.where(_by_real())
     for number, iban in session.execute(query):
         found.setdefault(number, set()).add(iban)
     return found
 
 
-def waiting_accounts(session: Session, entity: str) -> list[tuple[SupplierAccount, Supplier]]:
-    """Accounts that wait for a second person, by supplier."""
+def waiting_accounts(session: Session, entity: str, *, lock: bool = False) -> list[tuple[SupplierAccount, Supplier]]:
+    """Accounts that wait for a second person, by supplier. `lock`: as they are now, and nobody else decides on them or says whose they are
+    until the transaction ends (PostgreSQL; SQLite has one writer anyway)."""
     query = (
         sa.select(SupplierAccount, Supplier)
         .join(Supplier, Supplier.id == SupplierAccount.supplier_id)
         .where(SupplierAccount.entity == entity, SupplierAccount.state == WAITING)
         .order_by(sa.func.lower(Supplier.name), SupplierAccount.id)
     )
+    if lock:
+        query = query.with_for_update().execution_options(populate_existing=True)
     return [(account, supplier) for account, supplier in session.execute(query)]
 
 
@@ -94,14 +99,24 @@ def count_waiting(session: Session, entity: str) -> int:
     return session.scalar(sa.select(sa.func.count()).select_from(SupplierAccount).where(*where)) or 0
 
 
-def approved_ibans(session: Session, entity: str, keys: Sequence[str]) -> list[str]:
-    """Accounts that two people answer for, of the supplier known by the surest of these keys that the register has."""
+def approved_ibans(session: Session, entity: str, keys: Sequence[str], *, practice: bool) -> list[str]:
+    """Accounts that two people answer for, of the supplier known by the surest of these keys that the register has; without `practice`
+    those that practice people left do not count."""
     for key in keys:
         supplier = find_supplier(session, entity, key)
         if supplier is not None:
-            where = (SupplierAccount.supplier_id == supplier.id, SupplierAccount.state == APPROVED)
+            where = [SupplierAccount.supplier_id == supplier.id, SupplierAccount.state == APPROVED]
+            if not practice:
+                where.append(_by_real())
             return list(session.scalars(sa.select(SupplierAccount.iban).where(*where).order_by(SupplierAccount.id)))
     return []
+
+
+def _by_real() -> sa.ColumnElement[bool]:
+    """Neither brought nor decided by a practice account."""
+    trying = sa.select(Person.pseudonym).where(Person.practice)
+    decided = sa.func.coalesce(SupplierAccount.approved_by, "")
+    return sa.and_(SupplierAccount.verified_by.not_in(trying), decided.not_in(trying))
 
 
 # --- imports ---

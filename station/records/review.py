@@ -17,6 +17,9 @@ SILENT = timedelta(minutes=10)
 """After which a review that somebody left open is open to the next."""
 STATES = ("waiting", "urgent", "held", "postponed", "sure", "account", "done")
 SORTS = ("due", "received", "supplier", "gross")
+REFUSED, ACCOUNT_REFUSED = "refused", "account-refused"
+RETURNED = frozenset({REFUSED, ACCOUNT_REFUSED})
+"""Among the doubts of a review: somebody who decides sent the invoice back. It stays until the review is submitted again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +104,23 @@ def is_sure(session: Session, document_id: str) -> bool:
     return row is not None and not row.doubtful
 
 
+def is_settled(review: Review) -> bool:
+    """Whether its values may be decided about: submitted, or sure as they were read and touched by nobody."""
+    return review.stage == "done" or (review.stage == "open" and not review.doubtful and review.revision == 0)
+
+
+def return_review(session: Session, review: Review, mark: str, reason: str, by: str, at: datetime) -> str | None:
+    """Back at the head of the queue, to whoever submitted it, with the reason; returns their pseudonym. `mark`: of `RETURNED`."""
+    last, review.done_at, review.done_by = review.done_by, None, None
+    review.stage, review.held, review.postponed_until = "open", False, None
+    review.hold_reason, review.hold_by = reason, by
+    person = session.scalar(sa.select(Person).where(Person.pseudonym == last, Person.ended_at.is_(None))) if last else None
+    review.assigned_to, review.assigned_by = (person.pseudonym, by) if person is not None else (None, None)
+    review.doubts, review.doubtful = [mark, *(name for name in review.doubts if name not in RETURNED)], True
+    add_event(session, review, "return", "", (None, {"reason": reason, "why": mark}), by, at)
+    return review.assigned_to
+
+
 def next_review(session: Session, entity: str, pseudonym: str, now: datetime, than: str = "", *, sure: bool = False) -> str | None:
     """The document to be looked at next, another `than` this one: mine before those of nobody, none that a colleague has open.
 
@@ -150,10 +170,14 @@ def _filters(wanted: Wanted, pseudonym: str, today: date) -> list[sa.ColumnEleme
     return found
 
 
+def _is_returned() -> sa.ColumnElement[bool]:
+    return sa.cast(Review.doubts, sa.Text).like('%refused"%')
+
+
 def _order(sort: str) -> tuple[sa.ColumnElement[Any], ...]:
     last = (Review.received_at.asc(), Review.document_id.asc())
     orders: Mapping[str, tuple[sa.ColumnElement[Any], ...]] = {
-        "due": (Review.due.is_(None), Review.due.asc()),
+        "due": (sa.case((_is_returned(), 0), else_=1), Review.due.is_(None), Review.due.asc()),
         "received": (),
         "supplier": (sa.func.lower(Review.supplier).asc(),),
         "gross": (sa.cast(Review.gross, sa.Numeric(18, 4)).desc(),),
@@ -212,6 +236,38 @@ def add_event(
 def events_of(session: Session, document_id: str) -> list[ReviewEvent]:
     """In the order in which they happened."""
     return list(session.scalars(sa.select(ReviewEvent).where(ReviewEvent.document_id == document_id).order_by(ReviewEvent.revision)))
+
+
+def typists_of(session: Session, document_id: str) -> dict[str, frozenset[tuple[str, str]]]:
+    """By field, who said what (pseudonym, canonical text) of it before each submission, as it was in force then: another may have pressed
+    the button."""
+    found: dict[str, set[tuple[str, str]]] = {}
+    done: list[ReviewEvent] = []
+    undone: list[ReviewEvent] = []
+    for event in events_of(session, document_id):
+        if event.kind == "set":
+            done.append(event)
+            undone.clear()
+        elif event.kind == "undo" and done:
+            undone.append(done.pop())
+        elif event.kind == "redo" and undone:
+            done.append(undone.pop())
+        elif event.kind == "submit":
+            for field, last in {each.field: each for each in done}.items():
+                if last.after is not None:
+                    found.setdefault(field, set()).add((last.actor, str(last.after.get("value") or "")))
+            done, undone = [], []
+    return {field: frozenset(said) for field, said in found.items()}
+
+
+def claim_account(session: Session, asked: AccountChange, who: str, at: datetime) -> bool:
+    """Whether this transaction is the one that decides: of two, exactly one finds it so."""
+    here = (AccountChange.id == asked.id, AccountChange.decided_at.is_(None))
+    done = session.execute(
+        sa.update(AccountChange).where(*here).values(decided_at=at, decided_by=who).execution_options(synchronize_session=False)
+    )
+    session.refresh(asked)
+    return bool(done.rowcount)  # type: ignore[attr-defined]  # of an UPDATE there is one
 
 
 def pending_accounts(session: Session, entity: str, document_id: str | None = None) -> list[AccountChange]:

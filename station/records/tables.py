@@ -1271,7 +1271,7 @@ class ReviewEvent(Base):
     document_id: Mapped[str] = mapped_column(sa.ForeignKey("document.id"), index=True)
     revision: Mapped[int]
     kind: Mapped[str] = mapped_column(sa.String(10))
-    """set, undo, redo, submit."""
+    """set, undo, redo, submit; hold, postpone, hand, resume; return (somebody who decides sent it back)."""
     field: Mapped[str] = mapped_column(sa.String(40))
     before: Mapped[dict[str, Any] | None]
     """`station.review.Mark` as JSON; None where nothing had been said."""
@@ -1342,8 +1342,10 @@ class SupplierAccount(Base):
     state: Mapped[str] = mapped_column(sa.String(10))
     """waiting, approved, refused."""
     verified_by: Mapped[str] = mapped_column(sa.String(32))
-    """Who brought it, by an import or by hand."""
+    """Who brought it, by an import or by hand, or said last whose it is."""
     verified_at: Mapped[datetime]
+    hands: Mapped[list[Any]]
+    """Whoever else had a hand in it, each with the moment (ISO 8601): who sent the list, who brought it before its supplier got a SIREN."""
     approved_by: Mapped[str | None] = mapped_column(sa.String(32))
     """The second person, who approved or refused it."""
     approved_at: Mapped[datetime | None]
@@ -1371,6 +1373,10 @@ class Customer(Base):
     email: Mapped[str] = mapped_column(sa.String(200), default="")
     phone: Mapped[str] = mapped_column(sa.String(40), default="")
     terms_days: Mapped[int | None]
+    ladder: Mapped[str] = mapped_column(sa.String(40), default="")
+    """Class by which its reminders go; empty: that of its regime."""
+    contract_rate: Mapped[str] = mapped_column(sa.String(8), default="")
+    """Of late payment, per cent a year, where a contract names one: decimal with a point; empty: the law's."""
     changed_by: Mapped[str] = mapped_column(sa.String(32))
     changed_at: Mapped[datetime]
 
@@ -1382,7 +1388,7 @@ class ImportRun(Base):
     id: Mapped[str] = mapped_column(sa.String(32), primary_key=True)
     entity: Mapped[str] = mapped_column(sa.String(60), index=True)
     kind: Mapped[str] = mapped_column(sa.String(12))
-    """suppliers, customers, people."""
+    """suppliers, customers, people, invoices, payments."""
     name: Mapped[str] = mapped_column(sa.String(200))
     sha256: Mapped[str] = mapped_column(sa.String(64))
     mapping: Mapped[dict[str, Any]]
@@ -1479,6 +1485,126 @@ class InvoiceStanding(Base):
     """When the accounts first had it (`workflow.invoicing.EXPORTED`), whatever became of it since: a closing asks for it."""
 
 
+class AccountingPlan(Base):
+    """How the house enters what it buys (`workflow.accounting.Plan`): each version stays, for batches name theirs."""
+
+    __tablename__ = "accounting_plan"
+    __table_args__ = (sa.UniqueConstraint("entity", "version"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    entity: Mapped[str] = mapped_column(sa.String(60))
+    version: Mapped[int]
+    told: Mapped[dict[str, Any]]
+    actor: Mapped[str] = mapped_column(sa.String(32))
+    at: Mapped[datetime]
+
+
+class AccountingBatch(Base):
+    """Approved invoices handed to the accounts together; numbered without gaps in each entity and year, never removed."""
+
+    __tablename__ = "accounting_batch"
+    __table_args__ = (sa.UniqueConstraint("entity", "year", "number"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    entity: Mapped[str] = mapped_column(sa.String(60))
+    year: Mapped[int]
+    number: Mapped[int]
+    plan: Mapped[int]
+    """Version of `accounting_plan` by which its file is written; 0: as shipped."""
+    day: Mapped[str] = mapped_column(sa.String(10))
+    """ISO date on which it was made, by the wall clock."""
+    invoices: Mapped[int]
+    debit: Mapped[str] = mapped_column(sa.String(30))
+    """EUR, canonical text; equal to the credit."""
+    credit: Mapped[str] = mapped_column(sa.String(30))
+    sha256: Mapped[str] = mapped_column(sa.String(64))
+    """Of its file: made again from the lines, it has these bytes."""
+    made_by: Mapped[str] = mapped_column(sa.String(32))
+    made_at: Mapped[datetime]
+    reversed_by: Mapped[str | None] = mapped_column(sa.String(32))
+    """A second person took it back: its invoices are to be exported anew."""
+    reversed_at: Mapped[datetime | None]
+    reason: Mapped[str | None] = mapped_column(sa.Text)
+
+
+class AccountingItem(Base):
+    """One invoice in a batch."""
+
+    __tablename__ = "accounting_item"
+    __table_args__ = (sa.UniqueConstraint("held"), sa.UniqueConstraint("entity", "year", "entry"))
+    id: Mapped[int] = mapped_column(primary_key=True)
+    batch_id: Mapped[int] = mapped_column(sa.ForeignKey("accounting_batch.id"), index=True)
+    entity: Mapped[str] = mapped_column(sa.String(60))
+    document_id: Mapped[str] = mapped_column(sa.ForeignKey("document.id"), index=True)
+    held: Mapped[str | None] = mapped_column(sa.String(32))
+    """The document's identifier while the batch stands, nothing once it was taken back: so that no invoice is in two."""
+    year: Mapped[int]
+    entry: Mapped[int]
+    """Number of the entry, without gaps in each entity and year."""
+    supplier: Mapped[str] = mapped_column(sa.Text)
+    number: Mapped[str] = mapped_column(sa.Text)
+    issued: Mapped[str] = mapped_column(sa.String(10))
+    due: Mapped[str | None] = mapped_column(sa.String(10))
+    gross: Mapped[str] = mapped_column(sa.String(30))
+    """EUR with tax; less than nothing of a credit note."""
+    sealed: Mapped[str] = mapped_column(sa.String(64))
+    """SHA-256 of the sealed file."""
+
+
+class AccountingLine(Base):
+    """One line of an entry, as it went into the file."""
+
+    __tablename__ = "accounting_line"
+    __table_args__ = (sa.UniqueConstraint("item_id", "place"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    item_id: Mapped[int] = mapped_column(sa.ForeignKey("accounting_item.id"))
+    entity: Mapped[str] = mapped_column(sa.String(60))
+    place: Mapped[int]
+    account: Mapped[str] = mapped_column(sa.String(20))
+    account_label: Mapped[str] = mapped_column(sa.Text)
+    auxiliary: Mapped[str] = mapped_column(sa.String(40))
+    auxiliary_label: Mapped[str] = mapped_column(sa.Text)
+    label: Mapped[str] = mapped_column(sa.Text)
+    debit: Mapped[str] = mapped_column(sa.String(30))
+    credit: Mapped[str] = mapped_column(sa.String(30))
+    rate: Mapped[str] = mapped_column(sa.String(10))
+
+
+class PayableEvent(Base):
+    """What moved the day on which an invoice is to be paid (`workflow.payables.Step`), or that it was contested."""
+
+    __tablename__ = "payable_event"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    entity: Mapped[str] = mapped_column(sa.String(60))
+    document_id: Mapped[str] = mapped_column(sa.ForeignKey("document.id"), index=True)
+    step: Mapped[str] = mapped_column(sa.String(16))
+    """service done, suspended, resumed, received; disputed, settled."""
+    day: Mapped[str] = mapped_column(sa.String(10))
+    reason: Mapped[str] = mapped_column(sa.Text)
+    actor: Mapped[str] = mapped_column(sa.String(32))
+    at: Mapped[datetime]
+
+
+class Disbursement(Base):
+    """A payment of what the house owes: by hand, from a list, from a program; once by its key."""
+
+    __tablename__ = "disbursement"
+    __table_args__ = (sa.UniqueConstraint("entity", "key"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    entity: Mapped[str] = mapped_column(sa.String(60))
+    document_id: Mapped[str] = mapped_column(sa.ForeignKey("document.id"), index=True)
+    stage: Mapped[str] = mapped_column(sa.String(4))
+    """sent (the bank has the order), paid (the funds are at the supplier's disposal)."""
+    day: Mapped[str] = mapped_column(sa.String(10))
+    amount: Mapped[str] = mapped_column(sa.String(30))
+    """EUR, more than nothing."""
+    reference: Mapped[str] = mapped_column(sa.Text)
+    source: Mapped[str] = mapped_column(sa.String(6))
+    """hand, list, api."""
+    key: Mapped[str] = mapped_column(sa.String(64))
+    """SHA-256 of what was told: the same list again changes nothing."""
+    actor: Mapped[str] = mapped_column(sa.String(32))
+    at: Mapped[datetime]
+
+
 class AgendaRow(Base):
     """One thing to be done on a day: business time is data (`station.agenda`). What it is about is re-read when it is done."""
 
@@ -1563,7 +1689,7 @@ class Sending(Base):
     rules: Mapped[str] = mapped_column(sa.String(64))
     """SHA-256 of the ladders that chose it."""
     sha256: Mapped[str | None] = mapped_column(sa.String(64))
-    """Of the sealed letter in the vault of archives; of an e-mail, of its text."""
+    """Of the sealed letter in the vault of archives; of an e-mail there is none, its text stands here."""
     begun_at: Mapped[datetime]
     left_at: Mapped[datetime | None]
     actor: Mapped[str] = mapped_column(sa.String(32))
@@ -1579,6 +1705,351 @@ class Sending(Base):
     receipt_sha256: Mapped[str | None] = mapped_column(sa.String(64))
     note: Mapped[str] = mapped_column(sa.Text, default="")
     """What came back: why it bounced, what was said on the telephone."""
+
+
+class RuleVersion(Base):
+    """One version of rules, as it was written; the text of a row never changes. In force from `active_from` until `ended_at`."""
+
+    __tablename__ = "rule_version"
+    __table_args__ = (sa.UniqueConstraint("entity", "name", "number"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    entity: Mapped[str] = mapped_column(sa.String(60))
+    name: Mapped[str] = mapped_column(sa.String(60))
+    title: Mapped[str] = mapped_column(sa.String(300))
+    number: Mapped[int]
+    """From 1, of this name in this entity."""
+    meaning: Mapped[str] = mapped_column(sa.String(64))
+    """`RuleSet.version`: SHA-256 of what the text says."""
+    sha256: Mapped[str] = mapped_column(sa.String(64))
+    """Of the text's bytes."""
+    text: Mapped[str] = mapped_column(sa.Text)
+    made_by: Mapped[str] = mapped_column(sa.String(32))
+    """Pseudonym, or « system » of what Sceau brings along."""
+    made_at: Mapped[datetime]
+    active_from: Mapped[datetime | None]
+    activated_by: Mapped[str | None] = mapped_column(sa.String(32))
+    """Pseudonym of the second person."""
+    ended_at: Mapped[datetime | None]
+
+
+class CircuitVersion(Base):
+    """One version of a circuit, as `RuleVersion`."""
+
+    __tablename__ = "circuit_version"
+    __table_args__ = (sa.UniqueConstraint("entity", "name", "number"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    entity: Mapped[str] = mapped_column(sa.String(60))
+    name: Mapped[str] = mapped_column(sa.String(60))
+    title: Mapped[str] = mapped_column(sa.String(300))
+    number: Mapped[int]
+    meaning: Mapped[str] = mapped_column(sa.String(64))
+    """`Circuit.version` with the rules that were in force when it was written."""
+    sha256: Mapped[str] = mapped_column(sa.String(64))
+    text: Mapped[str] = mapped_column(sa.Text)
+    made_by: Mapped[str] = mapped_column(sa.String(32))
+    made_at: Mapped[datetime]
+    active_from: Mapped[datetime | None]
+    activated_by: Mapped[str | None] = mapped_column(sa.String(32))
+    ended_at: Mapped[datetime | None]
+    struck_at: Mapped[datetime | None]
+    """Until when it was looked whether its time of day has come."""
+
+
+class CircuitRun(Base):
+    """One document in one circuit: where it stands. It stays with the versions that were in force when it was submitted."""
+
+    __tablename__ = "circuit_run"
+    __table_args__ = (sa.Index("ix_circuit_run_open", "entity", "standing", "wake_on"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    entity: Mapped[str] = mapped_column(sa.String(60))
+    document_id: Mapped[str | None] = mapped_column(sa.ForeignKey("document.id"), index=True)
+    """None: begun by a time of day, about no document."""
+    circuit: Mapped[str] = mapped_column(sa.String(60))
+    version_id: Mapped[int] = mapped_column(sa.ForeignKey("circuit_version.id"))
+    rules: Mapped[dict[str, Any]]
+    """Name of the rules and identifier of their `RuleVersion`."""
+    meaning: Mapped[str] = mapped_column(sa.String(64))
+    """`Circuit.version` of both together."""
+    begun_by: Mapped[str] = mapped_column(sa.String(12))
+    """document, changement, heure, person."""
+    submitted_at: Mapped[datetime]
+    """Whose rules hold; of one begun again because values changed, when the first one was submitted."""
+    started_at: Mapped[datetime]
+    state: Mapped[dict[str, Any]]
+    """`workflow.circuit.State` as JSON, each value with its kind."""
+    step: Mapped[str] = mapped_column(sa.String(60))
+    standing: Mapped[str] = mapped_column(sa.String(10))
+    """running, stuck, ended."""
+    outcome: Mapped[str] = mapped_column(sa.String(60))
+    trouble: Mapped[str | None] = mapped_column(sa.Text)
+    """Why it is stuck, in French."""
+    bound: Mapped[str] = mapped_column(sa.String(64))
+    """`workflow.approvals.Bound.digest` of what is to be approved; empty where nothing is."""
+    approval_id: Mapped[int | None] = mapped_column(sa.ForeignKey("task.id"), index=True)
+    """The approval that it waits for."""
+    wake_on: Mapped[str | None] = mapped_column(sa.String(10))
+    """ISO day on which time alone takes it further."""
+    revision: Mapped[int]
+    ended_at: Mapped[datetime | None]
+
+
+class CircuitStep(Base):
+    """One happening of a run and what came of it, in one transaction. Erased with its document."""
+
+    __tablename__ = "circuit_step"
+    __table_args__ = (sa.UniqueConstraint("run_id", "revision"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    entity: Mapped[str] = mapped_column(sa.String(60))
+    run_id: Mapped[int] = mapped_column(sa.ForeignKey("circuit_run.id"))
+    document_id: Mapped[str | None] = mapped_column(sa.ForeignKey("document.id"), index=True)
+    revision: Mapped[int]
+    event: Mapped[str] = mapped_column(sa.String(12))
+    """started, answered, found, changed, ticked, cancelled."""
+    before: Mapped[str] = mapped_column(sa.String(60))
+    after: Mapped[str] = mapped_column(sa.String(60))
+    """Names of steps."""
+    told: Mapped[dict[str, Any]]
+    """What the event brought (answer, values), and the commands that came of it."""
+    actor: Mapped[str] = mapped_column(sa.String(32))
+    at: Mapped[datetime]
+
+
+class CircuitTask(Base):
+    """A question or a form that a circuit puts to somebody; approvals of invoices are rows of `task`. Erased with its document."""
+
+    __tablename__ = "circuit_task"
+    __table_args__ = (sa.UniqueConstraint("run_id", "serial", "kind"), sa.Index("ix_circuit_task_open", "entity", "state", "due"))
+    id: Mapped[int] = mapped_column(primary_key=True)
+    entity: Mapped[str] = mapped_column(sa.String(60))
+    run_id: Mapped[int] = mapped_column(sa.ForeignKey("circuit_run.id"))
+    document_id: Mapped[str | None] = mapped_column(sa.ForeignKey("document.id"), index=True)
+    serial: Mapped[int]
+    kind: Mapped[str] = mapped_column(sa.String(10))
+    """task, form, trouble (a circuit that cannot go on)."""
+    step: Mapped[str] = mapped_column(sa.String(60))
+    title: Mapped[str] = mapped_column(sa.String(300))
+    asked: Mapped[list[Any]]
+    """Of whom: pairs of « role », « groupe » or « personne » and the name; who was told later stands behind."""
+    answers: Mapped[list[Any]]
+    """Pairs of code and label."""
+    not_by: Mapped[list[Any]]
+    """Pseudonyms of who may not answer."""
+    since: Mapped[datetime]
+    """Whoever stood in for one of those since then may not, either."""
+    due: Mapped[str | None] = mapped_column(sa.String(10))
+    state: Mapped[str] = mapped_column(sa.String(10))
+    """open, done, cancelled."""
+    answer: Mapped[str | None] = mapped_column(sa.String(60))
+    answered_by: Mapped[str | None] = mapped_column(sa.String(32))
+    answered_at: Mapped[datetime | None]
+    words: Mapped[str | None] = mapped_column(sa.Text)
+    """What the last look-up or typed value met, in French."""
+    opened_at: Mapped[datetime]
+    revision: Mapped[int]
+
+
+class CircuitCall(Base):
+    """A look-up or service that a run waits for; its outcome wakes the run. Erased with its document."""
+
+    __tablename__ = "circuit_call"
+    __table_args__ = (sa.UniqueConstraint("run_id", "key"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    entity: Mapped[str] = mapped_column(sa.String(60))
+    run_id: Mapped[int] = mapped_column(sa.ForeignKey("circuit_run.id"))
+    document_id: Mapped[str | None] = mapped_column(sa.ForeignKey("document.id"), index=True)
+    key: Mapped[str] = mapped_column(sa.String(120))
+    serial: Mapped[int]
+    kind: Mapped[str] = mapped_column(sa.String(10))
+    """lookup, service."""
+    name: Mapped[str] = mapped_column(sa.String(60))
+    outbox_key: Mapped[str | None] = mapped_column(sa.String(200))
+    """Of a service: under which the outbox has it."""
+    parameters: Mapped[dict[str, Any]]
+    state: Mapped[str] = mapped_column(sa.String(10), index=True)
+    """waiting, answered (to be told to the run), settled."""
+    results: Mapped[dict[str, Any] | None]
+    """None: nothing was found, or it failed for good."""
+    trouble: Mapped[str | None] = mapped_column(sa.Text)
+    put_at: Mapped[datetime]
+    done_at: Mapped[datetime | None]
+
+
+class DecisionMade(Base):
+    """A decision of a table: by which rule, version and hash, of which values, by which lines. Erased with its document."""
+
+    __tablename__ = "decision_made"
+    __table_args__ = (sa.UniqueConstraint("run_id", "revision", "serial"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    entity: Mapped[str] = mapped_column(sa.String(60))
+    run_id: Mapped[int] = mapped_column(sa.ForeignKey("circuit_run.id"))
+    document_id: Mapped[str | None] = mapped_column(sa.ForeignKey("document.id"), index=True)
+    revision: Mapped[int]
+    serial: Mapped[int]
+    """In which order, of those of one revision."""
+    step: Mapped[str] = mapped_column(sa.String(60))
+    rule_id: Mapped[int] = mapped_column(sa.ForeignKey("rule_version.id"))
+    rules: Mapped[str] = mapped_column(sa.String(60))
+    table: Mapped[str] = mapped_column("table_name", sa.String(60))
+    meaning: Mapped[str] = mapped_column(sa.String(64))
+    sha256: Mapped[str] = mapped_column(sa.String(64))
+    inputs: Mapped[dict[str, Any]]
+    """Each value with its kind."""
+    outputs: Mapped[dict[str, Any]]
+    lines: Mapped[list[Any]]
+    at: Mapped[datetime]
+
+
+class CircuitWatch(Base):
+    """What circuits saw of a document when they last looked: they look again when it changed. Erased with its document."""
+
+    __tablename__ = "circuit_watch"
+    document_id: Mapped[str] = mapped_column(sa.ForeignKey("document.id"), primary_key=True)
+    entity: Mapped[str] = mapped_column(sa.String(60))
+    seen: Mapped[int]
+    """Revision of the document."""
+    stage: Mapped[str] = mapped_column(sa.String(10))
+    """Of its review."""
+    submitted_at: Mapped[datetime | None]
+    """When its review was last submitted."""
+    appeared: Mapped[bool]
+    """It was there to begin circuits."""
+    facts: Mapped[dict[str, Any]]
+    """Name of a value and the beginning of its SHA-256: which of them changed."""
+
+
+class RuleDraft(Base):
+    """What one person is writing of one file; nobody else sees it, and it holds nothing that is in force."""
+
+    __tablename__ = "rule_draft"
+    __table_args__ = (sa.UniqueConstraint("entity", "kind", "name", "person"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    entity: Mapped[str] = mapped_column(sa.String(60))
+    kind: Mapped[str] = mapped_column(sa.String(10))
+    """regles, circuit."""
+    name: Mapped[str] = mapped_column(sa.String(60))
+    person: Mapped[str] = mapped_column(sa.String(32))
+    """Pseudonym."""
+    text: Mapped[str] = mapped_column(sa.Text)
+    base: Mapped[str] = mapped_column(sa.String(64))
+    """SHA-256 of the text from which it was begun."""
+    changed_at: Mapped[datetime]
+
+
+class RuleReplay(Base):
+    """What a text would have decided of past documents, beside what is in force: told before it is asked to be put in force."""
+
+    __tablename__ = "rule_replay"
+    __table_args__ = (sa.Index("ix_rule_replay_text", "entity", "kind", "name", "sha256"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    entity: Mapped[str] = mapped_column(sa.String(60))
+    kind: Mapped[str] = mapped_column(sa.String(10))
+    name: Mapped[str] = mapped_column(sa.String(60))
+    sha256: Mapped[str] = mapped_column(sa.String(64))
+    """Of the text that was tried."""
+    against: Mapped[str] = mapped_column(sa.String(64))
+    """SHA-256 of the text it was held against."""
+    starts: Mapped[str] = mapped_column(sa.String(10))
+    ends: Mapped[str] = mapped_column(sa.String(10))
+    """First and last day, ISO."""
+    result: Mapped[dict[str, Any]]
+    """How many documents, how many change and their amount, and the first of them (identifiers, no names)."""
+    by: Mapped[str] = mapped_column(sa.String(32))
+    at: Mapped[datetime]
+
+
+class RuleRequest(Base):
+    """One person asks that a version be put in force, another does it or refuses; with the replay that was shown to both."""
+
+    __tablename__ = "rule_request"
+    __table_args__ = (sa.Index("ix_rule_request_open", "entity", "decided_at"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    entity: Mapped[str] = mapped_column(sa.String(60))
+    kind: Mapped[str] = mapped_column(sa.String(10))
+    name: Mapped[str] = mapped_column(sa.String(60))
+    version_id: Mapped[int]
+    """Of `rule_version` or `circuit_version`, by kind."""
+    replay_id: Mapped[int] = mapped_column(sa.ForeignKey("rule_replay.id"))
+    reason: Mapped[str] = mapped_column(sa.Text)
+    asked_by: Mapped[str] = mapped_column(sa.String(32))
+    asked_at: Mapped[datetime]
+    decision: Mapped[str | None] = mapped_column(sa.String(10))
+    """activated, refused, withdrawn."""
+    decided_by: Mapped[str | None] = mapped_column(sa.String(32))
+    decided_at: Mapped[datetime | None]
+    words: Mapped[str | None] = mapped_column(sa.Text)
+    """Of a refusal."""
+
+
+class OpenItem(Base):
+    """An invoice that a customer owes, as it was issued; what is left of it is derived from its events (`workflow.receivables`)."""
+
+    __tablename__ = "open_item"
+    __table_args__ = (sa.UniqueConstraint("entity", "number"), sa.Index("ix_open_item_due", "entity", "due"))
+    id: Mapped[int] = mapped_column(primary_key=True)
+    entity: Mapped[str] = mapped_column(sa.String(60))
+    customer_id: Mapped[int] = mapped_column(sa.ForeignKey("customer.id"), index=True)
+    number: Mapped[str] = mapped_column(sa.String(80))
+    """Of the invoice, as it is printed."""
+    cents: Mapped[int] = mapped_column(sa.BigInteger)
+    """EUR with tax, in cents, more than 0."""
+    issued: Mapped[str] = mapped_column(sa.String(10))
+    due: Mapped[str] = mapped_column(sa.String(10))
+    """ISO dates."""
+    mentions: Mapped[bool | None]
+    """Whether the invoice names penalties and indemnity (art. L. 441-9 C. com.); None where nobody looked."""
+    document_id: Mapped[str | None] = mapped_column(sa.ForeignKey("document.id"), index=True)
+    """The sealed copy, where there is one."""
+    source: Mapped[str] = mapped_column(sa.String(10))
+    """document, list, api, hand."""
+    batch: Mapped[str] = mapped_column(sa.String(32))
+    """The list or the batch of the desk that it came with; empty where it came alone."""
+    actor: Mapped[str] = mapped_column(sa.String(32))
+    made_at: Mapped[datetime]
+
+
+class ItemEvent(Base):
+    """What happened to an open item, in the order in which it was noted; never changed: an END takes another back."""
+
+    __tablename__ = "item_event"
+    __table_args__ = (sa.UniqueConstraint("item_id", "what", "reference"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    entity: Mapped[str] = mapped_column(sa.String(60))
+    item_id: Mapped[int] = mapped_column(sa.ForeignKey("open_item.id"), index=True)
+    what: Mapped[str] = mapped_column(sa.String(12))
+    """`workflow.receivables.What`."""
+    day: Mapped[str] = mapped_column(sa.String(10))
+    """ISO date on which it holds."""
+    cents: Mapped[int] = mapped_column(sa.BigInteger)
+    """Of a payment, a credit note, a promise; 0 of the others."""
+    of: Mapped[int | None] = mapped_column(sa.ForeignKey("item_event.id"))
+    """Event that an END ends."""
+    until: Mapped[str | None] = mapped_column(sa.String(10))
+    """Of a promise: last day on which it can be kept."""
+    reference: Mapped[str | None] = mapped_column(sa.String(80))
+    """The bank's, or the credit note's number: the same again is the same event."""
+    reason: Mapped[str] = mapped_column(sa.Text)
+    source: Mapped[str] = mapped_column(sa.String(10))
+    actor: Mapped[str] = mapped_column(sa.String(32))
+    at: Mapped[datetime]
+
+
+class CustomerContact(Base):
+    """A person at a customer's to whom reminders go; ended, not removed, for letters name who was written to."""
+
+    __tablename__ = "customer_contact"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    entity: Mapped[str] = mapped_column(sa.String(60))
+    customer_id: Mapped[int] = mapped_column(sa.ForeignKey("customer.id"), index=True)
+    name: Mapped[str] = mapped_column(sa.String(120))
+    part: Mapped[str] = mapped_column(sa.String(80))
+    """What they do there, as they call it."""
+    email: Mapped[str] = mapped_column(sa.String(200))
+    phone: Mapped[str] = mapped_column(sa.String(40))
+    reminded: Mapped[bool]
+    """Whether reminders go there."""
+    actor: Mapped[str] = mapped_column(sa.String(32))
+    made_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
 
 
 class Preference(Base):

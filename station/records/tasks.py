@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
+from station.records import review as reviews
 from station.records.tables import AccountChange, Archive, Document, FieldRow, InvoiceStanding, Review, ReviewEvent, State, Task, TaskEvent
 from workflow.kinds import INVOICES
 from workflow.roles import Role
@@ -26,6 +27,8 @@ class Seat:
     stands_for: frozenset[str]
     """Themselves, and those whose approvals they hold as a deputy."""
     groups: frozenset[str]
+    mandates: tuple[tuple[str, datetime], ...] = ()
+    """With whom they are one pair of eyes, each until when (`station.records.people.mandates_of`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +65,25 @@ def list_tasks(
 
 
 def asked_of(entity: str, seat: Seat) -> list[sa.ColumnElement[bool]]:
-    """Tasks addressed to somebody, without approvals of what they prepared themselves."""
+    """Tasks addressed to somebody, without approvals that they may not give: of what they, or who is one with them, prepared, or approved
+    as the first of two."""
     question = sa.and_(Task.kind == QUESTION, Task.person == seat.pseudonym)
     named = Task.person.in_(seat.stands_for)
     grouped = sa.and_(Task.person.is_(None), Task.group_name.in_(seat.groups))
     by_role = sa.and_(Task.person.is_(None), Task.group_name == "", Task.role.in_([str(role) for role in seat.roles]))
-    own = sa.cast(Task.prepared_by, sa.Text).like(f'%"{seat.pseudonym}"%')
-    asked = sa.and_(Task.kind == APPROVAL, sa.or_(named, grouped, by_role), ~own)
+    theirs = (sa.and_(Task.prepared_since <= last, _took_part(other)) for other, last in seat.mandates)
+    asked = sa.and_(Task.kind == APPROVAL, sa.or_(named, grouped, by_role), ~sa.or_(_took_part(seat.pseudonym), *theirs))
     return [Task.entity == entity, sa.or_(question, asked) if Role.APPROVER in seat.roles else question]
+
+
+def _took_part(pseudonym: str) -> sa.ColumnElement[bool]:
+    """Whether somebody prepared an approval, or gave another of its round."""
+    beside = aliased(Task)
+    given = sa.exists().where(
+        beside.document_id == Task.document_id, beside.round == Task.round, beside.kind == APPROVAL, beside.decision == "approved",
+        beside.decided_by == pseudonym,
+    )  # fmt: skip
+    return sa.or_(sa.cast(Task.prepared_by, sa.Text).like(f'%"{pseudonym}"%'), given)
 
 
 def everyones(entity: str) -> list[sa.ColumnElement[bool]]:
@@ -155,7 +169,7 @@ def sealed_afresh(session: Session, document_id: str) -> tuple[str, str]:
 
 
 def preparers_of(session: Session, document: Document) -> tuple[frozenset[str], datetime]:
-    """Who said or submitted values that count, and since when.
+    """Who typed, said or submitted values that count, and since when.
 
     Who approved an account as the second person is no preparer: that account was brought by somebody else.
     """
@@ -166,6 +180,7 @@ def preparers_of(session: Session, document: Document) -> tuple[frozenset[str], 
     seconds = {(change.decided_by, change.iban) for change in changes}
     found = {row.actor for row in said if not (row.name == "iban" and (row.actor, (row.value or "").replace(" ", "")) in seconds)}
     found |= {change.asked_by for change in changes} | {review.done_by if review else None}
+    found |= {name for names in reviews.typists_of(session, document.id).values() for name, _ in names}
     first = session.scalar(sa.select(sa.func.min(ReviewEvent.at)).where(ReviewEvent.document_id == document.id))
     moments = [at for at in (first, review.done_at if review else None, *(row.said_at for row in said)) if at is not None]
     return frozenset(name for name in found if name), min(moments, default=document.received_at)
@@ -180,7 +195,9 @@ def standing_of(session: Session, document_id: str) -> InvoiceStanding | None:
     return session.get(InvoiceStanding, document_id)
 
 
-def changed_documents(session: Session, limit: int) -> list[Document]:
-    """Documents that changed since their values were last compared with those that were asked about."""
+def changed_documents(session: Session, limit: int, since: datetime | None = None) -> list[Document]:
+    """Documents that changed since their values were last compared with those that were asked about; `since`: of those that changed
+    after this, which an index tells."""
     query = sa.select(Document).join(InvoiceStanding, InvoiceStanding.document_id == Document.id)
+    query = query if since is None else query.where(Document.changed_at >= since)
     return list(session.scalars(query.where(InvoiceStanding.seen != Document.revision).order_by(Document.changed_at).limit(limit)))

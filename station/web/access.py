@@ -15,6 +15,7 @@ Asked = Annotated[str, Query(max_length=200)]
 READINGS: dict[tuple[str, str], Act] = {
     ("GET", "/documents/{document_id}"): Act.SEEN,
     ("GET", "/documents/{document_id}/verdict"): Act.SEEN,
+    ("GET", "/documents/{document_id}/circuits"): Act.SEEN,
     ("GET", "/documents/{document_id}/pages/{number}/{kind}.jpg"): Act.IMAGE,
     ("GET", "/documents/{document_id}/sealed.pdf"): Act.SEALED,
     ("GET", "/documents/{document_id}/capture-data.json"): Act.RECORD,
@@ -31,6 +32,10 @@ READINGS: dict[tuple[str, str], Act] = {
     ("GET", "/recherche/{document_id}"): Act.SEEN,
     ("GET", "/direction/cloture"): Act.LISTED,
     ("GET", "/direction/{figure}.csv"): Act.LISTED,
+    ("GET", "/regles/{file}/rejeu/{number}"): Act.LISTED,
+    ("GET", "/comptabilite/factures/{document_id}"): Act.SEEN,
+    ("GET", "/comptabilite/lots/{number}/lot.csv"): Act.LISTED,
+    ("GET", "/relances/courrier/{number}/{which}.pdf"): Act.SEALED,
     ("GET", "/access"): Act.LISTED,
 }
 """What is noted, by route. Lists and thumbnails are not: they show that a document is there, not what it says."""

@@ -24,6 +24,7 @@ from station.web.wards import typed_form
 from station.web.words import Words
 from workflow.roles import DELEGABLE, Role
 
+log = logging.getLogger("sceau.web")
 router = APIRouter()
 Text = Annotated[str, Form(max_length=200)]
 Secret = Annotated[str, Form(max_length=1024)]
@@ -79,16 +80,16 @@ def choose_password(
 @router.post("/account/code")
 def change_code(request: Request, session: desk.InReading, person: desk.SignedIn, step: Text = "", code: Text = "") -> Response:
     """begin: a secret to scan; prove: the first code from it, answered by codes in reserve; renew: others; drop: none is asked any more."""
-    key, reserve = totp.code_key(desk.workstation_of(request).home), []
+    home, reserve = desk.workstation_of(request).home, []
     try:
         with desk.workstation_of(request).database.writing() as writing:
             here = people.find_by_pseudonym(writing, person.pseudonym) or person
             act = _act(request, here)
             match step:
                 case "begin":
-                    acts.begin_code(here, key)
+                    acts.begin_code(here, totp.code_key(home))
                 case "prove":
-                    reserve = acts.prove_code(writing, act, here, code, visits.moment_of(request), key)
+                    reserve = acts.prove_code(writing, act, here, code, visits.moment_of(request), totp.code_key(home))
                 case "renew":
                     reserve = acts.renew_recovery(writing, act, here)
                 case "drop":
@@ -98,6 +99,9 @@ def change_code(request: Request, session: desk.InReading, person: desk.SignedIn
             visits.renew_badge(request, here)
     except Refused as error:
         return _page(request, session, person, error.reason)
+    except totp.LostKey:
+        log.exception("keys/codes is not the key of this database, or none: put it back from the backup")
+        return _page(request, session, person, "code-key")
     visits.tell(request, f"second factor: {step}", person)
     if reserve:
         # Shown by this answer and by no other: only their hashes are kept.

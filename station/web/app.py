@@ -27,11 +27,11 @@ from station.records.learned import NoLesson
 from station.signing import Signings
 from station.throttle import Throttle
 from station.tolerances import NoTolerance
-from station.totp import code_key
 from station.walks import Walks
 from station.web import (
     access,
     account,
+    accounting,
     approvals,
     batch,
     codes,
@@ -42,12 +42,14 @@ from station.web import (
     desk,
     direction,
     documents,
+    dunning,
     entities,
     entrance,
     erasure,
     events,
     export,
     feeder,
+    forms,
     groups,
     holds,
     imports,
@@ -61,6 +63,8 @@ from station.web import (
     oidc,
     organisation,
     papers,
+    payables,
+    receivables,
     register,
     retention,
     review,
@@ -68,6 +72,7 @@ from station.web import (
     sendings,
     signing,
     stations,
+    studio,
     tokens,
     tolerances,
     twins,
@@ -102,7 +107,7 @@ def build_app(workstation: Workstation, *, secret: bytes, moment: Callable[[], f
         with workstation.database.writing() as session:
             people.ensure_practice(session)
     with workstation.database.writing() as session:
-        codes.lock_old(session, code_key(workstation.home))
+        codes.lock_old(session, workstation.home)
     app = FastAPI(title="Sceau", docs_url=None, redoc_url=None, openapi_url=None)
     app.state.workstation = workstation
     app.state.moment = moment
@@ -133,6 +138,9 @@ def build_app(workstation: Workstation, *, secret: bytes, moment: Callable[[], f
         direction.router,
         review.router,
         approvals.router,
+        forms.router,
+        accounting.router,
+        payables.router,
         corrections.router,
         learning.router,
         erasure.router,
@@ -157,7 +165,10 @@ def build_app(workstation: Workstation, *, secret: bytes, moment: Callable[[], f
         people_pages.router,
         imports.router,
         installation.router,
+        receivables.router,
+        dunning.router,
         register.router,
+        studio.router,
         account.router,
         oidc.router,
         tokens.router,
@@ -223,11 +234,12 @@ def _say_errors(app: FastAPI) -> None:
     """Every trouble becomes a page in words; none shows a traceback."""
 
     @app.exception_handler(desk.NotSignedIn)
-    def to_entrance(request: Request, _error: Exception) -> Response:
-        address = "/sign-in?next=" + quote(request.url.path if request.method == "GET" else "/", safe="/")
+    def to_entrance(request: Request, error: Exception) -> Response:
+        why = f"why={error}" if str(error) else ""
+        address = "/sign-in?next=" + quote(request.url.path if request.method == "GET" else "/", safe="/") + (why and f"&{why}")
         if "HX-Request" in request.headers:
             # A fragment of the sign-in page inside another page would help nobody: the whole page goes there.
-            return Response(status_code=401, headers={"HX-Redirect": "/sign-in"})
+            return Response(status_code=401, headers={"HX-Redirect": "/sign-in" + (why and f"?{why}")})
         return RedirectResponse(address, status_code=303)
 
     @app.exception_handler(wards.NotGranted)

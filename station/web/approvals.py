@@ -4,7 +4,7 @@ Plain forms, no script: every button sends which state of the task, and which va
 """
 
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -16,7 +16,7 @@ from PIL import Image
 from sqlalchemy.orm import Session
 
 from ocr.identifiers import compact
-from station import tasks
+from station import circuits, review, tasks
 from station.access import Act as Reading
 from station.acts import shown_document
 from station.particulars import known_accounts
@@ -24,10 +24,10 @@ from station.records import people
 from station.records import review as reviews
 from station.records import tasks as records
 from station.records.documents import Unknown
-from station.records.tables import Document, Person, Review, Task, TaskEvent
+from station.records.tables import Document, Person, Review, State, Task, TaskEvent
 from station.records.tasks import APPROVAL, DONE, OPEN, QUESTION, Seat
 from station.tasks import Act, Outcome
-from station.web import access, desk, show
+from station.web import access, desk, payables, show
 from station.web.show import Badge
 from station.web.words import Words
 from station.workstation import Workstation
@@ -39,11 +39,12 @@ VIEWS = ("miennes", "equipe", "faites")
 SIZE = 30
 LARGEST_IMAGE = 200_000
 """Bytes of a page's light image: a telephone on a slow network shows it within a second or two."""
-UNTYPED = frozenset({"reason", "question", "answer", "person"})
+UNTYPED = frozenset({"reason", "question", "answer", "person", "nobody"})
 """What is wrong with the form itself; everything else happened meanwhile (409)."""
 DONE_WORDS: Mapping[str, str] = {
     "approve": "flash.approval-approved",
     "refuse": "flash.approval-refused",
+    "return": "flash.approval-returned",
     "ask": "flash.approval-asked",
     "answer": "flash.approval-answered",
     "delegate": "flash.approval-delegated",
@@ -96,14 +97,15 @@ def approvals_page(request: Request, person: desk.SignedIn, vue: str = "miennes"
     """What waits for me, what is due first at the top; what waits for whom; what I decided."""
     workstation, t, entity = desk.workstation_of(request), desk.words_of(request), desk.entity_of(request)
     # An approval of values that changed a moment ago is not shown as if it were still asked.
-    tasks.catch_up(workstation)
+    _catch_up(request)
     view, now = vue if vue in VIEWS else "miennes", workstation.clock()
     with workstation.database.reading() as session:
         seat = tasks.seat_of(session, person, entity, now.date())
         mine = records.asked_of(entity, seat)
         where = {"miennes": mine, "equipe": records.everyones(entity), "faites": records.decided_by(entity, person.pseudonym)}[view]
         found = records.list_tasks(session, where, done=view == "faites", page=page, size=SIZE)
-        seats = tasks.seats_in(session, entity, now.date()) if view == "equipe" else None
+        practice = workstation.settings.sealing.mode == "practice"
+        seats = tasks.seats_in(session, entity, now.date(), practice=practice) if view == "equipe" else None
         return desk.show(
             request,
             "approvals.html",
@@ -113,7 +115,23 @@ def approvals_page(request: Request, person: desk.SignedIn, vue: str = "miennes"
             cards=[_card(session, task, seats, t, now) for task in found.rows],
             counts=records.count_tasks(session, mine, records.everyones(entity), t.today(now)),
             unmailed=_unmailed(workstation, person, t),
+            accounts=_waiting_accounts(session, entity, person, now) if view == "miennes" else [],
         )
+
+
+def _waiting_accounts(session: Session, entity: str, person: Person, now: datetime) -> list[tuple[int, str]]:
+    """Accounts that wait for a second person and that this one may decide: number and supplier, the oldest first."""
+    found = []
+    for asked in reviews.pending_accounts(session, entity)[:SIZE]:
+        if not review.is_barred(session, asked, person, now):
+            row = session.get(Review, asked.document_id)
+            found.append((asked.id, (row.supplier or row.title) if row is not None else asked.supplier))
+    return found
+
+
+def _catch_up(request: Request) -> None:
+    tasks.catch_up(desk.workstation_of(request))
+    circuits.catch_up(desk.house_of(request))
 
 
 def _card(session: Session, task: Task, seats: tasks.Seats | None, t: Words, now: datetime) -> Card:
@@ -179,7 +197,7 @@ def _unmailed(workstation: Workstation, person: Person, t: Words) -> str:
 @router.get(f"{ADDRESS}/{{number}}")
 def approval_page(request: Request, person: desk.SignedIn, number: int, page: int = 1) -> Response:
     """What is asked, what it rests on, and the buttons of whoever may decide."""
-    tasks.catch_up(desk.workstation_of(request))
+    _catch_up(request)
     with desk.workstation_of(request).database.reading() as session:
         return _page(request, session, person, number, page=page)
 
@@ -239,7 +257,9 @@ def act_on_task(
     if task is None:
         return _gone(request)
     shown_document(session, task.document_id)
-    outcome = _carry_out(session, workstation, task, choice, Act(person, revision, digest, reason), to)
+    outcome = tasks.carry_out(session, workstation, task, choice, Act(person, revision, digest, reason), to)
+    if outcome is None:
+        raise HTTPException(422)
     # In the language in which somebody decides they are written to.
     reviews.set_preference(session, person.pseudonym, "language", {"code": desk.words_of(request).language})
     if not outcome.done:
@@ -248,29 +268,6 @@ def act_on_task(
     following = _next_task(session, person, entity, workstation.clock(), number)
     flash = "flash.approval-first" if choice == "approve" and outcome.following else DONE_WORDS[choice]
     return desk.go_to(request, f"{ADDRESS}/{following}" if following else ADDRESS, flash)
-
-
-_ALONE: Mapping[tuple[str, str], Callable[[Session, Workstation, Task, Act], Outcome]] = {
-    (APPROVAL, "approve"): tasks.approve,
-    (APPROVAL, "refuse"): tasks.refuse,
-    (QUESTION, "answer"): tasks.answer,
-}
-_WITH: Mapping[str, Callable[[Session, Workstation, Task, Act, Person], Outcome]] = {
-    "ask": tasks.ask_question,
-    "delegate": tasks.delegate,
-    "reassign": tasks.reassign,
-}
-"""Acts that name a colleague."""
-
-
-def _carry_out(session: Session, workstation: Workstation, task: Task, choice: str, act: Act, login: str) -> Outcome:
-    alone, together = _ALONE.get((task.kind, choice)), _WITH.get(choice)
-    if alone is not None:
-        return alone(session, workstation, task, act)
-    if together is None or task.kind != APPROVAL:
-        raise HTTPException(422)
-    to = people.find(session, login.strip())
-    return Outcome(False, "person") if to is None else together(session, workstation, task, act, to)
 
 
 def _next_task(session: Session, person: Person, entity: str, now: datetime, than: int) -> int | None:
@@ -328,23 +325,24 @@ def _page(
         shown_page=page,
         has_image=workstation.light_image(document.id, page).is_file(),
         document=document,
+        debt=payables.debt_of(session, workstation, document, t) if document.state == State.SEALED else None,
         trouble=_trouble_words(session, outcome, task, t) if outcome else "",
         following=outcome.following if outcome and not outcome.done else None,
         stopped=_stopped(session, task, document, t),
         typed=typed or {},
-        **_may(session, task, person, seat, now, t),
+        **_may(session, task, person, seat, now, t, practice=workstation.settings.sealing.mode == "practice"),
     )
 
 
-def _may(session: Session, task: Task, person: Person, seat: Seat, now: datetime, t: Words) -> dict[str, Any]:
+def _may(session: Session, task: Task, person: Person, seat: Seat, now: datetime, t: Words, *, practice: bool) -> dict[str, Any]:
     """Which buttons this person gets, or why none."""
-    seats = tasks.seats_in(session, task.entity, now.date())
     if task.kind == QUESTION:
         mine = task.state == OPEN and task.person == person.pseudonym
         return {"decides": False, "answers": mine, "hands": False, "bar": "", "approvers": [], "colleagues": []}
+    seats = tasks.seats_in(session, task.entity, now.date(), practice=practice)
     bar = tasks.bar_for(session, task, person, now)
     decides = task.state == OPEN and bar is None
-    hands = task.state == OPEN and bar in (Bar.NOT_ADDRESSED, Bar.NOT_APPROVER, Bar.DECIDED) and bool(tasks.HANDING & seat.roles)
+    hands = task.state == OPEN and bar not in (None, Bar.PREPARED) and bool(tasks.HANDING & seat.roles)
     able = tasks.able_people(session, task, now, seats) if decides or hands else {}
     return {
         "decides": decides,
@@ -367,10 +365,12 @@ def _why_words(task: Task, t: Words) -> str:
     why = task.why
     if "code" not in why:
         return str(why.get("text") or "")
-    places = {
-        name: t.amount(str(why[name]), "EUR" if name != "amount" else str(why.get("currency") or "EUR")) if why.get(name) else ""
-        for name in ("amount", "least", "below")
-    }
+    told = {name: str(why.get(name) or "") for name in ("amount", "least", "below")}
+    # What weighs is the amount without its sign: « -3 120 ≥ 500 » would be no true sentence.
+    currencies = {"amount": str(why.get("currency") or "") or None}
+    places = {name: t.amount(text.removeprefix("-"), currencies.get(name, "EUR")) if text else "" for name, text in told.items()}
+    if told["amount"].startswith("-"):
+        places["amount"] = t("approval.why-credit", amount=places["amount"])
     step = t(f"approval.why-{why['code']}", **places, currency=str(why.get("currency") or ""))
     return t("approval.why-two", step=step) if why.get("two") else t("approval.why-one", step=step)
 
@@ -401,9 +401,11 @@ def _facts(session: Session, document: Document, bound: Bound, workstation: Work
         _, known = known_accounts(session, document, compact(bound.iban), workstation.settings)
         beside = t("approval.iban-known") if compact(bound.iban) in known else t("approval.iban-new")
         told.append((t.known("field", "iban"), show.show_value("iban", bound.iban, None, t), beside))
-    review = session.get(Review, document.id)
-    if review is not None and review.done_at is not None and review.done_by:
-        told.append((t("approval.reviewed"), _login(session, review.done_by), t.moment(review.done_at)))
+    row = session.get(Review, document.id)
+    if row is not None and row.done_at is not None and row.done_by:
+        told.append((t("approval.reviewed"), _login(session, row.done_by), t.moment(row.done_at)))
+    elif row is not None and reviews.is_settled(row):
+        told.append((t("approval.reviewed"), t("approval.reviewed-by-nobody"), ""))
     return [line for line in told if line[1]]
 
 
@@ -426,8 +428,8 @@ def _stopped(session: Session, task: Task, document: Document, t: Words) -> str:
         return ""
     if task.kind == APPROVAL and reviews.pending_accounts(session, task.entity, document.id):
         return t("approval.wrong-account")
-    review = session.get(Review, document.id)
-    return t("approval.wrong-review") if task.kind == APPROVAL and review is not None and review.done_at is None else ""
+    row = session.get(Review, document.id)
+    return t("approval.wrong-review") if task.kind == APPROVAL and row is not None and not reviews.is_settled(row) else ""
 
 
 def _trouble_words(session: Session, outcome: Outcome, task: Task, t: Words) -> str:
@@ -437,7 +439,7 @@ def _trouble_words(session: Session, outcome: Outcome, task: Task, t: Words) -> 
     if outcome.wrong == "faster":
         at = t.moment(task.decided_at) if task.decided_at else ""
         return t("approval.wrong-faster", who=_login(session, outcome.by), what=t(f"approval.decision-{task.decision}"), at=at)
-    words = t(f"approval.wrong-{outcome.wrong}")
+    words = t(f"approval.wrong-{'person' if outcome.wrong == 'nobody' else outcome.wrong}")
     named = ", ".join(t(f"approval.part-{name}") for name in outcome.changes)
     return f"{words} {t('approval.changed-what', what=named)}" if named else words
 

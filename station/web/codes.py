@@ -2,6 +2,7 @@
 
 import logging
 from datetime import timedelta
+from pathlib import Path
 
 import segno
 from fastapi import Request
@@ -55,9 +56,14 @@ def pending_secret(request: Request, person: Person) -> str | None:
         return None
 
 
-def lock_old(session: Session, key: bytes) -> None:
+def lock_old(session: Session, home: Path) -> None:
     """At the start: what an older version kept open is locked away."""
-    if locked := acts.lock_old_secrets(session, key):
+    try:
+        locked = acts.lock_old_secrets(session, totp.code_key(home))
+    except totp.LostKey:
+        log.exception("keys/codes is no key: put it back from the backup; codes in reserve serve meanwhile, and so do passwords")
+        return
+    if locked:
         log.info("%s secrets of codes are locked away now", locked)
 
 

@@ -114,10 +114,12 @@ def signed_in(request: Request, session: InReading) -> Person:
     login, badge = request.session.get("login"), request.session.get("badge")
     person = people.find(session, str(login)) if login else None
     practice = is_practice(workstation_of(request))
-    if person is None or badge != people.badge_of(person) or not people.may_enter(person, practice=practice):
+    if person is None or not people.may_enter(person, practice=practice):
         raise NotSignedIn
+    if badge != people.badge_of(person):
+        raise NotSignedIn("changed")
     if not visits.is_here(request, session, person) or not visits.goes_on(request):
-        raise NotSignedIn
+        raise NotSignedIn("over")
     # Its values stay readable when the request fails and its session is rolled back: the error page has a header, too.
     session.expunge(person)
     see_through(request, session, person)
@@ -130,6 +132,12 @@ SignedIn: TypeAlias = Annotated[Person, Depends(signed_in, scope="function")]
 def roles_here(request: Request) -> frozenset[Role]:
     """As what the person of this request may act today; a visitor as nothing."""
     return getattr(request.state, "roles", frozenset())
+
+
+def works_everywhere(request: Request) -> bool:
+    """Whether the person of this request is limited to no company of the house; a visitor is nobody."""
+    person = getattr(request.state, "person", None)
+    return person is not None and people.entities_of(person) is None
 
 
 MASKS = "masks"
@@ -162,7 +170,7 @@ def show(request: Request, template: str, status: int = 200, **values: Any) -> R
     """Render a whole page or a fragment; everything a template may need of the request is given here."""
     roles = roles_here(request)
     context = {
-        "may": lambda path, method="GET": may(roles, method, path),
+        "may": lambda path, method="GET": may(roles, method, path, whole=works_everywhere(request)),
         "t": words_of(request),
         "person": getattr(request.state, "person", None),
         "practice": is_practice(workstation_of(request)),
@@ -171,7 +179,7 @@ def show(request: Request, template: str, status: int = 200, **values: Any) -> R
         "entities": entities_of(request),
         "entity": entity_of(request),
         "here": request.url.path,
-        "menu": menu_for(roles, request.url.path),
+        "menu": menu_for(roles, request.url.path, whole=works_everywhere(request)),
         "flash": request.session.pop("flash", None) if "HX-Request" not in request.headers else None,
         **values,
     }

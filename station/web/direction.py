@@ -122,17 +122,17 @@ def _closing_lines(request: Request, day: date, t: Words) -> Iterator[bytes]:
     yield b"\xef\xbb\xbf" + csv_line(
         t(f"direction.list-{name}") for name in ("document", "received", "supplier", "number", "gross", "currency", "due")
     )
-    after = 0
+    behind: tuple[datetime, str] | None = None
     while True:
         with database.reading() as session:
-            listed = direction.waiting_on(session, entity, day, AT_ONCE, after)
+            listed = direction.waiting_on(session, entity, day, AT_ONCE, behind=behind)
         for each in listed:
             at = each.received_at.astimezone(direction.PARIS).date().isoformat()
             gross = "" if each.cents is None else f"{Decimal(each.cents) / 100:.2f}"
             yield csv_line((each.document_id, at, each.supplier, each.number, gross, each.currency, each.due or ""))
         if len(listed) < AT_ONCE:
             return
-        after += AT_ONCE
+        behind = (listed[-1].received_at, listed[-1].document_id)
 
 
 def _overview(request: Request, session: desk.InReading, day: str) -> Overview:
@@ -273,7 +273,7 @@ def cost_chart(cost: Cost, t: Words) -> Chart:
 
 
 def shown_waiting(each: Waiting, t: Words) -> dict[str, str]:
-    amount = "" if each.cents is None else t.amount(f"{Decimal(each.cents) / 100:.2f}", each.currency)
+    amount = "" if each.cents is None else t.amount(f"{Decimal(each.cents) / 100:.2f}", each.currency or None)
     due = t.day(date.fromisoformat(each.due)) if each.due else ""
     return {"received": t.day(t.today(each.received_at)), "amount": amount, "due": due, "supplier": each.supplier or each.title}
 

@@ -30,7 +30,7 @@ from station.sheets import originals_of
 from station.signing import why_not_sign
 from station.sources import can_say
 from station.versions import GIVEN_UP
-from station.web import desk, learning, show
+from station.web import desk, forms, learning, payables, show
 from station.web.figures import WORKING
 from station.web.grants import may
 from station.web.words import Words
@@ -173,6 +173,8 @@ def document_page(request: Request, session: desk.InReading, document_id: str, h
         checks=[] if not document.archives else show.show_checks(document.archives[-1], t),
         **evidence_values(session, document, desk.workstation_of(request), t),
         can_say=can_say(document),
+        circuit_runs=forms.runs_shown(session, request, document, t),
+        debt=payables.debt_of(session, desk.workstation_of(request), document, t) if document.state == State.SEALED else None,
         colourless=any(row.code in COLOUR_CODES for row in document.findings),
     )
 

@@ -23,12 +23,13 @@ router = APIRouter()
 
 
 @open_router.get("/sign-in")
-def sign_in_page(request: Request, language: str = "", next: str = "/", code: str = "", out: str = "") -> Response:
-    """Who are you? The language may be chosen before signing in. `code`: the provider said who, the code is still to come."""
+def sign_in_page(request: Request, language: str = "", next: str = "/", code: str = "", out: str = "", why: str = "") -> Response:
+    """Who are you? The language may be chosen before signing in. `code`: the provider said who, the code is still to come.
+    `why`: a visit ended by itself."""
     if language in LANGUAGES:
         request.session["language"] = language
     half = visits.half_of(request) if code else None
-    return _sign_in(request, local_address(next), login=half[0] if half else "", ask_code=half is not None, out=bool(out))
+    return _sign_in(request, local_address(next), login=half[0] if half else "", ask_code=half is not None, out=bool(out), why=why)
 
 
 @open_router.post("/sign-in")
@@ -65,10 +66,11 @@ def sign_in(
         return again(status=401, trouble="code" if half else "wrong")
     if person.password_ends is not None and person.password_ends < workstation.clock():
         return again(status=401, trouble="ended")
-    _throttle_of(request).note_success(name.lower(), address_of(request))
     if person.totp_secret is not None and half is None:
         visits.begin_half(request, person)
         return _sign_in(request, local_address(next), login=name, ask_code=True)
+    # Not before the code: else whoever has the password would be forgiven each guess at it.
+    _throttle_of(request).note_success(name.lower(), address_of(request))
     visits.begin_visit(request, person, half[2] if half else "password")
     return desk.go_to(request, local_address(next))
 
@@ -137,7 +139,15 @@ def passwords_open(request: Request, login: str) -> bool:
 
 
 def _sign_in(
-    request: Request, next_address: str, *, status: int = 200, trouble: str = "", login: str = "", ask_code: bool = False, out: bool = False
+    request: Request,
+    next_address: str,
+    *,
+    status: int = 200,
+    trouble: str = "",
+    login: str = "",
+    ask_code: bool = False,
+    out: bool = False,
+    why: str = "",
 ) -> Response:
     practice = desk.is_practice(desk.workstation_of(request))
     return desk.show(
@@ -151,6 +161,7 @@ def _sign_in(
         provider=label_of(request),
         required=desk.workstation_of(request).settings.sign_in.oidc.required,
         out=out and bool(label_of(request)),
+        why=why if why in ("changed", "over") else "",
         practice_login=people.PRACTICE_LOGIN if practice else None,
         practice_second=people.SECOND_LOGIN,
         practice_password=people.PRACTICE_PASSWORD if practice else None,

@@ -18,6 +18,8 @@ class Grant:
     act: Roles = NOBODY
     again: bool = False
     """Acting here asks for password or code again, unless it was given within ten minutes (step-up, ASVS 5.0, 7.5.3)."""
+    whole: bool = False
+    """Only for whoever works in every company of the house: it concerns them all."""
 
 
 def _roles(*names: Role) -> Roles:
@@ -28,13 +30,21 @@ _PAPER = _roles(MAILROOM, CLERK, COMPLIANCE)
 """Who handles what arrives."""
 _READERS = EVERYONE - {ADMINISTRATOR}
 """Who may see documents; administering accounts is no reason to."""
+_WORKERS = _READERS - {AUDITOR}
+"""Whom a circuit may ask."""
 _PROOF = _roles(COMPLIANCE, AUDITOR)
 _FEED = _roles(MAILROOM, COMPLIANCE)
 _REVIEW = _roles(CLERK, COMPLIANCE)
 _OFFICE = _roles(CLERK, APPROVER, COMPLIANCE)
 _DIRECTION = _roles(APPROVER, COMPLIANCE)
 """Who answers for what the house pays; there is no role of its own for its direction."""
+_DUES = _roles(RECEIVABLES)
+"""Who acts on what customers owe."""
+_OWED = _roles(RECEIVABLES, COMPLIANCE, AUDITOR)
+"""Who sees it."""
 _RULE = _roles(COMPLIANCE)
+_RULES_WRITTEN = _roles(CLERK, RECEIVABLES, COMPLIANCE)
+_RULES_SEEN = _RULES_WRITTEN | {APPROVER, AUDITOR}
 _MAKER = _roles(ADMINISTRATOR)
 _SENDING = _roles(COMPLIANCE, ADMINISTRATOR)
 
@@ -64,6 +74,7 @@ GRANTS: Mapping[str, Grant] = {
     "/people/{pseudonym}/roles": Grant(NOBODY, _MAKER, again=True),
     "/people/{pseudonym}/roles/{number}/take": Grant(NOBODY, _MAKER, again=True),
     "/people/{pseudonym}/password": Grant(NOBODY, _MAKER, again=True),
+    "/people/{pseudonym}/unlink": Grant(NOBODY, _MAKER, again=True),
     "/people/{pseudonym}/end": Grant(NOBODY, _MAKER, again=True),
     "/people/{pseudonym}/tokens/{number}/revoke": Grant(NOBODY, _MAKER),
     # What leaves the house
@@ -79,12 +90,12 @@ GRANTS: Mapping[str, Grant] = {
     "/people/groups/{number}/members/{member}/take": Grant(NOBODY, _MAKER, again=True),
     "/people/groups/{number}/end": Grant(NOBODY, _MAKER, again=True),
     # Setting the house up
-    "/installation": Grant(_MAKER),
-    "/installation/seal/request": Grant(NOBODY, _MAKER),
-    "/installation/seal": Grant(NOBODY, _MAKER),
-    "/installation/mail/test": Grant(NOBODY, _MAKER),
-    "/installation/apply": Grant(NOBODY, _MAKER, again=True),
-    "/installation/{step}": Grant(NOBODY, _MAKER, again=True),
+    "/installation": Grant(_MAKER, whole=True),
+    "/installation/seal/request": Grant(NOBODY, _MAKER, again=True, whole=True),
+    "/installation/seal": Grant(NOBODY, _MAKER, again=True, whole=True),
+    "/installation/mail/test": Grant(NOBODY, _MAKER, again=True, whole=True),
+    "/installation/apply": Grant(NOBODY, _MAKER, again=True, whole=True),
+    "/installation/{step}": Grant(NOBODY, _MAKER, again=True, whole=True),
     # Registers, and the lists they come from
     "/imports": Grant(_REVIEW | {RECEIVABLES, ADMINISTRATOR}),
     "/imports/{kind}/modele.{form}": Grant(_REVIEW | {RECEIVABLES, ADMINISTRATOR}),
@@ -96,6 +107,18 @@ GRANTS: Mapping[str, Grant] = {
     "/imports/customers/{number}": Grant(_roles(RECEIVABLES, COMPLIANCE, ADMINISTRATOR), _roles(RECEIVABLES, COMPLIANCE, ADMINISTRATOR)),
     "/imports/customers/{number}/run": Grant(NOBODY, _roles(RECEIVABLES, COMPLIANCE, ADMINISTRATOR)),
     "/imports/customers/{number}/errors.csv": Grant(_roles(RECEIVABLES, COMPLIANCE, ADMINISTRATOR)),
+    "/imports/invoices": Grant(NOBODY, _DUES),
+    "/imports/invoices/{number}": Grant(_DUES, _DUES),
+    "/imports/invoices/{number}/run": Grant(NOBODY, _DUES, again=True),
+    "/imports/invoices/{number}/errors.csv": Grant(_DUES),
+    "/imports/payments": Grant(NOBODY, _DUES),
+    "/imports/payments/{number}": Grant(_DUES, _DUES),
+    "/imports/payments/{number}/run": Grant(NOBODY, _DUES, again=True),
+    "/imports/payments/{number}/errors.csv": Grant(_DUES),
+    "/imports/remittances": Grant(NOBODY, _REVIEW),
+    "/imports/remittances/{number}": Grant(_REVIEW, _REVIEW),
+    "/imports/remittances/{number}/run": Grant(NOBODY, _REVIEW, again=True),
+    "/imports/remittances/{number}/errors.csv": Grant(_REVIEW),
     "/imports/people": Grant(NOBODY, _MAKER),
     "/imports/people/{number}": Grant(_MAKER, _MAKER),
     "/imports/people/{number}/run": Grant(NOBODY, _MAKER, again=True),
@@ -104,6 +127,30 @@ GRANTS: Mapping[str, Grant] = {
     "/fournisseurs/comptes": Grant(_OFFICE | {AUDITOR}, _OFFICE, again=True),
     "/fournisseurs/{number}": Grant(_OFFICE | {AUDITOR}),
     "/fournisseurs/{number}/comptes": Grant(NOBODY, _REVIEW, again=True),
+    # What customers owe
+    "/relances": Grant(_OWED),
+    "/relances/calendrier": Grant(_OWED),
+    "/relances/envoyees": Grant(_OWED),
+    "/relances/envoyees/{number}/retour": Grant(NOBODY, _DUES),
+    "/relances/suspendre": Grant(NOBODY, _DUES),
+    "/relances/reprendre/{number}": Grant(NOBODY, _DUES),
+    "/relances/taches/{number}": Grant(NOBODY, _DUES),
+    "/relances/courrier": Grant(_OWED),
+    "/relances/courrier/imprimees": Grant(NOBODY, _DUES),
+    "/relances/courrier/recommandes": Grant(NOBODY, _DUES),
+    "/relances/courrier/{number}/{which}.pdf": Grant(_OWED),
+    "/relances/courrier/{number}/depot": Grant(NOBODY, _DUES),
+    "/relances/courrier/{number}/reception": Grant(NOBODY, _DUES),
+    "/encours": Grant(_OWED),
+    "/encours/balance.csv": Grant(_OWED),
+    "/encours/nouvelle": Grant(_DUES, _DUES),
+    "/encours/clients/{number}": Grant(_OWED, _DUES),
+    "/encours/clients/{number}/contacts": Grant(NOBODY, _DUES),
+    "/encours/clients/{number}/procedure": Grant(NOBODY, _DUES, again=True),
+    "/encours/clients/{number}/contacts/{contact}/fin": Grant(NOBODY, _DUES),
+    "/encours/{number}": Grant(_OWED),
+    "/encours/{number}/evenements": Grant(NOBODY, _DUES),
+    "/encours/{number}/cloture": Grant(NOBODY, _DUES, again=True),
     # The mailroom's desk
     "/desk": Grant(_PAPER),
     "/desk/{name}": Grant(_PAPER),
@@ -177,6 +224,30 @@ GRANTS: Mapping[str, Grant] = {
     "/approbations": Grant(_OFFICE),
     "/approbations/{number}": Grant(_OFFICE | {AUDITOR}, _OFFICE, again=True),
     "/approbations/{number}/page/{page}.jpg": Grant(_OFFICE | {AUDITOR}),
+    # Rules and circuits
+    "/regles": Grant(_RULES_SEEN),
+    "/regles/{file}": Grant(_RULES_SEEN, _RULES_WRITTEN),
+    "/regles/{file}/jeter": Grant(NOBODY, _RULES_WRITTEN),
+    "/regles/{file}/essayer": Grant(_RULES_SEEN),
+    "/regles/{file}/rejeu": Grant(NOBODY, _RULES_WRITTEN),
+    "/regles/{file}/rejeu/{number}": Grant(_RULES_SEEN),
+    "/regles/{file}/demander": Grant(NOBODY, _RULES_WRITTEN, again=True),
+    "/regles/{file}/retirer": Grant(NOBODY, _RULES_WRITTEN),
+    "/regles/{file}/decider": Grant(NOBODY, _RULE, again=True),
+    "/regles/{file}/versions/{number}": Grant(_RULES_SEEN),
+    # The accounts, and what the house owes
+    "/comptabilite": Grant(_OFFICE | {AUDITOR}),
+    "/comptabilite/lots": Grant(NOBODY, _REVIEW, again=True),
+    "/comptabilite/lots/{number}": Grant(_OFFICE | {AUDITOR}),
+    "/comptabilite/lots/{number}/lot.csv": Grant(_OFFICE | {AUDITOR}),
+    "/comptabilite/lots/{number}/annuler": Grant(NOBODY, _OFFICE, again=True),
+    "/comptabilite/reglages": Grant(_REVIEW | {AUDITOR}, _REVIEW, again=True),
+    "/comptabilite/factures/{document_id}": Grant(_OFFICE | {AUDITOR}, _OFFICE),
+    "/comptabilite/factures/{document_id}/paiements": Grant(NOBODY, _REVIEW, again=True),
+    # Circuits
+    "/formulaires": Grant(_WORKERS),
+    "/formulaires/{number}": Grant(_WORKERS | {AUDITOR}, _WORKERS, again=True),
+    "/documents/{document_id}/circuits": Grant(_READERS),
     # Search
     "/recherche": Grant(_READERS),
     "/recherche/{document_id}": Grant(_READERS),
@@ -237,10 +308,10 @@ STARTS = ("/", "/relecture", "/approbations", "/documents", "/conformite", "/peo
 """Where somebody begins whom the first page is not for: the first of these that is."""
 
 
-def may(roles: Roles, method: str, path: str) -> bool:
-    """Whether any of the roles opens this; what does not stand in the table opens for nobody."""
+def may(roles: Roles, method: str, path: str, *, whole: bool = True) -> bool:
+    """Whether any of the roles opens this; what does not stand in the table opens for nobody. `whole`: of somebody who works everywhere."""
     grant = GRANTS.get(path)
-    if grant is None:
+    if grant is None or (grant.whole and not whole):
         return False
     return bool(roles & (grant.look if method in {"GET", "HEAD"} else grant.act))
 

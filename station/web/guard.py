@@ -36,7 +36,11 @@ UPLOAD_SECONDS = 1800.0
 API = "/api/v1/"
 """Below it a door of its own stands (`station.web.api.porter`): tokens, no cookies, and so no forms to be forged."""
 SMALL_FORM = 64 * 1024
-"""Bytes: every form but an upload fits."""
+"""Bytes: every form but an upload, and a table of rules, fits."""
+LONG_FORM = 2 << 20
+"""Bytes of a rule or circuit file in a form (`workflow.marked.LONGEST` characters, coded for the way), or of a long invoice with its lines;
+of whoever is signed in."""
+LONG_FORMS = ("/regles/", "/relecture/")
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -91,11 +95,11 @@ class Guard:
         length = headers.get("content-length", "")
         if not length.isdecimal():
             return 411 if "transfer-encoding" in headers else None
-        return 413 if int(length) > (self._largest if self._is_upload(scope) else SMALL_FORM) else None
+        return 413 if int(length) > (self._largest if self._is_upload(scope) else _longest(scope)) else None
 
     def _is_upload(self, scope: Scope) -> bool:
         if scope["path"].startswith(API):
-            return scope["path"] == f"{API}documents"
+            return bool(scope["path"] == f"{API}documents")
         return bool(scope["path"] in self._upload_paths and "login" in scope.get("session", {}))
 
 
@@ -133,3 +137,7 @@ def mark_answer(headers: MutableHeaders) -> None:
     for name, value in HEADERS.items():
         headers.setdefault(name, value)
     headers.setdefault("cache-control", "no-store")
+
+
+def _longest(scope: Scope) -> int:
+    return LONG_FORM if scope["path"].startswith(LONG_FORMS) and "login" in scope.get("session", {}) else SMALL_FORM

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Annotated
 
 from fastapi import APIRouter, File, Form, HTTPException, Request, UploadFile
@@ -10,14 +11,14 @@ from sqlalchemy.orm import Session
 
 from capture.hotfolder import plain_name
 from station import imports
-from station.imports import COLUMNS, KINDS, Fault, Plan, Step
+from station.imports import COLUMNS, KINDS, Fault, Line, Plan, Step
 from station.people import Refused
 from station.records import people, register
 from station.records.tables import ImportRun, Person
 from station.tabular import Sheet, Unreadable, write_csv, write_xlsx
 from station.web import desk
 from station.web.grants import may
-from station.web.words import Words
+from station.web.words import PARIS, Words
 
 router = APIRouter()
 ADDRESS = "/imports"
@@ -72,12 +73,12 @@ def send(kind: str) -> Callable[..., Response]:
         imports.drop_uploads(workstation, workstation.clock().timestamp() - KEPT_SECONDS)
         data = file.file.read(imports.LARGEST_UPLOAD + 1)
         try:
-            with workstation.database.writing() as session:
-                run = imports.keep_upload(session, workstation, entity, kind, plain_name(file.filename or ""), data, person)
-                number = run.id
+            sent = imports.read_upload(plain_name(file.filename or ""), data)
         except Unreadable as error:
             with workstation.database.reading() as session:
                 return _list(request, session, kind, error.reason)
+        with workstation.database.writing() as session:
+            number = imports.keep_upload(session, workstation, entity, kind, sent, person).id
         return desk.go_to(request, f"{ADDRESS}/{kind}/{number}")
 
     return send_list
@@ -121,13 +122,18 @@ def run(kind: str) -> Callable[..., Response]:
 
     def run_list(request: Request, person: desk.SignedIn, number: str, partly: Annotated[str, Form(max_length=5)] = "") -> Response:
         workstation = desk.workstation_of(request)
+        with workstation.database.reading() as session:
+            looked = _run_of(request, session, kind, number)
+        sheet = imports.open_upload(workstation, looked)
+        if sheet is None or imports.missing_columns(kind, looked.mapping):
+            return desk.go_to(request, f"{ADDRESS}/{kind}/{number}")
+        lines = _lines(looked, sheet)
         try:
             with workstation.database.writing() as session:
                 found = _run_of(request, session, kind, number)
-                sheet = imports.open_upload(workstation, found)
-                if found.done_at is not None or sheet is None or imports.missing_columns(kind, found.mapping):
+                if found.done_at is not None or found.mapping != looked.mapping:
                     return desk.go_to(request, f"{ADDRESS}/{kind}/{number}")
-                plan = _plan(session, found, sheet, person)
+                plan = _plan(session, found, lines, person)
                 if plan.faults and not partly:
                     return desk.go_to(request, f"{ADDRESS}/{kind}/{number}")
                 imports.apply_import(session, found, plan, person, workstation.clock())
@@ -148,7 +154,7 @@ def faults(kind: str) -> Callable[..., Response]:
         sheet = imports.open_upload(desk.workstation_of(request), found)
         if sheet is None:
             raise HTTPException(404)
-        told = [_shown_fault(kind, fault, t) for fault in _plan(session, found, sheet, person).faults]
+        told = [_shown_fault(kind, fault, t) for fault in _plan(session, found, _lines(found, sheet), person).faults]
         headings = [t(f"imports.fault-{name}") for name in ("line", "column", "value", "words")]
         data = write_csv(headings, ((str(each.line), each.column, each.value, each.words) for each in told))
         return Response(
@@ -174,8 +180,12 @@ def _run_of(request: Request, session: Session, kind: str, number: str) -> Impor
     return found
 
 
-def _plan(session: Session, run: ImportRun, sheet: Sheet, person: Person) -> Plan:
-    return imports.plan_import(session, run.entity, run.kind, imports.read_lines(run.kind, sheet, run.mapping), person)
+def _lines(run: ImportRun, sheet: Sheet) -> Sequence[Line]:
+    return imports.read_lines(run.kind, sheet, run.mapping)
+
+
+def _plan(session: Session, run: ImportRun, lines: Sequence[Line], person: Person) -> Plan:
+    return imports.plan_import(session, run.entity, run.kind, lines, person, run.at.astimezone(PARIS).date())
 
 
 def _list(request: Request, session: Session, wrong_kind: str = "", wrong: str = "") -> Response:
@@ -199,7 +209,7 @@ def _page(request: Request, session: Session, person: Person, run: ImportRun, re
     t, kind = desk.words_of(request), run.kind
     sheet = imports.open_upload(desk.workstation_of(request), run) if run.done_at is None else None
     missing = imports.missing_columns(kind, run.mapping) if sheet else ()
-    plan = _plan(session, run, sheet, person) if sheet and not missing else Plan(kind)
+    plan = _plan(session, run, _lines(run, sheet), person) if sheet and not missing else Plan(kind)
     mapped = [column.name for column in COLUMNS[kind] if column.name in run.mapping]
     return desk.show(
         request,
@@ -251,6 +261,10 @@ def _told(name: str, value: str, t: Words) -> str:
             told = t(f"imports.{name}-{value}")
         case "terms":
             told = terms_words(value, t)
+        case "amount":
+            told = t.amount(value, "EUR")
+        case "issued" | "due" | "day":
+            told = t.day(date.fromisoformat(value))
         case "iban":
             told = " ".join(value[place : place + 4] for place in range(0, len(value), 4))
         case _:

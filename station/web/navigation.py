@@ -31,6 +31,10 @@ ROOMS: tuple[Room, ...] = (
     Room("/desk", "desk", "layers", Roles({MAILROOM}), ("/batches", "/papers", "/duplicates")),
     Room("/relecture", "review", "file-check", Roles({CLERK}), ("/memory",)),
     Room("/approbations", "approvals", "badge-check", Roles({APPROVER})),
+    Room("/formulaires", "forms", "list", Roles({RECEIVABLES})),
+    Room("/comptabilite", "accounting", "list", Roles({CLERK})),
+    Room("/relances", "dunning", "clock", Roles({RECEIVABLES})),
+    Room("/encours", "receivables", "scroll-text", Roles({RECEIVABLES})),
     Room("/documents", "documents", "file-text", READERS),
     Room("/recherche", "search", "search", READERS),
     Room("/conformite", "compliance", "shield-check", Roles({COMPLIANCE, AUDITOR}), ("/controles", "/organisation", "/papier", "/access")),
@@ -39,6 +43,7 @@ ROOMS: tuple[Room, ...] = (
     Room("/stations", "stations", "printer", Roles({MAILROOM, ADMINISTRATOR}), ("/tolerances",)),
     Room("/people", "people", "user", Roles({ADMINISTRATOR})),
     Room("/fournisseurs", "suppliers", "archive", Roles({APPROVER})),
+    Room("/regles", "rules", "list"),
     Room("/envois", "sendings", "upload", Roles({ADMINISTRATOR})),
     Room("/imports", "imports", "folder-input", Roles({ADMINISTRATOR})),
     Room("/installation", "installation", "hard-drive", Roles({ADMINISTRATOR})),
@@ -67,9 +72,9 @@ class Menu:
         return any(line.current for line in self.more)
 
 
-def menu_for(roles: Roles, here: str) -> Menu:
+def menu_for(roles: Roles, here: str, *, whole: bool = True) -> Menu:
     """The rooms that open for these roles, theirs first; all stand in the bar where there is room for all."""
-    open_rooms = [room for room in ROOMS if may(roles, "GET", room.address)]
+    open_rooms = [room for room in ROOMS if may(roles, "GET", room.address, whole=whole)]
     in_bar = open_rooms if len(open_rooms) <= BAR else [room for room in open_rooms if room.daily & roles][:BAR]
     lines = [(room in in_bar, Line(room, _current(room, here))) for room in open_rooms]
     return Menu(tuple(line for bar, line in lines if bar), tuple(line for bar, line in lines if not bar))

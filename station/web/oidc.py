@@ -45,17 +45,23 @@ def come_back(request: Request) -> Response:
     relying = relying_of(request)
     if relying is None:
         return desk.go_to(request, "/sign-in")
+    try:
+        flow = _kept(request)
+    except NotProven as error:
+        # Not counted: anybody may send anybody's browser here, and nothing was asked of the provider for it.
+        visits.tell(request, "provider refused", None, level=logging.WARNING, reason=str(error))
+        return _refused(request, error.reason, 403)
     key = f"provider\n{visits.address_of(request)}"
     if request.app.state.throttle.wait_for(key, visits.address_of(request)):
         return _refused(request, "wait", 429)
     try:
-        flow = _kept(request)
-        person = _person_of(request, relying, relying.finish(flow, dict(request.query_params)), flow)
+        shown = relying.finish(flow, dict(request.query_params))
+        person = _person_of(request, relying, shown, flow)
     except (NotProven, NoAccount) as error:
         request.app.state.throttle.note_failure(key, visits.address_of(request))
         visits.tell(request, "provider refused", None, level=logging.WARNING, reason=str(error))
         return _refused(request, error.reason, 503 if error.reason == "away" else 403)
-    return _enter(request, person, flow)
+    return _enter(request, person, flow, sure=shown.is_fresh(visits.moment_of(request)))
 
 
 @open_router.get("/oidc/out")
@@ -114,7 +120,7 @@ def _person_of(request: Request, relying: Relying, shown: Shown, flow: Flow) -> 
     return person
 
 
-def _enter(request: Request, person: Person, flow: Flow) -> Response:
+def _enter(request: Request, person: Person, flow: Flow, *, sure: bool) -> Response:
     if flow.language:
         request.session["language"] = flow.language
     to = local_address(flow.to)
@@ -124,7 +130,7 @@ def _enter(request: Request, person: Person, flow: Flow) -> Response:
         visits.begin_half(request, person, "provider")
         to = "/sign-in?code=1"
     else:
-        visits.begin_visit(request, person, "provider")
+        visits.begin_visit(request, person, "provider", sure=sure)
     answer = desk.show(request, "provided.html", to=to, again=bool(flow.again))
     answer.delete_cookie(COOKIE, path=PATH, secure=_is_secure(request), httponly=True, samesite="lax")
     return answer

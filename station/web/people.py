@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from station import groups
 from station import people as acts
 from station.people import GIVEN_DAYS, Act, Refused, RoleDays
-from station.records import people
+from station.records import entrance, people
 from station.records.documents import Unknown
 from station.records.tables import Person, PersonRole
 from station.web import desk
@@ -92,11 +92,9 @@ def add(
 
 
 def add_typed(request: Request, session: Session, person: Person, typed: Typed, given: list[RoleDays]) -> tuple[Person, str]:
-    """Whoever makes accounts for some companies makes them for these."""
+    """In the companies of whoever makes it."""
     made = acts.add_person(session, act_of(request, person), typed.login, typed.name, typed.email, given)
-    own = people.entities_of(person)
-    if own is not None:
-        groups.place_person(session, desk.house_of(request).settings, act_of(request, person), made[0], own, None)
+    groups.place_beside(session, act_of(request, person), made[0])
     return made
 
 
@@ -141,6 +139,15 @@ def reset_password(request: Request, session: desk.InReading, person: desk.Signe
         return _given(request, *written(request, reset))
     except Refused as error:
         return person_shown(request, session, person, pseudonym, error.reason)
+
+
+@router.post("/people/{pseudonym}/unlink")
+def unlink(request: Request, session: desk.InReading, person: desk.SignedIn, pseudonym: str) -> Response:
+    try:
+        written(request, lambda writing: acts.unlink_person(writing, act_of(request, person), found_person(writing, person, pseudonym)))
+    except Refused as error:
+        return person_shown(request, session, person, pseudonym, error.reason)
+    return desk.go_to(request, f"/people/{pseudonym}", "flash.person-unlinked")
 
 
 @router.post("/people/{pseudonym}/end")
@@ -240,6 +247,7 @@ def person_shown(request: Request, session: Session, asking: Person, pseudonym: 
         wrong=wrong and t(f"people.wrong-{wrong}"),
         days=GIVEN_DAYS,
         places=_places(request, asking),
+        linked=entrance.count_identities(session, pseudonym) > 0,
         tokens=[each for each in shown_tokens(session, request, pseudonym) if each.live],
     )
 

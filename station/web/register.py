@@ -1,5 +1,6 @@
 """The register of suppliers: who they are, on which accounts they are paid, and the accounts that wait for a second person."""
 
+import re
 from typing import Annotated
 
 from fastapi import APIRouter, Form, HTTPException, Request
@@ -53,18 +54,21 @@ def decide(
     request: Request,
     session: desk.InWriting,
     person: desk.SignedIn,
-    account: Annotated[list[int], Form()] = [],  # noqa: B006 FastAPI copies it
+    account: Annotated[list[str], Form()] = [],  # noqa: B006 FastAPI copies it
     choice: Text = "",
     reason: Text = "",
 ) -> Response:
-    """The second person approves or refuses those that are ticked."""
+    """The second person approves or refuses those that are ticked, as they were shown: `account` is number-digest."""
     approved = choice == "approve"
+    shown = {int(number): digest for number, _, digest in (each.partition("-") for each in account) if re.fullmatch("[0-9]{1,9}", number)}
     try:
         told = acts.decide_accounts(
-            session, desk.entity_of(request), account, person, desk.workstation_of(request).clock(), approved=approved, reason=reason
+            session, desk.entity_of(request), shown, person, desk.workstation_of(request).clock(), approved=approved, reason=reason
         )
     except ValueError:
         return _waiting(request, session, person, "reason")
+    except acts.Changed:
+        return _waiting(request, session, person, "changed")
     except NotOffered:
         return _waiting(request, session, person, "none")
     if not told.done:
@@ -142,7 +146,7 @@ def _waiting(request: Request, session: Session, person: Person, wrong: str = ""
     known = register.accounts_of(session, [supplier.id for _, supplier in waiting])
     who = people.logins_of(session, [account.verified_by for account, _ in waiting])
     now = desk.workstation_of(request).clock()
-    ones = {(row.verified_by): people.are_one(session, row.verified_by, person.pseudonym, row.verified_at, now) for row, _ in waiting}
+    own = acts.own_accounts(session, [account for account, _ in waiting], person, now)
 
     def shown(iban: str) -> str:
         return show.show_value("iban", iban, None, t)
@@ -154,14 +158,15 @@ def _waiting(request: Request, session: Session, person: Person, wrong: str = ""
         waiting=[
             {
                 "account": account,
+                "shown": f"{account.id}-{acts.digest_of(account, supplier)}",
                 "supplier": supplier,
                 "iban": shown(account.iban),
                 "known": [shown(each.iban) for each in known[supplier.id] if each.state == register.APPROVED],
                 "by": t("register.brought", who=who.get(account.verified_by, account.verified_by), at=t.moment(account.verified_at)),
-                "own": ones[account.verified_by],
+                "own": account.id in own,
             }
             for account, supplier in waiting
         ],
-        others=sum(not own for own in ones.values()),
+        others=len(waiting) - len(own),
         wrong=wrong and t(f"register.wrong-{wrong}"),
     )

@@ -28,7 +28,7 @@ from station.records import review as records
 from station.records.tables import AccountChange, Document, FieldRow, Person, Review
 from station.review import COLUMNS, Clash, Mark, Outcome, Typed
 from station.tiles import Pyramid, pyramid_of, tile_folder, tile_path
-from station.web import desk, show
+from station.web import desk, grants, show
 from station.web.learning import Line, crop_in, cut_crop, show_lines, upright_size
 from station.web.show import Badge
 from station.web.words import Words
@@ -45,7 +45,7 @@ ALWAYS = (
 SPARE_ROWS = 1
 """Empty rows under a table, to be filled."""
 Text = Annotated[str, Form(max_length=2000)]
-Rows = Annotated[str, Form(max_length=60_000)]
+Rows = Annotated[str, Form(max_length=400_000)]
 
 KEYS: Mapping[str, str] = {
     "next": "Tab",
@@ -192,15 +192,24 @@ def show_row(row: Review, who: Mapping[str, str], person: Person, now: datetime,
         "gross": t.amount(row.gross, row.currency) if row.gross else "",
         "due": t.day(date.fromisoformat(row.due)) if row.due else "",
         "late": late,
-        "doubts": [doubt_words(name, t) for name in row.doubts],
+        "doubts": [doubt_words(name, t) for name in row.doubts if name not in records.RETURNED],
+        "returned": next((t(f"review.returned-{name}") for name in row.doubts if name in records.RETURNED), ""),
         "received": t.moment(row.received_at),
         "holder": t("review.held-by", who=who.get(other, other), minutes=_minutes(now, row.active_at)) if other else None,
         "assigned": who.get(row.assigned_to or "", row.assigned_to),
         "reason": row.hold_reason,
         "by": who.get(row.hold_by or "", row.hold_by),
         "until": t.day(date.fromisoformat(row.postponed_until)) if row.postponed_until else None,
-        "done": t("review.done-by", who=who.get(row.done_by or "", row.done_by or ""), at=t.moment(row.done_at)) if row.done_at else None,
+        "done": _done_words(row, who, t),
     }
+
+
+def _done_words(row: Review, who: Mapping[str, str], t: Words) -> str | None:
+    if row.done_at is None:
+        return None
+    if row.done_by is None:
+        return t("review.done-unopened", at=t.moment(row.done_at))
+    return t("review.done-by", who=who.get(row.done_by, row.done_by), at=t.moment(row.done_at))
 
 
 def doubt_words(name: str, t: Words) -> str:
@@ -313,7 +322,12 @@ def decide_account(
         review.decide_account(session, desk.workstation_of(request), number, person, reason, approved=choice == "approve")
     except ValueError:
         return _account_page(request, session, person, number, 422)
-    return desk.go_to(request, f"{ADDRESS}?state=account", "flash.account-approved" if choice == "approve" else "flash.account-refused")
+    return desk.go_to(request, _back_of(request), "flash.account-approved" if choice == "approve" else "flash.account-refused")
+
+
+def _back_of(request: Request) -> str:
+    """Where somebody finds further accounts that wait: an approver is not shown the clerks' queue."""
+    return f"{ADDRESS}?state=account" if grants.may(request.state.roles, "GET", ADDRESS) else "/approbations"
 
 
 def _shown_account(session: Session, number: int) -> AccountChange:
@@ -337,8 +351,9 @@ def _account_page(request: Request, session: Session, person: Person, number: in
         known=[show.show_value("iban", iban, None, t) for iban in asked.known],
         supplier=row.supplier if row else "",
         by=t("review.account-asked", who=who.get(asked.asked_by, asked.asked_by), at=t.moment(asked.asked_at)),
-        own=asked.asked_by == person.pseudonym,
+        own=review.is_barred(session, asked, person, desk.workstation_of(request).clock()),
         missing=status == 422,
+        back=_back_of(request),
     )
 
 

@@ -31,8 +31,11 @@ def moment_of(request: Request) -> float:
 Way = Literal["password", "provider"]
 
 
-def begin_visit(request: Request, person: Person, way: Way = "password") -> None:
-    """Signed in, under a new number; only the language is kept of what was before, and a visit that was open here ends."""
+def begin_visit(request: Request, person: Person, way: Way = "password", *, sure: bool = True) -> None:
+    """Signed in, under a new number; only the language is kept of what was before, and a visit that was open here ends.
+
+    `sure`: they showed who they are just now. A provider may let somebody in who showed it there this morning.
+    """
     language, now, number = request.session.get("language"), moment_of(request), secrets.token_urlsafe(24)
     house: Workstation = request.app.state.workstation
     with house.database.writing() as session:
@@ -41,7 +44,9 @@ def begin_visit(request: Request, person: Person, way: Way = "password") -> None
         browser = browser_words(request.headers.get("user-agent", ""))
         entrance.open_visit(session, person, number, way, address_of(request), browser, house.clock())
     request.session.clear()
-    request.session.update(login=person.login, badge=people.badge_of(person), visit=number, way=way, begun=now, seen=now, sure=now)
+    request.session.update(login=person.login, badge=people.badge_of(person), visit=number, way=way, begun=now, seen=now)
+    if sure:
+        make_sure(request)
     if language:
         request.session["language"] = language
     tell(request, "signed in", person, way=way)

@@ -36,7 +36,7 @@ def path_of(request: Request) -> str:
 def granted(request: Request, person: desk.SignedIn) -> None:
     """Raises NotGranted, NotChosen."""
     path = path_of(request)
-    if not may(desk.roles_here(request), request.method, path):
+    if not may(desk.roles_here(request), request.method, path, whole=desk.works_everywhere(request)):
         visits.tell(request, "page refused", person, level=logging.WARNING, method=request.method, path=path)
         raise NotGranted(path)
     if person.password_ends is not None and path not in _BEFORE_CHOOSING and not visits.by_provider(request):

@@ -6,6 +6,9 @@ The page tells who may (`station/web/grants.py`): a token's person must hold a r
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from station.access import Act
+from station.web.access import READINGS
+
 PREFIX = "/api/v1"
 
 
@@ -20,11 +23,13 @@ class Ask:
     """The page that does the same, as its router writes it."""
     masked: bool = False
     """Shows nothing of what a « pli confidentiel » contains."""
+    act: Act | None = None
+    """As what the reading is noted; None: nothing of a document is read."""
 
 
-def _of(scope: str, like: str, *, masked: bool = False) -> Ask:
+def _of(scope: str, like: str, *, masked: bool = False, act: Act | None = None) -> Ask:
     method, page = like.split()
-    return Ask(scope, method, page, masked)
+    return Ask(scope, method, page, masked, act or READINGS.get((method, page)))
 
 
 ASKS: Mapping[tuple[str, str], Ask] = {
@@ -33,7 +38,7 @@ ASKS: Mapping[tuple[str, str], Ask] = {
     ("GET", "/documents"): _of("documents:read", "GET /documents"),
     ("POST", "/documents"): _of("documents:write", "POST /upload"),
     ("GET", "/documents/{document_id}"): _of("documents:read", "GET /documents/{document_id}"),
-    ("GET", "/documents/{document_id}/fields"): _of("documents:read", "GET /documents/{document_id}/fields/{name}"),
+    ("GET", "/documents/{document_id}/fields"): _of("documents:read", "GET /documents/{document_id}/fields/{name}", act=Act.SEEN),
     ("POST", "/documents/{document_id}/fields/{name}"): _of("documents:write", "POST /documents/{document_id}/fields/{name}"),
     ("GET", "/documents/{document_id}/findings"): _of("documents:read", "GET /documents/{document_id}"),
     ("GET", "/documents/{document_id}/pages"): _of("documents:read", "GET /documents/{document_id}"),
@@ -46,20 +51,22 @@ ASKS: Mapping[tuple[str, str], Ask] = {
     ("GET", "/documents/{document_id}/sealed"): _of("documents:read", "GET /documents/{document_id}/sealed.pdf"),
     ("GET", "/documents/{document_id}/capture-data"): _of("documents:read", "GET /documents/{document_id}/capture-data.json"),
     ("GET", "/documents/{document_id}/proof"): _of("documents:read", "GET /documents/{document_id}"),
-    ("GET", "/documents/{document_id}/decisions"): _of("documents:read", "GET /documents/{document_id}/decision/{choice}", masked=True),
+    ("GET", "/documents/{document_id}/decisions"): _of(
+        "documents:read", "GET /documents/{document_id}/decision/{choice}", masked=True, act=Act.SEEN
+    ),
     ("POST", "/documents/{document_id}/decisions"): _of("documents:write", "POST /documents/{document_id}/decision/{choice}", masked=True),
     ("PUT", "/documents/{document_id}/nature"): _of("documents:write", "POST /documents/{document_id}/source"),
     ("POST", "/documents/{document_id}/corrections"): _of("documents:write", "POST /documents/{document_id}/correct"),
     ("GET", "/duplicates"): _of("documents:read", "GET /duplicates"),
     ("POST", "/duplicates/{first}/{second}"): _of("documents:write", "POST /duplicates/{first}/{second}"),
-    ("GET", "/documents/{document_id}/retention"): _of("retention:read", "GET /documents/{document_id}/retention"),
+    ("GET", "/documents/{document_id}/retention"): _of("retention:read", "GET /documents/{document_id}/retention", act=Act.SEEN),
     ("PUT", "/documents/{document_id}/retention"): _of("retention:write", "POST /documents/{document_id}/retention"),
     ("POST", "/documents/{document_id}/erasure"): _of("erasure:write", "POST /documents/{document_id}/erasure"),
     # Review
     ("GET", "/review"): _of("review:read", "GET /relecture"),
     ("GET", "/review/counts"): _of("review:read", "GET /relecture"),
     ("GET", "/review/{document_id}"): _of("review:read", "GET /relecture/{document_id}"),
-    ("GET", "/review/{document_id}/words"): _of("review:read", "GET /relecture/{document_id}/mots.json"),
+    ("GET", "/review/{document_id}/words"): _of("review:read", "GET /relecture/{document_id}/mots.json", act=Act.SEEN),
     ("PATCH", "/review/{document_id}/fields"): _of("review:write", "POST /relecture/{document_id}/champs"),
     ("POST", "/review/{document_id}/take"): _of("review:write", "POST /relecture/{document_id}/presence"),
     ("POST", "/review/{document_id}/undo"): _of("review:write", "POST /relecture/{document_id}/pas"),
@@ -70,16 +77,31 @@ ASKS: Mapping[tuple[str, str], Ask] = {
     ("POST", "/review/{document_id}/hand-over"): _of("review:write", "POST /relecture/{document_id}/file"),
     ("POST", "/review/{document_id}/resume"): _of("review:write", "POST /relecture/{document_id}/file"),
     ("GET", "/accounts"): _of("accounts:read", "GET /relecture/comptes/{number}"),
-    ("GET", "/accounts/{number}"): _of("accounts:read", "GET /relecture/comptes/{number}"),
+    ("GET", "/accounts/{number}"): _of("accounts:read", "GET /relecture/comptes/{number}", act=Act.SEEN),
     ("POST", "/accounts/{number}/decision"): _of("accounts:write", "POST /relecture/comptes/{number}"),
     ("GET", "/search"): _of("search:read", "GET /recherche"),
     ("GET", "/approvals"): _of("approvals:read", "GET /approbations"),
-    ("GET", "/approvals/{number}"): _of("approvals:read", "GET /approbations/{number}"),
+    ("GET", "/approvals/{number}"): _of("approvals:read", "GET /approbations/{number}", act=Act.SEEN),
     ("POST", "/approvals/{number}/decision"): _of("approvals:write", "POST /approbations/{number}"),
     ("GET", "/suppliers"): _of("suppliers:read", "GET /fournisseurs"),
     ("GET", "/suppliers/{number}"): _of("suppliers:read", "GET /fournisseurs/{number}"),
     ("POST", "/suppliers/accounts/decision"): _of("accounts:write", "POST /fournisseurs/comptes"),
     ("GET", "/customers"): _of("suppliers:read", "GET /fournisseurs"),
+    # What the house owes, and the accounts
+    ("GET", "/accounting/next"): _of("payables:read", "GET /comptabilite"),
+    ("GET", "/accounting/batches"): _of("payables:read", "GET /comptabilite"),
+    ("POST", "/accounting/batches"): _of("payables:write", "POST /comptabilite/lots"),
+    ("GET", "/accounting/batches/{number}"): _of("payables:read", "GET /comptabilite/lots/{number}"),
+    ("GET", "/accounting/batches/{number}/file"): _of("payables:read", "GET /comptabilite/lots/{number}/lot.csv"),
+    ("POST", "/accounting/batches/{number}/reverse"): _of("payables:write", "POST /comptabilite/lots/{number}/annuler"),
+    ("GET", "/payables/{document_id}"): _of("payables:read", "GET /comptabilite/factures/{document_id}"),
+    ("POST", "/payables/{document_id}/payments"): _of("payables:write", "POST /comptabilite/factures/{document_id}/paiements"),
+    ("POST", "/payables/{document_id}/steps"): _of("payables:write", "POST /comptabilite/factures/{document_id}"),
+    ("GET", "/receivables"): _of("receivables:read", "GET /encours"),
+    ("POST", "/receivables"): _of("receivables:write", "POST /encours/nouvelle"),
+    ("GET", "/receivables/ageing"): _of("receivables:read", "GET /encours"),
+    ("GET", "/receivables/{number}"): _of("receivables:read", "GET /encours/{number}"),
+    ("POST", "/receivables/{number}/events"): _of("receivables:write", "POST /encours/{number}/evenements"),
     # Stations and batches
     ("GET", "/stations"): _of("stations:read", "GET /stations"),
     ("GET", "/stations/{name}"): _of("stations:read", "GET /stations/{name}"),

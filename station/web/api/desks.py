@@ -35,6 +35,7 @@ from station.web.api.shapes import (
     Shape,
     cursor_values,
     entity_of,
+    moment_of,
     page_of,
     workstation_of,
 )
@@ -186,12 +187,7 @@ def list_batches(
     place = cursor_values(cursor, str, str)
     where: list[sa.ColumnElement[bool]] = [Batch.station.in_(names)]
     if place is not None:
-        try:
-            at = datetime.fromisoformat(place[0])
-        except ValueError as error:
-            raise Trouble(422, "cursor") from error
-        if at.tzinfo is None:
-            raise Trouble(422, "cursor")
+        at = moment_of(place[0])
         where.append(sa.or_(Batch.opened_at < at, sa.and_(Batch.opened_at == at, Batch.id < place[1])))
     rows = list(session.scalars(sa.select(Batch).where(*where).order_by(Batch.opened_at.desc(), Batch.id.desc()).limit(limit + 1)))
     return page_of(request, response, rows, limit, lambda row: (row.opened_at.isoformat(), row.id), ShownBatch.model_validate)

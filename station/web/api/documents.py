@@ -50,6 +50,7 @@ from station.web.api.shapes import (
     Shape,
     cursor_values,
     entity_of,
+    moment_of,
     page_of,
     require_document,
     workstation_of,
@@ -263,12 +264,7 @@ def list_documents(
     if changed_since is not None:
         where.append(Document.changed_at >= changed_since)
     if place is not None:
-        try:
-            at = datetime.fromisoformat(place[0])
-        except ValueError as error:
-            raise Trouble(422, "cursor") from error
-        if at.tzinfo is None:
-            raise Trouble(422, "cursor")
+        at = moment_of(place[0])
         where.append(sa.or_(Document.received_at < at, sa.and_(Document.received_at == at, Document.id < place[1])))
     loads = [selectinload(getattr(Document, name)) for name in ("findings", "pages", "archives")]
     query = sa.select(Document).where(*where).options(*loads).order_by(Document.received_at.desc(), Document.id.desc()).limit(limit + 1)

@@ -11,10 +11,10 @@ from sqlalchemy.orm import Session
 from station import register as registers
 from station import tasks
 from station.acts import shown_document
-from station.records import people, register
+from station.records import register
 from station.records import tasks as records
-from station.records.tables import Customer, Person, Supplier, SupplierAccount, Task
-from station.tasks import Act, Outcome
+from station.records.tables import Customer, Supplier, SupplierAccount, Task
+from station.tasks import Act
 from station.web import desk
 from station.web.api.problems import Trouble, answer, words_of
 from station.web.api.shapes import (
@@ -32,11 +32,9 @@ from station.web.api.shapes import (
     page_of,
     workstation_of,
 )
-from workflow.approvals import Bound
+from workflow.approvals import Bar, Bound
 
 router = APIRouter()
-_ALONE = {("approval", "approve"): tasks.approve, ("approval", "refuse"): tasks.refuse, ("question", "answer"): tasks.answer}
-_WITH = {"ask": tasks.ask_question, "delegate": tasks.delegate, "reassign": tasks.reassign}
 
 
 class ShownTask(Shape):
@@ -81,6 +79,7 @@ class ShownAccount(Shape):
     state: str = Field(description="waiting, approved, refused")
     verified_by: str
     approved_by: str | None
+    digest: str = Field(description="Of the account and whose it is; to be sent back with a decision")
 
 
 class ShownSupplier(Shape):
@@ -112,8 +111,13 @@ class ShownCustomer(Shape):
     terms_days: int | None
 
 
+class DecidedAccount(Sent):
+    number: Annotated[int, Field(ge=1, le=2**31 - 1)]
+    digest: Annotated[str, Field(max_length=64, pattern=r"^[0-9a-f]*$")]
+
+
 class DecideAccounts(Sent):
-    numbers: Annotated[list[Annotated[int, Field(ge=1, le=2**31 - 1)]], Field(min_length=1, max_length=200)]
+    accounts: Annotated[list[DecidedAccount], Field(min_length=1, max_length=200)]
     approved: bool
     reason: Line = Field("", description="Needed for a refusal")
 
@@ -143,26 +147,19 @@ def one(request: Request, number: Number) -> ShownTask:
 )
 def decide(request: Request, session: desk.InWriting, person: Asking, number: Number, said: DecideTask) -> Decided | Response:
     task = _task(request, session, number)
-    outcome = _carry_out(session, request, task, said, Act(person, said.revision, said.digest, said.reason))
+    act = Act(person, said.revision, said.digest, said.reason)
+    outcome = tasks.carry_out(session, workstation_of(request), task, said.choice, act, said.to)
+    if outcome is None:
+        raise Trouble(409, "not-offered")
+    if outcome.wrong == "nobody":
+        raise Trouble(422, "nobody")
     if not outcome.done:
         t = words_of(request)
-        told = [{"reason": outcome.wrong, "words": t.known("approval", f"wrong-{outcome.wrong}")}]
+        key = f"{'bar' if outcome.wrong in set(Bar) else 'wrong'}-{outcome.wrong}"
+        told = [{"reason": outcome.wrong, "words": t.known("approval", key)}]
         # An answer, not an exception: what was written on the way (an approval that is void now) stays, as on the page.
         return answer(request, 409, "wrong-values", errors=told, revision=task.revision)
     return Decided(following=outcome.following)
-
-
-def _carry_out(session: Session, request: Request, task: Task, said: DecideTask, act: Act) -> Outcome:
-    workstation = workstation_of(request)
-    alone, together = _ALONE.get((task.kind, said.choice)), _WITH.get(said.choice)
-    if alone is not None:
-        return alone(session, workstation, task, act)
-    if together is None or task.kind != "approval":
-        raise Trouble(409, "not-offered")
-    to: Person | None = people.find(session, said.to)
-    if to is None:
-        raise Trouble(422, "nobody")
-    return together(session, workstation, task, act, to)
 
 
 def _task(request: Request, session: Session, number: int) -> Task:
@@ -202,16 +199,21 @@ def supplier(request: Request, session: desk.InReading, number: Number) -> Shown
 
 def _supplier(row: Supplier, accounts: list[SupplierAccount]) -> ShownSupplier:
     told = {name: getattr(row, name) for name in ShownSupplier.model_fields if name != "accounts"}
-    return ShownSupplier(**told, accounts=[ShownAccount.model_validate(each) for each in accounts])
+    return ShownSupplier(**told, accounts=[_account(each, row) for each in accounts])
+
+
+def _account(row: SupplierAccount, supplier: Supplier) -> ShownAccount:
+    told = {name: getattr(row, name) for name in ShownAccount.model_fields if name != "digest"}
+    return ShownAccount(**told, digest=registers.digest_of(row, supplier))
 
 
 @router.post("/suppliers/accounts/decision", tags=["accounts"], summary="A second person approves or refuses accounts of the register")
 def decide_accounts(request: Request, session: desk.InWriting, person: Asking, said: DecideAccounts) -> dict[str, int]:
     if not said.approved and not said.reason:
         raise Trouble(422, "reason")
-    now = workstation_of(request).clock()
+    now, shown = workstation_of(request).clock(), {each.number: each.digest for each in said.accounts}
     try:
-        done = registers.decide_accounts(session, entity_of(request), said.numbers, person, now, approved=said.approved, reason=said.reason)
+        done = registers.decide_accounts(session, entity_of(request), shown, person, now, approved=said.approved, reason=said.reason)
     except ValueError as error:
         raise Trouble(422, "reason") from error
     return {"decided": done.done, "own": done.own}

@@ -13,7 +13,6 @@ from station import people as acts
 from station.outbox import Sent as Where
 from station.people import Act, RoleDays
 from station.records import people
-from station.records.documents import Unknown
 from station.records.tables import OutboxRow, Person
 from station.web import desk
 from station.web.api.problems import Trouble
@@ -175,13 +174,6 @@ def _written(request: Request, act: Callable[[Session], Made]) -> Made:
 
 def _act(request: Request, person: Person) -> Act:
     return Act(entity_of(request), person, workstation_of(request).clock())
-
-
-def _found(session: Session, pseudonym: str) -> Person:
-    found = people.find_by_pseudonym(session, pseudonym)
-    if found is None:
-        raise Unknown(pseudonym)
-    return found
 
 
 def _show(session: Session, person: Person) -> ShownPerson:

@@ -3,11 +3,12 @@
 import base64
 import binascii
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from typing import Annotated, Any, Generic, TypeAlias, TypeVar
 from urllib.parse import urlencode
 
+import sqlalchemy as sa
 from fastapi import Depends, Path, Query, Request, Response
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 from sqlalchemy.orm import Session
@@ -16,9 +17,9 @@ from station import acts
 from station.access import Note, Notebook
 from station.api_tokens import STRONG, Bearer
 from station.records import documents, people
-from station.records.tables import Document, Person, State
-from station.web import access, desk
-from station.web.api.asks import ASKS
+from station.records.tables import AccountChange, Document, Person, State, Task
+from station.web import desk
+from station.web.api.asks import ASKS, Ask
 from station.web.api.problems import Trouble
 from station.web.grants import asks_again, may
 from station.workstation import Workstation
@@ -133,7 +134,7 @@ def allowed(request: Request, session: desk.InReading) -> Iterator[None]:
     for name in ("document_id", "first", "second"):
         if name in request.path_params:
             require_document(session, request, str(request.path_params[name]), masked=ask.masked)
-    _note(request, bearer)
+    _note(request, session, bearer, ask)
     yield
 
 
@@ -145,18 +146,36 @@ def require_document(session: Session, request: Request, document_id: str, *, ma
     return document if masked else acts.shown_document(session, document_id)
 
 
-def _note(request: Request, bearer: Bearer) -> None:
-    ask = ASKS[request.method, request.scope["route"].path]
-    act = access.READINGS.get((ask.method, ask.page))
-    if act is None:
+def _note(request: Request, session: Session, bearer: Bearer, ask: Ask) -> None:
+    if ask.act is None:
         return
     values = request.path_params
     words = [str(values[name]) for name in ("document_id", "number", "sha256", "name") if name in values]
+    column = _NUMBERED.get(ask.page)
+    if column is not None:
+        # Known by its number; what is noted is the document that it shows.
+        number = str(values.get("number", ""))
+        shown = session.scalar(sa.select(column).where(column.class_.id == int(number))) if number.isdecimal() else None
+        words = [shown] if shown else []
     readings: Notebook = request.app.state.readings
-    readings.note(Note(bearer.person.pseudonym, act, " ".join(words), workstation_of(request).clock(), entity_of(request)))
+    readings.note(Note(bearer.person.pseudonym, ask.act, " ".join(words), workstation_of(request).clock(), entity_of(request)))
+
+
+_NUMBERED: Mapping[str, Any] = {"/approbations/{number}": Task.document_id, "/relecture/comptes/{number}": AccountChange.document_id}
 
 
 # --- pages of lists ---
+
+
+def moment_of(text: str) -> datetime:
+    """A time in a cursor. Raises Trouble where it is none of ours."""
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise Trouble(422, "cursor") from error
+    if at.tzinfo is None:
+        raise Trouble(422, "cursor")
+    return at
 
 
 def cursor_from(*values: Any) -> str:

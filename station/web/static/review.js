@@ -281,6 +281,7 @@
     return told.length ? JSON.stringify(told) : "";
   }
 
+  const atKey = `sceau-at-${desk.dataset.person}-${id}`;
   const wasOf = (field) => form.elements[`was-${field.dataset.name}`];
 
   function focusField(field) {
@@ -313,7 +314,7 @@
     if (!field) return;
     lastInput = event.target.matches("input") ? event.target : lastInput;
     current = field.dataset.name;
-    localStorage.setItem(`sceau-at-${id}`, current);
+    localStorage.setItem(atKey, current);
     reveal(current, false);
     tell({ shown: current });
   });
@@ -324,7 +325,8 @@
 
   // --- saving: one after the other, nothing typed is ever waited for ---
 
-  const draftKey = `sceau-draft-${id}`;
+  // What was typed is its person's: whoever opens the document next in this browser neither sees nor saves it.
+  const draftKey = `sceau-draft-${desk.dataset.person}-${id}`;
   const unsaved = JSON.parse(localStorage.getItem(draftKey) || "{}");
   class SignedOut extends Error {}
 
@@ -359,8 +361,16 @@
         body.set("text", next.text);
         body.set("revision", String(known.get(next.name) ?? seen));
       }
-      const answer = await fetch(`${address}/${next.path}`, { method: "POST", body, keepalive: true, redirect: "manual" });
+      const answer = await fetch(`${address}/${next.path}`, { method: "POST", body, keepalive: String(body).length < 60000, redirect: "manual" });
       if (answer.type === "opaqueredirect") throw new SignedOut();
+      if (answer.status >= 400 && answer.status < 500 && answer.status !== 409 && answer.status !== 408 && answer.status !== 429) {
+        // It would be refused for ever: it is told where it stands, and what was typed after it is saved.
+        queue.shift();
+        sayRefused(next, answer.status);
+        sending = false;
+        pump();
+        return;
+      }
       if (answer.status !== 200 && answer.status !== 409) throw new Error(String(answer.status));
       const told = await answer.json();
       queue.shift();
@@ -379,10 +389,18 @@
     byId("saved").classList.add("lost");
   }
 
+  function sayRefused(sent, status) {
+    const words = desk.dataset.wordsRefused.replace("{status}", String(status));
+    sayLost(words);
+    const line = sent.path === "champs" && byId(`w-${sent.name}`);
+    if (line) line.textContent = words;
+  }
+
   function take(told, sent) {
     byId("saved").classList.remove("lost");
     // A save that was on its way must not wipe out what stands against submitting.
-    byId("saved").textContent = unlooked ? `${told.saved} · ${unlooked}` : told.saved;
+    if (told.clashes.length || document.querySelector(".field .clash")) sayLost(desk.dataset.wordsClash);
+    else byId("saved").textContent = unlooked ? `${told.saved} · ${unlooked}` : told.saved;
     showStrip(told.strip);
     // What stands in the page and is not saved yet is never written over.
     for (const other of told.others) if (unsaved[other.name] === undefined) showField(other, null);
@@ -478,6 +496,10 @@
         pump();
       }));
     field.append(line);
+    // Not below the buttons, and not behind who has gone on to submit.
+    if (document.activeElement?.closest(".field") && !field.contains(document.activeElement)) return;
+    line.scrollIntoView({ block: "center" });
+    if (!field.contains(document.activeElement)) line.querySelector("button").focus();
   }
 
   function choice(label, act) {
@@ -691,7 +713,7 @@
       return;
     }
     // What is on its way arrives first, so that the form says nothing against it.
-    whenSaved(() => { showAhead(); form.requestSubmit(byId("submit")); });
+    whenSaved(() => { localStorage.removeItem(atKey); showAhead(); form.requestSubmit(byId("submit")); });
   }
 
   // The next one's page is there already: it is shown while this one is written down. Whatever comes of it is a whole page again.
@@ -710,7 +732,8 @@
 
   function whenSaved(then, tries = 0) {
     if (!sending && !queue.length) { then(); return; }
-    if (tries < 100) setTimeout(() => whenSaved(then, tries + 1), 50);
+    if (tries === 20 && !byId("saved").classList.contains("lost")) byId("saved").textContent = desk.dataset.wordsWaits;
+    setTimeout(() => whenSaved(then, tries + 1), 50);
   }
 
   byId("submit").addEventListener("click", (event) => {
@@ -781,7 +804,7 @@
   if (restored) byId("announce").textContent = desk.dataset.wordsRestored;
 
   // Where this browser was last; on another, where something was said last.
-  const here = localStorage.getItem(`sceau-at-${id}`);
+  const here = localStorage.getItem(atKey);
   const at = desk.dataset.unlooked || here || desk.dataset.last;
   const lastField = at && byId(`f-${at}`);
   const wanted = fields.find((field) => field.querySelector("[aria-invalid]")) || (lastField && (isStop(lastField) || here === at) ? lastField : null)

@@ -45,6 +45,7 @@ def upgrade() -> None:
         sa.Column("state", sa.String(length=10), nullable=False),
         sa.Column("verified_by", sa.String(length=32), nullable=False),
         sa.Column("verified_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("hands", sa.JSON(), nullable=False),
         sa.Column("approved_by", sa.String(length=32), nullable=True),
         sa.Column("approved_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("reason", sa.Text(), nullable=True),

@@ -1,0 +1,89 @@
+"""Suspensions and sendings of reminders, as rows."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from station.records.receivables import Listed
+from station.records.tables import Sending, Suspension
+from workflow.dunning import Left, Reminded, Rest
+
+LEAVING, SENT, QUEUED, PRINTED, EXPORTED, DEPOSITED, RECEIVED, BOUNCED, ASKED, UNSURE = (
+    "leaving", "sent", "queued", "printed", "exported", "deposited", "received", "bounced", "asked", "unsure",
+)  # fmt: skip
+
+
+def reminded(listed: Listed) -> Reminded:
+    """An open item as the ladder sees it."""
+    row = listed.row
+    return Reminded(str(row.id), str(row.customer_id), listed.item.due, listed.customer.regime, row.batch, row.mentions)
+
+
+def sendings_by_item(session: Session, entity: str, item: str | None = None) -> Mapping[str, tuple[Left, ...]]:
+    """What left of every item, or of one, or may have; what came back unread counts, too: another way was found for it, or will be.
+
+    What is just leaving does not count yet: it is planned until it is settled.
+    """
+    found = defaultdict[str, list[Left]](list)
+    query = sa.select(Sending.item_id, Sending.level, Sending.begun_at).where(Sending.entity == entity).order_by(Sending.id)
+    query = query.where(Sending.state != LEAVING) if item is None else query.where(Sending.state != LEAVING, Sending.item_id == item)
+    for number, level, at in session.execute(query):
+        found[number].append(Left(level, at.date()))
+    return {number: tuple(left) for number, left in found.items()}
+
+
+def sendings_of(session: Session, entity: str, item: str) -> list[Sending]:
+    """Of one item, in their order."""
+    return list(session.scalars(sa.select(Sending).where(Sending.entity == entity, Sending.item_id == item).order_by(Sending.id)))
+
+
+def find_sending(session: Session, entity: str, item: str, level: str) -> Sending | None:
+    here = (Sending.entity == entity, Sending.item_id == item, Sending.level == level)
+    return session.scalar(sa.select(Sending).where(*here))
+
+
+def get_sending(session: Session, entity: str, number: int) -> Sending | None:
+    """None where there is none, or it is another entity's."""
+    row = session.get(Sending, number)
+    return row if row is not None and row.entity == entity else None
+
+
+def find_message(session: Session, entity: str, message_id: str) -> Sending | None:
+    return session.scalar(sa.select(Sending).where(Sending.entity == entity, Sending.message_id == message_id))
+
+
+def list_sendings(
+    session: Session, entity: str, states: Sequence[str] = (), channels: Sequence[str] = (), most: int = 200
+) -> list[Sending]:
+    """The newest first."""
+    query = sa.select(Sending).where(Sending.entity == entity)
+    query = query.where(Sending.state.in_(states)) if states else query
+    query = query.where(Sending.channel.in_(channels)) if channels else query
+    return list(session.scalars(query.order_by(Sending.id.desc()).limit(most)))
+
+
+def rests_of(session: Session, entity: str, today: date) -> list[Rest]:
+    """Suspensions that hold today or later."""
+    return [rest_of(row) for row in suspensions_of(session, entity, today)]
+
+
+def suspensions_of(session: Session, entity: str, today: date) -> list[Suspension]:
+    query = sa.select(Suspension).where(Suspension.entity == entity, Suspension.lifted_at.is_(None), Suspension.ends >= today.isoformat())
+    return list(session.scalars(query.order_by(Suspension.ends, Suspension.id)))
+
+
+def rest_of(row: Suspension) -> Rest:
+    return Rest(row.scope, row.value, date.fromisoformat(row.starts), date.fromisoformat(row.ends), row.reason)
+
+
+def get_suspension(session: Session, entity: str, number: int) -> Suspension | None:
+    row = session.get(Suspension, number)
+    return row if row is not None and row.entity == entity and row.lifted_at is None else None
+
+
+def last_left(session: Session, entity: str) -> datetime | None:
+    """When a reminder left last."""
+    return session.scalar(sa.select(sa.func.max(Sending.left_at)).where(Sending.entity == entity))

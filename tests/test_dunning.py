@@ -1,0 +1,260 @@
+"""Which reminder is due on which day: never of what is not to be reminded, never a level twice, never on a day on which nothing leaves."""
+
+import random
+from dataclasses import replace
+from datetime import date, timedelta
+from decimal import Decimal
+
+import pytest
+
+from config.legal import load_rates
+from workflow.calendar import FRANCE, Calendar, may_leave
+from workflow.claims import claim_of
+from workflow.dunning import Channel, Ladder, Left, Level, Reminded, Rest, Warned, actions_due, covers, forecast, next_action
+from workflow.ladders import load_ladders
+from workflow.receivables import Customer, Happening, Item, What, standing_of
+
+LADDER = Ladder(
+    "entreprises",
+    "Entreprises",
+    frozenset({"private"}),
+    (
+        Level("rappel", "Rappel", -5, Channel.EMAIL, "avant-echeance"),
+        Level("relance-1", "Première relance", 5, Channel.EMAIL, "relance-1"),
+        Level("relance-2", "Deuxième relance", 20, Channel.LETTER, "relance-2", gap=11),
+        Level("mise-en-demeure", "Mise en demeure", 35, Channel.REGISTERED, "mise-en-demeure", gap=11, formal=True),
+    ),
+)
+DUE = date(2026, 11, 30)
+INVOICE = Item(Decimal("1200.00"), date(2026, 10, 31), DUE)
+OPEN = standing_of(INVOICE, (), date(2026, 11, 1))
+ITEM = Reminded("7", "3", DUE, "private", "liste-1", True)
+
+
+def day_of(today: date, sent=(), rests=(), calendar=FRANCE, item=ITEM) -> tuple[str, date] | None:
+    found = next_action(item, OPEN, LADDER, sent, rests, calendar, today)
+    return None if found is None else (found.level.name, found.day)
+
+
+def test_a_reminder_before_the_due_date_moves_earlier_and_the_others_later():
+    on_friday = Calendar(closed=frozenset({date(2026, 11, 25)}))
+    assert day_of(date(2026, 11, 1), calendar=on_friday) == ("rappel", date(2026, 11, 24))
+    shut = Calendar(closed=frozenset({date(2026, 12, 7), date(2026, 12, 8)}))
+    assert day_of(date(2026, 12, 1), calendar=shut) == ("relance-1", date(2026, 12, 9))
+
+
+def test_a_forbidden_weekday_is_left_out():
+    assert day_of(date(2026, 12, 1), calendar=Calendar(forbidden_weekdays=frozenset({0}))) == ("relance-1", date(2026, 12, 8))
+
+
+def test_once_the_due_date_has_passed_nobody_is_told_that_it_will():
+    assert day_of(date(2026, 12, 1)) == ("relance-1", date(2026, 12, 7))
+
+
+def test_a_ladder_that_begins_late_goes_on_at_its_own_pace():
+    late = date(2027, 3, 1)
+    assert day_of(late) == ("relance-1", late)
+    assert day_of(late, [Left("relance-1", late)]) == ("relance-2", date(2027, 3, 12))
+    action = next_action(ITEM, OPEN, LADDER, (), (), FRANCE, late)
+    assert action is not None
+    assert action.warned == (Warned.LATE_START,)
+
+
+def test_a_suspension_moves_the_reminder_behind_its_last_day_whatever_it_is_of():
+    for scope, value in (("item", "7"), ("customer", "3"), ("batch", "liste-1")):
+        rest = Rest(scope, value, date(2026, 12, 1), date(2026, 12, 15))
+        assert day_of(date(2026, 12, 1), rests=[rest]) == ("relance-1", date(2026, 12, 16))
+    assert day_of(date(2026, 12, 1), rests=[Rest("item", "8", date(2026, 12, 1), date(2026, 12, 15))]) == ("relance-1", date(2026, 12, 7))
+
+
+def test_a_batch_without_a_name_is_no_batch():
+    assert not covers(Rest("batch", "", DUE, DUE), replace(ITEM, batch=""))
+
+
+def test_an_invoice_without_the_penalty_mention_is_reminded_with_a_warning():
+    unsaid = next_action(replace(ITEM, mention=None), OPEN, LADDER, (), (), FRANCE, date(2026, 12, 1))
+    assert unsaid is not None
+    assert unsaid.warned == (Warned.NO_PENALTY_MENTION,)
+
+
+def test_the_days_of_the_calendar_are_those_on_which_it_leaves():
+    ahead = forecast(ITEM, OPEN, LADDER, (), (), FRANCE, date(2026, 11, 1), date(2027, 2, 1))
+    sent = list[Left]()
+    day = date(2026, 11, 1)
+    while day < date(2027, 2, 1):
+        sent += [Left(each.level.name, day) for each in actions_due(ITEM, OPEN, LADDER, sent, (), FRANCE, day)]
+        day += timedelta(days=1)
+    assert [(each.level.name, each.day) for each in ahead] == [(left.level, left.day) for left in sent]
+    assert len(sent) == 4
+
+
+# --- against a model ---
+
+BEGIN = date(2026, 10, 1)
+DAYS = 90
+CLOSING = Calendar(closed=frozenset({date(2026, 12, 24), date(2026, 12, 31)}), forbidden_weekdays=frozenset({4}))
+KINDS = (
+    *([What.PAYMENT] * 3),
+    What.CREDIT,
+    What.DISPUTE,
+    What.DISPUTE,
+    What.PROMISE,
+    What.CANCEL,
+    What.INSOLVENCY,
+    What.WRITE_OFF,
+    What.END,
+)
+
+
+def history(chance: random.Random) -> tuple[Item, list[Happening], list[Rest]]:
+    due = BEGIN + timedelta(days=chance.randrange(5, 60))
+    item = Item(Decimal(chance.randrange(1, 5)) * 100, due - timedelta(days=30), due)
+    events = list[Happening]()
+    for number in range(chance.choice((0, 1, 1, 2, 3, 5))):
+        what, day = chance.choice(KINDS), BEGIN + timedelta(days=chance.randrange(DAYS))
+        of = chance.choice(events).id if what is What.END and events else None
+        if what is What.END and of is None:
+            continue
+        amount = Decimal(chance.randrange(1, 5)) * 100 if what in (What.PAYMENT, What.CREDIT, What.PROMISE) else Decimal(0)
+        until = day + timedelta(days=chance.randrange(20)) if what is What.PROMISE else None
+        events.append(Happening(number, what, day, amount, of, until))
+    rests = []
+    if chance.random() < 0.3:
+        start = BEGIN + timedelta(days=chance.randrange(DAYS))
+        scope, value = chance.choice((("item", "7"), ("customer", "3"), ("batch", "liste-1")))
+        rests.append(Rest(scope, value, start, start + timedelta(days=chance.randrange(30))))
+    return item, events, rests
+
+
+def why_silent(item: Item, events: list[Happening], rests: list[Rest], day: date) -> str | None:
+    """The model: what stands against a reminder, told from the history anew and in its own way."""
+    ended = {each.of for each in events if each.what is What.END and each.day <= day}
+    live = [each for each in events if each.day <= day and each.what is not What.END and each.id not in ended]
+    owed = item.amount - sum(each.amount for each in live if each.what in (What.PAYMENT, What.CREDIT))
+    if owed <= 0:
+        return "paid"
+    for each in live:
+        if each.what in (What.CANCEL, What.DISPUTE, What.INSOLVENCY, What.WRITE_OFF):
+            return each.what
+        if each.what is What.PROMISE and each.until is not None and each.until >= day:
+            return "promised"
+    if any(rest.starts <= day <= rest.ends for rest in rests):
+        return "suspended"
+    return None
+
+
+def walk(seed: int, step: int = 1) -> tuple[int, int]:
+    """One history, looked at day by day; how many reminders left, and how many days something stood against one."""
+    chance = random.Random(seed)
+    item, events, rests = history(chance)
+    reminded = Reminded("7", "3", item.due, "private", "liste-1", True)
+    sent, silent = list[Left](), 0
+    for ahead in range(0, DAYS, step):
+        day = BEGIN + timedelta(days=ahead)
+        why = why_silent(item, events, rests, day)
+        silent += why is not None
+        for action in actions_due(reminded, standing_of(item, events, day), LADDER, sent, rests, CLOSING, day):
+            told = f"history {seed}, {day}: {action.level.name}"
+            assert why is None, f"{told} although {why}"
+            assert action.level.name not in {left.level for left in sent}, f"{told} twice"
+            assert may_leave(CLOSING, day), f"{told} on a day on which nothing leaves"
+            assert day <= item.due if action.level.days < 0 else day >= item.due + timedelta(days=action.level.days), f"{told} out of time"
+            assert not sent or day > sent[-1].day, f"{told} on one day with another"
+            sent.append(Left(action.level.name, day))
+    return len(sent), silent
+
+
+def test_nothing_is_reminded_that_must_not_be_and_no_level_twice_in_four_thousand_histories():
+    walked = [walk(seed, step=3) for seed in range(4_000)]
+    # The histories say something: reminders leave, and days on which none may come, too.
+    assert sum(left for left, _ in walked) > 4_000
+    assert sum(silent for _, silent in walked) > 10_000
+
+
+@pytest.mark.long
+def test_nothing_is_reminded_that_must_not_be_and_no_level_twice_in_a_hundred_thousand_histories():
+    assert sum(walk(seed, step=3)[0] for seed in range(100_000)) > 100_000
+
+
+def test_a_year_of_a_thousand_customers_is_simulated_in_seconds():
+    left = 0
+    for number in range(1_000):
+        due = date(2026, 1, 2) + timedelta(days=number % 300)
+        item = Reminded(str(number), str(number), due, "private", "", True)
+        left += len(forecast(item, OPEN, LADDER, (), (), FRANCE, date(2026, 1, 1), date(2027, 1, 1)))
+    assert left > 3_500
+
+
+# --- ladders ---
+
+GOOD = """echelles: essai
+titre: Essai
+liste:
+  entreprises:
+    titre: Entreprises
+    pour: [privé]
+    niveaux:
+      relance-1: {titre: Première, jours: 5, canal: courriel, modele: relance-1}
+      relance-2: {titre: Deuxième, jours: 20, canal: lettre, modele: relance-2}
+essais:
+  - {titre: T, echelle: entreprises, echeance: 2026-11-30, attendu: {relance-1: 2026-12-07}}
+"""
+WRONG = {
+    "jours: 5,": ("jours: cinq,", "8:43: échelle « entreprises » : niveau « relance-1 » : « jours » demande un nombre entier"),
+    "canal: courriel": ("canal: couriel", "canal « couriel » : vouliez-vous dire « courriel » ?"),
+    "jours: 20": ("jours: 3", "doit venir après « relance-1 »"),
+    "modele: relance-2": ("modele: relance-3", "modèle « relance-3 » : vouliez-vous dire"),
+    "pour: [privé]": ("pour: [prive]", "« pour » : prive : vouliez-vous dire « privé » ?"),
+    "2026-12-07": ("2026-12-05", "essai : « relance-1 » part le 2026-12-07, attendu 2026-12-05"),
+    "echelle: entreprises": ("echelle: entreprise", "vouliez-vous dire « entreprises » ?"),
+    "niveaux:": ("niveau:", "« niveau » est inconnu ici"),
+}
+
+
+def test_a_good_file_of_ladders_holds_and_its_version_does_not_hang_on_its_layout():
+    first, again = load_ladders(GOOD, ["relance-1", "relance-2"]), load_ladders("# note\n" + GOOD)
+    assert first.flaws == ()
+    assert first.ladders is not None
+    assert again.ladders is not None
+    assert first.ladders.version == again.ladders.version
+
+
+@pytest.mark.parametrize("right", WRONG)
+def test_each_mistake_in_a_file_of_ladders_is_told_with_its_place(right):
+    wrong, told = WRONG[right]
+    loaded = load_ladders(GOOD.replace(right, wrong), ["relance-1", "relance-2"])
+    assert loaded.ladders is None
+    assert any(told in flaw.told("x") for flaw in loaded.flaws), [flaw.told("x") for flaw in loaded.flaws]
+
+
+# --- what is asked for ---
+
+
+def claimed(customer: Customer, today: date, events=(), due=date(2026, 5, 31)) -> tuple[str, str, str]:
+    item = Item(Decimal("12000.00"), due - timedelta(days=30), due)
+    found = claim_of(item, customer, events, standing_of(item, events, today), today, load_rates())
+    return str(found.balance), str(found.accrued), str(found.indemnity)
+
+
+def test_interest_and_indemnity_are_those_of_the_regime_and_consumers_owe_neither():
+    day = date(2026, 9, 30)
+    assert claimed(Customer.PRIVATE, day) == ("12000.00", "494.89", "40.00")
+    assert claimed(Customer.PUBLIC, day) == ("12000.00", "407.11", "40.00")
+    assert claimed(Customer.CONSUMER, day) == ("12000.00", "0.00", "0.00")
+    assert claimed(Customer.PRIVATE, date(2026, 5, 31)) == ("12000.00", "0.00", "0.00")
+
+
+def test_a_rate_that_is_not_known_is_not_guessed_and_interest_ends_before_it():
+    item = Item(Decimal("12000.00"), date(2026, 10, 1), date(2026, 11, 30))
+    day = date(2027, 2, 1)
+    found = claim_of(item, Customer.PRIVATE, (), standing_of(item, (), day), day, load_rates())
+    assert (found.missing, found.until) == ("2027-H1", date(2026, 12, 31))
+    assert found.accrued == Decimal("126.38")
+
+
+def test_a_contract_rate_below_the_floor_is_not_reckoned():
+    item = Item(Decimal("12000.00"), date(2026, 5, 1), date(2026, 5, 31))
+    day = date(2026, 9, 30)
+    found = claim_of(item, Customer.PRIVATE, (), standing_of(item, (), day), day, load_rates(), contract_rate=Decimal("1.00"))
+    assert found.unlawful
+    assert found.interest is None
