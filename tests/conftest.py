@@ -27,6 +27,11 @@ if "SCEAU_TEST_POSTGRES" in os.environ:
     # Records on a PostgreSQL server instead of a file: `make test-postgres`.
     import onpostgres
 
+    def pytest_collection_modifyitems(items):
+        for item in items:
+            if item.get_closest_marker("sqlite"):
+                item.add_marker(pytest.mark.skip(reason="of SQLite's own"))
+
     @pytest.fixture(autouse=True)
     def _dropped_afterwards(request):
         folder = request.getfixturevalue("tmp_path") if "tmp_path" in request.fixturenames else None

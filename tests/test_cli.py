@@ -299,6 +299,7 @@ def test_settings_that_cannot_be_used_are_told_with_file_and_key(sceau, tmp_path
     assert str(tmp_path / "sceau.toml") in result.stderr
 
 
+@pytest.mark.sqlite
 def test_a_database_that_is_none_is_told_in_words(sceau, tmp_path, monkeypatch):
     monkeypatch.setenv("SCEAU_HOME", str(tmp_path))
     (tmp_path / "sceau.db").write_bytes(b"this is no database, whatever its name says. " * 40)

@@ -315,6 +315,7 @@ def test_the_verdict_of_the_copy_does_not_follow_the_invoice(house):
         assert documents.get_document(session, document_id).verdict is None
 
 
+@pytest.mark.sqlite
 def test_one_indexed_question_finds_the_others(house):
     house.keep("un.tif", hours=2)
     with house.workstation.database.reading() as session:

@@ -299,9 +299,15 @@ def test_before_its_day_a_row_that_says_it_was_confirmed_deletes_nothing(desk, k
         "UPDATE retention SET until = '2001-01-01' WHERE document_id = :id",
         "UPDATE retention SET until = NULL WHERE document_id = :id",
         "UPDATE retention SET document_id = 'x' WHERE document_id = :id",
-        "INSERT OR REPLACE INTO retention (document_id, components, asset, computed_at) VALUES (:id, '[]', 0, '2026-01-01')",
-        "INSERT OR REPLACE INTO archive (sha256, document_id, version, size, attached, level, practice, checks, sealed_at) "
-        "SELECT sha256, 'x', version, size, attached, level, practice, checks, sealed_at FROM archive WHERE document_id = :id",
+        pytest.param(
+            "INSERT OR REPLACE INTO retention (document_id, components, asset, computed_at) VALUES (:id, '[]', 0, '2026-01-01')",
+            marks=pytest.mark.sqlite,
+        ),
+        pytest.param(
+            "INSERT OR REPLACE INTO archive (sha256, document_id, version, size, attached, level, practice, checks, sealed_at) "
+            "SELECT sha256, 'x', version, size, attached, level, practice, checks, sealed_at FROM archive WHERE document_id = :id",
+            marks=pytest.mark.sqlite,
+        ),
     ],
 )
 def test_before_its_day_the_database_refuses(desk, kept, statement):

@@ -638,6 +638,7 @@ def backup(place: Place, target: Path) -> Path:
     return shutil.copytree(place.home, target)
 
 
+@pytest.mark.sqlite
 def test_e5_a_database_put_back_is_smaller_than_last_witnessed_and_nothing_begins(place, tmp_path):
     place.grow(5)
     place.point()
