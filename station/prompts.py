@@ -158,13 +158,14 @@ def _is_asked(workstation: Workstation, task: Task | None) -> bool:
 
 def people_of(session: Session, workstation: Workstation, task: Task, level: str, now: datetime) -> list[Person]:
     """Who is told at a level: who is asked; their deputies as well; who manages them. Nobody who prepared it."""
-    asked, today = tasks.addressed_people(session, task, now), now.date()
+    practice, today = workstation.settings.sealing.mode == "practice", now.date()
+    asked = tasks.addressed_people(session, task, now, practice=practice)
     if level == "manager":
         return managers_of(session, workstation, now)
     if level == "reminder":
         return [asked[task.person]] if task.person in asked else list(asked.values())
     deputies = {each.taker for name in asked for each in people.deputies_of(session, name, today)}
-    able = tasks.able_people(session, task, now, tasks.seats_in(session, task.entity, today))
+    able = tasks.able_people(session, task, now, tasks.seats_in(session, task.entity, today, practice=practice))
     return list({**asked, **{name: person for name, person in able.items() if name in deputies}}.values())
 
 

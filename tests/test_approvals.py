@@ -375,7 +375,7 @@ def test_what_is_erased_leaves_no_task(house):
     house.act(tasks.ask_question, "anne", "clara", reason="Commandé par qui ?")
     with house.workstation.database.writing() as session:
         document = session.get(Document, house.document_id)
-        erasure._delete_rows(session, erasure.scope_of(session, document, NOON.date()))
+        erasure._delete_rows(session, erasure.scope_of(session, document, NOON.date()), NOON)
     assert [house.rows(Task), house.rows(TaskEvent), house.state()] == [[], [], None]
 
 

@@ -557,7 +557,7 @@ def test_an_erased_document_leaves_nothing_of_its_review(tmp_path):
         session.add(asked)
         document.state = State.SET_ASIDE
         session.flush()
-        erasure._delete_rows(session, erasure.scope_of(session, document, webhome.NOON.date()))
+        erasure._delete_rows(session, erasure.scope_of(session, document, webhome.NOON.date()), webhome.NOON)
         left = [session.scalar(sa.select(sa.func.count()).select_from(table)) for table in (Review, ReviewEvent, AccountChange)]
     workstation.database.close()
     assert left == [0, 0, 0]
