@@ -155,7 +155,8 @@ def said_outside(path: Path) -> list[str]:
     text = "".join(node.data if isinstance(node, nodes.TemplateData) else "\x00" for node in _pieces(tree))
     text = re.sub(r"<!--.*?-->|<(script|style)\b.*?</\1>", " ", text, flags=re.DOTALL)
     attributes = " ".join(re.findall(rf'\b(?:{"|".join(SHOWN)})="([^"]*)"', text))
-    between = re.sub(r"<[^>]*>", " ", text)
+    # A command or an address that somebody copies is no sentence.
+    between = re.sub(r"<[^>]*>", " ", re.sub(r"<(code|pre)\b.*?</\1>", " ", text, flags=re.DOTALL))
     between = re.sub(r"&\w+;", " ", between)
     return [word for word in WORD.findall(f"{between} {attributes}".replace("\x00", " ")) if word not in NAMES]
 
@@ -172,7 +173,7 @@ def test_a_template_says_nothing_in_words_of_its_own(path):
 
 def test_a_word_between_tags_and_one_in_an_attribute_are_noticed(tmp_path):
     page = tmp_path / "page.html"
-    page.write_text('<p title="Bonjour">{{ t("x") }} <b class="big">Salut</b> &nbsp;</p>', encoding="utf-8")
+    page.write_text('<p title="Bonjour">{{ t("x") }} <b class="big">Salut</b> <code>curl -H</code> &nbsp;</p>', encoding="utf-8")
     assert said_outside(page) == ["Salut", "Bonjour"]
 
 
