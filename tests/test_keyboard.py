@@ -9,7 +9,7 @@ import reviewed
 import walked
 import webhome
 from playwright.sync_api import Browser, Page, expect
-from screenshots import serving
+from screenshots import approval_of, serving
 from test_browser import chromium  # noqa: F401 the fixture is this module's, too
 from test_browser import pytestmark as needs_chromium
 from test_cli import Served, make_home
@@ -17,6 +17,7 @@ from test_cli import Served, make_home
 from station import review
 from station.records import people
 from station.records import review as records
+from station.records.tables import Task
 from station.workstation import Workstation
 from workflow.roles import Role
 
@@ -150,6 +151,24 @@ def test_the_mailroom_opens_a_batch(home, hands):
     hands.tab_to("#open-batch")
     hands.press("Enter")
     expect(hands.page.locator("#verdict")).to_contain_text("Prêt")
+    hands.sign_out()
+
+
+def test_an_approver_approves_an_invoice(home, hands):
+    workstation, address, logins = home
+    number = approval_of(workstation, reviewed.invoice(workstation, replace(webhome.PAPERS[4], number="A-1"), hours=9))
+    hands.sign_in(address, logins[Role.APPROVER])
+    if not hands.page.url.endswith("/approbations"):
+        hands.open_room("/approbations")
+    hands.tab_to(f"#task-{number}")
+    hands.press("Enter")
+    hands.page.wait_for_url(f"**/approbations/{number}")
+    hands.tab_to("#approve")
+    hands.press("Enter")
+    hands.page.wait_for_url("**/approbations*")
+    with workstation.database.reading() as session:
+        task = session.get_one(Task, int(number))
+        assert (task.state, task.decision) == ("done", "approved")
     hands.sign_out()
 
 
