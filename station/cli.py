@@ -869,6 +869,8 @@ def people(
         except Refused as error:
             err.print(t(f"people.wrong-{error.reason}"), markup=False)
             raise typer.Exit(1) from error
+        if not told and not as_json:
+            out.print(t("people.nobody"), markup=False)
         for each in told:
             if as_json:
                 _print_json(each)

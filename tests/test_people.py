@@ -452,6 +452,18 @@ def test_what_cannot_be_delegated_is_refused(home, role, days, reason):
         delegate_role(session, Act("essai", giver, NOON), giver, taker, given_days)
 
 
+def test_who_only_administers_is_offered_as_nobody_s_deputy(home, clock):
+    known(home, "paul", Role.CLERK)
+    known(home, "adam", Role.ADMINISTRATOR)
+    page = entered(home, clock).get("/account").text
+    assert "<option>paul</option>" in page and "<option>adam</option>" not in page
+
+
+def test_a_station_without_accounts_says_so_and_how_to_make_one(tmp_path, monkeypatch):
+    monkeypatch.setenv("SCEAU_HOME", str(tmp_path))
+    assert "sceau people add" in CliRunner().invoke(command, ["people"]).output
+
+
 def test_a_delegation_is_given_and_ended_on_one_s_own_page(home, clock):
     known(home, "paul", Role.CLERK)
     browser, at_work = entered(home, clock), entered(home, clock, "paul", PHRASE)

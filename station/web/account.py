@@ -250,7 +250,12 @@ def _page(request: Request, session: Session, person: Person, wrong: str = "", r
         grouped=pending and " ".join(pending[at : at + 4] for at in range(0, len(pending), 4)),
         delegations=_shown(session, person, others, today, t),
         delegable=[(role, t(f"role.{role}")) for role in Role if role in own & DELEGABLE],
-        others=[each.login for each in others if people.may_enter(each, practice=practice)],
+        # Whoever watches or administers is nobody's deputy: the list does not offer them.
+        others=[
+            each.login
+            for each in others
+            if people.may_enter(each, practice=practice) and people.own_roles(session, each.pseudonym, today) & DELEGABLE
+        ],
         today=today.isoformat(),
         shortest=people.SHORTEST_PASSWORD,
         wrong=wrong and t(f"people.wrong-{wrong}"),
