@@ -56,15 +56,13 @@ LETTERS: Mapping[tuple[str, str], Letter] = {
     ),
     ("refused", "fr"): Letter(
         "Refusée par {who} : {supplier}, {amount}",
-        "Bonjour {name},\n\n{who} a refusé cette facture :\n« {text} »\n\nElle est de nouveau à relire, en tête de votre file. Rien n'est perdu.\n\n"
-        + _HEAD_FR
-        + _FOOT_FR,
+        "Bonjour {name},\n\n{who} a refusé cette facture :\n« {text} »\n\n"
+        "Elle est de nouveau à relire, en tête de votre file. Rien n'est perdu.\n\n" + _HEAD_FR + _FOOT_FR,
     ),
     ("refused", "en"): Letter(
         "Refused by {who}: {supplier}, {amount}",
-        "Hello {name},\n\n{who} refused this invoice:\n“{text}”\n\nIt is to be reviewed again, at the head of your queue. Nothing is lost.\n\n"
-        + _HEAD_EN
-        + _FOOT_EN,
+        "Hello {name},\n\n{who} refused this invoice:\n“{text}”\n\n"
+        "It is to be reviewed again, at the head of your queue. Nothing is lost.\n\n" + _HEAD_EN + _FOOT_EN,
     ),
 }
 

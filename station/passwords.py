@@ -10,7 +10,8 @@ LEAST_DIFFERENT = 4
 COMMON = (
     "motdepasse", "password", "passwort", "passe", "azerty", "qwerty", "qwertz", "bonjour", "bienvenue", "welcome", "soleil", "sunshine",
     "admin", "administrateur", "administrator", "utilisateur", "user", "secret", "letmein", "iloveyou", "jetaime", "jtm", "dragon",
-    "monkey", "football", "baseball", "princess", "princesse", "doudou", "loulou", "chouchou", "marseille", "paris", "france", "nicolas", "camille",
+    "monkey", "football", "baseball", "princess", "princesse", "doudou", "loulou", "chouchou", "marseille", "paris", "france", "nicolas",
+    "camille",
     "comptabilite", "compta", "facture", "invoice", "scanner", "sceau", "changeme", "changezmoi", "master", "shadow", "superman", "batman",
     "printemps", "automne", "hiver", "spring", "summer", "autumn", "winter", "janvier", "fevrier", "juillet", "septembre", "octobre",
     "novembre", "decembre", "january", "february", "september", "october", "november", "december", "trustno", "login", "test", "essai",

@@ -21,7 +21,8 @@ OPEN = {"/installation/debut", "/sign-in", "/health", "/witness/add-checkpoint",
 LET_IN = 418
 HALL = """
     GET /help /account /account/tokens /api /confirm /oidc/again /events /ledger
-    POST /entity /language /sign-out /confirm /account/password /account/code /account/visits /account/delegations /account/delegations/{number}/end /account/tokens
+    POST /entity /language /sign-out /confirm /account/password /account/code /account/visits /account/delegations
+        /account/delegations/{number}/end /account/tokens
         /account/tokens/{number}/revoke /ledger/check
 """
 """Everybody's."""
@@ -186,7 +187,8 @@ EXPECTED = {
     + SUPPLIED
     + CUSTOMERS
     + """
-    GET /envois /people /people/{pseudonym} /people/groups/{number} /stations /stations/{name} /stations/{name}/target.pdf /stations/{name}/passports/{number}
+    GET /envois /people /people/{pseudonym} /people/groups/{number} /stations /stations/{name} /stations/{name}/target.pdf
+        /stations/{name}/passports/{number}
         /stations/{name}/passports/{number}.json /stations/{name}/passports/{number}.pdf /organisation /organisation/versions/{number}.pdf
     GET /installation
     POST /installation/seal/request /installation/seal /installation/mail/test /installation/apply /installation/{step}
@@ -215,10 +217,12 @@ AGAIN = """
         /people/groups/{number}/end
     /export /retention/ask /retention/decide /holds/{number}/lift /documents/{document_id}/erasure /papier/lots/{number}/slip
     /papier/slips/{number} /people /people/{pseudonym}/roles /people/{pseudonym}/roles/{number}/take /people/{pseudonym}/password
-    /people/{pseudonym}/end /people/{pseudonym}/unlink /account/code /account/visits /account/delegations /relecture/comptes/{number} /approbations/{number}
+    /people/{pseudonym}/end /people/{pseudonym}/unlink /account/code /account/visits /account/delegations /relecture/comptes/{number}
+        /approbations/{number}
     /installation/seal/request /installation/seal /installation/mail/test /installation/apply /installation/{step}
     /imports/suppliers/{number}/run /imports/people/{number}/run /fournisseurs/comptes /fournisseurs/{number}/comptes
-    /imports/remittances/{number}/run /comptabilite/lots /comptabilite/lots/{number}/annuler /comptabilite/reglages /comptabilite/factures/{document_id}/paiements
+    /imports/remittances/{number}/run /comptabilite/lots /comptabilite/lots/{number}/annuler /comptabilite/reglages
+        /comptabilite/factures/{document_id}/paiements
     /imports/invoices/{number}/run /imports/payments/{number}/run /encours/{number}/cloture /encours/clients/{number}/procedure
     /formulaires/{number} /regles/{file}/demander /regles/{file}/decider
 """

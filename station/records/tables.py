@@ -1313,7 +1313,7 @@ class Supplier(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     entity: Mapped[str] = mapped_column(sa.String(60))
     key: Mapped[str] = mapped_column(sa.String(120), index=True)
-    """By what it is known, the surest: « siren:732829320 », « vat:DE136695976 », else « number:F0042 »; the first two as in `invoice_key`."""
+    """By what it is known, the surest: « siren:732829320 », « vat:DE136695976 » (as in `invoice_key`), else « number:F0042 »."""
     number: Mapped[str] = mapped_column(sa.String(40), default="")
     """In the house's accounts."""
     siren: Mapped[str] = mapped_column(sa.String(9), default="")
