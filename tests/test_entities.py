@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+import pikepdf
 import pytest
 import sqlalchemy as sa
 import webhome
@@ -16,6 +17,7 @@ from test_roles import OPEN
 from test_web import _all_routes
 
 from config.settings import Station
+from conformity.passport import Outcome, Passport, PassportLimits
 from station.exports import TOLD
 from station.people import Act, RoleDays, add_person
 from station.records import people
@@ -23,6 +25,7 @@ from station.records.tables import Base
 from station.web.app import build_app
 from station.workstation import Workstation
 from workflow.roles import WORKING, Role
+from workflow.sampling import plan_for
 
 ONE, OTHER, EMPTY = "essai", "filiale", "vide"
 NAMES = {ONE: "aaaa", OTHER: "bbbb"}
@@ -78,16 +81,20 @@ OWN_OF = {
     "/relances/envoyees/{number}": "sending.id",
     "/relances/courrier/{number}": "sending.id",
     "/approbations/{number}": "task.id",
+    "/regles/{file}": "rules",
+    "/regles/{file}/rejeu/{number}": "rules rule_replay.id",
+    "/regles/{file}/versions/{number}": "rules rule_version.number",
     "/comptabilite/lots/{number}": "accounting_batch.id",
     "/comptabilite/factures/{document_id}": "document.id",
     "/imports/{kind}": "",
+    "/installation/{step}": "",
     "/direction/{figure}": "",
     "/organisation/texts/{key}": "",
     "/controles/plan/{code}": "",
     "/controles/results/{code}": "",
 }
 """What the parameters at the beginning of an address name, by `table.column`; `station`: one of the settings; `export`: a package on the
-disk; `=word`: nothing by itself; empty: words of the house, the same in every company.
+disk; `rules`: a file of the studio; `=word`: nothing by itself; empty: words of the house, the same in every company.
 The longest beginning counts; parameters behind it are found within what it names."""
 NAMELESS = {"choice": "redo", "kind": "page", "which": "new", "code": "sampling", "key": "purpose", "act": "cancel", "name": "gross"}
 """Of parameters that name a thing within what their address began with, or a word of the house; every other is 1."""
@@ -101,7 +108,14 @@ FORM = {
 SAID = {
     ("arrival", "duplicate"): True, ("clock_check", "health"): "true", ("outbox", "state"): "dead", ("import_run", "kind"): "suppliers",
     ("suspension", "scope"): "item", ("sending", "state"): "sent", ("sending", "channel"): "letter", ("agenda", "state"): "planned",
-    ("item_event", "what"): "dispute", ("open_item", "source"): "hand",
+    ("item_event", "what"): "dispute", ("open_item", "source"): "hand", ("document", "source"): "paper", ("supplier", "size"): "PME",
+    ("hold", "scope"): "document", ("circuit_task", "kind"): "task", ("passport", "outcome"): "ok", ("rule_replay", "kind"): "regles",
+    ("task", "bound"): dict.fromkeys(("sealed", "supplier", "siren", "number", "gross", "currency", "iban"), ""),
+    ("control_lot", "plan"): plan_for(20, "1.0").as_json(),
+    ("task_event", "what"): "opened", ("circuit_run", "standing"): "running",
+    ("supplier_account", "state"): "waiting", ("task", "kind"): "approval",
+    ("rule_replay", "result"): {"turns": [], "amount": "0"} | dict.fromkeys(("seen", "changed", "refused", "older", "left"), 0),
+    ("passport", "body"): Passport("target", Outcome.OK, (), (), PassportLimits()).as_json(),
 }  # fmt: skip
 """What a page must find in a row to show it."""
 FILLED = {"sha256", "due", "name"}
@@ -110,6 +124,10 @@ ELSEWHERE = {"/account/delegations/{number}", "/account/tokens/{number}", "/desk
     f"/imports/{kind}/{{number}}" for kind in ("customers", "invoices", "payments", "remittances", "people")
 }
 """Of one person alone, in the memory of a scanner's process, or of the same pages as another kind: not found here by anybody."""
+WRITTEN = {
+    mapper.local_table.name: {name: str(told) for name, told in mapper.class_.__annotations__.items()} for mapper in Base.registry.mappers
+}
+"""Of each table, its columns as the code declares them: whether a text of JSON is a list or a mapping."""
 LOG = {"ledger", "ledger_payload", "checkpoint", "delivery", "witnessed"}
 """Written by the acts themselves."""
 
@@ -144,7 +162,8 @@ class Row:
         if isinstance(column.type, sa.String):
             length = column.type.length or 64
             return "2026-11-20" if length == 10 and not column.primary_key else self._text(length)
-        plain = {sa.Boolean: False, sa.Float: 1.0, sa.LargeBinary: b"{}", sa.JSON: [], sa.Integer: 7_000 + self.number}
+        empty = {} if "dict[" in WRITTEN[column.table.name].get(column.name, "") else []
+        plain = {sa.Boolean: False, sa.Float: 1.0, sa.LargeBinary: b"{}", sa.JSON: empty, sa.Integer: 7_000 + self.number}
         return next((value for kind, value in plain.items() if isinstance(column.type, kind)), datetime(2026, 11, 20, 9, tzinfo=UTC))
 
     def _text(self, length: int) -> str:
@@ -156,10 +175,10 @@ class Row:
 def house(tmp_path_factory) -> Iterator[dict[str, Any]]:
     """Both companies, and of each, and of a third that has nothing, somebody who may do everything there and nothing elsewhere."""
     opened = webhome.open_home(tmp_path_factory.mktemp("house"))
-    stations = (Station(name="accueil"), Station(name="quai", entity=OTHER), Station(name="coin", entity=EMPTY))
+    stations = (Station(name="guichet"), Station(name="quai", entity=OTHER), Station(name="coin", entity=EMPTY))
     settings = opened.settings.model_copy(update={"companies": [OTHER, EMPTY], "stations": stations})
     two = replace(opened, settings=settings)
-    made = {ONE: Row(ONE, "accueil", 1), OTHER: Row(OTHER, "quai", 2)}
+    made = {ONE: Row(ONE, "guichet", 1), OTHER: Row(OTHER, "quai", 2)}
     with pytest.MonkeyPatch.context() as quick:
         quick.setattr(people, "_HASHER", PasswordHasher(time_cost=1, memory_cost=64, parallelism=1))
         app = build_app(two, secret=b"test", moment=lambda: 1_800_000_000.0)
@@ -191,12 +210,14 @@ def _put_files(home: Workstation, row: Row) -> None:
     package = home.home / "exports" / number
     for path, text in (
         (home.originals.path(sha256), "original"),
-        (home.archives.path(sha256, ".pdf"), "sealed"),
+        (home.archives.path(sha256, ".pdf"), ""),
         (package / TOLD, json.dumps(told | {"entity": row.entity, "parts": ["index.html"], "trouble": ["", ""]})),
         (package / "index.html", "package"),
     ):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
+    with pikepdf.new() as sealed:
+        sealed.save(home.archives.path(sha256, ".pdf"))
 
 
 def beginning_of(path: str) -> str:
@@ -226,6 +247,8 @@ def _word(house: dict[str, Any], told: str, entity: str | None) -> str:
         return "nowhere" if entity is None else house["made"][entity].station
     if told == "export":
         return f"20261120-094207-{'000000' if entity is None else NAMES[entity]}"
+    if told == "rules":
+        return f"{'nothing' if entity is None else house['made'][entity].made['rule_version']['name']}.regles"
     table, column = told.split(".")
     value = house["made"][entity or ONE].made[table][column]
     if entity is None:
@@ -264,15 +287,18 @@ def test_what_belongs_to_another_company_is_as_unknown_as_what_never_was(house):
 
 def test_the_company_itself_finds_what_is_its_own(house):
     """Else the walk above would prove nothing: of each kind of thing some address answers otherwise than for an unknown one."""
-    browser, found, asked = house["browsers"][OTHER], set(), set()
+    browser, found, asked, failed = house["browsers"][OTHER], set(), set(), []
     for method, path in walked(house):
         there, words = named(house, path, OTHER)
         nowhere, others = named(house, path, None)
         if there != nowhere and beginning_of(path) not in asked & found:
             asked.add(beginning_of(path))
-            if told_of(browser, method, there, words) != told_of(browser, method, nowhere, others):
+            told = told_of(browser, method, there, words)
+            if told[0] >= 500:
+                failed.append((method, path))
+            elif told != told_of(browser, method, nowhere, others):
                 found.add(beginning_of(path))
-    assert asked - found - ELSEWHERE == set()
+    assert (asked - found - ELSEWHERE, failed) == (set(), [])
 
 
 def test_no_page_shows_anything_of_another_company(house):
@@ -283,7 +309,7 @@ def test_no_page_shows_anything_of_another_company(house):
         for question in ("", "?q=aaaaaaaa", "?q=bbbb", "?state=duplicates"):
             answer = browser.get(path + question)
             text = re.sub(r"<dl>.*?</dl>", "", answer.text.replace(question, ""), flags=re.S)
-            if answer.status_code >= 500 or re.search(r"aaaaaaaaa|bbbbb|who-(essai|filiale)|\b(quai|accueil|700[12])\b", text):
+            if answer.status_code >= 500 or re.search(r"aaaaaaaaa|bbbbb|who-(essai|filiale)|\b(quai|guichet|700[12])\b", text):
                 leaks.append((path + question, answer.status_code))
     assert leaks == []
 
@@ -318,5 +344,5 @@ def test_a_choice_that_is_not_theirs_changes_nothing_and_one_that_was_withdrawn_
     assert "coin" in browser.get("/stations").text
     with house["home"].database.writing() as session:
         people.find(session, f"who-{ONE}").entities = [ONE]
-    assert "accueil" in browser.get("/stations").text
+    assert "guichet" in browser.get("/stations").text
     assert "coin" not in browser.get("/stations").text
