@@ -16,6 +16,7 @@ from screenshots import approval_of
 from starlette.routing import compile_path
 from test_web import _all_routes
 
+from station.circuits import tend_circuits
 from station.people import Act, RoleDays, add_person
 from station.receivables import by_person
 from station.records import people
@@ -62,6 +63,7 @@ def full_home(folder: Path) -> tuple[Workstation, dict[str, str]]:
     approval_of(workstation, reviewed.invoice(workstation, replace(webhome.PAPERS[4], number="A-1"), hours=9))
     receivables_home.add_items(workstation, by_person("system", workstation.clock(), receivables_home.TODAY))
     webhome.feed(workstation)
+    tend_circuits(workstation, whole=True)
     tend_search(workstation)
     return workstation, add_people(workstation)
 
