@@ -77,8 +77,9 @@ class Hands:
             self.tab_to("#more summary")
             self.press("Enter")
         self.tab_to(f"nav a[href='{address}']")
-        self.press("Enter")
-        self.page.wait_for_url(lambda url: urlsplit(url).path.startswith(address))
+        # Also where one stands there already: the page comes anew.
+        with self.page.expect_navigation(url=lambda url: urlsplit(url).path.startswith(address)):
+            self.press("Enter")
 
     def sign_out(self) -> None:
         """From the top of the page, as who comes back from it."""
