@@ -568,7 +568,7 @@ async def told(changes: Changes, count: int) -> list[bytes]:
 
 def test_a_stream_tells_what_stands_then_each_change_and_nothing_else():
     seen = iter(["a", "a", "a", "b", "b", "c"])
-    changes = Changes(lambda: next(seen), seconds=0)
+    changes = Changes(lambda _: next(seen), seconds=0)
     events = asyncio.run(told(changes, 3))
     assert [re.search(rb"data: (.*)", event)[1] for event in events] == [b"a", b"b", b"c"]
     assert changes.open == 0
@@ -576,7 +576,7 @@ def test_a_stream_tells_what_stands_then_each_change_and_nothing_else():
 
 def test_all_streams_together_look_once():
     looks = []
-    changes = Changes(lambda: looks.append(1) or "same", seconds=60)
+    changes = Changes(lambda _: looks.append(1) or "same", seconds=60)
 
     async def many() -> None:
         await asyncio.gather(*(told(changes, 1) for _ in range(20)))
@@ -587,7 +587,7 @@ def test_all_streams_together_look_once():
 
 def test_a_server_that_stops_ends_its_streams_at_once():
     async def stop() -> list[bytes]:
-        changes = Changes(lambda: "same", seconds=30)
+        changes = Changes(lambda _: "same", seconds=30)
         reader = asyncio.create_task(told(changes, 99))
         await asyncio.sleep(0.05)
         changes.close()
@@ -602,7 +602,7 @@ def test_too_many_streams_are_refused_and_the_page_asks_by_itself(home, desk):
 
 
 def test_a_look_that_fails_ends_no_stream():
-    def fail() -> str:
+    def fail(_: object) -> str:
         raise OSError("disk full")
 
     changes = Changes(fail, seconds=0)
