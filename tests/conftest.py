@@ -26,7 +26,7 @@ def practice_keys(tmp_path_factory):
 
 
 if "SCEAU_TEST_POSTGRES" in os.environ:
-    # Records on a PostgreSQL server instead of a file: `make test-postgres`.
+    # Records on a PostgreSQL server instead of a file: tests/on_postgres.sh.
     import onpostgres
 
     def pytest_collection_modifyitems(items):

@@ -3,7 +3,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 programs=$(find /usr/lib/postgresql -maxdepth 2 -name bin 2>/dev/null | sort -V | tail -n 1)
-[ -n "$programs" ] || { echo "No PostgreSQL server is installed: make setup-postgres" >&2; exit 1; }
+[ -n "$programs" ] || { echo "No PostgreSQL server is installed: apt-get install postgresql" >&2; exit 1; }
 folder=$(mktemp -d)
 # The server refuses to run as root: it gets the account that its package made.
 as() { if [ "$(id -u)" = 0 ]; then runuser -u postgres -- "$@"; else "$@"; fi; }
