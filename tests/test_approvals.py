@@ -544,11 +544,11 @@ class Office(RuleBasedStateMachine):
         circle = circle_of(first, self.handed.get(round, []))
         return second in circle or frozenset({first, second}) in self.mandates
 
-    def a_page(self, data) -> tuple[int, int, str]:
-        """One that somebody has open: the newest, or one of those before."""
+    def a_page(self, data) -> tuple[int, int, str] | None:
+        """One that somebody has open: the newest, or one of those before; none where nobody opened one."""
         if (shown := self.house.shown()) is not None and shown not in self.pages:
             self.pages.append(shown)
-        return data.draw(st.sampled_from(self.pages[:-4:-1]))
+        return data.draw(st.sampled_from(self.pages[:-4:-1])) if self.pages else None
 
     @rule(login=st.sampled_from(["clara", "esther"]))
     def submits(self, login):
@@ -571,7 +571,8 @@ class Office(RuleBasedStateMachine):
 
     @rule(pair=st.permutations(APPROVERS), data=st.data())
     def delegates(self, pair, data):
-        shown = self.a_page(data)
+        if (shown := self.a_page(data)) is None:
+            return
         if self.house.act(tasks.delegate, *pair[:2], reason="x", shown=shown).done:
             self.handed.setdefault(self.task(shown[0]).round, []).append(tuple(pair[:2]))
 
@@ -597,7 +598,8 @@ class Office(RuleBasedStateMachine):
 
     @rule(login=st.sampled_from((*APPROVERS, "clara")), yes=st.sampled_from([True, True, True, False]), data=st.data())
     def decides(self, login, yes, data):
-        self.decide(login, yes, self.a_page(data))
+        if (shown := self.a_page(data)) is not None:
+            self.decide(login, yes, shown)
 
     def decide(self, login, yes, shown):
         with self.house.workstation.database.reading() as session:
