@@ -117,6 +117,8 @@ def test_who_is_asked_is_reminded_then_deputies_then_managers_once_each(house):
 def test_nothing_leaves_once_it_is_decided(house):
     due(house, date(2026, 12, 10))
     at(house, NOON.date())
+    # The day it is due counts among what is approved: read since, it is asked anew.
+    assert house.act(tasks.approve, "anne").changes == ("due",)
     assert house.act(tasks.approve, "anne").done
     for day in (4, 8, 10, 11):
         at(house, date(2026, 12, day))

