@@ -204,7 +204,7 @@ def _read_only(address: str, seconds: float) -> Iterator[sa.Connection]:
             if connection.dialect.name == "sqlite":
                 raw, ends = connection.connection.driver_connection, time.monotonic() + seconds
                 raw.execute("PRAGMA query_only = ON")  # type: ignore[union-attr]  # sqlite3's own connection
-                raw.set_progress_handler(lambda: time.monotonic() > ends, _TICKS)  # type: ignore[union-attr]
+                raw.set_progress_handler(lambda: time.monotonic() > ends, _TICKS)  # type: ignore[union-attr]  # as above
             elif connection.dialect.name == "postgresql":
                 connection.execute(sa.text("SET TRANSACTION READ ONLY"))
                 connection.execute(sa.text(f"SET LOCAL statement_timeout = {int(seconds * 1000)}"))

@@ -29,40 +29,40 @@ class Letter:
 
 _HEAD_FR = "Fournisseur : {supplier}\nFacture : {number}\nMontant TTC : {amount}\nÉchéance : {due}\n"
 _HEAD_EN = "Supplier: {supplier}\nInvoice: {number}\nAmount with tax: {amount}\nDue: {due}\n"
-_FOOT_FR = "\nL'ouvrir, après connexion :\n{link}\n\n{house}\nCe message est envoyé par Sceau ; n'y répondez pas.\n"
-_FOOT_EN = "\nOpen it, after signing in:\n{link}\n\n{house}\nThis message is sent by Sceau; please do not answer it.\n"
+FOOT_FR = "\nL'ouvrir, après connexion :\n{link}\n\n{house}\nCe message est envoyé par Sceau ; n'y répondez pas.\n"
+FOOT_EN = "\nOpen it, after signing in:\n{link}\n\n{house}\nThis message is sent by Sceau; please do not answer it.\n"
 LETTERS: Mapping[tuple[str, str], Letter] = {
     ("task", "fr"): Letter(
-        "À approuver : {supplier}, {amount}", "Bonjour {name},\n\nUne facture attend votre décision.\n\n" + _HEAD_FR + _FOOT_FR
+        "À approuver : {supplier}, {amount}", "Bonjour {name},\n\nUne facture attend votre décision.\n\n" + _HEAD_FR + FOOT_FR
     ),
     ("task", "en"): Letter(
-        "To approve: {supplier}, {amount}", "Hello {name},\n\nAn invoice waits for your decision.\n\n" + _HEAD_EN + _FOOT_EN
+        "To approve: {supplier}, {amount}", "Hello {name},\n\nAn invoice waits for your decision.\n\n" + _HEAD_EN + FOOT_EN
     ),
     ("question", "fr"): Letter(
         "Question de {who} : {supplier}, {amount}",
-        "Bonjour {name},\n\n{who} vous demande, avant de décider :\n« {text} »\n\n" + _HEAD_FR + _FOOT_FR,
+        "Bonjour {name},\n\n{who} vous demande, avant de décider :\n« {text} »\n\n" + _HEAD_FR + FOOT_FR,
     ),
     ("question", "en"): Letter(
         "Question from {who}: {supplier}, {amount}",
-        "Hello {name},\n\n{who} asks you, before deciding:\n“{text}”\n\n" + _HEAD_EN + _FOOT_EN,
+        "Hello {name},\n\n{who} asks you, before deciding:\n“{text}”\n\n" + _HEAD_EN + FOOT_EN,
     ),
     ("answer", "fr"): Letter(
         "Réponse de {who} : {supplier}, {amount}",
-        "Bonjour {name},\n\n{who} a répondu à votre question.\nVous : « {question} »\n{who} : « {text} »\n\n" + _HEAD_FR + _FOOT_FR,
+        "Bonjour {name},\n\n{who} a répondu à votre question.\nVous : « {question} »\n{who} : « {text} »\n\n" + _HEAD_FR + FOOT_FR,
     ),
     ("answer", "en"): Letter(
         "Answer from {who}: {supplier}, {amount}",
-        "Hello {name},\n\n{who} answered your question.\nYou: “{question}”\n{who}: “{text}”\n\n" + _HEAD_EN + _FOOT_EN,
+        "Hello {name},\n\n{who} answered your question.\nYou: “{question}”\n{who}: “{text}”\n\n" + _HEAD_EN + FOOT_EN,
     ),
     ("refused", "fr"): Letter(
         "Refusée par {who} : {supplier}, {amount}",
         "Bonjour {name},\n\n{who} a refusé cette facture :\n« {text} »\n\n"
-        "Elle est de nouveau à relire, en tête de votre file. Rien n'est perdu.\n\n" + _HEAD_FR + _FOOT_FR,
+        "Elle est de nouveau à relire, en tête de votre file. Rien n'est perdu.\n\n" + _HEAD_FR + FOOT_FR,
     ),
     ("refused", "en"): Letter(
         "Refused by {who}: {supplier}, {amount}",
         "Hello {name},\n\n{who} refused this invoice:\n“{text}”\n\n"
-        "It is to be reviewed again, at the head of your queue. Nothing is lost.\n\n" + _HEAD_EN + _FOOT_EN,
+        "It is to be reviewed again, at the head of your queue. Nothing is lost.\n\n" + _HEAD_EN + FOOT_EN,
     ),
 }
 

@@ -18,6 +18,7 @@ from config.options import calendar_of
 from config.settings import Settings
 from station import accounting, agenda, direction, mail, notices, payables, tasks
 from station.agenda import Due
+from station.notices import FOOT_EN, FOOT_FR, Letter
 from station.payables import Owed
 from station.records import direction as figures
 from station.records import documents, people
@@ -184,39 +185,31 @@ def holders(session: Session, entity: str, role: Role, now: datetime) -> list[Pe
     return [each for each in here if role in people.roles_of(session, each.pseudonym, now.date(), entity)]
 
 
-@dataclass(frozen=True, slots=True)
-class Letter:
-    subject: str
-    text: str
-
-
-_FOOT_FR = "\nL'ouvrir, après connexion :\n{link}\n\n{house}\nCe message est envoyé par Sceau ; n'y répondez pas.\n"
-_FOOT_EN = "\nOpen it, after signing in:\n{link}\n\n{house}\nThis message is sent by Sceau; please do not answer it.\n"
 _FACTS_FR = "Fournisseur : {supplier}\nFacture : {number}\nMontant TTC : {amount}\nÀ payer le : {due}\n{cost}\n"
 _FACTS_EN = "Supplier: {supplier}\nInvoice: {number}\nAmount with tax: {amount}\nTo be paid by: {due}\n{cost}\n"
 LETTERS: Mapping[tuple[str, str], Letter] = {
     ("reminder", "fr"): Letter(
-        "Rappel : {supplier}, à payer le {due}", "Bonjour {name},\n\nCette facture attend votre décision.\n\n" + _FACTS_FR + _FOOT_FR
+        "Rappel : {supplier}, à payer le {due}", "Bonjour {name},\n\nCette facture attend votre décision.\n\n" + _FACTS_FR + FOOT_FR
     ),
     ("reminder", "en"): Letter(
-        "Reminder: {supplier}, to be paid by {due}", "Hello {name},\n\nThis invoice waits for your decision.\n\n" + _FACTS_EN + _FOOT_EN
+        "Reminder: {supplier}, to be paid by {due}", "Hello {name},\n\nThis invoice waits for your decision.\n\n" + _FACTS_EN + FOOT_EN
     ),
     ("deputy", "fr"): Letter(
         "À décider bientôt : {supplier}, à payer le {due}",
         "Bonjour {name},\n\nCette facture attend toujours une décision. Vous pouvez la prendre, ou suppléez qui le peut.\n\n"
-        + _FACTS_FR + _FOOT_FR,
+        + _FACTS_FR + FOOT_FR,
     ),
     ("deputy", "en"): Letter(
         "To be decided soon: {supplier}, to be paid by {due}",
-        "Hello {name},\n\nThis invoice still waits for a decision. You may take it, or stand in for who may.\n\n" + _FACTS_EN + _FOOT_EN,
+        "Hello {name},\n\nThis invoice still waits for a decision. You may take it, or stand in for who may.\n\n" + _FACTS_EN + FOOT_EN,
     ),
     ("manager", "fr"): Letter(
         "En attente à l'échéance : {supplier}, {amount}",
-        "Bonjour {name},\n\nCette facture n'est pas encore décidée. Elle attend : {asked}.\n\n" + _FACTS_FR + _FOOT_FR,
+        "Bonjour {name},\n\nCette facture n'est pas encore décidée. Elle attend : {asked}.\n\n" + _FACTS_FR + FOOT_FR,
     ),
     ("manager", "en"): Letter(
         "Waiting at its due date: {supplier}, {amount}",
-        "Hello {name},\n\nThis invoice is not decided yet. It waits for: {asked}.\n\n" + _FACTS_EN + _FOOT_EN,
+        "Hello {name},\n\nThis invoice is not decided yet. It waits for: {asked}.\n\n" + _FACTS_EN + FOOT_EN,
     ),
 }  # fmt: skip
 
@@ -426,6 +419,6 @@ def direction_text(session: Session, workstation: Workstation, today: date, lang
 
 
 def _page(lines: Iterable[str], workstation: Workstation, path: str, language: str) -> str:
-    foot = (_FOOT_FR if language == "fr" else _FOOT_EN).replace("L'ouvrir", "Le détail").replace("Open it", "The details")
+    foot = (FOOT_FR if language == "fr" else FOOT_EN).replace("L'ouvrir", "Le détail").replace("Open it", "The details")
     settings = workstation.settings
     return "\n".join(lines) + "\n" + foot.format(link=f"{settings.server.public_address}{path}", house=house_of(settings))
