@@ -57,7 +57,7 @@ class Engine:
         self._executor = executor
         self._at_once = at_once
         serializer = DBOSPortableJSONSerializer()
-        logging.getLogger("dbos").setLevel(logging.WARNING)
+        _calm_logging()
         DBOS(config=self._config(home, serializer))
         self._steps = SQLAlchemyDatasource.create(database.url, engine=database.writer, serializer=serializer)
         steps = Steps(self._steps)
@@ -138,6 +138,14 @@ class Engine:
 
 def _name(story: str, document_id: str, attempt: int) -> str:
     return f"{story}-{document_id}-{attempt}"
+
+
+def _calm_logging() -> None:
+    """The engine's words go where all of ours go; a handler of its own would keep the first output it saw, closed or not."""
+    log = logging.getLogger("dbos")
+    log.setLevel(logging.WARNING)
+    log.handlers[:] = [logging.NullHandler()]
+    log.propagate = True
 
 
 def _workflow(name: str, story: Story, rescue: Rescue, steps: Steps, running: set[str]) -> Callable[[str, int], str]:

@@ -1,7 +1,6 @@
 """What a folder can do, when it last gave a file, and which file has waited too long."""
 
 import json
-import logging
 import os
 import re
 import time
@@ -163,8 +162,6 @@ def test_a_process_that_beats_but_no_longer_looks_is_not_watching(tmp_path):
 
 
 def test_a_station_at_work_probes_its_folders_by_itself(tmp_path, practice_keys):
-    # The engine's logger may still hold the output of an earlier test, which is closed by now.
-    logging.getLogger("dbos").handlers.clear()
     workstation = open_home(tmp_path / "home", practice_keys)
     with hold_slot(workstation.home, "serve", count=1) as executor:
         running = Running(workstation, "serve", executor, watch=True)
