@@ -32,7 +32,7 @@ TypeWord: TypeAlias = Literal["texte", "nombre", "entier", "montant", "date", "o
 """A type of `workflow.vocabulary.Kind`."""
 OWN_ROOMS = frozenset(
     {
-        *("archive", "certificates", "essai", "exports", "imports", "keys", "light", "lookups", "originals"),
+        *("archive", "before-upgrade", "certificates", "essai", "exports", "imports", "keys", "light", "lookups", "originals"),
         *("readings", "slots", "tiles", "trust", "witness-memory", "work"),
     }
 )
@@ -216,6 +216,29 @@ class Identity(Section):
     ibans: list[Annotated[str, Field(pattern=r"^[A-Z]{2}\d\d[0-9A-Z]{10,30}$")]] = []
 
 
+class BusinessDays(Section):
+    """On which days something may leave by itself: never on weekends and bank holidays, nor on these."""
+
+    time_zone: Annotated[str, Field(pattern=r"^[A-Za-z_]+(/[A-Za-z_+-]+)*$")] = "Europe/Paris"
+    """By whose midnight a day begins, and by whose clock the hours below are."""
+    alsace_moselle: bool = False
+    """Good Friday and 26 December are bank holidays, too (art. L. 3134-13 C. trav.)."""
+    closed: list[date] = []
+    """The company does not work."""
+    forbidden: list[date] = []
+    """It works, and nothing leaves."""
+    forbidden_weekdays: list[Literal["monday", "tuesday", "wednesday", "thursday", "friday"]] = []
+
+    @field_validator("time_zone")
+    @classmethod
+    def _zone_is_known(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            raise ValueError("fuseau horaire inconnu (exemple : Europe/Paris) / unknown time zone") from error
+        return name
+
+
 class Company(Section):
     """One legal entity of the house: what letters, the dossier, retention and the checks say of it."""
 
@@ -230,6 +253,23 @@ class Company(Section):
     """Month and day on which its financial year closes; empty: `retention.financial_year_end`."""
     public: bool = False
     """A public entity: its suppliers bill through Chorus Pro."""
+    calendar: BusinessDays | None = None
+    """Its own business days, in place of the house's."""
+    signatory: Annotated[str, Field(max_length=120)] = ""
+    """Who signs its reminders, by name and function; empty: `dunning.signatory`."""
+    contact: Annotated[str, Field(max_length=200)] = ""
+    """Telephone or e-mail for questions on its reminders; empty: `dunning.contact`."""
+    iban: Annotated[str, Field(pattern=r"^([A-Z]{2}\d\d[0-9A-Z]{10,30})?$")] = ""
+    """Account to which its customers pay; empty: the first of `identity.ibans`, where the house is one company only."""
+    mentions: Literal["", "yes", "no"] = ""
+    """Whether its invoices carry the mentions of art. L. 441-9 C. com. on late payment; empty: `dunning.mentions`."""
+
+    @field_validator("iban")
+    @classmethod
+    def _iban_adds_up(cls, iban: str) -> str:
+        if iban and not iban_holds(iban):
+            raise ValueError(f"iban : la clé de {iban} est fausse ; recopiez-le du RIB / its check digits are wrong")
+        return iban
 
     @field_validator("siren")
     @classmethod
@@ -245,6 +285,11 @@ def luhn_holds(digits: str) -> bool:
     """Whether a SIREN's check digit fits (ISO/IEC 7812-1, annex B)."""
     doubled = [int(digit) * (1 + place % 2) for place, digit in enumerate(reversed(digits))]
     return sum(each - 9 if each > 9 else each for each in doubled) % 10 == 0
+
+
+def iban_holds(iban: str) -> bool:
+    """Whether an IBAN's check digits fit (ISO 13616, ISO/IEC 7064 MOD 97-10)."""
+    return int("".join(str(int(each, 36)) for each in iban[4:] + iban[:4])) % 97 == 1
 
 
 class Suppliers(Section):
@@ -406,6 +451,21 @@ class ArchiveCare(Section):
     """Each original and each archive is read again within so many days. House policy."""
     second_look: Annotated[int, Field(ge=0, le=10_000)] = 10
     """Of every so many archives that are read again, a page of one is drawn by a second renderer; 0: of none."""
+
+
+class BackupCare(Section):
+    """Backups that the station makes, and rehearsals of their restoration: `station.backup`, `station.drills`."""
+
+    folder: str = ""
+    """Where backups lie, from SCEAU_HOME; a disk or a share that does not die with this machine. Empty: the station makes none."""
+    hours: Annotated[int, Field(ge=0, le=8760)] = 24
+    """A backup every so many hours; 0: on demand only (`sceau backup`)."""
+    keys: bool = False
+    """Whether keys go along, encrypted by the passphrase in `SCEAU_BACKUP_PASSPHRASE`."""
+    alert_hours: Annotated[int, Field(ge=1, le=87600)] = 48
+    """After so many hours without a whole backup the screens warn. House policy."""
+    drill: Literal["off", "weekly", "monthly"] = "monthly"
+    """How often the newest backup is restored into a scratch place and verified; a sealed report says what came of it."""
 
 
 class MailServer(Section):
@@ -655,29 +715,6 @@ class Outgoing(Section):
     """Names that may lie in the house's own network."""
 
 
-class BusinessDays(Section):
-    """On which days something may leave by itself: never on weekends and bank holidays, nor on these."""
-
-    time_zone: Annotated[str, Field(pattern=r"^[A-Za-z_]+(/[A-Za-z_+-]+)*$")] = "Europe/Paris"
-    """By whose midnight a day begins, and by whose clock the hours below are."""
-    alsace_moselle: bool = False
-    """Good Friday and 26 December are bank holidays, too (art. L. 3134-13 C. trav.)."""
-    closed: list[date] = []
-    """The company does not work."""
-    forbidden: list[date] = []
-    """It works, and nothing leaves."""
-    forbidden_weekdays: list[Literal["monday", "tuesday", "wednesday", "thursday", "friday"]] = []
-
-    @field_validator("time_zone")
-    @classmethod
-    def _zone_is_known(cls, name: str) -> str:
-        try:
-            ZoneInfo(name)
-        except (ZoneInfoNotFoundError, ValueError) as error:
-            raise ValueError("fuseau horaire inconnu (exemple : Europe/Paris) / unknown time zone") from error
-        return name
-
-
 class Dunning(Section):
     """Reminders to customers who are late."""
 
@@ -691,6 +728,11 @@ class Dunning(Section):
     """A folder of templates that come before those that ship, relative to `home`."""
     contact: Annotated[str, Field(max_length=200)] = ""
     """Telephone or e-mail for questions, as letters name it."""
+    signatory: Annotated[str, Field(max_length=120)] = ""
+    """Who signs reminders, by name and function: a customer must know whom to answer."""
+    mentions: Literal["unknown", "yes", "no"] = "unknown"
+    """Whether our own invoices carry the mentions of art. L. 441-9 C. com. on penalties and indemnity: asked of an invoice whose text Sceau
+    has not read."""
     interest: Literal["split", "frozen"] = "split"
     """Of private debts that cross a half-year."""
     answer_days: Annotated[int, Field(ge=1, le=60)] = 8
@@ -795,6 +837,7 @@ class Settings(Section):
     evidence: Evidence = Evidence()
     retention: Retention = Retention()
     archive: ArchiveCare = ArchiveCare()
+    backup: BackupCare = BackupCare()
     access: AccessCare = AccessCare()
     ledger: Ledger = Ledger()
     approvals: tuple[ApprovalStep, ...] = Field(default=(), alias="approval")
@@ -808,6 +851,7 @@ class Settings(Section):
     policies: tuple[Policy, ...] = Field(default=(Policy(),), alias="policy", min_length=1)
     stations: tuple[Station, ...] = Field(default=(Station(name="demo"),), alias="station", validate_default=True)
     _elsewhere: tuple[Station, ...] = PrivateAttr(default=())
+    _several: bool = PrivateAttr(default=False)
 
     @field_validator("companies")
     @classmethod
@@ -964,9 +1008,16 @@ class Settings(Section):
         """
         own = tuple(each for each in self.stations if self.company_of(each) == entity and (stations is None or each.name in stations))
         told = tuple(each for each in self.company if each.entity == entity)
-        seen = self.model_copy(update={"entity": entity, "companies": [], "company": told, "stations": own})
+        calendar = next((each.calendar for each in told if each.calendar is not None), self.calendar)
+        seen = self.model_copy(update={"entity": entity, "companies": [], "company": told, "stations": own, "calendar": calendar})
         seen._elsewhere = tuple(each for each in self.known_stations if each not in own)
+        seen._several = self.is_group
         return seen
+
+    @property
+    def is_group(self) -> bool:
+        """Whether the house is several companies, also as one of them sees it: what stands in [identity] is then no single one's."""
+        return self._several or len(self.entities) > 1
 
     @property
     def known_stations(self) -> tuple[Station, ...]:

@@ -1203,6 +1203,31 @@ class FixityRun(Base):
     """Its entry in the ledger."""
 
 
+class BackupRun(Base):
+    """One backup, or one rehearsal of its restoration; without an end it runs, or broke off."""
+
+    __tablename__ = "backup_run"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(sa.String(10))
+    """backup or drill."""
+    asked_by: Mapped[str | None] = mapped_column(sa.String(32))
+    """Pseudonym of whoever asked for it; None: the schedule, or the command line."""
+    started_at: Mapped[datetime] = mapped_column(index=True)
+    ended_at: Mapped[datetime | None]
+    place: Mapped[str] = mapped_column(sa.Text)
+    """Where the backup lies."""
+    outcome: Mapped[str] = mapped_column(sa.String(10))
+    """asked, running, whole, flawed (made, or restored, and something in it is wrong) or failed."""
+    size: Mapped[int] = mapped_column(sa.BigInteger)
+    """Bytes that it holds."""
+    figures: Mapped[dict[str, Any]]
+    """`station.backup.Made` or `station.restore.Restored` as JSON."""
+    trouble: Mapped[str | None] = mapped_column(sa.Text)
+    """Why it failed, in French and English."""
+    sha256: Mapped[str | None] = mapped_column(sa.String(64))
+    """Of a drill: its sealed report, in the vault of archives."""
+
+
 class Access(Base):
     """One reading of a document, an export or a search: who looked at what. No evidence, hence apart from the ledger and short-lived."""
 
@@ -1328,6 +1353,8 @@ class Supplier(Base):
     email: Mapped[str] = mapped_column(sa.String(200), default="")
     changed_by: Mapped[str] = mapped_column(sa.String(32))
     changed_at: Mapped[datetime]
+    added_at: Mapped[datetime | None]
+    """Since when the register knows it; None: since before this was noted."""
 
 
 class SupplierAccount(Base):
@@ -1377,8 +1404,39 @@ class Customer(Base):
     """Class by which its reminders go; empty: that of its regime."""
     contract_rate: Mapped[str] = mapped_column(sa.String(8), default="")
     """Of late payment, per cent a year, where a contract names one: decimal with a point; empty: the law's."""
+    terms: Mapped[str] = mapped_column(sa.String(20), server_default="", default="")
+    """Payment terms that are more than days, as `workflow.terms.term_text` writes them; empty: `terms_days` tell."""
     changed_by: Mapped[str] = mapped_column(sa.String(32))
     changed_at: Mapped[datetime]
+
+
+class RateRow(Base):
+    """Interest rates of a half-year that a company entered: one person with the sources, another confirmed them."""
+
+    __tablename__ = "rate_row"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    entity: Mapped[str] = mapped_column(sa.String(60), index=True)
+    half: Mapped[str] = mapped_column(sa.String(7))
+    """« 2027-H1 »."""
+    ecb: Mapped[str] = mapped_column(sa.String(6))
+    """Per cent a year, decimal with a point; in force on the first day of the half-year."""
+    ecb_since: Mapped[str] = mapped_column(sa.String(10))
+    ecb_source: Mapped[str] = mapped_column(sa.String(300))
+    ecb_grade: Mapped[str] = mapped_column(sa.String(12))
+    """text, secondary."""
+    legal: Mapped[str] = mapped_column(sa.String(6))
+    """Legal interest rate, professionals."""
+    persons: Mapped[str] = mapped_column(sa.String(6))
+    """The same, natural persons."""
+    legal_source: Mapped[str] = mapped_column(sa.String(300))
+    legal_grade: Mapped[str] = mapped_column(sa.String(12))
+    state: Mapped[str] = mapped_column(sa.String(10))
+    """waiting, confirmed, refused."""
+    reason: Mapped[str] = mapped_column(sa.Text)
+    actor: Mapped[str] = mapped_column(sa.String(32))
+    at: Mapped[datetime]
+    decided_by: Mapped[str | None] = mapped_column(sa.String(32))
+    decided_at: Mapped[datetime | None]
 
 
 class ImportRun(Base):
