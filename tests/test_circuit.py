@@ -299,10 +299,22 @@ def test_a_letter_is_put_out_with_values_as_they_are_read() -> None:
 
 def test_no_value_can_begin_another_heading_of_a_letter() -> None:
     circuit = loaded()
+    circuit = replace(circuit, steps={**circuit.steps, "ecrire": replace(circuit.steps["ecrire"], to=_phrase("a@example.test"))})
     state, _ = scan(nom="a\nBcc: all")
     state, _ = answer(circuit, state, "oui", "p1")
     _, commands = answer(circuit, state, "oui", "p2")
     assert only(commands, c.SendMail).subject == "Objet a Bcc: all"
+
+
+@pytest.mark.parametrize("sign", ["\n", "\r\n", "\u2028", "\x0b"])
+def test_a_recipient_of_two_lines_is_not_written_to(sign: str) -> None:
+    circuit = loaded()
+    state, _ = scan(nom=f"b@example.test{sign}Bcc: a")
+    state, _ = answer(circuit, state, "oui", "p1")
+    stuck, commands = answer(circuit, state, "oui", "p2")
+    assert not [each for each in commands if isinstance(each, c.SendMail)]
+    assert "tient sur une ligne" in only(commands, c.Stuck).reasons[0]
+    assert stuck.standing is Standing.STUCK
 
 
 def test_a_service_that_fails_goes_where_the_circuit_says_and_one_that_answers_badly_stops_it() -> None:
@@ -502,6 +514,10 @@ def test_a_time_of_day_is_that_of_paris_on_business_days() -> None:
             "« motif » a un autre sens dans les règles « retenues »",
         ),
         ("lancement:\n", "demarrage:\n", "il manque « lancement: … »"),
+        ("echec: demander", "echec: appeler", "étape « appeler » : ce cercle tournerait sans fin"),
+        ('a: "{{ nom }}@example.test"', 'a: ¤"a@example.test\\nBcc: b@example.test"', "« a » tient sur une ligne"),
+        ('a: "{{ nom }}@example.test"', 'a: ¤"a@example.test b@example.test"', "n'est pas une adresse"),
+        ('objet: "Objet {{ nom }}"', 'objet: ¤"Objet\\nBcc: b@example.test"', "« objet » tient sur une ligne"),
     ],
 )
 def test_each_flaw_refuses_the_file_and_tells_its_line_and_column(old: str, new: str, message: str) -> None:

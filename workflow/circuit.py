@@ -12,7 +12,7 @@ from typing import Literal, TypeAlias
 from zoneinfo import ZoneInfo
 
 from workflow.calendar import FRANCE, Calendar, add_business_days, is_business_day, move_earlier, move_later
-from workflow.phrases import Phrase, PhraseFailed, one_line, written
+from workflow.phrases import Phrase, PhraseFailed, has_break, one_line, written
 from workflow.tables import Decision, Refused, RuleSet, Table, applies, decide
 from workflow.vocabulary import Value, Vocabulary, refusal
 
@@ -295,6 +295,8 @@ class Cancelled:
     at: datetime
     by: str
     reason: str
+    outcome: str = "abandon"
+    """What became of it: only whoever gave it up abandoned it."""
 
 
 Event: TypeAlias = Started | Answered | Found | Changed | Ticked | Cancelled
@@ -472,8 +474,8 @@ def step(circuit: Circuit, state: State | None, event: Event, calendar: Calendar
         case Ticked():
             return _ticked(circuit, state, event, calendar)
         case Cancelled():
-            ended = replace(state, standing=Standing.ENDED, outcome="abandon", due=None, alarms=())
-            return ended, (CloseTask(state.serial), Ended("abandon"))
+            ended = replace(state, standing=Standing.ENDED, outcome=event.outcome, due=None, alarms=())
+            return ended, (CloseTask(state.serial), Ended(event.outcome))
 
 
 def local_day(moment: datetime) -> date:
@@ -555,7 +557,9 @@ def _begin(circuit: Circuit, state: State, activity: Activity, today: date, cale
             to, subject, body = (_filled(circuit, state, each) for each in (activity.to, activity.subject, activity.body))
             if not to.strip():
                 raise _NotReady("le courriel n'a pas de destinataire")
-            return state, (SendMail(key, one_line(to), one_line(subject), body),), activity.target
+            if has_break(to.strip()):  # What is joined to one line could become another recipient.
+                raise _NotReady("le destinataire du courriel tient sur une ligne, sans caractère de commande")
+            return state, (SendMail(key, to.strip(), one_line(subject), body),), activity.target
         case Wait():
             return _begin_wait(circuit, state, activity, today, calendar)
         case End():

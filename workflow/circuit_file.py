@@ -47,7 +47,7 @@ from workflow.marked import (
     word_of,
     yes_of,
 )
-from workflow.phrases import Phrase, read_phrase
+from workflow.phrases import Phrase, has_break, read_phrase
 from workflow.roles import Role
 from workflow.tables import Line, Policy, RuleSet, Table, assembled, prove
 from workflow.unary import UnaryTest, read_test
@@ -56,6 +56,7 @@ from workflow.vocabulary import NAME, Kind, Misread, Variable, Vocabulary, read_
 MOST_STEPS = 200
 MOST_WAYS = 50
 OUTCOME = re.compile(r"[a-zà-ÿ][a-zà-ÿ' -]{0,59}")
+_ADDRESS = re.compile(r"[^@\s,;:<>\"()\[\]\\]{1,64}@[^@\s,;:<>\"()\[\]\\]{1,190}")
 _SPAN = re.compile(r"(\d{1,4}) jours?( ouvrés?)?")
 
 
@@ -480,6 +481,12 @@ def _form(name: str, title: str, body: Section, sheet: _Sheet, where: str) -> Fo
 
 def _write(name: str, title: str, body: Section, sheet: _Sheet, where: str) -> Write | None:
     to, subject, text = (_phrase(body, key, sheet, where) for key in ("a", "objet", "texte"))
+    for key, phrase in (("a", to), ("objet", subject)):
+        if phrase and has_break(phrase.text.strip()):
+            sheet.flaw(body.entries[key], f"{where}« {key} » tient sur une ligne : une deuxième deviendrait un autre en-tête du courriel")
+    if to and not to.names and "{" not in to.text and not _ADDRESS.fullmatch(to.text.strip()):
+        told = "n'est pas une adresse (exemple : compta@exemple.fr, ou {{ courriel }})"
+        sheet.flaw(body.entries["a"], f"{where}« {to.text.strip()[:60]} » {told}")
     target = _target(body, "vers", sheet, where)
     return Write(name, title, to, subject, text, target) if to and subject and text else None
 
@@ -578,8 +585,8 @@ def _prove_graph(steps: Section, start: str, activities: Mapping[str, Activity],
 
 
 def _runs_on(activity: Activity) -> bool:
-    """Whether it may go on at once, without a person, an answer or a day."""
-    return isinstance(activity, Decide | Write) or (isinstance(activity, Wait) and activity.condition is not None)
+    """Whether it may go on without a person or a day. A look-up or service answers by itself: a circle of them would call it without end."""
+    return isinstance(activity, Decide | Write | Consult | Service) or (isinstance(activity, Wait) and activity.condition is not None)
 
 
 def _reached(start: set[str], onward: Mapping[str, set[str]]) -> set[str]:

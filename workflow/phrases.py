@@ -4,6 +4,7 @@ A sentence can name words of the vocabulary, choose between two texts, compare, 
 attribute, item, arithmetic, macro or include: what it costs is bounded by its length, whoever wrote it.
 """
 
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -136,6 +137,11 @@ def written(phrase: Phrase, vocabulary: Vocabulary, values: Mapping[str, Value])
     except TemplateError as error:
         raise PhraseFailed("le modèle ne peut pas être rempli") from error
     return "".join(pieces)
+
+
+def has_break(text: str) -> bool:
+    """Whether a line ends in it, or another sign of command stands in it: a heading with one could begin another heading."""
+    return any(unicodedata.category(sign) in ("Cc", "Zl", "Zp") for sign in text)
 
 
 def one_line(text: str, longest: int = 300) -> str:
