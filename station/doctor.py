@@ -21,7 +21,7 @@ from station.keyring import look_at_keys, practice_folder
 from station.probe import probe_folder
 from station.problems import problem_of
 from station.records.clock import newest_look, tick_now
-from station.records.database import NetworkFileSystem, open_database
+from station.records.database import DatabaseRefused, NetworkFileSystem, Server, look_at_server, open_database, place_of
 from station.renewal import terms_of
 from station.timekeeping import ask_authorities, clock_words, latest_time, waiting_for_time
 from station.trustlists import list_texts, trusted_lists
@@ -94,14 +94,40 @@ def _database(settings: Settings) -> Diagnosis:
     say = _speaker(settings)
     try:
         database = open_database(settings.url)
-        with database.reading() as session:
-            kind = session.get_bind().dialect.name
+        with database.reading():
+            found, place = look_at_server(database), place_of(database)
         database.close()
     except NetworkFileSystem as error:
         return Diagnosis("database", False, True, str(error), say(*_LOCAL_DISK))
-    except SQLAlchemyError as error:
-        return Diagnosis("database", False, True, str(error).splitlines()[0], say(*_SERVER))
-    return Diagnosis("database", True, True, kind)
+    except (DatabaseRefused, SQLAlchemyError) as error:
+        problem = problem_of(error)
+        why = " ".join(str(getattr(error, "orig", None) or error).split())
+        told, todo = (problem.happened, problem.todo) if settings.language == "fr" else (problem.happened_en, problem.todo_en)
+        known = problem.code.startswith("database-")
+        return Diagnosis("database", False, True, f"{told} ({why})" if known else why, todo if known else say(*_SERVER))
+    return Diagnosis("database", True, True, place) if found is None else _served(settings, found, place)
+
+
+def _served(settings: Settings, found: Server, place: str) -> Diagnosis:
+    """A PostgreSQL server: what it promises, and what it should."""
+    say = _speaker(settings)
+    tables = say(f"tables {found.revision or 'à faire'}", f"tables {found.revision or 'to be made'}")
+    line = say("connexion chiffrée", "encrypted") if found.encrypted else say("connexion en clair", "not encrypted")
+    used = say(f"{found.connections} connexions sur {found.limit}", f"{found.connections} of {found.limit} connections")
+    told = f"{place}, {found.version}, {tables}, {line}, {used}"
+    if not found.durable:
+        remedy = say(
+            "mettez fsync, full_page_writes et synchronous_commit à « on » : une coupure de courant y perdrait des documents",
+            "turn fsync, full_page_writes and synchronous_commit on at the server: a power cut would lose documents there",
+        )
+        return Diagnosis("database", False, True, told, remedy)
+    if found.password_written:
+        remedy = say(
+            "le mot de passe est écrit dans sceau.toml : ôtez-le de database_url et donnez-le dans SCEAU_DATABASE_PASSWORD",
+            "the password stands in sceau.toml: take it out of database_url and give it in SCEAU_DATABASE_PASSWORD",
+        )
+        return Diagnosis("database", False, False, told, remedy)
+    return Diagnosis("database", True, True, told)
 
 
 def _promise(settings: Settings) -> Diagnosis:
@@ -110,7 +136,7 @@ def _promise(settings: Settings) -> Diagnosis:
     try:
         with _records(settings) as session:
             found = drift_now(session, settings.entity)
-    except (NetworkFileSystem, SQLAlchemyError):
+    except (DatabaseRefused, NetworkFileSystem, SQLAlchemyError):
         return Diagnosis("reading", True, False, say("aucune valeur relue : pas encore de tables", "no values reviewed yet: no tables"))
     told = say(
         f"{found.wrong} des {found.reviewed} valeurs vertes relues récemment étaient fausses (promis : 0,5 %)",
@@ -189,7 +215,7 @@ def _dossier(settings: Settings) -> Iterator[Diagnosis]:
             "prepare one at /organisation; another person countersigns it",
         )
         yield Diagnosis("dossier", False, True, told, remedy)
-    except (NetworkFileSystem, SQLAlchemyError):
+    except (DatabaseRefused, NetworkFileSystem, SQLAlchemyError):
         return
 
 
@@ -268,7 +294,7 @@ def _time(settings: Settings) -> Iterator[Diagnosis]:
     try:
         with _records(settings) as session:
             look, waiting = newest_look(session), waiting_for_time(session)
-    except (NetworkFileSystem, SQLAlchemyError):
+    except (DatabaseRefused, NetworkFileSystem, SQLAlchemyError):
         yield Diagnosis("clock", True, False, say("pas encore vérifiée : aucune table", "not checked yet: no tables"))
         return
     health = health_now(look, tick_now())
@@ -314,7 +340,7 @@ def _lasting(settings: Settings) -> Iterator[Diagnosis]:
     try:
         with _records(settings) as session:
             terms = terms_of(session, now(), settings.time.renew_days)
-    except (NetworkFileSystem, SQLAlchemyError):
+    except (DatabaseRefused, NetworkFileSystem, SQLAlchemyError):
         return
     if terms.late:
         yield Diagnosis(

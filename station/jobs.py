@@ -16,7 +16,7 @@ from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetWorkflowID, SQ
 from dbos._error import DBOSException
 from sqlalchemy.orm import Session
 
-from station.records.database import Database, prepare_sqlite
+from station.records.database import Database, prepare_sqlite, server_address
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -132,7 +132,7 @@ class Engine:
             config["system_database_url"] = f"sqlite:///{home / 'engine.db'}"
             config["system_database_engine"] = engine_file(home)
         else:
-            config["system_database_url"] = self._database.url
+            config["system_database_url"] = server_address(self._database.url).render_as_string(hide_password=False)
         return cast(DBOSConfig, config)
 
 

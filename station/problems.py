@@ -1,6 +1,7 @@
 """The one place that turns troubles into words for a person: what happened, that nothing is lost, what to do."""
 
 import errno
+import re
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -51,6 +52,36 @@ PROBLEMS: dict[str, Problem] = {
             KEPT_EN,
             "Free some space: the work will go on by itself.",
             timedelta(seconds=30),
+        ),
+        Problem(
+            "store-away",
+            "Le lieu où sont gardés les originaux et les archives ne répond pas.",
+            KEPT_FR,
+            "Vérifiez le partage ou le service (sceau doctor) : le travail reprendra tout seul.",
+            "The place where originals and archives are kept does not answer.",
+            KEPT_EN,
+            "Check the share or the service (sceau doctor): the work will go on by itself.",
+            timedelta(seconds=30),
+        ),
+        Problem(
+            "store-locked",
+            "Le verrou du lieu de conservation n'est pas encore échu : rien n'est supprimé.",
+            SAFE_FR,
+            "La suppression sera reprise toute seule à l'échéance.",
+            "The lock of the store has not ended yet: nothing is removed.",
+            SAFE_EN,
+            "The removal will be done by itself when it ends.",
+            timedelta(hours=1),
+        ),
+        Problem(
+            "store-unfit",
+            "Le stockage d'objets ne garde pas les fichiers comme les réglages le disent.",
+            KEPT_FR,
+            "« sceau doctor » dit ce qui lui manque ; les fichiers restent dans leur dossier.",
+            "The object store does not keep files as the settings say.",
+            KEPT_EN,
+            "“sceau doctor” says what it lacks; files stay in their folder.",
+            timedelta(minutes=5),
         ),
         _problem(
             "timestamp-unavailable",
@@ -566,6 +597,90 @@ PROBLEMS: dict[str, Problem] = {
                 "Stop Sceau and restore the newest backup; “sceau ledger” says who saw what.",
             ),
         ),
+        Problem(
+            "database-address",
+            "L'adresse de la base (database_url) n'est ni celle de SQLite ni celle d'un serveur PostgreSQL.",
+            KEPT_FR,
+            "Écrivez postgresql://COMPTE@SERVEUR:5432/BASE ; sans database_url, la base est un fichier sous SCEAU_HOME.",
+            "The database's address (database_url) is neither SQLite's nor that of a PostgreSQL server.",
+            KEPT_EN,
+            "Write postgresql://ACCOUNT@SERVER:5432/DATABASE; without database_url the database is a file under SCEAU_HOME.",
+        ),
+        Problem(
+            "database-away",
+            "Le serveur de la base ne répond pas, ou la connexion a été coupée.",
+            KEPT_FR,
+            "Vérifiez qu'il tourne et que le réseau y mène ; dès qu'il répond, le travail reprend tout seul.",
+            "The database server does not answer, or the connection was cut.",
+            KEPT_EN,
+            "Check that it runs and that the network leads there; as soon as it answers, the work goes on by itself.",
+            timedelta(seconds=30),
+        ),
+        Problem(
+            "database-crowded",
+            "Le serveur de la base n'accepte plus de connexion : toutes sont prises.",
+            KEPT_FR,
+            "Augmentez max_connections du serveur (comptez 50 par processus de Sceau), ou arrêtez un poste de travail.",
+            "The database server takes no further connection: all are in use.",
+            KEPT_EN,
+            "Raise the server's max_connections (count 50 for each process of Sceau), or stop a worker.",
+            timedelta(seconds=30),
+        ),
+        Problem(
+            "database-login",
+            "Le serveur de la base refuse le compte ou le mot de passe.",
+            KEPT_FR,
+            "Vérifiez le compte dans database_url, SCEAU_DATABASE_PASSWORD et le pg_hba.conf du serveur.",
+            "The database server refuses the account or the password.",
+            KEPT_EN,
+            "Check the account in database_url, SCEAU_DATABASE_PASSWORD and the server's pg_hba.conf.",
+        ),
+        Problem(
+            "database-missing",
+            "Le serveur répond, mais il n'a pas de base de ce nom.",
+            KEPT_FR,
+            "Faites-la : createdb --owner COMPTE --encoding UTF8 --template template0 BASE.",
+            "The server answers, but has no database of that name.",
+            KEPT_EN,
+            "Make it: createdb --owner ACCOUNT --encoding UTF8 --template template0 DATABASE.",
+        ),
+        Problem(
+            "database-rights",
+            "Le compte n'a pas le droit de faire ou de changer des tables dans cette base.",
+            KEPT_FR,
+            "Donnez-lui la base : ALTER DATABASE BASE OWNER TO COMPTE.",
+            "The account may not make or change tables in this database.",
+            KEPT_EN,
+            "Give it the database: ALTER DATABASE DATABASE OWNER TO ACCOUNT.",
+        ),
+        Problem(
+            "database-old",
+            "Le serveur PostgreSQL est trop ancien : il faut la version 14 au moins.",
+            KEPT_FR,
+            "Mettez le serveur à jour ; rien n'y a été écrit.",
+            "The PostgreSQL server is too old: version 14 at least is needed.",
+            KEPT_EN,
+            "Upgrade the server; nothing was written there.",
+        ),
+        Problem(
+            "database-encoding",
+            "La base n'est pas en UTF-8 : des noms y seraient abîmés.",
+            KEPT_FR,
+            "Faites-en une autre : createdb --owner COMPTE --encoding UTF8 --template template0 BASE.",
+            "The database is not in UTF-8: names would be damaged.",
+            KEPT_EN,
+            "Make another: createdb --owner ACCOUNT --encoding UTF8 --template template0 DATABASE.",
+        ),
+        Problem(
+            "database-standby",
+            "Ce serveur est une copie en attente, qui ne peut pas être écrite.",
+            KEPT_FR,
+            "Donnez dans database_url l'adresse du serveur principal.",
+            "This server is a standby, which cannot be written to.",
+            KEPT_EN,
+            "Give the address of the primary server in database_url.",
+            timedelta(seconds=30),
+        ),
         _problem(
             "unexpected",
             ("Une erreur imprévue a arrêté le traitement.", "Réessayez ; le détail technique est au journal du poste."),
@@ -580,9 +695,11 @@ def problem_of(error: BaseException) -> Problem:
     name = type(error).__name__
     if _no_room(error):
         return PROBLEMS["disk-full"]
-    if name == "KeyRefused":
+    if name in ("KeyRefused", "DatabaseRefused"):
         # By its name as all others are: loading its module costs a fifth of a second.
         return PROBLEMS[error.args[0]]
+    if isinstance(error, DBAPIError) and (code := _server_trouble(error)):
+        return PROBLEMS[code]
     return PROBLEMS[_BY_NAME.get(name, "unexpected")]
 
 
@@ -595,8 +712,47 @@ def _no_room(error: BaseException) -> bool:
     return False
 
 
+def _server_trouble(error: DBAPIError) -> str:
+    """Why a PostgreSQL server does not serve; "" of all else. Refused at the door it gives no SQLSTATE, only words in its own language."""
+    state = getattr(error.orig, "sqlstate", None) or ""
+    told = str(error.orig)
+    for code, states, words in _SERVER_TROUBLES:
+        if state.startswith(states) or (not state and words.search(told)):
+            return code
+    return "database-away" if error.connection_invalidated else ""
+
+
+_SERVER_TROUBLES = tuple(
+    (code, states, re.compile(words))
+    for code, states, words in (
+        (
+            "database-crowded",
+            ("53300",),
+            "too many (clients|connections)|connection slots|trop de (clients|connexions)|emplacements de connexion",
+        ),
+        (
+            "database-login",
+            ("28",),
+            r"authentication failed|no password supplied|role \".*\" does not exist|no pg_hba\.conf entry"
+            "|authentification .*chou|rôle « .* » n'existe pas|aucune entrée dans pg_hba\\.conf",
+        ),
+        ("database-missing", ("3D000",), r'database ".*" does not exist|base de données « .* » n.existe pas'),
+        ("database-rights", ("42501",), "^permission denied|^droit refusé"),
+        ("database-standby", ("25006",), "^cannot execute .* in a read-only transaction"),
+        (
+            "database-away",
+            ("08", "57P"),
+            "connection (failed|refused|timeout)|resolve host|closed the connection|the connection is (closed|lost)",
+        ),
+    )
+)
+"""Code, the SQLSTATEs it begins with, and the words of servers that speak English or French, and of the driver."""
+
 _BY_NAME = {
     "DiskFull": "disk-full",
+    "StoreAway": "store-away",
+    "StillLocked": "store-locked",
+    "StoreUnfit": "store-unfit",
     "TimestampUnavailable": "timestamp-unavailable",
     "ClockWrong": "clock-wrong",
     "ClockStepped": "clock-stepped",

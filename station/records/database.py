@@ -1,7 +1,7 @@
-"""The database: one place that knows how SQLite is opened, and the two kinds of transaction."""
+"""The database: one place that knows how SQLite and PostgreSQL are opened, and the two kinds of transaction."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,18 +17,64 @@ from station.records.scope import Scope, put_scope
 NETWORK_FILE_SYSTEMS = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "fuse.sshfs", "9p", "ceph", "glusterfs"})
 
 
+OLDEST_SERVER = 140000
+"""PostgreSQL 14, as its programs number it; older ones are no longer maintained by their makers."""
+UNLOCKED_BY = "SCEAU_DATABASE_PASSWORD"
+MANNERS = {
+    "application_name": "sceau",
+    "connect_timeout": "10",
+    # A server or a network that is gone is noticed in a minute; by itself a system waits two hours.
+    "keepalives_idle": "30",
+    "keepalives_interval": "10",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "60000",
+}
+"""Parameters of libpq; those that stand in the address win."""
+IDLE_MILLISECONDS = 120_000
+"""So long may a writer say nothing within a transaction: one that is frozen or cut off must not hold the ledger for ever."""
+_MIGRATING = 0x5CEA0
+"""Advisory lock of those who bring the tables to their version."""
+
+
 class NetworkFileSystem(Exception):
     """SQLite loses data on a network file system."""
+
+
+class DatabaseRefused(Exception):
+    """The records may not lie there, whatever the server says; its first argument is a code of `station.problems`."""
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(code)
+        self.detail = detail
+
+    def __str__(self) -> str:
+        return self.detail
+
+
+def server_address(url: str, environment: Mapping[str, str] = os.environ) -> sa.URL:
+    """How a PostgreSQL server is spoken to: our driver, `MANNERS`, and the password that SCEAU_DATABASE_PASSWORD holds.
+
+    Raises DatabaseRefused for what is no address of one.
+    """
+    try:
+        address = sa.make_url(url)
+    except sa.exc.ArgumentError as error:
+        raise DatabaseRefused("database-address", "database_url") from error
+    if address.drivername not in ("postgres", "postgresql", "postgresql+psycopg") or not address.database:
+        raise DatabaseRefused("database-address", address.render_as_string())
+    if address.password is None and environment.get(UNLOCKED_BY):
+        address = address.set(password=environment[UNLOCKED_BY])
+    manners = {name: value for name, value in MANNERS.items() if name not in address.query}
+    return address.set(drivername="postgresql+psycopg").update_query_dict(manners)
 
 
 def open_engine(url: str, *, read_only: bool = False) -> sa.Engine:
     """Engine with SQLite made safe: WAL, synchronous FULL, BEGIN IMMEDIATE for writers; a reader may not write.
 
-    Raises NetworkFileSystem where SQLite would lie on one.
+    Raises NetworkFileSystem where SQLite would lie on one, DatabaseRefused for an address of neither database.
     """
     if not url.startswith("sqlite"):
-        options = {"options": "-c default_transaction_read_only=on"} if read_only else {}
-        return sa.create_engine(url, pool_pre_ping=True, isolation_level="READ COMMITTED", connect_args=options)
+        return _open_server(url, read_only)
     path = Path(sa.make_url(url).database or "")
     _refuse_network(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -44,6 +90,27 @@ def open_engine(url: str, *, read_only: bool = False) -> sa.Engine:
     def begin(connection: sa.Connection) -> None:
         # pysqlite begins only at the first write: what was read before it would not belong to the transaction.
         connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+
+    return engine
+
+
+def _open_server(url: str, read_only: bool) -> sa.Engine:
+    address = server_address(url)
+    own = address.query.get("options", ())
+    manner = "default_transaction_read_only=on" if read_only else f"idle_in_transaction_session_timeout={IDLE_MILLISECONDS}"
+    options = " ".join([*((own,) if isinstance(own, str) else own), f"-c {manner}"])
+    engine = sa.create_engine(address, pool_pre_ping=True, isolation_level="READ COMMITTED", connect_args={"options": options})
+
+    @sa.event.listens_for(engine, "connect")
+    def admit(connection: Any, _record: object) -> None:
+        # Known from the greeting: asking costs nothing.
+        told = connection.info
+        if told.server_version < OLDEST_SERVER:
+            raise DatabaseRefused("database-old", f"PostgreSQL {told.parameter_status('server_version')}")
+        if told.parameter_status("server_encoding") != "UTF8":
+            raise DatabaseRefused("database-encoding", f"server_encoding = {told.parameter_status('server_encoding')}")
+        if told.parameter_status("in_hot_standby") == "on":
+            raise DatabaseRefused("database-standby", "in_hot_standby = on")
 
     return engine
 
@@ -87,6 +154,52 @@ def open_database(url: str) -> Database:
     return Database(url, open_engine(url), open_engine(url, read_only=True))
 
 
+def place_of(database: Database) -> str:
+    """Where the records lie, for people: no password, no parameters."""
+    address = database.writer.url
+    if address.get_backend_name() == "sqlite":
+        return f"sqlite {address.database}"
+    host = f"[{address.host}]" if ":" in (address.host or "") else address.host or "local"
+    return f"postgresql {address.username or ''}@{host}:{address.port or 5432}/{address.database}"
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """What a PostgreSQL server says of itself."""
+
+    version: str
+    revision: str
+    """Of the tables; "" before the first start."""
+    encrypted: bool
+    """The connection to it."""
+    durable: bool
+    """What it called committed outlives a power cut: fsync, full_page_writes and synchronous_commit are on."""
+    connections: int
+    limit: int
+    """Connections that it takes in all."""
+    password_written: bool
+    """The password stands in the address, and with it in the settings file."""
+
+
+def look_at_server(database: Database) -> Server | None:
+    """None where the records lie in a file."""
+    if database.reader.dialect.name == "sqlite":
+        return None
+    with database.reader.connect() as connection:
+        told = connection.execute(
+            sa.text(
+                "SELECT current_setting('server_version'), to_regclass('alembic_version') IS NOT NULL,"
+                " current_setting('fsync') = 'on' AND current_setting('full_page_writes') = 'on'"
+                " AND current_setting('synchronous_commit') <> 'off',"
+                " (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'), current_setting('max_connections')::int"
+            )
+        ).one()
+        revision = connection.scalar(sa.text("SELECT version_num FROM alembic_version")) if told[1] else ""
+        encrypted = bool(connection.connection.driver_connection.pgconn.ssl_in_use)  # type: ignore[union-attr]
+    written = sa.make_url(database.url).password is not None
+    return Server(told[0].split()[0], str(revision or ""), encrypted, told[2], told[3], told[4], written)
+
+
 def alembic_config(engine: sa.Engine) -> Config:
     """Alembic's configuration without a file of its own."""
     config = Config()
@@ -96,8 +209,16 @@ def alembic_config(engine: sa.Engine) -> Config:
 
 
 def migrate(database: Database) -> None:
-    """Bring the tables to this version."""
-    command.upgrade(alembic_config(database.writer), "head")
+    """Bring the tables to this version; of several processes that start at once one does, the others wait and find it done."""
+    if database.writer.dialect.name == "sqlite":
+        command.upgrade(alembic_config(database.writer), "head")
+        return
+    with database.writer.connect().execution_options(isolation_level="AUTOCOMMIT") as guard:
+        guard.execute(sa.select(sa.func.pg_advisory_lock(_MIGRATING)))
+        try:
+            command.upgrade(alembic_config(database.writer), "head")
+        finally:
+            guard.execute(sa.select(sa.func.pg_advisory_unlock(_MIGRATING)))
 
 
 def _refuse_network(path: Path) -> None:
