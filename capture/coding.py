@@ -16,7 +16,7 @@ from typing import BinaryIO, TypeAlias
 from capture import markers, pdfpages
 from capture.catalogue import finding
 from capture.findings import Finding
-from capture.ifd import BrokenDirectory, Directory, walk_directories
+from capture.ifd import LARGEST_TILE, BrokenDirectory, Directory, require_small_tiles, walk_directories
 from capture.markers import BrokenHeader, Header
 from capture.scan import Format, Model, Page, Scan
 
@@ -192,7 +192,7 @@ def _read_tiff(file: BinaryIO, size: int, caps: Caps) -> Read:
                 break
             page = _tiff_page(file, tags, len(pages) + 1)
             pages.append(page)
-            if trouble := _strips_trouble(tags, size, page):
+            if trouble := _strips_trouble(tags, size, page) or _tile_trouble(tags, page):
                 findings.append(trouble)
     except BrokenDirectory as error:
         findings.append(finding(error.code, measured=str(error)))
@@ -264,6 +264,14 @@ def _strips_trouble(tags: Directory, size: int, page: Page) -> Finding | None:
     needed = page.height * ((page.width * page.channels * page.bits + 7) // 8)
     if end > size or (page.codec == "none" and counts and sum(counts) < needed):
         return finding("truncated", page=page.number, measured=f"{max(needed, end)} > {size} octets")
+    return None
+
+
+def _tile_trouble(tags: Directory, page: Page) -> Finding | None:
+    try:
+        require_small_tiles(tags)
+    except BrokenDirectory as error:
+        return finding(error.code, page=page.number, measured=str(error), limit=str(LARGEST_TILE))
     return None
 
 

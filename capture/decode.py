@@ -9,6 +9,7 @@ import struct
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -77,6 +78,8 @@ def decode(path: Path, page: Page, format_: Format, max_pixels: int) -> Raster:
         raise Undecodable(str(error), "surplus-data") from error
     except Shortage as error:
         raise Undecodable(str(error), "truncated") from error
+    except ifd.BrokenDirectory as error:
+        raise Undecodable(str(error), error.code) from error
     except Exception as error:  # Hostile bytes reach five decoders; whatever one raises means that the page is not whole.
         raise Undecodable(f"{type(error).__name__}: {str(error)[:100]}") from error
     promised = (page.width, page.height, page.channels, page.bits)
@@ -239,6 +242,9 @@ def _declared_palette(image: Image.Image, page: Page) -> bytes:
 
 def _decode_tiff(path: Path, page: Page) -> Raster:
     """Pillow, on the page alone where the file has others. It applies the orientation, which is taken back."""
+    with path.open("rb") as file:
+        for directory in islice(ifd.walk_directories(file, path.stat().st_size), page.index, page.index + 1):
+            ifd.require_small_tiles(directory)
     if page.bits == 16 and page.channels > 1:
         return Raster(_deep_tiff(path, page), 16, page.model)
     with path.open("rb") as file:

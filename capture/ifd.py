@@ -20,6 +20,9 @@ MAX_TOLD = 32_000_000
 """Values of all tags of a file: 2000 pages of A4 at 600 dpi in one-row strips have 28 million. Never more than the file has bytes, for an
 honest one keeps each value in a place of its own; a hostile one lets a thousand tags and directories point at the same place."""
 
+LARGEST_TILE = 1 << 24
+"""Pixels of a tile, where its page has less than a quarter of them: decoders make room for whole tiles, however small the page is."""
+
 _SHORTS = frozenset({254, 258, 259, 262, 266, 274, 277, 284, 296, 317, 320, 338, 339, 530, 531})
 _LONGS = frozenset({256, 257, 278, 292, 293, 322, 323})
 _RATIOS = frozenset({282, 283, 529, 532})
@@ -112,6 +115,13 @@ def walk_directories(file: BinaryIO, size: int, base: int = 0) -> Iterator[Direc
         raise BrokenDirectory("truncated", "IFD 0: absent")
 
 
+def require_small_tiles(directory: Directory) -> None:
+    """Raises BrokenDirectory (image-bomb) for a tile that asks for far more room than its page."""
+    tile, page = directory.whole(322, 0) * directory.whole(323, 0), directory.whole(256, 0) * directory.whole(257, 0)
+    if tile > max(LARGEST_TILE, 4 * page):
+        raise BrokenDirectory("image-bomb", f"tuile / tile {directory.whole(322, 0)} × {directory.whole(323, 0)}")
+
+
 def lone_page(file: BinaryIO, size: int, index: int) -> bytes:
     """One page of up to 8 bits per sample as a TIFF file of its own: the same coded bytes, and only the tags that decoding needs.
 
@@ -121,6 +131,7 @@ def lone_page(file: BinaryIO, size: int, index: int) -> bytes:
     directory = next((each for each in walk_directories(file, size) if each.number == index), None)
     if directory is None:
         raise BrokenDirectory("truncated", f"IFD {index}: absent")
+    require_small_tiles(directory)
     form = _open_header(file, size, 0)[0]
     entries: list[tuple[int, int, int, bytes]] = []
     pixels: list[bytes] = []

@@ -19,6 +19,7 @@ import tifffile
 from pikepdf import Array, Dictionary
 from PIL import Image
 
+from capture.decode import Undecodable
 from capture.pdfpages import own_bytes, read_all
 from capture.raster import Raster
 from capture.scan import Format, Model, Page
@@ -80,7 +81,14 @@ class Coding:
 def code_page(source: Path, format: Format, page: Page, decode: Decode) -> Coding:
     """The page as it will be stored. Raises CannotArchive."""
     _refuse_unfit(page)
-    coding = _pass_through(source, format, page, decode)
+    try:
+        coding = _pass_through(source, format, page, decode)
+    except (CannotArchive, Undecodable, OSError, MemoryError):
+        raise
+    except Exception as error:
+        # Hostile bytes reach four parsers: a tag of two values, a resolution of nought. Whatever one raises is a fact about the file.
+        name = type(error).__name__
+        raise CannotArchive(f"codage illisible ({name})", f"unreadable coding ({name})") from error
     if coding is not None:
         return coding
     if page.lossless is False:

@@ -4,6 +4,7 @@ import csv
 import io
 import re
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -205,7 +206,7 @@ def _require_small(data: bytes) -> None:
                     # Whoever writes a DOCTYPE into a spreadsheet wants something else; UTF-16 could hide one.
                     if b"<!DOCTYPE" in head or b"<!ENTITY" in head or b"\0" in head:
                         raise Unreadable("bomb")
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError, EOFError, ValueError) as error:
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, OSError, EOFError, ValueError) as error:
         raise Unreadable("form") from error
 
 

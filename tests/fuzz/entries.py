@@ -1,0 +1,119 @@
+"""The functions that meet hostile bytes first, one harness for each form: what they may answer is known, everything else is a finding."""
+
+import tempfile
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import cycle
+from pathlib import Path
+
+from draw_corpus import CORPUS, one_page
+
+from capture.coding import Caps, complete, examine
+from capture.decode import Undecodable, decode, upright
+from capture.markers import jbig2_codec
+from capture.scan import Format
+from conformity.inspect import check_scan
+from ocr.en16931 import NoInvoice
+from ocr.structured import read_invoice
+from sealing.codestream import CannotArchive, code_page
+from station.electronic import find_invoice
+from station.imports import KINDS, missing_columns, propose_mapping, read_lines
+from station.tabular import Unreadable, read_sheet
+
+CAPS = Caps(max_pixels=1_000_000, max_pages=40)
+"""A page may be as large as its header says: here, so small that its decoding costs nothing. Above, the header alone is read."""
+ROOM = Path("/dev/shm")  # noqa: S108 the files are of no account, and a disk would be the slowest part
+FOLDER = tempfile.TemporaryDirectory(prefix="sceau-fuzz-", dir=ROOM if ROOM.is_dir() else None)
+FILE = Path(FOLDER.name) / "scan"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One form: `run` returns for whatever bytes, or raises what nobody expects. `share`: of all executions, out of 1000."""
+
+    name: str
+    run: Callable[[bytes], None]
+    share: int
+    guided: bool = True
+    """Whether coverage guides well: the reading is Python of ours, not a library of C."""
+
+    def corpus(self) -> list[bytes]:
+        return [path.read_bytes() for path in sorted((CORPUS / self.name).iterdir())]
+
+
+def look_at(data: bytes) -> None:
+    """As the watcher and the intake do: is it complete, what is it, is it sound; then as the archive would store it."""
+    FILE.write_bytes(data)
+    complete(FILE)
+    check_scan(FILE, CAPS)
+    scan = examine(FILE, CAPS)
+    for page in scan.pages[:3]:
+        try:
+            raster = decode(FILE, page, scan.format, CAPS.max_pixels)
+        except Undecodable:
+            continue
+        upright(raster)
+        try:
+            code_page(FILE, scan.format, page, lambda raster=raster: raster)
+        except CannotArchive:
+            continue
+
+
+def look_at_pdf(data: bytes) -> None:
+    look_at(data)
+    find_invoice(FILE, Format.PDF)
+
+
+def look_at_jpx(data: bytes) -> None:
+    """Every fourth inside a PDF, where another decoder reads it."""
+    if zlib.crc32(data) % 4:
+        look_at(data)
+    else:
+        look_at(_in_pdf(data, b"/JPXDecode", 8))
+
+
+def look_at_jbig2(data: bytes) -> None:
+    """Its segments are walked; every fourth is decoded inside a PDF, half of them with shared segments."""
+    jbig2_codec(data, data[:80])
+    if zlib.crc32(data) % 4 == 0:
+        look_at(_in_pdf(data, b"/JBIG2Decode", 1))
+
+
+def _in_pdf(data: bytes, coding: bytes, bits: int) -> bytes:
+    image = b"<< /Type /XObject /Subtype /Image /Width 48 /Height 32 /BitsPerComponent %d /ColorSpace /DeviceGray /Filter %s /Length %d >>"
+    return one_page(image % (bits, coding, len(data)) + b"\nstream\n" + data + b"\nendstream", b"q 12 0 0 8 0 0 cm /I Do Q")
+
+
+def look_at_xml(data: bytes) -> None:
+    FILE.write_bytes(data)
+    complete(FILE)
+    examine(FILE, CAPS)
+    try:
+        read_invoice(data)
+    except NoInvoice:
+        pass
+
+
+def look_at_list(data: bytes) -> None:
+    try:
+        sheet = read_sheet(data)
+    except Unreadable:
+        return
+    for kind in KINDS:
+        mapping = propose_mapping(kind, sheet.headings, {})
+        # What the clerk would have to choose is chosen: any column for what is missing.
+        mapping |= dict(zip(missing_columns(kind, mapping), cycle(sheet.headings), strict=False))
+        read_lines(kind, sheet, mapping)
+
+
+ENTRIES = (
+    Entry("tiff", look_at, 180),
+    Entry("png", look_at, 160),
+    Entry("jpeg", look_at, 60),
+    Entry("pdf", look_at_pdf, 80, guided=False),
+    Entry("jbig2", look_at_jbig2, 200),
+    Entry("jpx", look_at_jpx, 100),
+    Entry("xml", look_at_xml, 120),
+    Entry("csv", look_at_list, 100),
+)
