@@ -25,7 +25,7 @@ from rich.progress import track
 from rich.text import Text
 
 from capture.hotfolder import plain_name
-from config.logs import start_logs
+from config.logs import Form, start_logs
 from config.secrets import load_secrets
 from config.settings import Settings, Station, Unusable, load_settings, make_folder, write_example
 
@@ -156,7 +156,7 @@ def read(files: Files, as_json: AsJson = False) -> None:
 
         worst = 0
         judge = partial(plain_findings, settings=settings, today=datetime.now(UTC).date())
-        with reading_children(settings.work.documents_at_once, settings.work.child_megabytes) as workers:
+        with reading_children(settings.work.documents_at_once, settings.work.child_megabytes, settings.work.child_temp_megabytes) as workers:
             for file in _steps(files, "read"):
                 result = read_file(file, caps_of(settings), reader_of(settings), judge, workers, known_by(settings))
                 worst = max(worst, 4 if result.trouble else 0)
@@ -399,58 +399,58 @@ def retention(as_json: AsJson = False) -> None:
 @app.command()
 def interest(
     amount: Annotated[str, typer.Argument(help="What was owed, EUR including VAT.", show_default=False)],
-    due: Annotated[str, typer.Option(help="Last day for paying (YYYY-MM-DD).", show_default=False)],
-    paid: Annotated[str, typer.Option(help="Day of payment (YYYY-MM-DD).", show_default=False)],
+    due: Annotated[str, typer.Option(help="Last day for paying (YYYY-MM-DD or DD/MM/YYYY).", show_default=False)],
+    paid: Annotated[str, typer.Option(help="Day of payment (YYYY-MM-DD or DD/MM/YYYY).", show_default=False)],
     regime: Annotated[str, typer.Option(help="Who pays: private or public.", show_default=False)],
-    mode: Annotated[str, typer.Option(help="Private: each half-year's own rate (split), or that of the first day (frozen).")] = "split",
+    mode: Annotated[str, typer.Option(help="Private: each half-year's own rate (split, the usual one), or that of the first day (frozen).")] = "",
     as_json: AsJson = False,
 ) -> None:
     """What a late payment costs, derived line by line from dated rates: exit 0 computed, 1 a rate is not known, 2 wrong usage."""
     with _settings() as settings:
-        from config.legal import load_rates
-        from station.derivation import derivation_json, derivation_lines, missing_words, read_amount
-        from workflow.interest import MissingRate, Mode, Regime, Terms, indemnity_of, interest_of
+        from station.derivation import BadQuestion, derivation_json, derivation_lines, missing_words, read_question
+        from station.rates import rates_here
+        from workflow.interest import MissingRate, Regime, indemnity_of, interest_of
 
-        rates = load_rates()
         try:
-            terms = Terms(Regime(regime), Mode(mode))
-            first, last = date.fromisoformat(due), date.fromisoformat(paid)
-            found = interest_of(read_amount(amount), first, last, terms, rates)
+            asked = read_question(amount, due, paid, regime, mode, settings.language)
+        except BadQuestion as error:
+            err.print(str(error), markup=False)
+            raise typer.Exit(2) from error
+        rates = rates_here(settings)
+        try:
+            found = interest_of(asked.amount, asked.due, asked.paid, asked.terms, rates)
         except MissingRate as error:
-            err.print(missing_words(error, settings.language), markup=False)
+            err.print(missing_words(error, settings.language, rates.halves[0].half), markup=False)
             raise typer.Exit(1) from error
-        except ValueError as error:
-            raise typer.BadParameter(f"{error}. Rien n'a été calculé. / nothing was computed") from error
         if as_json:
             _print_json(derivation_json(found))
             return
-        margin = rates.public_margin if terms.regime is Regime.PUBLIC else rates.private_margin
-        for line in derivation_lines(found, terms.regime, indemnity_of(first, last, rates), margin, settings.language):
+        public = asked.terms.regime is Regime.PUBLIC
+        margin, indemnity = rates.public_margin if public else rates.private_margin, indemnity_of(asked.due, asked.paid, rates)
+        for line in derivation_lines(found, asked.terms.regime, indemnity, margin, settings.language):
             out.print(line, markup=False)
 
 
 @app.command()
 def tick(
-    today: Annotated[str, typer.Option(help="A day (YYYY-MM-DD) in place of today; with --dry-run only.")] = "",
+    today: Annotated[str, typer.Option(help="A day (YYYY-MM-DD or DD/MM/YYYY) in place of today; with --dry-run only.")] = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would leave; nothing leaves and nothing is written.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """What the agenda holds for a day: exit 0 told or handed over, 1 ladders or calendar are not admitted, 2 wrong usage."""
     with _settings() as settings:
-        from station.dunning import BadLadders
-        from station.ticking import describe_turn, real_day, tick_lines
+        from station.ladder_versions import BadLadders
+        from station.ticking import describe_turn, real_day, tick_lines, tick_words
         from station.ticking import tick as turn
         from station.wording import BadTemplate
         from station.workstation import open_workstation
         from workflow.calendar import NoBusinessDay
 
         workstation = open_workstation(settings)
-        try:
-            day = date.fromisoformat(today) if today else real_day(workstation)
-        except ValueError as error:
-            raise typer.BadParameter(f"« {today} » n'est pas une date (exemple : 2026-12-01). / not a date") from error
+        day = _tick_day(today, settings.language) if today else real_day(workstation)
         if not dry_run and day != real_day(workstation):
-            raise typer.BadParameter("--today demande --dry-run : rien ne part un autre jour qu'aujourd'hui. / needs --dry-run")
+            err.print(tick_words("another-day", settings.language), markup=False)
+            raise typer.Exit(2)
         try:
             if dry_run:
                 told = describe_turn(workstation, day)
@@ -467,9 +467,19 @@ def tick(
         if as_json:
             _print_json({"day": day.isoformat(), "planned": done.planned, "due": done.due})
             return
-        out.print(
-            f"{day.strftime('%d/%m/%Y')} : {done.planned} échéance(s) recalculée(s), {done.due} action(s) confiée(s) au poste en marche."
-        )
+        told = {"day": day.strftime("%d/%m/%Y"), "planned": done.planned, "due": done.due}
+        out.print(tick_words("done", settings.language, **told), markup=False)
+
+
+def _tick_day(text: str, language: str) -> date:
+    from station.derivation import read_day
+    from station.ticking import tick_words
+
+    try:
+        return read_day(text)
+    except ValueError as error:
+        err.print(tick_words("no-day", language, told=text), markup=False)
+        raise typer.Exit(2) from error
 
 
 @app.command()
@@ -628,6 +638,91 @@ def export(
             for line in exported_lines(done.as_json(), settings.language):
                 out.print(line, markup=False)
         raise typer.Exit(0 if done.complete else 3)
+
+
+@app.command()
+def backup(
+    target: Annotated[
+        str, typer.Argument(metavar="[FOLDER|OUT.tar]", help="Where to; default: backup.folder of the settings.", show_default=False)
+    ] = "",
+    keys: Annotated[bool, typer.Option("--keys", help="Keys go along, encrypted by SCEAU_BACKUP_PASSPHRASE.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Back up everything while the station works: exit 0 whole, 3 a kept file was missing or damaged already, 1 not written."""
+    with _settings() as settings:
+        from station.backup import NoPassphrase, describe_made, noted_backup
+        from station.workstation import open_workstation
+
+        place = target or settings.backup.folder
+        if not place:
+            raise typer.BadParameter("nommez un dossier ou un fichier .tar, ou réglez backup.folder / name a folder or a .tar file")
+        passphrase = _passphrase() if keys or (settings.backup.keys and not target) else None
+        try:
+            with _counted() as progress:
+                made = noted_backup(open_workstation(settings), (settings.home / place).absolute(), keys=passphrase, tell=progress)
+        except NoPassphrase as error:
+            raise typer.BadParameter(
+                "--keys demande une phrase d'au moins douze signes dans SCEAU_BACKUP_PASSPHRASE. Rien n'a été écrit. / "
+                "needs a passphrase of twelve signs or more; nothing was written"
+            ) from error
+        except FileExistsError as error:
+            raise typer.BadParameter(f"{error.filename} : existe déjà et reste tel quel / is there already and stays as it is") from error
+        if as_json:
+            _print_json(made.as_json())
+        else:
+            for line in describe_made(made, settings.language):
+                out.print(line, markup=False)
+        raise typer.Exit(0 if made.whole else 3)
+
+
+@app.command()
+def restore(
+    source: Annotated[Path, typer.Argument(metavar="BACKUP", help="A .tar, or a folder of backups (its newest).", show_default=False)],
+    to: Annotated[Path, typer.Option("--to", metavar="HOME", help="An empty folder, the new SCEAU_HOME.", show_default=False)],
+    database: Annotated[str, typer.Option(metavar="URL", help="An empty database; default: a file in HOME.")] = "",
+    verify_all: Annotated[bool, typer.Option("--verify", help="Also every check of every sealed file.")] = False,
+    witness: Annotated[list[Path] | None, typer.Option(metavar="PATH", help="Checkpoints that somebody kept: a file or folder.")] = None,
+    accept_loss: Annotated[str, typer.Option(metavar="REASON", help="Why entries that a witness has seen are given up.")] = "",
+    login: Annotated[str, typer.Option(help="Who accepts that loss; both go into the ledger.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Restore a backup into an empty place and check it: exit 0 all holds, 1 nothing restored, 3 a witness saw more, 4 a check fails."""
+    if bool(accept_loss.strip()) != bool(login):
+        raise typer.BadParameter("--accept-loss et --login vont ensemble : les deux vont au registre / both go into the ledger")
+    with _settings() as settings:
+        from station.backup import WrongPassphrase
+        from station.contradiction import TreeContradicted
+        from station.copies import BadBackup
+        from station.restore import Loss, NotEmpty, NotRestored, Wish, describe_restored, refused_words, restore_backup
+
+        loss = Loss(accept_loss.strip(), login) if login else None
+        wish = Wish(source, to.absolute(), database or None, os.environ.get(_PASSPHRASE), verify_all, loss, tuple(witness or ()))
+        try:
+            with _counted() as progress:
+                done = restore_backup(wish, tell=lambda _what, count: progress(count, 0))
+        except TreeContradicted as error:
+            err.print(refused_words(error, settings.language), markup=False)
+            raise typer.Exit(3) from error
+        except (BadBackup, NotEmpty, NotRestored, WrongPassphrase) as error:
+            err.print(refused_words(error, settings.language), markup=False)
+            raise typer.Exit(1) from error
+        if as_json:
+            _print_json(done.as_json())
+        else:
+            for line in describe_restored(done, settings.language):
+                out.print(line, markup=False)
+        raise typer.Exit(0 if done.holds else 4)
+
+
+_PASSPHRASE = "SCEAU_BACKUP_PASSPHRASE"  # noqa: S105 a variable's name
+
+
+def _passphrase() -> str:
+    """From the environment, or asked for on a terminal."""
+    given = os.environ.get(_PASSPHRASE, "")
+    if not given and sys.stdin.isatty():
+        given = str(typer.prompt("Phrase secrète / passphrase", hide_input=True, confirmation_prompt=True))
+    return given
 
 
 @contextmanager
@@ -936,12 +1031,12 @@ def migrate() -> None:
     """Bring the database to this version."""
     with _settings() as settings:
         from station.records.database import migrate as bring_up
-        from station.records.database import open_database
+        from station.records.database import open_database, place_of
 
         make_folder(settings.home)
         database = open_database(settings.url)
         bring_up(database)
-        out.print(f"{settings.url}: à jour")
+        out.print(f"{place_of(database)} : à jour", markup=False)
 
 
 @app.command()
@@ -968,18 +1063,23 @@ def _settings() -> Iterator[Settings]:
 
     from station.contradiction import TreeContradicted
     from station.problems import problem_of
-    from station.records.database import NetworkFileSystem
+    from station.records.database import DatabaseRefused, NetworkFileSystem
     from station.records.people import NoPerson
 
     start_logs()
     try:
         settings = load_settings(os.environ)
+        start_logs(Form(settings.logs.form))
         load_secrets(settings.home)
         yield settings
     except Unusable as error:
         err.print(f"Réglages inutilisables. {error}", markup=False)
         raise typer.Exit(1) from error
-    except (DBAPIError, NetworkFileSystem) as error:
+    except (DBAPIError, DatabaseRefused, NetworkFileSystem) as error:
+        if (problem := problem_of(error)).code.startswith("database-"):
+            why = " ".join(str(getattr(error, "orig", None) or error).split())
+            err.print(f"{problem.words(settings.language)} ({why})", markup=False)
+            raise typer.Exit(1) from error
         err.print(f"La base de données ne peut pas servir : {str(error).splitlines()[0]}. Lancez : sceau doctor", markup=False)
         raise typer.Exit(1) from error
     except NoPerson as error:
