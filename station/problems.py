@@ -617,6 +617,16 @@ PROBLEMS: dict[str, Problem] = {
             timedelta(seconds=30),
         ),
         Problem(
+            "database-waiting",
+            "Un autre processus de Sceau a tenu la base trop longtemps.",
+            KEPT_FR,
+            "Le travail reprend tout seul ; si cela dure, un poste est peut-être gelé : sceau status dit lesquels vivent.",
+            "Another process of Sceau held the database too long.",
+            KEPT_EN,
+            "The work goes on by itself; if it lasts, a worker may be frozen: sceau status says which are alive.",
+            timedelta(seconds=30),
+        ),
+        Problem(
             "database-crowded",
             "Le serveur de la base n'accepte plus de connexion : toutes sont prises.",
             KEPT_FR,
@@ -739,6 +749,7 @@ _SERVER_TROUBLES = tuple(
         ("database-missing", ("3D000",), r'database ".*" does not exist|base de données « .* » n.existe pas'),
         ("database-rights", ("42501",), "^permission denied|^droit refusé"),
         ("database-standby", ("25006",), "^cannot execute .* in a read-only transaction"),
+        ("database-waiting", ("55P03", "25P03"), "$^"),
         (
             "database-away",
             ("08", "57P"),

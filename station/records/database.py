@@ -30,10 +30,12 @@ MANNERS = {
     "tcp_user_timeout": "60000",
 }
 """Parameters of libpq; those that stand in the address win."""
-IDLE_MILLISECONDS = 120_000
-"""So long may a writer say nothing within a transaction: one that is frozen or cut off must not hold the ledger for ever."""
-_MIGRATING = 0x5CEA0
-"""Advisory lock of those who bring the tables to their version."""
+IDLE_MILLISECONDS = 30_000
+"""So long may a writer say nothing within a transaction: one that is frozen or cut off must not keep the others waiting for ever."""
+WAIT_MILLISECONDS = 90_000
+"""So long does a writer wait for its turn; longer than the one whose turn it is may be silent."""
+TURN = 0x5CEA0
+"""Advisory lock of the one who writes."""
 
 
 class NetworkFileSystem(Exception):
@@ -69,7 +71,7 @@ def server_address(url: str, environment: Mapping[str, str] = os.environ) -> sa.
 
 
 def open_engine(url: str, *, read_only: bool = False) -> sa.Engine:
-    """Engine with SQLite made safe: WAL, synchronous FULL, BEGIN IMMEDIATE for writers; a reader may not write.
+    """Engine on which writers take turns and readers may not write; SQLite made safe: WAL, synchronous FULL, BEGIN IMMEDIATE.
 
     Raises NetworkFileSystem where SQLite would lie on one, DatabaseRefused for an address of neither database.
     """
@@ -97,8 +99,9 @@ def open_engine(url: str, *, read_only: bool = False) -> sa.Engine:
 def _open_server(url: str, read_only: bool) -> sa.Engine:
     address = server_address(url)
     own = address.query.get("options", ())
-    manner = "default_transaction_read_only=on" if read_only else f"idle_in_transaction_session_timeout={IDLE_MILLISECONDS}"
-    options = " ".join([*((own,) if isinstance(own, str) else own), f"-c {manner}"])
+    waits = (f"idle_in_transaction_session_timeout={IDLE_MILLISECONDS}", f"lock_timeout={WAIT_MILLISECONDS}")
+    manners = ("default_transaction_read_only=on",) if read_only else waits
+    options = " ".join([*((own,) if isinstance(own, str) else own), *(f"-c {manner}" for manner in manners)])
     engine = sa.create_engine(address, pool_pre_ping=True, isolation_level="READ COMMITTED", connect_args={"options": options})
 
     @sa.event.listens_for(engine, "connect")
@@ -111,6 +114,13 @@ def _open_server(url: str, read_only: bool) -> sa.Engine:
             raise DatabaseRefused("database-encoding", f"server_encoding = {told.parameter_status('server_encoding')}")
         if told.parameter_status("in_hot_standby") == "on":
             raise DatabaseRefused("database-standby", "in_hot_standby = on")
+
+    if not read_only:
+
+        @sa.event.listens_for(engine, "begin")
+        def await_turn(connection: sa.Connection) -> None:
+            # As SQLite's BEGIN IMMEDIATE: who writes is alone, so that what it read stays true until it commits. Kept until the commit.
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({TURN})")
 
     return engine
 
@@ -210,15 +220,7 @@ def alembic_config(engine: sa.Engine) -> Config:
 
 def migrate(database: Database) -> None:
     """Bring the tables to this version; of several processes that start at once one does, the others wait and find it done."""
-    if database.writer.dialect.name == "sqlite":
-        command.upgrade(alembic_config(database.writer), "head")
-        return
-    with database.writer.connect().execution_options(isolation_level="AUTOCOMMIT") as guard:
-        guard.execute(sa.select(sa.func.pg_advisory_lock(_MIGRATING)))
-        try:
-            command.upgrade(alembic_config(database.writer), "head")
-        finally:
-            guard.execute(sa.select(sa.func.pg_advisory_unlock(_MIGRATING)))
+    command.upgrade(alembic_config(database.writer), "head")
 
 
 def _refuse_network(path: Path) -> None:
