@@ -7,11 +7,13 @@ import os
 import re
 import secrets
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
+from typing import BinaryIO
 
 CHUNK = 1024 * 1024
 """Bytes read at a time: the memory a copy costs, whatever the size of the file."""
@@ -60,11 +62,24 @@ class Original:
     """What the vault held under this hash before: sound (nothing was written), damaged (replaced by these good bytes) or missing."""
 
 
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A kept file as its store lists it."""
+
+    sha256: str
+    suffix: str
+    size: int
+    """Bytes."""
+
+
 class Vault:
     """A folder of files named by their SHA-256: root/ab/cd/<sha256><suffix>, read-only.
 
     Several processes may keep into the same vault. Hard links are never made from a source: its owner could still write to it.
     """
+
+    locks = False
+    """A folder holds nobody back who may write there: that a file was changed or removed is told by the ledger and by fixity."""
 
     def __init__(self, root: Path) -> None:
         """Makes the folder where there is none and clears away what copies that were cut short left behind."""
@@ -72,7 +87,7 @@ class Vault:
         self._workshop = root / "tmp"
         with _disk_full_named():
             self._workshop.mkdir(parents=True, exist_ok=True)
-        _sweep(self._workshop)
+        self._sweep()
 
     def path(self, sha256: str, suffix: str = "") -> Path:
         """Where the bytes are, or would be. Raises ValueError for what is not a hash or a suffix."""
@@ -86,20 +101,65 @@ class Vault:
         One pass over the source. The same bytes twice make no second copy, but what lies there is read again, and replaced if it was
         damaged. Raises NotAFile, TooLarge (more than `largest` bytes), StillWriting, DiskFull, and OSError for an unreadable source.
         """
-        with _opened(source) as descriptor, _disk_full_named(), _draft(self._workshop) as (draft, name):
+        with _opened(source) as descriptor, _disk_full_named(), self._draft() as (draft, name):
             _not_larger(descriptor, largest)
             sha256, size = _copy(descriptor, draft)
-            before, target = self.verify(sha256, suffix), self.path(sha256, suffix)
-            if before is not Condition.SOUND:
-                os.fchmod(draft, 0o444)
-                os.fsync(draft)
-                target.parent.mkdir(parents=True, exist_ok=True)
-                name.rename(target)
-            # A name lasts only as long as its folder is on the disk, and a new folder as its parent; a sound file may be another process's,
-            # which has not come to this line yet.
-            for folder in (target.parent, target.parent.parent, self.root):
-                sync_folder(folder)
+            before = self._place(draft, name, sha256, suffix)
         return Original(sha256, size, before)
+
+    def put(self, parts: Iterable[bytes], sha256: str, suffix: str = "") -> bool:
+        """Keep bytes that come in parts under a name known beforehand; False, and nothing is kept, where they are others.
+
+        Raises DiskFull, and what `parts` raises.
+        """
+        self.path(sha256, suffix)
+        with _disk_full_named(), self._draft() as (draft, name):
+            digest = hashlib.sha256()
+            for part in parts:
+                digest.update(part)
+                _write_all(draft, memoryview(part))
+            if digest.hexdigest() != sha256:
+                return False
+            self._place(draft, name, sha256, suffix)
+        return True
+
+    def _place(self, draft: int, name: Path, sha256: str, suffix: str) -> Condition:
+        """Give a whole draft its name, unless sound bytes have it; returns what lay there before."""
+        before, target = self.verify(sha256, suffix), self.path(sha256, suffix)
+        if before is not Condition.SOUND:
+            with suppress(PermissionError):  # some shares know no modes
+                os.fchmod(draft, 0o444)
+            os.fsync(draft)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            name.rename(target)
+        # A name lasts only as long as its folder is on the disk, and a new folder as its parent; a sound file may be another process's,
+        # which has not come to this line yet.
+        for folder in (target.parent, target.parent.parent, self.root):
+            sync_folder(folder)
+        return before
+
+    def open(self, sha256: str, suffix: str = "") -> BinaryIO:
+        """The kept bytes to read. Raises FileNotFoundError, OSError."""
+        return self.path(sha256, suffix).open("rb")
+
+    def holds(self, sha256: str, suffix: str = "") -> bool:
+        """Whether something lies under this name; `verify` says whether it is sound."""
+        return self.path(sha256, suffix).is_file()
+
+    def names(self) -> Iterator[Named]:
+        """Everything that lies here, in no order."""
+        for path in self.root.glob("[0-9a-f][0-9a-f]/[0-9a-f][0-9a-f]/*"):
+            sha256, suffix = path.name[:64], path.name[64:]
+            if _SHA256.fullmatch(sha256) and _SUFFIX.fullmatch(suffix):
+                yield Named(sha256, suffix, path.stat().st_size)
+
+    def lock(self, sha256: str, suffix: str, until: datetime) -> bool:  # noqa: ARG002 a folder has no locks
+        """Let nobody remove the bytes before a moment; a lock is never shortened. False where the store cannot."""
+        return False
+
+    def hold(self, sha256: str, suffix: str, *, on: bool) -> bool:  # noqa: ARG002
+        """Let nobody remove the bytes as long as this is on, whatever their lock says. False where the store cannot."""
+        return False
 
     def verify(self, sha256: str, suffix: str = "") -> Condition:
         """Read what is kept and compare it with its name."""
@@ -127,6 +187,30 @@ class Vault:
             return False
         sync_folder(target.parent)
         return True
+
+    @contextmanager
+    def _draft(self) -> Iterator[tuple[int, Path]]:
+        """A new file, locked while its writer lives and gone afterwards unless it was given its place."""
+        while True:
+            name = self._workshop / secrets.token_hex(16)
+            descriptor = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            if os.fstat(descriptor).st_nlink:
+                break
+            os.close(descriptor)  # another process swept it away between creation and lock
+        with ended_draft(descriptor, name):
+            yield descriptor, name
+
+    def _sweep(self) -> None:
+        """Remove drafts whose writer is dead: the kernel has taken their lock away."""
+        for leftover in self._workshop.iterdir():
+            with suppress(OSError):
+                descriptor = os.open(leftover, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+                try:
+                    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    leftover.unlink()
+                finally:
+                    os.close(descriptor)
 
 
 def sync_folder(folder: Path) -> None:
@@ -175,33 +259,14 @@ def _only_files(name: str, found: os.stat_result) -> None:
 
 
 @contextmanager
-def _draft(workshop: Path) -> Iterator[tuple[int, Path]]:
-    """A new file, locked while its writer lives and gone afterwards unless it was given its place."""
-    while True:
-        name = workshop / secrets.token_hex(16)
-        descriptor = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        if os.fstat(descriptor).st_nlink:
-            break
-        os.close(descriptor)  # another process swept it away between creation and lock
+def ended_draft(descriptor: int, name: Path) -> Iterator[None]:
+    """Around the writing of a draft: afterwards it is closed, and gone unless it was given another name."""
     try:
-        yield descriptor, name
+        yield
     finally:
         with suppress(FileNotFoundError):
             name.unlink()
         os.close(descriptor)
-
-
-def _sweep(workshop: Path) -> None:
-    """Remove drafts whose writer is dead: the kernel has taken their lock away."""
-    for leftover in workshop.iterdir():
-        with suppress(OSError):
-            descriptor = os.open(leftover, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                leftover.unlink()
-            finally:
-                os.close(descriptor)
 
 
 def _copy(source: int, target: int) -> tuple[str, int]:

@@ -32,8 +32,8 @@ TypeWord: TypeAlias = Literal["texte", "nombre", "entier", "montant", "date", "o
 """A type of `workflow.vocabulary.Kind`."""
 OWN_ROOMS = frozenset(
     {
-        *("archive", "before-upgrade", "certificates", "essai", "exports", "imports", "keys", "light", "lookups", "originals"),
-        *("readings", "slots", "tiles", "trust", "witness-memory", "work"),
+        *("archive", "before-upgrade", "certificates", "essai", "exports", "fetched", "imports", "keys", "light", "lookups", "originals"),
+        *("readings", "scratch", "slots", "tiles", "trust", "witness-memory", "work"),
     }
 )
 """Folders of SCEAU_HOME in which Sceau keeps what is its own."""
@@ -468,6 +468,36 @@ class BackupCare(Section):
     """How often the newest backup is restored into a scratch place and verified; a sealed report says what came of it."""
 
 
+class StoreChoice(Section):
+    """Where originals and archives lie: `station.stores`. Key and secret come from the environment or the kept secrets."""
+
+    url: str = ""
+    """Empty: in SCEAU_HOME; file:///folder (a share, another disk); s3://bucket/prefix?endpoint=https://…&region=…."""
+    mode: Literal["GOVERNANCE", "COMPLIANCE"] = "GOVERNANCE"
+    """Of an object store's locks: whether an account with that right may remove before the date, or nobody."""
+    floor_days: Annotated[int, Field(ge=1, le=3650)] = 30
+    """An object is locked so long from its arrival; then until the term of its document."""
+    copies_megabytes: Annotated[int, Field(ge=64)] = 4096
+    """Working copies of an object store's files on this machine, in SCEAU_HOME/fetched; no evidence."""
+
+    @field_validator("url")
+    @classmethod
+    def _url_says_where(cls, url: str) -> str:
+        parts = urlsplit(url)
+        if parts.username or parts.password or "@" in url:
+            raise ValueError(
+                "une clé n'a pas sa place dans store.url : SCEAU_STORE_KEY et SCEAU_STORE_SECRET "
+                "/ store.url takes no key: SCEAU_STORE_KEY and SCEAU_STORE_SECRET"
+            )
+        known = parts.path.startswith("/") if parts.scheme == "file" and not parts.netloc else bool(parts.scheme == "s3" and parts.netloc)
+        if url and not known:
+            raise ValueError(
+                'store.url : écrire "file:///dossier" ou "s3://compartiment/préfixe?endpoint=https://…" '
+                '/ write "file:///folder" or "s3://bucket/prefix?endpoint=https://…"'
+            )
+        return url
+
+
 class MailServer(Section):
     """A server that takes messages (SMTP submission), and in whose name they go."""
 
@@ -583,6 +613,52 @@ class Work(Section):
     child_megabytes: Annotated[int, Field(ge=256)] = 4096
     """Private memory that the kernel grants each child (RLIMIT_DATA: heap and private writable mappings, touched or not); shared libraries
     and mapped files do not count. A child that asks for more gets none, and its page is tried again."""
+    child_temp_megabytes: Annotated[int, Field(ge=64)] = 4096
+    """What a child may lay down in its own folder of temporary files, and the most that one file of its may grow to (RLIMIT_FSIZE)."""
+    confined: bool = True
+    """Children that parse what strangers made reach neither network nor other files than theirs, as far as the kernel knows how."""
+
+
+class Logs(Section):
+    """How the process tells what it does, on standard error."""
+
+    form: Literal["text", "json"] = "text"
+    """text: a line for a person; json: an object a line, with document, worker, step, duration and cause (`config.logs.FIELDS`)."""
+
+
+class Alerts(Section):
+    """What the house is told of its own workstation, by e-mail and webhook, once when it begins and once when it is over. 0: never told."""
+
+    to: list[Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$")]] = []
+    """Addresses; they need [mail]."""
+    webhook: Annotated[str, Field(pattern=r"^(https?://\S+)?$")] = ""
+    """Address that is told by POST; signed where SCEAU_ALERT_SECRET is set (Standard Webhooks)."""
+    queue_minutes: Annotated[float, Field(ge=0)] = 30.0
+    """Age of the oldest document that waits for a worker."""
+    worker_minutes: Annotated[float, Field(ge=0)] = 2.0
+    """Silence of a worker that did not say goodbye."""
+    disk_gigabytes: Annotated[float, Field(ge=0)] = 5.0
+    """Free space under SCEAU_HOME."""
+    disk_days: Annotated[float, Field(ge=0)] = 14.0
+    """Days until it is full, as it has been filling up."""
+    checkpoint_hours: Annotated[float, Field(ge=0)] = 30.0
+    """Age of the newest checkpoint of a ledger that grew since."""
+    witness_hours: Annotated[float, Field(ge=0)] = 24.0
+    """A checkpoint that has not reached a witness."""
+    tsa_minutes: Annotated[float, Field(ge=0)] = 15.0
+    """A time authority that gives no timestamp."""
+    backup_hours: Annotated[float, Field(ge=0)] = 0.0
+    """Age of the newest good backup."""
+    share_minutes: Annotated[float, Field(ge=0)] = 15.0
+    """A station's folder that cannot be worked."""
+    poison: bool = True
+    """A document whose pages ended their processes, or that a worker gave up."""
+    clock: bool = True
+    """A clock that is not believed."""
+    most_an_hour: Annotated[int, Field(ge=1, le=1000)] = 10
+    """Messages to each address in an hour; what is more is told by the next one that leaves, and by the digest."""
+    digest_hour: Annotated[int, Field(ge=-1, le=23)] = -1
+    """UTC hour of a daily message with everything that lasts and what ended since the last one; -1: none."""
 
 
 class TimeSource(Section):
@@ -837,6 +913,7 @@ class Settings(Section):
     evidence: Evidence = Evidence()
     retention: Retention = Retention()
     archive: ArchiveCare = ArchiveCare()
+    store: StoreChoice = StoreChoice()
     backup: BackupCare = BackupCare()
     access: AccessCare = AccessCare()
     ledger: Ledger = Ledger()
@@ -848,6 +925,8 @@ class Settings(Section):
     sign_in: SignIn = SignIn()
     outgoing: Outgoing = Outgoing()
     work: Work = Work()
+    logs: Logs = Logs()
+    alerts: Alerts = Alerts()
     policies: tuple[Policy, ...] = Field(default=(Policy(),), alias="policy", min_length=1)
     stations: tuple[Station, ...] = Field(default=(Station(name="demo"),), alias="station", validate_default=True)
     _elsewhere: tuple[Station, ...] = PrivateAttr(default=())

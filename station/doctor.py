@@ -11,8 +11,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from capture.catalogue import message
+from capture.stores import StoreAway
 from config.options import reader_of
-from config.settings import FILE_NAME, Settings
+from config.settings import FILE_NAME, Settings, Unusable
 from ocr.engines import ReadingFailed, warm_engine
 from sealing.ticks import BLOCKS, Health, health_now
 from station.dossier import NoDossier, require_dossier
@@ -23,6 +24,7 @@ from station.problems import problem_of
 from station.records.clock import newest_look, tick_now
 from station.records.database import DatabaseRefused, NetworkFileSystem, Server, look_at_server, open_database, place_of
 from station.renewal import terms_of
+from station.stores import KEY, SECRET, open_stores, store_words
 from station.timekeeping import ask_authorities, clock_words, latest_time, waiting_for_time
 from station.trustlists import list_texts, trusted_lists
 from station.workstation import now
@@ -71,6 +73,7 @@ def diagnose(settings: Settings) -> Iterator[Diagnosis]:
     yield _database(settings)
     yield _promise(settings)
     yield _disk(settings)
+    yield _store(settings)
     for station in settings.stations:
         yield _folder(settings, station.name)
     yield _reader(settings)
@@ -128,6 +131,23 @@ def _served(settings: Settings, found: Server, place: str) -> Diagnosis:
         )
         return Diagnosis("database", False, False, told, remedy)
     return Diagnosis("database", True, True, told)
+
+
+def _store(settings: Settings) -> Diagnosis:
+    """Where originals and archives lie, whether that place answers, and what it protects."""
+    say, told = _speaker(settings), store_words(settings, settings.language)
+    if not settings.store.url:
+        return Diagnosis("store", True, True, told)  # The folder is made at the first start.
+    try:
+        stores = open_stores(settings.home, settings.store, now)
+        stores.originals.holds("0" * 64)
+        stores.archives.holds("0" * 64)
+    except StoreAway as error:
+        remedy = say("montez le partage, ou vérifiez le service et ses clés", "mount the share, or check the service and its keys")
+        return Diagnosis("store", False, True, f"{told} ({error})", f"{remedy} : {KEY}, {SECRET}")
+    except Unusable as error:
+        return Diagnosis("store", False, True, str(error), say("corrigez [store] dans sceau.toml", "correct [store] in sceau.toml"))
+    return Diagnosis("store", True, True, told)
 
 
 def _promise(settings: Settings) -> Diagnosis:

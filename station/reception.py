@@ -10,6 +10,7 @@ from capture.coding import complete, tell_format
 from capture.hotfolder import FED_BY_US, CannotLook, CannotMove, Memory, Ready, Sighting, glance, move_processed, plain_name, settle
 from capture.originals import NotAFile, StillWriting, TooLarge
 from capture.scan import Format
+from capture.stores import StoreAway, StoreUnfit
 from capture.watch import still_open
 from config.settings import Station
 from station.problems import problem_of
@@ -160,6 +161,8 @@ def why_not(error: Exception) -> tuple[str, str]:
             return "too-large", str(error)
         case CannotMove():
             return "cannot-move", str(error.why)
+        case StoreAway() | StoreUnfit():
+            return problem_of(error).code, str(error)
         case OSError():
             return "unreadable", error.strerror or ""
         case _:

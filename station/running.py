@@ -9,16 +9,20 @@ from functools import partial
 from uuid import uuid4
 
 from capture.watch import Hint
+from config.logs import name_worker
 from config.options import recipe_of
 from station.access import purge_access
+from station.alerts import tend_alerts
 from station.api_tokens import drop_answers
 from station.batches import end_quiet_batch, form_ended_batches
 from station.checkpoints import tend_checkpoints
+from station.children import clear_scratch
 from station.circuits import tend_circuits
 from station.controls import tend_lots
 from station.dossier import tend_places
 from station.erasure import finish_erasures
 from station.exports import drop_outdated
+from station.figures import note_lost, tend_figures, write_tallies
 from station.fixity import TURN_SECONDS, tend_fixity
 from station.jobs import Engine
 from station.learning import read_on
@@ -38,6 +42,7 @@ from station.scanning import Scanning
 from station.search import tend_search
 from station.senders import tend_outbox
 from station.slots import is_held
+from station.stores import STORE_SECONDS, tend_copies, tend_locks
 from station.tasks import tend_approvals
 from station.ticking import TURN_SECONDS as AGENDA_SECONDS
 from station.ticking import tend_agenda
@@ -64,6 +69,8 @@ RENEWAL_SECONDS = 900.0
 TRUST_SECONDS = 60.0
 CHECKPOINT_SECONDS = 30.0
 OUTBOX_SECONDS = 5.0
+FIGURES_SECONDS = 10.0
+ALERT_SECONDS = 20.0
 CIRCUIT_SECONDS = 2.0
 """Between two looks at what changed, was decided or has its day."""
 CIRCUITS_ALL_SECONDS = 300.0
@@ -91,6 +98,8 @@ class Running:
 
     def start(self) -> None:
         """Start the engine, then the threads."""
+        name_worker(self._executor)
+        clear_scratch(self._workstation.home / "scratch")
         note_old_keys(self._workstation)
         self._beat()
         self._engine.start()
@@ -105,11 +114,17 @@ class Running:
             self._spawn("circuits", partial(tend_circuits, self._workstation), CIRCUIT_SECONDS, self._stopping.wait)
             everything = partial(tend_circuits, self._workstation, whole=True)
             self._spawn("circuits-all", everything, CIRCUITS_ALL_SECONDS, self._stopping.wait)
+            self._spawn("alerts", partial(tend_alerts, self._workstation), ALERT_SECONDS, self._stopping.wait)
             self._spawn("outbox", partial(tend_outbox, self._workstation), OUTBOX_SECONDS, self._stopping.wait)
         self._spawn("approvals", partial(tend_approvals, self._workstation), REVIEW_SECONDS, self._stopping.wait)
         self._spawn("reviews", partial(tend_reviews, self._workstation), REVIEW_SECONDS, self._stopping.wait)
         self._spawn("receivables", partial(tend_receivables, self._workstation), TIDY_SECONDS, self._stopping.wait)
+        self._spawn("figures", partial(tend_figures, self._workstation), FIGURES_SECONDS, self._stopping.wait)
         self._spawn("clock", partial(tend_clock, self._workstation), CLOCK_SECONDS, self._stopping.wait)
+        if self._workstation.originals.locks:
+            self._spawn("copies", partial(tend_copies, self._workstation), STORE_SECONDS, self._stopping.wait)
+            if self._receptions:
+                self._spawn("locks", partial(tend_locks, self._workstation), STORE_SECONDS, self._stopping.wait)
         self._pipeline.warm_up()
         if self._receptions:
             self._spawn("tidy", self._tidy, TIDY_SECONDS, self._stopping.wait)
@@ -147,6 +162,7 @@ class Running:
             self._hint.close()
         finished = self._engine.stop()
         self._pipeline.stop()
+        write_tallies(self._workstation)
         self._last_checkpoint()
         if finished:
             with self._workstation.database.writing() as session:
@@ -264,6 +280,7 @@ class Running:
             log.warning("worker %s is silent; %d documents taken over", executor, count)
             with self._workstation.database.writing() as session:
                 documents.end_worker(session, executor)
+                note_lost(session, executor, self._workstation.clock())
 
     def _recall(self) -> None:
         """Start over what the engine has forgotten: a story that broke off on a full disk, a lost engine file, a renamed step."""

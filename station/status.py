@@ -14,12 +14,14 @@ from station.probe import folder_health
 from station.records import documents
 from station.records.documents import DEAD_AFTER
 from station.records.ledger import entities, tree_of
+from station.stores import store_words
 from station.workstation import Workstation
 
 
 def status_of(workstation: Workstation) -> dict[str, Any]:
     """Plain JSON values."""
     disk = look_at_disk(workstation.home)
+    protection = store_words(workstation.settings, workstation.settings.language)
     with workstation.database.reading() as session:
         living = documents.living_workers(session, workstation.clock(), DEAD_AFTER)
         cost = documents.cost_at_rest(session)
@@ -31,6 +33,7 @@ def status_of(workstation: Workstation) -> dict[str, Any]:
             "not_taken": [f"{s.station}: {s.name or '(folder)'}: {s.reason}" for s in documents.list_sightings(session)],
             "folders": {health.station: health.as_json() for health in folder_health(session, workstation.settings, workstation.clock())},
             "mailboxes": _mailboxes(session, workstation),
+            "store": {"url": workstation.settings.store.url or str(workstation.home), "protection": protection},
             "disk": {"room": str(disk.room), "free": disk.free, "total": disk.total},
             "bytes": {**asdict(cost), **_per_page(cost)},
             "reading": drift_now(session, workstation.settings.entity).as_json(),

@@ -1,13 +1,15 @@
 """One running workstation: its settings, database and stores, opened once and handed to whoever needs them."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from capture.originals import Vault
+from capture.stores import Store
 from config.settings import Settings, make_folder
 from station.records.database import Database, migrate, open_database
+from station.records.tallies import Tallies
+from station.stores import open_stores
 
 
 def now() -> datetime:
@@ -19,11 +21,13 @@ def now() -> datetime:
 class Workstation:
     settings: Settings
     database: Database
-    originals: Vault
+    originals: Store
     """What scanners wrote."""
-    archives: Vault
+    archives: Store
     """What was sealed."""
     clock: Callable[[], datetime] = now
+    tallies: Tallies = field(default_factory=Tallies)
+    """What this process counted and has not written down yet."""
 
     @property
     def home(self) -> Path:
@@ -44,10 +48,11 @@ class Workstation:
 
 
 def open_workstation(settings: Settings) -> Workstation:
-    """Open stores and database under SCEAU_HOME, bringing the tables to this version. Raises Unusable where that folder cannot be."""
+    """Open stores and database, bringing the tables to this version. Raises Unusable where a folder or a store cannot be used, StoreAway."""
     home = settings.home
     for folder in ("originals", "archive", "readings", "work", "light", "keys"):
         make_folder(home / folder)
     database = open_database(settings.url)
     migrate(database)
-    return Workstation(settings, database, Vault(home / "originals"), Vault(home / "archive"))
+    stores = open_stores(home, settings.store, now)
+    return Workstation(settings, database, stores.originals, stores.archives)

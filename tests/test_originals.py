@@ -172,7 +172,7 @@ def test_a_copy_cut_short_is_swept_away_at_the_next_start(vault: Vault) -> None:
 
 
 def test_a_copy_under_way_in_another_process_is_not_swept_away(vault: Vault) -> None:
-    with originals._draft(vault.root / "tmp") as (_, name):
+    with vault._draft() as (_, name):
         Vault(vault.root)
         assert name.exists()
 

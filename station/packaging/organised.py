@@ -9,7 +9,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from capture.originals import Condition, Vault
+from capture.originals import Condition
+from capture.stores import Store
 from station.controls import control_catalogue, control_results
 from station.dossier import dossiers_between
 from station.mandates import list_mandates
@@ -199,7 +200,7 @@ def _notice_json(row: StorageNotice) -> dict[str, Any]:
     }
 
 
-def _kept(vault: Vault, sha256: str | None, suffix: str) -> Path | None:
+def _kept(vault: Store, sha256: str | None, suffix: str) -> Path | None:
     """Where a kept file lies; None where it is not there, or not what it was: then its row says so by naming no file."""
     whole = sha256 is not None and vault.verify(sha256, suffix) is Condition.SOUND
     return vault.path(sha256, suffix) if whole and sha256 is not None else None

@@ -101,6 +101,20 @@ class Original(Base):
     kept_at: Mapped[datetime]
 
 
+class StoreLock(Base):
+    """The lock that an object store has set on a kept file, as it was asked for last."""
+
+    __tablename__ = "store_lock"
+    room: Mapped[str] = mapped_column(sa.String(10), primary_key=True)
+    """originals or archive."""
+    sha256: Mapped[str] = mapped_column(sa.String(64), primary_key=True)
+    until: Mapped[str] = mapped_column(sa.String(10))
+    """ISO day; the store lets nobody remove the file before it, and keeps it in the mode that the settings say."""
+    held: Mapped[bool]
+    """Under a legal hold, which has no end of its own."""
+    set_at: Mapped[datetime]
+
+
 class Batch(Base):
     """What an operator fed together; a lone file is a batch of one."""
 
@@ -1626,6 +1640,25 @@ class AccountingLine(Base):
     rate: Mapped[str] = mapped_column(sa.String(10))
 
 
+class AccountingWord(Base):
+    """What a person said of how one invoice is entered (`station.accounting_words`); what is said anew ends what was said before."""
+
+    __tablename__ = "accounting_word"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    entity: Mapped[str] = mapped_column(sa.String(60), index=True)
+    document_id: Mapped[str] = mapped_column(sa.ForeignKey("document.id"), index=True)
+    kind: Mapped[str] = mapped_column(sa.String(12))
+    """rate, tax, sums, elsewhere."""
+    told: Mapped[dict[str, Any]]
+    digest: Mapped[str] = mapped_column(sa.String(64))
+    """Of the amounts of which it was said."""
+    reason: Mapped[str] = mapped_column(sa.Text)
+    actor: Mapped[str] = mapped_column(sa.String(32))
+    at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+    ended_by: Mapped[str | None] = mapped_column(sa.String(32))
+
+
 class PayableEvent(Base):
     """What moved the day on which an invoice is to be paid (`workflow.payables.Step`), or that it was contested."""
 
@@ -1762,7 +1795,40 @@ class Sending(Base):
     """delivered, refused, unclaimed, returned."""
     receipt_sha256: Mapped[str | None] = mapped_column(sa.String(64))
     note: Mapped[str] = mapped_column(sa.Text, default="")
+    letter: Mapped[int | None] = mapped_column(index=True)
+    """Where several invoices leave in one letter: the row of the one that bears its text; None where it is about this item alone."""
     """What came back: why it bounced, what was said on the telephone."""
+
+
+class LadderVersion(Base):
+    """One version of a company's ladders of reminders; the text of a row never changes. In force from `active_from` until `ended_at`."""
+
+    __tablename__ = "ladder_version"
+    __table_args__ = (sa.UniqueConstraint("entity", "number"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    entity: Mapped[str] = mapped_column(sa.String(60))
+    number: Mapped[int]
+    """From 1, in this entity."""
+    name: Mapped[str] = mapped_column(sa.String(120))
+    """Of the file that it was read from, for messages."""
+    meaning: Mapped[str] = mapped_column(sa.String(64))
+    """`Ladders.version`: SHA-256 of what the text says."""
+    sha256: Mapped[str] = mapped_column(sa.String(64))
+    """Of the text's bytes."""
+    text: Mapped[str] = mapped_column(sa.Text)
+    reason: Mapped[str] = mapped_column(sa.Text)
+    made_by: Mapped[str] = mapped_column(sa.String(32))
+    """Pseudonym, or « system » of a file that ships or that the settings name."""
+    made_at: Mapped[datetime]
+    active_from: Mapped[datetime | None]
+    activated_by: Mapped[str | None] = mapped_column(sa.String(32))
+    """Pseudonym of the second person."""
+    ended_at: Mapped[datetime | None]
+    refused_by: Mapped[str | None] = mapped_column(sa.String(32))
+    """Who said no, or whoever wrote it and took it back."""
+    refused_at: Mapped[datetime | None]
+    words: Mapped[str | None] = mapped_column(sa.Text)
+    """Of a refusal."""
 
 
 class RuleVersion(Base):
@@ -2166,6 +2232,45 @@ class SearchChore(Base):
 
     __tablename__ = "search_chore"
     name: Mapped[str] = mapped_column(sa.String(20), primary_key=True)
+
+
+class Tally(Base):
+    """What the processes counted, together: how often, and how many seconds it took in all; never set back."""
+
+    __tablename__ = "tally"
+    hour: Mapped[str] = mapped_column(sa.String(13), primary_key=True)
+    """UTC, `2026-11-22T16`; empty: since the beginning."""
+    name: Mapped[str] = mapped_column(sa.String(40), primary_key=True)
+    label: Mapped[str] = mapped_column(sa.String(120), primary_key=True)
+    count: Mapped[int] = mapped_column(sa.BigInteger)
+    total: Mapped[float]
+
+
+class Gauge(Base):
+    """A figure as it was measured last; whoever asks for figures reads these rows and counts nothing."""
+
+    __tablename__ = "gauge"
+    name: Mapped[str] = mapped_column(sa.String(40), primary_key=True)
+    label: Mapped[str] = mapped_column(sa.String(120), primary_key=True)
+    value: Mapped[float]
+    at: Mapped[datetime]
+
+
+class Alert(Base):
+    """Something that the house is told of: once when it begins, once when it is over."""
+
+    __tablename__ = "alert"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    code: Mapped[str] = mapped_column(sa.String(20))
+    object: Mapped[str] = mapped_column(sa.String(120))
+    """What it is about: a worker, a station, a ledger, a document's identifier; empty where there is one only."""
+    measured: Mapped[str] = mapped_column(sa.Text)
+    """As it was when it was last looked at."""
+    since: Mapped[datetime]
+    told_at: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None] = mapped_column(index=True)
+    cleared_at: Mapped[datetime | None] = mapped_column(index=True)
+    """Its end was told, or needed no telling."""
 
 
 class Worker(Base):

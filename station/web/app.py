@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.sessions import SessionMiddleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
+from capture.stores import StoreAway
 from config.settings import Server
 from config.spaces import production_beside
 from station.access import Notebook
@@ -59,11 +60,14 @@ from station.web import (
     letter,
     mailroom,
     mandates,
+    metrics,
     nature,
     oidc,
+    operations,
     organisation,
     papers,
     payables,
+    rates,
     receivables,
     register,
     retention,
@@ -116,6 +120,7 @@ def build_app(workstation: Workstation, *, secret: bytes, moment: Callable[[], f
     app.state.restart = None
     app.state.first_code = installation.first_code(workstation)
     app.state.signings = Signings()
+    app.state.readiness = metrics.Readiness(workstation)
     app.state.readings = Notebook(workstation.database, workstation.settings.entity)
     app.state.changes = events.changes_of(workstation, app.state)
     app.state.relying = relying_on(workstation, moment)
@@ -123,6 +128,7 @@ def build_app(workstation: Workstation, *, secret: bytes, moment: Callable[[], f
     app.include_router(entrance.open_router)
     app.include_router(installation.open_router)
     app.include_router(oidc.open_router)
+    app.include_router(metrics.open_router)
     if workstation.settings.ledger.witnessed:
         app.include_router(witness.open_router)
     before = (desk.signed_in, wards.granted, wards.confirmed, desk.reserved, access.noted)
@@ -165,7 +171,9 @@ def build_app(workstation: Workstation, *, secret: bytes, moment: Callable[[], f
         people_pages.router,
         imports.router,
         installation.router,
+        operations.router,
         receivables.router,
+        rates.router,
         dunning.router,
         register.router,
         studio.router,
@@ -273,6 +281,11 @@ def _say_errors(app: FastAPI) -> None:
     def conflict(request: Request, error: Exception) -> Response:
         return error_page(request, 409, detail=str(error))
 
+    @app.exception_handler(StoreAway)
+    def store_away(request: Request, error: Exception) -> Response:
+        log.warning("%s: the store is away: %s", request.url.path, error)
+        return error_page(request, 503, words="store-away")
+
     @app.exception_handler(Reserved)
     def reserved(request: Request, _error: Exception) -> Response:
         return error_page(request, 423)
@@ -297,5 +310,5 @@ def _say_errors(app: FastAPI) -> None:
 
 def error_page(request: Request, status: int, detail: str = "", words: str = "") -> Response:
     """What happened, that nothing is lost, what to do next; `words` names those of the catalogue that are not the status's own."""
-    code = status if status in IN_WORDS else (500 if status >= 500 else 404)
+    code = status if words or status in IN_WORDS else (500 if status >= 500 else 404)
     return desk.show(request, "error.html", status, code=code, words=words or str(code), detail=detail)

@@ -13,6 +13,24 @@ def upgrade() -> None:
     """Tables of this version are added here."""
     op.add_column("supplier", sa.Column("added_at", sa.DateTime(timezone=True), nullable=True))
     op.create_table(
+        "accounting_word",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("entity", sa.String(length=60), nullable=False),
+        sa.Column("document_id", sa.String(length=32), nullable=False),
+        sa.Column("kind", sa.String(length=12), nullable=False),
+        sa.Column("told", sa.JSON(), nullable=False),
+        sa.Column("digest", sa.String(length=64), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("actor", sa.String(length=32), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("ended_by", sa.String(length=32), nullable=True),
+        sa.ForeignKeyConstraint(["document_id"], ["document.id"], name=op.f("fk_accounting_word_document_id_document")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_accounting_word")),
+    )
+    op.create_index(op.f("ix_accounting_word_entity"), "accounting_word", ["entity"])
+    op.create_index(op.f("ix_accounting_word_document_id"), "accounting_word", ["document_id"])
+    op.create_table(
         "backup_run",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("kind", sa.String(length=10), nullable=False),
@@ -28,10 +46,50 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_backup_run")),
     )
     op.create_index(op.f("ix_backup_run_started_at"), "backup_run", ["started_at"])
+    op.create_table(
+        "store_lock",
+        sa.Column("room", sa.String(length=10), nullable=False),
+        sa.Column("sha256", sa.String(length=64), nullable=False),
+        sa.Column("until", sa.String(length=10), nullable=False),
+        sa.Column("held", sa.Boolean(), nullable=False),
+        sa.Column("set_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("room", "sha256", name=op.f("pk_store_lock")),
+    )
+    op.create_table(
+        "tally",
+        sa.Column("hour", sa.String(13), nullable=False),
+        sa.Column("name", sa.String(40), nullable=False),
+        sa.Column("label", sa.String(120), nullable=False),
+        sa.Column("count", sa.BigInteger(), nullable=False),
+        sa.Column("total", sa.Float(), nullable=False),
+        sa.PrimaryKeyConstraint("hour", "name", "label", name=op.f("pk_tally")),
+    )
+    op.create_table(
+        "gauge",
+        sa.Column("name", sa.String(40), nullable=False),
+        sa.Column("label", sa.String(120), nullable=False),
+        sa.Column("value", sa.Float(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("name", "label", name=op.f("pk_gauge")),
+    )
+    op.create_table(
+        "alert",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("code", sa.String(20), nullable=False),
+        sa.Column("object", sa.String(120), nullable=False),
+        sa.Column("measured", sa.Text(), nullable=False),
+        sa.Column("since", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("told_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("cleared_at", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_alert")),
+    )
+    op.create_index(op.f("ix_alert_ended_at"), "alert", ["ended_at"])
+    op.create_index(op.f("ix_alert_cleared_at"), "alert", ["cleared_at"])
     op.add_column("customer", sa.Column("terms", sa.String(20), nullable=False, server_default=""))
     op.create_table(
         "rate_row",
-        sa.Column("id", sa.Integer(), primary_key=True),
+        sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("entity", sa.String(60), nullable=False),
         sa.Column("half", sa.String(7), nullable=False),
         sa.Column("ecb", sa.String(6), nullable=False),
@@ -45,8 +103,38 @@ def upgrade() -> None:
         sa.Column("state", sa.String(10), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("actor", sa.String(32), nullable=False),
-        sa.Column("at", MOMENT, nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("decided_by", sa.String(32), nullable=True),
-        sa.Column("decided_at", MOMENT, nullable=True),
+        sa.Column("decided_at", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_rate_row")),
     )
-    op.create_index("ix_rate_row_entity", "rate_row", ["entity"])
+    op.create_index(op.f("ix_rate_row_entity"), "rate_row", ["entity"])
+    _add_letters()
+
+
+def _add_letters() -> None:
+    """Reminders of several invoices in one letter, and ladders by version."""
+    moment = sa.DateTime(timezone=True)
+    op.add_column("sending", sa.Column("letter", sa.Integer(), nullable=True))
+    op.create_index(op.f("ix_sending_letter"), "sending", ["letter"])
+    op.create_table(
+        "ladder_version",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("entity", sa.String(60), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("name", sa.String(120), nullable=False),
+        sa.Column("meaning", sa.String(64), nullable=False),
+        sa.Column("sha256", sa.String(64), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("made_by", sa.String(32), nullable=False),
+        sa.Column("made_at", moment, nullable=False),
+        sa.Column("active_from", moment, nullable=True),
+        sa.Column("activated_by", sa.String(32), nullable=True),
+        sa.Column("ended_at", moment, nullable=True),
+        sa.Column("refused_by", sa.String(32), nullable=True),
+        sa.Column("refused_at", moment, nullable=True),
+        sa.Column("words", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_ladder_version")),
+        sa.UniqueConstraint("entity", "number", name=op.f("uq_ladder_version_entity")),
+    )
