@@ -242,6 +242,24 @@ def test_each_flaw_refuses_the_file_and_tells_its_line_and_column(old: str, new:
     assert all(1 <= flaw.line <= text.count("\n") + 1 for flaw in flaws)
 
 
+@pytest.mark.parametrize(
+    ("cell", "message"),
+    [
+        ("> 400,00", "écrivez « > 400.00 »"),
+        ("400,5", "écrivez « 400.5 » ou « 400, 5 »"),
+        ("> 5 000,50 €", "écrivez « > 5 000.50 »"),
+        ("> 5000 EUR", "écrivez « > 5000 »"),
+        ("[400,00 à 5000,00]", "écrivez « [400.00..5000.00] »"),
+        ("]5000..500]", "l'intervalle est à l'envers : écrivez ]500..5000]"),
+        ("]500..500]", "l'intervalle est vide, aucune valeur n'y est : écrivez 500"),
+    ],
+)
+def test_what_was_probably_meant_is_suggested(cell: str, message: str) -> None:
+    found = read_test(Variable("m", "Montant", Kind.AMOUNT), cell)
+    assert isinstance(found, Misread)
+    assert message in found.message
+
+
 def test_a_flaw_reads_as_compilers_write_theirs() -> None:
     assert Flaw(22, 33, "non").told("approbation.regles.yaml") == "approbation.regles.yaml:22:33: non"
 

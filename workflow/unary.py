@@ -61,8 +61,18 @@ class UnaryTest:
         return not self.parts
 
 
-def read_test(variable: Variable, text: str) -> UnaryTest | Misread:  # noqa: PLR0911 (one reason each)
-    """The test that a cell says, or why it is none (in French, with examples)."""
+def read_test(variable: Variable, text: str) -> UnaryTest | Misread:
+    """The test that a cell says, or why it is none (in French, with examples, and what was probably meant)."""
+    found = _read_test(variable, text)
+    if not isinstance(found, Misread) or variable.kind not in ORDERED or len(text) > LONGEST_CELL:
+        return found
+    words = text.strip()
+    meant = [_meant(words), *([re.sub(r",(?=\S)", ", ", words)] if not re.search(r"[<>≤≥]|,0", words) else [])]
+    good = [each for each in dict.fromkeys(meant) if each != words and isinstance(_read_test(variable, each), UnaryTest)]
+    return Misread(f"{found.message} ; écrivez « {' » ou « '.join(good)} »", found.at) if good else found
+
+
+def _read_test(variable: Variable, text: str) -> UnaryTest | Misread:  # noqa: PLR0911 (one reason each)
     words = text.strip()
     if words == "-":
         return UnaryTest("-")
@@ -93,6 +103,14 @@ def read_test(variable: Variable, text: str) -> UnaryTest | Misread:  # noqa: PL
 def _no_test(variable: Variable, words: str, reason: str) -> Misread:
     hint = f" : {reason}" if reason else ""
     return Misread(f"« {words[:60]} » n'est pas un test valable (exemples : {EXAMPLES[variable.kind]}){hint}")
+
+
+def _meant(words: str) -> str:
+    """What somebody means who writes numbers as in a French letter: a decimal comma, a currency, a dash or « à » between two ends."""
+    plain = re.sub(r"[ \u00a0\u202f]*(€|EUR|euros?|jours?|%)(?![^\W_])", "", words, flags=re.IGNORECASE)
+    plain = re.sub(r"(?<=\d),(?=\d{1,6}(?!\d))", ".", plain)
+    return re.sub(r"(?<=\d)\s*(?:-|–|à|\.{3}|…)\s*(?=\d)", "..", plain) if plain[:1] in "[](" else plain
+
 
 
 def _pieces(text: str) -> list[tuple[str, int]]:
@@ -151,10 +169,11 @@ def _between(variable: Variable, piece: str) -> Span | Misread:
             return end
     if isinstance(low, Misread | str | None) or isinstance(high, Misread | str | None):
         return Misread("un intervalle a deux bouts")
+    first, second = (end.strip() for end in piece[1:-1].split("..", 1))
     if low > high:  # type: ignore[operator]
-        return Misread(
-            f"l'intervalle est à l'envers : écrivez [{piece[1:-1].split('..', 1)[1].strip()}..{piece[1:-1].split('..', 1)[0].strip()}]"
-        )
+        return Misread(f"l'intervalle est à l'envers : écrivez {piece[0]}{second}..{first}{piece[-1]}")
+    if low == high and (piece[0], piece[-1]) != ("[", "]"):
+        return Misread(f"l'intervalle est vide, aucune valeur n'y est : écrivez {first} pour cette seule valeur")
     return Span(low, piece[0] == "[", high, piece[-1] == "]")
 
 
