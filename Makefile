@@ -2,6 +2,7 @@
 #
 #   make run     install what is missing, then start the workstation on http://127.0.0.1:8080
 #   make test    install what is missing, then run all tests but the long ones
+#   make test-postgres   the tests again, with the records on a PostgreSQL server that is started for them
 #   make check   format, lint, types, import contracts
 
 PYTHON ?= $(firstword $(wildcard /usr/bin/python3) python3)
@@ -17,7 +18,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Three lanes side by side: system packages, Python packages, front-end packages.
 SETUP := $(MAKE) --silent --jobs=3
 
-.PHONY: run test check format long soak bench bench-reading train lock clean setup setup-test
+.PHONY: run test test-postgres check format long soak bench bench-reading train lock clean setup setup-test
 
 run:
 	@$(SETUP) setup
@@ -26,6 +27,11 @@ run:
 test:
 	@$(SETUP) setup-test
 	$(PYTEST) -n 2 -m "not long"
+
+# What cannot reach the records is not run twice: see tests/postgres/onpostgres.py. ARGS="-k word" narrows it.
+test-postgres:
+	@$(SETUP) setup-test
+	tests/on_postgres.sh -n 2 -m "not long" $(ARGS)
 
 check:
 	@$(SETUP) setup-test

@@ -18,6 +18,6 @@ rm -f "$folder/../${folder##*/}.log"
 as "$programs/pg_ctl" -D "$folder/data" -l "$folder/log" -w start > /dev/null \
   -o "-p $port -k $folder -c listen_addresses=127.0.0.1 -c fsync=off -c synchronous_commit=off -c full_page_writes=off -c max_connections=400"
 export SCEAU_TEST_POSTGRES="postgresql+psycopg://sceau@127.0.0.1:$port"
-export PYTHONSAFEPATH=1 PYTHONPATH="tests/postgres${PYTHONPATH:+:$PYTHONPATH}"
+export PYTHONSAFEPATH=1 PYTHONPATH="$PWD/tests/postgres${PYTHONPATH:+:$PYTHONPATH}"
 .venv/bin/python tests/postgres/onpostgres.py
 .venv/bin/python -m pytest "$@"

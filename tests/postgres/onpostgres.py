@@ -5,6 +5,7 @@ In force where SCEAU_TEST_POSTGRES holds the server's URL; `sitecustomize` besid
 
 import hashlib
 import os
+import re
 import shutil
 from functools import cache
 from pathlib import Path
@@ -14,6 +15,31 @@ from sqlalchemy.exc import ProgrammingError
 
 VARIABLE = "SCEAU_TEST_POSTGRES"
 TEMPLATE = "sceau_blank"
+FRENCH = "LOCALE_PROVIDER icu ICU_LOCALE 'fr-FR' LOCALE 'C.UTF-8'"
+"""Words sort as they do in a French house, not by their bytes: what relies on the one must not work by the other alone."""
+TESTS = Path(__file__).parent.parent
+_IMPORTED = re.compile(r"^\s*(?:from|import)\s+(\w+)", re.MULTILINE)
+_NAMED = re.compile(r"\b(?:station|sceau)\b", re.IGNORECASE)
+
+
+@cache
+def reaches_records(module: Path) -> bool:
+    """Whether a module of tests, or one of ours that it imports, names the floor where the records are, or the program.
+
+    What names neither works on the floors below, which never import `station` (an import contract): it would do the same twice.
+    """
+    return any(_NAMED.search(path.read_text(encoding="utf-8")) for path in _with_imported(module))
+
+
+def _with_imported(module: Path) -> set[Path]:
+    found, coming = set(), [module]
+    while coming:
+        path = coming.pop()
+        if path in found or not path.exists():
+            continue
+        found.add(path)
+        coming += [TESTS / f"{name}.py" for name in _IMPORTED.findall(path.read_text(encoding="utf-8"))]
+    return found
 
 
 def server_url() -> str:
@@ -98,7 +124,7 @@ def make_template() -> None:
 
     with _server().connect() as connection:
         connection.exec_driver_sql(f"DROP DATABASE IF EXISTS {TEMPLATE} WITH (FORCE)")
-        connection.exec_driver_sql(f"CREATE DATABASE {TEMPLATE}")
+        connection.exec_driver_sql(f"CREATE DATABASE {TEMPLATE} ENCODING 'UTF8' {FRENCH} TEMPLATE template0")
     database = open_database(f"{server_url()}/{TEMPLATE}")
     migrate(database)
     with database.writing() as session:
