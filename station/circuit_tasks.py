@@ -9,7 +9,7 @@ from datetime import date, datetime
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from station import mail, notices
+from station import mail, notices, prompts
 from station.records import circuits as records
 from station.records import people
 from station.records.circuits import CANCELLED, DONE, OPEN
@@ -71,7 +71,7 @@ def tell_trouble(
 
 def _open(
     session: Session, workstation: Workstation, run: CircuitRun, place: tuple[str, int, str], title: str, to: tuple[str, str],
-    answers: tuple[tuple[str, str], ...], due: date | None, not_by: tuple[str, ...], now: datetime,
+    answers: tuple[tuple[str, str], ...], due: date | None, not_by: tuple[str, ...], now: datetime, *, silent: bool = False,
 ) -> CircuitTask:  # fmt: skip
     kind, serial, step = place
     task = CircuitTask(
@@ -82,7 +82,8 @@ def _open(
     session.add(task)
     session.flush()
     notice = "trouble" if kind in ("trouble", "mail") else "late" if kind == "late" else "task"
-    _tell(session, workstation, task, addressed(session, task, now), notice, now)
+    if not silent:
+        _tell(session, workstation, task, addressed(session, task, now), notice, now)
     return task
 
 
@@ -204,7 +205,9 @@ def remind(session: Session, workstation: Workstation, run: CircuitRun, command:
         if _of_serial(session, run, command.serial, "late") is None:
             approval = session.get(Task, run.approval_id)
             words = f"Approbation attendue depuis le {command.due:%d/%m/%Y} : {approval.title if approval else run.step}"
-            _open(session, workstation, run, place, words, command.to, SEEN_ANSWERS, None, (), now)
+            # Who is told of an approval by its own reminders hears of its lateness once: the page shows it, no second e-mail leaves.
+            silent = approval is not None and prompts.reminds_of(session, workstation, approval)
+            _open(session, workstation, run, place, words, command.to, SEEN_ANSWERS, None, (), now, silent=silent)
 
 
 def _tell(

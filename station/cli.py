@@ -402,7 +402,7 @@ def interest(
     due: Annotated[str, typer.Option(help="Last day for paying (YYYY-MM-DD or DD/MM/YYYY).", show_default=False)],
     paid: Annotated[str, typer.Option(help="Day of payment (YYYY-MM-DD or DD/MM/YYYY).", show_default=False)],
     regime: Annotated[str, typer.Option(help="Who pays: private or public.", show_default=False)],
-    mode: Annotated[str, typer.Option(help="Private: each half-year's own rate (split, the usual one), or that of the first day (frozen).")] = "",
+    mode: Annotated[str, typer.Option(help="Private: each half-year's own rate (split, as usual), or the first day's (frozen).")] = "",
     as_json: AsJson = False,
 ) -> None:
     """What a late payment costs, derived line by line from dated rates: exit 0 computed, 1 a rate is not known, 2 wrong usage."""
@@ -712,6 +712,28 @@ def restore(
             for line in describe_restored(done, settings.language):
                 out.print(line, markup=False)
         raise typer.Exit(0 if done.holds else 4)
+
+
+@app.command()
+def upgrade(
+    rehearse: Annotated[bool, typer.Option("--rehearse", help="On a copy only; nothing is changed.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Bring the tables to this version: copied, rehearsed on the copy, verified, then switched: exit 0 done or nothing to do, 1 failed."""
+    with _settings() as settings:
+        from station.records.database import open_database
+        from station.rehearsal import upgrade as rehearsed_upgrade
+        from station.workstation import now
+
+        database = open_database(settings.url)
+        try:
+            done = rehearsed_upgrade(database, settings.home, now, switch=not rehearse)
+        finally:
+            database.close()
+        if as_json:
+            _print_json(done.as_json())
+        else:
+            out.print(done.words(settings.language), markup=False)
 
 
 _PASSPHRASE = "SCEAU_BACKUP_PASSPHRASE"  # noqa: S105 a variable's name
@@ -1065,6 +1087,7 @@ def _settings() -> Iterator[Settings]:
     from station.problems import problem_of
     from station.records.database import DatabaseRefused, NetworkFileSystem
     from station.records.people import NoPerson
+    from station.rehearsal import UpgradeFailed
 
     start_logs()
     try:
@@ -1084,7 +1107,7 @@ def _settings() -> Iterator[Settings]:
         raise typer.Exit(1) from error
     except NoPerson as error:
         raise typer.BadParameter(f"{error} : personne n'a cet identifiant. Rien n'a changé. / nobody has this login") from error
-    except TreeContradicted as error:
+    except (TreeContradicted, UpgradeFailed) as error:
         err.print(error.words(settings.language), markup=False)
         raise typer.Exit(1) from error
     except BrokenPipeError as error:

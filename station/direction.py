@@ -15,8 +15,8 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
-from config.legal import load_rates
 from config.settings import Settings
+from station.rates import rates_of
 from station.records import direction as records
 from station.records.direction import Owed, Waiting
 from workflow.interest import Interest, MissingRate, Rates, Regime, Terms, half_of, interest_of, rate_of, rounded
@@ -210,7 +210,7 @@ def overview(session: Session, settings: Settings, entity: str, today: date, clo
         ages=ages_of(session, entity, today),
         speed=speed_of(session, entity, today),
         cash=cash_of(due, today),
-        stake=stake_of(due, today, Regime.PUBLIC if settings.is_public(entity) else Regime.PRIVATE, load_rates()),
+        stake=stake_of(due, today, Regime.PUBLIC if settings.is_public(entity) else Regime.PRIVATE, rates_of(session, entity)),
         closing=closing_of(session, entity, closing),
         stored=stored_of(session, entity, today),
         cost=cost_of(session, entity, settings.direction.hour_cost or None),

@@ -7,51 +7,59 @@ killed between sending and noting it sends the same again, which a mailbox shows
 
 import hashlib
 import smtplib
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from email.message import EmailMessage
-from email.utils import format_datetime
-from functools import lru_cache
-from pathlib import Path
+from email.utils import format_datetime, formataddr
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
 from config.options import calendar_of
 from config.settings import Settings
-from sealing.ledger import Actor, Event
-from station import agenda, mail
+from sealing.ledger import Event
+from station import agenda, ladder_versions, mail
 from station.acts import actor_of
 from station.agenda import Due
 from station.formal import Head, KeptPaper, dropped_unless_noted, keep_paper
-from station.letters_out import Letters, claim_on, email_text, reminder_paper, write_reminder
+from station.ladder_versions import BadLadders
+from station.letters_out import (
+    Letters,
+    Part,
+    Written,
+    claim_on,
+    computation_of,
+    email_text,
+    house_of,
+    mention_of,
+    reminder_paper,
+    write_letter,
+)
 from station.outbox import Undelivered
+from station.rates import rates_of
 from station.records import dunning as records
 from station.records import receivables
 from station.records.intake import SYSTEM
-from station.records.ledger import append_event, tree_of
+from station.records.ledger import append_event, first_entry, tree_of
 from station.records.receivables import Listed
 from station.records.tables import AgendaRow, Person, Sending, Suspension
 from station.wording import BadTemplate, load_letters
 from station.workstation import Workstation
-from workflow.calendar import Calendar, NoBusinessDay
+from workflow.calendar import Calendar, NoBusinessDay, move_later
 from workflow.claims import Claim
-from workflow.dunning import Action, Channel, Left, Level, Rest, covers, forecast, next_action
-from workflow.ladders import Ladders, load_ladders
+from workflow.dunning import MOST_TOGETHER, Action, Channel, Ladder, Left, Reminded, Rest, covers, forecast, gather, next_action
+from workflow.interest import Rates
+from workflow.ladders import Ladders
 from workflow.receivables import CLOSED, NOTHING, Standing, standing_of
 
 KIND, BOUNCE, CALL = "dunning", "bounce", "call"
 """Kinds of the agenda: a level that is to leave; a person asked to mend what did not arrive; a person asked to telephone."""
-SHIPPED = Path(__file__).parents[1] / "config" / "rules" / "relances.echelles.yaml"
 SCOPES = ("item", "customer", "batch")
 AHEAD = 90
 """Days that the calendar shows."""
 MOST_REASON = 500
-
-
-class BadLadders(ValueError):
-    """The file of ladders is not admitted; the text says where and why."""
 
 
 class NotPossible(Exception):
@@ -66,6 +74,13 @@ class Book:
     calendar: Calendar
     rests: Sequence[Rest]
     sent: Mapping[str, tuple[Left, ...]]
+    settings: Settings
+
+    def ladder_of(self, listed: Listed) -> Ladder | None:
+        return self.ladders.chosen(listed.customer.regime, listed.customer.ladder)
+
+    def reminded(self, listed: Listed) -> Reminded:
+        return records.reminded(listed, mention_of(listed, self.settings))
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,31 +93,23 @@ class Coming:
     claim: Claim
     address: tuple[str, ...] = ()
     """E-mail addresses, or the lines of the postal one; empty: there is none, and a person is asked."""
-    steps: tuple[Action, ...] = field(default=())
+    together: bool = False
+    """It leaves in one letter with what else the customer owes at this level that day."""
 
 
 # --- what there is to know ---
 
 
-def ladders_of(settings: Settings) -> Ladders:
-    """The company's file, or the one that ships. Raises BadLadders, OSError, BadTemplate."""
-    path = settings.home / settings.dunning.ladders if settings.dunning.ladders else SHIPPED
-    return _proved(path.name, path.read_text(encoding="utf-8"), tuple(load_letters(settings)))
+def ladders_of(session: Session, settings: Settings) -> Ladders:
+    """Those in force; before any version is, the company's file, or the one that ships. Raises BadLadders, OSError, BadTemplate."""
+    row = ladder_versions.in_force(session, settings.entity)
+    return ladder_versions.proved(settings, row.name, row.text) if row is not None else ladder_versions.filed(settings)
 
 
-@lru_cache(maxsize=16)
-def _proved(name: str, text: str, letters: tuple[str, ...]) -> Ladders:
-    """Proving a file takes a tenth of a second, and a morning asks for it a thousand times."""
-    loaded = load_ladders(text, letters)
-    if loaded.ladders is None:
-        raise BadLadders("\n".join(flaw.told(name) for flaw in loaded.flaws))
-    return loaded.ladders
-
-
-def book_of(session: Session, settings: Settings, entity: str, today: date, item: str | None = None) -> Book:
-    """Of all items, or of one. Raises BadLadders, OSError, BadTemplate."""
-    sent = records.sendings_by_item(session, entity, item)
-    return Book(ladders_of(settings), calendar_of(settings), records.rests_of(session, entity, today), sent)
+def book_of(session: Session, settings: Settings, entity: str, today: date, items: Collection[str] | None = None) -> Book:
+    """Of all items, or of some. Raises BadLadders, OSError, BadTemplate."""
+    sent = records.sendings_by_item(session, entity, items)
+    return Book(ladders_of(session, settings), calendar_of(settings), records.rests_of(session, entity, today), sent, settings)
 
 
 def today_of(workstation: Workstation) -> date:
@@ -130,8 +137,7 @@ def action_for(listed: Listed, book: Book, rows: Sequence[AgendaRow], today: dat
 
 def next_of(listed: Listed, book: Book, today: date) -> Action | None:
     """The next reminder of an item, today or later. Raises NoBusinessDay."""
-    item = records.reminded(listed)
-    ladder = book.ladders.chosen(listed.customer.regime, listed.customer.ladder)
+    item, ladder = book.reminded(listed), book.ladder_of(listed)
     if ladder is None:
         return None
     standing = standing_of(listed.item, listed.events, today)
@@ -145,12 +151,14 @@ def preview(session: Session, workstation: Workstation, today: date, day: date, 
     """
     settings = workstation.settings
     entity, first = settings.entity, first or first_day(workstation, today)
-    book, rows = book_of(session, settings, entity, today), _rows_by_item(session, entity)
+    book, rows, rates = book_of(session, settings, entity, today), _rows_by_item(session, entity), rates_of(session, entity)
     found = list[Coming]()
     for listed in receivables.list_items(session, entity):
         action = action_for(listed, book, rows.get(str(listed.row.id), ()), today, first)
         if action is not None and action.day <= day:
-            found.append(_coming(session, listed, action, settings, max(action.day, today)))
+            part, ladder = _part_of(listed, settings, rates, max(action.day, today)), book.ladder_of(listed)
+            address = address_of(session, listed, action.level.channel)
+            found.append(Coming(listed, part.standing, action, part.claim, address, together=ladder is not None and ladder.together))
     return sorted(found, key=lambda each: (each.action.day, each.listed.customer.name, each.listed.row.number))
 
 
@@ -161,9 +169,13 @@ def _rows_by_item(session: Session, entity: str) -> dict[str, list[AgendaRow]]:
     return rows
 
 
-def _coming(session: Session, listed: Listed, action: Action, settings: Settings, day: date) -> Coming:
-    standing = standing_of(listed.item, listed.events, day)
-    return Coming(listed, standing, action, claim_on(listed, standing, settings, day), address_of(session, listed, action.level.channel))
+def letters_among(found: Sequence[Coming]) -> list[list[Coming]]:
+    """As they leave: each alone, or what a customer owes at one level on one day in one letter."""
+    letters = dict[tuple[object, ...], list[Coming]]()
+    for each in found:
+        action, apart = each.action, () if each.together else (each.listed.row.id,)
+        letters.setdefault((action.item.customer, action.level.name, action.day, *apart), []).append(each)
+    return [letter[start : start + MOST_TOGETHER] for letter in letters.values() for start in range(0, len(letter), MOST_TOGETHER)]
 
 
 def address_of(session: Session, listed: Listed, channel: Channel) -> tuple[str, ...]:
@@ -178,14 +190,19 @@ def address_of(session: Session, listed: Listed, channel: Channel) -> tuple[str,
     return tuple([customer.name, *contact, *lines][:6]) if lines else ()
 
 
-def calendar_ahead(session: Session, workstation: Workstation, today: date, days: int = AHEAD) -> list[Coming]:
-    """Every reminder of the coming days if nothing is paid and nobody does anything. Raises as `preview`."""
+def calendar_ahead(
+    session: Session, workstation: Workstation, today: date, days: int = AHEAD, ladders: Ladders | None = None
+) -> list[Coming]:
+    """Every reminder of the coming days if nothing is paid and nobody does anything. `ladders`: as if these were in force.
+
+    Raises as `preview`.
+    """
     settings = workstation.settings
     book, until = book_of(session, settings, settings.entity, today), today + timedelta(days=days)
+    book = book if ladders is None else replace(book, ladders=ladders)
     rows, first, found = _rows_by_item(session, settings.entity), first_day(workstation, today), list[Coming]()
     for listed in receivables.list_items(session, settings.entity):
-        item = records.reminded(listed)
-        ladder = book.ladders.chosen(listed.customer.regime, listed.customer.ladder)
+        item, ladder = book.reminded(listed), book.ladder_of(listed)
         standing = standing_of(listed.item, listed.events, today)
         action = action_for(listed, book, rows.get(item.id, ()), today, first)
         if ladder is None or action is None:
@@ -202,6 +219,7 @@ def calendar_ahead(session: Session, workstation: Workstation, today: date, days
 
 def plan_reminders(workstation: Workstation, today: date) -> int:
     """The agenda's rows brought to what is known now; how many changed. Raises BadLadders, BadTemplate, OSError, NoBusinessDay."""
+    ladder_versions.install(workstation)
     with workstation.database.reading() as session:
         changed = [listed.row.id for listed, *_ in _differences(session, workstation, None, today)]
         idle = _idle_chores(session, workstation.settings.entity, today)
@@ -217,10 +235,16 @@ def _idle_chores(session: Session, entity: str, today: date) -> list[AgendaRow]:
     """Calls and mending that nobody needs any more: nothing is open there."""
     found = list[AgendaRow]()
     for row in (*agenda.open_rows(session, entity, CALL), *agenda.open_rows(session, entity, BOUNCE)):
-        listed = receivables.listed_one(session, entity, int(row.object))
-        if listed is None or standing_of(listed.item, listed.events, today).state in CLOSED:
+        sending = records.get_sending(session, entity, int(row.told.get("sending", 0)))
+        items = [int(each.item_id) for each in records.members_of(session, sending)] if sending else [int(row.object)]
+        if not any(_is_open(session, entity, item, today) for item in items):
             found.append(row)
     return found
+
+
+def _is_open(session: Session, entity: str, item: int, today: date) -> bool:
+    listed = receivables.listed_one(session, entity, item)
+    return listed is not None and standing_of(listed.item, listed.events, today).state not in CLOSED
 
 
 def replan(session: Session, workstation: Workstation, items: Iterable[int], today: date) -> int:
@@ -281,26 +305,45 @@ def _agree(action: Action | None, rows: Sequence[AgendaRow]) -> bool:
 # --- leaving ---
 
 
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A letter that was written down and is not settled yet, with the invoices' numbers; the first sending bears its text."""
+
+    sendings: tuple[Sending, ...]
+    numbers: tuple[str, ...]
+
+    @property
+    def first(self) -> Sending:
+        return self.sendings[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Fired:
+    """An item whose level is due now, with its row of the agenda."""
+
+    row: AgendaRow
+    listed: Listed
+    action: Action
+
+
 def remind(workstation: Workstation, due: Due, today: date) -> None:
-    """A `station.agenda.Action`: one level of one item leaves, if it still may. Raises what an `outbox.Sender` raises."""
+    """A `station.agenda.Action`: one level of one item leaves, if it still may; where its ladder says so, with all that the same customer
+    owes at that level. Raises what an `outbox.Sender` raises."""
     begun = _begin(workstation, due, today)
     if begun is None:
         return
-    sending, number = begun
-    match Channel(sending.channel):
+    match Channel(begun.first.channel):
         case Channel.EMAIL:
-            _send_email(workstation, due, sending)
+            _send_email(workstation, begun)
         case Channel.LETTER | Channel.REGISTERED:
-            _keep_letter(workstation, due, sending, number)
+            _keep_letter(workstation, begun)
         case Channel.CALL:
             with workstation.database.writing() as session:
-                told = {"sending": sending.id}
-                row = agenda.plan(session, due.entity, CALL, due.object, today, "call", at=workstation.clock(), level=due.level, told=told)
-                agenda.settle(session, row.id, agenda.OPEN, "call", workstation.clock())
-                _settle(session, workstation, due, sending.id, records.ASKED)
+                _ask_person(session, workstation, CALL, begun.first, "call")
+                _settle(session, workstation, begun, records.ASKED)
 
 
-def _begin(workstation: Workstation, due: Due, today: date) -> tuple[Sending, str] | None:
+def _begin(workstation: Workstation, due: Due, today: date) -> Begun | None:
     """Everything read again; what is to leave, written down before it does. None where nothing leaves: the row is settled then."""
     settings, now = workstation.settings, workstation.clock()
     if not settings.dunning.active:
@@ -310,87 +353,166 @@ def _begin(workstation: Workstation, due: Due, today: date) -> tuple[Sending, st
     except (BadTemplate, OSError) as error:
         raise Undelivered(f"un modèle de lettre n'est pas admis : {error} / a letter's template is not admitted") from error
     with workstation.database.writing() as session:
-        still = agenda.still_due(session, due.id, due.revision, today)
-        if still is None:
+        if agenda.still_due(session, due.id, due.revision, today) is None:
             return None
         listed = receivables.listed_one(session, due.entity, int(due.object))
         before = records.find_sending(session, due.entity, due.object, due.level)
-        action = None if listed is None else _still_due(session, settings, listed, due, today)
         if before is not None and before.state != records.LEAVING:
             agenda.settle(session, due.id, agenda.DONE, "sent", now)
             return None
-        if listed is None or action is None or action.level.name != due.level or action.day > today:
+        found = [] if listed is None else _fired_with(session, settings, listed, due, today)
+        mine = next((each for each in found if each.row.id == due.id), None)
+        if listed is None or mine is None:
             why = "gone" if listed is None else standing_of(listed.item, listed.events, today).why_not
             _drop_row(session, due.entity, due.id, why or "replaced", now)
             return None
-        if before is not None:
-            return before, listed.row.number
-        address = address_of(session, listed, action.level.channel)
-        if not address and action.level.channel is not Channel.CALL:
-            agenda.settle(session, due.id, agenda.OPEN, "no-address", now)
+        again = _begun_before(session, before, due, found, now) if before is not None else None
+        if again is not None or agenda.get_row(session, due.entity, due.id).state != agenda.PLANNED:  # type: ignore[union-attr]  # read above
+            return again
+        parts = _together(session, settings, mine, found)
+        address = address_of(session, listed, mine.action.level.channel)
+        if not address and mine.action.level.channel is not Channel.CALL:
+            _ask_for(session, workstation, due.id, "no-address")
             return None
-        sending = _write(session, settings, due, listed, action.level, letters, address, today, workstation)
-        return sending, listed.row.number
+        return _write(session, workstation, parts, letters, address, today)
 
 
-def _still_due(session: Session, settings: Settings, listed: Listed, due: Due, today: date) -> Action | None:
+def _fired_with(session: Session, settings: Settings, listed: Listed, due: Due, today: date) -> list[Fired]:
+    """Of this customer every item with a row of this level that is due today and may still leave, each read again."""
+    entity = due.entity
     try:
-        book = book_of(session, settings, due.entity, today, due.object)
-        return next_of(listed, book, today)
+        ladder = ladders_of(session, settings).chosen(listed.customer.regime, listed.customer.ladder)
+        rows = {row.object: row for row in agenda.due_rows(session, entity, today, (KIND,), due.level)}
+        mine = [listed]
+        if ladder is not None and ladder.together:
+            others = receivables.items_of_customer(session, entity, listed.row.customer_id, [int(each) for each in rows])
+            mine = [listed if each.row.id == listed.row.id else each for each in others]
+        mine = [each for each in mine if str(each.row.id) in rows]
+        book = book_of(session, settings, entity, today, [str(each.row.id) for each in mine])
+        found = [(each, next_of(each, book, today)) for each in mine]
     except (BadLadders, OSError, NoBusinessDay) as error:
         raise Undelivered(f"les échelles ou le calendrier ne sont pas admis : {error} / ladders or calendar are not admitted") from error
+    return [
+        Fired(rows[str(each.row.id)], each, action)
+        for each, action in found
+        if action is not None and action.level.name == due.level and action.day <= today
+    ]
+
+
+def _together(session: Session, settings: Settings, mine: Fired, found: Sequence[Fired]) -> list[Fired]:
+    """What leaves in one letter with this item; what another letter has begun stays there."""
+    ladder = ladders_of(session, settings).chosen(mine.listed.customer.regime, mine.listed.customer.ladder)
+    free = {
+        each.action.item.id: each
+        for each in found
+        if each is mine or records.find_sending(session, each.row.entity, each.row.object, each.row.level) is None
+    }
+    if ladder is None:
+        return [mine]
+    # All leave now, whatever day each was planned for: who is behind by a day is not written to twice.
+    same = [replace(each.action, day=mine.action.day) for each in free.values()]
+    letter = next(each for each in gather(same, ladder) if mine.action.item in [action.item for action in each])
+    return [free[action.item.id] for action in letter]
+
+
+def _begun_before(session: Session, before: Sending, due: Due, found: Sequence[Fired], now: datetime) -> Begun | None:
+    """A letter that a process wrote down and did not settle: it leaves as it stands, with its Message-ID, where all of it may still leave.
+
+    Where an item of it may not any more, an e-mail may have left and no other follows it; paper has not left the house and is written
+    anew without that item. None: the row was settled, or there is nothing begun any more.
+    """
+    members = records.members_of(session, before)
+    due_now = {each.row.object: each for each in found}
+    if all(each.state == records.LEAVING and each.item_id in due_now for each in members):
+        if before.id != members[0].id:
+            raise Undelivered("elle part avec une autre facture du même client / it leaves with another invoice of the same customer")
+        return Begun(tuple(members), tuple(due_now[each.item_id].listed.row.number for each in members))
+    _end_begun(session, before, "unsure")
+    if before.channel == Channel.EMAIL:
+        agenda.settle(session, due.id, agenda.DONE, "unsure", now)
+    return None
+
+
+def _end_begun(session: Session, begun: Sending, why: str) -> None:
+    """A letter that was begun does not leave. Where an e-mail may have left before a process died, that is said of each of its invoices."""
+    for each in records.members_of(session, begun):
+        if each.state != records.LEAVING:
+            continue
+        if each.channel == Channel.EMAIL:
+            each.state, each.note = records.UNSURE, why
+        else:
+            session.delete(each)
+    session.flush()
 
 
 def _drop_row(session: Session, entity: str, number: int, why: str, at: datetime) -> None:
-    """It is not to be reminded any more, or not now. Where an e-mail may have left before a process died, that is said."""
+    """It is not to be reminded any more, or not now."""
     row = session.get_one(AgendaRow, number)
     begun = records.find_sending(session, entity, row.object, row.level)
     if begun is not None and begun.state == records.LEAVING:
-        if begun.channel == Channel.EMAIL:
-            begun.state, begun.note = records.UNSURE, why
-        else:
-            session.delete(begun)
+        _end_begun(session, begun, why)
     agenda.settle(session, number, agenda.DROPPED, why, at)
 
 
 def _write(
-    session: Session,
-    settings: Settings,
-    due: Due,
-    listed: Listed,
-    level: Level,
-    letters: Letters,
-    address: tuple[str, ...],
-    today: date,
-    workstation: Workstation,
-) -> Sending:
-    standing = standing_of(listed.item, listed.events, today)
-    claim = claim_on(listed, standing, settings, today)
-    subject, body, computation = level.title, "", dict[str, object]()
+    session: Session, workstation: Workstation, fired: Sequence[Fired], letters: Letters, address: tuple[str, ...], today: date
+) -> Begun:
+    """One row for each item; the first bears the text of all."""
+    settings, level, rates = workstation.settings, fired[0].action.level, rates_of(session, workstation.settings.entity)
+    parts = [_part_of(each.listed, settings, rates, today) for each in fired]
+    written = Written(level.title, "", {})
     if level.letter:
         try:
-            written = write_reminder(listed, standing, claim, level, letters, settings, today)
+            written = write_letter(parts, level, letters, settings, today)
         except (BadTemplate, KeyError) as error:
             raise Undelivered(f"le modèle « {level.letter} » n'est pas admis : {error} / its template is not admitted") from error
-        subject, body, computation = written.subject, written.body, written.computation
-    host = settings.mail.sender.rpartition("@")[2] or "sceau.invalid"
-    sending = Sending(
-        entity=due.entity, item_id=due.object, customer=str(listed.row.customer_id), level=due.level, channel=str(level.channel),
-        agenda_id=due.id, revision=due.revision, message_id=f"<agenda.{due.id}.{due.revision}@{host}>", state=records.LEAVING,
-        recipient=("," if level.channel is Channel.EMAIL else "\n").join(address), language=listed.customer.language,
-        subject=f"[ESSAI] {subject}" if workstation.practice and level.channel is Channel.EMAIL else subject, body=body,
-        balance=f"{claim.balance:.2f}", interest=f"{claim.accrued:.2f}", indemnity=f"{claim.indemnity:.2f}", computation=computation,
-        rules=ladders_of(settings).version, begun_at=workstation.clock(), actor=agenda.SYSTEM,
-    )  # fmt: skip
-    session.add(sending)
-    session.flush()
-    return sending
+    email, version = level.channel is Channel.EMAIL, ladders_of(session, settings).version
+    message_id = message_id_of(session, settings, fired[0].row)
+    found = list[Sending]()
+    for each, part in zip(fired, parts, strict=True):
+        own = {} if part is parts[0] or not level.letter else computation_of(part.listed, part.claim, part.listed.customer.language)
+        sending = Sending(
+            entity=each.row.entity, item_id=each.row.object, customer=str(each.listed.row.customer_id), level=level.name,
+            channel=str(level.channel), agenda_id=each.row.id, revision=each.row.revision, message_id=message_id, state=records.LEAVING,
+            recipient=("," if email else "\n").join(address), language=each.listed.customer.language,
+            subject=f"[ESSAI] {written.subject}" if workstation.practice and email else written.subject,
+            body="" if found else written.body,
+            balance=f"{part.claim.balance:.2f}", interest=f"{part.claim.accrued:.2f}", indemnity=f"{part.claim.indemnity:.2f}",
+            computation=own if found else written.computation, rules=version, begun_at=workstation.clock(), actor=agenda.SYSTEM,
+        )  # fmt: skip
+        session.add(sending)
+        found.append(sending)
+        session.flush()
+    if len(found) > 1:
+        for sending in found:
+            sending.letter = found[0].id
+        session.flush()
+    return Begun(tuple(found), tuple(each.listed.row.number for each in fired))
+
+
+def _part_of(listed: Listed, settings: Settings, rates: Rates, day: date) -> Part:
+    standing = standing_of(listed.item, listed.events, day)
+    return Part(listed, standing, claim_on(listed, standing, settings, day, rates))
+
+
+def message_id_of(session: Session, settings: Settings, row: AgendaRow) -> str:
+    """`<agenda.ID.REVISION.MARK@domain>`: the same whenever it is asked for, and another in every installation.
+
+    Two installations on one mail domain count from 1 alike; the mark is a hash with the first entry of this one's ledger, which holds
+    chance and its moment (RFC 5322, 3.6.4: « globally unique »).
+    """
+    host = settings.mail.sender.rpartition("@")[2].strip(" >") or "sceau.invalid"
+    salted = b"\0".join((b"sceau-message-1", first_entry(session, row.entity), f"{row.id}.{row.revision}".encode()))
+    mark = hashlib.sha256(salted).hexdigest()[:24]
+    return f"<agenda.{row.id}.{row.revision}.{mark}@{host}>"
 
 
 def message_of(settings: Settings, sending: Sending) -> EmailMessage:
     """The same at every try. EmailMessage refuses headers that hold a line break."""
     message = EmailMessage()
-    message["From"], message["To"] = settings.mail.sender, ", ".join(sending.recipient.split(","))
+    sender, name = settings.mail.sender, house_of(settings)["name"]
+    message["From"] = sender if "<" in sender else formataddr((name, sender))
+    message["To"] = ", ".join(sending.recipient.split(","))
     message["Subject"] = sending.subject
     message["Date"] = format_datetime(sending.begun_at)
     message["Message-ID"] = sending.message_id
@@ -398,7 +520,8 @@ def message_of(settings: Settings, sending: Sending) -> EmailMessage:
     return message
 
 
-def _send_email(workstation: Workstation, due: Due, sending: Sending) -> None:
+def _send_email(workstation: Workstation, begun: Begun) -> None:
+    sending = begun.first
     try:
         mail.send_message(workstation.settings.mail, message_of(workstation.settings, sending))
     except smtplib.SMTPRecipientsRefused as error:
@@ -406,41 +529,85 @@ def _send_email(workstation: Workstation, due: Due, sending: Sending) -> None:
         if code not in range(500, 600):
             raise
         with workstation.database.writing() as session:
-            _settle(session, workstation, due, sending.id, records.BOUNCED)
+            _settle(session, workstation, begun, records.BOUNCED)
             note_bounce(session, workstation, session.get_one(Sending, sending.id), f"{code} {words!r}"[:300], None)
         return
     with workstation.database.writing() as session:
-        _settle(session, workstation, due, sending.id, records.SENT)
+        _settle(session, workstation, begun, records.SENT)
 
 
-def _keep_letter(workstation: Workstation, due: Due, sending: Sending, number: str) -> None:
+def _keep_letter(workstation: Workstation, begun: Begun) -> None:
+    sending = begun.first
     with workstation.database.reading() as session:
-        head = Head(due.entity, tree_of(session, due.entity))
-    paper = reminder_paper(sending, due.entity, number, workstation.settings, sending.begun_at)
+        head = Head(sending.entity, tree_of(session, sending.entity))
+    paper = reminder_paper(sending, sending.entity, ", ".join(begun.numbers), workstation.settings, sending.begun_at)
     kept = keep_paper(workstation, paper, head)
     with dropped_unless_noted(workstation, kept), workstation.database.writing() as session:
-        _settle(session, workstation, due, sending.id, records.QUEUED, kept)
+        _settle(session, workstation, begun, records.QUEUED, kept)
 
 
-def _settle(
-    session: Session, workstation: Workstation, due: Due, number: int, state: str, kept: KeptPaper | None = None, actor: Actor = SYSTEM
-) -> None:
-    """State, agenda and ledger together, in the caller's transaction."""
-    now, sending = workstation.clock(), session.get_one(Sending, number)
-    sending.state, sending.left_at = state, now
-    sending.sha256 = kept.sha256 if kept else None
-    agenda.settle(session, due.id, agenda.DONE, "sent", now)
-    objects = {"item": sending.item_id} | ({"letter": kept.sha256} if kept else {})
-    told = {
-        "act": "reminded", "level": sending.level, "channel": sending.channel, "message": sending.message_id, "balance": sending.balance,
-        "interest": sending.interest, "indemnity": sending.indemnity, "rules": sending.rules, "state": state,
-        "text": _text_hash(sending), "agenda": due.id, "revision": due.revision,
+def _settle(session: Session, workstation: Workstation, begun: Begun, state: str, kept: KeptPaper | None = None) -> None:
+    """State, agenda and one entry of the ledger, which names each item, together in the caller's transaction."""
+    now, told = workstation.clock(), list[dict[str, Any]]()
+    for each in begun.sendings:
+        sending = session.get_one(Sending, each.id)
+        sending.state, sending.left_at, sending.sha256 = state, now, kept.sha256 if kept else None
+        agenda.settle(session, sending.agenda_id, agenda.DONE, "sent", now)
+        told.append(
+            {
+                "item": sending.item_id, "balance": sending.balance, "interest": sending.interest, "indemnity": sending.indemnity,
+                "agenda": sending.agenda_id, "revision": sending.revision,
+            }
+        )  # fmt: skip
+    first = begun.first
+    shared = {
+        "act": "reminded", "level": first.level, "channel": first.channel, "message": first.message_id, "rules": first.rules,
+        "state": state, "text": _text_hash(first),
     }  # fmt: skip
-    append_event(session, Event(due.entity, "reminder", objects, actor, now, "system", told))
+    paper = {"letter": kept.sha256} if kept else {}
+    if len(told) == 1:
+        alone = told[0]
+        objects = {"item": str(alone.pop("item"))} | paper
+        payload = shared | alone
+    else:
+        objects = {"customer": first.customer, "items": " ".join(str(each["item"]) for each in told)} | paper
+        payload = shared | {"items": told}
+    append_event(session, Event(first.entity, "reminder", objects, SYSTEM, now, "system", payload))
 
 
 def _text_hash(sending: Sending) -> str:
     return hashlib.sha256(f"{sending.recipient}\n{sending.subject}\n\n{email_text(sending)}".encode()).hexdigest()
+
+
+CHORE_DAYS = 2
+"""Business days that a person has for a call or an address, as the list of tasks counts them."""
+
+
+def _ask_person(session: Session, workstation: Workstation, kind: str, sending: Sending, reason: str) -> None:
+    """A row of the agenda that a person is asked to do, with the day by which."""
+    row = agenda.plan(
+        session, sending.entity, kind, sending.item_id, _deadline(workstation), reason, at=workstation.clock(), level=sending.level,
+        told={"sending": sending.id},
+    )  # fmt: skip
+    agenda.settle(session, row.id, agenda.OPEN, reason, workstation.clock())
+
+
+def _ask_for(session: Session, workstation: Workstation, number: int, reason: str) -> None:
+    """A reminder that cannot leave by itself: a person is asked about its very row."""
+    agenda.settle(session, number, agenda.OPEN, reason, workstation.clock())
+    row = session.get_one(AgendaRow, number)
+    row.told = dict(row.told) | {"by": _deadline(workstation).isoformat()}
+
+
+def _deadline(workstation: Workstation) -> date:
+    """The second business day from today on; where the calendar has none, today."""
+    calendar, day = calendar_of(workstation.settings), today_of(workstation)
+    try:
+        for _ in range(CHORE_DAYS):
+            day = move_later(calendar, day + timedelta(days=1))
+    except NoBusinessDay:
+        return today_of(workstation)
+    return day
 
 
 # --- what people do ---
@@ -497,17 +664,27 @@ def resume(session: Session, workstation: Workstation, number: int, reason: str,
 
 
 def note_bounce(session: Session, workstation: Workstation, sending: Sending, why: str, person: Person | None) -> None:
-    """An e-mail came back: a person is asked to mend the address or to find another way. Silence is no answer."""
-    now = workstation.clock()
+    """An e-mail came back: a person is asked to mend the address or to find another way. Silence is no answer.
+
+    Of all that it was about: one task, however many invoices.
+    """
+    now, members = workstation.clock(), records.members_of(session, sending)
     if sending.state not in (records.SENT, records.BOUNCED, records.UNSURE):
         raise NotPossible("state")
-    sending.state, sending.note = records.BOUNCED, why.strip()[:MOST_REASON]
-    told = {"sending": sending.id}
-    row = agenda.plan(session, sending.entity, BOUNCE, sending.item_id, now.date(), "bounced", at=now, level=sending.level, told=told)
-    agenda.settle(session, row.id, agenda.OPEN, "bounced", now)
+    for each in members:
+        each.state, each.note = records.BOUNCED, why.strip()[:MOST_REASON]
+    first = members[0]
+    _ask_person(session, workstation, BOUNCE, first, "bounced")
     actor = SYSTEM if person is None else actor_of(person)
-    payload = {"act": "bounced", "level": sending.level, "message": sending.message_id, "reason": sending.note}
-    append_event(session, Event(sending.entity, "reminder", {"item": sending.item_id}, actor, now, "system", payload))
+    payload = {"act": "bounced", "level": first.level, "message": first.message_id, "reason": first.note}
+    append_event(session, Event(first.entity, "reminder", objects_of(members), actor, now, "system", payload))
+
+
+def objects_of(members: Sequence[Sending]) -> dict[str, str]:
+    """What an entry about a letter names."""
+    if len(members) == 1:
+        return {"item": members[0].item_id}
+    return {"customer": members[0].customer, "items": " ".join(each.item_id for each in members)}
 
 
 def finish_chore(session: Session, workstation: Workstation, number: int, note: str, person: Person, *, again: bool = False) -> None:
@@ -539,14 +716,14 @@ def _count_handled(session: Session, workstation: Workstation, row: AgendaRow, p
     sending = Sending(
         entity=row.entity, item_id=row.object, customer=str(listed.row.customer_id), level=row.level, channel=str(row.told["channel"]),
         agenda_id=row.id, revision=row.revision, message_id="", state=records.ASKED, recipient="", language=listed.customer.language,
-        subject=_title_of(workstation, listed, row.level), body="", balance=f"{standing.balance:.2f}", interest="0.00",
+        subject=_title_of(session, workstation, listed, row.level), body="", balance=f"{standing.balance:.2f}", interest="0.00",
         indemnity="0.00", computation={},
-        rules=ladders_of(workstation.settings).version, begun_at=workstation.clock(), left_at=workstation.clock(),
+        rules=ladders_of(session, workstation.settings).version, begun_at=workstation.clock(), left_at=workstation.clock(),
         actor=person.pseudonym, note=row.reason,
     )  # fmt: skip
     session.add(sending)
 
 
-def _title_of(workstation: Workstation, listed: Listed, level: str) -> str:
-    ladder = ladders_of(workstation.settings).chosen(listed.customer.regime, listed.customer.ladder)
+def _title_of(session: Session, workstation: Workstation, listed: Listed, level: str) -> str:
+    ladder = ladders_of(session, workstation.settings).chosen(listed.customer.regime, listed.customer.ladder)
     return next((each.title for each in ladder.levels if each.name == level), level) if ladder else level

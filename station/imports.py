@@ -23,16 +23,16 @@ from station import people as accounts
 from station import register as acts
 from station.payables import Payment
 from station.people import Act, RoleDays
-from station.receivables import By, Issued, Noted, issue_many, issued_of, note_payments
+from station.receivables import By, Issued, Noted, issue_many, issued_of, note_payments, put_terms, terms_of, terms_text
 from station.records import documents, people, receivables, register
 from station.records.intake import SYSTEM
 from station.records.ledger import append_event
-from station.records.tables import Customer, ImportRun, Person, PersonRole, Supplier
+from station.records.tables import Customer, ImportRun, OpenItem, Person, PersonRole, Supplier
 from station.tabular import LARGEST_FILE, Sheet, Uncalculated, read_sheet
 from station.workstation import Workstation
-from workflow.receivables import What
+from workflow.receivables import What, standing_of
 from workflow.roles import EXPIRING, Role
-from workflow.terms import DEFAULT_DAYS
+from workflow.terms import Counting, due_date, read_term, term_text
 
 KINDS = ("suppliers", "customers", "invoices", "payments", "remittances", "people")
 _EMAIL = re.compile(r"[^@\s<>,;\"]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
@@ -187,24 +187,18 @@ def _choices(code: str, words: Mapping[str, str]) -> Read:
     return read
 
 
-_NOW = {"comptant", "a reception", "reception", "immediate", "immediat", "due on receipt", "cash"}
-_END_OF_MONTH = ("fin de mois", "fdm", "end of month", "eom")
-
-
 def _terms(cell: str) -> str:
     """« 45 jours fin de mois » → « 45 fdm »."""
-    told = fold(cell)
-    if told in _NOW:
-        return "0"
-    found = re.fullmatch(r"(\d{1,3}) ?(?:jours?|jrs?|j|days?|d)?(?: nets?)? ?(.*)", told)
-    if not found or int(found[1]) > 365 or (found[2] and not any(word in found[2] for word in _END_OF_MONTH)):
-        raise ValueError("terms")
-    return f"{int(found[1])} fdm" if found[2] else str(int(found[1]))
+    try:
+        return term_text(read_term(cell))
+    except ValueError as error:
+        raise ValueError("terms") from error
 
 
-def _days(cell: str) -> str:
+def _supplier_terms(cell: str) -> str:
+    """Of a supplier days are kept, and whether they run to the end of the month: what is more is refused and not half kept."""
     told = _terms(cell)
-    if told.endswith("fdm"):
+    if read_term(told).counting is Counting.FROM_MONTH_END or read_term(told).on is not None:
         raise ValueError("terms-plain")
     return told
 
@@ -240,6 +234,7 @@ _SIZES = {
     "ge": "GE", "grande entreprise": "GE", "large": "GE", "eti": "ETI", "taille intermediaire": "ETI", "pme": "PME", "sme": "PME",
     "petite et moyenne entreprise": "PME", "micro": "MICRO", "tpe": "MICRO", "micro entreprise": "MICRO", "microentreprise": "MICRO",
 }  # fmt: skip
+_SURPLUS = {"garder": "keep", "credit": "keep", "oui": "keep", "keep": "keep", "yes": "keep"}
 _REGIMES = {
     "private": "private", "prive": "private", "entreprise": "private", "professionnel": "private", "company": "private", "b2b": "private",
     "public": "public", "secteur public": "public", "administration": "public", "collectivite": "public", "b2g": "public",
@@ -275,7 +270,7 @@ COLUMNS: Mapping[str, tuple[Column, ...]] = {
         Column("vat_id", _vat, _VAT),
         Column("iban", _iban, ("iban", "compte bancaire", "n iban", "rib", "bank account", "coordonnees bancaires")),
         Column("size", _choice("size", _SIZES), ("taille", "taille d entreprise", "categorie", "size", "company size")),
-        Column("terms", _terms, _TERMS),
+        Column("terms", _supplier_terms, _TERMS),
         Column("email", _email, _MAIL),
     ),
     "customers": (
@@ -289,7 +284,7 @@ COLUMNS: Mapping[str, tuple[Column, ...]] = {
         Column("contact", _text(120), ("contact", "interlocuteur", "nom du contact", "contact name")),
         Column("email", _email, _MAIL),
         Column("phone", _text(40), ("telephone", "tel", "phone", "phone number")),
-        Column("terms", _days, _TERMS),
+        Column("terms", _terms, _TERMS),
     ),
     "invoices": (
         Column("number", _text(80), _INVOICE, needed=True),
@@ -308,6 +303,7 @@ COLUMNS: Mapping[str, tuple[Column, ...]] = {
             ("reference bancaire", "reference", "reference de paiement", "bank reference", "payment reference"),
             needed=True,
         ),
+        Column("surplus", _choice("surplus", _SURPLUS), ("trop percu", "surplus", "credit du client", "overpayment")),
     ),
     "remittances": (
         Column("number", _text(80), _INVOICE, needed=True),
@@ -549,7 +545,7 @@ def _plan_invoices(session: Session, entity: str, lines: Sequence[Line]) -> _Pla
         if not 2000 <= issued.year <= 2100:
             faults.append(Fault(line.number, "issued", "day", values["issued"]))
             continue
-        usual = issued + timedelta(days=DEFAULT_DAYS if customer.terms_days is None else customer.terms_days)
+        usual = due_date(terms_of(customer), issued)
         values = {**values, "due": values.get("due") or usual.isoformat()}
         if not issued <= date.fromisoformat(values["due"]) <= issued + timedelta(days=366):
             faults.append(Fault(line.number, "due", "due", values["due"]))
@@ -568,7 +564,7 @@ def _plan_payments(session: Session, entity: str, lines: Sequence[Line], today: 
     """By invoice and bank reference: what came once is noted once."""
     items = receivables.items_by_number(session, entity, (line.values["number"] for line in lines))
     known = receivables.references_of(session, entity, What.PAYMENT, (row.id for row in items.values()))
-    steps, faults = [], []
+    left, steps, faults = _left_open(session, list(items.values()), today), [], []
     for line in lines:
         values, item = line.values, items.get(line.values["number"])
         if item is None:
@@ -581,9 +577,24 @@ def _plan_payments(session: Session, entity: str, lines: Sequence[Line], today: 
         if event is not None and (event.cents, event.day) != (_cents_of(values["amount"]), values["day"]):
             faults.append(Fault(line.number, "reference", "reference-other", values["reference"]))
             continue
+        if event is None:
+            if _cents_of(values["amount"]) > left[item.id] and values.get("surplus") != "keep":
+                faults.append(Fault(line.number, "amount", "over", values["amount"]))
+                continue
+            left[item.id] = max(0, left[item.id] - _cents_of(values["amount"]))
         changes = [(name, "", values[name]) for name in ("day", "amount", "reference")] if event is None else []
         steps.append(Step(line, _act_of(event, changes), values["number"], tuple(changes), item.id))
     return steps, faults, []
+
+
+def _left_open(session: Session, items: Sequence[OpenItem], today: date | None) -> dict[int, int]:
+    """Cents that a payment may bring on each item before it is too much."""
+    events = receivables.events_by_item(session, [row.id for row in items])
+    found = {}
+    for row in items:
+        standing = standing_of(receivables.item_of(row), events.get(row.id, ()), today or date.max)
+        found[row.id] = int((standing.balance + standing.written_off) * 100)
+    return found
 
 
 def _plan_remittances(session: Session, entity: str, lines: Sequence[Line], today: date | None) -> _Planned:
@@ -720,8 +731,7 @@ def supplier_values(row: Supplier) -> dict[str, str]:
 
 def customer_values(row: Customer) -> dict[str, str]:
     """As a list would say it."""
-    told = {name: getattr(row, name) for name in CUSTOMER_FIELDS if name != "terms"}
-    return told | {"terms": "" if row.terms_days is None else str(row.terms_days)}
+    return {name: getattr(row, name) for name in CUSTOMER_FIELDS if name != "terms"} | {"terms": terms_text(row)}
 
 
 # --- doing it ---
@@ -765,7 +775,7 @@ def _write_suppliers(session: Session, run: ImportRun, steps: Sequence[Step], by
         key = _key_of("suppliers", values)
         row = session.get_one(Supplier, step.row) if step.row else made.get(key)
         if row is None:
-            row = made[key] = Supplier(entity=run.entity, key=key, name=values["name"], changed_by=by, changed_at=at)
+            row = made[key] = Supplier(entity=run.entity, key=key, name=values["name"], changed_by=by, changed_at=at, added_at=at)
             row.number = row.siren = row.vat_id = row.size = row.email = ""
             session.add(row)
         _fill(row, {name: after for name, _, after in step.changes if name != "iban"}, by, at)
@@ -797,7 +807,16 @@ def _write_money(session: Session, run: ImportRun, plan: Plan, actor: Actor, at:
     if plan.kind == "payments":
         told = [(int(step.row or 0), step.line.values) for step in new]
         paid = [
-            (item, Noted(What.PAYMENT, date.fromisoformat(values["day"]), _cents_of(values["amount"]), reference=values["reference"]))
+            (
+                item,
+                Noted(
+                    What.PAYMENT,
+                    date.fromisoformat(values["day"]),
+                    _cents_of(values["amount"]),
+                    reference=values["reference"],
+                    keep=values.get("surplus") == "keep",
+                ),
+            )
             for item, values in told
         ]
         note_payments(session, run.entity, paid, by)
@@ -812,10 +831,11 @@ def _issued(values: Mapping[str, str], batch: str) -> Issued:
 
 def _fill(row: Supplier | Customer, values: Mapping[str, str], by: str, at: datetime) -> None:
     for name, value in values.items():
-        if name == "terms":
+        if name == "terms" and isinstance(row, Customer):
+            put_terms(row, value)
+        elif name == "terms" and isinstance(row, Supplier):
             row.terms_days = int(value.split()[0]) if value else None
-            if isinstance(row, Supplier):
-                row.terms_end_of_month = value.endswith("fdm")
+            row.terms_end_of_month = value.endswith("fdm")
         else:
             setattr(row, name, value)
     row.changed_by, row.changed_at = by, at

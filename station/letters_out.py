@@ -3,7 +3,7 @@
 Honest words: the law's texts are quoted where they hold, consumers are asked for no sum of L. 441-10, and a rate that is not known is told.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -14,14 +14,14 @@ from babel.numbers import format_decimal
 from config.legal import load_rates
 from config.settings import Settings
 from sealing.pdfa import Attachment
-from station.derivation import derivation_json, derivation_lines
+from station.derivation import derivation_json, derivation_lines, rate_doubts
 from station.formal import Paper
 from station.records.receivables import Listed
 from station.records.tables import Sending
-from station.wording import Wording, fill
+from station.wording import BadTemplate, Wording, fill
 from workflow.claims import REGIMES, Claim, claim_of
 from workflow.dunning import Channel, Level
-from workflow.interest import Mode, Regime
+from workflow.interest import Mode, Rates, Regime
 from workflow.receivables import Customer, Standing
 
 FORMAT = "sceau-reminder-1"
@@ -53,14 +53,132 @@ class Written:
     subject: str
     body: str
     computation: dict[str, Any]
-    """`lines` as printed, and the same as `{total, periods}` for whoever reckons it again; empty where nothing is owed besides."""
+    """`lines` as printed, and the same as `{total, periods}` for whoever reckons it again; empty where nothing is owed besides. Of several
+    invoices `invoices`, the lines of their table, too."""
+    doubts: tuple[str, ...] = ()
+    """Rates that our table does not know from their text: for whoever looks before it leaves, never for the customer."""
 
 
-def claim_on(listed: Listed, standing: Standing, settings: Settings, today: date) -> Claim:
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One invoice of a letter, as it stands when the letter is written."""
+
+    listed: Listed
+    standing: Standing
+    claim: Claim
+
+
+def mention_of(listed: Listed, settings: Settings) -> bool | None:
+    """Whether our invoice states the penalties (art. L. 441-9 C. com.): what its own text or the imported list says, else what the company
+    says of all of them; None where nobody knows."""
+    if listed.row.mentions is not None:
+        return listed.row.mentions
+    company = next(iter(settings.company), None)
+    return {"yes": True, "no": False}.get((company.mentions if company else "") or settings.dunning.mentions)
+
+
+def claim_on(listed: Listed, standing: Standing, settings: Settings, today: date, rates: Rates) -> Claim:
     """What is owed on a day by one item, as the settings reckon."""
     rate = Decimal(listed.customer.contract_rate) if listed.customer.contract_rate else None
     regime = Customer(listed.customer.regime)
-    return claim_of(listed.item, regime, listed.events, standing, today, load_rates(), Mode(settings.dunning.interest), rate)
+    mode, unsaid = Mode(settings.dunning.interest), mention_of(listed, settings) is False
+    return claim_of(listed.item, regime, listed.events, standing, today, rates, mode, rate, unsaid)
+
+
+def write_letter(parts: Sequence[Part], level: Level, letters: Letters, settings: Settings, day: date) -> Written:
+    """A reminder of one invoice, or of several of one customer. Raises `station.wording.BadTemplate`, KeyError where it is not there."""
+    if len(parts) == 1:
+        (one,) = parts
+        return write_reminder(one.listed, one.standing, one.claim, level, letters, settings, day)
+    return write_together(parts, level, letters, settings, day)
+
+
+def write_together(parts: Sequence[Part], level: Level, letters: Letters, settings: Settings, day: date) -> Written:
+    """Several invoices of one customer in one letter, with a table of them. Raises as `write_letter`."""
+    customer = parts[0].listed.customer
+    language = "en" if customer.language == "en" else "fr"
+    wording = letters[level.letter][language]
+    if wording.several is None:
+        raise BadTemplate("several_subject et several_body manquent : ce modèle ne sait pas dire plusieurs factures")
+    subject, body = wording.several
+    values = values_of(parts[0].listed, parts[0].standing, parts[0].claim, level, settings, day, language)
+    told = [_told_part(each, language) for each in parts]
+    claims = [each.claim for each in parts]
+    values |= {
+        "invoices": told,
+        "sum": _sum_of(claims, len(parts), language),
+        "late": _late_together(claims, Customer(customer.regime), language),
+    }
+    del values["invoice"]
+    numbers = ", ".join(each.listed.row.number for each in parts)
+    return Written(
+        subject=" ".join(fill(subject, values).split()),
+        body=_signed(fill(body, values), settings, numbers, language),
+        computation={
+            "invoices": told,
+            "sum": values["sum"],
+            "lines": list(_lines_together(parts, language)),
+            "each": [{"number": part.listed.row.number} | _numbers_of(part, language) for part in parts],
+        },
+        doubts=tuple(dict.fromkeys(doubt for part in parts for doubt in doubts_of(part.claim, language))),
+    )
+
+
+def _told_part(part: Part, language: str) -> dict[str, str]:
+    """A line of the table."""
+    listed, claim = part.listed, part.claim
+    asked = not claim.unlawful
+    return {
+        "number": listed.row.number,
+        "issued": day_told(listed.item.issued),
+        "due": day_told(listed.item.due),
+        "balance": money(claim.balance, language),
+        "interest": money(claim.accrued, language) if asked and claim.accrued else "",
+        "indemnity": money(claim.indemnity, language) if asked and claim.indemnity else "",
+        "days_late": str(part.standing.days_late),
+    }
+
+
+def _sum_of(claims: Sequence[Claim], count: int, language: str) -> dict[str, str]:
+    lawful = [each for each in claims if not each.unlawful]
+    balance = sum((each.balance for each in claims), Decimal("0.00"))
+    interest = sum((each.accrued for each in lawful), Decimal("0.00"))
+    indemnity = sum((each.indemnity for each in lawful), Decimal("0.00"))
+    return {
+        "count": str(count),
+        "balance": money(balance, language),
+        "interest": money(interest, language) if interest else "",
+        "indemnity": money(indemnity, language) if indemnity else "",
+        "total": money(balance + interest + indemnity, language),
+    }
+
+
+def _late_together(claims: Sequence[Claim], customer: Customer, language: str) -> dict[str, str] | None:
+    """As of one invoice, of all that owe something besides."""
+    late = [each for each in claims if each.interest is not None and not each.unlawful]
+    if not late:
+        return None
+    told = _late(late[0], customer, language)
+    if told is None:
+        return None
+    told |= {key: _sum_of(claims, len(claims), language)[key] for key in ("interest", "indemnity", "total")}
+    return told | {"until": day_told(max(each.until for each in late))}
+
+
+def _lines_together(parts: Sequence[Part], language: str) -> Iterator[str]:
+    for part in parts:
+        lines = computation_of(part.listed, part.claim, language).get("lines", ())
+        if lines:
+            yield {"fr": "Facture {number}", "en": "Invoice {number}"}[language].format(number=part.listed.row.number)
+            yield from lines
+
+
+def _numbers_of(part: Part, language: str) -> dict[str, Any]:
+    return {key: value for key, value in computation_of(part.listed, part.claim, language).items() if key != "lines"}
+
+
+def doubts_of(claim: Claim, language: str) -> tuple[str, ...]:
+    return tuple(rate_doubts(claim.interest, language)) if claim.interest is not None else ()
 
 
 def write_reminder(
@@ -72,9 +190,34 @@ def write_reminder(
     values = values_of(listed, standing, claim, level, settings, day, language)
     return Written(
         subject=" ".join(fill(wording.subject, values).split()),
-        body=fill(wording.body, values).strip() + "\n",
+        body=_signed(fill(wording.body, values), settings, listed.row.number, language),
         computation=computation_of(listed, claim, language),
+        doubts=doubts_of(claim, language),
     )
+
+
+_PAY = {
+    "fr": "Pour nous payer par virement : {name}, IBAN {iban}, en rappelant : {numbers}.",
+    "en": "To pay us by transfer: {name}, IBAN {iban}, quoting: {numbers}.",
+}
+
+
+def _signed(text: str, settings: Settings, numbers: str, language: str) -> str:
+    """The text, where to pay, and who writes: whatever a company's own templates say, no reminder leaves without these."""
+    house = house_of(settings)
+    company = f"{house['name']}, SIREN {house['siren']}" if house["siren"] else house["name"]
+    address = ", ".join(line.strip() for line in house["address"].splitlines() if line.strip())
+    sign = "\n".join(line for line in (house["signatory"], company, address, house["contact"]) if line)
+    pay = _PAY[language].format(name=house["name"], iban=house["iban"], numbers=numbers) if house["iban"] else ""
+    # A template from before, which names the account itself.
+    blocks = (text.strip(), "" if house["iban"] in text else pay, sign)
+    return "\n\n".join(block for block in blocks if block) + "\n"
+
+
+def lacking_of(settings: Settings) -> tuple[str, ...]:
+    """What letters cannot say because the settings do not: signatory, iban, contact."""
+    house = house_of(settings)
+    return tuple(name for name in ("signatory", "iban", "contact") if not house[name])
 
 
 def values_of(
@@ -123,23 +266,29 @@ def computation_of(listed: Listed, claim: Claim, language: str) -> dict[str, Any
         return {}
     rates = load_rates()
     margin = rates.public_margin if regime is Regime.PUBLIC else rates.private_margin
-    lines = list(derivation_lines(claim.interest, regime, claim.indemnity, margin, language))
+    lines = list(derivation_lines(claim.interest, regime, claim.indemnity, margin, language, sent=True))
     if claim.missing:
         year, half = claim.missing.split("-H")
         lines.append(_MISSING[language].format(day=day_told(date(int(year), 1 if half == "1" else 7, 1))))
-    return {"lines": lines, **derivation_json(claim.interest), "indemnity": f"{claim.indemnity:.2f}", "until": claim.until.isoformat()}
+    told = derivation_json(claim.interest)
+    # How surely our table knows a rate is for us: what travels to the customer states the rate, its period and its source.
+    told["periods"] = [{key: value for key, value in period.items() if key != "grade"} for period in told["periods"]]
+    return {"lines": lines, **told, "indemnity": f"{claim.indemnity:.2f}", "until": claim.until.isoformat()}
 
 
 def house_of(settings: Settings) -> dict[str, str]:
     """The creditor, as letters name it."""
     company = next(iter(settings.company), None)
     identity = settings.identity
+    # Of a house of several companies nobody knows whose the accounts of [identity] are, and money to another company is lost time.
+    shared = "" if settings.is_group else next(iter(identity.ibans), "")
     return {
         "name": company.name if company else next(iter(identity.names), settings.entity),
         "siren": (company.siren if company else "") or next(iter(identity.sirens), ""),
         "address": company.address if company else "",
-        "contact": settings.dunning.contact,
-        "iban": _in_fours(next(iter(identity.ibans), "")),
+        "contact": (company.contact if company else "") or settings.dunning.contact,
+        "signatory": (company.signatory if company else "") or settings.dunning.signatory,
+        "iban": _in_fours((company.iban if company else "") or shared),
     }
 
 
@@ -148,9 +297,37 @@ def _in_fours(iban: str) -> str:
 
 
 def email_text(sending: Sending) -> str:
-    """The body with its computation, as plain text."""
+    """The body with its table and its computation, as plain text."""
     lines: Sequence[str] = sending.computation.get("lines", ())
-    return sending.body + ("\n" + "\n".join(lines) + "\n" if lines else "")
+    blocks = [tuple(table_lines(sending.computation, sending.language)), tuple(lines)]
+    return sending.body + "".join("\n" + "\n".join(block) + "\n" for block in blocks if block)
+
+
+TABLE = ("number", "issued", "due", "balance", "interest", "indemnity")
+_HEADS = {
+    "fr": ("Facture", "Date", "Échéance", "Reste dû TTC", "Intérêts", "Indemnité"),
+    "en": ("Invoice", "Date", "Due", "Left, incl. VAT", "Interest", "Indemnity"),
+}
+_TOTAL = {"fr": "Total", "en": "Total"}
+
+
+def table_of(computation: Mapping[str, Any], language: str) -> list[tuple[str, ...]]:
+    """Head, a row for each invoice, and the sums; empty where the letter is about one invoice."""
+    invoices = computation.get("invoices", ())
+    if not invoices:
+        return []
+    told, total = "en" if language == "en" else "fr", computation["sum"]
+    rows = [_HEADS[told], *(tuple(each[key] for key in TABLE) for each in invoices)]
+    return [*rows, (_TOTAL[told], "", "", total["balance"], total["interest"], total["indemnity"])]
+
+
+def table_lines(computation: Mapping[str, Any], language: str) -> Iterator[str]:
+    """The same for a mail: columns by spaces, amounts to the right."""
+    rows = table_of(computation, language)
+    widths = [max(len(row[column]) for row in rows) for column in range(len(TABLE))] if rows else []
+    for row in rows:
+        cells = [cell.ljust(width) if place < 3 else cell.rjust(width) for place, (cell, width) in enumerate(zip(row, widths, strict=True))]
+        yield "  ".join(cells).rstrip()
 
 
 def reminder_paper(sending: Sending, entity: str, number: str, settings: Settings, moment: datetime) -> Paper:
@@ -174,7 +351,8 @@ def reminder_paper(sending: Sending, entity: str, number: str, settings: Setting
         "computation": sending.computation,
         "rules": sending.rules,
     }
-    return Paper("reminder.html", sending.subject, "reminder.json", data, moment, {"paragraphs": sending.body.strip().split("\n\n")})
+    words = {"paragraphs": sending.body.strip().split("\n\n"), "table": table_of(sending.computation, sending.language)}
+    return Paper("reminder.html", sending.subject, "reminder.json", data, moment, words)
 
 
 def proof_paper(sending: Sending, entity: str, told: Mapping[str, str], proof: Attachment | None, moment: datetime) -> Paper:

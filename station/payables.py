@@ -14,12 +14,12 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from config.legal import load_rates
 from config.settings import Settings
 from ocr.identifiers import compact, vat_siren
 from sealing.ledger import Event
 from station import tasks
 from station.acts import actor_of
+from station.rates import rates_of
 from station.records import documents, register
 from station.records import tasks as records
 from station.records.intake import SYSTEM
@@ -37,7 +37,7 @@ from station.records.tables import (
     Supplier,
 )
 from station.workstation import Workstation
-from workflow.interest import MissingRate, Reduction, Regime
+from workflow.interest import MissingRate, Rates, Reduction, Regime
 from workflow.invoicing import InvoiceState
 from workflow.payables import BUYERS, Cost, Deadline, Happening, Refusal, Request, Step, cost_of, deadline_of, refusal_of
 from workflow.terms import Counting, Term
@@ -100,19 +100,21 @@ def owed_of(session: Session, settings: Settings, document: Document, today: dat
     payments = tuple(_of(session, Disbursement, document))
     request = request_of(session, settings, document, best)
     deadline = deadline_of(request, _happenings(events, standing, settings))
-    amount, currency = amount_of(best, "total_gross"), value_of(best, "currency") or EURO
+    amount, currency = amount_of(best, "total_gross"), value_of(best, "currency")
     credit = is_credit(document, best) or (amount is not None and amount < 0)
     regime = Regime.PUBLIC if settings.is_public(entity) else Regime.PRIVATE
     cost = None
     if deadline.day is not None and amount is not None and amount > 0 and currency == EURO and not credit:
-        cost = _cost(amount, deadline.day, today, regime, payments)
+        cost = _cost(amount, deadline.day, today, regime, payments, rates_of(session, entity))
     return Owed(document, standing, request, deadline, amount, currency, credit, regime, cost, events, payments)
 
 
-def _cost(amount: Decimal, due: date, today: date, regime: Regime, payments: Sequence[Disbursement]) -> Cost | MissingRate | None:
+def _cost(
+    amount: Decimal, due: date, today: date, regime: Regime, payments: Sequence[Disbursement], rates: Rates
+) -> Cost | MissingRate | None:
     try:
         paid = [Reduction(date.fromisoformat(row.day), Decimal(row.amount)) for row in payments if row.stage == PAID]
-        return cost_of(amount, due, today, regime, load_rates(), paid)
+        return cost_of(amount, due, today, regime, rates, paid)
     except MissingRate as error:
         return error
     except (ValueError, InvalidOperation):
@@ -323,7 +325,7 @@ class Balance:
 
 def balance_of(session: Session, document: Document) -> Balance:
     best, standing = documents.best_rows(document), records.standing_of(session, document.id)
-    amount, currency = amount_of(best, "total_gross"), value_of(best, "currency") or EURO
+    amount, currency = amount_of(best, "total_gross"), value_of(best, "currency")
     paid = sum((Decimal(row.amount) for row in _of(session, Disbursement, document) if row.stage == PAID), NOTHING)
     rest = None if amount is None or currency != EURO else max(NOTHING, abs(amount) - paid)
     return Balance(InvoiceState(standing.state) if standing else None, currency, rest)

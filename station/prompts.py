@@ -8,18 +8,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from typing import TypeAlias
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from config.legal import load_rates
 from config.options import calendar_of
 from config.settings import Settings
 from station import accounting, agenda, direction, mail, notices, payables, tasks
 from station.agenda import Due
 from station.notices import FOOT_EN, FOOT_FR, Letter
 from station.payables import Owed
+from station.rates import rates_of
 from station.records import direction as figures
 from station.records import documents, people
 from station.records import tasks as records
@@ -95,26 +96,123 @@ def _differs(wished: Prompt, row: tuple[str, str, str] | None) -> bool:
 
 def wanted_prompts(session: Session, workstation: Workstation) -> list[Prompt]:
     """Of every approval that is asked for and rests for no reason: each level with its day."""
-    found = list[Prompt]()
-    for task in records.open_tasks(session, workstation.settings.entity):
-        if task.kind == APPROVAL:
-            found += prompts_of(session, workstation, task)
+    settled = settled_levels(session, workstation)
+    return [
+        prompt
+        for task in records.open_tasks(session, workstation.settings.entity)
+        if task.kind == APPROVAL
+        for prompt in prompts_of(session, workstation, task, settled)
+    ]
+
+
+Settled: TypeAlias = Mapping[str, Mapping[str, date]]
+"""By object of the agenda and level: the day on which it left."""
+
+
+def settled_levels(session: Session, workstation: Workstation, task: int | None = None) -> Settled:
+    """What left already, of all tasks or of one; by the wall clock."""
+    query = sa.select(AgendaRow.object, AgendaRow.level, AgendaRow.settled_at)
+    query = query.where(AgendaRow.entity == workstation.settings.entity, AgendaRow.kind == KIND, AgendaRow.state == agenda.DONE)
+    if task is not None:
+        query = query.where(AgendaRow.object == f"task:{task}")
+    zone, found = ZoneInfo(workstation.settings.calendar.time_zone), defaultdict[str, dict[str, date]](dict)
+    for object_, level, at in session.execute(query):
+        if at is not None:
+            found[object_][level] = at.astimezone(zone).date()
     return found
 
 
-def prompts_of(session: Session, workstation: Workstation, task: Task) -> list[Prompt]:
+def prompts_of(session: Session, workstation: Workstation, task: Task, settled: Settled | None = None) -> list[Prompt]:
+    """Each level of one task with its day; nothing of what rests or has no due date."""
     owed = _owed(session, workstation, task)
     due = owed.deadline.day
     if due is None or owed.state in RESTING:
         return []
     settings = workstation.settings
     asked = task.opened_at.astimezone(ZoneInfo(settings.calendar.time_zone)).date()
+    done = (settled_levels(session, workstation, task.id) if settled is None else settled).get(f"task:{task.id}", {})
+    today = payables.today_of(workstation)
     try:
-        days = reminder_days(due, asked, calendar_of(settings), ladder_of(settings))
+        days = reminder_days(due, asked, calendar_of(settings), ladder_of(settings), done, today)
     except NoBusinessDay:
         # More than a year without a day: a mistake of the settings, which the calendar's own page tells.
         return []
     return [Prompt(task.id, level, days[level], due) for level in LEVELS]
+
+
+def reminds_of(session: Session, workstation: Workstation, task: Task) -> bool:
+    """Whether this module tells people of an approval: who else would, such as its circuit, then keeps silent."""
+    settings = workstation.settings
+    return bool(settings.mail.host) and settings.payables.remind and bool(prompts_of(session, workstation, task))
+
+
+@dataclass(frozen=True, slots=True)
+class Coming:
+    """One message to colleagues, before it leaves."""
+
+    kind: str
+    object: str
+    level: str
+    day: str
+    title: str
+    to: tuple[str, ...]
+    """Names of those who would get it; empty where nobody has an address."""
+
+
+def preview(session: Session, workstation: Workstation, day: date) -> list[Coming]:
+    """What would leave on a day if nothing changes until then; what should have left before leaves today, one level of a task a day."""
+    settings, now = workstation.settings, workstation.clock()
+    if not settings.mail.host:
+        return []
+    found = list[Coming]()
+    if settings.payables.remind:
+        tasks_here = {task.id: task for task in records.open_tasks(session, settings.entity)}
+        for prompt in _leaving(session, workstation, day):
+            task = tasks_here[prompt.task]
+            told = _named(people_of(session, workstation, task, prompt.level, now))
+            found.append(Coming(KIND, prompt.object, prompt.level, day.isoformat(), task.title, told))
+    if settings.payables.digest:
+        found += _leaving_digests(session, workstation, day)
+    return found
+
+
+def _leaving(session: Session, workstation: Workstation, day: date) -> list[Prompt]:
+    settings, today = workstation.settings, payables.today_of(workstation)
+    query = sa.select(AgendaRow).where(AgendaRow.entity == settings.entity, AgendaRow.kind == KIND)
+    rows = {(row.object, row.level): row for row in session.scalars(query)}
+    found = list[Prompt]()
+    for prompt in wanted_prompts(session, workstation):
+        row = rows.get((prompt.object, prompt.level))
+        if row is not None and (row.state not in (agenda.PLANNED, agenda.DROPPED) or (row.suspended_until or "") >= day.isoformat()):
+            continue
+        least = max(prompt.day, today, date.fromisoformat(row.not_before) if row is not None and row.not_before else prompt.day)
+        if move_later(calendar_of(settings), least) == day:
+            found.append(prompt)
+    return list({prompt.task: prompt for prompt in reversed(found)}.values())[::-1]
+
+
+def _leaving_digests(session: Session, workstation: Workstation, day: date) -> list[Coming]:
+    settings = workstation.settings
+    week = digest_week(day, WEEKDAYS.index(settings.payables.digest_day), calendar_of(settings))
+    if week is None:
+        return []
+    rows = {name: agenda.find(session, settings.entity, DIGEST, name, week) for name in (ACCOUNTS, DIRECTION)}
+    return [
+        Coming(DIGEST, name, week, day.isoformat(), "", _named(told_of(session, workstation, name, workstation.clock())))
+        for name, row in rows.items()
+        if row is None or row.state == agenda.PLANNED
+    ]
+
+
+def _named(told: Iterable[Person]) -> tuple[str, ...]:
+    return tuple(notices.name_of(each) for each in told if each.email and mail.ADDRESS.fullmatch(each.email))
+
+
+def told_of(session: Session, workstation: Workstation, digest: str, now: datetime) -> list[Person]:
+    """Who gets a digest."""
+    if digest == ACCOUNTS:
+        return people.holders_of(session, Role.CLERK, now.date(), workstation.settings.entity)
+    return managers_of(session, workstation, now)
 
 
 def ladder_of(settings: Settings) -> Ladder:
@@ -176,13 +274,7 @@ def managers_of(session: Session, workstation: Workstation, now: datetime) -> li
     group = people.find_group(session, entity, name) if name else None
     members = people.members_of(session, group, now.date()) if group is not None else set()
     here = [each for each in people.list_people(session) if each.ended_at is None and people.works_in(each, entity)]
-    return [each for each in here if each.pseudonym in members] or holders(session, entity, Role.COMPLIANCE, now)
-
-
-def holders(session: Session, entity: str, role: Role, now: datetime) -> list[Person]:
-    """Who holds a role in an entity today."""
-    here = [each for each in people.list_people(session) if each.ended_at is None and people.works_in(each, entity)]
-    return [each for each in here if role in people.roles_of(session, each.pseudonym, now.date(), entity)]
+    return [each for each in here if each.pseudonym in members] or people.holders_of(session, Role.COMPLIANCE, now.date(), entity)
 
 
 _FACTS_FR = "Fournisseur : {supplier}\nFacture : {number}\nMontant TTC : {amount}\nÀ payer le : {due}\n{cost}\n"
@@ -300,7 +392,7 @@ def send_digest(workstation: Workstation, due: Due, today: date) -> None:
         if not settings.payables.digest or not _fits(calendar, today):
             agenda.settle(session, due.id, agenda.DROPPED, "not-today", now)
             return
-        told = holders(session, due.entity, Role.CLERK, now) if due.object == ACCOUNTS else managers_of(session, workstation, now)
+        told = told_of(session, workstation, due.object, now)
         write = accounts_text if due.object == ACCOUNTS else direction_text
         sent = 0
         for person in told:
@@ -386,7 +478,8 @@ def direction_text(session: Session, workstation: Workstation, today: date, lang
     settings = workstation.settings
     due = figures.owed(session, settings.entity)
     cash = direction.cash_of(due, today)
-    stake = direction.stake_of(due, today, Regime.PUBLIC if settings.is_public(settings.entity) else Regime.PRIVATE, load_rates())
+    regime = Regime.PUBLIC if settings.is_public(settings.entity) else Regime.PRIVATE
+    stake = direction.stake_of(due, today, regime, rates_of(session, settings.entity))
     waits = piles_of(session, workstation, today, language)
     found = accounting.preview(session, workstation)
 

@@ -29,7 +29,7 @@ from workflow.kinds import INVOICES
 from workflow.receivables import NOTHING, Standing, What, in_force, reductions_of, standing_of
 from workflow.receivables import Customer as Nature
 from workflow.receivables import State as ItemState
-from workflow.terms import DEFAULT_DAYS
+from workflow.terms import DEFAULT_DAYS, Counting, Term, due_date, read_term, term_text
 
 AT_ONCE = 200
 """Documents taken in one transaction."""
@@ -43,8 +43,10 @@ LONGEST_PROMISE = timedelta(days=366)
 REGIMES: Mapping[str, Regime] = {Nature.PRIVATE: Regime.PRIVATE, Nature.PUBLIC: Regime.PUBLIC}
 CLOSING = frozenset({What.CANCEL, What.INSOLVENCY, What.WRITE_OFF})
 """By which nothing is asked for any more: the pages ask for the password again."""
-_PRICED = frozenset({What.PAYMENT, What.CREDIT})
+_PRICED = frozenset({What.PAYMENT, What.CREDIT, What.GIVEN})
 _REASONED = frozenset(What) - {What.PAYMENT, What.CREDIT, What.PROMISE}
+FROM_CREDIT = "credit-"
+"""Begins the reference of a payment that came from a customer's credit; the event that gave it follows."""
 _ALONE = {What.DISPUTE: ItemState.DISPUTED, What.INSOLVENCY: ItemState.INSOLVENT, What.WRITE_OFF: ItemState.WRITTEN_OFF}
 _OPEN = frozenset({ItemState.NOT_DUE, ItemState.OVERDUE, ItemState.DISPUTED, ItemState.PROMISED, ItemState.INSOLVENT})
 OFFERED: Mapping[ItemState, tuple[What, ...]] = {
@@ -53,7 +55,7 @@ OFFERED: Mapping[ItemState, tuple[What, ...]] = {
     ItemState.PAID: (What.PAYMENT, What.CREDIT),
     ItemState.WRITTEN_OFF: (What.PAYMENT, What.CREDIT, What.INTERRUPTION),
     **{
-        state: tuple(what for what in What if what is not What.END and _ALONE.get(what) is not state)
+        state: tuple(what for what in What if what not in (What.END, What.GIVEN) and _ALONE.get(what) is not state)
         for state in (ItemState.INSOLVENT, ItemState.DISPUTED, ItemState.PROMISED, ItemState.OVERDUE, ItemState.NOT_DUE)
     },
 }
@@ -104,6 +106,8 @@ class Noted:
     until: date | None = None
     reference: str = ""
     reason: str = ""
+    keep: bool = False
+    """Of a payment that is more than what is open: the rest is kept as the customer's credit. Without it such a payment is refused."""
 
 
 def by_person(pseudonym: str, at: datetime, today: date, source: str = "hand") -> By:
@@ -157,8 +161,47 @@ def note_event(session: Session, row: OpenItem, noted: Noted, by: By) -> ItemEve
     session.add(event)
     session.flush()
     told = {"day": event.day, "cents": event.cents, "of": event.of, "until": event.until, "reference": event.reference}
+    told |= {"kept": True} if noted.keep else {}
     _enter(session, row, noted.what, by, {"event": event.id, **told, "reason": event.reason})
+    if noted.what is What.END:
+        _end_other_half(session, row, noted, by)
     return event
+
+
+def use_credit(session: Session, row: OpenItem, cents: int, day: date, reason: str, by: By, to: OpenItem | None = None) -> ItemEvent:
+    """Of what was paid too much on an invoice, so much is counted on another one of the same customer, or was paid back. Raises Refused."""
+    if to is not None:
+        if to.customer_id != row.customer_id or to.id == row.id:
+            raise Refused("credit-elsewhere")
+        open_there = standing_of(records.item_of(to), map(records.happening_of, records.event_rows(session, to.id)), by.today).balance
+        if not 0 < records.euros(cents) <= open_there:
+            raise Refused("credit-over")
+    given = note_event(session, row, Noted(What.GIVEN, day, cents, reason=reason), by)
+    if to is not None:
+        note_event(session, to, Noted(What.PAYMENT, day, cents, reference=f"{FROM_CREDIT}{given.id}", reason=reason), by)
+    return given
+
+
+def _end_other_half(session: Session, row: OpenItem, noted: Noted, by: By) -> None:
+    """A credit that was counted on another invoice is one act: where one half is withdrawn, the other is."""
+    ended = session.get(ItemEvent, noted.of)
+    if ended is None or ended.what not in (What.GIVEN, What.PAYMENT):
+        return
+    if ended.what == What.GIVEN:
+        query = sa.select(ItemEvent).where(ItemEvent.what == What.PAYMENT, ItemEvent.reference == f"{FROM_CREDIT}{ended.id}")
+    elif (ended.reference or "").startswith(FROM_CREDIT):
+        query = sa.select(ItemEvent).where(
+            ItemEvent.what == What.GIVEN, ItemEvent.id == int(str(ended.reference).removeprefix(FROM_CREDIT))
+        )
+    else:
+        return
+    other = session.scalar(query.where(ItemEvent.entity == row.entity))
+    if other is None:
+        return
+    theirs = session.get_one(OpenItem, other.item_id)
+    held = in_force(map(records.happening_of, records.event_rows(session, theirs.id)), by.today)
+    if any(event.id == other.id for event in held):
+        note_event(session, theirs, replace(noted, of=other.id), by)
 
 
 def issue_many(session: Session, entity: str, listed: Iterable[tuple[int, Issued]], by: By) -> None:
@@ -208,20 +251,28 @@ def flaw_of(session: Session, row: OpenItem, noted: Noted, today: date) -> str |
     if noted.what in _REASONED and not noted.reason.strip():
         return "reason"
     if noted.what is What.END:
-        return _flaw_of_end(rows, noted, today)
-    if noted.what not in OFFERED[standing.state]:
+        return _flaw_of_end(row, rows, noted, today)
+    if noted.what not in (*OFFERED[standing.state], What.GIVEN):
         return "not-offered"
-    return _flaw_of_amount(noted, standing)
+    return _flaw_of_amount(noted, standing) or _flaw_of_promise(noted)
 
 
 def _flaw_of_amount(noted: Noted, standing: Standing) -> str | None:
     if noted.what in _PRICED and not 0 < noted.cents <= MOST_CENTS:
         return "amount"
+    if noted.what is What.GIVEN and records.euros(noted.cents) > standing.overpaid:
+        return "given-large"
+    if noted.what is What.PAYMENT and not noted.keep and records.euros(noted.cents) > standing.balance + standing.written_off:
+        return "over"
     if noted.what is What.CREDIT:
         if not noted.reference:
             return "reference"
         if records.euros(noted.cents) > standing.balance + standing.paid + standing.written_off:
             return "credit-large"
+    return None
+
+
+def _flaw_of_promise(noted: Noted) -> str | None:
     if noted.what is What.PROMISE:
         if noted.until is None or not noted.day <= noted.until <= noted.day + LONGEST_PROMISE:
             return "until"
@@ -230,12 +281,17 @@ def _flaw_of_amount(noted: Noted, standing: Standing) -> str | None:
     return None
 
 
-def _flaw_of_end(rows: Iterable[ItemEvent], noted: Noted, today: date) -> str | None:
+def _flaw_of_end(row: OpenItem, rows: Iterable[ItemEvent], noted: Noted, today: date) -> str | None:
     holding = {event.id: event for event in in_force(map(records.happening_of, rows), max(today, noted.day))}
-    ended = holding.get(noted.of or 0)
+    ended = holding.pop(noted.of or 0, None)
     if ended is None:
         return "not-in-force"
-    return "day-before" if noted.day < ended.day else None
+    if noted.day < ended.day:
+        return "day-before"
+    left = standing_of(records.item_of(row), [event for event in holding.values() if event.what is not What.GIVEN], today)
+    given = sum((event.amount for event in holding.values() if event.what is What.GIVEN), NOTHING)
+    # What was given back of too much, or counted elsewhere, is withdrawn before the payment that it came from.
+    return "given" if given > left.overpaid else None
 
 
 def _flaw_of_issue(issued: Issued) -> str | None:
@@ -266,6 +322,32 @@ class Manner:
     ladder: str = ""
     contract_rate: str = ""
     """Per cent a year, decimal with a point; empty: the law's."""
+    terms: str = ""
+    """As people say them, « 45 jours fin de mois »; empty: nothing was agreed."""
+
+
+def terms_of(customer: Customer | None) -> Term:
+    """What was agreed with a customer, else what the law sets."""
+    if customer is None:
+        return Term(DEFAULT_DAYS)
+    if customer.terms:
+        return read_term(customer.terms)
+    return Term(DEFAULT_DAYS if customer.terms_days is None else customer.terms_days)
+
+
+def terms_text(customer: Customer) -> str:
+    """The same as it is kept and as a list says it, « 45 fdm »; empty where nothing was agreed."""
+    return customer.terms or ("" if customer.terms_days is None else str(customer.terms_days))
+
+
+def put_terms(customer: Customer, text: str) -> bool:
+    """Whether they changed; empty: nothing was agreed. Raises ValueError where they cannot be read."""
+    before = terms_text(customer)
+    term = read_term(text) if text.strip() else None
+    plain = term is not None and term.counting is Counting.DAYS and term.on is None
+    customer.terms = "" if term is None or plain else term_text(term)
+    customer.terms_days = term.days if term is not None and plain else None
+    return terms_text(customer) != before
 
 
 def change_customer(session: Session, customer: Customer, manner: Manner, rates: Rates, by: By) -> bool:
@@ -280,8 +362,13 @@ def change_customer(session: Session, customer: Customer, manner: Manner, rates:
         rate_of(newest.half, Terms(Regime.PRIVATE, contract_rate=rate), rates)
     told = {"regime": manner.regime, "language": manner.language, "ladder": manner.ladder[:40], "contract_rate": str(rate or "")}
     changed = {name: value for name, value in told.items() if getattr(customer, name) != value}
+    try:
+        again = put_terms(customer, manner.terms)
+    except ValueError as error:
+        raise Refused("terms") from error
     for name, value in changed.items():
         setattr(customer, name, value)
+    changed |= {"terms": terms_text(customer)} if again else {}
     if changed:
         customer.changed_by, customer.changed_at = by.actor.pseudonym, by.at
         _enter_customer(session, customer, "manner", by, changed)
@@ -411,7 +498,7 @@ def settled_on(listed: Listed, today: date) -> date | None:
     """The day on which nothing was left any more; None while something is."""
     rest = listed.item.amount
     for event in sorted(in_force(listed.events, today), key=lambda each: each.day):
-        if event.what in _PRICED:
+        if event.what in (What.PAYMENT, What.CREDIT):
             rest -= event.amount
             if rest <= 0:
                 return event.day
@@ -494,8 +581,7 @@ def sale_of(session: Session, document: Document) -> Sale:
     issued, due = _day(best, "issue_date"), _day(best, "due_date")
     customer = _customer_of(session, document.entity, _text(best, "buyer_siren"), _text(best, "buyer_name"))
     if due is None and issued is not None:
-        terms = customer.terms_days if customer is not None and customer.terms_days is not None else DEFAULT_DAYS
-        due = issued + timedelta(days=terms)
+        due = due_date(terms_of(customer), issued)
     prepaid = gross - due_amount if gross is not None and due_amount is not None and 0 <= due_amount < gross else 0
     credit = document.document_type == "credit-note" or (gross is not None and gross < 0)
     sale = Sale(

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from config.options import calendar_of
 from station import agenda, dunning, outbox, prompts
 from station.agenda import Action
+from station.notices import money
 from station.outbox import Parcel, Sender
 from station.workstation import Workstation
 from workflow.calendar import may_leave
@@ -91,13 +92,25 @@ def describe_turn(workstation: Workstation, day: date) -> list[dict[str, Any]]:
     """What would leave on a day as things stand, as JSON; nothing is written. Raises BadLadders, BadTemplate, OSError, NoBusinessDay."""
     found = list[dict[str, Any]]()
     for company in companies_of(workstation):
-        entity = company.settings.entity
+        if not may_leave(calendar_of(company.settings), day):
+            continue
         with company.database.reading() as session:
-            found += [_told(entity, each) for each in dunning.preview(session, company, day, day, first=day)]
-            others = [kind for kind in ACTIONS if kind != dunning.KIND]
-            for row in agenda.due_rows(session, entity, day, others):
-                found.append({"company": entity, "kind": row.kind, "object": row.object, "level": row.level, "day": row.day})
+            found += [_told(company.settings.entity, each) for each in dunning.preview(session, company, day, day, first=day)]
+            found += [_told_prompt(company.settings.entity, each) for each in prompts.preview(session, company, day)]
     return found
+
+
+def _told_prompt(entity: str, each: prompts.Coming) -> dict[str, Any]:
+    return {
+        "company": entity,
+        "kind": each.kind,
+        "object": each.object,
+        "title": each.title,
+        "level": each.level,
+        "channel": "email",
+        "day": each.day,
+        "to": list(each.to),
+    }
 
 
 def _told(entity: str, each: dunning.Coming) -> dict[str, Any]:
@@ -108,6 +121,7 @@ def _told(entity: str, each: dunning.Coming) -> dict[str, Any]:
         "invoice": each.listed.row.number,
         "customer": each.listed.customer.name,
         "level": each.action.level.name,
+        "step": each.action.level.title,
         "channel": str(each.action.level.channel),
         "day": each.action.day.isoformat(),
         "balance": f"{each.claim.balance:.2f}",
@@ -117,26 +131,70 @@ def _told(entity: str, each: dunning.Coming) -> dict[str, Any]:
     }
 
 
+_WORDS: Mapping[str, Mapping[str, str]] = {
+    "fr": {
+        "nothing": "{day} : rien ne partirait.", "some": "{day} : {count} action(s) partiraient ; rien n'est parti.",
+        "done": "{day} : {planned} échéance(s) recalculée(s), {due} action(s) confiée(s) au poste en marche.",
+        "no-day": "« {told} » n'est pas une date (exemples : 01/12/2026 ou 2026-12-01). Rien n'est parti.",
+        "another-day": "--today demande --dry-run : rien ne part un autre jour qu'aujourd'hui. Rien n'est parti.",
+        "nobody": "sans adresse", "with-costs": "{balance} ({asked} avec les frais)",
+        "company": "Entité", "kind": "Action", "title": "Objet", "level": "Niveau", "channel": "Voie", "amount": "Montant", "to": "À qui",
+        "kind-dunning": "relance client", "kind-approval": "rappel d'approbation", "kind-digest": "récapitulatif",
+        "level-reminder": "au valideur", "level-deputy": "aussi aux suppléants", "level-manager": "au responsable",
+        "channel-email": "courriel", "channel-letter": "lettre", "channel-registered": "lettre recommandée", "channel-call": "appel",
+        "title-accounts": "ce qui attend, pour la comptabilité", "title-direction": "les sommes, pour la direction",
+        "week": "semaine {week}",
+    },
+    "en": {
+        "nothing": "{day}: nothing would leave.", "some": "{day}: {count} would leave; nothing left.",
+        "done": "{day}: {planned} day(s) planned anew, {due} handed to the running station.",
+        "no-day": '"{told}" is no date (examples: 2026-12-01 or 01/12/2026). Nothing left.',
+        "another-day": "--today needs --dry-run: nothing leaves on another day than today. Nothing left.",
+        "nobody": "no address", "with-costs": "{balance} ({asked} with costs)",
+        "company": "Entity", "kind": "Action", "title": "About", "level": "Level", "channel": "By", "amount": "Amount", "to": "To",
+        "kind-dunning": "reminder to a customer", "kind-approval": "reminder of an approval", "kind-digest": "digest",
+        "level-reminder": "whoever is asked", "level-deputy": "deputies, too", "level-manager": "whoever manages them",
+        "channel-email": "e-mail", "channel-letter": "letter", "channel-registered": "registered letter", "channel-call": "call",
+        "title-accounts": "what waits, to the accounts", "title-direction": "the sums, to the direction",
+        "week": "week {week}",
+    },
+}  # fmt: skip
+_HEADS = ("company", "kind", "title", "level", "channel", "amount", "to")
+WIDEST = 44
+"""Characters of a column; what is longer is cut in the table and whole in the JSON."""
+
+
+def tick_words(key: str, language: str, **places: object) -> str:
+    return _WORDS["en" if language == "en" else "fr"][key].format(**places)
+
+
 def tick_lines(told: Sequence[Mapping[str, Any]], day: date, language: str) -> Iterator[str]:
-    """The same as people read it."""
-    english = language == "en"
+    """The same as people read it: a sentence, then a table."""
     shown = day.strftime("%d/%m/%Y")
     if not told:
-        yield f"{shown}: nothing would leave." if english else f"{shown} : rien ne partirait."
+        yield tick_words("nothing", language, day=shown)
         return
-    yield (
-        f"{shown}: {len(told)} would leave; nothing left."
-        if english
-        else f"{shown} : {len(told)} action(s) partiraient ; rien n'est parti."
-    )
-    for each in told:
-        if "invoice" not in each:
-            yield f"  {each['company']}  {each['kind']}  {each['object']}  {each['level']}"
-            continue
-        where = ", ".join(each["to"]) or ("no address" if english else "sans adresse")
-        asked = "" if each["asked"] == each["balance"] else f" ({each['asked']})"
-        what = f"{each['customer']}, {each['invoice']}: {each['level']}, {each['channel']}, {each['balance']} EUR{asked}, {where}"
-        yield f"  {each['company']}  {what}"
+    yield tick_words("some", language, day=shown, count=len(told))
+    rows = [tuple(tick_words(head, language) for head in _HEADS), *(_cells(each, language) for each in told)]
+    rows = [tuple(cell if len(cell) <= WIDEST else cell[: WIDEST - 1] + "…" for cell in row[:-1]) + row[-1:] for row in rows]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADS) - 1)]
+    for row in rows:
+        yield "  " + "  ".join((*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[-1])).rstrip()
+
+
+def _cells(each: Mapping[str, Any], language: str) -> tuple[str, ...]:
+    def word(kind: str, name: str) -> str:
+        return _WORDS["en" if language == "en" else "fr"].get(f"{kind}-{name}", name)
+
+    where = ", ".join(each["to"]) or tick_words("nobody", language)
+    kind, channel = word("kind", each["kind"]), word("channel", each["channel"])
+    if "invoice" not in each:
+        week = str(each["level"]).rpartition("-W")[2] if each["kind"] == prompts.DIGEST else ""
+        level = tick_words("week", language, week=int(week)) if week else word("level", each["level"])
+        return each["company"], kind, each["title"] or word("title", each["object"]), level, channel, "", where
+    balance, asked = (money(each[name], "EUR", language) for name in ("balance", "asked"))
+    amount = balance if balance == asked else tick_words("with-costs", language, balance=balance, asked=asked)
+    return each["company"], kind, f"{each['invoice']}, {each['customer']}", each["step"], channel, amount, where
 
 
 SENDERS: Mapping[str, Sender] = {agenda.KIND: act_on}

@@ -45,7 +45,7 @@ def add_items(workstation: Workstation, by: By) -> dict[str, int]:
         ("F-108", "C-001", "300.00", -30, (Noted(What.CANCEL, today, reason="Facture établie deux fois"),)),
         ("F-109", "C-004", "410.00", -30, (Noted(What.INSOLVENCY, today, reason="Redressement judiciaire, TC de Rennes"),)),
         ("F-110", "C-003", "55.00", -700, ()),
-        ("F-111", "C-001", "150.00", -5, (Noted(What.PAYMENT, today, 20000, reference="VIR-9"),)),
+        ("F-111", "C-001", "150.00", -5, (Noted(What.PAYMENT, today, 20000, reference="VIR-9", keep=True),)),
         ("F-112", "C-004", "780.00", -60, (Noted(What.PROMISE, today - timedelta(days=30), 78000, until=today - timedelta(days=10)),)),
     )
     with workstation.database.writing() as session:

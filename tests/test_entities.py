@@ -74,6 +74,7 @@ OWN_OF = {
     "/imports/payments/{number}": "import_run.id",
     "/fournisseurs/{number}": "supplier.id",
     "/encours/{number}": "open_item.id",
+    "/taux/{number}": "rate_row.id",
     "/encours/clients/{number}": "customer.id",
     "/encours/clients/{number}/contacts/{contact}": "customer.id customer_contact.id",
     "/relances/reprendre/{number}": "suspension.id",

@@ -27,7 +27,7 @@ from workflow.interest import (
     indemnity_of,
     interest_of,
 )
-from workflow.terms import Buyer, Counting, Term, due_date, public_due, unlawful
+from workflow.terms import Buyer, Counting, Term, due_date, due_steps, public_due, read_term, term_text, unlawful
 
 D = Decimal
 RATES = load_rates()
@@ -70,6 +70,52 @@ def test_the_vectors_come_out_to_the_cent(amount, due, paid, terms, expected):
 def test_45_days_end_of_month_are_counted_in_two_ways(issued, expected):
     terms = Term(45, Counting.THEN_MONTH_END), Term(45, Counting.FROM_MONTH_END), Term(60)
     assert tuple(due_date(term, day(issued)).isoformat() for term in terms) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "kept", "issued", "due"),
+    [
+        ("45 jours fin de mois", "45 fdm", "2026-02-15", "2026-04-30"),
+        ("fin de mois 45 jours", "fdm 45", "2026-02-15", "2026-04-14"),
+        ("60 jours", "60", "2026-02-15", "2026-04-16"),
+        ("45 jours fin de mois", "45 fdm", "2026-01-31", "2026-03-31"),
+        ("Fin de mois + 45 jours", "fdm 45", "2026-01-31", "2026-03-17"),
+        ("60 j", "60", "2026-01-31", "2026-04-01"),
+        ("30 jours fin de mois le 10", "30 fdm le 10", "2026-03-05", "2026-05-10"),
+        ("30 FDM, le 31", "30 fdm le 31", "2026-01-05", "2026-03-31"),
+        ("à réception", "0", "2026-03-05", "2026-03-05"),
+        ("Comptant", "0", "2026-03-05", "2026-03-05"),
+        ("30 jours nets", "30", "2026-03-05", "2026-04-04"),
+        ("30 days end of month", "30 fdm", "2026-03-05", "2026-04-30"),
+    ],
+)
+def test_terms_are_read_as_the_field_says_them(text, kept, issued, due):
+    term = read_term(text)
+    assert (term_text(term), due_date(term, day(issued)).isoformat()) == (kept, due)
+    assert read_term(term_text(term)) == term
+
+
+@pytest.mark.parametrize(
+    "text", ["", "bientôt", "fin de mois", "400 jours", "30 jours fin de mois le 32", "30 jours le 10", "-3", "45 fin"]
+)
+def test_what_is_no_term_is_refused(text):
+    with pytest.raises(ValueError):
+        read_term(text)
+
+
+@given(st.integers(0, 365), st.sampled_from(Counting), st.none() | st.integers(1, 31), st.dates(date(2000, 1, 1), date(2090, 1, 1)))
+def test_a_term_never_leads_before_the_issue_and_its_steps_never_go_back(days, counting, on, issued):
+    term = Term(days, counting, on if counting is not Counting.DAYS else None)
+    steps = [issued, *(step.day for step in due_steps(term, issued))]
+    assert steps == sorted(steps)
+    assert read_term(term_text(term)) == term
+
+
+@pytest.mark.parametrize(
+    ("text", "why"), [("30 fdm le 10", "beyond"), ("60 fdm", "month-end"), ("75", "too-long"), ("fdm 45", None), ("45 fdm", None)]
+)
+def test_a_term_beyond_the_law_is_told(text, why):
+    assert unlawful(read_term(text)) == why
 
 
 def test_a_public_buyers_term_runs_from_the_later_of_request_and_service():
@@ -295,6 +341,38 @@ def test_the_command_refuses_what_it_cannot_compute(monkeypatch, tmp_path):
     assert "1er semestre 2027" in missing.stderr
     assert run("12000x", "--due", "2026-05-31", "--paid", "2026-06-01", "--regime", "private").exit_code == 2
     assert run("12000", "--due", "hier", "--paid", "2026-06-01", "--regime", "private").exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("12000", "--due", "2026-05-31", "--paid", "2026-09-30", "--regime", "public", "--mode", "split"), "R. 2192-31 CCP"),
+        (("12000", "--due", "31/05", "--paid", "2026-09-30", "--regime", "public"), "« 31/05 » n'est pas une date"),
+        (("12000", "--due", "31/05/2026", "--paid", "30/09/2026", "--regime", "etat"), "« etat » n'est pas un régime"),
+        (("12000", "--due", "31/05/2026", "--paid", "30/09/2026", "--regime", "private", "--mode", "x"), "« x » n'est pas un mode"),
+        (("-1", "--due", "31/05/2026", "--paid", "30/09/2026", "--regime", "private"), ""),
+    ],
+)
+def test_wrong_questions_are_refused_in_french_words_with_exit_2(monkeypatch, tmp_path, words, told):
+    monkeypatch.setenv("SCEAU_HOME", str(tmp_path))
+    found = run(*words)
+    assert (found.exit_code, found.stdout) == (2, "")
+    assert told in found.stderr
+
+
+def test_french_days_are_days_and_a_public_rate_is_frozen_by_itself(monkeypatch, tmp_path):
+    monkeypatch.setenv("SCEAU_HOME", str(tmp_path))
+    words = ("12000", "--due", "31/05/2026", "--paid", "30/09/2026", "--regime", "public", "--json")
+    assert json.loads(run(*words).stdout)["total"] == "407.11"
+    assert json.loads(run(*words, "--mode", "frozen").stdout)["total"] == "407.11"
+
+
+def test_a_half_year_before_the_table_is_told_as_what_it_is(monkeypatch, tmp_path):
+    monkeypatch.setenv("SCEAU_HOME", str(tmp_path))
+    found = run("100", "--due", "2009-08-01", "--paid", "2009-09-01", "--regime", "private")
+    assert found.exit_code == 1
+    assert "commence au 1er semestre 2023" in found.stderr
+    assert "2e semestre 2009" in found.stderr
 
 
 def test_a_missing_rate_is_told_in_both_languages():

@@ -11,11 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_approvals import House, build_house, someone
 
-from config.settings import ApprovalStep, BusinessDays, OutgoingMail, Payables
+from config.options import calendar_of
+from config.settings import ApprovalStep, BusinessDays, Company, OutgoingMail, Payables, Settings
 from station import agenda, payables, prompts, tasks, ticking
 from station.records.documents import get_document
-from station.records.tables import AgendaRow, FieldRow, OutboxRow
-from workflow.calendar import Calendar, may_leave
+from station.records.tables import AgendaRow, FieldRow, OutboxRow, Task
+from workflow.calendar import Calendar, may_leave, why_closed
 from workflow.payables import Ladder, digest_week, reminder_days
 from workflow.roles import Role
 
@@ -178,3 +179,50 @@ def test_digests_tell_the_accounts_what_waits_for_whom_and_the_managers_the_sums
     assert "- anne : 1, 5\u202f346,00 €" in told["clara@exemple.fr"].replace("\u00a0", "\u202f")
     assert "À approuver : 1" in told["chef@exemple.fr"]
     assert "anne" not in told["chef@exemple.fr"]
+
+
+# --- one level a day, on days of work, told once ---
+
+
+def test_a_house_that_stood_still_tells_one_level_a_day_each_after_its_own_delay(house):
+    due(house, date(2026, 12, 10))
+    for day in (date(2026, 12, 21) + timedelta(days=n) for n in range(12)):
+        at(house, day)
+    with house.workstation.database.reading() as session:
+        rows = {row.level: row.settled_at.date().isoformat() for row in session.scalars(sa.select(AgendaRow))}
+    assert rows == {"reminder": "2026-12-21", "deputy": "2026-12-24", "manager": "2026-12-28"}
+
+
+def test_on_a_day_on_which_nobody_works_a_dry_run_shows_nothing(house):
+    due(house, date(2026, 12, 28))
+    at(house, date(2026, 12, 21))
+    shown = {day: ticking.describe_turn(house.workstation, day) for day in (date(2026, 12, 21) + timedelta(days=n) for n in range(14))}
+    told = {day.isoformat(): [each["level"] for each in found] for day, found in shown.items() if found}
+    assert told == {"2026-12-23": ["reminder"], "2026-12-24": ["deputy"], "2026-12-28": ["manager"]}
+
+
+def test_a_dry_run_speaks_french_in_a_table_and_english_where_asked(house):
+    due(house, date(2026, 12, 10))
+    told = ticking.describe_turn(house.workstation, date(2026, 12, 4))
+    head, names, row = ticking.tick_lines(told, date(2026, 12, 4), "fr")
+    assert head == "04/12/2026 : 1 action(s) partiraient ; rien n'est parti."
+    assert (row[names.index("Niveau") :].split("  ")[0], row[names.index("Voie") :].split("  ")[0]) == ("au valideur", "courriel")
+    assert "rappel d'approbation" in row
+    assert "reminder of an approval" in list(ticking.tick_lines(told, date(2026, 12, 4), "en"))[2]
+
+
+def test_each_company_has_a_calendar_of_its_own():
+    told = Company(entity="metz", name="Maison de Metz", calendar=BusinessDays(alsace_moselle=True))
+    house = Settings(home=Path(), entity="essai", companies=["metz"], company=(told,))
+    closed = {entity: why_closed(calendar_of(house.of_company(entity)), date(2028, 12, 26)) for entity in ("essai", "metz")}
+    assert closed["essai"] is None
+    assert closed["metz"]
+
+
+def test_what_an_approval_is_told_by_its_reminders_its_circuit_does_not_tell_again(house):
+    due(house, date(2026, 12, 10))
+    with house.workstation.database.reading() as session:
+        task = session.get(Task, house.shown()[0])
+        assert prompts.reminds_of(session, house.workstation, task)
+        quiet = replace(house.workstation, settings=house.workstation.settings.model_copy(update={"payables": Payables()}))
+        assert not prompts.reminds_of(session, quiet, task)

@@ -94,6 +94,8 @@ def test_each_act_has_its_entry_and_the_same_reference_again_is_the_same_payment
         (Noted(What.PROMISE, TODAY, 0), "until"),
         (Noted(What.PROMISE, TODAY, 0, until=TODAY - timedelta(days=1)), "until"),
         (Noted(What.END, TODAY, of=1, reason="x"), "not-in-force"),
+        (Noted(What.PAYMENT, TODAY, 120_001, reference="V"), "over"),
+        (Noted(What.GIVEN, TODAY, 1, reason="x"), "given-large"),
     ],
 )
 def test_what_cannot_be_is_refused_and_nothing_is_written(home, items, by, noted, flaw):
@@ -264,6 +266,7 @@ def test_invoices_and_payments_come_from_lists_once(home, items):
         ("payments", "F-101;21/11/2026;5;R", "day-later"),
         ("payments", "F-102;01/10/2026;5;VIR-7781", "reference-other"),
         ("payments", "F-101;01/10/2026;5;", "missing"),
+        ("payments", "F-101;01/10/2026;1200,01;R", "over"),
     ],
 )
 def test_a_wrong_line_of_a_list_is_told_with_its_place(home, items, kind, line, fault):
@@ -285,6 +288,65 @@ def test_a_wrong_line_of_a_list_is_told_with_its_place(home, items, kind, line, 
 )
 def test_an_amount_is_read_as_people_write_it(cell, amount):
     assert imports.COLUMNS["invoices"][2].read(cell) == amount
+
+
+def test_payments_of_one_list_are_together_no_more_than_what_is_open_unless_the_list_says_so(home, items):
+    two = "F-101;01/11/2026;800,00;A;{0}\nF-101;02/11/2026;800,00;B;{0}\n"
+    head = "Facture;Date de valeur;Montant;Référence bancaire;Trop-perçu\n"
+    found = listed(home, "payments", head + two.format(""))
+    assert ([(each.line, each.code) for each in found.faults], standing(home, "F-101").paid) == ([(3, "over")], Decimal("800.00"))
+    assert not listed(home, "payments", head + two.format("garder")).faults
+    assert standing(home, "F-101").overpaid == Decimal("400.00")
+
+
+def test_terms_come_with_a_list_and_an_invoice_without_a_due_date_follows_them(home, items):
+    customers = (
+        "Numéro;Nom;Délai de paiement\nC-001;Boulangerie Aubert;45 jours fin de mois\nC-004;Harbour & Sons Ltd;fin de mois 45 jours\n"
+    )
+    assert not listed(home, "customers", customers).faults
+    listed(home, "invoices", "Facture;Client;Montant;Date\nE-A;C-001;10;15/02/2026\nE-B;C-004;10;15/02/2026\n")
+    with home.database.reading() as session:
+        due = {number: records.find_item(session, "essai", number).due for number in ("E-A", "E-B")}
+    assert due == {"E-A": "2026-04-30", "E-B": "2026-04-14"}
+    assert listed(home, "customers", customers, write=False).counts["same"] == 2
+
+
+# --- credit of a customer, and payments noted by mistake ---
+
+
+def test_a_credit_is_counted_on_another_invoice_and_both_halves_are_withdrawn_together(home, items, by):
+    with home.database.writing() as session:
+        source, other = (records.find_item(session, "essai", number) for number in ("F-111", "F-101"))
+        receivables.use_credit(session, source, 5000, TODAY, "à la demande du client", by, other)
+    assert (standing(home, "F-111").overpaid, standing(home, "F-101").paid) == (0, Decimal("50.00"))
+    with home.database.reading() as session:
+        paid = records.event_rows(session, items["F-111"])[0].id
+        mirrored = records.event_rows(session, items["F-101"])[0].id
+    with pytest.raises(Refused, match=r"^given$"):
+        note(home, "F-111", Noted(What.END, TODAY, of=paid, reason="erreur"), by)
+    note(home, "F-101", Noted(What.END, TODAY, of=mirrored, reason="mauvaise facture"), by)
+    assert (standing(home, "F-111").overpaid, standing(home, "F-101").paid) == (Decimal("50.00"), 0)
+    note(home, "F-111", Noted(What.END, TODAY, of=paid, reason="erreur"), by)
+    assert standing(home, "F-111").state is State.OVERDUE
+
+
+def test_a_credit_goes_to_no_other_customer_and_is_never_more_than_there_is(home, items, by):
+    for number, cents, flaw in (("F-103", 100, "credit-elsewhere"), ("F-111", 100, "credit-elsewhere"), ("F-101", 5001, "given-large")):
+        with home.database.writing() as session, pytest.raises(Refused, match=flaw):
+            source, other = (records.find_item(session, "essai", each) for each in ("F-111", number))
+            receivables.use_credit(session, source, cents, TODAY, "x", by, other)
+
+
+def test_a_payment_noted_by_mistake_is_withdrawn_by_a_counter_entry_and_reminders_read_again(home, items, by):
+    note(home, "F-102", Noted(What.PAYMENT, TODAY, 330_000, reference="V-2"), by)
+    assert not standing(home, "F-102").may_remind
+    with home.database.reading() as session:
+        mistaken = records.event_rows(session, items["F-102"])[-1]
+    note(home, "F-102", Noted(What.END, TODAY, of=mistaken.id, reason="payée par un autre client"), by)
+    assert (standing(home, "F-102").balance, standing(home, "F-102").may_remind) == (Decimal("3300.00"), True)
+    with home.database.reading() as session:
+        assert [row.what for row in records.event_rows(session, items["F-102"])] == ["payment", "payment", "end"]
+    assert (entries(home)[-1]["what"], entries(home)[-1]["reason"]) == ("end", "payée par un autre client")
 
 
 # --- sealed documents ---
@@ -387,6 +449,39 @@ def test_a_clerk_of_receivables_notes_a_payment_and_the_page_says_what_is_left(h
     assert (wrong.status_code, "rien n’est noté" in wrong.text, 'value="beaucoup"' in wrong.text) == (422, True, True)
 
 
+def test_a_payment_of_too_much_is_asked_about_on_the_page_and_kept_as_credit_where_the_person_says_so(home, items):
+    browser = browser_of(home, Role.RECEIVABLES)
+    address = f"/encours/{items['F-101']}"
+    form = {"what": "payment", "amount": "1250,00", "day": "2026-11-20", "reference": "VIR-5"}
+    asked = browser.post(f"{address}/evenements", data=form)
+    assert (asked.status_code, 'name="keep"' in asked.text, standing(home, "F-101").paid) == (422, True, 0)
+    assert browser.post(f"{address}/evenements", data=form | {"keep": "yes"}).status_code == 303
+    customer = browser.get(f"/encours/clients/{owner_of(home, 'F-101')}")
+    assert "50,00" in customer.text.split('id="credits"')[1]
+    data = {"item": items["F-101"], "to": 0, "amount": "50", "day": "2026-11-20", "reason": "virement du 20"}
+    assert browser.post(f"/encours/clients/{owner_of(home, 'F-101')}/credits", data=data).status_code == 303
+    assert standing(home, "F-101").overpaid == 0
+
+
+def test_terms_are_typed_as_people_say_them_told_with_their_derivation_and_warned_of(home, items):
+    browser, customer = browser_of(home, Role.RECEIVABLES), owner_of(home, "F-101")
+    form = {"regime": "private", "language": "fr", "terms": "fin de mois 45 jours"}
+    assert browser.post(f"/encours/clients/{customer}", data=form).status_code == 303
+    assert 'id="unlawful"' not in browser.get(f"/encours/clients/{customer}").text
+    new = {"customer": "C-001", "number": "N-1", "amount": "10", "issued": "2026-02-15", "due": ""}
+    page = browser.get(browser.post("/encours/nouvelle", data=new).headers["location"]).text
+    assert "15/02/2026 ; fin de mois = 28/02/2026 ; + 45 jours = 14/04/2026" in page.replace("\u202f", " ").replace("\u00a0", " ")
+    browser.post(f"/encours/clients/{customer}", data=form | {"terms": "60 jours fin de mois"})
+    assert "L. 441-10" in browser.get(f"/encours/clients/{customer}").text.split('id="unlawful"')[1][:700]
+    wrong = browser.post(f"/encours/clients/{customer}", data=form | {"terms": "bientôt"})
+    assert (wrong.status_code, 'value="bientôt"' in wrong.text) == (422, True)
+
+
+def owner_of(home, number: str) -> int:
+    with home.database.reading() as session:
+        return records.find_item(session, "essai", number).customer_id
+
+
 def test_what_ends_a_claim_is_not_slipped_through_the_form_that_asks_no_password(home, items):
     browser = browser_of(home, Role.RECEIVABLES)
     form = {"what": "cancel", "day": "2026-11-20", "reason": "x"}
@@ -467,8 +562,18 @@ def test_a_program_notes_what_its_person_may_and_a_payment_once(tmp_path):
     assert (
         program.post(f"/receivables/{made['id']}/events", json=said | {"amount": "5.00"}).json()["errors"][0]["reason"] == "reference-taken"
     )
+    over = said | {"amount": "7.00", "reference": "VIR-2"}
+    assert program.post(f"/receivables/{made['id']}/events", json=over).json()["errors"][0]["reason"] == "over"
+    kept = program.post(f"/receivables/{made['id']}/events", json=over | {"keep_credit": True}).json()
+    assert (kept["overpaid"], kept["state"]) == ("0.50", "paid")
+    mistaken = {"what": "end", "day": "2026-11-15", "of": kept["events"][-1]["id"], "reason": "noté par erreur"}
+    assert program.post(f"/receivables/{made['id']}/events", json=mistaken).json()["balance"] == "6.50"
+    new = {"customer": "C-001", "amount": "1", "issued": "2026-02-15"}
+    assert program.post("/receivables", json=new | {"number": "A-2"}).json()["due"] == "2026-03-17"
+    eom = program.post("/receivables", json=new | {"number": "A-3", "terms": "45 jours fin de mois"}).json()
+    assert (eom["due"], program.post("/receivables", json=new | {"number": "A-4", "terms": "x"}).status_code) == ("2026-04-30", 409)
     assert program.post(f"/receivables/{made['id']}/events", json=said | {"what": "cancel"}).status_code == 422
-    assert program.get("/receivables/ageing").json()["balance"] == "20981.40"
+    assert program.get("/receivables/ageing").json()["balance"] == "20983.40"
     assert len(program.get("/receivables", params={"limit": 5}).json()["items"]) == 5
     looks = office.program(office.person("audit", Role.COMPLIANCE))
     assert looks.get(f"/receivables/{made['id']}").status_code == 200

@@ -17,7 +17,8 @@ from station.web.app import build_app
 from station.web.grants import GRANTS, STARTS, may, start_of
 from workflow.roles import EVERYONE, Role
 
-OPEN = {"/installation/debut", "/sign-in", "/health", "/witness/add-checkpoint", "/oidc/begin", "/oidc/callback", "/oidc/out"}
+OPEN = {"/installation/debut", "/sign-in", "/health", "/metrics", "/ready", "/witness/add-checkpoint"}
+OPEN |= {"/oidc/begin", "/oidc/callback", "/oidc/out"}
 LET_IN = 418
 HALL = """
     GET /help /account /account/tokens /api /confirm /oidc/again /events /ledger
@@ -111,7 +112,7 @@ DUES = """
 OWED = """
     GET /imports/invoices/{number} /imports/invoices/{number}/errors.csv /imports/payments/{number} /imports/payments/{number}/errors.csv
     POST /encours/nouvelle /encours/clients/{number} /encours/clients/{number}/contacts /encours/clients/{number}/contacts/{contact}/fin
-        /encours/{number}/evenements /encours/{number}/cloture /encours/clients/{number}/procedure
+        /encours/{number}/evenements /encours/{number}/cloture /encours/clients/{number}/procedure /encours/clients/{number}/credits
         /relances/suspendre /relances/reprendre/{number} /relances/taches/{number} /relances/envoyees/{number}/retour
         /relances/courrier/imprimees /relances/courrier/recommandes /relances/courrier/{number}/depot /relances/courrier/{number}/reception
     GET /encours/nouvelle
@@ -124,8 +125,8 @@ REGISTER = """
 APPROVED = """
     POST /fournisseurs/comptes
 """
-RULES_SEEN = "GET /regles /regles/{file} /regles/{file}/essayer /regles/{file}/rejeu/{number} /regles/{file}/versions/{number}\n"
-RULES_WRITTEN = "POST /regles/{file} /regles/{file}/jeter /regles/{file}/rejeu /regles/{file}/demander /regles/{file}/retirer\n"
+RULES_SEEN = "GET /taux /regles /regles/{file} /regles/{file}/essayer /regles/{file}/rejeu/{number} /regles/{file}/versions/{number}\n"
+RULES_WRITTEN = "POST /taux /taux/{number} /regles/{file} /regles/{file}/jeter /regles/{file}/rejeu /regles/{file}/demander /regles/{file}/retirer\n"
 EXPECTED = {
     Role.MAILROOM: HALL + SEEN + WORKED + ARRIVED + FED,
     Role.CLERK: RULES_SEEN
@@ -190,7 +191,7 @@ EXPECTED = {
     GET /envois /people /people/{pseudonym} /people/groups/{number} /stations /stations/{name} /stations/{name}/target.pdf
         /stations/{name}/passports/{number}
         /stations/{name}/passports/{number}.json /stations/{name}/passports/{number}.pdf /organisation /organisation/versions/{number}.pdf
-    GET /installation
+    GET /installation /exploitation
     POST /installation/seal/request /installation/seal /installation/mail/test /installation/apply /installation/{step}
     GET /imports/people/{number} /imports/people/{number}/errors.csv
     POST /people/{pseudonym}/tokens/{number}/revoke /envois/{number}/retry /envois/{number}/drop /envois/webhooks
@@ -224,7 +225,8 @@ AGAIN = """
     /imports/remittances/{number}/run /comptabilite/lots /comptabilite/lots/{number}/annuler /comptabilite/reglages
         /comptabilite/factures/{document_id}/paiements
     /imports/invoices/{number}/run /imports/payments/{number}/run /encours/{number}/cloture /encours/clients/{number}/procedure
-    /formulaires/{number} /regles/{file}/demander /regles/{file}/decider
+        /encours/clients/{number}/credits
+    /formulaires/{number} /taux/{number} /regles/{file}/demander /regles/{file}/decider
 """
 """What cannot be undone, leaves the house, or says who may do what."""
 

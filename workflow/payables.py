@@ -4,7 +4,7 @@ Values in, values out. A private company's day is what was agreed (art. L. 441-1
 and starts anew with a new request (art. R. 2192-10 and following CCP).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
@@ -228,16 +228,26 @@ class Ladder:
     manager: int = 0
 
 
-def reminder_days(due: date, asked: date, calendar: Calendar, ladder: Ladder) -> dict[str, date]:
-    """The day of each level. Moved earlier where nothing may leave, never before the day after it was asked; each level a day of its own.
+def reminder_days(
+    due: date, asked: date, calendar: Calendar, ladder: Ladder, left: Mapping[str, date] | None = None, today: date | None = None
+) -> dict[str, date]:
+    """The day of each level: moved earlier where nothing may leave, never before the day after it was asked, one level a day.
 
-    It depends on no clock: what is planned twice is planned alike. Raises `workflow.calendar.NoBusinessDay`.
+    Where a level leaves later than it should (asked late, a machine that stood still), the next follows after its own delay.
+    `left`: levels that left, with their days. `today`: what has not left cannot leave before it, so that those behind it wait; without it,
+    what is planned twice is planned alike. Raises `workflow.calendar.NoBusinessDay`.
     """
     days: dict[str, date] = {}
-    last = asked
+    last, before = asked, ladder.reminder
     for level in LEVELS:
-        wished = move_earlier(calendar, due - timedelta(days=getattr(ladder, level)))
-        last = days[level] = max(wished, move_later(calendar, last + _DAY))
+        told = getattr(ladder, level)
+        gap = max(1, before - told) if days else 1
+        wished = move_earlier(calendar, due - timedelta(days=told))
+        days[level] = wished if wished > last else move_later(calendar, last + timedelta(days=gap))
+        gone = (left or {}).get(level)
+        # A level that the settings or a mended date would have earlier than it left, left when it left.
+        last = gone or max(days[level], today or days[level])
+        before = told
     return days
 
 

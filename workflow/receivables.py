@@ -45,6 +45,8 @@ class What(StrEnum):
     """What is left is given up."""
     INTERRUPTION = "interruption"
     """The debt was acknowledged, a claim went to court, or was enforced: limitation runs anew (art. 2240 to 2244 C. civ.)."""
+    GIVEN = "given-back"
+    """Of what was paid too much, so much was paid back, or counted on another invoice of the customer."""
     END = "end"
     """Another event holds no more from this day on: a payment came back, a dispute is settled, something was noted by mistake."""
 
@@ -108,7 +110,9 @@ class Standing:
     paid: Decimal = NOTHING
     credited: Decimal = NOTHING
     overpaid: Decimal = NOTHING
-    """EUR to be given back: what payments and credit notes are more than the invoice; all payments of a cancelled one."""
+    """EUR to be given back: what payments and credit notes are more than the invoice, all payments of a cancelled one; less what was."""
+    given: Decimal = NOTHING
+    """EUR of too much that were given back."""
     written_off: Decimal = NOTHING
     days_late: int = 0
     """After the due date; 0 where nothing is open."""
@@ -136,6 +140,8 @@ def standing_of(item: Item, events: Iterable[Happening], today: date) -> Standin
     promises = [event for event in held if event.what is What.PROMISE]
     running = max((event.until for event in promises if event.until and event.until >= today), default=None)
     state = _state(item, kinds, rest, running, today)
+    given = _sum(held, What.GIVEN)
+    over = max(NOTHING, min(-rest, paid)) if What.CANCEL in kinds else max(NOTHING, -rest)
     return Standing(
         balance=NOTHING if state in CLOSED else rest,
         state=state,
@@ -143,7 +149,8 @@ def standing_of(item: Item, events: Iterable[Happening], today: date) -> Standin
         why_not="" if state in REMINDED else str(state),
         paid=paid,
         credited=credited,
-        overpaid=max(NOTHING, min(-rest, paid)) if What.CANCEL in kinds else max(NOTHING, -rest),
+        overpaid=max(NOTHING, over - given),
+        given=given,
         written_off=rest if state is State.WRITTEN_OFF else NOTHING,
         days_late=0 if state in CLOSED else max(0, (today - item.due).days),
         promised_until=running if state is State.PROMISED else None,

@@ -217,9 +217,13 @@ def grants_of(session: Session, pseudonym: str) -> list[PersonRole]:
     return list(session.scalars(query.order_by(PersonRole.role, PersonRole.starts, PersonRole.id)))
 
 
-def holders_of(session: Session, role: Role, day: date) -> list[Person]:
-    """Who may act as this today, with deputies; in production without the practice accounts, which nobody can enter."""
-    return [person for person in list_people(session) if role in roles_of(session, person.pseudonym, day)]
+def holders_of(session: Session, role: Role, day: date, entity: str | None = None) -> list[Person]:
+    """Who may act as this today, with deputies; in production without the practice accounts, which nobody can enter.
+
+    `entity`: only who works there and has not left, by the roles that they hold there.
+    """
+    here = [each for each in list_people(session) if entity is None or (each.ended_at is None and works_in(each, entity))]
+    return [each for each in here if role in roles_of(session, each.pseudonym, day, entity)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,6 +91,7 @@ GRANTS: Mapping[str, Grant] = {
     "/people/groups/{number}/end": Grant(NOBODY, _MAKER, again=True),
     # Setting the house up
     "/installation": Grant(_MAKER, whole=True),
+    "/exploitation": Grant(_MAKER, whole=True),
     "/installation/seal/request": Grant(NOBODY, _MAKER, again=True, whole=True),
     "/installation/seal": Grant(NOBODY, _MAKER, again=True, whole=True),
     "/installation/mail/test": Grant(NOBODY, _MAKER, again=True, whole=True),
@@ -147,10 +148,13 @@ GRANTS: Mapping[str, Grant] = {
     "/encours/clients/{number}": Grant(_OWED, _DUES),
     "/encours/clients/{number}/contacts": Grant(NOBODY, _DUES),
     "/encours/clients/{number}/procedure": Grant(NOBODY, _DUES, again=True),
+    "/encours/clients/{number}/credits": Grant(NOBODY, _DUES, again=True),
     "/encours/clients/{number}/contacts/{contact}/fin": Grant(NOBODY, _DUES),
     "/encours/{number}": Grant(_OWED),
     "/encours/{number}/evenements": Grant(NOBODY, _DUES),
     "/encours/{number}/cloture": Grant(NOBODY, _DUES, again=True),
+    "/taux": Grant(_RULES_SEEN, _RULES_WRITTEN),
+    "/taux/{number}": Grant(NOBODY, _RULES_WRITTEN, again=True),
     # The mailroom's desk
     "/desk": Grant(_PAPER),
     "/desk/{name}": Grant(_PAPER),

@@ -18,6 +18,7 @@ from station.records.tables import ImportRun, Person
 from station.tabular import Sheet, Unreadable, write_csv, write_xlsx
 from station.web import desk
 from station.web.grants import may
+from station.web.terms import text_words
 from station.web.words import PARIS, Words
 
 router = APIRouter()
@@ -260,7 +261,7 @@ def _told(name: str, value: str, t: Words) -> str:
         case "regime" | "size":
             told = t(f"imports.{name}-{value}")
         case "terms":
-            told = terms_words(value, t)
+            told = text_words(value, t)
         case "amount":
             told = t.amount(value, "EUR")
         case "issued" | "due" | "day":
@@ -270,11 +271,6 @@ def _told(name: str, value: str, t: Words) -> str:
         case _:
             told = value
     return told
-
-
-def terms_words(terms: str, t: Words) -> str:
-    """« 45 fdm » → « 45 jours fin de mois »."""
-    return t("imports.terms-eom" if terms.endswith("fdm") else "imports.terms-days", n=terms.removesuffix(" fdm"))
 
 
 def _shown_fault(kind: str, fault: Fault, t: Words) -> ShownFault:

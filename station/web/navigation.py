@@ -34,7 +34,7 @@ ROOMS: tuple[Room, ...] = (
     Room("/formulaires", "forms", "list", Roles({RECEIVABLES})),
     Room("/comptabilite", "accounting", "list", Roles({CLERK})),
     Room("/relances", "dunning", "clock", Roles({RECEIVABLES})),
-    Room("/encours", "receivables", "scroll-text", Roles({RECEIVABLES})),
+    Room("/encours", "receivables", "scroll-text", Roles({RECEIVABLES}), ("/taux",)),
     Room("/documents", "documents", "file-text", READERS),
     Room("/recherche", "search", "search", READERS),
     Room("/conformite", "compliance", "shield-check", Roles({COMPLIANCE, AUDITOR}), ("/controles", "/organisation", "/papier", "/access")),
@@ -47,6 +47,7 @@ ROOMS: tuple[Room, ...] = (
     Room("/envois", "sendings", "upload", Roles({ADMINISTRATOR})),
     Room("/imports", "imports", "folder-input", Roles({ADMINISTRATOR})),
     Room("/installation", "installation", "hard-drive", Roles({ADMINISTRATOR})),
+    Room("/exploitation", "operations", "refresh-cw", Roles({ADMINISTRATOR})),
     Room("/help", "help", "circle-help", EVERYONE),
 )
 """In the order in which work goes. A new room is one line here, one in grants, and its word in both catalogues."""

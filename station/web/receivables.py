@@ -10,14 +10,15 @@ from fastapi import APIRouter, Form, HTTPException, Query, Request
 from fastapi.responses import Response
 from sqlalchemy.orm import Session
 
-from config.legal import load_rates
 from config.settings import Settings
 from ocr.identifiers import valid_siren
 from station import acts, derivation, receivables
 from station.access import Act
 from station.ageing import Ageing, Debtor, Look, ageing_on, nature_of
-from station.dunning import BadLadders, ladders_of
+from station.dunning import ladders_of
+from station.ladder_versions import BadLadders
 from station.packaging.forms import csv_line
+from station.rates import rates_of
 from station.receivables import CLOSING, OFFERED, By, Issued, Manner, Named, Noted, Owed, Refused, Sale, by_person
 from station.records import documents, people
 from station.records import receivables as records
@@ -26,11 +27,13 @@ from station.records.tables import Customer, ItemEvent, Person
 from station.web import desk
 from station.web.access import note_document
 from station.web.direction import Cell, Chart, Row
+from station.web.terms import due_words, text_words, warning_words
 from station.web.words import Words
 from station.wording import BadTemplate
 from workflow.interest import BelowFloor, Mode, Regime
 from workflow.receivables import BUCKETS, Standing, What, in_force, limitation_alert, limitation_of, standing_of
 from workflow.receivables import State as ItemState
+from workflow.terms import due_date
 
 router = APIRouter()
 ADDRESS = "/encours"
@@ -60,6 +63,7 @@ class Typed:
     until: str = ""
     reference: str = ""
     reason: str = ""
+    keep: str = ""
     wrong: str = ""
     """In words."""
 
@@ -202,7 +206,8 @@ def add_item(
         return _new(request, session, typed, "customer")
     try:
         sale = _sale_of(request, session, document) if document else None
-        read = Issued(number.strip(), _cents(amount), _day(issued, "issued"), _day(due, "due"))
+        begun = _day(issued, "issued")
+        read = Issued(number.strip(), _cents(amount), begun, _day(due, "due") if due else due_date(receivables.terms_of(owner), begun))
         if sale is not None:
             row = receivables.take_sale(session, _as_typed(sale, read), by, owner)
         else:
@@ -270,12 +275,13 @@ def change_customer(
     language: Short = "",
     ladder: Annotated[str, Form(max_length=40)] = "",
     contract_rate: Short = "",
+    terms: Short = "",
 ) -> Response:
-    """By which law, in which language and by which ladder it is reminded."""
+    """By which law, in which language and by which ladder it is reminded, and what was agreed on when it pays."""
     row = _customer_of(request, session, number)
-    manner = Manner(regime, language, ladder.strip(), contract_rate)
+    manner = Manner(regime, language, ladder.strip(), contract_rate, terms.strip())
     try:
-        receivables.change_customer(session, row, manner, load_rates(), _by(request, person))
+        receivables.change_customer(session, row, manner, rates_of(session, row.entity), _by(request, person))
     except BelowFloor as error:
         return _customer(request, session, row, wrong=_below(error, desk.words_of(request)), kept=manner)
     except Refused as error:
@@ -330,6 +336,30 @@ def note_proceedings(
     return desk.go_to(request, f"{ADDRESS}/clients/{number}", "flash.noted-insolvency")
 
 
+@router.post(f"{ADDRESS}/clients/{{number}}/credits")
+def use_credit(
+    request: Request,
+    session: desk.InWriting,
+    person: desk.SignedIn,
+    number: int,
+    item: Annotated[int, Form(ge=0, le=2**31 - 1)] = 0,
+    to: Annotated[int, Form(ge=0, le=2**31 - 1)] = 0,
+    amount: Short = "",
+    day: Short = "",
+    reason: Text = "",
+) -> Response:
+    """What was paid too much is counted on another invoice, or was paid back."""
+    row, entity = _customer_of(request, session, number), desk.entity_of(request)
+    source, other = records.get_item(session, entity, item), records.get_item(session, entity, to) if to else None
+    if source is None or source.customer_id != row.id or (to and other is None):
+        raise HTTPException(404)
+    try:
+        receivables.use_credit(session, source, _cents(amount), _day(day, "day"), reason.strip(), _by(request, person), other)
+    except Refused as error:
+        return _customer(request, session, row, wrong_credit=desk.words_of(request)(f"receivables.wrong-{error.reason}"))
+    return desk.go_to(request, f"{ADDRESS}/clients/{number}", "flash.noted-given-back")
+
+
 def _customer_of(request: Request, session: Session, number: int) -> Customer:
     row = records.get_customer(session, desk.entity_of(request), number)
     if row is None:
@@ -346,6 +376,7 @@ def _customer(
     kept: Manner | None = None,
     wrong_contact: str = "",
     wrong_proceedings: str = "",
+    wrong_credit: str = "",
     contact: Named | None = None,
 ) -> Response:
     t, today = desk.words_of(request), _today(request)
@@ -354,7 +385,7 @@ def _customer(
     return desk.show(
         request,
         "receivable_customer.html",
-        422 if wrong or wrong_contact or wrong_proceedings else 200,
+        422 if wrong or wrong_contact or wrong_proceedings or wrong_credit else 200,
         row=row,
         today=t.day(today),
         balance=_euro(sum((standing.balance for _, standing in still), Decimal(0)), t),
@@ -363,9 +394,13 @@ def _customer(
         closed=[_line(each, standing, t) for each, standing in items if not standing.balance],
         facts=[(t(f"imports.customers-{name}"), getattr(row, name)) for name in ("number", "siren", "vat_id", "address", "email", "phone")],
         contacts=records.contacts_of(session, row.id),
-        manner=kept or Manner(str(nature_of(row)), row.language, row.ladder, row.contract_rate.replace(".", ",")),
+        manner=kept or Manner(str(nature_of(row)), row.language, row.ladder, row.contract_rate.replace(".", ","), _terms(row, t)),
+        unlawful=warning_words(receivables.terms_of(row), nature_of(row), t),
+        credits=[_credit(each, standing, t) for each, standing in items if standing.overpaid],
+        credited_to=[(each.row.id, each.row.number, _euro(standing.balance, t)) for each, standing in still],
+        wrong_credit=wrong_credit,
         wrong=wrong,
-        ladders=_ladders(request, row),
+        ladders=_ladders(request, session, row),
         wrong_contact=wrong_contact,
         wrong_proceedings=wrong_proceedings,
         last=today.isoformat(),
@@ -373,10 +408,24 @@ def _customer(
     )
 
 
-def _ladders(request: Request, row: Customer) -> list[tuple[str, str]]:
+def _terms(row: Customer, t: Words) -> str:
+    kept = receivables.terms_text(row)
+    return text_words(kept, t) if kept else ""
+
+
+def _credit(each: Listed, standing: Standing, t: Words) -> dict[str, Any]:
+    return {
+        "id": each.row.id,
+        "number": each.row.number,
+        "amount": _euro(standing.overpaid, t),
+        "plain": f"{standing.overpaid:.2f}".replace(".", ","),
+    }
+
+
+def _ladders(request: Request, session: Session, row: Customer) -> list[tuple[str, str]]:
     """Name and title of those that are for the customer's regime; none while the file of ladders is not admitted, which /relances tells."""
     try:
-        found = ladders_of(_settings(request)).ladders
+        found = ladders_of(session, _settings(request)).ladders
     except (BadLadders, BadTemplate, OSError):
         return []
     return [(each.name, each.title) for each in found if nature_of(row) in each.regimes]
@@ -425,9 +474,10 @@ def note_event(
     reference: Annotated[str, Form(max_length=80)] = "",
     reason: Text = "",
     of: Annotated[int, Form(ge=0, le=2**31 - 1)] = 0,
+    keep: Annotated[str, Form(max_length=5)] = "",
 ) -> Response:
     """Money that came, a credit note, a dispute, a promise, an interruption; or the end of one of them."""
-    return _note(request, session, person, number, Typed(what, day, amount, until, reference, reason), of, closing=False)
+    return _note(request, session, person, number, Typed(what, day, amount, until, reference, reason, keep), of, closing=False)
 
 
 @router.post(f"{ADDRESS}/{{number}}/cloture")
@@ -460,7 +510,7 @@ def _note(request: Request, session: Session, person: Person, number: int, typed
 
 def _noted(typed: Typed, of: int, today: date) -> Noted:
     """Raises Refused."""
-    if typed.what not in set(What):
+    if typed.what not in set(What) - {What.GIVEN}:
         raise Refused("not-offered")
     what = What(typed.what)
     priced = what in (What.PAYMENT, What.CREDIT) or (what is What.PROMISE and typed.amount.strip())
@@ -472,6 +522,7 @@ def _noted(typed: Typed, of: int, today: date) -> Noted:
         _day(typed.until, "until") if what is What.PROMISE else None,
         typed.reference.strip() if what in (What.PAYMENT, What.CREDIT) else "",
         typed.reason.strip(),
+        keep=typed.keep == "yes",
     )
 
 
@@ -484,7 +535,7 @@ def _listed(request: Request, session: Session, number: int) -> Listed:
 
 def _item(request: Request, session: Session, listed: Listed, typed: Typed = Typed(), wrong: str = "") -> Response:
     t, today = desk.words_of(request), _today(request)
-    standing, rates = standing_of(listed.item, listed.events, today), load_rates()
+    standing, rates = standing_of(listed.item, listed.events, today), rates_of(session, listed.row.entity)
     rows = records.event_rows(session, listed.row.id)
     who = people.logins_of(session, [listed.row.actor, *(row.actor for row in rows)])
     nature = nature_of(listed.customer)
@@ -514,12 +565,20 @@ def _item(request: Request, session: Session, listed: Listed, typed: Typed = Typ
         today=today.isoformat(),
         typed=typed,
         wrong=wrong and t(f"receivables.wrong-{wrong}"),
+        over=wrong == "over",
+        due_derived=_due_derived(listed, t),
     )
+
+
+def _due_derived(listed: Listed, t: Words) -> str:
+    """How the due date follows from the customer's terms; empty where it is another one, which the invoice itself said."""
+    term = receivables.terms_of(listed.customer)
+    return due_words(term, listed.item.issued, t) if due_date(term, listed.item.issued) == listed.item.due else ""
 
 
 def _facts(listed: Listed, standing: Standing, t: Words) -> Iterator[tuple[str, str]]:
     yield t("receivables.amount"), _euro(listed.item.amount, t)
-    for name in ("paid", "credited", "written_off", "overpaid"):
+    for name in ("paid", "credited", "written_off", "overpaid", "given"):
         if amount := getattr(standing, name):
             yield t(f"receivables.{name}"), _euro(amount, t)
     yield t("receivables.issued"), t.day(listed.item.issued)

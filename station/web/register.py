@@ -16,7 +16,7 @@ from station.records import people, register
 from station.records.ledger import append_event
 from station.records.tables import Person, Supplier, SupplierAccount
 from station.web import desk, show
-from station.web.imports import terms_words
+from station.web.terms import text_words
 from station.web.words import Words
 
 router = APIRouter()
@@ -111,7 +111,7 @@ def _facts(row: Supplier, t: Words) -> dict[str, str]:
         "siren": show.show_value("supplier_siren", row.siren, None, t) if row.siren else "",
         "vat_id": row.vat_id,
         "size": t(f"imports.size-{row.size}") if row.size else "",
-        "terms": terms_words(terms, t) if terms else "",
+        "terms": text_words(terms, t) if terms else "",
         "email": row.email,
     }
 

@@ -109,6 +109,7 @@ class ShownCustomer(Shape):
     email: str
     phone: str
     terms_days: int | None
+    terms: str = Field(description="Terms that are more than days, as a list says them: 45 fdm, fdm 45, 30 fdm le 10; else empty")
 
 
 class DecidedAccount(Sent):

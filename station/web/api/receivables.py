@@ -12,6 +12,7 @@ from station.ageing import ageing_on
 from station.receivables import CLOSING, By, Issued, Noted, Refused, by_person
 from station.records import receivables as records
 from station.records.receivables import Listed, euros
+from station.records.tables import Customer
 from station.web import desk
 from station.web.api.problems import Trouble, words_of
 from station.web.api.shapes import (
@@ -30,6 +31,7 @@ from station.web.api.shapes import (
     workstation_of,
 )
 from workflow.receivables import BUCKETS, What, in_force, standing_of
+from workflow.terms import Term, due_date, read_term
 
 router = APIRouter()
 FIRST = date(2000, 1, 1)
@@ -93,11 +95,17 @@ class NewItem(Sent):
     number: Known
     amount: Amount
     issued: Day
-    due: Day
+    due: Day | None = Field(None, description="Last day of payment; without it the terms below tell, or else those of the customer")
+    terms: Annotated[str, Field(max_length=60, pattern=r"^[^\x00]*$")] = Field(
+        "", description="Of this invoice alone, as people say them: 30 jours, 45 jours fin de mois, fin de mois 45 jours, à réception"
+    )
 
 
 class NewEvent(Sent):
-    what: Literal["payment", "credit", "dispute", "promise", "interruption", "end"]
+    what: Literal["payment", "credit", "dispute", "promise", "interruption", "given-back", "end"] = Field(
+        description="given-back: of what was paid too much, so much was paid back. end: another event holds no more, such as a payment "
+        "that was noted by mistake; with its reason"
+    )
     day: Day
     amount: Amount = "0"
     of: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = Field(None, description="Event that an end ends")
@@ -106,6 +114,9 @@ class NewEvent(Sent):
         "", description="The bank's, needed of a payment; or the credit note's number. The same again is the same event"
     )
     reason: Line = ""
+    keep_credit: bool = Field(
+        False, description="Of a payment that is more than what is open: the rest is the customer's credit. Without it that is refused"
+    )
 
 
 @router.get("/receivables", tags=["receivables"], summary="Invoices of customers, and where each stands today")
@@ -146,7 +157,7 @@ def add(request: Request, session: desk.InWriting, person: Asking, said: NewItem
     if customer is None:
         raise _wrong(request, "customer")
     try:
-        issued = Issued(said.number, _cents(said.amount), said.issued, said.due)
+        issued = Issued(said.number, _cents(said.amount), said.issued, said.due or due_date(_term(said, customer), said.issued))
         row = receivables.issue_item(session, entity, customer, issued, _by(request, person.pseudonym))
     except Refused as error:
         raise _wrong(request, error.reason) from error
@@ -171,14 +182,22 @@ def note(request: Request, session: desk.InWriting, person: Asking, number: Numb
     if said.what == "payment" and not said.reference.strip():
         raise _wrong(request, "reference-bank")
     what = What(said.what)
-    cents = _cents(said.amount) if what in (What.PAYMENT, What.CREDIT, What.PROMISE) else 0
+    cents = _cents(said.amount) if what in (What.PAYMENT, What.CREDIT, What.PROMISE, What.GIVEN) else 0
     reference = said.reference.strip() if what in (What.PAYMENT, What.CREDIT) else ""
-    noted = Noted(what, said.day, cents, said.of, said.until if what is What.PROMISE else None, reference, said.reason)
+    noted = Noted(what, said.day, cents, said.of, said.until if what is What.PROMISE else None, reference, said.reason, said.keep_credit)
     try:
         receivables.note_event(session, listed.row, noted, _by(request, person.pseudonym))
     except Refused as error:
         raise _wrong(request, error.reason) from error
     return _story(_listed(request, session, number), session, _today(request))
+
+
+def _term(said: NewItem, customer: Customer) -> Term:
+    """Raises Refused."""
+    try:
+        return read_term(said.terms) if said.terms.strip() else receivables.terms_of(customer)
+    except ValueError as error:
+        raise Refused("terms") from error
 
 
 def _wrong(request: Request, reason: str) -> Trouble:
