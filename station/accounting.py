@@ -15,8 +15,10 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from config.legal import load_law
+from ocr.identifiers import compact
 from sealing.ledger import Event
-from station import payables, tasks
+from station import accounting_words, payables, tasks
 from station.acts import actor_of
 from station.receivables import own_keys
 from station.records import documents, people
@@ -178,6 +180,7 @@ def waiting_documents(session: Session, entity: str) -> list[Document]:
 def bill_of(session: Session, workstation: Workstation, document: Document) -> Bill:
     """What of a document goes into the accounts."""
     best = documents.best_rows(document)
+    said = accounting_words.said_of(session, document, best)
     owed = payables.owed_of(session, workstation.settings, document, payables.today_of(workstation))
     supplier = payables.supplier_of(session, document.entity, best)
     keys = payables.keys_of(best)
@@ -190,7 +193,70 @@ def bill_of(session: Session, workstation: Workstation, document: Document) -> B
         issued=payables.day_of(best, "issue_date"), due=owed.deadline.day, gross=owed.amount, net=payables.amount_of(best, "total_net"),
         tax=payables.amount_of(best, "total_tax"), vat=vat_shares(best), currency=owed.currency,
         credit=payables.is_credit(document, best), sealed=newest, own=bool(set(keys) & set(own_keys(workstation.settings))),
+        rates=rates_on(payables.day_of(best, "delivery_date") or payables.day_of(best, "issue_date")), abroad=is_abroad(best),
+        contradiction=contradiction_of(document), conversion=said.conversion, treatment=said.treatment, vouched=said.vouched,
     )  # fmt: skip
+
+
+def rates_on(day: date | None) -> frozenset[str]:
+    """Rates of French VAT on the day of the tax point; without a day, those of any day."""
+    return frozenset(rate_text(each.rate) for each in load_law().rates if day is None or each.period.holds(day))
+
+
+def is_abroad(best: Mapping[str, FieldRow]) -> bool:
+    """Whether the seller shows a VAT number of another country, and none that makes it a French one (Monaco's are French)."""
+    vat = compact(payables.value_of(best, "supplier_vat_id")).upper()
+    french = payables.value_of(best, "supplier_siren") or payables.value_of(best, "supplier_siret")
+    return len(vat) > 4 and vat[:2].isalpha() and vat[:2] != "FR" and not french
+
+
+def contradiction_of(document: Document) -> str:
+    """Which contradiction stands in the way: checks (of the sums, of the lines of tax), page (a person's sums are not those that the
+    page adds up to); empty: none."""
+    if any(row.code == "amounts-disagree" for row in document.findings):
+        return "checks"
+    typed = {row.name: row.value for row in document.fields if row.source == "person" and row.name in TOTALS}
+    printed: dict[str, FieldRow] = {}
+    for row in document.fields:
+        if row.source != "person" and row.name in TOTALS and (row.name not in printed or row.rank < printed[row.name].rank):
+            printed[row.name] = row
+    sums = {name: payables.amount_of(printed, name) for name in TOTALS}
+    net, tax, gross = (sums[name] for name in TOTALS)
+    if net is None or tax is None or gross is None or net + tax != gross:
+        # The page itself was not read so that it holds: whoever corrected it had reason to.
+        return ""
+    return "page" if any(_number(text) not in (None, sums[name]) for name, text in typed.items()) else ""
+
+
+TOTALS = ("total_net", "total_tax", "total_gross")
+
+
+def _number(text: str | None) -> Decimal | None:
+    try:
+        return Decimal(text or "")
+    except ArithmeticError:
+        return None
+
+
+def enter_elsewhere(session: Session, workstation: Workstation, document: Document, reason: str, person: Person) -> str | None:
+    """A person says that this invoice is entered by hand in the accounts: no batch will hold it. Why not, or None: done."""
+    wrong = accounting_words.say_word(session, workstation, document, accounting_words.ELSEWHERE, {}, reason, person)
+    if wrong is None:
+        tasks.move_state(session, document, InvoiceState.POSTED, person.pseudonym, workstation.clock())
+    return wrong
+
+
+def enter_here(session: Session, workstation: Workstation, document: Document, person: Person) -> str | None:
+    """It was not entered elsewhere after all, and waits for a batch again. Why not, or None: done."""
+    row = accounting_words.may_take_back(session, document)
+    if row is None:
+        return "said-late"
+    now = workstation.clock()
+    accounting_words.end_word(session, row, person, now)
+    standing = tasks.move_state(session, document, InvoiceState.APPROVED, person.pseudonym, now)
+    standing.exported_at, standing.seen = None, -1
+    session.flush()
+    return None
 
 
 def vat_shares(best: Mapping[str, FieldRow]) -> tuple[VatShare, ...]:

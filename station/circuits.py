@@ -32,6 +32,7 @@ from station.records.circuits import ANSWERED, ENDED, OPEN, RUNNING, SETTLED, ST
 from station.records.intake import SYSTEM
 from station.records.ledger import append_event
 from station.records.tables import (
+    AccountChange,
     CircuitCall,
     CircuitRun,
     CircuitStep,
@@ -102,6 +103,9 @@ EXPORT = "export-comptable"
 """The service that answers once the accounts have the invoice."""
 ACCEPTED = "iban accepté"
 """Outcome by which two people have accepted an account that waited."""
+HELD_SCAN = "numerisation-retenue"
+ANEW, GONE = "recommencé", "sans objet"
+"""Outcomes of runs that another takes the place of, and of documents that are no more to be treated."""
 DOUBT = "doubt"
 """`begun_by` of a run of which it cannot be said yet whether it begins."""
 RESTING = frozenset({DocumentState.SEALED, DocumentState.HELD, DocumentState.FAILED, DocumentState.SET_ASIDE})
@@ -214,6 +218,7 @@ def _look(session: Session, workstation: Workstation, document_id: str) -> None:
         watch = CircuitWatch(document_id=document_id, entity=document.entity, seen=0, stage="", appeared=False, facts={})
         session.add(watch)
     names = frozenset(name for name in {*digests, *watch.facts} if digests.get(name) != watch.facts.get(name))
+    names |= {"iban_change"} if "compte_attend" in names and "iban" in names else set()
     watch.seen, watch.entity, watch.facts = document.revision, document.entity, digests
     watch.stage, watch.submitted_at = (found.stage, found.done_at) if found is not None else ("", None)
     session.flush()
@@ -243,7 +248,7 @@ def _is_ready(document: Document, found: Review | None, values: Mapping[str, Val
 def _leave(session: Session, workstation: Workstation, document: Document, reason: str, now: datetime) -> None:
     for run in records.runs_of(session, document.id):
         if run.standing != ENDED:
-            feed(session, workstation, run, Cancelled(now, "system", reason), at=now)
+            feed(session, workstation, run, Cancelled(now, "system", reason, GONE), at=now)
 
 
 def _tell_runs(
@@ -254,20 +259,38 @@ def _tell_runs(
         if run.standing == ENDED:
             continue
         if run.entity != document.entity:
-            feed(session, workstation, run, Cancelled(now, "system", "le document est allé à une autre société"), at=now)
+            feed(session, workstation, run, Cancelled(now, "system", "le document est allé à une autre société", "autre société"), at=now)
             continue
         if run.begun_by == DOUBT:
             _think_again(session, workstation, document, run, values, now)
             continue
-        changed = {name: values.get(name) for name in names}
         circuit = circuit_for(session, workstation, run)
+        told = values if circuit is None else _as_asked(circuit, values)
+        changed = {name: told.get(name) for name in names}
         known = {name: value for name, value in changed.items() if circuit is None or name in circuit.vocabulary}
         known = {name: value for name, value in known.items() if value is not None or circuit is None or circuit.vocabulary[name].optional}
         if known:
             feed(session, workstation, run, Changed(now, known), at=now)
-        over = circuit is not None and begins(circuit, Altered(values, frozenset(values))) is False
+        over = circuit is not None and begins(circuit, Altered(told, frozenset(told))) is False
         if run.begun_by == "changement" and over and run.standing != ENDED:
-            feed(session, workstation, run, Cancelled(now, "system", "ce qui l'avait lancé ne vaut plus"), at=now)
+            ended = _word_of_end(session, document, run)
+            feed(session, workstation, run, Cancelled(now, "system", "ce qui l'avait lancé ne vaut plus", ended), at=now)
+
+
+def _as_asked(circuit: Circuit, values: Mapping[str, Value]) -> Mapping[str, Value]:
+    """An approval asks whether the account changed as the invoice came; any other circuit whether one waits for a second person now."""
+    return values if approves(circuit) else {**values, "iban_change": values.get("compte_attend", False)}
+
+
+def _word_of_end(session: Session, document: Document, run: CircuitRun) -> str:
+    """What became of what had begun a run, where somebody settled it elsewhere."""
+    query = sa.select(AccountChange).where(AccountChange.document_id == document.id, AccountChange.decided_at >= run.started_at)
+    decided = session.scalars(query.order_by(AccountChange.id.desc()).limit(1)).first()
+    if decided is not None and decided.reason != "replaced":
+        return ACCEPTED if decided.approved else "iban rejeté"
+    if run.circuit == HELD_SCAN:
+        return "écarté" if document.state == DocumentState.SET_ASIDE else "repris"
+    return "sans objet"
 
 
 def _begin(session: Session, workstation: Workstation, document: Document, happening: Appeared | Altered, why: str, now: datetime) -> None:
@@ -282,11 +305,12 @@ def _begin(session: Session, workstation: Workstation, document: Document, happe
         except NotInForce as error:
             log.warning("circuit %s: %s", row.name, error)
             continue
-        found = begins(circuit, happening, calendar_of(workstation.settings))
+        told = _as_asked(circuit, happening.values)
+        found = begins(circuit, replace(happening, values=told), calendar_of(workstation.settings))
         if approves(circuit) and not tasks.asked_by_circuits(workstation.settings):
             continue
         if found is True:
-            start_run(session, workstation, document, row, why, happening.values, now)
+            start_run(session, workstation, document, row, why, told, now)
         elif isinstance(found, tuple):
             _doubt(session, workstation, document, row, found, now)
 
@@ -316,7 +340,7 @@ def _ask_again(
         current = approvals.round_of(session, document.id, approvals.last_round(session, document.id))
         if any(task.decision == "refused" for task in current):
             # Its approver refused, and whoever reviewed it submitted it again before the circuit came to its end.
-            feed(session, workstation, last, Cancelled(now, "system", "la facture a été soumise à nouveau"), at=now)
+            feed(session, workstation, last, Cancelled(now, "system", "la facture a été soumise à nouveau", ANEW), at=now)
             row = in_force(session, CircuitVersion, document.entity).get(last.circuit) or session.get_one(CircuitVersion, last.version_id)
             start_run(session, workstation, document, row, "document", values, now)
             return
@@ -327,7 +351,7 @@ def _ask_again(
     if refused and not again:
         return
     if last.standing != ENDED:
-        feed(session, workstation, last, Cancelled(now, "system", "les valeurs ont changé : le circuit recommence"), at=now)
+        feed(session, workstation, last, Cancelled(now, "system", "les valeurs ont changé : le circuit recommence", ANEW), at=now)
     row = session.get_one(CircuitVersion, last.version_id)
     if refused:
         row = in_force(session, CircuitVersion, document.entity).get(last.circuit) or row
@@ -416,6 +440,7 @@ def _think_again(
     session: Session, workstation: Workstation, document: Document, run: CircuitRun, values: Mapping[str, Value], now: datetime
 ) -> None:
     circuit = circuit_for(session, workstation, run)
+    values = values if circuit is None else _as_asked(circuit, values)
     found = begins(circuit, Appeared(values)) if circuit is not None else False
     if isinstance(found, tuple):
         return
@@ -470,7 +495,7 @@ def _feed_one(session: Session, workstation: Workstation, run: CircuitRun, event
         return Fed(False, (run.trouble or "",))
     before = state_of(run)
     if circuit is None or (before is None and isinstance(event, Cancelled)):
-        _end(session, run, "abandon", actor, now)
+        _end(session, run, event.outcome if isinstance(event, Cancelled) else "abandon", actor, now)
         return Fed(True)
     try:
         after, commands = step(circuit, before, event, calendar_of(workstation.settings))
@@ -509,8 +534,8 @@ def _step_row(
             told |= {"results": rule_values_out(results) if results is not None else None}
         case Changed(values=values):
             told |= {"names": sorted(values)}
-        case Cancelled(reason=reason):
-            told |= {"reason": reason}
+        case Cancelled(reason=reason, outcome=outcome):
+            told |= {"reason": reason, "outcome": outcome}
         case _:
             pass
     return CircuitStep(
@@ -573,7 +598,7 @@ def _carry_out(
             case Decided():
                 _keep_decision(session, run, number, command, circuit, state, now)
             case Stuck(reasons=reasons):
-                run.trouble = " ; ".join(reasons)
+                run.trouble = " ; ".join((*reasons, *_amount_words(session, run, state, circuit)))
                 circuit_tasks.tell_trouble(session, workstation, run, state.step, run.trouble, now)
             case Ended(outcome=outcome):
                 _end(session, run, outcome, actor, now)
@@ -582,6 +607,14 @@ def _carry_out(
                 circuit_tasks.note_words(session, run, state.serial, " ; ".join(reasons))
             case Wake():
                 pass  # The day stands in the state's alarms, and from there in `wake_on`.
+
+
+def _amount_words(session: Session, run: CircuitRun, state: State, circuit: Circuit) -> tuple[str, ...]:
+    """Where an amount is what is missing: why it is not known, and what to do."""
+    document = session.get(Document, run.document_id) if run.document_id else None
+    asked = any(name in circuit.vocabulary and state.values.get(name) is None for name in ("montant_ttc", "montant_avoir"))
+    words = facts.why_unknown(document) if document is not None and asked else ""
+    return (words,) if words else ()
 
 
 def _open(
@@ -602,11 +635,13 @@ def _open(
         asked = tasks.Addressed(person=person.pseudonym) if person is not None else tasks.Addressed(role="approver")
     activity = circuit.steps[state.step]
     needed = 2 if isinstance(activity, Ask) and activity.twice else 1
-    why = {
+    why: dict[str, Any] = {
         "text": _why_words(session, run, circuit, state), "run": run.id, "serial": command.serial,
         "answers": {_meaning(code): [code, label] for code, label in command.answers},
     }  # fmt: skip
     barred = tuple(by for by in command.not_by if state.agreed is None or by != state.agreed[0])
+    if state.agreed is not None and state.values.get("fournisseur") == "nouveau":
+        why["confirmed"] = approvals.confirmers_of(session, document.id)
     task = tasks.ask_for_circuit(
         session, workstation, document, asked, why, now, rule=(run.circuit, run.meaning), place=(2 if state.agreed else 1, needed),
         due=None, barred=barred,
@@ -887,7 +922,7 @@ def resume(session: Session, workstation: Workstation, run: CircuitRun, actor: A
     circuit = circuit_for(session, workstation, run)
     if circuit is None:
         return Fed(False, (run.trouble or "",))
-    known = {name: value for name, value in values.items() if name in circuit.vocabulary}
+    known = {name: value for name, value in _as_asked(circuit, values).items() if name in circuit.vocabulary}
     run.trouble = None
     return feed(session, workstation, run, Changed(now, known) if run.state else Started(now, known), actor=actor, at=now)
 

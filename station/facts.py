@@ -1,21 +1,24 @@
 """A document's values as rules and circuits name them. What is not known is left out: a circuit that asks for it says so."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal, InvalidOperation
 
+import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from capture.catalogue import CATALOGUE, OF_INVOICES
 from capture.findings import Level
 from ocr.identifiers import compact
-from station.particulars import is_vouched
+from station import accounting_words
+from station.particulars import vouched_before
 from station.receivables import own_keys
 from station.records import documents, register
 from station.records import review as reviews
-from station.records.tables import Document, FieldRow, State
+from station.records.tables import AccountChange, Document, FieldRow, State
 from station.workstation import Workstation
+from workflow.accounting import Conversion
 from workflow.vocabulary import Value, plain
 
 PAGES = frozenset(
@@ -38,6 +41,7 @@ def facts_of(session: Session, workstation: Workstation, document: Document) -> 
     ours = _is_ours(document, best, workstation)
     pending = reviews.pending_accounts(session, document.entity, document.id)
     codes = {row.code for row in document.findings}
+    gross = _amount(best, "total_gross", accounting_words.said_of(session, document, best).conversion)
     facts: dict[str, Value | None] = {
         "nom_document": document.title[:300] or document.id,
         "etat": {State.HELD: "retenu", State.FAILED: "retenu", State.SET_ASIDE: "ecarte"}.get(document.state, "repris"),
@@ -50,14 +54,14 @@ def facts_of(session: Session, workstation: Workstation, document: Document) -> 
         "siren": _text(best, "supplier_siren"),
         "nom_client": _text(best, "buyer_name"),
         "iban": pending[0].iban if pending else _text(best, "iban"),
-        "iban_change": bool(pending),
         "doublon": bool(codes & TWICE),
         "constats": sum(1 for row in document.findings if row.level != Level.INFO and row.code in OPEN_FINDINGS),
         "echeance": _day(best, "due_date"),
-        "montant_ttc": _amount(best, "total_gross"),
-        "montant_avoir": _amount(best, "total_gross"),
+        "montant_ttc": gross,
+        "montant_avoir": gross,
         "commande": None,
-        **_supplier(session, workstation, document, best),
+        "compte_attend": bool(pending),
+        **_supplier(session, workstation, document, best, pending[0].iban if pending else ""),
     }
     return {name: value for name, value in facts.items() if value is not None or name in ("commande", "siren")}
 
@@ -65,18 +69,57 @@ def facts_of(session: Session, workstation: Workstation, document: Document) -> 
 def digests_of(facts: Mapping[str, Value]) -> dict[str, str]:
     """To see which values changed without keeping them twice. An account that waits for a second person is another account."""
     told = {name: plain(value) or "" for name, value in facts.items()}
-    told["iban"] = f"{told.get('iban', '')} {told.get('iban_change', '')}"
+    told["iban"] = f"{told.get('iban', '')} {told.get('compte_attend', '')}"
     return {name: hashlib.sha256(f"{name}\n{text}".encode()).hexdigest()[:12] for name, text in told.items()}
 
 
-def _supplier(session: Session, workstation: Workstation, document: Document, best: Mapping[str, FieldRow]) -> dict[str, Value | None]:
-    """Known: in the register, or with an account that the house stands for."""
+def why_unknown(document: Document) -> str:
+    """Why an amount that rules ask for is not known, and what to do, in French; empty where nothing of it is missing."""
+    best = documents.best_rows(document)
+    currency = _text(best, "currency")
+    if _text(best, "total_gross") is None:
+        return "aucun montant TTC n'a été lu : saisissez-le à la relecture"
+    if currency is None:
+        return "la monnaie n'a pas été lue : saisissez-la à la relecture"
+    if currency != "EUR":
+        return f"le montant est en {currency} : donnez le cours du jour à la page « À payer » de la facture"
+    return ""
+
+
+def _supplier(
+    session: Session, workstation: Workstation, document: Document, best: Mapping[str, FieldRow], waiting: str
+) -> dict[str, Value | None]:
+    """As the document arrived: whom the house knew then, and whether the account was known, new, or another than those known.
+
+    Known is who stands in the register or in the settings, or has an account that two people confirmed on an earlier document. What
+    this very document taught is no acquaintance: its supplier is new until the next one arrives.
+    """
+    row = next((found for key in _keys_of(best) if (found := register.find_supplier(session, document.entity, key))), None)
+    accounts, known = vouched_before(session, document, workstation.settings)
+    iban = compact(waiting or _text(best, "iban") or "")
+    changed = bool(iban) and iban not in accounts and bool(_others(session, document, accounts, workstation))
+    account = None if not iban else "connu" if iban in accounts else "change" if changed else "nouveau"
+    return {
+        "fournisseur": "connu" if known else "nouveau",
+        "compte": account,
+        "iban_change": changed,
+        "courriel_fournisseur": row.email if row is not None and row.email else None,
+    }
+
+
+def _keys_of(best: Mapping[str, FieldRow]) -> list[str]:
     siren, vat = _text(best, "supplier_siren") or "", compact(_text(best, "supplier_vat_id") or "")
-    keys = [key for key in (register.key_of(siren, "", ""), register.key_of("", vat, "")) if key]
-    row = next((found for key in keys if (found := register.find_supplier(session, document.entity, key))), None)
-    iban = compact(_text(best, "iban") or "")
-    known = row is not None or (bool(iban) and is_vouched(session, document, iban, workstation.settings))
-    return {"fournisseur": "connu" if known else "nouveau", "courriel_fournisseur": row.email if row is not None and row.email else None}
+    return [key for key in (register.key_of(siren, "", ""), register.key_of("", vat, "")) if key]
+
+
+def _others(session: Session, document: Document, accounts: Sequence[str], workstation: Workstation) -> list[str]:
+    """The supplier's other accounts: those the house stood for, else those that its earlier invoices bore when this one was asked about."""
+    own = {compact(each) for each in workstation.settings.identity.ibans}
+    named = [each for each in accounts if each not in own]
+    asked = session.scalars(
+        sa.select(AccountChange).where(AccountChange.document_id == document.id).order_by(AccountChange.id.desc()).limit(1)
+    ).first()
+    return named or list(asked.known if asked is not None else ())
 
 
 def _is_ours(document: Document, best: Mapping[str, FieldRow], workstation: Workstation) -> bool:
@@ -99,14 +142,19 @@ def _text(best: Mapping[str, FieldRow], name: str) -> str | None:
     return " ".join(text.split())[:300] or None
 
 
-def _amount(best: Mapping[str, FieldRow], name: str) -> Decimal | None:
-    """Without its sign: a credit note weighs as much as its invoice. Other currencies are no euros, and therefore not known."""
-    text = _text(best, name)
-    if text is None or (_text(best, "currency") or "EUR") != "EUR":
+def _amount(best: Mapping[str, FieldRow], name: str, conversion: Conversion | None) -> Decimal | None:
+    """Euros without their sign: a credit note weighs as much as its invoice. Another currency counts by the rate that a person gave; one
+    that nobody read is not guessed: neither amount is known."""
+    text, currency = _text(best, name), _text(best, "currency")
+    if text is None:
         return None
     try:
         amount = Decimal(text)
     except InvalidOperation:
+        return None
+    if conversion is not None and conversion.currency == currency and amount.is_finite():
+        return abs(conversion.euros(amount))
+    if currency != "EUR":
         return None
     return abs(amount) if amount.is_finite() and amount == amount.quantize(CENT) else None
 

@@ -237,6 +237,25 @@ def is_vouched(session: Session, document: Document, iban: str, settings: Settin
     return session.scalar(sa.select(AccountChange.id).where(*agreed, AccountChange.approved).limit(1)) is not None
 
 
+def vouched_before(session: Session, document: Document, settings: Settings) -> tuple[list[str], bool]:
+    """Accounts of the supplier of this invoice that the house stood for when it arrived, and whether it knew the supplier then.
+
+    What was confirmed on this very invoice, or on any other since, does not count: the first purchase stays the first one.
+    """
+    key, arrived = key_of(invoice_in(document, settings)), document.received_at
+    told = [*settings.suppliers.ibans.get(key.siren, []), *settings.suppliers.ibans.get(key.vat, [])]
+    known, accounts = bool(told), [*map(compact, [*told, *settings.identity.ibans])]
+    practice = settings.sealing.mode == "practice"
+    row = next((row for each in key.suppliers if (row := register.find_supplier(session, document.entity, each)) is not None), None)
+    if row is not None and (row.added_at is None or row.added_at <= arrived):
+        known = True
+        accounts += register.approved_ibans(session, document.entity, key.suppliers, practice=practice, by=arrived)
+    agreed = (AccountChange.entity == document.entity, AccountChange.supplier.in_(key.suppliers), AccountChange.approved)
+    before = sa.select(AccountChange.iban).where(*agreed, AccountChange.decided_at <= arrived, AccountChange.document_id != document.id)
+    agreed_before = list(session.scalars(before))
+    return [*accounts, *agreed_before], known or bool(agreed_before)
+
+
 def _registered(session: Session, document: Document, key: InvoiceKey, settings: Settings) -> list[str]:
     """What people only tried in a home that seals for good by now is nobody's word."""
     return register.approved_ibans(session, document.entity, key.suppliers, practice=settings.sealing.mode == "practice")

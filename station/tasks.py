@@ -310,7 +310,7 @@ def table_of(session: Session, task: Task) -> Table:
     approved = tuple(each.decided_by for each in together if each.decision == "approved" and each.decided_by)
     document = documents.get_document(session, task.document_id)
     prepared = frozenset(map(str, task.prepared_by)) | records.preparers_of(session, document)[0]
-    return Table(prepared, approved, records.handed_over(session, together))
+    return Table(prepared, approved, records.handed_over(session, together), frozenset(map(str, task.why.get("confirmed", ()))))
 
 
 # --- deciding ---

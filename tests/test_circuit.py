@@ -204,7 +204,7 @@ def test_an_answer_to_an_older_task_changes_nothing() -> None:
 def test_a_missing_value_stops_the_circuit_and_its_arrival_sets_it_going() -> None:
     values = {name: value for name, value in VALUES.items() if name != "iban_change"}
     state, commands = begun(INVOICE, **values)
-    assert (state.standing, only(commands, c.Stuck).reasons) == (Standing.STUCK, ("« IBAN nouveau ou changé » : la valeur manque",))
+    assert (state.standing, only(commands, c.Stuck).reasons) == (Standing.STUCK, ("« IBAN changé » : la valeur manque",))
     going, _ = step(INVOICE, state, Changed(MORNING, {"iban_change": False}))
     assert going.step == "approbation"
 

@@ -16,13 +16,14 @@ import sqlalchemy as sa
 import webhome
 
 from config.settings import Connector, Lookup, Suppliers
-from station import circuits, learning, review, rule_versions, senders, tasks
+from station import circuits, facts, learning, review, rule_versions, senders, tasks
 from station.lookups import LookupFailed, ask_lookup
 from station.records import circuits as records
 from station.records import people
 from station.records import tasks as approvals
 from station.records.documents import get_document
 from station.records.tables import (
+    AccountChange,
     CircuitCall,
     CircuitRun,
     CircuitStep,
@@ -41,6 +42,7 @@ from station.records.tables import (
     PersonRole,
     RuleVersion,
     State,
+    Supplier,
     Task,
 )
 from station.tasks import Act
@@ -285,7 +287,7 @@ def test_values_that_change_void_the_approval_and_the_rules_of_the_submission_ho
     house.submit(house.invoice("300.00", number="A-2"))
     house.say(first, "invoice_number", "A-1b")
     runs = house.rows(CircuitRun, document_id=first)
-    assert [(run.standing, run.outcome) for run in runs] == [("ended", "abandon"), ("running", "")]
+    assert [(run.standing, run.outcome) for run in runs] == [("ended", "recommencé"), ("running", "")]
     assert (runs[0].rules, runs[0].submitted_at) == (runs[1].rules, runs[1].submitted_at)
     task = house.approval(first)
     assert task.needed == 1 and task.bound["number"] == "A-1b" and "20/11/2026" in task.why["text"]
@@ -371,7 +373,7 @@ def test_a_held_scan_is_a_task_of_the_mailroom_until_it_is_taken_up(house):
         found = session.get_one(Document, document)
         found.state, found.revision = State.SET_ASIDE, found.revision + 1
     house.turn()
-    assert not house.asked(document) and house.run(document, "numerisation-retenue").outcome == "abandon"
+    assert not house.asked(document) and house.run(document, "numerisation-retenue").outcome == "écarté"
 
 
 def test_an_account_that_changes_is_called_about_and_accepted_by_two_people_who_are_not_the_caller(house):
@@ -382,14 +384,85 @@ def test_an_account_that_changes_is_called_about_and_accepted_by_two_people_who_
         review.submit(session, house.workstation, document, people.find(session, "clara"), lambda *_: None, whole=True)
     house.turn()
     (form,) = house.asked(document)
-    assert (form.kind, form.title.startswith("Rappeler Menuiserie Le Goff")) == ("form", True)
+    assert (form.kind, form.title.startswith("Compte changé : rappeler Menuiserie Le Goff")) == ("form", True)
     house.answer(form, "clara", "confirme", appele="Mme Roy", numero_appele="01 02 03 04 05")
     house.answer(house.asked(document)[0], "anne", "accepter")
     assert not house.answer(house.asked(document)[0], "anne", "accepter").taken
     house.answer(house.asked(document)[0], "basile", "accepter")
     assert house.run(document, "changement-iban").outcome == "iban accepté"
     house.turn()
+    # An account that changed is checked by two, however it came to be accepted.
+    (check,) = house.asked(document)
+    assert (check.step, check.asked) == ("verification-conformite", [["role", "compliance"]])
+    house.answer(check, "carole", "lever")
+    house.answer(house.asked(document)[0], "camille", "lever")
     assert house.approval(document) is not None, [task.title for task in house.asked(document)]
+
+
+# --- who is known, and since when ---
+
+
+def confirm_account(house, document: str, login: str) -> None:
+    """The second person approves the account on the page of the review."""
+    with house.workstation.database.writing() as session:
+        asked = session.scalars(sa.select(AccountChange).where(AccountChange.document_id == document)).one()
+        review.decide_account(session, house.workstation, asked.id, people.find(session, login), "", approved=True)
+    house.turn()
+
+
+@pytest.fixture
+def stranger(house):
+    """A house that knows no supplier, with one invoice submitted whose account waits."""
+    house.workstation = replace(house.workstation, settings=house.workstation.settings.model_copy(update={"suppliers": Suppliers()}))
+    document = house.invoice("120.00")
+    house.submit(document)
+    return document
+
+
+def test_a_first_purchase_takes_two_though_its_account_was_confirmed_on_it(house, stranger):
+    confirm_account(house, stranger, "anne")
+    (check,) = house.asked(stranger)
+    assert check.step == "verification-comptable"
+    with house.workstation.database.writing() as session:
+        someone(session, "claude", Role.CLERK)
+    house.answer(check, "claude", "correcte")
+    assert house.approval(stranger).needed == 2
+    assert house.decide(stranger, tasks.approve, "basile").done
+    assert house.decide(stranger, tasks.approve, "anne").wrong == "confirmed"
+    assert house.decide(stranger, tasks.approve, "denis").done
+    assert house.standing(stranger) == "approved"
+
+
+def test_the_next_invoice_of_a_supplier_is_that_of_a_known_one(house, stranger):
+    confirm_account(house, stranger, "anne")
+    house.now[0] += timedelta(days=1)
+    later = webhome.sealed(house.workstation, "suivante.tif", replace(PAPER, number="2026/319"))
+    with house.workstation.database.writing() as session:
+        session.get_one(Document, later).received_at = house.now[0]
+    house.submit(later)
+    assert house.approval(later).needed == 2, "plus de 5 000 €"
+    made = [row for row in house.rows(DecisionMade, document_id=later) if row.table == "qui-approuve"]
+    assert made[0].lines == ["A5"]
+
+
+def test_a_new_account_is_called_new_and_its_circuit_ends_with_what_became_of_it(house, stranger):
+    (form,) = house.asked(stranger)
+    assert form.title.startswith("Compte nouveau : rappeler")
+    confirm_account(house, stranger, "anne")
+    assert house.run(stranger, "changement-iban").outcome == "iban accepté"
+
+
+def test_a_supplier_listed_after_the_invoice_came_is_new_to_it(house, stranger):
+    with house.workstation.database.writing() as session:
+        row = Supplier(entity="essai", key=f"siren:{PAPER.siren}", siren=PAPER.siren, name="Le Goff", changed_by="x", changed_at=NOON)
+        row.added_at = NOON + timedelta(hours=1)
+        session.add(row)
+        session.flush()
+        seen = facts.facts_of(session, house.workstation, session.get_one(Document, stranger))
+        row.added_at = None
+        session.flush()
+        before = facts.facts_of(session, house.workstation, session.get_one(Document, stranger))
+    assert (seen["fournisseur"], before["fournisseur"]) == ("nouveau", "connu")
 
 
 def credit_note(house, number: str, gross: str, origin: str) -> str:

@@ -137,7 +137,7 @@ def test_lines_that_come_go_and_move_are_told_in_words():
     rows = rows_of(TEXT, "controle")
     come = with_rows(TEXT, "controle", [*rows[:1], ("C9", "-", "-", "oui", "-", "comptable", ""), *rows[1:]])
     assert [each.told() for each in differences(TEXT, come)] == [
-        "Ce qui se vérifie avant d'approuver, ligne C9 : ligne ajoutée (IBAN nouveau ou changé : oui, Vérification : comptable)"
+        "Ce qui se vérifie avant d'approuver, ligne C9 : ligne ajoutée (IBAN changé : oui, Vérification : comptable)"
     ]
     assert differences(come, TEXT)[0].after is None
     swapped = with_rows(TEXT, "controle", [rows[1], rows[0], *rows[2:]])

@@ -7,9 +7,9 @@ import hashlib
 import json
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from enum import StrEnum
 from typing import Any, TypeAlias
 
@@ -26,6 +26,30 @@ class VatShare:
     """Per cent, canonical: « 20 », « 5.5 »; empty where it is not known."""
     base: Decimal | None
     tax: Decimal
+
+
+class Treatment(StrEnum):
+    """What a person decided of a tax that is not entered unasked."""
+
+    COST = "cost"
+    """Not deductible here: part of the expense."""
+    DEDUCT = "deduct"
+    """Deductible, though its rate is not known; never of a foreign tax."""
+
+
+@dataclass(frozen=True, slots=True)
+class Conversion:
+    """The rate of one day, as a person gave it with its source; nothing is looked up and nothing guessed."""
+
+    currency: str
+    rate: Decimal
+    """Units of the currency for one euro."""
+    day: date
+    source: str
+
+    def euros(self, amount: Decimal) -> Decimal:
+        """To the cent, half a cent up (art. 5, Regulation (EC) 1103/97)."""
+        return (amount / self.rate).quantize(CENT, ROUND_HALF_UP)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +77,16 @@ class Bill:
     """SHA-256 of the sealed file."""
     own: bool = False
     """We are the seller: it belongs in another journal."""
+    rates: frozenset[str] | None = None
+    """Rates of French VAT on its day; None: nobody said which."""
+    abroad: bool = False
+    """The seller's VAT number is of another country: its tax is that country's, whatever the rate."""
+    contradiction: str = ""
+    """Which of its sums contradict one another, or the page: checks, page; empty: none."""
+    conversion: Conversion | None = None
+    treatment: Treatment | None = None
+    vouched: bool = False
+    """A second person stands for sums that contradict one another."""
 
 
 class Trouble(StrEnum):
@@ -63,6 +97,15 @@ class Trouble(StrEnum):
     NOTHING = "nothing"
     """Its amount is nothing: there is nothing to enter."""
     CURRENCY = "currency"
+    """Another one, and nobody gave its rate."""
+    NO_CURRENCY = "no-currency"
+    """None was read, and none is guessed."""
+    ABROAD = "abroad"
+    """VAT of another country, which no French return deducts (art. 271 CGI), or of a rate that is none in France."""
+    UNRATED = "unrated"
+    """A tax of which the rate is not known."""
+    CONTRADICTED = "contradicted"
+    """The sums contradict the page, the lines of tax, or one another; a second person has to stand for them."""
     SUMS = "sums"
     """Amounts without tax and taxes do not make up the amount with tax."""
     NUMBER = "number"
@@ -180,16 +223,34 @@ class Entry:
 
 
 def entry_of(bill: Bill, plan: Plan) -> Entry | Trouble:
-    """Expense, taxes by rate, supplier; a credit note the other way round. The supplier's line is the last."""
+    """Expense, taxes by rate, supplier; a credit note the other way round. The supplier's line is the last. In euros: of another
+    currency by the rate that a person gave."""
     trouble = _trouble_of(bill)
     if trouble is not None or bill.gross is None:
         return trouble or Trouble.AMOUNT
     shares = _shares(bill, bill.gross)
     if shares is None:
         return Trouble.SUMS
-    net, taxes = shares
-    sign = -1 if bill.gross < 0 else 1
-    turned = bill.credit or bill.gross < 0
+    if _contradicts(bill) and not bill.vouched:
+        return Trouble.CONTRADICTED
+    judged = _judged(bill, plan, *shares)
+    if isinstance(judged, Trouble):
+        return judged
+    net, taxes = judged
+    gross = bill.gross
+    if bill.conversion is not None and bill.currency != EURO:
+        gross = bill.conversion.euros(gross)
+        taxes = tuple(replace(share, tax=bill.conversion.euros(share.tax)) for share in taxes)
+        # What rounding leaves is in the expense: the supplier is owed the amount converted as a whole.
+        net = gross - sum((share.tax for share in taxes), NOTHING)
+        if gross == 0:
+            return Trouble.NOTHING
+    return Entry(bill, _lines(bill, plan, gross, net, taxes))
+
+
+def _lines(bill: Bill, plan: Plan, gross: Decimal, net: Decimal, taxes: tuple[VatShare, ...]) -> tuple[Line, ...]:
+    sign = -1 if gross < 0 else 1
+    turned = bill.credit or gross < 0
     auxiliary = plan.auxiliaries.get(bill.key) or bill.auxiliary
     label = " ".join(f"{bill.supplier} {bill.number}".split())[:200]
 
@@ -204,18 +265,23 @@ def entry_of(bill: Bill, plan: Plan) -> Entry | Trouble:
         [line(sign * net, expense or plan.expense_account, plan.expense_label if expense is None else plan.journal_label)] if net else []
     )
     lines += [
-        line(
-            sign * share.tax, plan.vat.get(share.rate, plan.vat_account), f"{plan.vat_label} {share.rate} %".replace("  %", ""), share.rate
-        )
+        line(sign * share.tax, plan.vat.get(share.rate, plan.vat_account), f"{plan.vat_label} {_rate_words(share.rate)}", share.rate)
         for share in taxes
         if share.tax
     ]
-    return Entry(bill, (*lines, line(sign * bill.gross, plan.supplier_account, plan.supplier_label, owed=True)))
+    return (*lines, line(sign * gross, plan.supplier_account, plan.supplier_label, owed=True))
+
+
+def _rate_words(rate: str) -> str:
+    """« 5,5 % », as a French journal writes it."""
+    return f"{rate.replace('.', ',')} %" if rate else "(taux non lu)"
 
 
 def _trouble_of(bill: Bill) -> Trouble | None:
-    if bill.own or bill.currency != EURO:
-        return Trouble.OWN if bill.own else Trouble.CURRENCY
+    if bill.own:
+        return Trouble.OWN
+    if bill.currency != EURO and (bill.conversion is None or bill.conversion.currency != bill.currency):
+        return Trouble.CURRENCY if bill.currency else Trouble.NO_CURRENCY
     if bill.gross is None:
         return Trouble.AMOUNT
     if bill.gross == 0:
@@ -223,6 +289,45 @@ def _trouble_of(bill: Bill) -> Trouble | None:
     if not bill.number:
         return Trouble.NUMBER
     return Trouble.DATE if bill.issued is None else None
+
+
+def _contradicts(bill: Bill) -> bool:
+    """Whether a check said so, or the lines of tax and the totals are more than a cent a line apart: that much is rounding."""
+    if bill.contradiction or bill.gross is None:
+        return bool(bill.contradiction)
+    leeway, taxes = CENT * max(1, len(bill.vat)), sum((share.tax for share in bill.vat), NOTHING)
+    apart = [abs(bill.net + bill.tax - bill.gross)] if bill.net is not None and bill.tax is not None else []
+    if bill.vat and bill.tax is not None:
+        apart.append(abs(taxes - bill.tax))
+    bases = [share.base for share in bill.vat if share.base is not None]
+    if bill.vat and len(bases) == len(bill.vat):
+        apart.append(abs(sum(bases, NOTHING) + taxes - bill.gross))
+    return any(gap > leeway for gap in apart)
+
+
+def _judged(bill: Bill, plan: Plan, net: Decimal, taxes: tuple[VatShare, ...]) -> tuple[Decimal, tuple[VatShare, ...]] | Trouble:
+    """Each tax with its rate, or joined to the expense by a person's word; else why it is not entered."""
+    taxes = tuple(
+        replace(share, rate=share.rate or _only_rate(bill, share.base if share.base is not None else net, share)) for share in taxes
+    )
+    due = [share for share in taxes if share.tax]
+    if bill.treatment is Treatment.COST:
+        return net + sum((share.tax for share in due), NOTHING), ()
+    # A house that gave a rate an account of its own has decided where it goes; of another country's tax its rate says nothing.
+    odd = [share for share in due if share.rate and bill.rates is not None and share.rate not in bill.rates | plan.vat.keys()]
+    if odd or (bill.abroad and due):
+        return Trouble.ABROAD
+    if any(not share.rate for share in due) and bill.treatment is not Treatment.DEDUCT:
+        return Trouble.UNRATED
+    return net, taxes
+
+
+def _only_rate(bill: Bill, base: Decimal, share: VatShare) -> str:
+    """The rate of French VAT that makes this tax of this base to the cent, where exactly one does and it is the invoice's only tax."""
+    if not bill.rates or len(bill.vat) > 1 or not base or not share.tax:
+        return ""
+    fits = [each for each in sorted(bill.rates) if abs(base * Decimal(each) / 100 - share.tax) < CENT]
+    return fits[0] if len(fits) == 1 else ""
 
 
 def _shares(bill: Bill, gross: Decimal) -> tuple[Decimal, tuple[VatShare, ...]] | None:
@@ -239,7 +344,11 @@ def _shares(bill: Bill, gross: Decimal) -> tuple[Decimal, tuple[VatShare, ...]] 
     net = bill.net if bill.net is not None else gross - tax
     if net + tax != gross or tax != tax.quantize(CENT) or gross != gross.quantize(CENT):
         return None
-    return net, bill.vat if bill.vat and cents and taxes == tax else (VatShare("", None, tax),)
+    if bill.vat and cents and taxes == tax:
+        return net, bill.vat
+    if len(bill.vat) == 1 and abs(taxes - tax) <= CENT:
+        return net, (VatShare(bill.vat[0].rate, None, tax),)
+    return net, (VatShare("", None, tax),)
 
 
 def totals_of(entries: Iterable[Entry]) -> tuple[Decimal, Decimal]:

@@ -128,6 +128,8 @@ class Bar(StrEnum):
     """Nor does who stood in for them, or they for them, on any day since."""
     DECIDED = "decided"
     """One of two approvals is theirs already, or that of whom they stand in for."""
+    CONFIRMED = "confirmed"
+    """They confirmed the account of a new supplier: the second yes to a first purchase is somebody else's."""
 
 
 AreOne: TypeAlias = Callable[[str, str], bool]
@@ -144,6 +146,8 @@ class Table:
     """Who approved before, where two are needed."""
     handed: tuple[tuple[str, str], ...] = ()
     """Who gave this approval to whom."""
+    confirmed: frozenset[str] = frozenset()
+    """Who confirmed the supplier's account, where that bars from this approval."""
 
 
 def circle_of(person: str, handed: Iterable[tuple[str, str]]) -> frozenset[str]:
@@ -165,4 +169,6 @@ def bar_of(person: str, table: Table, are_one: AreOne, *, approver: bool = True,
         return Bar.STANDS_IN
     if circle & set(table.approved) or any(are_one(one, person) for one in table.approved):
         return Bar.DECIDED
+    if circle & table.confirmed or any(are_one(one, person) for one in table.confirmed):
+        return Bar.CONFIRMED
     return None if addressed else Bar.NOT_ADDRESSED

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -99,15 +100,17 @@ def count_waiting(session: Session, entity: str) -> int:
     return session.scalar(sa.select(sa.func.count()).select_from(SupplierAccount).where(*where)) or 0
 
 
-def approved_ibans(session: Session, entity: str, keys: Sequence[str], *, practice: bool) -> list[str]:
+def approved_ibans(session: Session, entity: str, keys: Sequence[str], *, practice: bool, by: datetime | None = None) -> list[str]:
     """Accounts that two people answer for, of the supplier known by the surest of these keys that the register has; without `practice`
-    those that practice people left do not count."""
+    those that practice people left do not count. `by`: those alone that had been approved at that moment."""
     for key in keys:
         supplier = find_supplier(session, entity, key)
         if supplier is not None:
             where = [SupplierAccount.supplier_id == supplier.id, SupplierAccount.state == APPROVED]
             if not practice:
                 where.append(_by_real())
+            if by is not None:
+                where.append(SupplierAccount.approved_at <= by)
             return list(session.scalars(sa.select(SupplierAccount.iban).where(*where).order_by(SupplierAccount.id)))
     return []
 

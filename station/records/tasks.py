@@ -186,6 +186,12 @@ def preparers_of(session: Session, document: Document) -> tuple[frozenset[str], 
     return frozenset(name for name in found if name), min(moments, default=document.received_at)
 
 
+def confirmers_of(session: Session, document_id: str) -> list[str]:
+    """Pseudonyms of who confirmed an account on this document as the second person."""
+    query = sa.select(AccountChange.decided_by).where(AccountChange.document_id == document_id, AccountChange.approved)
+    return sorted({name for name in session.scalars(query) if name})
+
+
 def is_payable(document: Document, entity: str) -> bool:
     """Whether it is still an invoice of this entity that may be approved at all."""
     return document.entity == entity and document.state == State.SEALED and document.document_type in INVOICES and not document.confidential
