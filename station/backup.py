@@ -59,7 +59,7 @@ SUFFIXES = {"originals": "", "archive": ".pdf"}
 NOT_COPIED = frozenset(
     {
         *("originals", "archive", "keys", "work", "light", "tiles", "exports", "imports", "lookups", "slots", "essai", "stations"),
-        *("witness-memory", "before-upgrade", "restore-drill"),
+        *("witness-memory", "before-upgrade", "restore-drill", "fetched", "store.json"),
     }
 )
 """Rooms of SCEAU_HOME that are copied otherwise, or are made anew, or are not this installation's to keep."""
@@ -302,7 +302,7 @@ def _name_files(connection: sa.Connection, target: BinaryIO) -> int:
     count = 0
     inspector = sa.inspect(connection)
     for folder in SUFFIXES:
-        queries = [
+        queries: list[sa.Select[Any]] = [
             sa.select(sa.column(column)).select_from(sa.table(table)).where(sa.column(column).is_not(None))
             for table, column, where in NAMED
             if where == folder and inspector.has_table(table)

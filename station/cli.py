@@ -1049,6 +1049,55 @@ def import_list(
 
 
 @app.command()
+def move(
+    to: Annotated[str, typer.Option(help="Address of the database to move to, empty or half-way of this move.")] = "",
+    store: Annotated[str, typer.Option(help="Address of the store that takes the kept files, as store.url.")] = "",
+    undo: Annotated[bool, typer.Option("--undo", help="Give up a move that has not ended: the station goes on where it was.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Carry the records of a stopped station to another database, compared in the end; killed, the same command goes on."""
+    with _settings() as settings:
+        from station.move import CannotMove, move_records, undo_move
+        from station.web.words import words_in
+        from station.workstation import now
+
+        t = words_in(settings.language)
+        if bool(to) is undo:
+            raise typer.BadParameter("--to, --undo")
+        try:
+            if undo:
+                undo_move(settings)
+                out.print(t("move.undone"), markup=False)
+                return
+            with _counted_words(lambda what: t(f"move.{what}")) as tell:
+                moved = move_records(settings, to, now, tell, store)
+        except CannotMove as error:
+            err.print(f"{t(f'move.refused-{error.reason}')} ({error.detail}) {t('move.untouched')}", markup=False)
+            raise typer.Exit(1) from error
+        if as_json:
+            _print_json(asdict(moved))
+            return
+        heads = " ; ".join(f"{name} : {size}, {head}" for name, (size, head) in moved.heads.items())
+        out.print(t("move.done", rows=sum(moved.tables.values()), tables=len(moved.tables), files=moved.files), markup=False)
+        out.print(t("move.heads", heads=heads), markup=False)
+        out.print(t("move.change"), markup=False)
+        out.print(f'database_url = "{moved.target}"', markup=False)
+        if moved.store:
+            out.print(f'[store]\nurl = "{store}"', markup=False)
+
+
+@contextmanager
+def _counted_words(word: Callable[[str], str]) -> "Iterator[Callable[[str, int, int], None]]":
+    """A line for each kind of work, on the error output of a terminal."""
+
+    def tell(what: str, done: int, total: int) -> None:
+        if err.is_terminal:
+            err.print(f"\r{word(what)} {done} / {total}", end="\n" if done == total else "", markup=False)
+
+    yield tell
+
+
+@app.command()
 def migrate() -> None:
     """Bring the database to this version."""
     with _settings() as settings:

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
-from typing import IO, Any, BinaryIO, Protocol
+from typing import IO, Any, BinaryIO, Protocol, cast
 
 from capture.originals import sync_folder
 
@@ -76,6 +76,12 @@ class Line:
         return json.dumps(told | ({"missing": self.missing} if self.missing else {}), ensure_ascii=False).encode() + b"\n"
 
 
+class Readable(Protocol):
+    """From which bytes are read on."""
+
+    def read(self, size: int = -1, /) -> bytes: ...
+
+
 class Sink(Protocol):
     """Into which a backup is written, member by member."""
 
@@ -132,7 +138,7 @@ class TarSink:
                 raise EOFError(path) from error
             raise
         # What was added is not remembered: a million members must not fill the memory.
-        self._tar.members.clear()
+        cast(Any, self._tar).members.clear()
         return Line(path, hashing.digest.hexdigest(), size)
 
     def finish(self, path: str, source: BinaryIO, size: int) -> None:
@@ -222,7 +228,7 @@ class Member:
     """One thing of a backup, in its turn: it is read before the next one is asked for."""
 
     path: str
-    stream: IO[bytes]
+    stream: Readable
     sound: bool | None = None
     """Whether its bytes are those of the manifest, where that is known already (of a folder, once the stream was read to its end)."""
     missing: str = ""
@@ -273,7 +279,7 @@ class Opened:
         try:
             with seen, tarfile.open(self.source, "r|", bufsize=CHUNK) as tar:
                 while (info := tar.next()) is not None:
-                    tar.members.clear()
+                    cast(Any, tar).members.clear()
                     found = tar.extractfile(info)
                     if found is None:
                         raise BadBackup("damaged", info.name)

@@ -15,11 +15,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import IO, Any, TypeAlias, cast
+from typing import Any, TypeAlias, cast
 
 import sqlalchemy as sa
 from alembic import command
-from alembic.script import ScriptDirectory
 from pydantic import ValidationError
 
 from capture.originals import CHUNK, Vault
@@ -43,13 +42,14 @@ from station.checkpoints import (
     write_whole,
 )
 from station.contradiction import TreeContradicted
-from station.copies import BadBackup, Opened
+from station.copies import BadBackup, Opened, Readable
 from station.evidence import with_ledger
 from station.keyring import known_roots, known_seal_roots
 from station.records import people
 from station.records.database import Database, alembic_config, migrate, open_database
 from station.records.ledger import tree_of
 from station.records.tables import Archive
+from station.rehearsal import known_schema, newest_schema
 from station.rows import follow_numbers, kept_tables, read_rows
 from station.witnesses import ask_witnesses
 from station.workstation import Workstation, now
@@ -190,20 +190,6 @@ def _built(wish: Wish, opened: Opened, stage: Path, database: Database, clock: C
 # --- before ---
 
 
-def newest_schema() -> str:
-    """Revision of this version's tables."""
-    return str(_scripts().get_current_head())
-
-
-def known_schema(revision: str) -> bool:
-    """Whether this version knows the way from there."""
-    return revision in {script.revision for script in _scripts().walk_revisions()}
-
-
-def _scripts() -> ScriptDirectory:
-    return ScriptDirectory(str(Path(people.__file__).parent / "migrations"))
-
-
 def _refuse_newer(head: Mapping[str, Any]) -> None:
     if not known_schema(str(head.get("schema"))):
         raise BadBackup("newer", f"{head.get('version', '')}, {head.get('schema')}")
@@ -264,7 +250,7 @@ def _load(opened: Opened, stage: Path, database: Database, done: Restored, passp
 class _Plain(io.RawIOBase):
     """What io.BufferedReader asks of a raw stream."""
 
-    def __init__(self, source: IO[bytes]) -> None:
+    def __init__(self, source: Readable) -> None:
         self._source = source
 
     def readable(self) -> bool:
@@ -276,7 +262,7 @@ class _Plain(io.RawIOBase):
         return len(part)
 
 
-def _keep(vault: Vault, name: str, suffix: str, stream: IO[bytes]) -> None:
+def _keep(vault: Vault, name: str, suffix: str, stream: Readable) -> None:
     """Under its name, where its bytes have it; else it is missing, and told so later."""
     sha256 = name.removesuffix(suffix)
     if not _HASH.fullmatch(sha256):
@@ -292,7 +278,7 @@ def _inside(stage: Path, name: str) -> Path:
     return path
 
 
-def _write(path: Path, stream: IO[bytes]) -> None:
+def _write(path: Path, stream: Readable) -> None:
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with path.open("wb") as file:
         shutil.copyfileobj(stream, file, CHUNK)
@@ -409,7 +395,7 @@ def _check_files(workstation: Workstation, opened: Opened, done: Restored, tell:
             for table, column, where in NAMED:
                 if where != folder:
                     continue
-                query = sa.select(sa.column(column)).select_from(sa.table(table)).where(sa.column(column).is_not(None))
+                query: sa.Select[Any] = sa.select(sa.column(column)).select_from(sa.table(table)).where(sa.column(column).is_not(None))
                 for sha256 in session.scalars(query.execution_options(yield_per=1000)):
                     count += 1
                     path = f"{folder}/{sha256}{suffix}"
@@ -482,8 +468,8 @@ _SEEN_FR = (
 )
 _SEEN_EN = (
     "The ledger of {entity} has {size} entries in this backup, and {holder} saw {seen}, or another ledger: it is older than what "
-    "was witnessed. Nothing was restored. Restore a newer backup. If there is none, a named person accepts the loss, which stays in the ledger: "
-    "--accept-loss REASON --login NAME"
+    "was witnessed. Nothing was restored. Restore a newer backup. If there is none, a named person accepts the loss, which stays in the "
+    "ledger: --accept-loss REASON --login NAME"
 )
 _FULL_FR = (
     "{place} n'est pas vide. Rien n'a été restauré ni changé : une sauvegarde n'est jamais mise par-dessus autre chose. Donnez un dossier "

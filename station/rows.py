@@ -27,6 +27,7 @@ LEFT_OUT = {
     "attempt": "failures at the entrance, of the last hour",
     "sighting": "what lies in folders now",
     "probe": "what folders can do now",
+    "store_lock": "what a store was told of locks; another store is told anew",
     "idempotency": "what programs were answered, for a day",
 }
 """Tables that no backup holds, and why."""

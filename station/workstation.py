@@ -7,8 +7,9 @@ from pathlib import Path
 
 from capture.stores import Store
 from config.settings import Settings, make_folder
-from station.records.database import Database, migrate, open_database
+from station.records.database import Database, open_database, refuse_halfway
 from station.records.tallies import Tallies
+from station.rehearsal import bring_up
 from station.stores import open_stores
 
 
@@ -48,11 +49,15 @@ class Workstation:
 
 
 def open_workstation(settings: Settings) -> Workstation:
-    """Open stores and database, bringing the tables to this version. Raises Unusable where a folder or a store cannot be used, StoreAway."""
+    """Open stores and database, bringing the tables to this version.
+
+    Raises Unusable where a folder or a store cannot be used, StoreAway, DatabaseRefused.
+    """
     home = settings.home
     for folder in ("originals", "archive", "readings", "work", "light", "keys"):
         make_folder(home / folder)
     database = open_database(settings.url)
-    migrate(database)
+    refuse_halfway(database)
+    bring_up(database, home, now)
     stores = open_stores(home, settings.store, now)
     return Workstation(settings, database, stores.originals, stores.archives)
