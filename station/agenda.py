@@ -117,12 +117,13 @@ def _listed(session: Session, entity: str, state: str, kind: str | None, until: 
     return list(session.scalars(query.order_by(AgendaRow.day, AgendaRow.id)))
 
 
-def due_rows(session: Session, entity: str, today: date, kinds: Sequence[str]) -> Sequence[AgendaRow]:
-    """Planned for today or before, and not suspended."""
+def due_rows(session: Session, entity: str, today: date, kinds: Sequence[str], level: str | None = None) -> Sequence[AgendaRow]:
+    """Planned for today or before, and not suspended; of every level or of one."""
     day = today.isoformat()
     free = sa.or_(AgendaRow.suspended_until.is_(None), AgendaRow.suspended_until < day)
     query = sa.select(AgendaRow).where(AgendaRow.entity == entity, AgendaRow.state == PLANNED, AgendaRow.day <= day, free)
     query = query.where(AgendaRow.kind.in_(kinds))
+    query = query if level is None else query.where(AgendaRow.level == level)
     return session.scalars(query.order_by(AgendaRow.day, AgendaRow.id)).all()
 
 

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from sealing.ledger import Event
 from sealing.pdfa import Attachment, Relation
 from station.acts import actor_of
-from station.dunning import MOST_REASON, NotPossible
+from station.dunning import MOST_REASON, NotPossible, objects_of
 from station.formal import Head, KeptPaper, dropped_unless_noted, keep_paper
 from station.letters_out import proof_paper
 from station.records import dunning as records
@@ -56,7 +56,7 @@ def mark_printed(session: Session, workstation: Workstation, numbers: Sequence[i
     if not found:
         raise NotPossible("none")
     for sending in found:
-        sending.state, sending.actor = records.PRINTED, person.pseudonym
+        _put_state(session, sending, records.PRINTED, person)
         _enter(session, workstation, sending, "printed", person, {})
     return len(found)
 
@@ -72,9 +72,15 @@ def export_registered(session: Session, workstation: Workstation, numbers: Seque
     made = zip_of(workstation, found)
     digest = hashlib.sha256(made).hexdigest()
     for sending in found:
-        sending.state, sending.actor = records.EXPORTED, person.pseudonym
+        _put_state(session, sending, records.EXPORTED, person)
         _enter(session, workstation, sending, "exported", person, {"package": digest})
     return made
+
+
+def _put_state(session: Session, sending: Sending, state: str, person: Person) -> None:
+    """Of a letter, with every invoice that it lists."""
+    for each in records.members_of(session, sending):
+        each.state, each.actor = state, person.pseudonym
 
 
 def zip_of(workstation: Workstation, letters: Sequence[Sending]) -> bytes:
@@ -136,7 +142,8 @@ def _note_proof(workstation: Workstation, number: int, proof: Proof, person: Per
     kept = keep_paper(workstation, paper, head)
     with dropped_unless_noted(workstation, kept), workstation.database.writing() as session:
         sending = _registered(session, entity, number, states)
-        _keep_proof(sending, proof, what, kept)
+        for each in records.members_of(session, sending):
+            _keep_proof(each, proof, what, kept)
         _enter(session, workstation, sending, what, person, told, kept)
 
 
@@ -184,6 +191,6 @@ def _enter(
     told: dict[str, str],
     kept: KeptPaper | None = None,
 ) -> None:
-    objects = {"item": sending.item_id, "letter": sending.sha256 or ""} | ({"proof": kept.sha256} if kept else {})
+    objects = objects_of(records.members_of(session, sending)) | {"letter": sending.sha256 or ""} | ({"proof": kept.sha256} if kept else {})
     payload = {"act": act, "level": sending.level, "sending": sending.id, "note": sending.note[:MOST_REASON], **told}
     append_event(session, Event(sending.entity, "reminder", objects, actor_of(person), workstation.clock(), "system", payload))

@@ -36,6 +36,8 @@ class Wording:
 
     subject: str
     body: str
+    several: tuple[str, str] | None = None
+    """Subject and body of a letter about several invoices; None where the template is about one only."""
 
 
 class _Sandbox(ImmutableSandboxedEnvironment):
@@ -104,15 +106,21 @@ def read_letters(folder: Path) -> dict[str, dict[str, Wording]]:
     return {path.stem: _read_letter(path, path.stat().st_mtime_ns) for path in sorted(folder.glob("*.toml"))}
 
 
+def _wording(told: Mapping[str, Any]) -> Wording:
+    """Raises KeyError."""
+    several = (str(told["several_subject"]), str(told["several_body"]).lstrip("\n")) if "several_body" in told else None
+    return Wording(str(told["subject"]), str(told["body"]).lstrip("\n"), several)
+
+
 @lru_cache(maxsize=256)
 def _read_letter(path: Path, _changed: int) -> dict[str, Wording]:
     """Proved once as it stands: a morning asks for it a thousand times."""
     try:
         told = tomllib.loads(path.read_text(encoding="utf-8"))
-        found = {language: Wording(str(told[language]["subject"]), str(told[language]["body"]).lstrip("\n")) for language in LANGUAGES}
+        found = {language: _wording(told[language]) for language in LANGUAGES}
         for each in found.values():
-            check_template(each.subject)
-            check_template(each.body)
+            for text in (each.subject, each.body, *(each.several or ())):
+                check_template(text)
     except (BadTemplate, ValueError, KeyError, TypeError) as error:
         raise BadTemplate(f"{path.name} : {error}") from error
     return found

@@ -10,7 +10,21 @@ import pytest
 from config.legal import load_rates
 from workflow.calendar import FRANCE, Calendar, may_leave
 from workflow.claims import claim_of
-from workflow.dunning import Channel, Ladder, Left, Level, Reminded, Rest, Warned, actions_due, covers, forecast, next_action
+from workflow.dunning import (
+    Action,
+    Channel,
+    Ladder,
+    Left,
+    Level,
+    Reminded,
+    Rest,
+    Warned,
+    actions_due,
+    covers,
+    forecast,
+    gather,
+    next_action,
+)
 from workflow.ladders import load_ladders
 from workflow.receivables import Customer, Happening, Item, What, standing_of
 
@@ -72,9 +86,10 @@ def test_a_batch_without_a_name_is_no_batch():
 
 
 def test_an_invoice_without_the_penalty_mention_is_reminded_with_a_warning():
-    unsaid = next_action(replace(ITEM, mention=None), OPEN, LADDER, (), (), FRANCE, date(2026, 12, 1))
-    assert unsaid is not None
-    assert unsaid.warned == (Warned.NO_PENALTY_MENTION,)
+    for mention, told in ((False, (Warned.NO_PENALTY_MENTION,)), (None, (Warned.MENTION_UNKNOWN,)), (True, ())):
+        found = next_action(replace(ITEM, mention=mention), OPEN, LADDER, (), (), FRANCE, date(2026, 12, 1))
+        assert found is not None
+        assert found.warned == told
 
 
 def test_the_days_of_the_calendar_are_those_on_which_it_leaves():
@@ -164,6 +179,61 @@ def walk(seed: int, step: int = 1) -> tuple[int, int]:
     return len(sent), silent
 
 
+TOGETHER = replace(LADDER, together=True)
+
+
+def walk_together(seed: int, step: int = 1) -> tuple[int, int]:
+    """Some items of one customer, a letter for each level; how many letters left, and how many of them listed several invoices.
+
+    As the station does it: one item's row fires, what else is due at its level is read again and joins, and what left is due no more.
+    """
+    chance = random.Random(seed)
+    owed = [history(chance) for _ in range(chance.choice((1, 2, 3, 4)))]
+    items = [Reminded(str(place), "3", item.due, "private", "", True) for place, (item, _, _) in enumerate(owed)]
+    rests = [[rest for rest in each[2] if rest.scope == "customer"] for each in owed]
+    shared = [rest for each in rests for rest in each]
+    sent: dict[str, list[Left]] = {item.id: [] for item in items}
+    letters, several = 0, 0
+    for ahead in range(0, DAYS, step):
+        day = BEGIN + timedelta(days=ahead)
+        for fired in items:
+            due = [
+                action
+                for item, (owing, events, _) in zip(items, owed, strict=True)
+                for action in actions_due(item, standing_of(owing, events, day), LADDER, sent[item.id], shared, CLOSING, day)
+            ]
+            mine = next((letter for letter in gather(due, TOGETHER) if fired in [each.item for each in letter]), ())
+            letters, several = letters + bool(mine), several + (len(mine) > 1)
+            assert len({each.level.name for each in mine}) <= 1, f"histories {seed}, {day}: levels mixed"
+            assert len({each.item.id for each in mine}) == len(mine), f"histories {seed}, {day}: an item twice in a letter"
+            for action in mine:
+                owing, events, _ = owed[int(action.item.id)]
+                told = f"histories {seed}, {day}: {action.level.name} of item {action.item.id}"
+                assert why_silent(owing, events, shared, day) is None, f"{told} although {why_silent(owing, events, shared, day)}"
+                assert action.level.name not in {left.level for left in sent[action.item.id]}, f"{told} twice"
+                assert may_leave(CLOSING, day), f"{told} on a day on which nothing leaves"
+                sent[action.item.id].append(Left(action.level.name, day))
+    return letters, several
+
+
+def test_one_letter_for_a_customer_and_level_asks_for_nothing_that_a_letter_of_its_own_would_not():
+    walked = [walk_together(seed, step=4) for seed in range(500)]
+    assert sum(letters for letters, _ in walked) > 1_000
+    assert sum(several for _, several in walked) > 50
+
+
+@pytest.mark.long
+def test_the_same_holds_of_a_hundred_thousand_histories_in_grouped_letters():
+    assert sum(walk_together(seed, step=4)[1] for seed in range(100_000)) > 10_000
+
+
+def test_a_letter_lists_a_hundred_invoices_at_most_and_other_customers_have_their_own():
+    level = LADDER.levels[1]
+    actions = [Action(Reminded(str(n), "3" if n else "4", DUE, "private"), level, DUE) for n in range(152)]
+    assert sorted(len(letter) for letter in gather(actions, TOGETHER)) == [1, 51, 100]
+    assert {len(letter) for letter in gather(actions, LADDER)} == {1}
+
+
 def test_nothing_is_reminded_that_must_not_be_and_no_level_twice_in_four_thousand_histories():
     walked = [walk(seed, step=3) for seed in range(4_000)]
     # The histories say something: reminders leave, and days on which none may come, too.
@@ -200,6 +270,7 @@ essais:
   - {titre: T, echelle: entreprises, echeance: 2026-11-30, attendu: {relance-1: 2026-12-07}}
 """
 WRONG = {
+    "titre: Entreprises": ("titre: Entreprises\n    groupe: clients", "« groupe » : « clients » : vouliez-vous dire « client » ?"),
     "jours: 5,": ("jours: cinq,", "8:43: échelle « entreprises » : niveau « relance-1 » : « jours » demande un nombre entier"),
     "canal: courriel": ("canal: couriel", "canal « couriel » : vouliez-vous dire « courriel » ?"),
     "jours: 20": ("jours: 3", "doit venir après « relance-1 »"),
@@ -250,6 +321,18 @@ def test_a_rate_that_is_not_known_is_not_guessed_and_interest_ends_before_it():
     found = claim_of(item, Customer.PRIVATE, (), standing_of(item, (), day), day, load_rates())
     assert (found.missing, found.until) == ("2027-H1", date(2026, 12, 31))
     assert found.accrued == Decimal("126.38")
+
+
+@pytest.mark.parametrize(("contract", "rates"), [(None, ["12.15", "12.40"]), ("20.00", ["7.86", "8.25"])])
+def test_of_an_invoice_that_states_no_penalties_the_laws_own_rate_is_owed_and_of_a_contract_only_its_legal_least(contract, rates):
+    item = Item(Decimal("12000.00"), date(2026, 5, 1), date(2026, 5, 31))
+    day, agreed = date(2026, 9, 30), Decimal(contract) if contract else None
+    found = claim_of(item, Customer.PRIVATE, (), standing_of(item, (), day), day, load_rates(), contract_rate=agreed, unsaid=True)
+    assert found.interest is not None
+    assert ([str(line.rate) for line in found.interest.lines], found.least) == (rates, contract is not None)
+    said = claim_of(item, Customer.PRIVATE, (), standing_of(item, (), day), day, load_rates(), contract_rate=agreed)
+    assert said.accrued >= found.accrued
+    assert found.indemnity == Decimal("40.00")
 
 
 def test_a_contract_rate_below_the_floor_is_not_reckoned():

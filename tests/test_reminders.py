@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -15,11 +16,13 @@ import pytest
 import sqlalchemy as sa
 from owed import MORNING, Owing, open_owing
 
+from config.settings import Identity, Settings
 from sealing.verify import verify_file
 from station import agenda, dunning, outbox, ticking
 from station.bounces import note_report
 from station.dunning import NotPossible
 from station.keyring import open_sealer
+from station.letters_out import house_of
 from station.outbox import Sent
 from station.problems import problem_of
 from station.records import dunning as records
@@ -68,7 +71,7 @@ def test_what_is_due_leaves_once_with_its_sums_and_is_noted_with_its_ledger_entr
     assert owing.turn() == 1
     (message,) = box.messages
     (row,) = rows(owing)
-    assert message["Message-ID"] == f"<agenda.{row.id}.{row.revision}@quais.example>"
+    assert re.fullmatch(rf"<agenda\.{row.id}\.{row.revision}\.[0-9a-f]{{24}}@quais\.example>", str(message["Message-ID"]))
     body = message.get_content()
     assert "Facture F-1" in message["Subject"]
     assert "il reste 1\u202f200,00\u202f€ ttc" in body.lower()
@@ -275,14 +278,15 @@ def test_a_server_that_refuses_for_now_costs_nothing_but_time(owing, box):
     box.refuse = False
     owing.later()
     ticking.tend_agenda(owing.station)
-    assert ([str(message["Message-ID"]) for message in box.messages], rows(owing)[0].state) == (["<agenda.1.1@quais.example>"], agenda.DONE)
+    (sending,) = rows(owing, Sending)
+    assert ([str(message["Message-ID"]) for message in box.messages], rows(owing)[0].state) == ([sending.message_id], agenda.DONE)
 
 
 def test_killed_between_sending_and_noting_it_the_same_message_leaves_again_and_no_other(owing, box, tmp_path):
     item = owing.owes("F-1", FIFTH)
     owing.station.database.close()
     tests = Path(__file__).parent
-    environment = os.environ | {"PYTHONPATH": f"{tests}:{tests.parent}"}
+    environment = os.environ | {"PYTHONPATH": f"{tests}:{tests.parent}:{os.environ.get('PYTHONPATH', '')}"}
     killed = subprocess.run(
         [sys.executable, str(tests / "remind_killed.py"), str(tmp_path / "home"), str(box.port), MORNING.isoformat()],
         env=environment, timeout=60, check=False,
@@ -398,4 +402,43 @@ def test_what_is_enqueued_for_an_older_revision_does_nothing(owing, box):
     ticking.tick(owing.station, owing.today)
     outbox.deliver_due(owing.station, ticking.SENDERS)
     assert [row.state for row in rows(owing, OutboxRow)] == [Sent.SENT, Sent.SENT]
-    assert (len(box.messages), box.messages[0]["Message-ID"]) == (1, "<agenda.1.4@quais.example>")
+    assert (len(box.messages), str(box.messages[0]["Message-ID"])[:12]) == (1, "<agenda.1.4.")
+
+
+def test_two_installations_on_one_domain_never_use_one_message_id_and_each_always_its_own(tmp_path, box):
+    homes = [open_owing(tmp_path / name, box.port) for name in ("first", "second")]
+    told = []
+    for each in homes:
+        each.owes("F-1", FIFTH)
+        each.turn()
+        with each.station.database.reading() as session:
+            row = session.scalars(sa.select(AgendaRow)).one()
+            told.append([dunning.message_id_of(session, each.station.settings, row) for _ in range(2)])
+    assert told[0] == [str(box.messages[0]["Message-ID"])] * 2
+    assert told[1] == [str(box.messages[1]["Message-ID"])] * 2
+    assert told[0] != told[1]
+
+
+def test_a_reminder_names_its_company_its_signatory_and_the_account_and_tells_none_of_our_doubts(tmp_path, box):
+    owing = open_owing(tmp_path / "home", box.port, signatory="Claire Marchand, comptabilité clients")
+    owing.owes("F-1", FIFTH)
+    owing.turn()
+    (message,) = box.messages
+    text = message.get_content()
+    said = ("Claire Marchand, comptabilité clients", "Imprimerie des Quais SARL, SIREN 732829320", "12 quai de la Fosse, 44000 Nantes")
+    assert [each for each in said if each not in text] == []
+    assert "IBAN FR76 3000 6000 0112 3456 7890 189, en rappelant : F-1" in text
+    assert str(message["From"]) == "Imprimerie des Quais SARL <relances@quais.example>"
+    for doubt in ("à vérifier", "non lu", "unverified", "secondary", "cité"):
+        assert doubt not in text
+    assert "taux de refinancement de la BCE en vigueur au 01/07/2026, majoré de 10 points (art. L. 441-10, II C. com.)" in text
+    (sending,) = rows(owing, Sending)
+    assert all("grade" not in period for period in sending.computation["periods"])
+
+
+def test_of_a_house_of_several_companies_no_shared_account_is_named():
+    identity = Identity(names=["Atelier Un"], ibans=["FR7630006000011234567890189"])
+    group = Settings(home=Path("home"), entity="essai", companies=["autre"], identity=identity)
+    assert house_of(group.of_company("autre").of_company("autre"))["iban"] == ""
+    alone = Settings(home=Path("home"), entity="essai", identity=identity)
+    assert house_of(alone.of_company("essai"))["iban"].startswith("FR76 3000")

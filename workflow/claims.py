@@ -28,6 +28,9 @@ class Claim:
     unlawful: bool = False
     """The contract's rate is below what the law allows (L. 441-10 C. com.): nothing is reckoned, for what is owed then is for a person."""
 
+    least: bool = False
+    """Of a contract's rate only three times the legal rate is reckoned, for the invoice does not state the penalties."""
+
     @property
     def accrued(self) -> Decimal:
         return self.interest.total if self.interest else NOTHING
@@ -46,12 +49,20 @@ def claim_of(
     rates: Rates,
     mode: Mode = Mode.SPLIT,
     contract_rate: Decimal | None = None,
+    unsaid: bool = False,
 ) -> Claim:
-    """What is owed on `today`. A rate that is not known is never guessed: interest ends the day before its half-year."""
+    """What is owed on `today`. A rate that is not known is never guessed: interest ends the day before its half-year.
+
+    `unsaid`: the invoice is known not to state the penalties (art. L. 441-9 C. com.). What the law itself sets is due all the same and
+    without a reminder (art. L. 441-10, II: the ECB's rate and 10 points where the contract is silent, never less than three times the
+    legal rate where it is not); of a contract's rate only that least is asked for, and the rest is for a person.
+    """
     regime = REGIMES.get(customer)
     if regime is None or today <= item.due or standing.balance <= 0:
         return Claim(standing.balance, None, NOTHING, today)
-    terms = Terms(regime, mode, contract_rate if regime is Regime.PRIVATE else None)
+    agreed = contract_rate if regime is Regime.PRIVATE else None
+    least = unsaid and agreed is not None
+    terms = Terms(regime, mode, agreed, least=least)
     reductions = reductions_of(events, today)
     indemnity = indemnity_of(item.due, today, rates)
     until, missing = today, ""
@@ -63,7 +74,7 @@ def claim_of(
             continue
         except BelowFloor:
             return Claim(standing.balance, None, indemnity, until, unlawful=True)
-        return Claim(standing.balance, found, indemnity, until, missing)
+        return Claim(standing.balance, found, indemnity, until, missing, least=least)
     return Claim(standing.balance, None, indemnity, until, missing)
 
 

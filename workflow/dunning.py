@@ -30,7 +30,9 @@ class Warned(StrEnum):
     """What a person should know before it leaves."""
 
     NO_PENALTY_MENTION = "no-penalty-mention"
-    """The invoice lacks what art. L. 441-9 C. com. asks of it on penalties and indemnity, or nobody knows."""
+    """The invoice is known to lack what art. L. 441-9 C. com. asks of it on penalties and indemnity."""
+    MENTION_UNKNOWN = "mention-unknown"
+    """Nobody knows: neither was its text read, nor do the settings say."""
     LATE_START = "late-start"
     """It should have begun long ago: the ladder starts with its first step all the same."""
 
@@ -64,6 +66,8 @@ class Ladder:
     """Values of `workflow.receivables.Customer` for which it may be chosen."""
     levels: tuple[Level, ...]
     """By their days."""
+    together: bool = False
+    """What a customer owes at one level leaves in one letter, which lists each invoice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +181,23 @@ def forecast(
         day = action.day + _DAY
 
 
+MOST_TOGETHER = 100
+"""Invoices that one letter lists; the others follow in another."""
+
+
+def gather(actions: Iterable[Action], ladder: Ladder) -> tuple[tuple[Action, ...], ...]:
+    """What leaves in one letter each: every action alone, or, where the ladder says so, those of one customer, level and day together.
+
+    By due date within a letter. Each item keeps its own level: a letter is how several leave, and nothing leaves that would not alone.
+    """
+    letters = dict[tuple[str, ...], list[Action]]()
+    for action in actions:
+        apart = () if ladder.together else (action.item.id,)
+        letters.setdefault((action.item.customer, action.level.name, action.day.isoformat(), *apart), []).append(action)
+    ordered = [sorted(letter, key=lambda each: (each.item.due, each.item.id.zfill(20))) for letter in letters.values()]
+    return tuple(tuple(letter[start : start + MOST_TOGETHER]) for letter in ordered for start in range(0, len(letter), MOST_TOGETHER))
+
+
 def covers(rest: Rest, item: Reminded) -> bool:
     """Whether a suspension is about this item, whatever the day."""
     return {"item": item.id, "customer": item.customer, "batch": item.batch or None}.get(rest.scope) == rest.value
@@ -209,6 +230,7 @@ def _rested(day: date, rests: Sequence[Rest], calendar: Calendar) -> tuple[date,
 
 def _warnings(level: Level, item: Reminded, sent: Sequence[Left], day: date) -> tuple[Warned, ...]:
     # What public buyers owe is set by their own code, whatever their supplier's invoice says; consumers owe nothing of it.
-    unsaid = item.regime == "private" and level.days > 0 and item.mention is not True
+    asked = item.regime == "private" and level.days > 0
+    unsaid = {None: (Warned.MENTION_UNKNOWN,), False: (Warned.NO_PENALTY_MENTION,), True: ()}[item.mention] if asked else ()
     late = not sent and (day - item.due).days - max(0, level.days) > LATE
-    return ((Warned.NO_PENALTY_MENTION,) if unsaid else ()) + ((Warned.LATE_START,) if late else ())
+    return unsaid + ((Warned.LATE_START,) if late else ())

@@ -134,6 +134,9 @@ class Terms:
     """Per cent a year, where the contract names one; private only."""
     basis: int = YEAR
     imputation: Imputation = Imputation.PRINCIPAL
+    least: bool = False
+    """Of a contract's rate only what the law makes its least is reckoned, three times the legal rate (art. L. 441-10, II C. com.): it is
+    due whatever the contract says, and what it says above is left to a person."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +158,8 @@ class Line:
     grade: str
     exact: Fraction
     """EUR, not rounded."""
+    least: bool = False
+    """Its rate is three times the legal one."""
 
     @property
     def amount(self) -> Decimal:
@@ -229,7 +234,7 @@ def rate_of(half: str, terms: Terms, rates: Rates) -> Decimal:
     floor = rates.floor_times * row.legal
     if terms.contract_rate < floor:
         raise BelowFloor(terms.contract_rate, floor, half, rates.floor_text)
-    return terms.contract_rate
+    return floor if terms.least else terms.contract_rate
 
 
 def _check_input(amounts: Sequence[Decimal], terms: Terms) -> None:
@@ -264,12 +269,14 @@ def _lines(base: Decimal, start: date, end: date, first: date, terms: Terms, rat
         # Its floor is asked of each half-year in which it is to bear interest; frozen on the first day, of that day's alone.
         for half in [half_of(first)] if frozen else [half_of(begin) for begin, _ in halves]:
             rate_of(half, terms, rates)
-    for begin, close in [(start, end)] if frozen or contract else halves:
+    least = contract and terms.least
+    for begin, close in [(start, end)] if frozen or (contract and not least) else halves:
         half = half_of(first if frozen else begin)
         rate, days = rate_of(half, terms, rates), (close - begin).days + 1
         row, exact = rates.of_half(half), Fraction(base) * Fraction(rate) * days / (100 * terms.basis)
         told = ("", "", "") if contract else (half, row.ecb_source, row.ecb_grade)
-        yield Line(begin, close, days, base, rate, *told, exact)
+        told = (half, row.legal_source, row.legal_grade) if least else told
+        yield Line(begin, close, days, base, rate, *told, exact, least)
 
 
 def _half_years(start: date, end: date) -> Iterator[tuple[date, date]]:

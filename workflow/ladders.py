@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 from workflow.calendar import FRANCE
 from workflow.dunning import Channel, Ladder, Level, Reminded, forecast
@@ -30,6 +31,9 @@ from workflow.vocabulary import NAME
 
 CHANNELS = {"courriel": Channel.EMAIL, "lettre": Channel.LETTER, "recommandé": Channel.REGISTERED, "appel": Channel.CALL}
 REGIMES = {"privé": Customer.PRIVATE, "public": Customer.PUBLIC, "consommateur": Customer.CONSUMER}
+TOGETHER = "client"
+GROUPS = ("facture", TOGETHER)
+"""What leaves in one letter: an invoice, or all that a customer owes at that level."""
 EARLIEST, LATEST = -60, 365
 """Days around the due date between which a level may lie."""
 SLACK = 4
@@ -76,16 +80,25 @@ def _ladders(top: Section, letters: frozenset[str] | None, flaws: Flaws) -> Ladd
     bodies = section_of(top, "liste", flaws)
     found = tuple(_ladder(key, body, letters, flaws) for key, body in sections_in(bodies, flaws, "liste : ")) if bodies else ()
     name, title = text_of(top, "echelles", flaws), text_of(top, "titre", flaws)
-    said = [name, title, [asdict(ladder) | {"regimes": sorted(ladder.regimes)} for ladder in found]]
+    said = [name, title, [_said(ladder) for ladder in found]]
     version = hashlib.sha256(json.dumps(["echelles/1", said], ensure_ascii=False, sort_keys=True).encode()).hexdigest()
     return Ladders(name, title, found, version)
+
+
+def _said(ladder: Ladder) -> dict[str, Any]:
+    """What counts of a ladder. One that groups nothing says what it said before there was such a word: its version stays."""
+    told = asdict(ladder) | {"regimes": sorted(ladder.regimes)}
+    return told if told.pop("together") is False else told | {"together": True}
 
 
 def _ladder(key: Word, body: Section, letters: frozenset[str] | None, flaws: Flaws) -> Ladder:
     where = f"échelle « {key.text[:40]} » : "
     if not NAME.fullmatch(key.text.replace("-", "_")):
         flaws.append(flaw_at(key, f"{where}un nom s'écrit en minuscules sans accent"))
-    only_keys(body, ("titre", "pour", "niveaux"), flaws, where)
+    only_keys(body, ("titre", "pour", "groupe", "niveaux"), flaws, where)
+    group = word_of(body, "groupe", flaws, where, needed=False)
+    if group is not None and group.text not in GROUPS:
+        flaws.append(flaw_at(group, f"{where}« groupe » : « {group.text[:40]} » : {closest(group.text, GROUPS)}"))
     regimes = frozenset(_regimes(body, flaws, where))
     steps = section_of(body, "niveaux", flaws, where)
     levels = list[Level]()
@@ -95,7 +108,8 @@ def _ladder(key: Word, body: Section, letters: frozenset[str] | None, flaws: Fla
             told = f"« {level.name} » ({level.days} j) doit venir après « {levels[-1].name} » ({levels[-1].days} j)"
             flaws.append(flaw_at(name, f"{where}{told} : un niveau ne part pas avant le précédent"))
         levels.append(level)
-    return Ladder(key.text, text_of(body, "titre", flaws, where), regimes, tuple(_spaced(levels)))
+    together = group is not None and group.text == TOGETHER
+    return Ladder(key.text, text_of(body, "titre", flaws, where), regimes, tuple(_spaced(levels)), together)
 
 
 def _regimes(body: Section, flaws: Flaws, where: str) -> Iterator[str]:

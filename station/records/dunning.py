@@ -1,7 +1,7 @@
 """Suspensions and sendings of reminders, as rows."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
 
 import sqlalchemy as sa
@@ -16,20 +16,21 @@ LEAVING, SENT, QUEUED, PRINTED, EXPORTED, DEPOSITED, RECEIVED, BOUNCED, ASKED, U
 )  # fmt: skip
 
 
-def reminded(listed: Listed) -> Reminded:
-    """An open item as the ladder sees it."""
+def reminded(listed: Listed, mention: bool | None = None) -> Reminded:
+    """An open item as the ladder sees it. `mention`: whether the invoice states the penalties, where that is known."""
     row = listed.row
-    return Reminded(str(row.id), str(row.customer_id), listed.item.due, listed.customer.regime, row.batch, row.mentions)
+    return Reminded(str(row.id), str(row.customer_id), listed.item.due, listed.customer.regime, row.batch, mention)
 
 
-def sendings_by_item(session: Session, entity: str, item: str | None = None) -> Mapping[str, tuple[Left, ...]]:
-    """What left of every item, or of one, or may have; what came back unread counts, too: another way was found for it, or will be.
+def sendings_by_item(session: Session, entity: str, items: Collection[str] | None = None) -> Mapping[str, tuple[Left, ...]]:
+    """What left of every item, or of some, or may have; what came back unread counts, too: another way was found for it, or will be.
 
     What is just leaving does not count yet: it is planned until it is settled.
     """
     found = defaultdict[str, list[Left]](list)
     query = sa.select(Sending.item_id, Sending.level, Sending.begun_at).where(Sending.entity == entity).order_by(Sending.id)
-    query = query.where(Sending.state != LEAVING) if item is None else query.where(Sending.state != LEAVING, Sending.item_id == item)
+    query = query.where(Sending.state != LEAVING)
+    query = query if items is None else query.where(Sending.item_id.in_(items))
     for number, level, at in session.execute(query):
         found[number].append(Left(level, at.date()))
     return {number: tuple(left) for number, left in found.items()}
@@ -52,14 +53,25 @@ def get_sending(session: Session, entity: str, number: int) -> Sending | None:
 
 
 def find_message(session: Session, entity: str, message_id: str) -> Sending | None:
-    return session.scalar(sa.select(Sending).where(Sending.entity == entity, Sending.message_id == message_id))
+    """The row that bears the text, where several invoices left in one message."""
+    query = sa.select(Sending).where(Sending.entity == entity, Sending.message_id == message_id)
+    return session.scalar(query.order_by(Sending.id).limit(1))
+
+
+def members_of(session: Session, sending: Sending) -> list[Sending]:
+    """All that leaves, or left, in one letter; the one that bears its text first."""
+    if sending.letter is None:
+        return [sending]
+    query = sa.select(Sending).where(Sending.entity == sending.entity, Sending.letter == sending.letter)
+    return sorted(session.scalars(query), key=lambda each: (each.id != each.letter, each.id))
 
 
 def list_sendings(
-    session: Session, entity: str, states: Sequence[str] = (), channels: Sequence[str] = (), most: int = 200
+    session: Session, entity: str, states: Sequence[str] = (), channels: Sequence[str] = (), most: int = 200, before: int | None = None
 ) -> list[Sending]:
-    """The newest first."""
-    query = sa.select(Sending).where(Sending.entity == entity)
+    """Letters, the newest first: of several invoices in one, the row that bears its text. `before`: only those with smaller numbers."""
+    query = sa.select(Sending).where(Sending.entity == entity, sa.or_(Sending.letter.is_(None), Sending.letter == Sending.id))
+    query = query.where(Sending.id < before) if before is not None else query
     query = query.where(Sending.state.in_(states)) if states else query
     query = query.where(Sending.channel.in_(channels)) if channels else query
     return list(session.scalars(query.order_by(Sending.id.desc()).limit(most)))

@@ -62,6 +62,12 @@ def tree_of(session: Session, entity: str) -> Tree:
     return Tree(newest.sequence + 1, _hashes(newest.peaks))
 
 
+def first_entry(session: Session, entity: str) -> bytes:
+    """With its moment and its salted commitment no other installation has the same; empty where the log has none yet."""
+    found = session.scalar(sa.select(LedgerRow.entry).where(LedgerRow.entity == entity, LedgerRow.sequence == 0))
+    return bytes(found) if found is not None else b""
+
+
 def _hashes(peaks: bytes) -> tuple[Hash, ...]:
     return tuple(peaks[i : i + 32] for i in range(0, len(peaks), 32))
 

@@ -94,6 +94,15 @@ def list_items(session: Session, entity: str, customer: int | None = None, *, du
     return _with_events(session, list(session.scalars(query.order_by(OpenItem.due, OpenItem.id))))
 
 
+def items_of_customer(session: Session, entity: str, customer: int, numbers: Iterable[int]) -> list[Listed]:
+    """Those of these rows that are the customer's, by due date."""
+    wanted, rows = sorted(set(numbers)), list[OpenItem]()
+    for start in range(0, len(wanted), AT_ONCE):
+        here = (OpenItem.entity == entity, OpenItem.customer_id == customer, OpenItem.id.in_(wanted[start : start + AT_ONCE]))
+        rows += session.scalars(sa.select(OpenItem).where(*here))
+    return _with_events(session, sorted(rows, key=lambda row: (row.due, row.id)))
+
+
 def items_by_number(session: Session, entity: str, numbers: Iterable[str]) -> dict[str, OpenItem]:
     """Those of these invoices that are known."""
     wanted, found = sorted(set(numbers)), dict[str, OpenItem]()

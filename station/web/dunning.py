@@ -12,7 +12,8 @@ from sqlalchemy.orm import Session
 
 from config.options import calendar_of
 from station import agenda, dunning, postal
-from station.dunning import BOUNCE, CALL, KIND, BadLadders, Coming, NotPossible
+from station.dunning import BOUNCE, CALL, KIND, Coming, NotPossible
+from station.ladder_versions import BadLadders
 from station.letters_out import write_reminder
 from station.postal import Proof
 from station.records import dunning as records
