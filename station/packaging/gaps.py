@@ -1,6 +1,6 @@
 """What is not in the records of a document and might be asked for: codes, with their words in French and English."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from workflow.kinds import INVOICES
@@ -22,7 +22,7 @@ _ELSEWHERE: tuple[Gap, ...] = (
     Gap("no-accounting-entry", "écriture comptable : non enregistrée ici", "accounting entry: not recorded here"),
     Gap("no-payment", "paiement et rapprochement : non enregistrés ici", "payment and reconciliation: not recorded here"),
 )
-"""Stages of an invoice that this version does not record: where they are kept, only the company can say."""
+"""Stages of an invoice; of one that the records do not hold, only the company can say where it is kept."""
 _VALUES: tuple[tuple[str, Gap], ...] = (
     ("supplier", Gap("no-supplier", "nom du fournisseur : non lu, non saisi", "supplier's name: neither read nor typed")),
     ("number", Gap("no-number", "numéro de facture : non lu, non saisi", "invoice number: neither read nor typed")),
@@ -52,14 +52,20 @@ WITHHELD: Mapping[str, str] = {"confidential": "confidential", "missing": "file-
 
 
 def gaps_of(
-    document_type: str, values: Mapping[str, object], withheld: frozenset[str] = frozenset(), *, whole: bool = True
+    document_type: str,
+    values: Mapping[str, object],
+    withheld: frozenset[str] = frozenset(),
+    *,
+    whole: bool = True,
+    filled: Collection[str] = (),
 ) -> tuple[str, ...]:
     """Codes for one document; `values` are those of its row of the index, `withheld` the reasons for which some of its files are.
 
+    `filled`: codes of stages that the records hold.
     `whole`: all that its entries commit to is here. What is in a package was not erased, so that nothing else may be missing.
     """
     files = (*(WITHHELD[reason] for reason in sorted(withheld)), *(() if whole else (_PAYLOADS.code,)))
     if document_type not in INVOICES:
         return files
     unknown = tuple(gap.code for name, gap in _VALUES if values.get(name) is None)
-    return (*(gap.code for gap in _ELSEWHERE), *unknown, *files)
+    return (*(gap.code for gap in _ELSEWHERE if gap.code not in filled), *unknown, *files)

@@ -17,6 +17,7 @@ from station.packaging.attached import dossier_version, retention_note
 from station.packaging.forms import moment_text
 from station.packaging.gaps import gaps_of
 from station.packaging.scratch import SEALING, Named, Withheld
+from station.packaging.stages import stages_of
 from station.particulars import TWICE
 from station.records.documents import finding_of
 from station.records.tables import Archive, Document, FieldRow, LedgerPayload, LedgerRow, Link, Original, State
@@ -99,6 +100,7 @@ class Documents:
         for entry in entries:
             self._entries[entry.document].append(entry)
         self._links = _links(session, ids)
+        self._stages = stages_of(session, ids, day)
         self._gauges = gauges_of(session, found, settings)
         self._told = _ledger_rows(session, entity, [entry.sequence for entry in entries])
         used = {page.sha256 for each in found for page in each.pages} | {arrival.sha256 for each in found for arrival in each.arrivals}
@@ -140,11 +142,14 @@ class Documents:
             "sealed_at": newest.at,
             "dossier": dossier_version(self._told.get(newest.sequence)),
             "level": None if level is None else level.value,
-            "gaps": list(gaps_of(document.document_type, values, withheld, whole=self._whole(document))),
+            "gaps": list(gaps_of(document.document_type, values, withheld, whole=self._whole(document), filled=self._filled(document.id))),
             "links": self._links_of(document),
             "files": [file.as_json() for file in files],
         }
         return {name: row[name] for name in COLUMNS}
+
+    def _filled(self, document_id: str) -> set[str]:
+        return self._stages[document_id].filled if document_id in self._stages else set()
 
     def _whole(self, document: Document) -> bool:
         """Whether no entry of it lacks its payload."""
@@ -181,7 +186,8 @@ class Documents:
                     "detail": None if self._concealed.intersection(_words_of(each.detail)) else each.detail,
                 }
                 for each in document.decisions
-            ],
+            ]
+            + (self._stages[document.id].told if document.id in self._stages else []),
             "clauses": _clauses(self._session, document, self._settings),
             "originals": self._originals(document),
             "pages": [
