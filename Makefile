@@ -18,7 +18,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Three lanes side by side: system packages, Python packages, front-end packages.
 SETUP := $(MAKE) --silent --jobs=3
 
-.PHONY: run test test-postgres check format long soak bench bench-reading train lock clean setup setup-test
+.PHONY: run test test-postgres check format long soak fuzz bench bench-reading train lock clean setup setup-test
 
 run:
 	@$(SETUP) setup
@@ -53,6 +53,12 @@ long:
 soak:
 	@$(SETUP) setup-test
 	SOAK=1 EXAMPLES=searching $(PYTEST) -n 2 -m long
+
+# FUZZ=1000000 SEED=1: mutants of drawn files through every entry point that meets strangers' bytes. A million take some 20 minutes of one
+# quiet core (docs/measurements.md); `make long` does the first 10 000 of a seed of its own.
+fuzz:
+	@$(SETUP) setup-test
+	nice .venv/bin/python tests/fuzz/fuzz.py --executions $(or $(FUZZ),1000000) --seed $(or $(SEED),1)
 
 bench:
 	@$(SETUP) setup-test

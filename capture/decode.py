@@ -277,6 +277,8 @@ def _decode_pdf(path: Path, page: Page) -> Raster:
             return _inline_raster(pdf, page)
         image: Any = pdf.get_object(page.image)
         if pdfpages.filter_names(image)[-1:] == ["/JBIG2Decode"]:
+            if excess := markers.jbig2_excess(pdfpages.own_bytes(image), pdfpages.shared_symbols(image), page.width, page.height):
+                raise Undecodable(excess, "image-bomb")
             return _pdfium_raster(path, page)
         return _image_raster(image, page)
 

@@ -492,7 +492,56 @@ def jbig2_codec(data: bytes, shared: bytes = b"") -> tuple[str, bool | None]:
     return "jbig2_symbols", None
 
 
+REGIONS = frozenset({4, 6, 7, 20, 22, 23, 36, 38, 39, 40, 42, 43})
+"""JBIG2 segments that begin with a region's width and height (T.88, 7.4.1)."""
+SPARE_PIXELS = 1 << 22
+
+
+def jbig2_excess(data: bytes, shared: bytes, width: int, height: int) -> str | None:
+    """A part that asks for far more pixels than its image has, or all parts together; None where they keep within it.
+
+    A decoder works every region as large as it says it is: two hundred bytes can ask for hours.
+    """
+    total, most = 0, 4 * width * height + SPARE_PIXELS
+    for stream in (shared, data):
+        for kind, start in _jbig2_parts(stream):
+            if kind in REGIONS or kind == 48:
+                across, down = struct.unpack(">II", stream[start : start + 8].ljust(8, b"\0"))
+                down = 0 if kind == 48 and down == 0xFFFFFFFF else down  # Of unknown height: it grows with its stripes.
+                total += across * down
+                if across * down > most or total > 16 * most:
+                    return f"JBIG2 {across} × {down}"
+            if (count := _jbig2_count(kind, stream[start : start + 40])) > 8 * len(stream) + 64:
+                return f"JBIG2 {count} > {len(stream)} octets / bytes"
+    return None
+
+
+def _jbig2_count(kind: int, body: bytes) -> int:
+    """Symbols, instances or cells of a grid that a segment says it has; honest ones take bits for each (T.88, 7.4.2 to 7.4.5)."""
+    body = body.ljust(40, b"\0")
+    if kind == 0:
+        flags = int.from_bytes(body[:2], "big")
+        adaptive = 0 if flags & 1 else 8 if not flags & 0x0C00 else 2
+        at = 2 + adaptive + (4 if flags & 2 and not flags & 0x1000 else 0)
+        return max(struct.unpack(">II", body[at : at + 8]))
+    if kind in (4, 6, 7):
+        flags = int.from_bytes(body[17:19], "big")
+        at = 19 + (2 if flags & 1 else 0) + (4 if flags & 2 and not flags & 0x8000 else 0)
+        return int.from_bytes(body[at : at + 4], "big")
+    if kind == 16:
+        return int.from_bytes(body[3:7], "big")
+    if kind in (20, 22, 23):
+        across, down = struct.unpack(">II", body[18:26])
+        return across * down // 64
+    return 0
+
+
 def _jbig2_kinds(data: bytes) -> Iterator[int]:
+    return (kind for kind, _ in _jbig2_parts(data))
+
+
+def _jbig2_parts(data: bytes) -> Iterator[tuple[int, int]]:
+    """Kind of each segment, and where its data begin."""
     where = 0
     for _ in range(MAX_PARTS):
         if where + 11 > len(data):
@@ -503,7 +552,7 @@ def _jbig2_kinds(data: bytes) -> Iterator[int]:
             count = struct.unpack(">I", data[where + 5 : where + 9])[0] & 0x1FFFFFFF
             cursor = where + 9 + (count + 8) // 8
         cursor += count * (1 if number <= 256 else 2 if number <= 65_536 else 4) + (4 if flags & 0x40 else 1)
-        yield flags & 0x3F
+        yield flags & 0x3F, cursor + 4
         if cursor + 4 > len(data):
             return
         length = struct.unpack(">I", data[cursor : cursor + 4])[0]

@@ -568,9 +568,12 @@ def _fax_k(placed: Placed) -> float:
 
 
 def _shared_symbols(placed: Placed) -> bytes:
-    if placed.inline:
-        return b""
-    shared = parameters(placed.image).get("/JBIG2Globals")
+    return b"" if placed.inline else shared_symbols(placed.image)
+
+
+def shared_symbols(image: Any) -> bytes:
+    """JBIG2 segments that an image shares with others; empty where there are none."""
+    shared = parameters(image).get("/JBIG2Globals")
     return bytes(shared.read_bytes()) if isinstance(shared, pikepdf.Stream) else b""
 
 

@@ -585,7 +585,7 @@ def _prove_graph(steps: Section, start: str, activities: Mapping[str, Activity],
 
 
 def _runs_on(activity: Activity) -> bool:
-    """Whether it may go on without a person or a day. A look-up or service answers by itself: a circle of them would call it without end."""
+    """Whether it may go on without a person or a day. A look-up or service answers by itself: a circle of them never ends."""
     return isinstance(activity, Decide | Write | Consult | Service) or (isinstance(activity, Wait) and activity.condition is not None)
 
 

@@ -112,7 +112,6 @@ def _meant(words: str) -> str:
     return re.sub(r"(?<=\d)\s*(?:-|–|à|\.{3}|…)\s*(?=\d)", "..", plain) if plain[:1] in "[](" else plain
 
 
-
 def _pieces(text: str) -> list[tuple[str, int]]:
     """Parted at commas outside quotes, each with its offset; trimmed."""
     found, start, quoted = [], 0, False

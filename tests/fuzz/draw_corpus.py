@@ -101,7 +101,7 @@ def jbig2s() -> Iterator[tuple[str, bytes]]:
     noise = np.random.default_rng(1).bytes(120)
     arithmetic = segment(1, 38, place + b"\x00" + bytes([3, 255, 253, 255, 2, 254, 254, 254]) + noise)
     symbols = segment(2, 0, struct.pack(">H", 0) + bytes([3, 255, 253, 255, 2, 254, 254, 254]) + struct.pack(">II", 2, 2) + noise[:40])
-    text = struct.pack(">IBBBBI", 3, 6, 1 << 5, 2, 1, 60) + place + struct.pack(">HI", 0x0C09, 4) + noise[:37]
+    text = struct.pack(">IBBBBI", 3, 6, 1 << 5, 2, 1, 60) + place + struct.pack(">HI", 0x0C08, 4) + noise[:37]
     halftone = segment(4, 22, place + b"\x01" + struct.pack(">IIiiHH", 8, 8, 0, 0, 256, 0) + noise[:20])
     yield "fax.jb2", page + fax + segment(9, 49, b"")
     yield "arithmetic.jb2", page + arithmetic
@@ -165,10 +165,12 @@ def one_page(image: bytes, content: bytes) -> bytes:
 
 def _hand_made() -> bytes:
     """A form that draws itself, an image that is its own mask, layers, fields, scripts."""
-    image = b"<< /Type /XObject /Subtype /Form /BBox [0 0 9 9] /Resources << /XObject << /I 5 0 R >> /ExtGState << /G << /ca 0.5 /SMask /None >> >> >> "
+    image = b"<< /Type /XObject /Subtype /Form /BBox [0 0 9 9] "
+    image += b"/Resources << /XObject << /I 5 0 R >> /ExtGState << /G << /ca 0.5 /SMask /None >> >> >> "
     image += b"/Length 40 >>\nstream\n/G gs q 2 0 0 2 0 0 cm /I Do Q /OC /L BDC EMC\nendstream"
     made = one_page(image, b"q /I Do Q q 9 0 0 9 0 0 cm /I Do Q")
-    extra = b"/OpenAction << /S /JavaScript /JS (1) >> /AcroForm << /Fields [1 0 R 2 0 R] >> /OCProperties << /D << /OFF [5 0 R] >> >> /AF [5 0 R] "
+    extra = b"/OpenAction << /S /JavaScript /JS (1) >> /AcroForm << /Fields [1 0 R 2 0 R] >> "
+    extra += b"/OCProperties << /D << /OFF [5 0 R] >> >> /AF [5 0 R] "
     return made.replace(b"/Type /Catalog", extra + b"/Type /Catalog")
 
 
@@ -188,9 +190,13 @@ def lists(_folder: Path) -> Iterator[tuple[str, bytes]]:
     yield "suppliers-1252.csv", suppliers.encode("cp1252")
     yield "suppliers-16.csv", suppliers.encode("utf-16")
     yield "told.csv", b'sep=,\nNom,SIREN,Code\n"Berthier, SARL",732829320,"4""1"\n'
-    yield "invoices.csv", (
-        "Numéro;Client;Date;Échéance;Montant TTC;Régime\nF-1;411DUP;14/10/2026;13/11/2026;1 234,56;privé\nF-2;411DUP;2026-10-15;;-12.5;\n"
-    ).encode()
+    yield (
+        "invoices.csv",
+        (
+            "Numéro;Client;Date;Échéance;Montant TTC;Régime\nF-1;411DUP;14/10/2026;13/11/2026;1 234,56;privé\n"
+            "F-2;411DUP;2026-10-15;;-12.5;\n"
+        ).encode(),
+    )
     yield "payments.csv", "Numéro\tDate\tMontant\tRéférence\nF-1\t01/12/2026\t100,00\tVIR 1\n".encode()
     yield "people.csv", "Nom;Identifiant;E-mail;Rôles;Fin\nZoé;zoe;z@b.fr;clerk;31/12/2026\n".encode()
     from openpyxl import Workbook

@@ -3,6 +3,7 @@
 import tempfile
 import zlib
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import cycle
 from pathlib import Path
@@ -23,7 +24,7 @@ from station.tabular import Unreadable, read_sheet
 
 CAPS = Caps(max_pixels=1_000_000, max_pages=40)
 """A page may be as large as its header says: here, so small that its decoding costs nothing. Above, the header alone is read."""
-ROOM = Path("/dev/shm")  # noqa: S108 the files are of no account, and a disk would be the slowest part
+ROOM = Path("/dev/shm")  # The files are of no account, and a disk would be the slowest part.
 FOLDER = tempfile.TemporaryDirectory(prefix="sceau-fuzz-", dir=ROOM if ROOM.is_dir() else None)
 FILE = Path(FOLDER.name) / "scan"
 
@@ -89,10 +90,8 @@ def look_at_xml(data: bytes) -> None:
     FILE.write_bytes(data)
     complete(FILE)
     examine(FILE, CAPS)
-    try:
+    with suppress(NoInvoice):
         read_invoice(data)
-    except NoInvoice:
-        pass
 
 
 def look_at_list(data: bytes) -> None:

@@ -163,12 +163,20 @@ def guided(name: str, executions: int, seed: int, folder: Path) -> None:
     kept.mkdir(parents=True, exist_ok=True)
 
     def mutate(data: bytes, longest: int, number: int) -> bytes:
-        chance = random.Random(number)  # noqa: S311 a game, replayed by its seed
+        chance = random.Random(number)
         if not data or chance.random() < 0.5:
             return atheris.Mutate(data, longest)
         return changed(name, data, drawn, chance)[:longest]
 
-    flags = [f"-runs={executions}", f"-seed={seed}", "-timeout=60", "-rss_limit_mb=2000", "-max_len=20000", f"-artifact_prefix={kept}/", "-print_final_stats=1"]
+    flags = [
+        f"-runs={executions}",
+        f"-seed={seed}",
+        "-timeout=60",
+        "-rss_limit_mb=2000",
+        "-max_len=20000",
+        f"-artifact_prefix={kept}/",
+        "-print_final_stats=1",
+    ]
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     atheris.Setup([sys.argv[0], *flags, str(kept), str(entries.CORPUS / name)], told.run, custom_mutator=mutate)
     atheris.Fuzz()
