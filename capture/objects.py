@@ -356,7 +356,7 @@ class Bucket:
         return self._copies.names()
 
     def forget_old_copy(self, sha256: str, suffix: str) -> bool:
-        """The working copy on this machine, if it was made more than an hour ago: a newer one may be of a file whose row is being written."""
+        """The working copy on this machine, if it was made more than an hour ago: a newer one's row may be being written."""
         path = self._copies.path(sha256, suffix)
         with suppress(FileNotFoundError):
             if time.time() - path.stat().st_mtime > IN_USE_SECONDS:

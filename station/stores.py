@@ -115,25 +115,30 @@ def known_number(home: Path, url: str, mark: Callable[[], str]) -> str:
 # --- what a store protects, in words ---
 
 
+_GOVERNANCE = (
+    "seul un compte qui en a le droit peut supprimer avant la date",
+    "only an account with that right can remove before the date",
+)
+_COMPLIANCE = "personne ne peut supprimer avant la date", "nobody can remove before the date"
+_LOCKED = (
+    "{where} : écriture unique par verrou d'objets, {mode} : {days} jours à l'arrivée, puis jusqu'au terme de chaque document ; {who}",
+    "{where}: write-once by object lock, {mode}: {days} days from arrival, then until each document's term; {who}",
+)
+_OPEN = (
+    "{where} : fichiers en lecture seule, jamais réécrits par Sceau ; le dossier lui-même n'empêche personne : "
+    "une altération est révélée par le registre et la relecture",
+    "{where}: files are read-only and never rewritten by Sceau; the folder itself stops nobody: "
+    "a change is told by the ledger and by reading again",
+)
+
+
 def store_words(settings: Settings, language: str) -> str:
     """Where kept files lie and what keeps them as they are: said as it is."""
     choice, english = settings.store, language == "en"
-    days = choice.floor_days
-    if urlsplit(choice.url).scheme == "s3":
-        where = choice.url.split("?", 1)[0]
-        strict = choice.mode == "COMPLIANCE"
-        if english:
-            who = "nobody can remove before the date" if strict else "only an account with that right can remove before the date"
-            return f"{where}: write-once by object lock, {choice.mode}: {days} days from arrival, then until each document's term; {who}"
-        who = "personne ne peut supprimer avant la date" if strict else "seul un compte qui en a le droit peut supprimer avant la date"
-        return f"{where} : écriture unique par verrou d'objets, {choice.mode} : {days} jours à l'arrivée, puis jusqu'au terme de chaque document ; {who}"
-    where = choice.url or str(settings.home)
-    if english:
-        return f"{where}: files are read-only and never rewritten by Sceau; the store itself stops nobody: a change is told by the ledger and by fixity"
-    return (
-        f"{where} : fichiers en lecture seule, jamais réécrits par Sceau ; le dossier lui-même n'empêche personne : "
-        "une altération est révélée par le registre et la relecture"
-    )
+    if urlsplit(choice.url).scheme != "s3":
+        return _OPEN[english].format(where=choice.url or settings.home)
+    who = (_COMPLIANCE if choice.mode == "COMPLIANCE" else _GOVERNANCE)[english]
+    return _LOCKED[english].format(where=choice.url.split("?", 1)[0], mode=choice.mode, days=choice.floor_days, who=who)
 
 
 # --- locks follow the terms ---
@@ -155,8 +160,8 @@ class Wanted:
 def tend_locks(workstation: "Workstation") -> int:
     """Bring some locks and holds to what the records say now; returns how many changed. Nothing where the store has no locks.
 
-    A sealed document's files are locked until its term; where no term is known, for the floor, again and again; what was never sealed has the
-    floor of its arrival and no more, so that it can be erased. Raises StoreAway: the next turn goes on.
+    A sealed document's files are locked until its term; where no term is known, for the floor, again and again; what was never sealed has
+    the floor of its arrival and no more, so that it can be erased. Raises StoreAway: the next turn goes on.
     """
     if not workstation.originals.locks:
         return 0

@@ -1,5 +1,6 @@
 """The database: one place that knows how SQLite and PostgreSQL are opened, and the two kinds of transaction."""
 
+import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -160,8 +161,36 @@ class Database:
 
 
 def open_database(url: str) -> Database:
-    """Both doors, without migrating."""
+    """Both doors, without migrating. Raises DatabaseRefused for a file whose records moved elsewhere, and what `open_engine` raises."""
+    refuse_moved(url)
     return Database(url, open_engine(url), open_engine(url, read_only=True))
+
+
+MOVING_TABLE = "sceau_move"
+"""In a database that is being filled by a move, until everything was compared: `station.move`."""
+
+
+def move_mark(url: str) -> Path | None:
+    """File beside a SQLite database that says that its records are being moved, or were; None of a server."""
+    path = sa.make_url(url).database if url.startswith("sqlite") else None
+    return Path(f"{path}.moved") if path else None
+
+
+def refuse_moved(url: str) -> None:
+    """Nobody writes by accident where the records were once. Raises DatabaseRefused."""
+    mark = move_mark(url)
+    if mark is not None and mark.exists():
+        try:
+            told = json.loads(mark.read_bytes())
+            raise DatabaseRefused("database-moving" if told["state"] == "moving" else "database-moved", f"{mark}: {told['to']}")
+        except (ValueError, KeyError, TypeError) as error:
+            raise DatabaseRefused("database-moved", str(mark)) from error
+
+
+def refuse_halfway(database: Database) -> None:
+    """Raises DatabaseRefused for a database that a move has not filled and compared yet."""
+    if sa.inspect(database.reader).has_table(MOVING_TABLE):
+        raise DatabaseRefused("database-halfway", place_of(database))
 
 
 def place_of(database: Database) -> str:
