@@ -1,29 +1,41 @@
-"""Child processes in which pixels are worked: a hostile or huge page can end its child, never the station."""
+"""Child processes in which pixels are worked: a hostile or huge page can end its child, never the station.
+
+Each child has a bound of memory, of time, of what it writes and of what it starts, and a folder of its own for what it lays down in
+between; those that parse what strangers made are confined besides (`station/confinement.py`).
+"""
 
 import ctypes
 import multiprocessing
 import os
 import pickle
 import resource
+import secrets
+import shutil
 import signal
+import socket
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError
 from concurrent.futures import TimeoutError as FutureTimeout
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 from pebble import ProcessExpired, ProcessFuture, ProcessPool
 
-from config.logs import start_logs
+from config.logs import Form, log_form, start_logs
+from station.confinement import Confinement, bound_tasks, confine, forget_secrets
 
 P = ParamSpec("P")
 R = TypeVar("R")
 DEATHS = 3
 """After so many deaths over the same page it is a poison page and is set aside."""
 _PR_SET_PDEATHSIG = 1
+LOOK_SECONDS = 1.0
+"""How often a child's own folder is measured while somebody waits for it."""
 
 
 class OverBudget(Exception):
@@ -49,6 +61,15 @@ class Children:
     """Modules that the forkserver imports once for all children."""
     tasks: int = 0
     """A child is replaced after so many pieces of work; 0: never."""
+    scratch: Path | None = None
+    """Where each child gets a folder of its own for temporary files, emptied after its death; None: the system's."""
+    temp_megabytes: int = 0
+    """What a child may have there in all, and the most that one file of its may grow to (RLIMIT_FSIZE); 0: no bound."""
+    confinement: Confinement | None = None
+    """What it may open and start; None: as much as the station."""
+    note_death: Callable[[str], object] | None = None
+    """Told of each child that did not end by itself: "ended" (it died), "over-time", "memory", "temp"."""
+    _room: Path | None = None
     _pool: ProcessPool | None = None
     _waited_for: set[ProcessFuture] = field(default_factory=set)
     _stopped: bool = False
@@ -62,13 +83,19 @@ class Children:
         for _ in range(DEATHS):
             future = self._schedule(function, args, kwargs, seconds)
             try:
+                self._watch(future)
                 result: R = future.result()
                 return result
             except CancelledError as error:
                 raise Stopped from error
             except (FutureTimeout, TimeoutError) as error:
+                self._mourn("over-time")
                 raise OverBudget(f"{getattr(function, '__name__', function)}: {seconds:.0f} s") from error
-            except (ProcessExpired, BrokenProcessPool, MemoryError):
+            except (ProcessExpired, BrokenProcessPool):
+                self._mourn("ended")
+                continue
+            except MemoryError:
+                self._mourn("memory")
                 continue
             finally:
                 self._waited_for.discard(future)
@@ -89,6 +116,44 @@ class Children:
                 self._pool.stop()
                 self._pool.join()
                 self._pool = None
+            if self._room is not None:
+                self._sweep()
+                shutil.rmtree(self._room, ignore_errors=True)
+                self._room = None
+
+    def _watch(self, future: ProcessFuture) -> None:
+        """Until it is done; meanwhile a child whose folder outgrows its bound is ended."""
+        seconds = LOOK_SECONDS if self.temp_megabytes and self.scratch is not None else None
+        while not future.done():
+            # Not `concurrent.futures.wait`: to it a future that Pebble cancelled is never done.
+            with suppress(FutureTimeout, CancelledError):
+                future.exception(seconds)
+            self._bound_folders()
+
+    def _bound_folders(self) -> None:
+        for folder in list(self._room.iterdir()) if self._room is not None and self.temp_megabytes else ():
+            if _size_of(folder) > self.temp_megabytes * 1024 * 1024:
+                self._tell("temp")
+                with suppress(ProcessLookupError):
+                    os.kill(int(folder.name), signal.SIGKILL)
+                _clear(folder)
+
+    def _mourn(self, how: str) -> None:
+        self._tell(how)
+        self._sweep()
+
+    def _tell(self, how: str) -> None:
+        if self.note_death is not None:
+            self.note_death(how)
+
+    def _sweep(self) -> None:
+        """What dead children left: what they had started, which stayed in their sessions, and their folders."""
+        for folder in list(self._room.iterdir()) if self._room is not None else ():
+            if not _lives(folder.name):
+                # Nobody leads this group any more: whoever is in it is what the child left behind, for none of them may leave it.
+                with suppress(ProcessLookupError, PermissionError):
+                    os.killpg(int(folder.name), signal.SIGKILL)
+                shutil.rmtree(folder, ignore_errors=True)
 
     def _schedule(
         self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], seconds: float | None
@@ -99,20 +164,70 @@ class Children:
             if self._pool is None or not self._pool.active:
                 context = multiprocessing.get_context("forkserver")
                 context.set_forkserver_preload(list(self.preload))
-                self._pool = ProcessPool(self.count, self.tasks, _settle_child, (self.megabytes,), context)
+                if self.scratch is not None and self._room is None:
+                    self._room = _make_room(self.scratch)
+                bounds = Bounds(self.megabytes, self.temp_megabytes, self._room, self.confinement, log_form())
+                self._pool = ProcessPool(self.count, self.tasks, _settle_child, (bounds,), context)
             future = self._pool.schedule(_run_portably, args=(function, args, kwargs), timeout=seconds)
             self._waited_for.add(future)
             return future
 
 
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What a child lays upon itself before its first piece of work."""
+
+    megabytes: int
+    temp_megabytes: int
+    room: Path | None
+    confinement: Confinement | None
+    logs: Form
+
+
 @contextmanager
-def reading_children(count: int, megabytes: int) -> Iterator[Children]:
-    """Processes that read pages for one command, ended with it."""
-    children = Children(count, megabytes, ("station.pixels",))
+def reading_children(count: int, megabytes: int, temp_megabytes: int = 0) -> Iterator[Children]:
+    """Processes that read pages for one command, ended with it; they reach no network, and write where that command does."""
+    children = Children(count, megabytes, ("station.pixels",), temp_megabytes=temp_megabytes, confinement=Confinement(files=False))
     try:
         yield children
     finally:
         children.stop()
+
+
+def clear_scratch(scratch: Path) -> None:
+    """Folders that a killed station of this machine left: to be asked at the start."""
+    for room in scratch.iterdir() if scratch.is_dir() else ():
+        host, _, rest = room.name.rpartition("-")[0].rpartition("-")
+        if host == socket.gethostname() and rest.isdecimal() and not Path("/proc", rest).exists():
+            shutil.rmtree(room, ignore_errors=True)
+
+
+def _lives(pid: str) -> bool:
+    """Whether it is there, and not only waits to be noticed dead."""
+    try:
+        return Path("/proc", pid, "stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def _make_room(scratch: Path) -> Path:
+    room = scratch / f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
+    room.mkdir(parents=True, mode=0o700)
+    return room
+
+
+def _size_of(folder: Path) -> int:
+    """Bytes on the disk of what lies in it, as far as it can be seen."""
+    total = 0
+    for path in folder.rglob("*"):
+        with suppress(OSError):
+            total += path.lstat().st_blocks * 512
+    return total
+
+
+def _clear(folder: Path) -> None:
+    for path in folder.iterdir() if folder.is_dir() else ():
+        shutil.rmtree(path, ignore_errors=True) if path.is_dir() and not path.is_symlink() else path.unlink(missing_ok=True)
 
 
 def _run_portably(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -127,11 +242,31 @@ def _run_portably(function: Callable[..., Any], args: tuple[Any, ...], kwargs: d
         raise
 
 
-def _settle_child(megabytes: int) -> None:
-    """Die with the forkserver, which dies with the station; leave Ctrl-C to the parent; bound private memory."""
+def _settle_child(bounds: Bounds) -> None:
+    """Die with the forkserver, which dies with the station; leave Ctrl-C to the parent; bound memory, files and tasks; be confined."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.environ["OMP_THREAD_LIMIT"] = "1"
-    start_logs()
-    limit = megabytes * 1024 * 1024
+    start_logs(bounds.logs)
+    # A session of its own, which confined children cannot leave: what one started is found after its death.
+    with suppress(PermissionError):
+        os.setsid()
+    limit = bounds.megabytes * 1024 * 1024
     resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+    # A core would lay what pages say onto the disk.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if bounds.temp_megabytes:
+        # Beyond it a write answers EFBIG, for Python ignores the signal.
+        limit = bounds.temp_megabytes * 1024 * 1024
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+    asked = bounds.confinement
+    if bounds.room is not None:
+        own = bounds.room / str(os.getpid())
+        own.mkdir(mode=0o700, exist_ok=True)
+        os.environ["TMPDIR"] = tempfile.tempdir = str(own)
+        asked = asked and replace(asked, writes=(*asked.writes, own))
+    if asked is not None:
+        if not asked.network:
+            forget_secrets(os.environ)
+        bound_tasks()
+        confine(asked)

@@ -26,6 +26,7 @@ from capture.findings import Finding, Level
 from capture.originals import Condition
 from capture.scan import Format, Page, Scan
 from capture.separate import Recipe
+from config.logs import lines_about
 from config.options import caps_of, policy_of, reader_of, recipe_of
 from config.settings import Station
 from conformity.baseline import Baseline
@@ -47,6 +48,7 @@ from station.assemble import Witnessed, capture_data, kind_note, reading_note
 from station.baselines import Baselines
 from station.batches import NewId
 from station.children import Children, OverBudget, PoisonPage
+from station.confinement import Confinement, programs_named
 from station.dossier import dossier_payload, require_dossier
 from station.evidence import NothingQualified, profile_for, profiles_open
 from station.jobs import Steps
@@ -141,9 +143,16 @@ class Pipeline:
         self._new_id = new_id
         self._caps = caps_of(settings)
         self._reader_options = reader_of(settings)
-        self._pixels = Children(settings.work.documents_at_once, settings.work.child_megabytes, PRELOAD)
-        self._reader = Children(settings.work.documents_at_once, settings.work.child_megabytes, PRELOAD, READER_PAGES)
-        self._fresh_reader = Children(1, settings.work.child_megabytes, PRELOAD, tasks=1)
+        hostile, sealing = rooms_of(workstation)
+        at_once = settings.work.documents_at_once
+        children = partial(Children, megabytes=settings.work.child_megabytes, preload=PRELOAD, scratch=workstation.home / "scratch")
+        confined = partial(children, temp_megabytes=settings.work.child_temp_megabytes, confinement=hostile)
+        self._pixels = confined(at_once, note_death=self._note_death("pixels"))
+        self._reader = confined(at_once, tasks=READER_PAGES, note_death=self._note_death("reader"))
+        self._fresh_reader = confined(1, tasks=1, note_death=self._note_death("reader"))
+        # They hold the key and ask time authorities; what they write may be as large as all that one document brought.
+        largest = max(settings.work.child_temp_megabytes, 4 * settings.intake.max_file_megabytes)
+        self._sealers = children(at_once, temp_megabytes=largest, confinement=sealing, note_death=self._note_death("sealing"))
         self._baselines = Baselines()
         self._stopping = False
 
@@ -186,32 +195,43 @@ class Pipeline:
         trouble = {"problem": problem_of(error).code, "detail": repr(error)}
         return str(steps.record("broken off", partial(self._note_trouble, job=job, trouble=trouble)))
 
+    def _note_death(self, kind: str) -> Callable[[str], None]:
+        return lambda how: self._workstation.tallies.note("child-deaths", f"{kind}|{how}")
+
     def _job(self, document_id: str, name: str) -> Job:
         return Job(document_id, self._workstation.work_folder(document_id) / name)
 
     def warm_up(self) -> None:
         """Load the reader before the first document asks for it; a failure here shows again, in words, at the first document."""
         self._reader.begin(pixels.warm_reader, self._reader_options)
-        self._pixels.begin(pixels.open_keys, self._workstation.settings)
+        self._sealers.begin(pixels.open_keys, self._workstation.settings)
 
     def stop(self) -> None:
         self._stopping = True
         self._pixels.stop()
+        self._sealers.stop()
         self._reader.stop()
         self._fresh_reader.stop()
 
     def _guarded(self, work: Callable[[Job], None], job: Job) -> dict[str, str] | None:
         """Run a step; trouble is a value, for the engine would not bring an exception back as it was."""
-        try:
-            job.folder.mkdir(parents=True, exist_ok=True)
-            work(job)
-        except Exception as error:
-            if self._stopping:
-                raise Stopping from error
-            problem, detail = problem_of(error).code, "".join(traceback.format_exception_only(error)).strip()
-            # A traceback only where the mistake is ours.
-            log.warning("document %s: %s: %s", job.document_id, problem, detail, exc_info=problem == "unexpected")
-            return {"problem": problem, "detail": detail}
+        step, begun = work.__name__.strip("_"), time.monotonic()
+        with lines_about(document=job.document_id, step=step):
+            try:
+                job.folder.mkdir(parents=True, exist_ok=True)
+                work(job)
+            except Exception as error:
+                if self._stopping:
+                    raise Stopping from error
+                problem, detail = problem_of(error).code, "".join(traceback.format_exception_only(error)).strip()
+                told = {"cause": problem, "seconds": round(time.monotonic() - begun, 3)}
+                # A traceback only where the mistake is ours.
+                log.warning("document %s: %s: %s", job.document_id, problem, detail, exc_info=problem == "unexpected", extra=told)
+                self._workstation.tallies.note("troubles", problem, by_hour=True)
+                return {"problem": problem, "detail": detail}
+            spent = time.monotonic() - begun
+            self._workstation.tallies.note_step(step, spent)
+            log.debug("document %s: %s in %.1f s", job.document_id, step, spent, extra={"seconds": round(spent, 3)})
         return None
 
     # --- judged -----------------------------------------------------------------------------------
@@ -626,7 +646,7 @@ class Pipeline:
             pixels.write_whole(job.data, told)
             seconds = PROVE_SECONDS + 30 * len(plan.leaves)
             shaped = replace(plan, profile=profile)
-            proved = self._pixels.run(pixels.seal_and_prove, seconds, shaped, job.sealed, self._workstation.settings)
+            proved = self._sealers.run(pixels.seal_and_prove, seconds, shaped, job.sealed, self._workstation.settings)
             if profile is not EvidenceProfile.COPIE_FIABLE or proved.qualified or not proved.verification.valid:
                 return proved, profile
             job.sealed.unlink(missing_ok=True)
@@ -718,6 +738,17 @@ class Pipeline:
             shutil.rmtree(folder, ignore_errors=True)
         with suppress(OSError):
             job.folder.parent.rmdir()
+
+
+def rooms_of(workstation: Workstation) -> tuple[Confinement | None, Confinement | None]:
+    """What children may open that parse what strangers made, and what those may that hold the key."""
+    if not workstation.settings.work.confined:
+        return None, None
+    home = workstation.home
+    stores = tuple(store.root for store in (workstation.originals, workstation.archives) if isinstance(getattr(store, "root", None), Path))
+    reads = (*stores, *(home / name for name in ("originals", "archive", "readings", "cache")))
+    hostile = Confinement(reads, (home / "work", home / "light"), programs_named("tesseract"), private=home)
+    return hostile, Confinement(files=False, network=True)
 
 
 def _older(attempt: str, than: str) -> bool:

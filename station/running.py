@@ -20,6 +20,8 @@ from station.children import clear_scratch
 from station.circuits import tend_circuits
 from station.controls import tend_lots
 from station.dossier import tend_places
+from station.drills import TURN_SECONDS as BACKUP_SECONDS
+from station.drills import tend_backups
 from station.erasure import finish_erasures
 from station.exports import drop_outdated
 from station.figures import note_lost, tend_figures, write_tallies
@@ -136,6 +138,7 @@ class Running:
             self._spawn("fixity", partial(tend_fixity, self._workstation), TURN_SECONDS, self._stopping.wait)
             self._spawn("search", partial(tend_search, self._workstation), SEARCH_SECONDS, self._stopping.wait)
             self._spawn("walk", partial(tend_walk, self._workstation), WALK_SECONDS, self._stopping.wait)
+            self._spawn("backups", partial(tend_backups, self._workstation), BACKUP_SECONDS, self._stopping.wait)
             self._spawn("renewals", partial(tend_renewals, self._workstation), RENEWAL_SECONDS, self._stopping.wait)
             self._spawn("batches", self._tend_batches, BATCH_SECONDS, self._stopping.wait)
             self._hint = Hint([reception.folder for reception in self._receptions])

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from station import connectors, mail, outbox, webhooks
+from station import alerts, connectors, mail, outbox, webhooks
 from station.outbox import Sender
 from station.workstation import Workstation
 
@@ -10,6 +10,7 @@ SENDERS: Mapping[str, Sender] = {
     mail.KIND: mail.deliver_mail,
     webhooks.KIND: webhooks.deliver_webhook,
     connectors.KIND: connectors.deliver_service,
+    alerts.KIND: alerts.deliver_alert,
 }
 
 

@@ -78,14 +78,14 @@ BOOKED = """
 """
 """Of whoever keeps the accounts."""
 TAKEN_BACK = """
-    POST /comptabilite/lots/{number}/annuler /comptabilite/factures/{document_id}
+    POST /comptabilite/lots/{number}/annuler /comptabilite/factures/{document_id} /comptabilite/factures/{document_id}/ecriture
 """
 DIRECTED = "GET /direction /direction/cloture /direction/{figure}.csv"
 PROVED = """
     GET /documents/{document_id}/retention /documents/{document_id}/retention.json /retention /holds /mandates /mandates/{number}/file
         /access /conformite /conformite/search /conformite/{document_id} /conformite/{document_id}/pages/{number}.png /export
         /export/{number}/{name} /organisation /organisation/versions/{number}.pdf /controles /controles/lots/{number} /papier
-        /papier/slips/{number}.pdf
+        /papier/slips/{number}.pdf /sauvegardes /sauvegardes/{number}.pdf
     POST /conformite/search
 """
 RULED = """
@@ -94,7 +94,7 @@ RULED = """
         /signing/reseal /organisation/texts/{key} /organisation/versions /organisation/versions/{number} /organisation/places/{number}
         /controles/plan/{code} /controles/results/{code} /controles/lots/{number} /controles/failures/{number}
         /controles/actions/{number} /papier/slips/{number}
-        /envois/{number}/retry /envois/{number}/drop /envois/webhooks /envois/webhooks/{number}/end
+        /envois/{number}/retry /envois/{number}/drop /envois/webhooks /envois/webhooks/{number}/end /sauvegardes
     GET /envois
 """
 SUPPLIED = """
@@ -107,14 +107,14 @@ CUSTOMERS = """
 """
 DUES = """
     GET /encours /encours/balance.csv /encours/clients/{number} /encours/{number}
-        /relances /relances/calendrier /relances/envoyees /relances/courrier /relances/courrier/{number}/{which}.pdf
+        /relances /relances/calendrier /relances/envoyees /relances/courrier /relances/echelles /relances/courrier/{number}/{which}.pdf
 """
 OWED = """
     GET /imports/invoices/{number} /imports/invoices/{number}/errors.csv /imports/payments/{number} /imports/payments/{number}/errors.csv
     POST /encours/nouvelle /encours/clients/{number} /encours/clients/{number}/contacts /encours/clients/{number}/contacts/{contact}/fin
         /encours/{number}/evenements /encours/{number}/cloture /encours/clients/{number}/procedure /encours/clients/{number}/credits
         /relances/suspendre /relances/reprendre/{number} /relances/taches/{number} /relances/envoyees/{number}/retour
-        /relances/courrier/imprimees /relances/courrier/recommandes /relances/courrier/{number}/depot /relances/courrier/{number}/reception
+        /relances/courrier/imprimees /relances/courrier/recommandes /relances/courrier/{number}/{what}
     GET /encours/nouvelle
     POST /imports/invoices /imports/invoices/{number} /imports/invoices/{number}/run
         /imports/payments /imports/payments/{number} /imports/payments/{number}/run
@@ -191,7 +191,8 @@ EXPECTED = {
     GET /envois /people /people/{pseudonym} /people/groups/{number} /stations /stations/{name} /stations/{name}/target.pdf
         /stations/{name}/passports/{number}
         /stations/{name}/passports/{number}.json /stations/{name}/passports/{number}.pdf /organisation /organisation/versions/{number}.pdf
-    GET /installation /exploitation
+    GET /installation /exploitation /sauvegardes /sauvegardes/{number}.pdf
+    POST /sauvegardes
     POST /installation/seal/request /installation/seal /installation/mail/test /installation/apply /installation/{step}
     GET /imports/people/{number} /imports/people/{number}/errors.csv
     POST /people/{pseudonym}/tokens/{number}/revoke /envois/{number}/retry /envois/{number}/drop /envois/webhooks
@@ -223,7 +224,7 @@ AGAIN = """
     /installation/seal/request /installation/seal /installation/mail/test /installation/apply /installation/{step}
     /imports/suppliers/{number}/run /imports/people/{number}/run /fournisseurs/comptes /fournisseurs/{number}/comptes
     /imports/remittances/{number}/run /comptabilite/lots /comptabilite/lots/{number}/annuler /comptabilite/reglages
-        /comptabilite/factures/{document_id}/paiements
+        /comptabilite/factures/{document_id}/paiements /comptabilite/factures/{document_id}/ecriture
     /imports/invoices/{number}/run /imports/payments/{number}/run /encours/{number}/cloture /encours/clients/{number}/procedure
         /encours/clients/{number}/credits
     /formulaires/{number} /taux/{number} /regles/{file}/demander /regles/{file}/decider

@@ -46,7 +46,7 @@ from station.workstation import Workstation
 
 TEMPLATES = Path(desk.HERE, "templates")
 HTMX = {"HX-Request": "true"}
-OPEN = {"/sign-in", "/health", "/installation/debut", "/oidc/begin", "/oidc/callback", "/oidc/out"}
+OPEN = {"/sign-in", "/health", "/metrics", "/ready", "/installation/debut", "/oidc/begin", "/oidc/callback", "/oidc/out"}
 
 
 @pytest.fixture(scope="module")

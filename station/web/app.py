@@ -12,6 +12,7 @@ from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
+from sqlalchemy.exc import DataError
 from starlette.exceptions import HTTPException
 from starlette.middleware.sessions import SessionMiddleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
@@ -34,6 +35,7 @@ from station.web import (
     account,
     accounting,
     approvals,
+    backups,
     batch,
     codes,
     compliance,
@@ -172,6 +174,7 @@ def build_app(workstation: Workstation, *, secret: bytes, moment: Callable[[], f
         imports.router,
         installation.router,
         operations.router,
+        backups.router,
         receivables.router,
         rates.router,
         dunning.router,
@@ -292,6 +295,11 @@ def _say_errors(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     def unreadable(request: Request, _error: Exception) -> Response:
+        return error_page(request, 404 if request.method == "GET" else 422)
+
+    @app.exception_handler(DataError)
+    def unfit(request: Request, _error: Exception) -> Response:
+        # A number or a sign that PostgreSQL's columns cannot hold: nothing has it, nothing was written.
         return error_page(request, 404 if request.method == "GET" else 422)
 
     @app.exception_handler(HTTPException)

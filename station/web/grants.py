@@ -40,6 +40,8 @@ _DIRECTION = _roles(APPROVER, COMPLIANCE)
 """Who answers for what the house pays; there is no role of its own for its direction."""
 _DUES = _roles(RECEIVABLES)
 """Who acts on what customers owe."""
+_LADDERS = _roles(RECEIVABLES, COMPLIANCE)
+"""Who writes ladders of reminders, and who is the second pair of eyes."""
 _OWED = _roles(RECEIVABLES, COMPLIANCE, AUDITOR)
 """Who sees it."""
 _RULE = _roles(COMPLIANCE)
@@ -69,6 +71,9 @@ GRANTS: Mapping[str, Grant] = {
     "/account/delegations": Grant(NOBODY, EVERYONE, again=True),
     "/account/delegations/{number}/end": Grant(NOBODY, EVERYONE),
     # People
+    # What the whole house's backups hold concerns every company in it.
+    "/sauvegardes": Grant(_SENDING | {AUDITOR}, _SENDING, whole=True),
+    "/sauvegardes/{number}.pdf": Grant(_SENDING | {AUDITOR}, whole=True),
     "/people": Grant(_MAKER, _MAKER, again=True),
     "/people/{pseudonym}": Grant(_MAKER),
     "/people/{pseudonym}/roles": Grant(NOBODY, _MAKER, again=True),
@@ -140,8 +145,9 @@ GRANTS: Mapping[str, Grant] = {
     "/relances/courrier/imprimees": Grant(NOBODY, _DUES),
     "/relances/courrier/recommandes": Grant(NOBODY, _DUES),
     "/relances/courrier/{number}/{which}.pdf": Grant(_OWED),
-    "/relances/courrier/{number}/depot": Grant(NOBODY, _DUES),
-    "/relances/courrier/{number}/reception": Grant(NOBODY, _DUES),
+    "/relances/courrier/{number}/{what}": Grant(NOBODY, _DUES),
+    "/relances/echelles": Grant(_OWED, _LADDERS),
+    "/relances/echelles/{number}": Grant(NOBODY, _LADDERS, again=True),
     "/encours": Grant(_OWED),
     "/encours/balance.csv": Grant(_OWED),
     "/encours/nouvelle": Grant(_DUES, _DUES),
@@ -248,6 +254,7 @@ GRANTS: Mapping[str, Grant] = {
     "/comptabilite/reglages": Grant(_REVIEW | {AUDITOR}, _REVIEW, again=True),
     "/comptabilite/factures/{document_id}": Grant(_OFFICE | {AUDITOR}, _OFFICE),
     "/comptabilite/factures/{document_id}/paiements": Grant(NOBODY, _REVIEW, again=True),
+    "/comptabilite/factures/{document_id}/ecriture": Grant(NOBODY, _OFFICE, again=True),
     # Circuits
     "/formulaires": Grant(_WORKERS),
     "/formulaires/{number}": Grant(_WORKERS | {AUDITOR}, _WORKERS, again=True),

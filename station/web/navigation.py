@@ -46,6 +46,7 @@ ROOMS: tuple[Room, ...] = (
     Room("/regles", "rules", "list"),
     Room("/envois", "sendings", "upload", Roles({ADMINISTRATOR})),
     Room("/imports", "imports", "folder-input", Roles({ADMINISTRATOR})),
+    Room("/sauvegardes", "backups", "archive", Roles({ADMINISTRATOR})),
     Room("/installation", "installation", "hard-drive", Roles({ADMINISTRATOR})),
     Room("/exploitation", "operations", "refresh-cw", Roles({ADMINISTRATOR})),
     Room("/help", "help", "circle-help", EVERYONE),

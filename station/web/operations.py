@@ -1,0 +1,169 @@
+"""The administrator's page of the workstation at work: what is to be told, throughput, queues, errors, workers, backups and room left."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+from sqlalchemy.orm import Session
+
+from station.alerts import open_alerts, words_of
+from station.figures import GONE_STALE, Figures, Room, figures_now, rooms_left
+from station.records import documents
+from station.records.documents import DEAD_AFTER
+from station.records.tables import Tally
+from station.records.tallies import hours_since, totals
+from station.web import desk
+from station.web.ages import age_words, span_words
+from station.web.direction import Cell, Chart, Row
+from station.web.words import Words
+
+router = APIRouter()
+SHOWN = timedelta(hours=24)
+"""What the hours' chart tells."""
+ERRORS = timedelta(days=7)
+GIGABYTE = 1_000_000_000
+QUEUES = ("documents", "held", "failed", "batches", "search", "witnesses")
+STAGES = ("judge", "read", "prove")
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One line of what the house is to know now."""
+
+    said: str
+    then: str
+    since: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hand:
+    """One worker, as its heartbeat tells."""
+
+    name: str
+    kind: str
+    machine: str
+    beat: str
+    lives: bool
+
+
+@router.get("/exploitation")
+def operations_page(request: Request, session: desk.InReading) -> Response:
+    """Figures of the rows that the workers measure; older than three minutes they are told to be so."""
+    t, now = desk.words_of(request), desk.workstation_of(request).clock()
+    figures = figures_now(session)
+    stale = figures.at is None or now - figures.at > GONE_STALE
+    return desk.show(
+        request,
+        "operations.html",
+        alerts=[Told(*words_of(row, t.language), age_words(row.since, now, t)) for row in open_alerts(session)],
+        stale=stale,
+        measured="" if figures.at is None else age_words(figures.at, now, t),
+        workers=list(_workers(session, now, t)),
+        charts=charts_of(session, figures, rooms_left(session, figures, now), now, t),
+        backups=[(kind, _since(figures.of("backup-age", kind), t)) for kind in ("backup", "drill")],
+    )
+
+
+def _workers(session: Session, now: datetime, t: Words) -> Iterator[Hand]:
+    for worker in sorted(documents.all_workers(session), key=lambda each: each.executor):
+        machine = str(getattr(worker, "host", "") or "")
+        yield Hand(worker.executor, worker.kind, machine, age_words(worker.beat_at, now, t), now - worker.beat_at <= DEAD_AFTER)
+
+
+def _since(seconds: float | None, t: Words) -> str:
+    return t("operations.never") if seconds is None else t("age.since", age=span_words(timedelta(seconds=seconds), t))
+
+
+def charts_of(session: Session, figures: Figures, rooms: list[Room], now: datetime, t: Words) -> list[Chart]:
+    """Every figure of the page, each a table that is drawn where scripts run."""
+    hours = hours_since(session, now - ERRORS, ("steps", "troubles"))
+    return [
+        _throughput([row for row in hours if row.name == "steps"], now, t),
+        _queues(figures, t),
+        _errors([row for row in hours if row.name == "troubles"], t),
+        _steps(session, t),
+        _outbox(figures, t),
+        _rooms(rooms, t),
+    ]
+
+
+def _throughput(rows: list[Tally], now: datetime, t: Words) -> Chart:
+    """Documents judged, read and sealed in each of the last hours."""
+    counts = {(row.hour, row.label): row.count for row in rows}
+    begin = now.astimezone(UTC).replace(minute=0, second=0, microsecond=0) - SHOWN + timedelta(hours=1)
+    moments = [begin + timedelta(hours=n) for n in range(int(SHOWN.total_seconds() // 3600))]
+    lines = [
+        Row(t.moment(moment), tuple(_count(counts.get((moment.strftime("%Y-%m-%dT%H"), stage), 0)) for stage in STAGES))
+        for moment in moments
+    ]
+    sealed = sum(counts.get((moment.strftime("%Y-%m-%dT%H"), "prove"), 0) for moment in moments)
+    head = (t("operations.hour"), *(t(f"operations.stage-{stage}") for stage in STAGES))
+    return Chart("throughput", t("operations.said-throughput", n=sealed), head, tuple(lines), "bar", (2,), "count")
+
+
+def _queues(figures: Figures, t: Words) -> Chart:
+    lines = []
+    for queue in QUEUES:
+        depth, oldest = int(figures.of("queue-depth", queue) or 0), figures.of("queue-oldest", queue)
+        age = Cell("–", "") if not depth or oldest is None else Cell(span_words(timedelta(seconds=oldest), t), f"{oldest / 60:.1f}")
+        lines.append(Row(t(f"operations.queue-{queue}"), (_count(depth), age)))
+    waiting = int(figures.of("queue-depth", "documents") or 0)
+    head = t("operations.queue"), t("operations.depth"), t("operations.oldest")
+    return Chart("queues", t("operations.said-queues", n=waiting), head, tuple(lines), "bar", (0,), "count")
+
+
+def _errors(rows: list[Tally], t: Words) -> Chart:
+    """Steps that met a trouble in the last week, by cause; most first."""
+    causes: dict[str, int] = {}
+    for row in rows:
+        causes[row.label] = causes.get(row.label, 0) + row.count
+    lines = [Row(cause, (_count(count),)) for cause, count in sorted(causes.items(), key=lambda each: (-each[1], each[0]))]
+    head = t("operations.cause"), t("operations.times")
+    return Chart("errors", t("operations.said-errors", n=sum(causes.values())), head, tuple(lines), "bar", (0,), "count")
+
+
+def _steps(session: Session, t: Words) -> Chart:
+    counted = totals(session)
+    steps = [row for row in counted if row.name == "steps" and row.count]
+    lines = [Row(_stage(row.label, t), (_count(row.count), _seconds(row.total / row.count))) for row in steps]
+    deaths = sum(row.count for row in counted if row.name == "child-deaths")
+    head = t("operations.step"), t("operations.times"), t("operations.mean")
+    return Chart("steps", t("operations.said-steps", n=deaths), head, tuple(lines), "bar", (1,), "count")
+
+
+def _outbox(figures: Figures, t: Words) -> Chart:
+    kinds = sorted({label.split("|")[0] for label in figures.all_of("outbox")})
+    states = ("waiting", "dead")
+    lines = [Row(kind, tuple(_count(int(figures.of("outbox", f"{kind}|{state}") or 0)) for state in states)) for kind in kinds]
+    head = t("operations.kind"), t("operations.to-leave"), t("operations.dead")
+    waiting = sum(int(value) for label, value in figures.all_of("outbox").items() if label.endswith("|waiting"))
+    return Chart("outbox", t("operations.said-outbox", n=waiting), head, tuple(lines), "bar", (0, 1), "count")
+
+
+def _rooms(rooms: list[Room], t: Words) -> Chart:
+    lines = []
+    for room in rooms:
+        until = t("operations.not-filling") if room.days is None else t("operations.days", n=int(room.days))
+        cells = (
+            *(Cell(f"{size / GIGABYTE:.1f}", f"{size / GIGABYTE:.1f}") for size in (room.free, room.total)),
+            Cell(until, "" if room.days is None else str(int(room.days))),
+        )
+        lines.append(Row(room.host, cells))
+    soonest = min((room.days for room in rooms if room.days is not None), default=None)
+    said = t("operations.said-rooms-calm") if soonest is None else t("operations.said-rooms", n=int(soonest))
+    head = t("operations.machine"), t("operations.free"), t("operations.size"), t("operations.full-in")
+    return Chart("rooms", said, head, tuple(lines), "bar", (0, 1), "count")
+
+
+def _stage(name: str, t: Words) -> str:
+    return t(f"operations.stage-{name}") if name in STAGES else name.replace("_", " ")
+
+
+def _count(number: int) -> Cell:
+    return Cell(str(number), str(number))
+
+
+def _seconds(seconds: float) -> Cell:
+    return Cell(f"{seconds:.1f} s", f"{seconds:.2f}")
