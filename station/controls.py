@@ -21,6 +21,7 @@ from station.records.intake import SYSTEM
 from station.records.ledger import append_event
 from station.records.tables import (
     Archive,
+    BackupRun,
     ClockCheck,
     ControlLot,
     ControlResult,
@@ -211,6 +212,7 @@ def last_done(session: Session, entity: str) -> dict[str, date]:
     for code, newest in (
         ("passport", session.scalar(sa.select(sa.func.max(PassportRow.made_at)).where(PassportRow.entity == entity))),
         ("fixity", session.scalar(sa.select(sa.func.max(FixityRun.ended_at)))),
+        ("restore", session.scalar(sa.select(sa.func.max(BackupRun.ended_at)).where(BackupRun.kind == "drill"))),
         ("clock", session.scalar(sa.select(sa.func.max(ClockCheck.at)).where(ClockCheck.offset.is_not(None)))),
         ("sampling", session.scalar(sa.select(sa.func.max(ControlLot.closed_at)).where(ControlLot.entity == entity))),
     ):

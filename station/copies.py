@@ -141,6 +141,10 @@ class TarSink:
         cast(Any, self._tar).members.clear()
         return Line(path, hashing.digest.hexdigest(), size)
 
+    def give_up(self) -> None:
+        """Nothing more is written, not even what a tar ends with."""
+        cast(Any, self._tar.fileobj).closed = True
+
     def finish(self, path: str, source: BinaryIO, size: int) -> None:
         self.put(path, source, size)
         if path == COMPLETE:
@@ -211,9 +215,11 @@ def tar_sink(target: Path, mtime: int) -> Iterator[TarSink]:
     draft.unlink(missing_ok=True)
     draft.touch(mode=0o600, exist_ok=False)
     with draft.open("wb") as stream:
+        sink = TarSink(stream, mtime)
         try:
-            yield TarSink(stream, mtime)
+            yield sink
         except BaseException:
+            sink.give_up()
             draft.unlink(missing_ok=True)
             raise
         draft.rename(target)

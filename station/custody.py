@@ -26,6 +26,7 @@ from station.records import people
 from station.records.ledger import append_event, tree_of
 from station.records.tables import (
     Archive,
+    BackupRun,
     ControlLot,
     DestructionSlip,
     Document,
@@ -188,7 +189,8 @@ def house_papers(session: Session) -> list[str]:
     letters = (
         column for row in session.execute(sa.select(Sending.sha256, Sending.deposit_sha256, Sending.receipt_sha256)) for column in row
     )
-    return [sha256 for sha256 in (*dossiers, *slips, *letters) if sha256]
+    drills = session.scalars(sa.select(BackupRun.sha256).where(BackupRun.sha256.is_not(None)))
+    return [sha256 for sha256 in (*dossiers, *slips, *letters, *drills) if sha256]
 
 
 # --- the slip ---

@@ -28,6 +28,7 @@ from station.records.ledger import append_event
 from station.records.tables import (
     Archive,
     Arrival,
+    BackupRun,
     DestructionSlip,
     Document,
     DossierRow,
@@ -70,6 +71,8 @@ class Kind(StrEnum):
     """The same, of the proof that a registered letter was handed in."""
     RECEIPT = "receipt"
     """The same, of what became of it."""
+    DRILL = "drill"
+    """The same, of the report of a restoration that was rehearsed."""
 
 
 LETTERS: dict[Kind, Any] = {Kind.REMINDER: Sending.sha256, Kind.DEPOSIT: Sending.deposit_sha256, Kind.RECEIPT: Sending.receipt_sha256}
@@ -192,7 +195,7 @@ def _held() -> sa.Select[FixityRow]:
     """Rows of files that the records still know."""
     original = sa.select(Original.sha256).where(Original.sha256 == FixityRow.sha256).exists()
     archive = sa.select(Archive.sha256).where(Archive.sha256 == FixityRow.sha256).exists()
-    papers = [(Kind.DOSSIER, DossierRow.sha256), (Kind.SLIP, DestructionSlip.sha256), *LETTERS.items()]
+    papers = [(Kind.DOSSIER, DossierRow.sha256), (Kind.SLIP, DestructionSlip.sha256), (Kind.DRILL, BackupRun.sha256), *LETTERS.items()]
     paper = [sa.and_(FixityRow.kind == kind, sa.select(key).where(key == FixityRow.sha256).exists()) for kind, key in papers]
     known = sa.or_(sa.and_(FixityRow.kind == Kind.ORIGINAL, original), sa.and_(FixityRow.kind == Kind.ARCHIVE, archive), *paper)
     return sa.select(FixityRow).where(known).order_by(FixityRow.checked_at)
@@ -207,6 +210,8 @@ def _table(kind: Kind) -> tuple[Any, Any, Any, Any]:
     if kind is Kind.SLIP:
         # Its row tells no size; a slip is a few pages.
         return DestructionSlip, DestructionSlip.sha256, sa.literal(0), DestructionSlip.signed_at
+    if kind is Kind.DRILL:
+        return BackupRun, BackupRun.sha256, sa.literal(0), BackupRun.started_at
     if kind in LETTERS:
         return Sending, LETTERS[kind], sa.literal(0), Sending.begun_at
     return Original, Original.sha256, Original.size, Original.kept_at

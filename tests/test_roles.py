@@ -125,6 +125,7 @@ REGISTER = """
 APPROVED = """
     POST /fournisseurs/comptes
 """
+LADDERS = "POST /relances/echelles /relances/echelles/{number}\n"
 RULES_SEEN = "GET /taux /regles /regles/{file} /regles/{file}/essayer /regles/{file}/rejeu/{number} /regles/{file}/versions/{number}\n"
 RULES_WRITTEN = "POST /taux /taux/{number} /regles/{file} /regles/{file}/jeter /regles/{file}/rejeu /regles/{file}/demander /regles/{file}/retirer\n"
 EXPECTED = {
@@ -145,9 +146,10 @@ EXPECTED = {
     + APPROVED
     + "POST /fournisseurs/{number}/comptes\n",
     Role.APPROVER: RULES_SEEN + HALL + ACCOUNTED + TAKEN_BACK + SEEN + WORKED + REGISTER + APPROVED + OFFICE + DIRECTED,
-    Role.RECEIVABLES: RULES_SEEN + RULES_WRITTEN + HALL + SEEN + WORKED + CUSTOMERS + DUES + OWED,
+    Role.RECEIVABLES: LADDERS + RULES_SEEN + RULES_WRITTEN + HALL + SEEN + WORKED + CUSTOMERS + DUES + OWED,
     Role.COMPLIANCE: RULES_SEEN
     + RULES_WRITTEN
+    + LADDERS
     + "POST /regles/{file}/decider\n"
     + "POST /fournisseurs/{number}/comptes\n"
     + ACCOUNTED

@@ -1,0 +1,323 @@
+"""A backup holds everything while the station works, says what it is without us, and comes back whole or not at all."""
+
+import json
+import shutil
+import sqlite3
+import tarfile
+from dataclasses import replace
+from datetime import timedelta
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import packages
+import pytest
+import sqlalchemy as sa
+from test_upgrade import content, rows_now
+
+from config.settings import BackupCare, Ledger
+from sealing.ledger import Actor, ActorKind, Event
+from station import backup, rows
+from station.audit import audit_ledger
+from station.backup import NAMED, NoPassphrase, WrongPassphrase, back_up, open_keys, seal_keys
+from station.checkpoints import checkpoint_now
+from station.contradiction import TreeContradicted
+from station.copies import BadBackup, Opened
+from station.fixity import Kind, _table
+from station.drills import ask_run, run_drill, standing_of, tend_backups
+from station.records import people
+from station.records.ledger import append_event, tree_of
+from station.records.tables import BackupRun, Base, LedgerPayload
+from station.restore import Loss, NotEmpty, Wish, elsewhere, refused_words, restore_backup
+from station.witnesses import deliver_due
+
+PASSPHRASE = "treize mots de passe"
+pytestmark = pytest.mark.sqlite
+_KEPT = TemporaryDirectory()
+
+
+@cache
+def made() -> Path:
+    """A home, a tar and a folder of it, made once: home/, all.tar, place/."""
+    base = Path(_KEPT.name)
+    workstation = packages.small_home(base / "home", 1)
+    (base / "home" / "sceau.toml").write_text('language = "fr"\n')
+    back_up(workstation, base / "all.tar", keys=PASSPHRASE)
+    back_up(workstation, base / "place")
+    workstation.database.close()
+    return base
+
+
+@pytest.fixture
+def station(tmp_path):
+    shutil.copytree(made() / "home", tmp_path / "home")
+    workstation = packages.at(packages.atwork.open_home(tmp_path / "home"), packages.LATER)
+    with workstation.database.writing() as session:
+        people.ensure_practice(session)
+    yield workstation
+    workstation.database.close()
+
+
+def restored(source: Path, home: Path, **wish):
+    return restore_backup(Wish(source, home, ask=False, **wish))
+
+
+def told(workstation) -> dict[str, bool]:
+    return {each.name: each.ok for each in audit_ledger(workstation)}
+
+
+# --- there and back ---
+
+
+@pytest.mark.parametrize("source", ["all.tar", "place"])
+def test_what_comes_back_is_row_by_row_and_byte_by_byte_what_was_there(tmp_path, source):
+    done = restored(made() / source, tmp_path / "new", seals=source == "place")
+    old, new = (packages.atwork.open_home(path) for path in (made() / "home", tmp_path / "new"))
+    assert content(new.database) == content(old.database)
+    assert {each.sha256: each.size for each in new.originals.names()} == {each.sha256: each.size for each in old.originals.names()}
+    assert {each.sha256 for each in new.archives.names()} == {each.sha256 for each in old.archives.names()}
+    assert {check["name"]: check["ok"] for check in done.checks} == told(old)
+    assert (done.bad, done.seals) == ([], 3 if source == "place" else 0)
+    old.database.close(), new.database.close()
+
+
+def test_a_tar_can_be_read_without_us(tmp_path):
+    with tarfile.open(made() / "all.tar") as tar:
+        names = tar.getnames()
+        lines = [json.loads(line) for line in tar.extractfile("manifest.jsonl").read().splitlines()]
+        assert all(sha256(tar.extractfile(line["path"]).read()).hexdigest() == line["sha256"] for line in lines)
+        head, *rows = [json.loads(line) for line in tar.extractfile("rows/document.jsonl").read().splitlines()]
+    assert (names[0], names[-2:]) == ("backup.json", ["manifest.jsonl", "complete.json"])
+    assert (head["columns"]["received_at"], len(rows), rows[0]["received_at"][-1]) == ("moment", 3, "Z")
+    assert not [name for name in names if name.startswith("home/keys") and not name.endswith("root.pem")]
+
+
+def test_a_second_backup_into_a_folder_copies_no_file_again(station, tmp_path):
+    first, second = (back_up(station, tmp_path / "place") for _ in range(2))
+    assert (first.copied, second.copied, second.files) == (first.files, 0, first.files)
+
+
+def test_every_table_is_backed_up_or_left_out_for_a_reason_and_every_kept_file_is_named():
+    assert set(rows_now()) | set(rows.LEFT_OUT) == set(Base.metadata.tables)
+    looked = {(key.class_.__tablename__, key.key) for key in (_table(kind)[1] for kind in Kind)}
+    assert {(table, column) for table, column, _ in NAMED} == looked
+
+
+def test_what_is_written_while_a_backup_runs_is_not_in_it_and_harms_nothing(station, tmp_path, monkeypatch):
+    real, once = backup.spooled_rows, []
+
+    def busy(connection, table):
+        if not once:
+            once.append(append(station))
+        return real(connection, table)
+
+    with station.database.reading() as session:
+        size = tree_of(session, "essai").size
+    monkeypatch.setattr(backup, "spooled_rows", busy)
+    assert back_up(station, tmp_path / "a.tar").logs == {"essai": size}
+    assert restored(tmp_path / "a.tar", tmp_path / "new").logs == {"essai": size}
+
+
+def append(workstation) -> int:
+    with workstation.database.writing() as session:
+        actor = Actor("system", ActorKind.SYSTEM)
+        return append_event(session, Event("essai", "clock", {}, actor, packages.LATER, "system", {}))
+
+
+# --- what is not right ---
+
+
+def test_a_cut_tar_a_foreign_file_and_a_newer_backup_are_refused_and_leave_nothing(tmp_path):
+    whole = (made() / "all.tar").read_bytes()
+    (tmp_path / "cut.tar").write_bytes(whole[: len(whole) * 2 // 3])
+    (tmp_path / "end.tar").write_bytes(whole[: whole.index(b'"manifest"') - 700])
+    (tmp_path / "foreign.tar").write_bytes(b"a letter")
+    newer = whole.replace(b'"schema": "0010"', b'"schema": "0999"', 1)
+    (tmp_path / "newer.tar").write_bytes(newer)
+    found = {}
+    for name in ("cut", "end", "foreign", "newer"):
+        with pytest.raises(BadBackup) as caught:
+            restored(tmp_path / f"{name}.tar", tmp_path / "new")
+        found[name] = caught.value.code
+    assert found == {"cut": "unfinished", "end": "unfinished", "foreign": "none", "newer": "newer"}
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["cut.tar", "end.tar", "foreign.tar", "newer.tar"]
+
+
+def test_a_changed_row_is_damage_and_a_changed_file_is_told_while_the_rest_comes_back(tmp_path):
+    whole = (made() / "all.tar").read_bytes()
+    (tmp_path / "row.tar").write_bytes(whole.replace(b'"octobre.png"', b'"novembr.png"'))
+    with pytest.raises(BadBackup, match="damaged"):
+        restored(tmp_path / "row.tar", tmp_path / "new")
+    place = tmp_path / "place"
+    shutil.copytree(made() / "place", place)
+    name = next(line for line in Opened(place)._run.joinpath("manifest.jsonl").read_text().splitlines() if "originals/" in line)
+    path = place / "contents" / json.loads(name)["sha256"][:2] / json.loads(name)["sha256"][2:4] / json.loads(name)["sha256"]
+    path.chmod(0o600)
+    path.write_bytes(b"other")
+    done = restored(place, tmp_path / "new")
+    assert (done.holds, done.bad) == (False, [f"{json.loads(name)['path']}: missing"])
+
+
+def test_a_backup_that_did_not_finish_counts_for_nothing(station, tmp_path, monkeypatch):
+    monkeypatch.setattr(backup._Writing, "finish", lambda _self: (_ for _ in ()).throw(OSError(28, "full")))
+    for target in ("a.tar", "place"):
+        with pytest.raises(OSError, match="full"):
+            back_up(station, tmp_path / target)
+    assert not list(tmp_path.glob("*.tar"))
+    with pytest.raises(BadBackup) as caught:
+        restored(tmp_path / "place", tmp_path / "new")
+    assert caught.value.code == "unfinished"
+
+
+def test_a_file_that_was_missing_already_is_told_by_the_backup_and_again_by_the_restoration(station, tmp_path):
+    lost = next(iter(station.originals.names()))
+    station.originals.path(lost.sha256).unlink()
+    done = back_up(station, tmp_path / "a.tar")
+    assert (done.whole, done.bad) == (False, [f"originals/{lost.sha256}"])
+    assert restored(tmp_path / "a.tar", tmp_path / "new").bad == [f"originals/{lost.sha256}: missing"]
+
+
+def test_nothing_is_ever_restored_over_something(tmp_path):
+    (tmp_path / "new").mkdir()
+    (tmp_path / "new" / "a.txt").write_text("mine")
+    with pytest.raises(NotEmpty) as caught:
+        restored(made() / "all.tar", tmp_path / "new")
+    assert "n'est pas vide" in refused_words(caught.value, "fr")
+
+
+def test_a_backup_names_no_file_outside_of_the_place(tmp_path):
+    whole = (made() / "all.tar").read_bytes()
+    (tmp_path / "out.tar").write_bytes(whole.replace(b"home/sceau.toml", b"home/../../x.to"))
+    with pytest.raises((BadBackup, Exception)):
+        restored(tmp_path / "out.tar", tmp_path / "new")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out.tar"]
+
+
+def test_another_installations_database_and_store_count_no_more_in_restored_settings():
+    text = 'entity = "a"\ndatabase_url = "postgresql://x"\n[store]\nurl = "s3://b"\n[work]\ndocuments_at_once = 1\n'
+    assert (
+        elsewhere(text) == 'entity = "a"\n# database_url = "postgresql://x"\n# [store]\n# url = "s3://b"\n[work]\ndocuments_at_once = 1\n'
+    )
+
+
+# --- keys ---
+
+
+def test_keys_go_along_only_when_asked_and_open_only_by_their_passphrase(station, tmp_path):
+    done = restored(made() / "all.tar", tmp_path / "new", passphrase=PASSPHRASE)
+    same = [(home / "keys" / "ledger" / "essai.pem").read_bytes() for home in (made() / "home", tmp_path / "new")]
+    mode = (tmp_path / "new" / "keys" / "ledger" / "essai.pem").stat().st_mode & 0o77
+    assert (done.keys, same[0] == same[1], mode) == ("restored", True, 0)
+        "restored",
+        True,
+        0,
+    )
+    with pytest.raises(WrongPassphrase):
+        restored(made() / "all.tar", tmp_path / "other", passphrase="not this one")
+    with pytest.raises(NoPassphrase):
+        back_up(station, tmp_path / "b.tar", keys="short")
+
+
+def test_sealed_keys_vouch_for_their_parameters():
+    sealed = json.loads(seal_keys({"a": b"1"}, PASSPHRASE, {"n": 16, "r": 8, "p": 1}))
+    assert open_keys(json.dumps(sealed).encode(), PASSPHRASE) == {"a": b"1"}
+    with pytest.raises(WrongPassphrase):
+        open_keys(json.dumps(sealed | {"n": 32}).encode(), PASSPHRASE)
+
+
+# --- witnesses ---
+
+
+@pytest.fixture
+def behind(station, tmp_path):
+    """A backup, and a witness folder that has seen more since."""
+    settings = station.settings.model_copy(update={"ledger": Ledger(folder=str(tmp_path / "witness"))})
+    (tmp_path / "witness").mkdir()
+    (station.home / "sceau.toml").write_text(f'[ledger]\nfolder = "{tmp_path / "witness"}"\n')
+    watched = replace(station, settings=settings)
+    back_up(watched, tmp_path / "old.tar")
+    append(watched)
+    checkpoint_now(watched, "essai")
+    deliver_due(watched)
+    return tmp_path / "old.tar"
+
+
+def test_an_old_backup_does_not_take_back_what_a_witness_has_seen(behind, tmp_path):
+    with pytest.raises(TreeContradicted) as caught:
+        restored(behind, tmp_path / "new")
+    assert "plus ancienne que ce qui fut attesté" in refused_words(caught.value, "fr")
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_checkpoint_that_somebody_kept_apart_is_a_witness_too(station, tmp_path):
+    back_up(station, tmp_path / "old.tar")
+    append(station)
+    (tmp_path / "kept.checkpoint").write_text(checkpoint_now(station, "essai").note)
+    with pytest.raises(TreeContradicted):
+        restored(tmp_path / "old.tar", tmp_path / "new", witnesses=(tmp_path / "kept.checkpoint",))
+
+
+def test_a_person_accepts_the_loss_and_the_ledger_says_what_is_missing(behind, station, tmp_path):
+    with station.database.reading() as session:
+        seen = tree_of(session, "essai").size
+    done = restored(behind, tmp_path / "new", loss=Loss("le disque est mort", "atelier"))
+    assert done.lost == {"essai": seen}
+    new = packages.atwork.open_home(tmp_path / "new")
+    with new.database.reading() as session:
+        body = session.scalar(sa.select(LedgerPayload.body).where(LedgerPayload.type == "resumed"))
+    new.database.close()
+    assert f"les inscriptions {seen - 1} à {seen - 1} manquent. Motif : le disque est mort" in json.loads(body)["reason"]
+
+
+# --- rehearsals ---
+
+
+@pytest.fixture
+def cared(station, tmp_path):
+    settings = station.settings.model_copy(update={"backup": BackupCare(folder=str(tmp_path / "place"), hours=24, drill="weekly")})
+    return replace(station, settings=settings)
+
+
+def test_the_station_backs_up_and_rehearses_when_it_is_due_and_a_sealed_report_says_so(cared):
+    assert [tend_backups(cared) for _ in range(3)] == ["backup", "drill", None]
+    with cared.database.reading() as session:
+        standing = standing_of(session, cared.settings, packages.LATER + timedelta(hours=1))
+        late = standing_of(session, cared.settings, packages.LATER + timedelta(hours=49))
+        assert (standing.last.outcome, standing.drill.sha256 is not None, standing.drill.figures["rows"] > 0) == ("whole", True, True)
+        assert (standing.late, late.alert) == (False, "late")
+        assert cared.archives.path(standing.drill.sha256, ".pdf").is_file()
+    assert not (cared.home / "restore-drill").exists()
+    assert packages.atwork.ledger_types(cared)[-2:] == ["backup", "drill"]
+    assert told(cared)["archives"]
+
+
+def test_a_rehearsal_of_a_damaged_backup_fails_with_words(cared, tmp_path):
+    (tmp_path / "bad.tar").write_bytes((made() / "all.tar").read_bytes()[:300_000])
+    row = run_drill(cared, tmp_path / "bad.tar")
+    assert (row.outcome, "pas été terminée" in row.trouble, row.sha256 is not None) == ("failed", True, True)
+
+
+def test_what_a_person_asks_for_comes_first_and_once(cared):
+    with cared.database.writing() as session:
+        person = people.ensure_practice(session)
+        assert ask_run(session, cared.settings, "backup", person, packages.LATER)
+        assert ask_run(session, cared.settings, "backup", person, packages.LATER) is None
+    assert tend_backups(cared) == "backup"
+    with cared.database.reading() as session:
+        assert [(row.kind, row.outcome) for row in session.scalars(sa.select(BackupRun))] == [("backup", "whole")]
+
+
+def test_a_backup_whose_process_died_is_told_as_broken_off(cared):
+    backup.begin_run(cared, "backup", cared.settings.backup.folder)
+    tend_backups(cared)
+    with cared.database.reading() as session:
+        first = session.get(BackupRun, 1)
+        assert (first.outcome, "interrompu" in first.trouble) == ("failed", True)
+
+
+def test_the_sqlite_file_of_a_restored_home_is_sound(tmp_path):
+    restored(made() / "all.tar", tmp_path / "new")
+    with sqlite3.connect(tmp_path / "new" / "sceau.db") as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
