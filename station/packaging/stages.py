@@ -103,7 +103,7 @@ def _add_entries(session: Session, ids: Sequence[str], found: dict[str, Stages])
             "sha256": batch.sha256,
             "lines": lines[item.id],
         }
-        found[item.document_id].told.append(_decision("accounting-entry", batch.made_by, batch.made_at, **told, lines=lines[item.id]))
+        found[item.document_id].told.append(_decision("accounting-entry", batch.made_by, batch.made_at, **told))
         found[item.document_id].filled.add(ENTRY)
 
 
