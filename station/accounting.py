@@ -198,6 +198,12 @@ def bill_of(session: Session, workstation: Workstation, document: Document) -> B
     )  # fmt: skip
 
 
+def trouble_of(session: Session, workstation: Workstation, document: Document) -> Trouble | None:
+    """Why an invoice would make no entry as it stands; None: it would make one."""
+    made = entry_of(bill_of(session, workstation, document), plan_now(session, document.entity)[1])
+    return made if isinstance(made, Trouble) else None
+
+
 def rates_on(day: date | None) -> frozenset[str]:
     """Rates of French VAT on the day of the tax point; without a day, those of any day."""
     return frozenset(rate_text(each.rate) for each in load_law().rates if day is None or each.period.holds(day))

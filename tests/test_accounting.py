@@ -16,17 +16,19 @@ from sqlalchemy.exc import IntegrityError
 from test_approvals import House, build_house, someone
 
 from config.settings import ApprovalStep
-from station import accounting, payables, tasks
+from station import accounting, accounting_words, payables, tasks
 from station.payables import Payment
 from station.records import people
 from station.records.documents import get_document
-from station.records.tables import AccountingBatch, AccountingItem, FieldRow, InvoiceStanding
+from station.records.tables import AccountingBatch, AccountingItem, AccountingWord, FieldRow, InvoiceStanding
 from workflow.accounting import (
     FEC,
     FEC_PLAN,
     Bill,
+    Conversion,
     Entry,
     Plan,
+    Treatment,
     Trouble,
     VatShare,
     entry_of,
@@ -93,6 +95,57 @@ def test_each_rate_has_a_line_and_a_discount_goes_to_the_other_side():
 )
 def test_what_is_not_known_makes_no_entry_and_says_why(change, trouble):
     assert entry_of(replace(BILL, **change), PLAN) is trouble
+
+
+FRENCH = frozenset({"20", "10", "8.5", "5.5", "2.1", "0"})
+
+
+def taxed(rate: str, tax: str, **more) -> Bill:
+    gross = D("100.00") + D(tax)
+    return replace(BILL, gross=gross, net=D("100.00"), tax=D(tax), vat=(VatShare(rate, D("100.00"), D(tax)),), rates=FRENCH, **more)
+
+
+@pytest.mark.parametrize("bill", [taxed("19", "19.00"), taxed("3.8", "3.80"), taxed("20", "20.00", abroad=True)])
+def test_vat_of_elsewhere_waits_until_a_person_says_that_it_is_part_of_the_expense(bill):
+    assert entry_of(bill, PLAN) is Trouble.ABROAD
+    assert entry_of(replace(bill, treatment=Treatment.DEDUCT), PLAN) is Trouble.ABROAD
+    found = entry_of(replace(bill, treatment=Treatment.COST), PLAN)
+    assert told(found) == [("622600", f"{bill.gross}", "0.00"), ("401000", "0.00", f"{bill.gross}")]
+
+
+def test_a_rate_that_the_house_gave_an_account_goes_there_and_reads_as_in_french():
+    found = entry_of(taxed("3.8", "3.80"), replace(PLAN, vat={"3.8": "445700"}))
+    assert [(line.account, line.account_label) for line in found.lines][1] == ("445700", "TVA déductible 3,8 %")
+
+
+def test_vat_without_a_rate_is_not_entered_unasked():
+    bill = replace(BILL, gross=D("117.00"), net=D("100.00"), tax=D("17.00"), vat=(), rates=FRENCH)
+    assert entry_of(bill, PLAN) is Trouble.UNRATED
+    assert entry_of(replace(bill, treatment=Treatment.DEDUCT), PLAN).lines[1].account_label == "TVA déductible (taux non lu)"
+    computed = entry_of(replace(bill, gross=D("110.00"), tax=D("10.00")), PLAN)
+    assert computed.lines[1].rate == "10"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"vat": (VatShare("20", D("5000.00"), D("1000.00")),)},
+        {"contradiction": "checks"},
+        {"contradiction": "page"},
+        {"tax": D("2000.50"), "net": D("10000.00")},
+    ],
+)
+def test_sums_that_contradict_wait_for_a_second_person(change):
+    assert entry_of(replace(BILL, **change, rates=FRENCH), PLAN) is Trouble.CONTRADICTED
+    assert not isinstance(entry_of(replace(BILL, **change, rates=FRENCH, vouched=True), PLAN), Trouble)
+
+
+def test_another_currency_is_entered_in_euros_by_the_rate_that_was_given():
+    given = Conversion("USD", D("1.0843"), date(2026, 11, 12), "BCE")
+    found = entry_of(replace(BILL, currency="USD", conversion=given), PLAN)
+    assert told(found) == [("622600", "9222.54", "0.00"), ("445661", "1844.51", "0.00"), ("401000", "0.00", "11067.05")]
+    assert entry_of(replace(BILL, currency="CHF", conversion=given), PLAN) is Trouble.CURRENCY
+    assert entry_of(replace(BILL, currency=""), PLAN) is Trouble.NO_CURRENCY
 
 
 cents = st.integers(-10_000_000, 10_000_000).map(lambda n: D(n).scaleb(-2))
@@ -309,6 +362,58 @@ def test_an_invoice_in_another_currency_waits_and_says_so(house):
     assert found.ready == ()
     assert [trouble for _, trouble in found.held] == [Trouble.CURRENCY]
     assert make(house) == "empty"
+
+
+RATE = {"currency": "USD", "rate": "1.0843", "day": "2026-11-16", "source": "BCE"}
+
+
+def say(house: House, kind: str, told: dict, login: str = "clara", reason: str = "vu") -> str | None:
+    with house.workstation.database.writing() as session:
+        document = get_document(session, house.document_id)
+        return accounting_words.say_word(session, house.workstation, document, kind, told, reason, house.person(session, login))
+
+
+def test_a_rate_makes_an_invoice_ready_and_is_kept_with_its_derivation(house):
+    house.say("currency", "USD")
+    approve(house)
+    assert say(house, "rate", RATE) is None
+    (entry,) = seen(house).ready
+    assert entry.gross == D("4930.37")
+    assert say(house, "rate", RATE | {"rate": "1.2"}) == "said-approved"
+    (row,) = house.rows(AccountingWord)
+    assert row.told == RATE
+    house.say("total_gross", "5346.01")
+    with house.workstation.database.reading() as session:
+        assert accounting_words.said_of(session, get_document(session, house.document_id)).conversion is None
+
+
+def test_who_typed_the_sums_does_not_stand_for_them(house):
+    house.submit()
+    assert say(house, "sums", {}) == "said-own"
+    assert say(house, "sums", {}, "anne") is None
+
+
+def test_sums_that_a_person_typed_against_the_page_are_not_exported_by_one_alone(house):
+    house.say("total_gross", "5940.60")
+    house.say("total_net", "5400.55")
+    house.say("total_tax", "540.05")
+    approve(house)
+    assert [trouble for _, trouble in seen(house).held] == [Trouble.CONTRADICTED]
+    assert say(house, "sums", {}, "anne") is None
+    assert seen(house).held == () or seen(house).held[0][1] is Trouble.UNRATED
+
+
+def test_what_is_entered_by_hand_elsewhere_is_in_no_batch_and_may_come_back(house):
+    approve(house)
+    with house.workstation.database.writing() as session:
+        document, clara = get_document(session, house.document_id), house.person(session, "clara")
+        assert accounting.enter_elsewhere(session, house.workstation, document, " ", clara) == "reason"
+        assert accounting.enter_elsewhere(session, house.workstation, document, "saisie à la main", clara) is None
+    assert house.state() == InvoiceState.POSTED and seen(house).ready == ()
+    with house.workstation.database.writing() as session:
+        document = get_document(session, house.document_id)
+        assert accounting.enter_here(session, house.workstation, document, house.person(session, "clara")) is None
+    assert house.state() == InvoiceState.APPROVED and len(seen(house).ready) == 1
 
 
 def test_settings_that_could_make_no_file_are_refused():

@@ -96,6 +96,21 @@ def test_settings_are_saved_as_a_version_and_a_preset_only_shows(house):
     assert plan.columns == (("account", "C"), ("debit", "D"), ("credit", "Cr"), ("journal", "J"))
 
 
+def test_an_invoice_in_dollars_says_what_to_do_and_is_exported_in_euros_once_its_rate_is_given(house):
+    house.say("currency", "USD")
+    approve(house)
+    clerk, address = browser_of(house, "clara"), f"/comptabilite/factures/{house.document_id}"
+    assert f"{address}#entry" in clerk.get("/comptabilite").text
+    assert "Donner le cours du jour" in clerk.get(address).text
+    told = {"kind": "rate", "rate": "1,0843", "day": "2026-11-16", "source": ""}
+    wrong = clerk.post(f"{address}/ecriture", data=told)
+    assert wrong.status_code == 422 and "1,0843" in wrong.text
+    assert clerk.post(f"{address}/ecriture", data=told | {"source": "BCE"}).status_code == 303
+    page = clerk.get(address).text.replace("\u202f", " ").replace("\xa0", " ")
+    assert "source : BCE" in page and "4 930,37" in page
+    assert 'id="make"' in clerk.get("/comptabilite").text
+
+
 def test_a_payment_and_a_dispute_are_noted_on_the_page_of_the_debt(house):
     approve(house)
     make(house)

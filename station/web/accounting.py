@@ -100,7 +100,7 @@ def show_entry(entry: Entry, t: Words) -> ShownEntry:
 
 
 def _held(bill: Bill, trouble: Trouble, t: Words) -> tuple[Bill, str, str]:
-    amount = t("accounting.no-amount") if bill.gross is None else t.amount(f"{bill.gross}", bill.currency)
+    amount = t("accounting.no-amount") if bill.gross is None else t.amount(f"{bill.gross}", bill.currency or None)
     return bill, amount, t(f"accounting.trouble-{trouble}")
 
 

@@ -10,14 +10,15 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import Response
 from sqlalchemy.orm import Session
 
-from station import accounting, payables
+from station import accounting, accounting_words, payables
 from station.acts import shown_document
 from station.payables import EURO, PAID, SENT, Owed, Payment
-from station.records import people
-from station.records.tables import Document, PayableEvent
+from station.records import documents, people
+from station.records.tables import AccountingWord, Document, PayableEvent, Person
 from station.web import desk
 from station.web.words import Words
 from station.workstation import Workstation
+from workflow.accounting import Bill, Treatment, Trouble
 from workflow.interest import Interest, MissingRate, Regime
 from workflow.invoicing import InvoiceState
 from workflow.kinds import INVOICES
@@ -81,7 +82,9 @@ def cost_words(owed: Owed, t: Words) -> str:
     if isinstance(cost, MissingRate):
         return t("payables.cost-missing", half=cost.half)
     if cost is None:
-        return t("payables.cost-currency", currency=owed.currency) if owed.amount is not None and owed.currency != EURO else ""
+        if owed.amount is None or owed.currency == EURO:
+            return ""
+        return t("payables.cost-currency", currency=owed.currency) if owed.currency else t("payables.cost-no-currency")
     if cost.late:
         told = t(
             "payables.cost-late", days=t.number(cost.late), interest=_euros(cost.interest.total, t), indemnity=_euros(cost.indemnity, t),
@@ -125,6 +128,45 @@ def note_step(
     )
 
 
+@router.post(f"{ADDRESS}/{{document_id}}/ecriture")
+def say_entry(
+    request: Request, session: desk.InWriting, person: desk.SignedIn, document_id: str, kind: Text = "", rate: Text = "", day: Text = "",
+    source: Text = "", treatment: Text = "", reason: Text = "",
+) -> Response:  # fmt: skip
+    """How it is entered: the rate of its currency, its tax, sums that a second person stands for, elsewhere, or here after all."""
+    workstation, document = desk.workstation_of(request), shown_document(session, document_id)
+    typed = {"kind": kind, "rate": rate, "rate-day": day, "source": source, "treatment": treatment, "entry-reason": reason}
+    wrong = _say(session, workstation, document, typed, person)
+    if wrong:
+        return _page(request, session, document_id, "", typed, entry_wrong=wrong)
+    return desk.go_to(request, f"{ADDRESS}/{document_id}", "flash.entry-said")
+
+
+def _say(session: Session, workstation: Workstation, document: Document, typed: dict[str, str], person: Person) -> str | None:
+    """Key under `accounting.wrong-…`, or None: it is said."""
+    kind, reason = typed["kind"], typed["entry-reason"]
+    if kind == "here":
+        return accounting.enter_here(session, workstation, document, person)
+    if kind == accounting_words.ELSEWHERE:
+        return accounting.enter_elsewhere(session, workstation, document, reason, person)
+    told: dict[str, str] = {}
+    if kind == accounting_words.RATE:
+        number, day = accounting_words.read_rate(typed["rate"]), _day_or_none(typed["rate-day"])
+        currency = payables.value_of(documents.best_rows(document), "currency")
+        if number is None or currency in ("", EURO):
+            return "rate"
+        if day is None or day > payables.today_of(workstation) or not typed["source"].strip():
+            return "rate-source"
+        told = {"currency": currency, "rate": f"{number:f}", "day": day.isoformat(), "source": typed["source"].strip()[:200]}
+    if kind == accounting_words.TAX:
+        trouble = accounting.trouble_of(session, workstation, document)
+        allowed = {Trouble.ABROAD: {Treatment.COST}, Trouble.UNRATED: set(Treatment)}.get(trouble or Trouble.OWN, set())
+        if typed["treatment"] not in allowed:
+            return "treatment"
+        told = {"treatment": typed["treatment"]}
+    return accounting_words.say_word(session, workstation, document, kind, told, reason, person)
+
+
 @router.post(f"{ADDRESS}/{{document_id}}/paiements")
 def note_payment(
     request: Request, session: desk.InWriting, person: desk.SignedIn, document_id: str, stage: Text = "", day: Text = "", amount: Text = "",
@@ -162,7 +204,64 @@ def _day_or_none(text: str) -> date | None:
     return found if 2000 <= found.year < 2100 else None
 
 
-def _page(request: Request, session: Session, document_id: str, wrong: str | None = "", typed: dict[str, str] | None = None) -> Response:
+@dataclass(frozen=True, slots=True)
+class ShownEntry:
+    """How an invoice is entered, and what may be said of it."""
+
+    trouble: str
+    """Why no entry is made yet; empty: one is, or nothing is asked of it yet."""
+    code: str
+    said: tuple[str, ...]
+    """What people said that holds, and what it makes."""
+    offers: tuple[str, ...]
+    """rate, tax, sums, elsewhere, here."""
+    treatments: tuple[str, ...]
+    currency: str
+
+
+def entry_shown(session: Session, workstation: Workstation, document: Document, person: Person, t: Words) -> ShownEntry:
+    """For the page: the trouble, the words that hold with their derivation, and the forms that help."""
+    now, said = workstation.clock(), accounting_words.said_of(session, document)
+    trouble, bill = accounting.trouble_of(session, workstation, document), accounting.bill_of(session, workstation, document)
+    who = people.logins_of(session, [row.actor for row in said.rows.values()])
+    wanted = {
+        Trouble.CURRENCY: ["rate"], Trouble.ABROAD: ["tax"], Trouble.UNRATED: ["tax"], Trouble.CONTRADICTED: ["sums"],
+    }.get(trouble or Trouble.OWN, [])  # fmt: skip
+    wanted += ["rate"] if trouble is not Trouble.CURRENCY and bill.currency not in ("", EURO) else []
+    wanted += ["elsewhere"] if trouble is not None else []
+    offers = [kind for kind in wanted if accounting_words.why_not(session, document, kind, person, now) is None]
+    if accounting_words.may_take_back(session, document) is not None:
+        offers = ["here"]
+    barred = trouble is Trouble.CONTRADICTED and accounting_words.why_not(session, document, "sums", person, now) == "said-own"
+    return ShownEntry(
+        trouble="" if trouble is None or "here" in offers else t(f"accounting.trouble-{trouble}"),
+        code=str(trouble or ""),
+        said=(
+            *(_said_words(row, bill, who.get(row.actor, row.actor), t) for row in said.rows.values()),
+            *([t("accounting.wrong-said-own")] if barred else []),
+        ),
+        offers=tuple(offers),
+        treatments=("cost",) if trouble is Trouble.ABROAD else ("cost", "deduct"),
+        currency=bill.currency,
+    )
+
+
+def _said_words(row: AccountingWord, bill: Bill, who: str, t: Words) -> str:
+    at = t.moment(row.at)
+    if row.kind != accounting_words.RATE:
+        how = f"-{row.told['treatment']}" if row.kind == accounting_words.TAX else ""
+        return t(f"accounting.said-{row.kind}{how}", who=who, at=at, reason=row.reason)
+    made = accounting_words.conversion_of(row)
+    euros = _euros(made.euros(bill.gross), t) if bill.gross is not None else ""
+    amount = t.amount(f"{bill.gross}", bill.currency) if bill.gross is not None else ""
+    places = {"rate": t.plain(f"{made.rate:f}"), "currency": made.currency, "day": t.day(made.day), "source": made.source}
+    return t("accounting.said-rate", **places, amount=amount, euros=euros, who=who, at=at)
+
+
+def _page(
+    request: Request, session: Session, document_id: str, wrong: str | None = "", typed: dict[str, str] | None = None,
+    entry_wrong: str = "",
+) -> Response:  # fmt: skip
     workstation, t = desk.workstation_of(request), desk.words_of(request)
     document, today = shown_document(session, document_id), payables.today_of(workstation)
     owed = payables.owed_of(session, workstation.settings, document, today)
@@ -176,10 +275,10 @@ def _page(request: Request, session: Session, document_id: str, wrong: str | Non
     return desk.show(
         request,
         "payable.html",
-        (409 if wrong in ("stands", "ended", "used", "late", "unreviewed") else 422) if wrong else 200,
+        (409 if wrong in ("stands", "ended", "used", "late", "unreviewed") else 422) if wrong else 422 if entry_wrong else 200,
         document=document,
         debt=debt,
-        amount=t.amount(f"{owed.amount}", owed.currency) if owed.amount is not None else t("accounting.no-amount"),
+        amount=t.amount(f"{owed.amount}", owed.currency or None) if owed.amount is not None else t("accounting.no-amount"),
         open=_euros(owed.open, t) if owed.open is not None else "",
         paid=_euros(owed.paid, t),
         public=owed.regime is Regime.PUBLIC,
@@ -204,6 +303,8 @@ def _page(request: Request, session: Session, document_id: str, wrong: str | Non
         rest=f"{owed.open:.2f}".replace(".", ",") if owed.open else "",
         typed=typed or {},
         wrong=wrong and t(f"payables.wrong-{wrong}"),
+        entry=entry_shown(session, workstation, document, request.state.person, t) if debt else None,
+        entry_wrong=entry_wrong and t(f"accounting.wrong-{entry_wrong}"),
     )
 
 
