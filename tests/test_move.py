@@ -142,7 +142,14 @@ PLACES = [
 
 @pytest.mark.parametrize("place", PLACES)
 def test_killed_in_the_middle_nothing_serves_and_the_same_command_ends_it(home, target, place, monkeypatch):
-    run = subprocess.run([sys.executable, moving.__file__, str(home), target, place], timeout=120, check=False, capture_output=True)
+    folders = os.pathsep.join([str(Path(moving.__file__).parent), os.environ.get("PYTHONPATH", "")])
+    run = subprocess.run(
+        [sys.executable, moving.__file__, str(home), target, place],
+        timeout=120,
+        check=False,
+        capture_output=True,
+        env={**os.environ, "PYTHONPATH": folders},
+    )
     assert run.returncode == -signal.SIGKILL, run.stderr.decode()
     with pytest.raises(DatabaseRefused):
         open_workstation(settings_of(home))
