@@ -24,8 +24,8 @@ from station.backup import NAMED, NoPassphrase, WrongPassphrase, back_up, open_k
 from station.checkpoints import checkpoint_now
 from station.contradiction import TreeContradicted
 from station.copies import BadBackup, Opened
-from station.fixity import Kind, _table
 from station.drills import ask_run, run_drill, standing_of, tend_backups
+from station.fixity import Kind, _table
 from station.records import people
 from station.records.ledger import append_event, tree_of
 from station.records.tables import BackupRun, Base, LedgerPayload
@@ -209,10 +209,6 @@ def test_keys_go_along_only_when_asked_and_open_only_by_their_passphrase(station
     same = [(home / "keys" / "ledger" / "essai.pem").read_bytes() for home in (made() / "home", tmp_path / "new")]
     mode = (tmp_path / "new" / "keys" / "ledger" / "essai.pem").stat().st_mode & 0o77
     assert (done.keys, same[0] == same[1], mode) == ("restored", True, 0)
-        "restored",
-        True,
-        0,
-    )
     with pytest.raises(WrongPassphrase):
         restored(made() / "all.tar", tmp_path / "other", passphrase="not this one")
     with pytest.raises(NoPassphrase):
