@@ -9,7 +9,7 @@ answers for compliance, with its reason.
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -171,6 +171,30 @@ def tick(workstation: Workstation, now: datetime | None = None) -> int:
     for run_id in due:
         count += _try(workstation, run_id, partial(_wake, workstation=workstation, run_id=run_id, at=at))
     return count
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A run that waits for a date which has come by a day."""
+
+    run: int
+    circuit: str
+    title: str
+    """Of the document, or of the circuit where it is about none."""
+    step: str
+    day: str
+    """ISO 8601."""
+
+
+def due_on(session: Session, day: date, entity: str) -> list[Due]:
+    """What waits for a date and would go on by that day; nothing is written. Confidential documents are not named."""
+    query = sa.select(CircuitRun).where(CircuitRun.entity == entity, CircuitRun.standing == RUNNING, CircuitRun.wake_on <= day.isoformat())
+    found = []
+    for run in session.scalars(query.order_by(CircuitRun.wake_on, CircuitRun.id).limit(AT_ONCE * 10)):
+        document = session.get(Document, run.document_id) if run.document_id else None
+        title = document.title if document is not None and not document.confidential else run.circuit
+        found.append(Due(run.id, run.circuit, title, run.step, run.wake_on or ""))
+    return found
 
 
 def _wake(session: Session, workstation: Workstation, run_id: int, at: datetime) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from config.options import calendar_of
-from station import agenda, dunning, outbox, prompts
+from station import agenda, circuits, dunning, outbox, prompts
 from station.agenda import Action
 from station.notices import money
 from station.outbox import Parcel, Sender
@@ -97,6 +97,7 @@ def describe_turn(workstation: Workstation, day: date) -> list[dict[str, Any]]:
         with company.database.reading() as session:
             found += [_told(company.settings.entity, each) for each in dunning.preview(session, company, day, day, first=day)]
             found += [_told_prompt(company.settings.entity, each) for each in prompts.preview(session, company, day)]
+            found += [_told_circuit(company.settings.entity, each) for each in circuits.due_on(session, day, company.settings.entity)]
     return found
 
 
@@ -111,6 +112,12 @@ def _told_prompt(entity: str, each: prompts.Coming) -> dict[str, Any]:
         "day": each.day,
         "to": list(each.to),
     }
+
+
+def _told_circuit(entity: str, each: circuits.Due) -> dict[str, Any]:
+    """A circuit goes on by itself: nobody is written to by that alone."""
+    told = {"object": str(each.run), "title": each.title, "level": f"{each.circuit} / {each.step}", "channel": "desk", "day": each.day}
+    return {"company": entity, "kind": "circuit", **told, "to": []}
 
 
 def _told(entity: str, each: dunning.Coming) -> dict[str, Any]:
@@ -140,6 +147,7 @@ _WORDS: Mapping[str, Mapping[str, str]] = {
         "nobody": "sans adresse", "with-costs": "{balance} ({asked} avec les frais)",
         "company": "Entité", "kind": "Action", "title": "Objet", "level": "Niveau", "channel": "Voie", "amount": "Montant", "to": "À qui",
         "kind-dunning": "relance client", "kind-approval": "rappel d'approbation", "kind-digest": "récapitulatif",
+        "kind-circuit": "circuit", "channel-desk": "poste",
         "level-reminder": "au valideur", "level-deputy": "aussi aux suppléants", "level-manager": "au responsable",
         "channel-email": "courriel", "channel-letter": "lettre", "channel-registered": "lettre recommandée", "channel-call": "appel",
         "title-accounts": "ce qui attend, pour la comptabilité", "title-direction": "les sommes, pour la direction",
@@ -153,6 +161,7 @@ _WORDS: Mapping[str, Mapping[str, str]] = {
         "nobody": "no address", "with-costs": "{balance} ({asked} with costs)",
         "company": "Entity", "kind": "Action", "title": "About", "level": "Level", "channel": "By", "amount": "Amount", "to": "To",
         "kind-dunning": "reminder to a customer", "kind-approval": "reminder of an approval", "kind-digest": "digest",
+        "kind-circuit": "circuit", "channel-desk": "desk",
         "level-reminder": "whoever is asked", "level-deputy": "deputies, too", "level-manager": "whoever manages them",
         "channel-email": "e-mail", "channel-letter": "letter", "channel-registered": "registered letter", "channel-call": "call",
         "title-accounts": "what waits, to the accounts", "title-direction": "the sums, to the direction",
@@ -186,7 +195,7 @@ def _cells(each: Mapping[str, Any], language: str) -> tuple[str, ...]:
     def word(kind: str, name: str) -> str:
         return _WORDS["en" if language == "en" else "fr"].get(f"{kind}-{name}", name)
 
-    where = ", ".join(each["to"]) or tick_words("nobody", language)
+    where = ", ".join(each["to"]) or ("" if each["kind"] == "circuit" else tick_words("nobody", language))
     kind, channel = word("kind", each["kind"]), word("channel", each["channel"])
     if "invoice" not in each:
         week = str(each["level"]).rpartition("-W")[2] if each["kind"] == prompts.DIGEST else ""

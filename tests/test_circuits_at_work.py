@@ -361,6 +361,15 @@ def test_a_confidential_letter_leaves_its_circuits(house):
     assert house.run(document, "facture-fournisseur").standing == "ended" and house.approval(document) is None
 
 
+def test_what_waits_for_a_date_is_told_before_its_day(house):
+    document = house.invoice()
+    house.submit(document)
+    with house.workstation.database.reading() as session:
+        woken = house.run(document, "facture-fournisseur").wake_on
+        assert [due.day for due in circuits.due_on(session, date.fromisoformat(woken), "essai")] == [woken]
+        assert circuits.due_on(session, date.fromisoformat(woken) - timedelta(days=1), "essai") == []
+
+
 # --- the other shipped circuits ---
 
 

@@ -23,7 +23,7 @@ from station.records.documents import Unknown
 from station.records.tables import CircuitRun, CircuitStep, CircuitTask, CircuitVersion, DecisionMade, Document, Person, RuleVersion
 from station.rule_versions import NotInForce
 from station.stored import rule_values_in
-from station.web import access, desk
+from station.web import access, desk, show
 from station.web.show import Badge
 from station.web.wards import typed_form
 from station.web.words import Words
@@ -264,6 +264,8 @@ def _page(
         document=document,
         circuit=circuit,
         version=session.get_one(CircuitVersion, run.version_id),
+        version_shown=version_shown,
+        findings=show.show_findings(document.findings, t) if document is not None else [],
         run=run,
         inputs=inputs,
         buttons=_buttons(circuit, state, task),
@@ -371,6 +373,11 @@ def why_page(request: Request, document_id: str) -> Response:
         return desk.show(request, "circuits.html", document=document, runs=found, waiting=_waiting(session, document, t))
 
 
+def version_shown(meaning: str) -> str:
+    """The one hash by which pages name a version of rules or a circuit: of what it means, twelve digits, as the studio lists it."""
+    return meaning[:12]
+
+
 def runs_shown(session: Session, request: Request, document: Document, t: Words) -> list[ShownRun]:
     """For the page of the document: the newest of each circuit."""
     newest: dict[str, CircuitRun] = {}
@@ -395,7 +402,7 @@ def _shown_run(session: Session, request: Request, run: CircuitRun, t: Words, *,
         number=run.id,
         title=version.title,
         version=version.number,
-        meaning=run.meaning[:12],
+        meaning=version_shown(run.meaning),
         stands=stands,
         badge=Badge(t(f"circuit.standing-{run.standing}"), *looks),
         rules_of=t.day(local_day(run.submitted_at)),
@@ -428,5 +435,5 @@ def _shown_decision(session: Session, made: DecisionMade, t: Words) -> ShownDeci
         title = table.title or made.table
     except (NotInForce, LookupError) as error:
         told, labels, title = (str(error),), (), made.table
-    named = t("circuit.rule", rule=made.rules, number=rule.number, meaning=made.meaning[:12], sha=made.sha256[:12])
+    named = t("circuit.rule", rule=made.rules, number=rule.number, version=version_shown(made.meaning))
     return ShownDecision(title, t.moment(made.at), named, labels, told)

@@ -37,6 +37,7 @@ from station.workstation import Workstation
 
 router = APIRouter()
 ADDRESS = "/relecture"
+APPROVALS = "/approbations"
 SIZE = 25
 ALWAYS = (
     "supplier_name", "supplier_siren", "supplier_vat_id", "invoice_number", "issue_date", "due_date", "total_net", "total_tax",
@@ -330,7 +331,7 @@ def account_crop(session: desk.InReading, number: int, which: str) -> Response:
 
 @router.post(f"{ADDRESS}/comptes/{{number}}")
 def decide_account(
-    request: Request, session: desk.InWriting, person: desk.SignedIn, number: int, choice: Text = "", reason: Text = ""
+    request: Request, session: desk.InWriting, person: desk.SignedIn, number: int, choice: Text = "", reason: Text = "", back: Text = ""
 ) -> Response:
     """The second person approves the account, or refuses it with a reason."""
     _shown_account(session, number)
@@ -338,12 +339,14 @@ def decide_account(
         review.decide_account(session, desk.workstation_of(request), number, person, reason, approved=choice == "approve")
     except ValueError:
         return _account_page(request, session, person, number, 422)
-    return desk.go_to(request, _back_of(request), "flash.account-approved" if choice == "approve" else "flash.account-refused")
+    came = _back_of(request) if back != APPROVALS else APPROVALS
+    return desk.go_to(request, came, "flash.account-approved" if choice == "approve" else "flash.account-refused")
 
 
 def _back_of(request: Request) -> str:
     """Where somebody finds further accounts that wait: an approver is not shown the clerks' queue."""
-    return f"{ADDRESS}?state=account" if grants.may(request.state.roles, "GET", ADDRESS) else "/approbations"
+    from_approvals = request.query_params.get("retour") == "approbations" or not grants.may(request.state.roles, "GET", ADDRESS)
+    return APPROVALS if from_approvals else f"{ADDRESS}?state=account"
 
 
 def _shown_account(session: Session, number: int) -> AccountChange:
