@@ -21,7 +21,7 @@ from station.workstation import Workstation
 
 FAMILIES = (
     "documents", "review", "accounts", "approvals", "search", "batches", "stations", "controls", "holds", "retention", "erasure", "exports",
-    "ledger", "suppliers", "receivables", "payables", "webhooks", "people",
+    "ledger", "suppliers", "receivables", "reminders", "payables", "webhooks", "people",
 )  # fmt: skip
 """What a scope is about; each is read or written."""
 _ONE_WAY = {"search": "read", "stations": "read", "ledger": "read", "suppliers": "read", "erasure": "write"}

@@ -15,6 +15,7 @@ from email.utils import format_datetime, formataddr
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from config.options import calendar_of
@@ -705,6 +706,66 @@ def finish_chore(session: Session, workstation: Workstation, number: int, note: 
             _count_handled(session, workstation, row, person)
     told = {"act": "handled", "kind": row.kind, "level": row.level, "note": note.strip()[:MOST_REASON], "again": again}
     append_event(session, Event(entity, "reminder", {"item": row.object}, actor_of(person), now, "system", told))
+
+
+def reopen_chore(session: Session, workstation: Workstation, number: int, note: str, person: Person) -> None:
+    """A call or an address that was called done is not: it is asked for again. Raises NotPossible."""
+    row = agenda.get_row(session, workstation.settings.entity, number)
+    if row is None or row.state != agenda.DONE or row.kind not in (BOUNCE, CALL):
+        raise NotPossible("unknown")
+    if not note.strip():
+        raise NotPossible("note")
+    agenda.settle(session, row.id, agenda.OPEN, note.strip()[:MOST_REASON], workstation.clock(), person.pseudonym)
+    told = {"act": "reopened", "kind": row.kind, "level": row.level, "note": note.strip()[:MOST_REASON]}
+    append_event(session, Event(row.entity, "reminder", {"item": row.object}, actor_of(person), workstation.clock(), "system", told))
+
+
+def chores_of(session: Session, entity: str) -> list[AgendaRow]:
+    """What a person is asked to do for reminders to go on: mend an address, find another way, telephone. By the day by which."""
+    rows = [row for kind in (BOUNCE, KIND, CALL) for row in agenda.open_rows(session, entity, kind)]
+    return sorted(rows, key=lambda row: (deadline_of(row), row.id))
+
+
+def deadline_of(row: AgendaRow) -> date:
+    """By which a person has done it."""
+    return date.fromisoformat(str(row.told.get("by") or row.day))
+
+
+def done_chores(session: Session, entity: str, since: datetime) -> list[AgendaRow]:
+    """Calls and addresses that people called done lately, the newest first: what was a mistake is asked for again."""
+    query = sa.select(AgendaRow).where(AgendaRow.entity == entity, AgendaRow.kind.in_((BOUNCE, CALL)), AgendaRow.state == agenda.DONE)
+    query = query.where(AgendaRow.settled_at >= since, AgendaRow.actor != agenda.SYSTEM)
+    return list(session.scalars(query.order_by(AgendaRow.settled_at.desc()).limit(20)))
+
+
+def postpone(session: Session, workstation: Workstation, item: int, day: date, reason: str, person: Person) -> list[Suspension]:
+    """An item is reminded no earlier than a day: its reminders rest until the day before. Raises NotPossible."""
+    if day <= today_of(workstation):
+        raise NotPossible("ends")
+    return suspend(session, workstation, "item", [str(item)], reason, day - timedelta(days=1), person)
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """What other ladders would do otherwise within the coming days."""
+
+    before: int
+    """Reminders by the ladders in force."""
+    after: int
+    changed: int
+    """Invoices whose next reminders are others, or on other days."""
+
+
+def effect_of(session: Session, workstation: Workstation, ladders: Ladders, today: date) -> Moved:
+    """Raises as `preview`."""
+    now, then = (calendar_ahead(session, workstation, today, ladders=each) for each in (None, ladders))
+    steps: list[dict[int, list[tuple[object, ...]]]] = [{}, {}]
+    for place, found in enumerate((now, then)):
+        for each in found:
+            told = (each.action.level.name, each.action.day, each.action.level.channel)
+            steps[place].setdefault(each.listed.row.id, []).append(told)
+    changed = sum(steps[0].get(item) != steps[1].get(item) for item in {*steps[0], *steps[1]})
+    return Moved(len(now), len(then), changed)
 
 
 def _count_handled(session: Session, workstation: Workstation, row: AgendaRow, person: Person) -> None:

@@ -106,8 +106,9 @@ def versions_of(session: Session, entity: str) -> list[LadderVersion]:
     return list(session.scalars(query))
 
 
-def get_version(session: Session, entity: str, number: int) -> LadderVersion | None:
-    return session.scalar(sa.select(LadderVersion).where(LadderVersion.entity == entity, LadderVersion.number == number))
+def get_version(session: Session, entity: str, row_id: int) -> LadderVersion | None:
+    """None where there is none, or it is another entity's."""
+    return session.scalar(sa.select(LadderVersion).where(LadderVersion.entity == entity, LadderVersion.id == row_id))
 
 
 def waiting(session: Session, entity: str) -> list[LadderVersion]:

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from config.options import calendar_of
 from config.settings import Settings
-from station import accounting, agenda, direction, mail, notices, payables, tasks
+from station import accounting, agenda, direction, dunning, mail, notices, payables, tasks
 from station.agenda import Due
 from station.notices import FOOT_EN, FOOT_FR, Letter
 from station.payables import Owed
@@ -455,9 +455,21 @@ def accounts_text(session: Session, workstation: Workstation, today: date, langu
         if french
         else f"Approved, to be exported: {len(found.ready)}, {export}.\nThat cannot be yet: {len(found.held)}.\n"
     )
+    rest += chores_line(session, workstation.settings.entity, today, language)
     head = "Ce qui attend, et qui :" if french else "What waits, and for whom:"
     subject = f"Factures en attente au {today:%d/%m/%Y}" if french else f"Invoices waiting on {today:%d/%m/%Y}"
     return subject, _page((head, *(lines or [none]), "", rest), workstation, "/comptabilite", language)
+
+
+def chores_line(session: Session, entity: str, today: date, language: str) -> str:
+    """What reminders to customers wait for: calls, and addresses to be mended; empty where nothing does."""
+    chores = dunning.chores_of(session, entity)
+    late = sum(dunning.deadline_of(each) < today for each in chores)
+    if not chores:
+        return ""
+    if language == "fr":
+        return f"Relances de clients à débloquer (appels, adresses) : {len(chores)}, dont en retard : {late}.\n"
+    return f"Reminders to customers that wait for somebody (calls, addresses): {len(chores)}, late: {late}.\n"
 
 
 def _pile_line(pile: Pile, language: str) -> str:

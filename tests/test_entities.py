@@ -81,6 +81,7 @@ OWN_OF = {
     "/relances/taches/{number}": "agenda.id",
     "/relances/envoyees/{number}": "sending.id",
     "/relances/courrier/{number}": "sending.id",
+    "/relances/echelles/{number}": "ladder_version.id",
     "/approbations/{number}": "task.id",
     "/regles/{file}": "rules",
     "/regles/{file}/rejeu/{number}": "rules rule_replay.id",
@@ -185,7 +186,8 @@ def house(tmp_path_factory) -> Iterator[dict[str, Any]]:
         app = build_app(two, secret=b"test", moment=lambda: 1_800_000_000.0)
         browsers = {}
         with two.database.writing() as session:
-            session.execute(sa.text("PRAGMA defer_foreign_keys = ON"))
+            on_server = session.get_bind().dialect.name == "postgresql"
+            session.execute(sa.text("SET LOCAL session_replication_role = replica" if on_server else "PRAGMA defer_foreign_keys = ON"))
             for row in made.values():
                 row.fill(session)
         for entity in (*made, EMPTY):

@@ -6,14 +6,23 @@ from fastapi import Depends, FastAPI
 from fastapi.openapi.utils import get_openapi
 from starlette.datastructures import State
 
-from station.web.api import desks, documents, evidence, money, payables, people, receivables, review
+from station.web.api import desks, documents, evidence, money, payables, people, receivables, reminders, review
 from station.web.api.asks import ASKS, PREFIX
 from station.web.api.porter import SMALL_BODY, Pace, Porter
 from station.web.api.problems import MEDIA, STATUSES, Problem, say_problems
 from station.web.api.shapes import allowed
 from station.workstation import Workstation
 
-ROOMS = (documents.router, review.router, money.router, desks.router, evidence.router, people.router, receivables.router, payables.router)
+ROOMS = (
+    documents.router,
+    review.router,
+    money.router,
+    desks.router,
+    evidence.router,
+    people.router,
+    receivables.router,
+    payables.router,
+) + (reminders.router,)
 DESCRIPTION = (
     "Les mêmes actes que les pages, pour des programmes. / The same acts as the pages, for programs.\n\n"
     "`Authorization: Bearer …` : un jeton se crée sur la page Mon compte ; il n'ouvre jamais plus que ce que sa personne peut ouvrir. "

@@ -102,6 +102,12 @@ ASKS: Mapping[tuple[str, str], Ask] = {
     ("GET", "/receivables/ageing"): _of("receivables:read", "GET /encours"),
     ("GET", "/receivables/{number}"): _of("receivables:read", "GET /encours/{number}"),
     ("POST", "/receivables/{number}/events"): _of("receivables:write", "POST /encours/{number}/evenements"),
+    ("GET", "/reminders"): _of("reminders:read", "GET /relances"),
+    ("GET", "/reminders/suspensions"): _of("reminders:read", "GET /relances"),
+    ("POST", "/reminders/suspensions"): _of("reminders:write", "POST /relances/suspendre"),
+    ("POST", "/reminders/suspensions/{number}/resume"): _of("reminders:write", "POST /relances/reprendre/{number}"),
+    ("POST", "/reminders/{number}/postpone"): _of("reminders:write", "POST /relances/suspendre"),
+    ("GET", "/reminders/sendings"): _of("reminders:read", "GET /relances/envoyees"),
     # Stations and batches
     ("GET", "/stations"): _of("stations:read", "GET /stations"),
     ("GET", "/stations/{name}"): _of("stations:read", "GET /stations/{name}"),
