@@ -77,6 +77,7 @@ def diagnose(settings: Settings) -> Iterator[Diagnosis]:
     for station in settings.stations:
         yield _folder(settings, station.name)
     yield _reader(settings)
+    yield _confinement(settings)
     yield from _programs(say)
     yield from _keys(settings)
     yield from _dossier(settings)
@@ -190,6 +191,20 @@ def _folder(settings: Settings, name: str) -> Diagnosis:
     remedy = say(f"chmod u+rwx {folder}, ou vérifiez les droits du partage", f"chmod u+rwx {folder}, or check the share's rights")
     told = f"{folder}: {found.words(settings.language)}"
     return Diagnosis(f"station {name}", found.ok, True, told, "" if found.ok else remedy)
+
+
+def _confinement(settings: Settings) -> Diagnosis:
+    """What children that parse strangers' files are kept from, on this kernel."""
+    from station.confinement import powers_here
+
+    say, powers = _speaker(settings), powers_here()
+    if not settings.work.confined:
+        return Diagnosis("confinement", False, False, say("éteint (work.confined)", "off (work.confined)"), "[work] confined = true")
+    remedy = say(
+        "un noyau 6.2 ou plus récent avec Landlock (lsm=landlock,…), sur x86-64 ou arm64",
+        "a kernel of 6.2 or later with Landlock (lsm=landlock,…), on x86-64 or arm64",
+    )
+    return Diagnosis("confinement", powers.whole, False, powers.words(settings.language), "" if powers.whole else remedy)
 
 
 def _reader(settings: Settings) -> Diagnosis:

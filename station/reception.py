@@ -106,7 +106,7 @@ class Reception:
             # Whatever this file met, the next one is looked at.
             reason = why_not(error)
             if reason[0] == "unexpected":
-                log.exception("not taken: %s", plain_name(sighting.name))
+                log.exception("not taken: a file of %s", self._station.name)
             return reason
         return None
 

@@ -1,0 +1,53 @@
+"""compose.yaml and the systemd units name what exists: commands, settings, files."""
+
+import shutil
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+from typer.main import get_command
+
+from config.settings import Settings
+from station.cli import app
+
+ROOT = Path(__file__).resolve().parent.parent
+UNITS = sorted((ROOT / "deploy" / "systemd").iterdir())
+COMPOSE = YAML(typ="safe").load((ROOT / "compose.yaml").read_text(encoding="utf-8"))
+COMMANDS = set(get_command(app).commands)
+
+
+def test_compose_starts_commands_that_exist():
+    assert {service["command"][1] for name, service in COMPOSE["services"].items() if name in ("web", "work")} <= COMMANDS
+    assert set(COMPOSE["services"]) == {"web", "work", "database", "objects"}
+
+
+def test_compose_mounts_settings_that_are_taken(tmp_path):
+    told = tomllib.loads((ROOT / "deploy" / "compose.sceau.toml").read_text(encoding="utf-8"))
+    settings = Settings.model_validate({**told, "home": tmp_path})
+    assert settings.url.startswith("postgresql") and settings.store.url.startswith("s3://") and settings.logs.form == "json"
+
+
+def test_compose_names_its_own_volumes_networks_and_secrets_and_holds_no_password():
+    for service in COMPOSE["services"].values():
+        named = [str(each).split(":")[0] for each in service.get("volumes", ()) if not str(each).startswith(".")]
+        assert set(named) <= set(COMPOSE["volumes"]) and set(service["networks"]) <= set(COMPOSE["networks"])
+        assert set(service.get("secrets", ())) <= set(COMPOSE["secrets"])
+        assert not [value for name, value in service.get("environment", {}).items() if "PASSWORD" in name and "FILE" not in name]
+    assert all((ROOT / "deploy" / "compose.sceau.toml").exists() for _ in COMPOSE)
+
+
+def test_units_start_commands_that_exist():
+    started = [line.split()[1] for unit in UNITS for line in unit.read_text().splitlines() if line.startswith("ExecStart=")]
+    assert len(started) == 4 and set(started) <= COMMANDS
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd here")
+def test_systemd_finds_nothing_amiss_in_the_units(tmp_path):
+    for unit in UNITS:
+        (tmp_path / unit.name).write_text(unit.read_text().replace("/opt/sceau/bin/sceau", "/bin/true"))
+    names = ["sceau.service", "sceau-work@1.service", "sceau-tick.timer", "sceau-backup.timer"]
+    command = ["systemd-analyze", "verify", *(f"./{name}" for name in names)]
+    told = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (told.returncode, told.stderr) == (0, "")

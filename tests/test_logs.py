@@ -1,0 +1,76 @@
+"""A line says which document, worker, step and cause; it says no name, no account and no password."""
+
+import json
+import logging
+import os
+import subprocess
+import sys
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from config.logs import FIELDS, OneLine, OneObject, lines_about, masked, name_worker
+
+
+def line(form, message, *arguments, exc_info=None, **extra):
+    record = logging.LogRecord("sceau.pipeline", logging.WARNING, __file__, 1, message, arguments, exc_info)
+    record.__dict__.update(extra)
+    return form().format(record)
+
+
+def test_an_object_tells_document_step_worker_duration_and_cause():
+    name_worker("work-3")
+    try:
+        with lines_about(document="d1", step="judge"):
+            told = json.loads(line(OneObject, "not done", seconds=1.5, cause="disk-full", original="ab12"))
+    finally:
+        name_worker("")
+    assert {name: told[name] for name in FIELDS if name != "page"} == {
+        "worker": "work-3",
+        "document": "d1",
+        "original": "ab12",
+        "step": "judge",
+        "seconds": 1.5,
+        "cause": "disk-full",
+    }
+    assert told["at"].endswith("Z") and told["level"] == "warning"
+
+
+def test_what_was_bound_ends_with_its_block():
+    with lines_about(document="d1"), lines_about(step="read"):
+        pass
+    assert "document" not in json.loads(line(OneObject, "after"))
+
+
+@given(st.text())
+def test_whatever_is_said_is_one_line_and_one_object(text):
+    told = line(OneObject, "%s", text)
+    assert "\n" not in told and told.isascii() and "message" in json.loads(told)
+
+
+@pytest.mark.parametrize("form", [OneLine, OneObject])
+def test_people_accounts_parameters_and_passwords_are_masked(form, monkeypatch):
+    monkeypatch.setenv("SCEAU_SEAL_PASSWORD", "geheim-4711")
+    try:
+        raise ValueError("[parameters: {'name': 'Dupont'}] anna.dupont@example.org FR76 3000 6000 0112 3456 7890 189 geheim-4711")
+    except ValueError:
+        told = line(form, "of %s with %s to postgresql://sceau:geheimer@db/x", "a.b@c.fr", "geheim-4711", exc_info=sys.exc_info())
+    for secret in ("Dupont", "dupont", "a.b@c.fr", "3000 6000", "geheim-4711", "geheimer"):
+        assert secret not in told, secret
+
+
+def test_identifiers_and_fingerprints_stay():
+    for kept in ("document 0f3c9a7e11d24b6f8a0b1c2d3e4f5a6b", "ab" * 32, "FR76", "2026-11-22T16:00:00", "http://127.0.0.1:8080/x"):
+        assert masked(kept, {}) == kept
+
+
+def test_the_engine_and_libraries_speak_in_the_same_form():
+    code = (
+        "import logging\nfrom config.logs import Form, start_logs\nstart_logs(Form.JSON)\n"
+        "from station.jobs import _calm_logging\n_calm_logging()\n"
+        "logging.getLogger('dbos').warning('queue')\nlogging.getLogger('sqlalchemy').error('gone')\nimport warnings\nwarnings.warn('old')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env={**os.environ}, check=True)
+    told = [json.loads(each) for each in done.stderr.splitlines()]
+    assert [each["logger"] for each in told] == ["dbos", "sqlalchemy", "py.warnings"]
