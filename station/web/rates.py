@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import date
+from decimal import Decimal
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Request
@@ -98,11 +99,11 @@ def _following(half: str) -> str:
 def _half(each: HalfRate, table: Rates, t: Words, *, shipped: bool) -> dict[str, str]:
     return {
         "half": half_words(each.half, t.language),
-        "ecb": t.plain(f"{each.ecb:.2f}"),
-        "private": t.plain(f"{each.ecb + table.private_margin:.2f}"),
-        "public": t.plain(f"{each.ecb + table.public_margin:.2f}"),
-        "legal": t.plain(f"{each.legal:.2f}"),
-        "floor": t.plain(f"{each.legal * table.floor_times:.2f}"),
+        "ecb": _percent(each.ecb, t),
+        "private": _percent(each.ecb + table.private_margin, t),
+        "public": _percent(each.ecb + table.public_margin, t),
+        "legal": _percent(each.legal, t),
+        "floor": _percent(each.legal * table.floor_times, t),
         "grade": t(f"rates.grade-{each.ecb_grade}"),
         "legal_grade": t(f"rates.grade-{each.legal_grade}"),
         "source": each.ecb_source,
@@ -119,10 +120,10 @@ def _row(row: RateRow, who: Mapping[str, str], t: Words, *, own: bool) -> dict[s
         "id": row.id,
         "half": half_words(row.half, t.language),
         "facts": [
-            (t("rates.ecb"), f"{t.plain(row.ecb)} % · {t.day(date.fromisoformat(row.ecb_since))}"),
+            (t("rates.ecb"), f"{_percent(Decimal(row.ecb), t)} % · {t.day(date.fromisoformat(row.ecb_since))}"),
             (t("rates.source-ecb"), f"{row.ecb_source} ({t(f'rates.grade-{row.ecb_grade}')})"),
-            (t("rates.legal"), f"{t.plain(row.legal)} %"),
-            (t("rates.persons"), f"{t.plain(row.persons)} %"),
+            (t("rates.legal"), f"{_percent(Decimal(row.legal), t)} %"),
+            (t("rates.persons"), f"{_percent(Decimal(row.persons), t)} %"),
             (t("rates.source-legal"), f"{row.legal_source} ({t(f'rates.grade-{row.legal_grade}')})"),
         ],
         "state": t(f"rates.state-{row.state}"),
@@ -134,3 +135,9 @@ def _row(row: RateRow, who: Mapping[str, str], t: Words, *, own: bool) -> dict[s
         "decided": decided,
         "reason": row.reason,
     }
+
+
+def _percent(rate: Decimal, t: Words) -> str:
+    """Two decimals, as the table of the ECB has them."""
+    told = f"{rate:.2f}"
+    return told if t.language == "en" else told.replace(".", ",")
