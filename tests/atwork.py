@@ -1,5 +1,6 @@
 """A small workstation for tests: tables made once, practice keys copied, and the pipeline's story told without its engine."""
 
+import importlib
 import os
 import shutil
 import tempfile
@@ -42,7 +43,9 @@ def _blank_tables() -> bytes:
 def open_home(home: Path, keys: Path | None = None, **changes: Any) -> Workstation:
     """A workstation at `home` that reads English with Tesseract; with `keys`, it seals with these."""
     home.mkdir(parents=True, exist_ok=True)
-    if "SCEAU_TEST_POSTGRES" not in os.environ and not (home / "sceau.db").exists():
+    if "SCEAU_TEST_POSTGRES" in os.environ:
+        importlib.import_module("onpostgres").people_home(home)
+    elif not (home / "sceau.db").exists():
         (home / "sceau.db").write_bytes(_blank_tables())
     if keys is not None and not (home / "keys" / "practice").exists():
         shutil.copytree(keys, home / "keys" / "practice")

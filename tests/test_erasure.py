@@ -477,7 +477,7 @@ def test_killed_between_file_and_entry_the_next_start_finishes(station, desk):
         "erasure.finish_erasure(open_workstation(quick(Path(sys.argv[1]))), int(sys.argv[2]))"
     )
     tests = str(Path(__file__).parent)
-    environment = os.environ | {"PYTHONPATH": tests}
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([tests, os.environ.get("PYTHONPATH", "")])}
     ran = subprocess.run([sys.executable, "-c", code, station.home, str(left)], env=environment, check=False, capture_output=True)
     assert ran.returncode == -9, ran.stderr
     assert not station.originals.path(document.arrivals[0].sha256).exists()

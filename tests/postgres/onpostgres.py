@@ -14,7 +14,8 @@ import sqlalchemy as sa
 from sqlalchemy.exc import ProgrammingError
 
 VARIABLE = "SCEAU_TEST_POSTGRES"
-TEMPLATE = "sceau_blank"
+TEMPLATE, PEOPLED = "sceau_blank", "sceau_peopled"
+"""The tables of this version; the same with the practice accounts."""
 FRENCH = "LOCALE_PROVIDER icu ICU_LOCALE 'fr-FR' LOCALE 'C.UTF-8'"
 """Words sort as they do in a French house, not by their bytes: what relies on the one must not work by the other alone."""
 TESTS = Path(__file__).parent.parent
@@ -56,11 +57,11 @@ def database_name(home: Path) -> str:
 
 
 @cache
-def _ensured(name: str) -> str:
+def _ensured(name: str, template: str = TEMPLATE) -> str:
     with _server().connect() as connection:
         if not connection.scalar(sa.text("SELECT 1 FROM pg_database WHERE datname = :name"), {"name": name}):
             try:
-                connection.exec_driver_sql(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
+                connection.exec_driver_sql(f"CREATE DATABASE {name} TEMPLATE {template}")
             except ProgrammingError as error:
                 if "already exists" not in str(error):
                     raise
@@ -70,6 +71,12 @@ def _ensured(name: str) -> str:
 def url_of(home: Path) -> str:
     """The home's database, made from the template at its first use."""
     return _ensured(database_name(home))
+
+
+def people_home(home: Path) -> None:
+    """A new home's database has the practice accounts, as `atwork` gives them to its file."""
+    KNOWN.add(home.absolute())
+    _ensured(database_name(home), PEOPLED)
 
 
 def drop_homes(under: Path) -> None:
@@ -123,10 +130,15 @@ def make_template() -> None:
     from station.records.database import migrate, open_database
 
     with _server().connect() as connection:
-        connection.exec_driver_sql(f"DROP DATABASE IF EXISTS {TEMPLATE} WITH (FORCE)")
+        for name in (TEMPLATE, PEOPLED):
+            connection.exec_driver_sql(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
         connection.exec_driver_sql(f"CREATE DATABASE {TEMPLATE} ENCODING 'UTF8' {FRENCH} TEMPLATE template0")
     database = open_database(f"{server_url()}/{TEMPLATE}")
     migrate(database)
+    database.close()
+    with _server().connect() as connection:
+        connection.exec_driver_sql(f"CREATE DATABASE {PEOPLED} TEMPLATE {TEMPLATE}")
+    database = open_database(f"{server_url()}/{PEOPLED}")
     with database.writing() as session:
         people.ensure_practice(session)
     database.close()

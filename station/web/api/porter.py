@@ -166,8 +166,9 @@ class Porter:
             session.execute(sa.delete(Idempotency).where(*mine, Idempotency.at <= now - KEPT))
             insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
             values = {"token_id": token_id, "key": key, "digest": digest, "at": now}
-            made = session.execute(insert(Idempotency).values(values).on_conflict_do_nothing())
-            if made.rowcount:  # type: ignore[attr-defined]  # of an INSERT there is one
+            # The row itself tells: PostgreSQL's driver counts none of an INSERT that may do nothing.
+            first = insert(Idempotency).values(values).on_conflict_do_nothing().returning(Idempotency.key)
+            if session.scalar(first) is not None:
                 return None
             return _stored(session.scalar(sa.select(Idempotency).where(*mine)), digest, now)
 

@@ -9,6 +9,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, Field
+from sqlalchemy.exc import DataError
 from starlette.exceptions import HTTPException
 
 from station.acts import NotOffered, Reserved
@@ -99,6 +100,11 @@ def say_problems(app: FastAPI) -> None:
         # Where and why; never what was sent: it may be personal.
         told = [{"where": "/".join(map(str, each["loc"])), "words": str(each["msg"])} for each in error.errors()[:20]]
         return answer(request, 422, "unreadable", errors=told)
+
+    @app.exception_handler(DataError)
+    def unfit(request: Request, _error: DataError) -> Response:
+        # A number or a sign that PostgreSQL's columns cannot hold: nothing has it, nothing was written.
+        return answer(request, *((404, "unknown") if request.method == "GET" else (422, "unreadable")))
 
     @app.exception_handler(HTTPException)
     def by_status(request: Request, error: HTTPException) -> Response:
