@@ -122,7 +122,9 @@ class Reception:
         with self._workstation.database.writing() as session:
             received = intake.receive(session, incoming)
         keep_again(self._workstation, path, original.sha256)
-        log.info("%s %s: %s", "duplicate" if received.duplicate else "received", received.document_id, plain_name(sighting.name))
+        # Not its name, which often names somebody.
+        told = {"document": received.document_id, "original": original.sha256[:16]}
+        log.info("%s %s", "duplicate" if received.duplicate else "received", received.document_id, extra=told)
         return received
 
     def _finish_moves(self, sightings: list[Sighting]) -> None:

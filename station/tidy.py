@@ -4,7 +4,6 @@ import hashlib
 import logging
 from datetime import timedelta
 
-from capture.hotfolder import plain_name
 from capture.originals import Condition
 from station.records import documents
 from station.records.tables import Arrival
@@ -54,6 +53,6 @@ def _removed(arrival: Arrival) -> bool:
     except FileNotFoundError:
         pass
     except OSError as error:
-        log.warning("%s stays in processed/: %s", plain_name(path.name), error.strerror)
+        log.warning("document %s: its file stays in processed/: %s", arrival.document_id, error.strerror)
         return False
     return True

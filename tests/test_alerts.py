@@ -140,11 +140,8 @@ def test_every_kind_of_trouble_is_seen_and_has_its_words(house):
 
 
 def test_a_threshold_of_nothing_is_never_told(house):
-    nothing = {
-        name: 0 for name, field in Alerts.model_fields.items() if field.annotation is float or name.endswith(("_days", "_gigabytes"))
-    }
     numbers = {name: 0 for name in Alerts.model_fields if name.endswith(("_minutes", "_hours", "_days", "_gigabytes"))}
-    settings = at(house, 0, **(nothing | numbers), poison=False, clock=False).settings
+    settings = at(house, 0, **numbers, poison=False, clock=False).settings
     assert troubles_now(settings, Figures(SEEN, NOON), FULL) == []
 
 
