@@ -21,7 +21,7 @@ LATER = ladder_versions.SHIPPED.read_text(encoding="utf-8").split("essais:")[0].
 @pytest.fixture
 def owing(tmp_path) -> Owing:
     made = open_owing(tmp_path / "home")
-    made.owes("F-1", FIFTH + timedelta(days=10))
+    made.owes("F-1", FIFTH + timedelta(days=3))
     made.plan()
     return made
 
@@ -41,7 +41,7 @@ def write(owing: Owing, text: str = LATER) -> tuple[int, int]:
 
 def test_a_changed_ladder_counts_once_a_second_person_activated_it_and_going_back_takes_the_same_way(owing):
     number, _ = write(owing)
-    assert planned(owing) == ["2026-11-13"]
+    assert planned(owing) == ["2026-11-06"]
     with owing.station.database.writing() as session:
         row = ladder_versions.get_version(session, "essai", number)
         writer, other = people.list_people(session)[:2]
@@ -51,7 +51,7 @@ def test_a_changed_ladder_counts_once_a_second_person_activated_it_and_going_bac
         assert dunning.effect_of(session, owing.station, ladders, owing.today).changed == 1
         ladder_versions.activate(session, owing.station, row, other)
     owing.plan()
-    assert planned(owing) == ["2026-11-16"]
+    assert planned(owing) == ["2026-11-09"]
     with owing.station.database.writing() as session:
         first = session.scalars(sa.select(LadderVersion).where(LadderVersion.number == 1)).one()
         back = ladder_versions.go_back(session, owing.station, first, "non", people.list_people(session)[1])
@@ -60,7 +60,7 @@ def test_a_changed_ladder_counts_once_a_second_person_activated_it_and_going_bac
             (3, True), (2, False), (1, False),
         ]  # fmt: skip
     owing.plan()
-    assert planned(owing) == ["2026-11-13"]
+    assert planned(owing) == ["2026-11-06"]
 
 
 def test_a_file_that_changes_on_disk_waits_too_and_a_broken_one_stops_nothing(tmp_path):
@@ -68,13 +68,13 @@ def test_a_file_that_changes_on_disk_waits_too_and_a_broken_one_stops_nothing(tm
     home.mkdir()
     (home / "x.echelles.yaml").write_text(LATER, encoding="utf-8")
     owing = open_owing(home, ladders="x.echelles.yaml")
-    owing.owes("F-1", FIFTH + timedelta(days=10))
+    owing.owes("F-1", FIFTH + timedelta(days=3))
     owing.plan()
     (home / "x.echelles.yaml").write_text(LATER.replace("jours: 7,", "jours: 9,").replace("12-07", "12-09"), encoding="utf-8")
     owing.plan()
     (home / "x.echelles.yaml").write_text("echelles: faux\n", encoding="utf-8")
     owing.plan()
-    assert planned(owing) == ["2026-11-16"]
+    assert planned(owing) == ["2026-11-09"]
     with owing.station.database.reading() as session:
         assert [row.number for row in ladder_versions.waiting(session, "essai")] == [2]
 
