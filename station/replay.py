@@ -9,17 +9,18 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, selectinload
 
 from config.settings import Settings
 from station.facts import facts_of
 from station.lookups import outside_of
 from station.records import circuits as records
 from station.records.tables import CircuitRun, CircuitVersion, DecisionMade, Document, RuleReplay, RuleVersion, State
-from station.rule_versions import NotInForce, rules_of
+from station.rule_versions import NotInForce, circuit_of, rules_of
 from station.stored import rule_values_in
 from station.workstation import Workstation
 from workflow.circuit import PARIS, Appeared, Circuit, begins
@@ -28,7 +29,7 @@ from workflow.marked import Flaw
 from workflow.replaying import Judge, Past, Turn, amount_in, by_circuit, by_rules, compare
 from workflow.rules import load_rules
 from workflow.tables import RuleSet
-from workflow.vocabulary import Value, Vocabulary
+from workflow.vocabulary import Value, Vocabulary, grouped
 
 RULES, CIRCUIT = "regles", "circuit"
 OLDER = 1000
@@ -110,15 +111,35 @@ def rules_in_force(session: Session, entity: str) -> dict[str, RuleSet]:
 
 def circuits_in_force(session: Session, settings: Settings, entity: str, rules: Mapping[str, RuleSet] | None = None) -> dict[str, Circuit]:
     """By name, with the rules that are in force (or `rules`); those that do not hold with them are left out."""
-    known, outside = rules_in_force(session, entity) if rules is None else rules, outside_of(settings)
+    if rules is None:
+        return _as_they_stand(session, settings, entity)
+    known, outside = rules, outside_of(settings)
     loaded = (load_circuit(row.text, known, outside).circuit for row in records.in_force(session, CircuitVersion, entity).values())
     return {circuit.name: circuit for circuit in loaded if circuit}
+
+
+def _as_they_stand(session: Session, settings: Settings, entity: str) -> dict[str, Circuit]:
+    rows = records.in_force(session, RuleVersion, entity)
+    sound: dict[str, RuleVersion] = {}
+    for name, row in rows.items():
+        with suppress(NotInForce):
+            rules_of(row)
+            sound[name] = row
+    found: dict[str, Circuit] = {}
+    for name, each in records.in_force(session, CircuitVersion, entity).items():
+        with suppress(NotInForce):
+            found[name] = circuit_of(each, sound, settings)
+    return found
+
+
+_read_rules = lru_cache(maxsize=32)(load_rules)
+"""A text is read once, however often it is replayed: its proof takes longer than hundreds of decisions."""
 
 
 def read_text(session: Session, settings: Settings, entity: str, kind: str, text: str) -> tuple[RuleSet | Circuit | None, tuple[Flaw, ...]]:
     """What the text says, a circuit with the rules that are in force; None, and why."""
     if kind == RULES:
-        loaded = load_rules(text)
+        loaded = _read_rules(text)
         return loaded.rules, loaded.flaws
     read = load_circuit(text, rules_in_force(session, entity), outside_of(settings))
     return read.circuit, read.flaws
@@ -236,7 +257,9 @@ class Older:
 
     def pasts(self) -> Iterator[Past]:
         for at in range(0, min(len(self.ids), OLDER), 200):
-            query = sa.select(Document).where(Document.id.in_(self.ids[at : min(at + 200, OLDER)]))
+            # What their values are taken from comes with them: asked for one by one, it costs more than the rules.
+            beside = [selectinload(each) for each in (Document.fields, Document.findings, Document.readings, Document.pages)]
+            query = sa.select(Document).where(Document.id.in_(self.ids[at : min(at + 200, OLDER)])).options(*beside)
             for document in self.session.scalars(query):
                 past = self._past(document)
                 if past:
@@ -306,16 +329,23 @@ def _is_meant(row: RuleVersion | CircuitVersion, against: str) -> bool:
 
 
 def replay_lines(against: str, result: Result, language: str) -> list[str]:
-    """The sentence of all, then one line for each document that changes."""
-    english, amount = language == "en", f"{result.amount:.2f} €"
-    days = f"{result.period.first.isoformat()} – {result.period.last.isoformat()}"
+    """The sentence of all, then one line for each document that changes; numbers and days as each language writes them."""
+    english, amount = language == "en", _money(result.amount, language)
+    period = result.period
+    days = f"from {period.first} to {period.last}" if english else f"du {period.first:%d/%m/%Y} au {period.last:%d/%m/%Y}"
     head = (
         f"{result.changed} of {result.seen} documents go another way than by {against}, {amount} in all ({days})"
         if english
         else f"{result.changed} documents sur {result.seen} changent de circuit par rapport à {against}, pour {amount} ({days})"
     )
     notes = [f"{result.refused} {'would be left without a decision' if english else 'resteraient sans décision'}"] if result.refused else []
+    today = "tried with the values of today" if english else "essayés avec les valeurs d'aujourd'hui"
+    notes += [f"{result.older} {today}"] if result.older else []
     notes += [f"{result.left} {'older ones were not replayed' if english else 'plus anciens non rejoués'}"] if result.left else []
-    amounts = ("" if turn.amount is None else f"{turn.amount:.2f} €" for turn in result.turns)
+    amounts = ("" if turn.amount is None else _money(turn.amount, language) for turn in result.turns)
     rows = [f"{turn.key}  {each:>14}  {turn.before} → {turn.after}" for turn, each in zip(result.turns, amounts, strict=True)]
     return [head, *notes, *rows]
+
+
+def _money(amount: Decimal, language: str) -> str:
+    return f"€{amount:,.2f}" if language == "en" else f"{grouped(amount.quantize(Decimal('0.01')))} €"

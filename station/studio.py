@@ -204,6 +204,13 @@ def get_replay(session: Session, entity: str, file: File, number: int) -> RuleRe
     return row if row is not None and (row.entity, row.kind, row.name) == (entity, file.kind, file.name) else None
 
 
+def newest_replay(session: Session, entity: str, file: File, text: str, against: str) -> RuleReplay | None:
+    """The last replay of this text against the version of that hash."""
+    where = (RuleReplay.entity == entity, RuleReplay.kind == file.kind, RuleReplay.name == file.name)
+    same = (RuleReplay.sha256 == digest(text), RuleReplay.against == against)
+    return session.scalar(sa.select(RuleReplay).where(*where, *same).order_by(RuleReplay.id.desc()).limit(1))
+
+
 def version_asked(session: Session, request: RuleRequest) -> Version:
     version: Version = session.get_one(TABLES[request.kind], request.version_id)
     return version

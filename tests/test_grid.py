@@ -183,3 +183,10 @@ def test_the_same_circuit_is_drawn_the_same():
 def test_the_shipped_threshold_is_where_the_tests_think_it_is():
     assert load_rules(with_threshold(TEXT)).rules is not None
     assert shipped_rules()[NAME].version != load_rules(with_threshold(TEXT)).rules.version
+
+
+def test_an_english_reader_is_told_the_change_in_english_and_labels_stay_their_owners() -> None:
+    text = TEXT.replace("> 5000 ", "> 8000 ")
+    told = [each.told("en") for each in differences(TEXT, text)]
+    assert told
+    assert all("“> 5000” → “> 8000”" in each and "line A" in each and "ligne" not in each for each in told)

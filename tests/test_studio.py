@@ -339,6 +339,10 @@ def test_a_cell_is_changed_replayed_asked_and_put_in_force_by_somebody_else(home
     told = clerk.get(clerk.post(f"/regles/{FILE}/rejeu", data=days).headers["location"]).text
     assert "2 documents changent de circuit, pour 12 546,00 €" in text_of(told)
     assert re.search(r'href="/documents/[^"]+"', told)
+    assert 'href="#ask"' in told
+    address = re.search(r'href="(/regles/[^"]+/rejeu/\d+)#ask"', clerk.get(f"/regles/{FILE}").text)
+    assert address
+    assert 'id="ask"' in clerk.get(address[1]).text
     data = {"replayed": hidden(told, "replayed"), "reason": "Le seuil suit les achats"}
     assert clerk.post(f"/regles/{FILE}/demander", data=data).status_code == 303
     page = clerk.get(f"/regles/{FILE}").text
@@ -456,7 +460,9 @@ def test_the_command_tells_which_documents_a_file_would_send_another_way(still, 
     told = typed(with_threshold(text_in_force(still)))
     assert told.exit_code == 0
     assert "2 documents sur 6 changent de circuit" in told.output
-    assert "12546.00 €" in told.output
+    assert "12 546,00 €" in told.output
+    assert "du " in told.output
+    assert not re.search(r"\d{4}-\d\d-\d\d", told.output)
     assert json.loads(typed(text_in_force(still), "--against", "1", "--json").output)["changed"] == 0
 
 

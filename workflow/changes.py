@@ -17,8 +17,10 @@ class Difference:
     kind: str = "value"
     """value, line (a whole line of a table), order (of a table's lines), text (unreadable as a file: a line of it)."""
 
-    def told(self) -> str:
-        """One French sentence: « Qui approuve, ligne A5, Montant TTC : « > 5000 » → « > 8000 » »."""
+    def told(self, language: str = "fr") -> str:
+        """One sentence: « Qui approuve, ligne A5, Montant TTC : « > 5000 » → « > 8000 » »; labels stay as their owners wrote them."""
+        if language == "en":
+            return self._told_in_english()
         place = ", ".join(self.where)
         if self.kind == "order":
             return f"{place} : l'ordre des lignes change, « {self.before} » → « {self.after} »"
@@ -27,6 +29,17 @@ class Difference:
         if self.after is None:
             return f"{place} : supprimé « {self.before} »" if self.kind != "line" else f"{place} : ligne supprimée ({self.before})"
         return f"{place} : « {self.before} » → « {self.after} »"
+
+    def _told_in_english(self) -> str:
+        names = (f"line {each.removeprefix('ligne ')}" if each.startswith("ligne ") else each for each in self.where)
+        place = "text" if self.kind == "text" else ", ".join(names)
+        if self.kind == "order":
+            return f"{place}: the order of the lines changes, “{self.before}” → “{self.after}”"
+        if self.before is None:
+            return f"{place}: added “{self.after}”" if self.kind != "line" else f"{place}: line added ({self.after})"
+        if self.after is None:
+            return f"{place}: removed “{self.before}”" if self.kind != "line" else f"{place}: line removed ({self.before})"
+        return f"{place}: “{self.before}” → “{self.after}”"
 
 
 def differences(old: str, new: str) -> tuple[Difference, ...]:

@@ -244,9 +244,10 @@ def _page(
         grids=[] if large else [show_grid(grid, vocabulary, said.flaws, t) for grid in grids],
         large=large,
         trials=[] if large else _trials(text, said.flaws, vocabulary),
-        changes=[each.told() for each in differences(active.text, text)] if draft and active else [],
+        changes=[each.told(t.language) for each in differences(active.text, text)] if draft and active else [],
         drawing=drawing,
         steps=steps_of(said.said, t) if isinstance(said.said, Circuit) else [],
+        replayed=_replayed_address(session, entity, file, text, active) if draft and said.holds else None,
         asked=show_request(session, entity, asked, person, logins, t, desk.workstation_of(request).clock()) if asked else None,
         versions=[(row, _history(row, logins, t)) for row in studio.versions_of(session, entity, file)],
         requests=[_told_request(each, logins, t) for each in studio.requests_of(session, entity, file) if each.decided_at is not None],
@@ -254,6 +255,12 @@ def _page(
         last=today.isoformat(),
         wrong=wrong and t(f"studio.wrong-{wrong}"),
     )
+
+
+def _replayed_address(session: Session, entity: str, file: File, text: str, active: Version | None) -> str | None:
+    """Where this very text was replayed against what is in force: from there its activation is asked for."""
+    row = studio.newest_replay(session, entity, file, text, active.sha256) if active and active.text != text else None
+    return f"{ADDRESS}/{file.address}/rejeu/{row.id}" if row else None
 
 
 def _flaw_words(flaw: Flaw, grids: Sequence[Grid], t: Words) -> tuple[str, str, str, bool]:
@@ -540,8 +547,9 @@ def _replay(
         title=active.title if active else file.name,
         row=row,
         told=show_replay(session, row, t),
-        changes=[each.told() for each in differences(active.text, text)] if active and text is not None else [],
+        changes=[each.told(t.language) for each in differences(active.text, text)] if active and text is not None else [],
         bar=bar and t(f"studio.wrong-{bar}"),
+        waiting=bar == "open",
         typed=typed,
         wrong=wrong and t(f"studio.wrong-{wrong}"),
     )
@@ -628,7 +636,7 @@ def show_request(
         _asked_words(row, logins, t),
         row.reason,
         show_replay(session, session.get_one(RuleReplay, row.replay_id), t),
-        tuple(each.told() for each in differences(active.text, version.text)) if active else (),
+        tuple(each.told(t.language) for each in differences(active.text, version.text)) if active else (),
         row.asked_by == person.pseudonym,
         studio.is_second(session, row, person, now),
     )
@@ -703,7 +711,7 @@ def version_page(request: Request, session: desk.InReading, person: desk.SignedI
         history=_history(row, _logins(session), t),
         other=other,
         others=[each.number for each in every if each.number != row.number],
-        changes=[each.told() for each in differences(row.text, other.text)] if other else [],
+        changes=[each.told(t.language) for each in differences(row.text, other.text)] if other else [],
         drawing=draw(said) if isinstance(said, Circuit) else None,
         is_active=active is not None and active.id == row.id,
         first=(today - timedelta(days=30)).isoformat(),
