@@ -353,6 +353,7 @@ def test_papers_of_one_second_have_numbers_of_their_own(home):
     assert set(found(home, "2026")) == {"quais", "menuiserie", "bertin"}
 
 
+@pytest.mark.sqlite  # FTS5 is asked to forget and to check itself
 def test_a_broken_index_is_made_anew(home):
     with home.database.writing() as session:
         session.execute(sa.text("INSERT INTO search_index (search_index) VALUES ('delete-all')"))

@@ -3,13 +3,13 @@
 import json
 import logging
 import re
-import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import sqlalchemy as sa
 import webhome
 from argon2 import PasswordHasher
+from backdoor import owned
 from fastapi.testclient import TestClient
 from hypothesis import given
 from hypothesis import strategies as st
@@ -152,7 +152,8 @@ def test_new_codes_in_reserve_end_the_former_and_nobody_can_read_them_again(home
 
 def test_a_copy_of_the_database_alone_makes_no_codes(home, clock):
     _, secret, _ = enrolled(home, clock)
-    kept = sqlite3.connect(home.home / "sceau.db").execute("SELECT totp_secret FROM person WHERE login = 'claire'").fetchone()[0]
+    with owned(home.home) as connection:
+        kept = connection.exec_driver_sql("SELECT totp_secret FROM person WHERE login = 'claire'").scalar()
     assert len(kept) == totp.LOCKED
     assert secret not in kept
     key = home.home / "keys" / "codes"

@@ -105,9 +105,9 @@ def _open_server(url: str, read_only: bool) -> sa.Engine:
     options = " ".join([*((own,) if isinstance(own, str) else own), *(f"-c {manner}" for manner in manners)])
     engine = sa.create_engine(address, pool_pre_ping=True, isolation_level="READ COMMITTED", connect_args={"options": options})
 
-    @sa.event.listens_for(engine, "connect")
+    @sa.event.listens_for(engine, "connect", insert=True)
     def admit(connection: Any, _record: object) -> None:
-        # Known from the greeting: asking costs nothing.
+        # Known from the greeting: asking costs nothing. Before SQLAlchemy asks, which cannot read what is not UTF-8.
         told = connection.info
         if told.server_version < OLDEST_SERVER:
             raise DatabaseRefused("database-old", f"PostgreSQL {told.parameter_status('server_version')}")
