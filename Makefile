@@ -54,7 +54,7 @@ soak:
 	@$(SETUP) setup-test
 	SOAK=1 EXAMPLES=searching $(PYTEST) -n 2 -m long
 
-# FUZZ=1000000 SEED=1: mutants of drawn files through every entry point that meets strangers' bytes. A million take some 20 minutes of one
+# FUZZ=1000000 SEED=1: mutants of drawn files through every entry point that meets strangers' bytes. A million take about half an hour of one
 # quiet core (docs/measurements.md); `make long` does the first 10 000 of a seed of its own.
 fuzz:
 	@$(SETUP) setup-test

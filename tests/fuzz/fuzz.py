@@ -33,6 +33,9 @@ SECONDS = 2.0
 """Processor time of one execution."""
 STILL = 90.0
 """Wall seconds without progress after which a child counts as hung; machines may be busy."""
+STARTING = 600.0
+"""Wall seconds that a child may take to import what it tries: on a busy machine that is long, and no finding."""
+BEGINNING, RUNNING, ENDED = range(3)
 MEGABYTES = 400
 """By which one execution may raise the peak of memory."""
 LIMIT = 2 << 30
@@ -89,14 +92,14 @@ def work(entry: str, seed: int, first: int, count: int, progress: Path, out: Pat
 
         def numbers() -> Iterator[int]:
             for number in range(first, first + count):
-                shown[:16] = struct.pack("<qq", number, 0)
+                shown[:16] = struct.pack("<qq", number, RUNNING)
                 yield number
 
         for each in execute(entry, seed, numbers(), count):
             if isinstance(each, Found):
                 findings.write(json.dumps(asdict(each)) + "\n")
                 findings.flush()
-        shown[:16] = struct.pack("<qq", first + count, 1)
+        shown[:16] = struct.pack("<qq", first + count, ENDED)
 
 
 def watch(entry: str, seed: int, count: int, out: Path) -> None:
@@ -106,20 +109,23 @@ def watch(entry: str, seed: int, count: int, out: Path) -> None:
         progress.write_bytes(bytes(16))
         at, done = 0, False
         while not done and at < count:
+            progress.write_bytes(bytes(16))
             command = [sys.executable, __file__, entry, "--worker", str(at), "--executions", str(count - at), "--seed", str(seed)]
             with (out.parent / f"{entry}.log").open("ab") as log:
                 child = subprocess.Popen([*command, "--progress", file.name, "--findings", str(out)], stdout=log, stderr=log)
                 still, moved = -1, time.monotonic()
                 while child.poll() is None:
                     time.sleep(0.2)
-                    here = struct.unpack("<qq", progress.read_bytes()[:16])[0]
+                    here, standing = struct.unpack("<qq", progress.read_bytes()[:16])
                     if here != still:
                         still, moved = here, time.monotonic()
-                    elif time.monotonic() - moved > STILL:
+                    elif time.monotonic() - moved > (STILL if standing == RUNNING else STARTING):
                         child.kill()
                         child.wait()
-            here, ended = struct.unpack("<qq", progress.read_bytes()[:16])
-            done = bool(ended)
+            here, standing = struct.unpack("<qq", progress.read_bytes()[:16])
+            if standing == BEGINNING:
+                raise RuntimeError(f"{entry}: the child did not begin (exit {child.returncode}), see {out.parent / entry}.log")
+            done = standing == ENDED
             if not done:
                 hung = child.returncode == -signal.SIGKILL and time.monotonic() - moved > STILL
                 told = Found(entry, seed, here, "hang" if hung else "death", f"exit {child.returncode}")
