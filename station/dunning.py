@@ -281,7 +281,7 @@ def _differences(
         action = action_for(listed, book, mine, today, first)
         if action is None and _is_asked(listed, book, mine, today):
             continue
-        if not _agree(action, mine):
+        if not _agree(action, mine, today):
             found.append((listed, action, mine))
     return found
 
@@ -294,13 +294,15 @@ def _is_asked(listed: Listed, book: Book, rows: Sequence[AgendaRow], today: date
     ]
 
 
-def _agree(action: Action | None, rows: Sequence[AgendaRow]) -> bool:
+def _agree(action: Action | None, rows: Sequence[AgendaRow], today: date) -> bool:
     if action is None:
         return not rows
     until = action.rest.ends.isoformat() if action.rest else None
     day = action.day.isoformat()
-    # A row of today's run keeps the day that it had, also where that is over.
-    return [(row.level, max(row.day, day), row.suspended_until) for row in rows] == [(action.level.name, day, until)]
+    # A row of today's run keeps the day that it had, also where that is over; one of a later day moves where its ladder did.
+    now = today.isoformat()
+    days = [max(row.day, day) if row.day <= now else row.day for row in rows]
+    return [(row.level, each, row.suspended_until) for row, each in zip(rows, days, strict=True)] == [(action.level.name, day, until)]
 
 
 # --- leaving ---
