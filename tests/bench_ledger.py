@@ -1,11 +1,13 @@
 """The cost of a long log: checking it whole, and proving one entry of it. Its entries are like those that the station writes.
 
 PYTHONPATH=tests:. python tests/bench_ledger.py [ENTRIES]
+PYTHONPATH=tests:. python tests/bench_ledger.py --writers URL    appends committed a second by 16 writers, into an empty database
 """
 
 import json
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -20,7 +22,7 @@ from sealing.ledger import Actor, ActorKind, Event, Tree, entry_bytes, leaf_hash
 from sealing.proofs import proves_consistency
 from station.checkpoints import consistency_of, inclusion_of
 from station.records.database import migrate, open_database
-from station.records.ledger import head_at, verify_ledger
+from station.records.ledger import append_event, head_at, verify_ledger
 from station.records.tables import LedgerPayload, LedgerRow
 
 BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
@@ -100,6 +102,36 @@ def ledger_costs(folder: Path, count: int) -> dict[str, float]:
     }
 
 
+def appends_a_second(url: str, writers: int = 16, seconds: float = 10.0) -> dict[str, float]:
+    """Transactions of one entry each, committed by so many threads on one log; the log is walked at the end."""
+    database = open_database(url)
+    migrate(database)
+    counts, ending = [0] * writers, time.perf_counter() + seconds
+
+    def write(number: int) -> None:
+        while time.perf_counter() < ending:
+            with database.writing() as session:
+                append_event(session, Event("essai", "judged", {"document": f"{number:032x}"}, RULE, BEGAN, "ntp +0.004", STORY[1][3]))
+            counts[number] += 1
+
+    threads = [threading.Thread(target=write, args=(number,)) for number in range(writers)]
+    began = time.perf_counter()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    wall = time.perf_counter() - began
+    with database.reading() as session:
+        size = verify_ledger(session)["essai"].size
+    database.close()
+    if size != sum(counts):
+        raise SystemExit(f"{sum(counts)} were committed, the log has {size}")
+    return {"writers": writers, "commits_a_second": sum(counts) / wall, "fewest": min(counts), "most": max(counts)}
+
+
 if __name__ == "__main__":
+    if sys.argv[1:2] == ["--writers"]:
+        print(json.dumps(appends_a_second(sys.argv[2])))
+        sys.exit()
     with tempfile.TemporaryDirectory(prefix="sceau-bench-") as name:
         print(json.dumps(ledger_costs(Path(name), int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000)))
