@@ -90,6 +90,7 @@ OWN_OF = {
     "/comptabilite/factures/{document_id}": "document.id",
     "/imports/{kind}": "",
     "/installation/{step}": "",
+    "/sauvegardes/{number}": "",
     "/direction/{figure}": "",
     "/organisation/texts/{key}": "",
     "/controles/plan/{code}": "",
