@@ -156,7 +156,9 @@ def read(files: Files, as_json: AsJson = False) -> None:
 
         worst = 0
         judge = partial(plain_findings, settings=settings, today=datetime.now(UTC).date())
-        with reading_children(settings.work.documents_at_once, settings.work.child_megabytes, settings.work.child_temp_megabytes) as workers:
+        with reading_children(
+            settings.work.documents_at_once, settings.work.child_megabytes, settings.work.child_temp_megabytes
+        ) as workers:
             for file in _steps(files, "read"):
                 result = read_file(file, caps_of(settings), reader_of(settings), judge, workers, known_by(settings))
                 worst = max(worst, 4 if result.trouble else 0)
