@@ -523,7 +523,8 @@ def _jbig2_count(kind: int, body: bytes) -> int:
         flags = int.from_bytes(body[:2], "big")
         adaptive = 0 if flags & 1 else 8 if not flags & 0x0C00 else 2
         at = 2 + adaptive + (4 if flags & 2 and not flags & 0x1000 else 0)
-        return max(struct.unpack(">II", body[at : at + 8]))
+        exported, new = struct.unpack(">II", body[at : at + 8])
+        return max(int(exported), int(new))
     if kind in (4, 6, 7):
         flags = int.from_bytes(body[17:19], "big")
         at = 19 + (2 if flags & 1 else 0) + (4 if flags & 2 and not flags & 0x8000 else 0)
@@ -532,7 +533,7 @@ def _jbig2_count(kind: int, body: bytes) -> int:
         return int.from_bytes(body[3:7], "big")
     if kind in (20, 22, 23):
         across, down = struct.unpack(">II", body[18:26])
-        return across * down // 64
+        return int(across) * int(down) // 64
     return 0
 
 

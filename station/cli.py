@@ -469,8 +469,8 @@ def tick(
         if as_json:
             _print_json({"day": day.isoformat(), "planned": done.planned, "due": done.due})
             return
-        told = {"day": day.strftime("%d/%m/%Y"), "planned": done.planned, "due": done.due}
-        out.print(tick_words("done", settings.language, **told), markup=False)
+        counts = {"planned": done.planned, "due": done.due}
+        out.print(tick_words("done", settings.language, day=day.strftime("%d/%m/%Y"), **counts), markup=False)
 
 
 def _tick_day(text: str, language: str) -> date:

@@ -152,7 +152,7 @@ class Reception:
         self._told = plain
 
 
-def why_not(error: Exception) -> tuple[str, str]:
+def why_not(error: Exception) -> tuple[str, str]:  # noqa: PLR0911 (one for each cause)
     """Reason code and detail of a file that was not taken in, or that could not be moved afterwards."""
     match error:
         case StillWriting() | FileNotFoundError():

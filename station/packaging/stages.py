@@ -97,7 +97,7 @@ def _add_entries(session: Session, ids: Sequence[str], found: dict[str, Stages])
     for line in session.scalars(held):
         lines[line.item_id].append({"account": line.account, "label": line.label, "debit": line.debit, "credit": line.credit})
     for item, batch in rows:
-        told = {
+        told: dict[str, Any] = {
             "batch": f"{batch.year}-{batch.number}",
             "entry": f"{item.year}-{item.entry}",
             "sha256": batch.sha256,

@@ -22,7 +22,8 @@ ROOMS = (
     people.router,
     receivables.router,
     payables.router,
-) + (reminders.router,)
+    reminders.router,
+)
 DESCRIPTION = (
     "Les mêmes actes que les pages, pour des programmes. / The same acts as the pages, for programs.\n\n"
     "`Authorization: Bearer …` : un jeton se crée sur la page Mon compte ; il n'ouvre jamais plus que ce que sa personne peut ouvrir. "
