@@ -269,6 +269,7 @@ def test_a_confidential_letter_is_not_found_from_the_very_commit_on_and_again_wh
     assert found(home, "réimpression") == ["quais"]
 
 
+@pytest.mark.sqlite  # looks into the pages of its file
 def test_nothing_of_an_erased_document_is_found_or_left_in_the_pages_of_the_index(home):
     document_id = id_of(home, "menuiserie")
     with home.database.writing() as session:
@@ -315,6 +316,7 @@ def test_a_change_that_comes_while_a_document_is_indexed_is_not_lost(home):
     assert found(home, '"plus neuf"') == ["plus neuf"]
 
 
+@pytest.mark.sqlite  # a file of the version before
 def test_a_home_of_before_is_filled_step_by_step_the_newest_first(tmp_path):
     database = open_database(f"sqlite:///{tmp_path / 'sceau.db'}")
     command.upgrade(alembic_config(database.writer), "0005")

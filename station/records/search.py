@@ -150,10 +150,11 @@ def _fts5_term(term: Term) -> str:
 
 
 def match_tsvector(terms: Sequence[Term]) -> Matching:
-    """PostgreSQL's own, over words that were smoothed here, for its dictionaries leave accents as they are. Not tried on one yet."""
+    """PostgreSQL's own, over words that were smoothed here, for its dictionaries leave accents as they are."""
     words = sa.func.to_tsquery(sa.literal_column("'simple'"), tsquery_words(terms))
     vector: sa.ColumnElement[Any] = sa.literal_column("search_text.vector")
-    score = -sa.func.ts_rank(vector, words, type_=sa.Float)
+    # Its rank is of single precision, and a cursor that came back in double would be no place of it.
+    score = -sa.cast(sa.func.ts_rank(vector, words), sa.Double)
     return Matching(SearchText.__table__, SearchText.__table__.c.id, vector.op("@@", return_type=sa.Boolean())(words), score, as_it_is)
 
 
