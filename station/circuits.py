@@ -668,7 +668,7 @@ def _open(
         why["confirmed"] = approvals.confirmers_of(session, document.id)
     task = tasks.ask_for_circuit(
         session, workstation, document, asked, why, now, rule=(run.circuit, run.meaning), place=(2 if state.agreed else 1, needed),
-        due=None, barred=barred,
+        barred=barred,
     )  # fmt: skip
     run.approval_id = task.id
 

@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 
 from ocr.identifiers import compact, valid_iban, valid_siren, valid_siret, valid_vat, vat_siren
 from sealing.ledger import Actor, ActorKind, Event
-from station import groups, payables
+from station import deadlines, groups, payables
 from station import people as accounts
 from station import register as acts
 from station.payables import Payment
@@ -781,6 +781,8 @@ def _write_suppliers(session: Session, run: ImportRun, steps: Sequence[Step], by
         _fill(row, {name: after for name, _, after in step.changes if name != "iban"}, by, at)
         key = register.key_of(row.siren, row.vat_id, row.number)
         session.flush()
+        if any(name == "terms" for name, _, _ in step.changes):
+            deadlines.forget_due(session, row)
         if row.key != key:
             row.key = key
             acts.say_anew(session, row, by, at, hands)

@@ -4,7 +4,7 @@ Deadlines are derived anew each time from the invoice, the register and what hap
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
@@ -15,12 +15,12 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from config.settings import Settings
-from ocr.identifiers import compact, vat_siren
 from sealing.ledger import Event
-from station import tasks
+from station import deadlines, tasks
 from station.acts import actor_of
+from station.deadlines import day_of, happenings_of, keys_of, request_of, supplier_of, value_of
 from station.rates import rates_of
-from station.records import documents, register
+from station.records import documents
 from station.records import tasks as records
 from station.records.intake import SYSTEM
 from station.records.ledger import append_event
@@ -34,14 +34,13 @@ from station.records.tables import (
     PayableEvent,
     Person,
     Review,
-    Supplier,
 )
 from station.workstation import Workstation
 from workflow.interest import MissingRate, Rates, Reduction, Regime
 from workflow.invoicing import InvoiceState
-from workflow.payables import BUYERS, Cost, Deadline, Happening, Refusal, Request, Step, cost_of, deadline_of, refusal_of
-from workflow.terms import Counting, Term
+from workflow.payables import Cost, Deadline, Happening, Refusal, Request, Step, cost_of, deadline_of, refusal_of
 
+__all__ = ["day_of", "keys_of", "supplier_of", "value_of"]
 EURO = "EUR"
 NOTHING = Decimal("0.00")
 SENT, PAID = "sent", "paid"
@@ -99,7 +98,7 @@ def owed_of(session: Session, settings: Settings, document: Document, today: dat
     events = tuple(_of(session, PayableEvent, document))
     payments = tuple(_of(session, Disbursement, document))
     request = request_of(session, settings, document, best)
-    deadline = deadline_of(request, _happenings(events, standing, settings))
+    deadline = deadline_of(request, happenings_of(events, standing, settings))
     amount, currency = amount_of(best, "total_gross"), value_of(best, "currency")
     credit = is_credit(document, best) or (amount is not None and amount < 0)
     regime = Regime.PUBLIC if settings.is_public(entity) else Regime.PRIVATE
@@ -122,44 +121,6 @@ def _cost(
         return None
 
 
-def request_of(session: Session, settings: Settings, document: Document, best: Mapping[str, FieldRow]) -> Request:
-    """The invoice as a request for payment: its own dates, the register's term, and whether we are public."""
-    zone = ZoneInfo(settings.calendar.time_zone)
-    supplier = supplier_of(session, document.entity, best)
-    term = None
-    if supplier is not None and supplier.terms_days is not None:
-        term = Term(supplier.terms_days, Counting.THEN_MONTH_END if supplier.terms_end_of_month else Counting.DAYS)
-    return Request(
-        received=document.received_at.astimezone(zone).date(),
-        issued=day_of(best, "issue_date"),
-        printed=day_of(best, "due_date"),
-        term=term,
-        buyer=BUYERS[settings.payables.public_days] if settings.is_public(document.entity) else None,
-    )
-
-
-def _happenings(events: Iterable[PayableEvent], standing: InvoiceStanding | None, settings: Settings) -> list[Happening]:
-    """With the rejection, which the standing tells: whoever refuses an invoice stops its term."""
-    told = [Happening(date.fromisoformat(row.day), Step(row.step), row.reason) for row in events if row.step in set(Step)]
-    if standing is not None and standing.state == InvoiceState.REFUSED:
-        told.append(Happening(standing.since.astimezone(ZoneInfo(settings.calendar.time_zone)).date(), Step.REJECTED))
-    return told
-
-
-def supplier_of(session: Session, entity: str, best: Mapping[str, FieldRow]) -> Supplier | None:
-    """Of the register."""
-    return next((found for key in keys_of(best) if (found := register.find_supplier(session, entity, key)) is not None), None)
-
-
-def keys_of(best: Mapping[str, FieldRow]) -> list[str]:
-    """Under which the register may know the supplier, the surest first."""
-    vat = compact(value_of(best, "supplier_vat_id"))
-    siren = (
-        value_of(best, "supplier_siren").replace(" ", "") or value_of(best, "supplier_siret").replace(" ", "")[:9] or vat_siren(vat) or ""
-    )
-    return [f"siren:{siren}"] * bool(siren) + [f"vat:{vat}"] * bool(vat)
-
-
 def is_credit(document: Document, best: Mapping[str, FieldRow]) -> bool:
     return document.document_type == "credit-note" or value_of(best, "document_type_code") in CREDIT
 
@@ -168,23 +129,12 @@ CREDIT = frozenset({"381", "261", "262", "396", "502", "503"})
 """UNTDID 1001 codes of credit notes, as in `workflow.invoices`."""
 
 
-def value_of(best: Mapping[str, FieldRow], name: str) -> str:
-    return (best[name].value or "") if name in best else ""
-
-
 def amount_of(best: Mapping[str, FieldRow], name: str) -> Decimal | None:
     try:
         amount = Decimal(value_of(best, name))
     except InvalidOperation:
         return None
     return amount if amount.is_finite() else None
-
-
-def day_of(best: Mapping[str, FieldRow], name: str) -> date | None:
-    try:
-        return date.fromisoformat(value_of(best, name))
-    except ValueError:
-        return None
 
 
 def _of(session: Session, table: Any, document: Document) -> Sequence[Any]:
@@ -261,6 +211,7 @@ def _follow(session: Session, workstation: Workstation, document: Document, step
         tasks.ask_approval(session, workstation, document, now)
     if step == SETTLED:
         _settle(session, document, by, now)
+    deadlines.note_due(session, workstation.settings, document, documents.best_rows(document))
 
 
 def _settle(session: Session, document: Document, by: str, now: datetime) -> None:

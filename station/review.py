@@ -28,7 +28,7 @@ from ocr.text import PageText, Word
 from ocr.turning import shown_box
 from ocr.values import LISTS, NAMES, Value
 from sealing.ledger import Event
-from station import drift, learning, tasks
+from station import deadlines, drift, learning, tasks
 from station.acts import NotOffered, actor_of, shown_document
 from station.particulars import bearer_of, field_from, is_vouched, known_accounts
 from station.records import documents, learned, people
@@ -190,6 +190,8 @@ def note_review(session: Session, document: Document, thresholds: Thresholds, se
     review.seen = document.revision if settings is not None else 0
     session.add(review)
     session.flush()
+    if settings is not None:
+        deadlines.note_due(session, settings, document, best)
     return review
 
 

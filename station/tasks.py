@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from config.settings import Settings
 from sealing.ledger import Event
-from station import notices
+from station import deadlines, notices
 from station.acts import actor_of
 from station.records import documents, people
 from station.records import review as reviews
@@ -91,7 +91,6 @@ def open_task(
     rule: tuple[str, str] = ("", ""),
     place: tuple[int, int] = (1, 1),
     round: int = 0,
-    due: date | None = None,
     barred: Collection[str] = (),
 ) -> Task:
     """An approval of an invoice as it is now. `rule`: its id and version; `place`: which of how many; `round` 0: a new one begins;
@@ -101,7 +100,8 @@ def open_task(
     prepared |= frozenset(barred)
     task = Task(
         entity=document.entity, document_id=document.id, kind=APPROVAL, title=_title_of(document, bound), why=why, role=asked.role,
-        group_name=asked.group, person=asked.person, due=due.isoformat() if due else _due_of(document), state=OPEN,
+        group_name=asked.group, person=asked.person, state=OPEN,
+        due=deadlines.due_day(session, workstation.settings, document, documents.best_rows(document)),
         round=round or records.last_round(session, document.id) + 1, place=place[0], needed=place[1], bound=asdict(bound),
         prepared_by=sorted(prepared), prepared_since=since, rule=rule[0], rule_version=rule[1], opened_by="system", opened_at=at,
     )  # fmt: skip
@@ -166,7 +166,6 @@ def ask_for_circuit(
     *,
     rule: tuple[str, str],
     place: tuple[int, int],
-    due: date | None,
     barred: Collection[str],
 ) -> Task:
     """An approval for which a circuit waits; `why` names its run and serial number, and what its answers are called there."""
@@ -174,7 +173,7 @@ def ask_for_circuit(
     if standing is None or standing.state == InvoiceState.REFUSED:
         _move(session, document, InvoiceState.IN_REVIEW, "system", at)
     round = records.last_round(session, document.id) if place[0] > 1 else 0
-    return open_task(session, workstation, document, asked, why, at, rule=rule, place=place, round=round, due=due, barred=barred)
+    return open_task(session, workstation, document, asked, why, at, rule=rule, place=place, round=round, barred=barred)
 
 
 def call_off(session: Session, task: Task, at: datetime) -> None:
@@ -220,13 +219,6 @@ def _amount_or_none(text: str) -> Decimal | None:
 
 def _title_of(document: Document, bound: Bound) -> str:
     return " · ".join(part for part in (bound.supplier or bound.siren, bound.number) if part)[:300] or document.title[:300]
-
-
-def _due_of(document: Document) -> str | None:
-    try:
-        return date.fromisoformat(_value(documents.best_rows(document), "due_date")).isoformat()
-    except ValueError:
-        return None
 
 
 # --- who may ---

@@ -74,8 +74,9 @@ def vouch_for(workstation: Workstation, paper: Paper) -> None:
 
 
 def three(workstation: Workstation) -> list[str]:
-    """Three small invoices of different suppliers, the oldest first."""
-    return [invoice(workstation, replace(paper, siren=siren), 5 - n) for n, (paper, siren) in enumerate(zip(THREE, SIRENS, strict=True))]
+    """Three small invoices of different suppliers and of one day, so that they are due on one; the oldest arrival first."""
+    told = (replace(paper, siren=siren, day=THREE[0].day) for paper, siren in zip(THREE, SIRENS, strict=True))
+    return [invoice(workstation, paper, 5 - n) for n, paper in enumerate(told)]
 
 
 def _fields(document_id: str, paper: Paper, text: PageText, doubtful: dict[str, float], values: dict[str, str]) -> Iterator[FieldRow]:

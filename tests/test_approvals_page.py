@@ -209,7 +209,7 @@ def test_who_reviewed_it_reads_why_it_takes_another_and_finds_no_button(office):
 def test_the_team_is_told_what_waits_for_nobody(office):
     office.submit(0)
     with office.workstation.database.writing() as session:
-        session.execute(sa.update(Person).where(Person.login.in_(("anne", "responsable"))).values(ended_at=NOON))
+        session.execute(sa.update(Person).where(Person.login.in_(("anne", "responsable", "approbation"))).values(ended_at=NOON))
     assert "Personne ne peut décider" in text_of(office.browser("atelier").get("/approbations?vue=equipe").text)
 
 

@@ -15,8 +15,9 @@ from config.legal import load_rates
 from config.settings import Payables
 from station import imports, payables, tasks
 from station.payables import Payment
+from station.records import direction
 from station.records.documents import get_document
-from station.records.tables import Disbursement, PayableEvent
+from station.records.tables import Disbursement, PayableEvent, Review, Task
 from station.tabular import read_sheet
 from workflow.interest import MissingRate, Reduction, Regime
 from workflow.invoicing import InvoiceState
@@ -196,6 +197,26 @@ def test_a_public_entity_suspends_once_with_a_reason_and_resumes(house):
     assert (house.state(), owed(house).deadline.basis) == (InvoiceState.COMPLETED, Basis.BALANCE)
     assert note(house, "suspended") == "used"
     assert len(house.rows_of_ledger("payable")) == 2
+
+
+def shown_days(house: House) -> set[str | None]:
+    """Of the approval page, the list of approvals, and the queue that the figures of the direction are read from."""
+    with house.workstation.database.reading() as session:
+        tasks_of = [task.due for task in house.rows(Task) if task.state == "open"]
+        row = session.get_one(Review, house.document_id)
+        found = {each.due for each in direction.owed(session, "essai")} if row.stage != "gone" else set()
+    last = owed(house).deadline.day
+    return {*tasks_of, row.due, *found, last.isoformat() if last else None}
+
+
+def test_lists_and_figures_tell_the_very_day_of_the_approval_page(house):
+    house.submit()
+    assert len(shown_days(house)) == 1
+    make_public(house)
+    assert note(house, "service done", TODAY) is None
+    assert shown_days(house) == {(TODAY + timedelta(days=30)).isoformat()}
+    assert note(house, "suspended") is None
+    assert shown_days(house) == {None}
 
 
 def test_a_private_company_contests_instead(house):

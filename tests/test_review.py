@@ -456,7 +456,7 @@ def test_an_approver_finds_accounts_that_wait_decides_and_comes_back_to_a_page_o
         who = people.find(session, people.SECOND_LOGIN).pseudonym
         kept = sa.or_(PersonRole.pseudonym != who, PersonRole.role == Role.APPROVER)
         session.execute(sa.delete(PersonRole).where(sa.not_(kept)))
-    assert f'href="/relecture/comptes/{number}"' in room.colleague.get("/approbations").text
+    assert f'href="/relecture/comptes/{number}?retour=approbations"' in room.colleague.get("/approbations").text
     assert 'href="/approbations"' in room.colleague.get(f"/relecture/comptes/{number}").text
     answer = room.colleague.post(f"/relecture/comptes/{number}", data={"choice": "approve"})
     assert answer.headers["location"] == "/approbations"

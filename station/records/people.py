@@ -18,9 +18,15 @@ from workflow.roles import DELEGABLE, WORKING, Role
 PRACTICE_LOGIN = "atelier"
 SECOND_LOGIN = "responsable"
 """For what takes two people."""
+THIRD_LOGIN = "approbation"
+"""For what takes two people besides the one who prepared it: a first purchase."""
 PRACTICE_PASSWORD = "essai"  # noqa: S105 a practice account is open by design, and closed in production
-PRACTICE_ROLES: Mapping[str, frozenset[Role]] = {PRACTICE_LOGIN: WORKING, SECOND_LOGIN: WORKING | {Role.ADMINISTRATOR}}
-"""One person at a practice station tries every desk; the second one makes accounts, too."""
+PRACTICE_ROLES: Mapping[str, frozenset[Role]] = {
+    PRACTICE_LOGIN: WORKING,
+    SECOND_LOGIN: WORKING | {Role.ADMINISTRATOR},
+    THIRD_LOGIN: frozenset({Role.APPROVER}),
+}
+"""One person at a practice station tries every desk; the second one makes accounts, too; the third one only approves."""
 SHORTEST_PASSWORD = 12
 """Characters (CNIL, deliberation 2022-100, asks for 80 bits or for 12 characters with other measures)."""
 
@@ -48,7 +54,7 @@ class TooMany(Exception):
 
 def ensure_practice(session: Session) -> Person:
     """The practice accounts, made at the first start in practice mode; returns the one that works."""
-    first, _ = (_practice_person(session, login) for login in (PRACTICE_LOGIN, SECOND_LOGIN))
+    first, *_ = [_practice_person(session, login) for login in PRACTICE_ROLES]
     return first
 
 

@@ -164,5 +164,6 @@ def _sign_in(
         why=why if why in ("changed", "over") else "",
         practice_login=people.PRACTICE_LOGIN if practice else None,
         practice_second=people.SECOND_LOGIN,
+        practice_third=people.THIRD_LOGIN,
         practice_password=people.PRACTICE_PASSWORD if practice else None,
     )
