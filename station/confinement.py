@@ -172,7 +172,9 @@ def forget_secrets(environment_names: Iterable[str]) -> None:
 def own_folders() -> tuple[Path, ...]:
     """What Python, its libraries and the programs it starts read: the system's folders, the environment, our own code."""
     system = ("/usr", "/lib", "/lib32", "/lib64", "/bin", "/sbin", "/etc", "/opt", "/sys")
-    python = (sys.prefix, sys.base_prefix, sysconfig.get_path("purelib"), *(each for each in sys.path if each))
+    # An editable installation finds our packages without a folder in sys.path: what lies beside the modules is data of theirs.
+    ours = str(Path(__file__).resolve().parents[1])
+    python = (sys.prefix, sys.base_prefix, sysconfig.get_path("purelib"), ours, *(each for each in sys.path if each))
     data = [value for name in ("TESSDATA_PREFIX", "LD_LIBRARY_PATH") for value in os.environ.get(name, "").split(":") if value]
     processor = ("/proc/cpuinfo", "/proc/meminfo", "/proc/stat", "/proc/filesystems", "/proc/self", "/proc/sys/kernel", "/proc/sys/vm")
     devices = ("/dev/urandom", "/dev/random", "/dev/zero")

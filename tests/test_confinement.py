@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+import ocr
 from station.children import Children, OverBudget, PoisonPage, _lives
-from station.confinement import Confinement, Powers, beside, powers_here, programs_named
+from station.confinement import Confinement, Powers, beside, own_folders, powers_here, programs_named
 
 whole = pytest.mark.skipif(not powers_here().whole, reason="this kernel confines less; `sceau doctor` says so")
 pytestmark = whole
@@ -242,3 +243,10 @@ def test_what_lies_beside_the_private_folder_is_told_and_that_is_not(tmp_path):
 def test_a_kernel_that_confines_less_is_told_so():
     assert "NON CONFINÉ" in Powers(0, False).words() and "NOT CONFINED" in Powers(0, False).words("en")
     assert not Powers(2, True).whole and "NON" not in Powers(7, True).words()
+
+
+def test_what_lies_beside_our_modules_is_read_however_they_were_installed(monkeypatch):
+    """An editable installation has no folder of ours in sys.path."""
+    data = Path(ocr.__file__).with_name("labels.toml")
+    monkeypatch.setattr(sys, "path", [each for each in sys.path if each and not data.is_relative_to(each)])
+    assert any(data.is_relative_to(folder) for folder in own_folders())

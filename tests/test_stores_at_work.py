@@ -11,7 +11,7 @@ from walked import signed_in
 
 from capture.originals import Condition
 from capture.stores import StillLocked
-from config.settings import StoreChoice, Work
+from config.settings import StoreChoice
 from station import acts, erasure
 from station.audit import audit_ledger
 from station.fixity import read_files
@@ -35,7 +35,7 @@ def station(tmp_path, practice_keys, endpoint, monkeypatch) -> Iterator[Workstat
     monkeypatch.setenv("SCEAU_STORE_KEY", "key")
     monkeypatch.setenv("SCEAU_STORE_SECRET", "secret")
     store = StoreChoice(url=f"s3://{new_bucket(endpoint)}/house?endpoint={endpoint}")
-    workstation = atwork.open_home(tmp_path / "home", practice_keys, store=store, work=Work(confined=False))
+    workstation = atwork.open_home(tmp_path / "home", practice_keys, store=store)
     with workstation.database.writing() as session:
         people.ensure_practice(session)
     yield workstation

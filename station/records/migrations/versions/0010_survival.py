@@ -64,14 +64,14 @@ def upgrade() -> None:
         sa.Column("name", sa.String(40), nullable=False),
         sa.Column("label", sa.String(120), nullable=False),
         sa.Column("count", sa.BigInteger(), nullable=False),
-        sa.Column("total", sa.Float(), nullable=False),
+        sa.Column("total", sa.Double(), nullable=False),
         sa.PrimaryKeyConstraint("hour", "name", "label", name=op.f("pk_tally")),
     )
     op.create_table(
         "gauge",
         sa.Column("name", sa.String(40), nullable=False),
         sa.Column("label", sa.String(120), nullable=False),
-        sa.Column("value", sa.Float(), nullable=False),
+        sa.Column("value", sa.Double(), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("name", "label", name=op.f("pk_gauge")),
     )
