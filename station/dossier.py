@@ -172,6 +172,8 @@ def describe(session: Session, settings: Settings) -> dict[str, Any]:
     # Of one company, with its own stations: nothing of its neighbours belongs into its dossier.
     told: dict[str, Any] = settings.of_company(settings.entity).model_dump(mode="json", exclude=set(UNTOLD))
     told["identity"].pop("ibans", None)
+    for company in told["company"]:
+        company.pop("iban", None)
     told["ledger"].pop("mail", None)
     return {
         "format": FORMAT,

@@ -19,7 +19,7 @@ from pydantic import ValidationError
 from typer.testing import CliRunner, Result
 
 from config.places import allowed_countries, load_storage, place_allowed
-from config.settings import Organisation, Place, Settings, load_settings, write_example
+from config.settings import Company, Organisation, Place, Settings, load_settings, write_example
 from sealing.ledger import Tree
 from sealing.verify import verify_file
 from station import dossier
@@ -164,6 +164,15 @@ def test_without_a_change_there_is_no_second_version(fresh):
         assert dossier.pending_changes(session, fresh.settings) is None
     with pytest.raises(NotOffered):
         prepare(fresh)
+
+
+def test_no_account_of_the_company_is_told_in_it(fresh):
+    iban = "FR7630006000011234567890189"
+    us = Company(entity=fresh.settings.entity, name="Quais", siren="732829320", iban=iban)
+    identity = fresh.settings.identity.model_copy(update={"ibans": [iban]})
+    with fresh.database.reading() as session:
+        told = dossier.describe(session, fresh.settings.model_copy(update={"company": (us,), "identity": identity}))
+    assert ("732829320" in json.dumps(told), iban in json.dumps(told)) == (True, False)
 
 
 def test_a_change_of_the_settings_is_noticed_and_told(fresh):
