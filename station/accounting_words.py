@@ -6,7 +6,7 @@ It judges and keeps; entries are made in `station.accounting`.
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
@@ -68,10 +68,14 @@ def digest_of(best: Mapping[str, FieldRow]) -> str:
 
 def said_of(session: Session, document: Document, best: Mapping[str, FieldRow] | None = None) -> Said:
     """The newest word of each kind that was said of these very amounts and not taken back."""
-    rows = words_of(session, document)
+    return said_in(words_of(session, document), documents.best_rows(document) if best is None else best)
+
+
+def said_in(rows: Sequence[AccountingWord], best: Mapping[str, FieldRow]) -> Said:
+    """The same of words at hand, the oldest first."""
     if not rows:
         return Said({})
-    digest = digest_of(documents.best_rows(document) if best is None else best)
+    digest = digest_of(best)
     return Said({row.kind: row for row in rows if row.ended_at is None and row.digest == digest})
 
 

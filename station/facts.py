@@ -5,18 +5,16 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal, InvalidOperation
 
-import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from capture.catalogue import CATALOGUE, OF_INVOICES
 from capture.findings import Level
 from ocr.identifiers import compact
 from station import accounting_words
-from station.particulars import vouched_before
+from station.beside import Beside, beside, printed_keys, text_of, vouched_before
 from station.receivables import own_keys
-from station.records import documents, register
-from station.records import review as reviews
-from station.records.tables import AccountChange, Document, FieldRow, State
+from station.records import documents
+from station.records.tables import Document, FieldRow, State
 from station.workstation import Workstation
 from workflow.accounting import Conversion
 from workflow.vocabulary import Value, plain
@@ -35,13 +33,14 @@ reader did not find its reviewer saw."""
 CENT = Decimal("0.01")
 
 
-def facts_of(session: Session, workstation: Workstation, document: Document) -> dict[str, Value]:
-    """By the names that the shipped files use (`docs/rules.md`)."""
+def facts_of(session: Session, workstation: Workstation, document: Document, known: Beside | None = None) -> dict[str, Value]:
+    """By the names that the shipped files use (`docs/rules.md`); `known`: what was asked for a lot of documents with this one in it."""
+    known = beside(session, workstation.settings, document.entity, [document]) if known is None else known
     best = documents.best_rows(document)
     ours = _is_ours(document, best, workstation)
-    pending = reviews.pending_accounts(session, document.entity, document.id)
+    pending = known.pending(document)
     codes = {row.code for row in document.findings}
-    gross = _amount(best, "total_gross", accounting_words.said_of(session, document, best).conversion)
+    gross = _amount(best, "total_gross", accounting_words.said_in(known.words.get(document.id, ()), best).conversion)
     facts: dict[str, Value | None] = {
         "nom_document": document.title[:300] or document.id,
         "etat": {State.HELD: "retenu", State.FAILED: "retenu", State.SET_ASIDE: "ecarte"}.get(document.state, "repris"),
@@ -49,11 +48,11 @@ def facts_of(session: Session, workstation: Workstation, document: Document) -> 
         "motif": _why_held(codes),
         "nature": "autre" if ours else {"invoice": "facture", "credit-note": "avoir"}.get(document.document_type, "autre"),
         "sens": "emise" if ours else "recue",
-        "numero": _text(best, "invoice_number"),
-        "nom_fournisseur": _text(best, "supplier_name") or _text(best, "supplier_siren"),
-        "siren": _text(best, "supplier_siren"),
-        "nom_client": _text(best, "buyer_name"),
-        "iban": pending[0].iban if pending else _text(best, "iban"),
+        "numero": text_of(best, "invoice_number"),
+        "nom_fournisseur": text_of(best, "supplier_name") or text_of(best, "supplier_siren"),
+        "siren": text_of(best, "supplier_siren"),
+        "nom_client": text_of(best, "buyer_name"),
+        "iban": pending[0].iban if pending else text_of(best, "iban"),
         "doublon": bool(codes & TWICE),
         "constats": sum(1 for row in document.findings if row.level != Level.INFO and row.code in OPEN_FINDINGS),
         "echeance": _day(best, "due_date"),
@@ -61,7 +60,7 @@ def facts_of(session: Session, workstation: Workstation, document: Document) -> 
         "montant_avoir": gross,
         "commande": None,
         "compte_attend": bool(pending),
-        **_supplier(session, workstation, document, best, pending[0].iban if pending else ""),
+        **_supplier(known, workstation, document, best, pending[0].iban if pending else ""),
     }
     return {name: value for name, value in facts.items() if value is not None or name in ("commande", "siren")}
 
@@ -76,8 +75,8 @@ def digests_of(facts: Mapping[str, Value]) -> dict[str, str]:
 def why_unknown(document: Document) -> str:
     """Why an amount that rules ask for is not known, and what to do, in French; empty where nothing of it is missing."""
     best = documents.best_rows(document)
-    currency = _text(best, "currency")
-    if _text(best, "total_gross") is None:
+    currency = text_of(best, "currency")
+    if text_of(best, "total_gross") is None:
         return "aucun montant TTC n'a été lu : saisissez-le à la relecture"
     if currency is None:
         return "la monnaie n'a pas été lue : saisissez-la à la relecture"
@@ -87,45 +86,37 @@ def why_unknown(document: Document) -> str:
 
 
 def _supplier(
-    session: Session, workstation: Workstation, document: Document, best: Mapping[str, FieldRow], waiting: str
+    known: Beside, workstation: Workstation, document: Document, best: Mapping[str, FieldRow], waiting: str
 ) -> dict[str, Value | None]:
     """As the document arrived: whom the house knew then, and whether the account was known, new, or another than those known.
 
     Known is who stands in the register or in the settings, or has an account that two people confirmed on an earlier document. What
     this very document taught is no acquaintance: its supplier is new until the next one arrives.
     """
-    row = next((found for key in _keys_of(best) if (found := register.find_supplier(session, document.entity, key))), None)
-    accounts, known = vouched_before(session, document, workstation.settings)
-    iban = compact(waiting or _text(best, "iban") or "")
-    changed = bool(iban) and iban not in accounts and bool(_others(session, document, accounts, workstation))
+    row = known.supplier(printed_keys(best))
+    accounts, acquainted = vouched_before(known, document, workstation.settings)
+    iban = compact(waiting or text_of(best, "iban") or "")
+    changed = bool(iban) and iban not in accounts and bool(_others(known, document, accounts, workstation))
     account = None if not iban else "connu" if iban in accounts else "change" if changed else "nouveau"
     return {
-        "fournisseur": "connu" if known else "nouveau",
+        "fournisseur": "connu" if acquainted else "nouveau",
         "compte": account,
         "iban_change": changed,
         "courriel_fournisseur": row.email if row is not None and row.email else None,
     }
 
 
-def _keys_of(best: Mapping[str, FieldRow]) -> list[str]:
-    siren, vat = _text(best, "supplier_siren") or "", compact(_text(best, "supplier_vat_id") or "")
-    return [key for key in (register.key_of(siren, "", ""), register.key_of("", vat, "")) if key]
-
-
-def _others(session: Session, document: Document, accounts: Sequence[str], workstation: Workstation) -> list[str]:
+def _others(known: Beside, document: Document, accounts: Sequence[str], workstation: Workstation) -> list[str]:
     """The supplier's other accounts: those the house stood for, else those that its earlier invoices bore when this one was asked about."""
     own = {compact(each) for each in workstation.settings.identity.ibans}
-    named = [each for each in accounts if each not in own]
-    asked = session.scalars(
-        sa.select(AccountChange).where(AccountChange.document_id == document.id).order_by(AccountChange.id.desc()).limit(1)
-    ).first()
-    return named or list(asked.known if asked is not None else ())
+    asked = known.changes.get(document.id, ())
+    return [each for each in accounts if each not in own] or list(asked[-1].known if asked else ())
 
 
 def _is_ours(document: Document, best: Mapping[str, FieldRow], workstation: Workstation) -> bool:
     """Whether the company itself issued it."""
     keys = own_keys(workstation.settings.of_company(document.entity))
-    siren, vat = compact(_text(best, "supplier_siren") or ""), compact(_text(best, "supplier_vat_id") or "")
+    siren, vat = compact(text_of(best, "supplier_siren") or ""), compact(text_of(best, "supplier_vat_id") or "")
     return (bool(siren) and f"siren:{siren}" in keys) or (bool(vat) and f"vat:{vat}" in keys)
 
 
@@ -137,15 +128,10 @@ def _why_held(codes: set[str]) -> str:
     return "qualite" if any(code in CATALOGUE and CATALOGUE[code].image for code in codes) else "autre"
 
 
-def _text(best: Mapping[str, FieldRow], name: str) -> str | None:
-    text = (best[name].value or "").strip() if name in best else ""
-    return " ".join(text.split())[:300] or None
-
-
 def _amount(best: Mapping[str, FieldRow], name: str, conversion: Conversion | None) -> Decimal | None:
     """Euros without their sign: a credit note weighs as much as its invoice. Another currency counts by the rate that a person gave; one
     that nobody read is not guessed: neither amount is known."""
-    text, currency = _text(best, name), _text(best, "currency")
+    text, currency = text_of(best, name), text_of(best, "currency")
     if text is None:
         return None
     try:
@@ -161,6 +147,6 @@ def _amount(best: Mapping[str, FieldRow], name: str, conversion: Conversion | No
 
 def _day(best: Mapping[str, FieldRow], name: str) -> date | None:
     try:
-        return date.fromisoformat(_text(best, name) or "")
+        return date.fromisoformat(text_of(best, name) or "")
     except ValueError:
         return None

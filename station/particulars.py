@@ -121,6 +121,11 @@ def circumstances_of(settings: Settings, today: date, *, captured: bool = True) 
     )
 
 
+def key_in(document: Document) -> InvoiceKey:
+    """What tells a document from others: its fields say it, what else is printed is not asked and need not be read."""
+    return key_of(invoice_of(fields_of(document.fields), ()))
+
+
 def invoice_in(document: Document, settings: Settings) -> Invoice:
     """A document as the checks see it."""
     texts = texts_of(document, settings)
@@ -220,7 +225,7 @@ def _known_accounts(session: Session, document: Document, key: InvoiceKey, setti
 
 def known_accounts(session: Session, document: Document, iban: str, settings: Settings) -> tuple[str, list[str]]:
     """By what the supplier of this invoice is known, and its accounts as far as they are; `iban` alone where that is one of them."""
-    key = replace(key_of(invoice_in(document, settings)), iban=iban)
+    key = replace(key_in(document), iban=iban)
     return next(iter(key.suppliers), ""), _known_accounts(session, document, key, settings) if iban not in settings.identity.ibans else []
 
 
@@ -229,31 +234,12 @@ def is_vouched(session: Session, document: Document, iban: str, settings: Settin
     approved by a second person in the register or on an invoice. That its first invoice bore it is no reason to pay to it."""
     if iban in map(compact, settings.identity.ibans):
         return True
-    key = replace(key_of(invoice_in(document, settings)), iban=iban)
+    key = replace(key_in(document), iban=iban)
     told = (*settings.suppliers.ibans.get(key.siren, []), *settings.suppliers.ibans.get(key.vat, []))
     if iban in map(compact, told) or iban in _registered(session, document, key, settings):
         return True
     agreed = (AccountChange.entity == document.entity, AccountChange.supplier.in_(key.suppliers), AccountChange.iban == iban)
     return session.scalar(sa.select(AccountChange.id).where(*agreed, AccountChange.approved).limit(1)) is not None
-
-
-def vouched_before(session: Session, document: Document, settings: Settings) -> tuple[list[str], bool]:
-    """Accounts of the supplier of this invoice that the house stood for when it arrived, and whether it knew the supplier then.
-
-    What was confirmed on this very invoice, or on any other since, does not count: the first purchase stays the first one.
-    """
-    key, arrived = key_of(invoice_in(document, settings)), document.received_at
-    told = [*settings.suppliers.ibans.get(key.siren, []), *settings.suppliers.ibans.get(key.vat, [])]
-    known, accounts = bool(told), [*map(compact, [*told, *settings.identity.ibans])]
-    practice = settings.sealing.mode == "practice"
-    row = next((row for each in key.suppliers if (row := register.find_supplier(session, document.entity, each)) is not None), None)
-    if row is not None and (row.added_at is None or row.added_at <= arrived):
-        known = True
-        accounts += register.approved_ibans(session, document.entity, key.suppliers, practice=practice, by=arrived)
-    agreed = (AccountChange.entity == document.entity, AccountChange.supplier.in_(key.suppliers), AccountChange.approved)
-    before = sa.select(AccountChange.iban).where(*agreed, AccountChange.decided_at <= arrived, AccountChange.document_id != document.id)
-    agreed_before = list(session.scalars(before))
-    return [*accounts, *agreed_before], known or bool(agreed_before)
 
 
 def _registered(session: Session, document: Document, key: InvoiceKey, settings: Settings) -> list[str]:

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session, selectinload
 
 from config.settings import Settings
+from station.beside import Beside, beside
 from station.facts import facts_of
 from station.lookups import outside_of
 from station.records import circuits as records
@@ -247,7 +248,7 @@ class Older:
         circuits: Sequence[Circuit],
         decided: set[str],
     ) -> None:
-        self.session, self.workstation, self.said = session, workstation, said
+        self.session, self.workstation, self.entity, self.said = session, workstation, entity, said
         self.circuits = [each for each in circuits if any(launch.kind == "document" for launch in each.launches)]
         self.tried = self.left = 0
         low, high = period.moments()
@@ -258,17 +259,18 @@ class Older:
     def pasts(self) -> Iterator[Past]:
         for at in range(0, min(len(self.ids), OLDER), 200):
             # What their values are taken from comes with them: asked for one by one, it costs more than the rules.
-            beside = [selectinload(each) for each in (Document.fields, Document.findings, Document.readings, Document.pages)]
-            query = sa.select(Document).where(Document.id.in_(self.ids[at : min(at + 200, OLDER)])).options(*beside)
-            for document in self.session.scalars(query):
-                past = self._past(document)
+            query = sa.select(Document).where(Document.id.in_(self.ids[at : min(at + 200, OLDER)]))
+            lot = self.session.scalars(query.options(selectinload(Document.fields), selectinload(Document.findings))).all()
+            known = beside(self.session, self.workstation.settings, self.entity, lot)
+            for document in lot:
+                past = self._past(document, known)
                 if past:
                     self.tried += 1
                     yield past
         self.left = max(len(self.ids) - OLDER, 0)
 
-    def _past(self, document: Document) -> Past | None:
-        values: dict[str, Value] = facts_of(self.session, self.workstation, document)
+    def _past(self, document: Document, known: Beside) -> Past | None:
+        values: dict[str, Value] = facts_of(self.session, self.workstation, document, known)
         if not any(begins(circuit, Appeared(values)) is True for circuit in self.circuits):
             return None
         asked: set[str] = set()
