@@ -101,7 +101,8 @@ def why_not(session: Session, document: Document, kind: str, person: Person, now
         # The approval was of what it made: another rate would be another amount.
         return "said-approved"
     if kind == SUMS:
-        prepared, since = records.preparers_of(session, document)
+        # Who stood for the sums already may do so again.
+        prepared, since = records.preparers_of(session, document, records.PREPARING - {SUMS})
         if any(people.are_one(session, one, person.pseudonym, since, now) for one in prepared):
             return "said-own"
     return None
@@ -128,6 +129,10 @@ def say_word(
     # Circuits look at it again: an amount that was missing may be known now.
     documents.touch(document, now)
     session.flush()
+    for task in records.open_tasks(session, document.entity, document.id):
+        if kind in records.PREPARING and task.kind == records.APPROVAL:
+            # It leaves their list at once: they prepared it now.
+            task.prepared_by = sorted({*task.prepared_by, person.pseudonym})
     _enter(session, row, f"said-{kind}", person, now)
     return None
 

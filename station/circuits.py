@@ -370,7 +370,8 @@ def _ask_again(
             return
     refused = last.standing == ENDED and standing is not None and standing.state == InvoiceState.REFUSED
     again = found is not None and found.done_at is not None and last.ended_at is not None and found.done_at > last.ended_at
-    if last.bound == tasks.bound_of(session, document).digest() and not (refused and again):
+    there = tasks.bound_of(session, document)
+    if last.bound in (there.digest(), replace(there, rate="").digest()) and not (refused and again):
         return
     if refused and not again:
         return
@@ -660,7 +661,7 @@ def _open(
     activity = circuit.steps[state.step]
     needed = 2 if isinstance(activity, Ask) and activity.twice else 1
     why: dict[str, Any] = {
-        "text": _why_words(session, run, circuit, state), "run": run.id, "serial": command.serial,
+        "text": _why_words(session, run, circuit, state), "what": command.title, "run": run.id, "serial": command.serial,
         "answers": {_meaning(code): [code, label] for code, label in command.answers},
     }  # fmt: skip
     barred = tuple(by for by in command.not_by if state.agreed is None or by != state.agreed[0])

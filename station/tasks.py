@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from config.settings import Settings
 from sealing.ledger import Event
-from station import deadlines, notices
+from station import accounting_words, deadlines, notices
 from station.acts import actor_of
 from station.records import documents, people
 from station.records import review as reviews
@@ -202,7 +202,9 @@ def bound_of(session: Session, document: Document) -> Bound:
     _, root = records.sealed_afresh(session, document.id)
     names = ("supplier_name", "supplier_siren", "invoice_number", "total_gross", "currency", "iban", "total_net", "total_tax", "due_date")
     supplier, siren, number, gross, currency, iban, net, tax, due = (_value(best, name) for name in names)
-    return Bound(root, supplier, siren, number, gross, currency, iban.replace(" ", ""), document.document_type or "", net, tax, due)
+    conversion = accounting_words.said_of(session, document, best).conversion
+    rate = str(conversion.rate) if conversion is not None else ""
+    return Bound(root, supplier, siren, number, gross, currency, iban.replace(" ", ""), document.document_type or "", net, tax, due, rate)
 
 
 def _value(best: Mapping[str, FieldRow], name: str) -> str:
@@ -557,13 +559,15 @@ def stands_approved(session: Session, document: Document) -> bool:
 
 
 def _stands(current: Sequence[Task], now: Bound) -> bool:
-    yes = [task for task in current if task.state == DONE and task.decision == "approved" and Bound(**task.bound) == now]
+    yes = [task for task in current if task.state == DONE and task.decision == "approved" and Bound(**task.bound).covers(now)]
     return bool(current) and len(yes) >= current[0].needed
 
 
 def _void(session: Session, current: Sequence[Task], there: Bound, now: datetime) -> bool:
     """Whether something of this round was asked or approved of other values; it counts no more."""
-    other = [task for task in current if task.state in (OPEN, DONE) and task.decision != "refused" and Bound(**task.bound) != there]
+    asked = [task for task in current if task.state in (OPEN, DONE) and task.decision != "refused"]
+    # What is still asked is shown with all that is known; what was approved stands while it covers what is there.
+    other = [each for each in asked if not (Bound(**each.bound) == there or (each.state == DONE and Bound(**each.bound).covers(there)))]
     for task in other:
         changes = Bound(**task.bound).changes(there)
         if task.state == OPEN:

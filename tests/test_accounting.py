@@ -1,5 +1,7 @@
 """The accounting export: entries that balance, each approved invoice in exactly one batch, files that can be written again."""
 
+import hashlib
+import json
 import tempfile
 from dataclasses import replace
 from datetime import date
@@ -19,8 +21,9 @@ from config.settings import ApprovalStep
 from station import accounting, accounting_words, payables, tasks
 from station.payables import Payment
 from station.records import people
+from station.records import tasks as records
 from station.records.documents import get_document
-from station.records.tables import AccountingBatch, AccountingItem, AccountingWord, FieldRow, InvoiceStanding
+from station.records.tables import AccountingBatch, AccountingItem, AccountingWord, FieldRow, InvoiceStanding, Task
 from workflow.accounting import (
     FEC,
     FEC_PLAN,
@@ -36,6 +39,7 @@ from workflow.accounting import (
     totals_of,
     write_file,
 )
+from workflow.approvals import Bound
 from workflow.invoicing import InvoiceState
 from workflow.roles import Role
 
@@ -364,6 +368,7 @@ def test_an_invoice_in_another_currency_waits_and_says_so(house):
     assert make(house) == "empty"
 
 
+BOUND = Bound("a" * 64, "Le Goff", "732829320", "2026/318", "12400.00", "USD", "FR76", rate="1.0843")
 RATE = {"currency": "USD", "rate": "1.0843", "day": "2026-11-16", "source": "BCE"}
 
 
@@ -385,6 +390,46 @@ def test_a_rate_makes_an_invoice_ready_and_is_kept_with_its_derivation(house):
     house.say("total_gross", "5346.01")
     with house.workstation.database.reading() as session:
         assert accounting_words.said_of(session, get_document(session, house.document_id)).conversion is None
+
+
+@pytest.mark.parametrize(("kind", "told"), [("rate", RATE), ("tax", {"treatment": "reverse"}), ("sums", {})])
+def test_who_says_what_the_amount_rests_on_does_not_approve_it(house, kind, told):
+    house.say("currency", "USD")
+    house.submit()
+    assert say(house, kind, told, "anne") is None
+    assert "anne" not in listed(house)
+    tasks.tend_approvals(house.workstation)
+    assert house.act(tasks.approve, "anne").wrong == "prepared"
+    assert house.act(tasks.approve, "basile").done and house.approved()
+
+
+def test_another_rate_voids_what_was_asked_and_a_later_one_leaves_what_was_approved(house):
+    house.say("currency", "USD")
+    house.submit()
+    shown = house.shown()
+    assert say(house, "rate", RATE) is None
+    outcome = house.act(tasks.approve, "anne", shown=shown)
+    assert (outcome.done, outcome.changes) == (False, ("rate",))
+    assert house.act(tasks.approve, "anne").done and house.approved()
+    unrated = replace(BOUND, rate="")
+    assert unrated.covers(BOUND) and not BOUND.covers(unrated) and not BOUND.covers(replace(BOUND, rate="1.2"))
+
+
+def test_a_yes_of_before_rates_were_bound_is_still_a_yes(house):
+    approve(house)
+    there = house.rows(Task)[0].bound
+    with house.workstation.database.writing() as session:
+        session.execute(sa.update(Task).values(bound={name: value for name, value in there.items() if name != "rate"}))
+    assert house.approved()
+    told = {name: value for name, value in there.items() if name != "rate"}
+    assert Bound(**told).digest() == hashlib.sha256(json.dumps(told, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+
+
+def listed(house: House) -> list[str]:
+    """Logins on whose list the approval is."""
+    with house.workstation.database.reading() as session:
+        task = records.open_tasks(session, "essai", house.document_id)[0]
+        return [login for login in ("anne", "basile") if house.person(session, login).pseudonym not in task.prepared_by]
 
 
 def test_who_typed_the_sums_does_not_stand_for_them(house):

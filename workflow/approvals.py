@@ -6,7 +6,7 @@ It knows no database: people are pseudonyms, and whether two of them stand in fo
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from decimal import Decimal
 from enum import StrEnum
 from typing import TypeAlias
@@ -106,10 +106,18 @@ class Bound:
     net: str = ""
     tax: str = ""
     due: str = ""
+    rate: str = ""
+    """Units of the currency for one euro, where a person said so: it makes the amount by which the approver was chosen."""
 
     def digest(self) -> str:
-        """SHA-256, hexadecimal."""
-        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+        """SHA-256, hexadecimal. Without a rate it is what it was before rates were bound: what waits since then is not asked again."""
+        told = {name: value for name, value in asdict(self).items() if name != "rate" or value}
+        return hashlib.sha256(json.dumps(told, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+
+    def covers(self, now: "Bound") -> bool:
+        """Whether a yes to this is one to what is there now. A rate that came after it does not void it: the amount was approved in its
+        own currency, by whoever decides of amounts that are not known in euros. Another rate does."""
+        return self == now or (not self.rate and self == replace(now, rate=""))
 
     def changes(self, other: "Bound") -> tuple[str, ...]:
         """Names of what is another."""

@@ -1,6 +1,6 @@
 """Tasks as the screens ask for them, and what is known beside them."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -8,13 +8,28 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session, aliased
 
 from station.records import review as reviews
-from station.records.tables import AccountChange, Archive, Document, FieldRow, InvoiceStanding, Review, ReviewEvent, State, Task, TaskEvent
+from station.records.tables import (
+    AccountChange,
+    AccountingWord,
+    Archive,
+    Document,
+    FieldRow,
+    InvoiceStanding,
+    Review,
+    ReviewEvent,
+    State,
+    Task,
+    TaskEvent,
+)
 from workflow.kinds import INVOICES
 from workflow.roles import Role
 
 URGENT = timedelta(days=7)
 """Due within so many days, or overdue."""
 APPROVAL, QUESTION = "approval", "question"
+PREPARING = frozenset({"rate", "tax", "sums"})
+"""Words of accountants (`station.accounting_words`) that make the amount, or how it is entered: who said one prepared the invoice. Of other
+amounts, too, until it is said anew: the prudent way."""
 OPEN, DONE, CANCELLED = "open", "done", "cancelled"
 
 
@@ -168,8 +183,8 @@ def sealed_afresh(session: Session, document_id: str) -> tuple[str, str]:
     return newest.sha256, root.sha256
 
 
-def preparers_of(session: Session, document: Document) -> tuple[frozenset[str], datetime]:
-    """Who typed, said or submitted values that count, and since when.
+def preparers_of(session: Session, document: Document, words: Collection[str] = PREPARING) -> tuple[frozenset[str], datetime]:
+    """Who typed, said or submitted values that count, and since when; `words`: kinds of accountants' words that count among them.
 
     Who approved an account as the second person is no preparer: that account was brought by somebody else.
     """
@@ -181,8 +196,15 @@ def preparers_of(session: Session, document: Document) -> tuple[frozenset[str], 
     found = {row.actor for row in said if not (row.name == "iban" and (row.actor, (row.value or "").replace(" ", "")) in seconds)}
     found |= {change.asked_by for change in changes} | {review.done_by if review else None}
     found |= {name for names in reviews.typists_of(session, document.id).values() for name, _ in names}
+    worded = session.scalars(sa.select(AccountingWord).where(AccountingWord.document_id == document.id, AccountingWord.ended_at.is_(None)))
+    spoken = [row for row in worded if row.kind in words]
+    found |= {row.actor for row in spoken}
     first = session.scalar(sa.select(sa.func.min(ReviewEvent.at)).where(ReviewEvent.document_id == document.id))
-    moments = [at for at in (first, review.done_at if review else None, *(row.said_at for row in said)) if at is not None]
+    moments = [
+        at
+        for at in (first, review.done_at if review else None, *(row.said_at for row in said), *(row.at for row in spoken))
+        if at is not None
+    ]
     return frozenset(name for name in found if name), min(moments, default=document.received_at)
 
 
