@@ -33,7 +33,7 @@ from workflow.tables import RuleSet
 from workflow.vocabulary import Value, Vocabulary, grouped
 
 RULES, CIRCUIT = "regles", "circuit"
-OLDER = 1000
+OLDER = 5000
 """Documents without a decision that are read value by value, the newest first."""
 KEPT = 500
 """Differences that are kept with a replay, the largest amounts first; how many there are is kept besides."""

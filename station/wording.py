@@ -5,7 +5,7 @@ loads or runs for long. What values contain is text and never a template.
 """
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
@@ -20,6 +20,8 @@ SHIPPED = Path(__file__).parents[1] / "config" / "letters"
 LANGUAGES = ("fr", "en")
 LONGEST = 20_000
 """Characters of a template, and of what comes out of it times five."""
+DEEPEST = 40
+"""Choices, names and comparisons within one another; an « elif » is one more."""
 ALLOWED = (
     nodes.Template, nodes.Output, nodes.TemplateData, nodes.Name, nodes.Getattr, nodes.Const, nodes.If, nodes.For, nodes.Not, nodes.And,
     nodes.Or, nodes.Compare, nodes.Operand,
@@ -64,10 +66,14 @@ def check_template(text: str) -> None:
         tree = _environment().parse(text)
     except TemplateSyntaxError as error:
         raise BadTemplate(f"ligne {error.lineno} : ce n'est pas un modèle lisible ({error.message})") from error
-    _check_node(tree, 0)
+    except (RecursionError, MemoryError, ValueError, OverflowError) as error:
+        raise BadTemplate("ce n'est pas un modèle lisible : trop de parenthèses ou un nombre trop long") from error
+    _check_node(tree, 0, 0)
 
 
-def _check_node(node: nodes.Node, loops: int) -> None:
+def _check_node(node: nodes.Node, loops: int, depth: int) -> None:
+    if depth > DEEPEST:
+        raise BadTemplate(f"ligne {node.lineno} : trop de choix les uns dans les autres ({DEEPEST} au plus)")
     if not isinstance(node, ALLOWED) or (isinstance(node, nodes.Getattr) and node.attr.startswith("_")):
         raise BadTemplate(
             f"ligne {node.lineno} : un modèle dit des valeurs et choisit (if, for) ; « {type(node).__name__} » n'est pas admis"
@@ -76,21 +82,31 @@ def _check_node(node: nodes.Node, loops: int) -> None:
     if inner > 1 or (isinstance(node, nodes.For) and node.recursive):
         raise BadTemplate(f"ligne {node.lineno} : une boucle dans une boucle n'est pas admise")
     for child in node.iter_child_nodes():
-        _check_node(child, inner)
+        _check_node(child, inner, depth + 1)
 
 
 def fill(text: str, values: Mapping[str, Any]) -> str:
     """The template with its values, mappings, lists and text. Raises BadTemplate, also for a value that is not known."""
     check_template(text)
     try:
-        filled = _environment().from_string(text).render(dict(values))
+        return _within(_environment().from_string(text).generate(dict(values)))
     except UndefinedError as error:
         raise BadTemplate(f"une valeur du modèle n'est pas connue ({error.message})") from error
-    except (TypeError, ValueError) as error:
+    except BadTemplate:
+        raise
+    except (TypeError, ValueError, SyntaxError, RecursionError) as error:
         raise BadTemplate(f"le modèle compare ou parcourt ce qui ne s'y prête pas ({error})") from error
-    if len(filled) > LONGEST * 5:
-        raise BadTemplate("le texte produit est trop long")
-    return filled
+
+
+def _within(pieces: Iterable[str]) -> str:
+    """Put together, and given up where it becomes too long: a list of thousands is not written out first."""
+    found, length = [], 0
+    for piece in pieces:
+        found.append(piece)
+        length += len(piece)
+        if length > LONGEST * 5:
+            raise BadTemplate("le texte produit est trop long")
+    return "".join(found)
 
 
 def load_letters(settings: Settings) -> dict[str, dict[str, Wording]]:

@@ -13,9 +13,11 @@ from studiohome import AMOUNTS, FILE, NAME, decided, decided_many, open_studio, 
 from test_web import text_of as words_of
 from typer.testing import CliRunner
 from walked import signed_in
-from webhome import NOON
+from webhome import NOON, PAPERS, sealed
 
 from station import cli, replay, rule_versions, studio
+from station.beside import beside
+from station.facts import facts_of
 from station.records import circuits as records
 from station.records import people
 from station.records.tables import Delegation, Document, LedgerPayload, Person, RuleRequest, RuleVersion
@@ -175,6 +177,38 @@ def test_of_a_confidential_document_a_replay_shows_that_it_changes_and_nothing_e
         told = show_replay(session, row, words_in("fr"))
     assert told.turns[0] == ("", "document non montré", "", "", "", False)
     assert told.turns[1][2] != ""
+
+
+@pytest.fixture
+def undecided(tmp_path):
+    """Sealed documents of before there were circuits."""
+    workstation = open_studio(tmp_path, ())
+    for number in range(3):
+        sealed(workstation, f"ancienne-{number}.tif", PAPERS[number])
+    yield workstation
+    workstation.database.close()
+
+
+def test_documents_that_no_circuit_decided_are_replayed_with_as_many_questions_as_one(undecided, monkeypatch):
+    text, asked, counts = text_in_force(undecided), [], []
+    with undecided.database.reading() as session:
+        sa.event.listen(session.get_bind(), "before_cursor_execute", lambda *told: asked.append(told[2]))
+    for most in (1, 1, 3):
+        monkeypatch.setattr(replay, "OLDER", most)
+        asked.clear()
+        result = replayed(undecided, text)
+        assert (result.older, result.left) == (most, 3 - most)
+        counts.append(len(asked))
+    assert counts[1] == counts[2]
+
+
+def test_what_is_known_of_a_lot_is_what_is_known_of_each(undecided):
+    with undecided.database.reading() as session:
+        lot = session.scalars(sa.select(Document)).all()
+        known = beside(session, undecided.settings, undecided.settings.entity, lot)
+        facts = [facts_of(session, undecided, each, known) for each in lot]
+        assert facts == [facts_of(session, undecided, each) for each in lot]
+        assert len({str(each["nom_fournisseur"]) for each in facts}) == 3
 
 
 # --- drafts ---

@@ -105,7 +105,7 @@ def read_marked(text: str, flaws: Flaws) -> Section | None:
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
         why = error.problem or error.context
         flaws.append(Flaw(line, column, f"ce n'est pas du YAML lisible ({why}) : vérifiez le retrait et les guillemets"))
-    except (YAMLError, ValueError, RecursionError) as error:
+    except (YAMLError, ValueError, OverflowError, RecursionError) as error:
         flaws.append(Flaw(1, 1, f"ce n'est pas du YAML lisible ({str(error)[:80]})"))
     return None
 
