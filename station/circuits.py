@@ -88,7 +88,7 @@ from workflow.circuit import (
 )
 from workflow.invoicing import EXPORTED, InvoiceState
 from workflow.kinds import INVOICES
-from workflow.vocabulary import Value, plain
+from workflow.vocabulary import Value
 
 log = logging.getLogger("sceau.circuits")
 AT_ONCE = 100
@@ -871,6 +871,9 @@ def _ask_outside(workstation: Workstation) -> None:
             trouble = str(error)
         with workstation.database.writing() as session:
             call = session.get_one(CircuitCall, number)
+            if call.state != WAITING or rule_values_in(call.parameters) != parameters:
+                # Answered or asked otherwise meanwhile: what was found is no answer to it.
+                continue
             if trouble is not None:
                 # Not « nothing was found »: nobody could look. Somebody is told, and taking it up again asks anew.
                 call.state, call.trouble, call.done_at = SETTLED, trouble, workstation.clock()
@@ -950,13 +953,3 @@ def resume(session: Session, workstation: Workstation, run: CircuitRun, actor: A
     known = {name: value for name, value in _as_asked(circuit, values).items() if name in circuit.vocabulary}
     run.trouble = None
     return feed(session, workstation, run, Changed(now, known) if run.state else Started(now, known), actor=actor, at=now)
-
-
-def shown_values(run: CircuitRun, circuit: Circuit) -> list[tuple[str, str | None]]:
-    """Label and plain text of what the run knows."""
-    state = state_of(run)
-    return [
-        (circuit.vocabulary[name].label, plain(value))
-        for name, value in (state.values.items() if state else ())
-        if name in circuit.vocabulary
-    ]

@@ -41,8 +41,8 @@ def put_call(session: Session, call: CircuitCall, revision: int) -> None:
 def deliver_service(workstation: Workstation, parcel: Parcel) -> None:
     """A `station.outbox.Sender`. The answer is kept beside the call; the circuit's next turn hears of it."""
     with workstation.database.reading() as session:
-        call = session.get(CircuitCall, int(parcel.payload["call"]))
-        if call is None or call.state != records.WAITING:
+        call = _waiting(session, parcel)
+        if call is None:
             return
         name, parameters = call.name, dict(call.parameters)
     connector = connector_named(workstation.settings, name)
@@ -50,9 +50,15 @@ def deliver_service(workstation: Workstation, parcel: Parcel) -> None:
         raise Undelivered(f"aucun [[connector]] ne s'appelle « {name} » / no [[connector]] has this name", lasting=True)
     results = ask_service(connector, workstation.settings, parameters, idempotency_key(parcel))
     with workstation.database.writing() as session:
-        call = session.get(CircuitCall, int(parcel.payload["call"]))
-        if call is not None and call.state == records.WAITING:
+        call = _waiting(session, parcel)
+        if call is not None:
             call.state, call.results, call.done_at = records.ANSWERED, rule_values_out(results), workstation.clock()
+
+
+def _waiting(session: Session, parcel: Parcel) -> CircuitCall | None:
+    """The call that waits for the answer to this very parcel; None where it has it, or asked something else since."""
+    call = session.get(CircuitCall, int(parcel.payload["call"]))
+    return call if call is not None and call.state == records.WAITING and call.outbox_key == parcel.key else None
 
 
 def idempotency_key(parcel: Parcel) -> str:

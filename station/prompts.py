@@ -27,7 +27,7 @@ from station.records import tasks as records
 from station.records.tables import AgendaRow, Person, Task
 from station.records.tasks import APPROVAL
 from station.workstation import Workstation
-from workflow.calendar import Calendar, NoBusinessDay, may_leave, move_later
+from workflow.calendar import NoBusinessDay, may_leave, move_later
 from workflow.interest import Regime
 from workflow.invoicing import InvoiceState
 from workflow.payables import LEVELS, Cost, Ladder, digest_week, reminder_days
@@ -389,7 +389,7 @@ def send_digest(workstation: Workstation, due: Due, today: date) -> None:
         now = workstation.clock()
         if agenda.still_due(session, due.id, due.revision, today) is None:
             return
-        if not settings.payables.digest or not _fits(calendar, today):
+        if not settings.payables.digest or not may_leave(calendar, today):
             agenda.settle(session, due.id, agenda.DROPPED, "not-today", now)
             return
         told = told_of(session, workstation, due.object, now)
@@ -403,10 +403,6 @@ def send_digest(workstation: Workstation, due: Due, today: date) -> None:
                 mail.put_mail(session, due.entity, key, person.email, subject, text, now)
                 sent += 1
         agenda.settle(session, due.id, agenda.DONE, f"sent-{sent}" if sent else "no-address", now)
-
-
-def _fits(calendar: Calendar, today: date) -> bool:
-    return may_leave(calendar, today)
 
 
 @dataclass(frozen=True, slots=True)

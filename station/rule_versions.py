@@ -23,7 +23,7 @@ from station.records import people
 from station.records.circuits import in_force
 from station.records.intake import SYSTEM
 from station.records.ledger import append_event
-from station.records.tables import CircuitVersion, Person, RuleVersion
+from station.records.tables import CircuitVersion, Person, RuleRequest, RuleVersion
 from station.workstation import Workstation
 from workflow.circuit import Circuit
 from workflow.circuit_file import Outside, load_circuit
@@ -92,18 +92,6 @@ def _circuit(text: str, sha256: str, rules: tuple[tuple[str, str], ...], known: 
 def _compare(text: str, sha256: str) -> None:
     if hashlib.sha256(text.encode()).hexdigest() != sha256:
         raise NotInForce("le texte de cette version n'est plus celui qui a été enregistré")
-
-
-def circuit_in_force(
-    session: Session, settings: Settings, entity: str, name: str
-) -> tuple[CircuitVersion, dict[str, RuleVersion], Circuit] | None:
-    """The active version of a circuit with the active versions of the rules it names; None where there is none. Raises NotInForce."""
-    row = in_force(session, CircuitVersion, entity).get(name)
-    if row is None:
-        return None
-    rules = in_force(session, RuleVersion, entity)
-    circuit = circuit_of(row, rules, settings)
-    return row, {each: rules[each] for each in circuit.rules}, circuit
 
 
 # --- writing ---
@@ -183,25 +171,36 @@ def write_version(session: Session, workstation: Workstation, entity: str, text:
 
 
 def activate_version(session: Session, workstation: Workstation, row: Version, person: Person) -> str:
-    """From now on this version decides what is submitted; a version that was in force before may be put back the same way.
+    """From now on this version decides what is submitted. Once only: what was in force before comes back as a further version.
 
-    Returns a key under `studio.wrong-…` where it is not done: same (who wrote it, or stands in for them), active, broken (a circuit in
-    force would no longer hold); empty: done.
+    Returns why it is not done: active, ended, unasked (it ships with Sceau, and nobody asked for it), same (who wrote it or asked for it,
+    or stands in for them), broken (a circuit in force would no longer hold); empty: done.
     """
     now = workstation.clock()
-    if row.active_from is not None and row.ended_at is None:
-        return "active"
-    if row.made_by != SHIPPER and people.are_one(session, row.made_by, person.pseudonym, row.made_at, now):
+    if row.active_from is not None:
+        return "active" if row.ended_at is None else "ended"
+    first = _first_people(session, row)
+    if not first:
+        return "unasked"
+    if any(people.are_one(session, who, person.pseudonym, since, now) for who, since in first):
         return "same"
     if not _fits(session, workstation, row):
         return "broken"
     current = in_force(session, type(row), row.entity).get(row.name)
     if current is not None:
         current.ended_at = now
-    row.active_from, row.activated_by, row.ended_at = now, person.pseudonym, None
+    row.active_from, row.activated_by = now, person.pseudonym
     session.flush()
     _enter(session, row, "activated", person, now)
     return ""
+
+
+def _first_people(session: Session, row: Version) -> list[tuple[str, datetime]]:
+    """Who wrote it, and who asks that it be put in force, with the moment of it: another than all of them does it."""
+    kind = "circuit" if isinstance(row, CircuitVersion) else "rules"
+    here = (RuleRequest.entity == row.entity, RuleRequest.kind == kind, RuleRequest.version_id == row.id, RuleRequest.decided_at.is_(None))
+    asked = [(each.asked_by, each.asked_at) for each in session.scalars(sa.select(RuleRequest).where(*here))]
+    return asked + ([(row.made_by, row.made_at)] if row.made_by != SHIPPER else [])
 
 
 def _fits(session: Session, workstation: Workstation, row: Version) -> bool:

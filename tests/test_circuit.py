@@ -340,6 +340,16 @@ def test_a_form_is_filled_by_a_service_and_keeps_what_was_typed() -> None:
     assert state.step == "attendre"
 
 
+def test_a_form_that_waits_for_an_answer_asks_nothing_else() -> None:
+    circuit = loaded()
+    state, _ = scan(motif="autre")
+    waiting, _ = answer(circuit, state, "chercher", jour=date(2026, 12, 24))
+    same, commands = answer(circuit, waiting, "chercher", jour=date(2026, 12, 24))
+    assert same == waiting and "déjà attendue" in only(commands, c.NotTaken).reasons[0]
+    free, _ = step(circuit, waiting, Found(MORNING, waiting.serial, None))
+    assert only(answer(circuit, free, "chercher", jour=date(2026, 12, 24))[1], c.CallService)
+
+
 def test_a_form_asks_again_for_what_is_missing_or_wrong() -> None:
     circuit = loaded()
     state, _ = scan(motif="autre")

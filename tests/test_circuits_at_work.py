@@ -16,7 +16,7 @@ import sqlalchemy as sa
 import webhome
 
 from config.settings import Connector, Lookup, Suppliers
-from station import circuits, facts, learning, review, rule_versions, senders, tasks
+from station import circuits, connectors, facts, learning, outbox, review, rule_versions, senders, tasks
 from station.lookups import LookupFailed, ask_lookup
 from station.records import circuits as records
 from station.records import people
@@ -45,6 +45,7 @@ from station.records.tables import (
     Supplier,
     Task,
 )
+from station.stored import rule_values_out
 from station.tasks import Act
 from station.workstation import Workstation
 from workflow.approvals import Bound
@@ -104,7 +105,7 @@ class House:
 
     def run(self, document_id: str, circuit: str) -> CircuitRun:
         with self.workstation.database.reading() as session:
-            return records.last_run(session, document_id, circuit)
+            return next((run for run in records.runs_of(session, document_id) if run.circuit == circuit), None)
 
     def approval(self, document_id: str) -> Task | None:
         with self.workstation.database.reading() as session:
@@ -796,6 +797,45 @@ def test_an_answer_that_was_not_announced_goes_the_way_of_failure(outside):
     outside.turn()
     assert outside.run(document, "essai-complet").state["values"]["lot"] == ["s", "L-8"]
     assert len({key for key, _ in Erp.heard}) == 2
+
+
+def test_an_answer_to_an_earlier_question_is_not_kept_for_a_later_one(outside, monkeypatch):
+    as_far_as_the_service(outside)
+    (row,) = outside.rows(OutboxRow, kind="service")
+    parcel, heard = outbox.Parcel(row.id, row.entity, row.kind, row.key, row.payload, row.put_at), []
+
+    def asked_otherwise(_connector, _settings, _parameters, key):
+        heard.append(key)
+        with outside.workstation.database.writing() as session:
+            call = session.get_one(CircuitCall, row.payload["call"])
+            call.parameters = rule_values_out({"numero": "autre"})
+            connectors.put_call(session, call, 99)
+        return {"lot": "L-old"}
+
+    monkeypatch.setattr(connectors, "ask_service", asked_otherwise)
+    connectors.deliver_service(outside.workstation, parcel)
+    connectors.deliver_service(outside.workstation, parcel)
+    (call,) = outside.rows(CircuitCall, name="erp")
+    assert (call.state, call.results, len(heard)) == ("waiting", None, 1)
+
+
+def test_what_a_source_says_of_an_earlier_question_is_asked_again(outside, monkeypatch):
+    asked = []
+
+    def asked_otherwise(_lookup, _home, parameters):
+        asked.append(parameters)
+        if len(asked) == 1:
+            with outside.workstation.database.writing() as session:
+                session.execute(
+                    sa.update(CircuitCall).where(CircuitCall.name == "centres").values(parameters=rule_values_out({"siren": "1"}))
+                )
+        return {"centre": f"de {parameters['siren']}"}
+
+    monkeypatch.setattr(circuits.lookups, "ask_lookup", asked_otherwise)
+    document = other(outside)
+    assert outside.asked(document) == []
+    outside.turn()
+    assert outside.run(document, "essai-complet").state["values"]["centre"] == ["s", "de 1"]
 
 
 def test_what_an_overdue_form_asks_goes_to_whoever_it_escalates_to_too(outside):

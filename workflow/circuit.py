@@ -693,6 +693,8 @@ def _form_answer(circuit: Circuit, state: State, form: Form, event: Answered, ca
 
 
 def _fill(circuit: Circuit, state: State, form: Form, button: str) -> tuple[State, tuple[Command, ...]]:
+    if state.filling is not None:
+        return state, (NotTaken(("une réponse est déjà attendue : elle remplit le formulaire dès qu'elle arrive",)),)
     call = form.fills[button][1]
     try:
         parameters = _parameters(circuit, call, state)

@@ -68,11 +68,6 @@ def runs_of(session: Session, document_id: str) -> list[CircuitRun]:
     return list(session.scalars(sa.select(CircuitRun).where(CircuitRun.document_id == document_id).order_by(CircuitRun.id.desc())))
 
 
-def last_run(session: Session, document_id: str, circuit: str) -> CircuitRun | None:
-    query = sa.select(CircuitRun).where(CircuitRun.document_id == document_id, CircuitRun.circuit == circuit)
-    return session.scalar(query.order_by(CircuitRun.id.desc()).limit(1))
-
-
 def steps_of(session: Session, run: CircuitRun) -> list[CircuitStep]:
     """In order."""
     return list(session.scalars(sa.select(CircuitStep).where(CircuitStep.run_id == run.id).order_by(CircuitStep.revision)))
