@@ -21,6 +21,7 @@ from sealing.ticks import Health
 from station.checkpoints import newest_checkpoint
 from station.controls import never_done, overdue_controls
 from station.dossier import dossier_in_force, pending_changes, undeclared_places
+from station.drills import standing_of
 from station.fixity import fixity_state
 from station.keyring import key_warnings
 from station.records.ledger import tree_of
@@ -65,6 +66,7 @@ def alerts_of(session: Session, workstation: Workstation, language: str = "fr") 
         *_key_alerts(settings, now, language),
         *_time_alerts(session, workstation),
         *_witness_alerts(session, settings, now),
+        *_backup_alerts(session, settings, now),
         *_renewal_alerts(session, settings, now),
         *_organisation_alerts(session, settings, now.date()),
         *_retention_alerts(session, now.date()),
@@ -113,6 +115,12 @@ def _witness_alerts(session: Session, settings: Settings, now: datetime) -> Iter
     for each in outside:
         if each.trouble or (newest is not None and (each.at is None or newest.made_at - each.at > SILENT)):
             yield Alert("watch", "witness", "/ledger", detail=each.witness)
+
+
+def _backup_alerts(session: Session, settings: Settings, now: datetime) -> Iterator[Alert]:
+    """What the house keeps is lost with this machine where no good copy is elsewhere."""
+    if (alert := standing_of(session, settings, now).alert) is not None:
+        yield Alert("bad" if alert in ("flawed", "drill-failed") else "watch", f"backup-{alert}", "/sauvegardes")
 
 
 def _renewal_alerts(session: Session, settings: Settings, now: datetime) -> Iterator[Alert]:

@@ -18,6 +18,7 @@ from ocr.engines import ReadingFailed, warm_engine
 from sealing.ticks import BLOCKS, Health, health_now
 from station.dossier import NoDossier, require_dossier
 from station.drift import drift_now
+from station.drills import standing_of
 from station.keyring import look_at_keys, practice_folder
 from station.probe import probe_folder
 from station.problems import problem_of
@@ -63,6 +64,21 @@ _LOCAL_DISK = (
 _SERVER = "vérifiez database_url et le serveur", "check database_url and the server"
 
 
+_BACKUP_REMEDIES = {
+    "none-set": (
+        "réglez backup.folder dans sceau.toml, ou lancez sceau backup vers un autre disque",
+        "set backup.folder in sceau.toml, or run sceau backup to another disk",
+    ),
+    "late": (
+        "vérifiez que le disque des sauvegardes est là, puis lancez sceau backup",
+        "check that the disk of the backups is there, then run sceau backup",
+    ),
+    "flawed": ("/sauvegardes nomme les fichiers à remettre", "/sauvegardes names the files to put back"),
+    "drill-failed": ("lisez le rapport dans /sauvegardes, sauvegardez de nouveau", "read the report in /sauvegardes, back up again"),
+    "drill-late": ("refaites un essai de restauration dans /sauvegardes", "rehearse a restoration again in /sauvegardes"),
+}
+
+
 def diagnose(settings: Settings) -> Iterator[Diagnosis]:
     """One after the other, cheap ones first."""
     yield Diagnosis("packages", True, True, ", ".join(f"{name} {importlib.metadata.version(name)}" for name in PACKAGES))
@@ -74,6 +90,7 @@ def diagnose(settings: Settings) -> Iterator[Diagnosis]:
     yield _promise(settings)
     yield _disk(settings)
     yield _store(settings)
+    yield _backup(settings)
     for station in settings.stations:
         yield _folder(settings, station.name)
     yield _reader(settings)
@@ -149,6 +166,25 @@ def _store(settings: Settings) -> Diagnosis:
     except Unusable as error:
         return Diagnosis("store", False, True, str(error), say("corrigez [store] dans sceau.toml", "correct [store] in sceau.toml"))
     return Diagnosis("store", True, True, told)
+
+
+def _backup(settings: Settings) -> Diagnosis:
+    """How old the newest backup is, and whether its restoration was rehearsed."""
+    say = _speaker(settings)
+    try:
+        with _records(settings) as session:
+            found = standing_of(session, settings, now())
+            age = now() - found.last.started_at if found.last else None
+    except (DatabaseRefused, NetworkFileSystem, SQLAlchemyError):
+        return Diagnosis("backup", True, False, say("aucune encore : pas de tables", "none yet: no tables"))
+    told = say("aucune sauvegarde faite", "no backup made")
+    if age is not None:
+        hours = int(age.total_seconds() // 3600)
+        told = say(f"dernière sauvegarde il y a {hours} h", f"last backup {hours} h ago")
+    if found.alert is None:
+        return Diagnosis("backup", True, False, told)
+    remedy = say(*_BACKUP_REMEDIES.get(found.alert, _BACKUP_REMEDIES["late"]))
+    return Diagnosis("backup", False, False, f"backup-{found.alert}: {told}", remedy)
 
 
 def _promise(settings: Settings) -> Diagnosis:

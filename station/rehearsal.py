@@ -163,7 +163,7 @@ def upgrade(database: Database, home: Path, clock: Callable[[], datetime], *, sw
         if switch and (executor := _running(home)) is not None:
             raise UpgradeFailed("running", executor)
         begun, sqlite = time.monotonic(), database.writer.dialect.name == "sqlite"
-        copy = _copied(database, home / FOLDER, f"sceau-{before}-{clock():%Y%m%dT%H%M%SZ}", sqlite)
+        copy = _copied(database, home / FOLDER, clock(), before, sqlite)
         rehearsed = _rehearsed(copy, before) if sqlite else _rehearsed_beside(database, before)
         rehearsed = replace(rehearsed, seconds=round(time.monotonic() - begun, 1))
         if not switch:
@@ -210,7 +210,8 @@ def _plain(error: Exception) -> str:
 # --- the copy of before ---
 
 
-def _copied(database: Database, folder: Path, name: str, sqlite: bool) -> Path:
+def _copied(database: Database, folder: Path, moment: datetime, before: str, sqlite: bool) -> Path:
+    name = f"sceau-{before}-{moment:%Y%m%dT%H%M%SZ}"
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         if sqlite:
@@ -219,7 +220,7 @@ def _copied(database: Database, folder: Path, name: str, sqlite: bool) -> Path:
         else:
             target = folder / f"{name}.tar"
             target.unlink(missing_ok=True)
-            _copy_rows(database, target)
+            _copy_rows(database, target, moment)
     except (OSError, sqlite3.Error, sa.exc.DBAPIError) as error:
         raise UpgradeFailed("copy", _plain(error)) from error
     return target
@@ -240,10 +241,11 @@ def copy_sqlite(source: Path, target: Path) -> None:
     draft.rename(target)
 
 
-def _copy_rows(database: Database, target: Path) -> None:
-    """Rows alone, in the form of a backup: the kept files are not touched by an upgrade."""
+def _copy_rows(database: Database, target: Path, moment: datetime) -> None:
+    """Rows alone, in the form of a backup, which `sceau restore` takes: the kept files are not touched by an upgrade."""
     with tar_sink(target, 0) as sink, snapshot_of(database.reader) as connection:
         head = {"format": FORMAT, "version": importlib.metadata.version("sceau"), "schema": schema_of(connection), "rows_only": True}
+        head |= {"made_at": moment.isoformat(), "logs": {}}
         lines = [sink.put(HEAD, *_sized(head))]
         for table in kept_tables(connection):
             with spooled_rows(connection, table) as (stream, size, _count):

@@ -56,6 +56,8 @@ from station.workstation import Workstation, now
 
 Tell: TypeAlias = Callable[[str, int], None]
 """What is done now, and how much of it."""
+OF_ROWS = ("chain", "records", "payloads")
+"""Checks that need no file and no key, by `Audited.name`."""
 _HASH = re.compile(r"[0-9a-f]{64}\Z")
 
 
@@ -89,6 +91,8 @@ class Restored:
     rows: int = 0
     files: int = 0
     bytes: int = 0
+    rows_only: bool = False
+    """Of tables alone, as an upgrade keeps them on PostgreSQL: files, settings and keys stayed in the home of which they are."""
     keys: str = "absent"
     """absent or restored."""
     logs: dict[str, int] = field(default_factory=dict)
@@ -161,7 +165,7 @@ def restore_backup(wish: Wish, clock: Callable[[], datetime] = now, tell: Tell |
 def _built(wish: Wish, opened: Opened, stage: Path, database: Database, clock: Callable[[], datetime], tell: Tell) -> Restored:
     """The story of a restoration, up to where it only has to get its name."""
     head = opened.head
-    done = Restored(str(opened.source), str(head["made_at"]), str(stage), str(head["schema"]))
+    done = Restored(str(opened.source), str(head["made_at"]), str(stage), str(head["schema"]), rows_only=bool(head.get("rows_only")))
     # 1. Tables as they were when the rows were written; then rows and files, in the order of the backup.
     command.upgrade(alembic_config(database.writer), done.schema)
     _load(opened, stage, database, done, wish.passphrase, tell)
@@ -175,10 +179,11 @@ def _built(wish: Wish, opened: Opened, stage: Path, database: Database, clock: C
     # 4. What somebody outside has seen.
     _meet_witnesses(workstation, wish, done)
     # 5. Everything is held against everything.
-    _check_files(workstation, opened, done, tell)
-    done.checks = [_told(each) for each in audit_ledger(workstation)]
+    if not done.rows_only:
+        _check_files(workstation, opened, done, tell)
+    done.checks = [_told(each) for each in audit_ledger(workstation) if not done.rows_only or each.name in OF_ROWS]
     tell("audit", len(done.checks))
-    if wish.seals:
+    if wish.seals and not done.rows_only:
         _check_seals(workstation, done, tell)
     with database.reading() as session:
         done.logs = {entity: tree_of(session, entity).size for entity in known_entities(session, settings)}
@@ -486,6 +491,16 @@ _KEYS_EN = (
 )
 
 
+_ROWS_FR = (
+    "Ce sont les tables seules, d'avant une mise à niveau : fichiers, réglages et clés sont restés dans leur SCEAU_HOME et n'ont pas été "
+    "vérifiés ici. Donnez à celui-ci cette base (database_url), puis lancez sceau verify --ledger."
+)
+_ROWS_EN = (
+    "These are the tables alone, of before an upgrade: files, settings and keys stayed in their SCEAU_HOME and were not checked here. "
+    "Give that one this database (database_url), then run sceau verify --ledger."
+)
+
+
 def describe_restored(done: Restored, language: str) -> list[str]:
     """For people."""
     english = language == "en"
@@ -499,7 +514,8 @@ def describe_restored(done: Restored, language: str) -> list[str]:
             f"{done.rows} rows, {done.files} kept files, {size} MB, {seals}, in {done.seconds:g} s. Ledger entries: {logs}.",
         ]
         lines += ["The tables were brought to this version."] if done.migrated else []
-        lines += ["Keys are not in it: put SCEAU_HOME/keys back before starting."] if done.keys == "absent" else []
+        lines += [_ROWS_EN] if done.rows_only else []
+        lines += ["Keys are not in it: put SCEAU_HOME/keys back before starting."] if done.keys == "absent" and not done.rows_only else []
         lines += [f"{entity}: the loss of entries up to {seen} stands in the ledger." for entity, seen in done.lost.items()]
     else:
         seals = f"{done.seals} cachets vérifiés" if done.seals else "cachets non vérifiés (--verify)"
@@ -509,7 +525,9 @@ def describe_restored(done: Restored, language: str) -> list[str]:
             f"{done.rows} lignes, {done.files} fichiers conservés, {size} Mo, {seals}, en {took} s. Inscriptions au registre : {logs}.",
         ]
         lines += ["Les tables ont été amenées à cette version."] if done.migrated else []
-        lines += ["Les clés n'y sont pas : remettez SCEAU_HOME/keys avant de démarrer."] if done.keys == "absent" else []
+        lines += [_ROWS_FR] if done.rows_only else []
+        absent = done.keys == "absent" and not done.rows_only
+        lines += ["Les clés n'y sont pas : remettez SCEAU_HOME/keys avant de démarrer."] if absent else []
         lines += [f"{entity} : la perte d'inscriptions jusqu'à {seen} est inscrite au registre." for entity, seen in done.lost.items()]
     lines += [f"✗ {each}" for each in done.bad]
     for check in done.checks:

@@ -34,6 +34,7 @@ def status_of(workstation: Workstation) -> dict[str, Any]:
             "folders": {health.station: health.as_json() for health in folder_health(session, workstation.settings, workstation.clock())},
             "mailboxes": _mailboxes(session, workstation),
             "store": {"url": workstation.settings.store.url or str(workstation.home), "protection": protection},
+            "backup": _backup(session, workstation),
             "disk": {"room": str(disk.room), "free": disk.free, "total": disk.total},
             "bytes": {**asdict(cost), **_per_page(cost)},
             "reading": drift_now(session, workstation.settings.entity).as_json(),
@@ -54,6 +55,18 @@ def _fixity(session: Session) -> dict[str, Any]:
     state = fixity_state(session)
     oldest = state.oldest.isoformat(timespec="seconds") if state.oldest else None
     return {"kept": state.total, "oldest": oldest, "bad": len(state.bad), "unlike": len(state.unlike)}
+
+
+def _backup(session: Session, workstation: Workstation) -> dict[str, Any]:
+    """Where backups lie, how old the newest is, and what is wrong with them."""
+    # Sealing a report takes half a second of imports that others need not wait for.
+    from station.drills import standing_of
+
+    now = workstation.clock()
+    found = standing_of(session, workstation.settings, now)
+    last, drill = ((each.started_at.isoformat(timespec="seconds") if each else None) for each in (found.last, found.drill))
+    hours = round((now - found.last.started_at).total_seconds() / 3600, 1) if found.last else None
+    return {"place": found.place, "last": last, "hours": hours, "drill": drill, "alert": found.alert}
 
 
 def _mailboxes(session: Session, workstation: Workstation) -> dict[str, Any]:

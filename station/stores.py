@@ -19,6 +19,7 @@ from config.settings import Settings, StoreChoice, Unusable
 from station.records.tables import (
     Archive,
     Arrival,
+    BackupRun,
     DestructionSlip,
     Document,
     DossierRow,
@@ -223,7 +224,7 @@ _NOBODY = sa.literal(None, sa.String(32)), sa.literal(1)
 
 def _archives() -> sa.CompoundSelect[tuple[str, str | None, int]]:
     """Sealed files with their document, and whether they are kept."""
-    papers = (DossierRow.sha256, DestructionSlip.sha256, Sending.sha256, Sending.deposit_sha256, Sending.receipt_sha256)
+    papers = (DossierRow.sha256, DestructionSlip.sha256, Sending.sha256, Sending.deposit_sha256, Sending.receipt_sha256, BackupRun.sha256)
     return sa.union(
         sa.select(Archive.sha256.label("sha256"), Archive.document_id.label("document_id"), _SEALED.label("kept")).join(
             Document, Document.id == Archive.document_id
@@ -267,7 +268,7 @@ def kept_names(session: Session, asked: set[str]) -> set[str]:
     """Of these, what the records of any company still name as kept."""
     columns = (
         Original.sha256, Archive.sha256, Mandate.sha256, Mail.sha256, DossierRow.sha256,
-        DestructionSlip.sha256, Sending.sha256, Sending.deposit_sha256, Sending.receipt_sha256,
+        DestructionSlip.sha256, Sending.sha256, Sending.deposit_sha256, Sending.receipt_sha256, BackupRun.sha256,
     )  # fmt: skip
     names = sorted(asked)
     return {

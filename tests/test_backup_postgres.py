@@ -8,11 +8,12 @@ import pytest
 import sqlalchemy as sa
 from alembic import command
 
+from sealing.ledger import Actor, ActorKind, Event
 from station.backup import back_up
 from station.records.database import alembic_config, open_database
-from station.records.ledger import tree_of
+from station.records.ledger import append_event, tree_of
 from station.rehearsal import bring_up, newest_schema, schema_here
-from station.restore import Wish, restore_backup
+from station.restore import Wish, describe_restored, restore_backup
 from station.rows import kept_tables
 
 pytestmark = pytest.mark.skipif("SCEAU_TEST_POSTGRES" not in os.environ, reason="of PostgreSQL")
@@ -58,12 +59,20 @@ def test_a_backup_of_postgresql_comes_back_in_a_file_and_that_one_in_postgresql_
         each.close()
 
 
-def test_tables_of_the_version_before_are_rehearsed_beside_and_then_switched(tmp_path, blank):
+def test_tables_of_the_version_before_are_rehearsed_beside_switched_and_their_copy_can_be_restored(tmp_path, blank):
     database = open_database(blank())
     command.upgrade(alembic_config(database.writer), "0009")
+    with database.writing() as session:
+        append_event(session, Event("essai", "clock", {}, Actor("system", ActorKind.SYSTEM), packages.LATER, "system", {}))
     done = bring_up(database, tmp_path, lambda: packages.LATER)
+    assert (done.rows > 0, done.entries) == (True, 1)
     assert (done.before, done.switched, schema_here(database)) == ("0009", True, newest_schema())
     with database.reader.connect() as connection:
         assert "sceau_rehearsal" not in sa.inspect(connection).get_schema_names()
-    assert [path.suffix for path in (tmp_path / "before-upgrade").iterdir()] == [".tar"]
+    (copy,) = (tmp_path / "before-upgrade").iterdir()
+    url = blank()
+    again = restore_backup(Wish(copy, tmp_path / "again", database_url=url, ask=False))
+    assert (again.rows_only, again.holds, again.logs) == (True, True, {"essai": 1})
+    assert {check["name"] for check in again.checks} == {"chain", "records", "payloads"}
+    assert "sceau verify --ledger" in " ".join(describe_restored(again, "fr"))
     database.close()

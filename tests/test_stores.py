@@ -15,7 +15,8 @@ from capture.objects import Bucket, Locking, Place
 from capture.originals import Condition, TooLarge, Vault
 from capture.stores import MARKER, Folder, StillLocked, StoreAway, StoreUnfit, mark_folder
 from config.settings import Settings, StoreChoice, Unusable
-from station.stores import known_number, open_stores, place_of, store_words
+from station.backup import NAMED
+from station.stores import _archives, known_number, open_stores, place_of, store_words
 
 NOON = datetime.now(UTC).replace(microsecond=0)
 MONTH = timedelta(days=30)
@@ -335,6 +336,11 @@ def test_the_protection_is_told_as_it_is(url, mode, said):
     settings = Settings(home=Path("/x"), store=StoreChoice(url=url, mode=mode))
     assert said in store_words(settings, "en")
     assert ("personne" in store_words(settings, "fr")) is (mode == "COMPLIANCE" or not url)
+
+
+def test_every_sealed_file_that_a_backup_names_gets_a_lock():
+    named = {f"{table}.{column}" for table, column, room in NAMED if room == "archive"}
+    assert [each for each in sorted(named) if each not in str(_archives())] == []
 
 
 def test_the_number_of_a_folder_is_noted_once(tmp_path):

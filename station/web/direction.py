@@ -61,6 +61,11 @@ class Chart:
     """count, days, euro, megabyte."""
     notes: tuple[str, ...] = ()
 
+    @property
+    def hollow(self) -> bool:
+        """Whether every figure in it is nothing."""
+        return all(cell.value in ("", "0", "0.0", "0.00") for row in self.rows for cell in row.cells)
+
 
 @router.get("/direction")
 def direction_page(request: Request, session: desk.InReading, day: Day = "") -> Response:

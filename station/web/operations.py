@@ -17,7 +17,7 @@ from station.records.tallies import hours_since, totals
 from station.web import desk
 from station.web.ages import age_words, span_words
 from station.web.direction import Cell, Chart, Row
-from station.web.words import Words
+from station.web.words import PARIS, Words
 
 router = APIRouter()
 SHOWN = timedelta(hours=24)
@@ -95,7 +95,10 @@ def _throughput(rows: list[Tally], now: datetime, t: Words) -> Chart:
     begin = now.astimezone(UTC).replace(minute=0, second=0, microsecond=0) - SHOWN + timedelta(hours=1)
     moments = [begin + timedelta(hours=n) for n in range(int(SHOWN.total_seconds() // 3600))]
     lines = [
-        Row(t.moment(moment), tuple(_count(counts.get((moment.strftime("%Y-%m-%dT%H"), stage), 0)) for stage in STAGES))
+        Row(
+            moment.astimezone(PARIS).strftime("%d/%m %H:%M"),
+            tuple(_count(counts.get((moment.strftime("%Y-%m-%dT%H"), stage), 0)) for stage in STAGES),
+        )
         for moment in moments
     ]
     sealed = sum(counts.get((moment.strftime("%Y-%m-%dT%H"), "prove"), 0) for moment in moments)
