@@ -1023,8 +1023,10 @@ def import_list(
         )
     with _settings() as settings:
         from station.people import Refused
+        from station.web.terms import text_words, warning_words
         from station.web.words import words_in
         from station.workstation import open_workstation
+        from workflow.terms import read_term
 
         if (entity or settings.entity) not in settings.entities:
             raise typer.BadParameter(f"{entity}: no such entity; there are {', '.join(settings.entities)}")
@@ -1040,12 +1042,16 @@ def import_list(
             raise typer.Exit(1)
         told = [asdict(fault) for fault in plan.faults]
         if as_json:
-            _print_json({"kind": kind, "written": not dry_run, **plan.counts, "faults": told, "absent_names": list(plan.absent)})
+            more = {"faults": told, "absent_names": list(plan.absent), "unlawful_terms": plan.unlawful}
+            _print_json({"kind": kind, "written": not dry_run, **plan.counts, **more})
         else:
             for fault in plan.faults:
                 column = t(f"imports.{kind}-{fault.column}") if fault.column else ""
                 what = " ".join(part for part in (column, fault.value and f"« {fault.value} »") if part)
                 out.print(f"{t('imports.line', n=fault.line)} {what} : {t(f'imports.wrong-{fault.code}')}", markup=False)
+            for line, name, terms in plan.unlawful:
+                said = f"{text_words(terms, t)}. {warning_words(read_term(terms), 'private', t)}"
+                out.print(t("imports.unlawful-line", n=line, name=name, terms=said), markup=False)
             out.print(t("imports.counted", **plan.counts) + (f" {t('imports.dry')}" if dry_run else ""), markup=False)
         raise typer.Exit(3 if plan.faults else 0)
 

@@ -32,7 +32,7 @@ from station.tabular import LARGEST_FILE, Sheet, Uncalculated, read_sheet
 from station.workstation import Workstation
 from workflow.receivables import What, standing_of
 from workflow.roles import EXPIRING, Role
-from workflow.terms import Counting, due_date, read_term, term_text
+from workflow.terms import Counting, due_date, read_term, term_text, unlawful
 
 KINDS = ("suppliers", "customers", "invoices", "payments", "remittances", "people")
 _EMAIL = re.compile(r"[^@\s<>,;\"]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
@@ -101,6 +101,17 @@ class Plan:
     faults: tuple[Fault, ...] = ()
     absent: tuple[str, ...] = ()
     """Names that are in the register and not in the list: told, never removed."""
+
+    @property
+    def unlawful(self) -> list[tuple[int, str, str]]:
+        """Line, name and terms of those between professionals that the law refuses (art. L. 441-10, I C. com.): taken over, and told."""
+        found = []
+        for step in self.steps if self.kind in ("customers", "suppliers") else ():
+            text = step.line.values.get("terms", "")
+            private = (step.line.values.get("regime") or "private") == "private"
+            if step.act != "same" and text and private and unlawful(read_term(text)) is not None:
+                found.append((step.line.number, step.name, text))
+        return found
 
     @property
     def counts(self) -> dict[str, int]:
@@ -756,6 +767,9 @@ def apply_import(session: Session, run: ImportRun, plan: Plan, by: Person | None
     run.counts, run.done_at = plan.counts, at
     actor = SYSTEM if by is None else Actor(by.pseudonym, ActorKind.HUMAN)
     payload = {"what": "import", "kind": plan.kind, "file": run.sha256, "counts": plan.counts}
+    if by is None:
+        # Whoever holds the shell of the machine is believed; nobody is named who is not known.
+        payload["way"] = "command line"
     append_event(session, Event(run.entity, "register", {}, actor, at, "system", payload))
     return plan.counts
 

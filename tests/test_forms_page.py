@@ -84,6 +84,26 @@ def test_why_tells_each_line_and_the_smallest_change(desk):
     assert "En est à" in clara.get(f"/documents/{document}").text
 
 
+def test_a_rule_s_version_bears_one_hash_on_the_approval_page_and_in_why(desk):
+    document = desk.invoice()
+    desk.submit(document)
+    with desk.workstation.database.writing() as session:
+        people.set_password(session, "anne", WORD)
+    anne, clara = desk.browser("anne"), desk.browser("clara")
+    shown = re.search(r"empreinte ([0-9a-f]{12})", anne.get(f"/approbations/{desk.approval(document).id}").text)[1]
+    why = clara.get(f"/documents/{document}/circuits").text
+    assert re.search(r"Circuit « Facture de fournisseur »[^<]*empreinte ([0-9a-f]+)", re.sub(r"[\xa0\u202f]", " ", why))[1] == shown
+    assert "Approuver 1 234,56" in re.sub(r"[\xa0\u202f]", " ", anne.get(f"/approbations/{desk.approval(document).id}").text)
+
+
+def test_a_task_shows_what_the_checks_found(desk):
+    webhome.held(desk.workstation, "copieur.jpg", webhome.PAPERS[2])
+    desk.turn()
+    (task,) = desk.asked()
+    page = desk.browser("marc").get(f"/formulaires/{task.id}").text
+    assert "Bloquant" in page and "n’ont rien relevé" not in page
+
+
 def test_a_form_s_button_fills_its_fields_and_stays_on_the_page(desk, request):
     outside_house = request.getfixturevalue("outside")
     document = other(outside_house)

@@ -28,6 +28,7 @@ from station.records import people
 from station.records.database import open_database
 from station.records.tables import Customer, ImportRun, LedgerPayload, Person, Supplier, SupplierAccount
 from station.tabular import LARGEST_FILE, Sheet, Unreadable, defused, read_sheet, write_csv, write_xlsx
+from station.web.api import money
 from station.web.words import words_in
 from workflow.roles import Role
 
@@ -305,6 +306,14 @@ def test_customers_have_their_regime_and_language(home):
     assert plan(home, "customers", CUSTOMERS).counts["same"] == 2
 
 
+def test_terms_beyond_the_law_are_told_by_lists_and_the_api_and_taken_over(home):
+    told = plan(home, "customers", "Numéro;Nom;Régime;Délai de paiement\nC8;Sûr SA;privé;60\nC9;Long SA;privé;90\nC7;Mairie;public;90\n")
+    assert [(line, name) for line, name, _ in told.unlawful] == [(3, "Long SA")]
+    with home.database.reading() as session:
+        shown = [money._shown_customer(row) for row in session.scalars(sa.select(Customer).order_by(Customer.number))]
+    assert [each.terms_warning for each in shown] == ["", "", "too-long"]
+
+
 def test_people_get_their_roles_and_no_password(home):
     plan(home, "people", PEOPLE)
     with home.database.reading() as session:
@@ -459,6 +468,19 @@ def test_a_clerk_imports_suppliers_and_neither_customers_nor_people(home):
 
 
 # --- the command line ---
+
+
+def test_a_list_of_the_command_line_says_so_where_nobody_is_named(home, tmp_path):
+    file = tmp_path / "clients.csv"
+    file.write_text(CUSTOMERS, encoding="utf-8")
+    imports.answer_import(home, "essai", "customers", file, dry=False)
+    browser = visitor(home)
+    browser.post("/sign-in", data={"login": "atelier", "password": "essai"})
+    page = browser.get("/imports").text
+    assert "<td>ligne de commande</td>" in page and "<td>system</td>" not in page
+    with home.database.reading() as session:
+        (entry,) = session.scalars(sa.select(LedgerPayload).where(LedgerPayload.type == "register"))
+        assert '"way":"command line"' in str(entry.body).replace(" ", "").replace("commandline", "command line")
 
 
 def test_the_command_line_imports_and_repeats(tmp_path, monkeypatch):

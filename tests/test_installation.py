@@ -95,6 +95,18 @@ def test_a_second_company_is_set_up_beside_the_first(home, browser):
     assert browser.post("/installation/company", data=other | {"entity": "Avec Espace"}).status_code == 422
 
 
+@pytest.mark.parametrize("inline", [False, True])
+def test_a_company_keeps_its_own_business_days_when_it_is_written_again(home, browser, inline):
+    path = home.home / "sceau.toml"
+    row = '{entity = "essai", name = "Essai", calendar = {alsace_moselle = true}}'
+    table = '\n[[company]]\nentity = "essai"\nname = "Essai"\n[company.calendar]\nalsace_moselle = true\n'
+    text = path.read_text()
+    path.write_text(f"company = [{row}]\n{text}" if inline else text + table)
+    assert browser.post("/installation/company", data=COMPANY | {"write": "yes"}).status_code == 303
+    kept = written(home).company_named("essai")
+    assert (kept.name, kept.calendar and kept.calendar.alsace_moselle) == ("Ateliers du Port", True)
+
+
 def test_what_is_said_of_a_company_counts_wherever_the_house_is_asked(home, browser):
     browser.post("/installation/company", data=COMPANY | {"write": "yes", "public": "yes"})
     told = written(home)

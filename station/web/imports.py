@@ -18,8 +18,9 @@ from station.records.tables import ImportRun, Person
 from station.tabular import Sheet, Unreadable, write_csv, write_xlsx
 from station.web import desk
 from station.web.grants import may
-from station.web.terms import text_words
+from station.web.terms import text_words, warning_words
 from station.web.words import PARIS, Words
+from workflow.terms import read_term
 
 router = APIRouter()
 ADDRESS = "/imports"
@@ -189,11 +190,18 @@ def _plan(session: Session, run: ImportRun, lines: Sequence[Line], person: Perso
     return imports.plan_import(session, run.entity, run.kind, lines, person, run.at.astimezone(PARIS).date())
 
 
+def _unlawful_words(told: tuple[int, str, str], t: Words) -> str:
+    line, name, terms = told
+    said = f"{text_words(terms, t)}. {warning_words(read_term(terms), 'private', t)}"
+    return t("imports.unlawful-line", n=line, name=name, terms=said)
+
+
 def _list(request: Request, session: Session, wrong_kind: str = "", wrong: str = "") -> Response:
     roles, t = desk.roles_here(request), desk.words_of(request)
     mine = [kind for kind in KINDS if may(roles, "POST", f"{ADDRESS}/{kind}")]
     runs = register.list_runs(session, desk.entity_of(request), mine)
-    who = people.logins_of(session, [each.actor for each in runs])
+    # Brought at the command line without a name: the shell of the machine is believed.
+    who = {"system": t("imports.shell")} | people.logins_of(session, [each.actor for each in runs])
     return desk.show(
         request,
         "imports.html",
@@ -228,6 +236,7 @@ def _page(request: Request, session: Session, person: Person, run: ImportRun, re
         good=sum(step.act != "same" for step in plan.steps),
         faults=[_shown_fault(kind, fault, t) for fault in plan.faults[:SHOWN_FAULTS]],
         more_faults=max(0, len(plan.faults) - SHOWN_FAULTS),
+        unlawful=[_unlawful_words(each, t) for each in plan.unlawful[:SHOWN_NAMES]],
         absent=plan.absent[:SHOWN_NAMES],
         more_absent=max(0, len(plan.absent) - SHOWN_NAMES),
         refused=refused and t(f"people.wrong-{refused}"),

@@ -17,9 +17,10 @@ from station.access import Act
 from station.ageing import Ageing, Debtor, Look, ageing_on, nature_of
 from station.dunning import ladders_of
 from station.ladder_versions import BadLadders
+from station.letters_out import delay_on
 from station.packaging.forms import csv_line
 from station.rates import rates_of
-from station.receivables import CLOSING, OFFERED, By, Issued, Manner, Named, Noted, Owed, Refused, Sale, by_person
+from station.receivables import CLOSING, OFFERED, By, Issued, Manner, Named, Noted, Refused, Sale, by_person
 from station.records import documents, people
 from station.records import receivables as records
 from station.records.receivables import Listed, euros
@@ -30,7 +31,8 @@ from station.web.direction import Cell, Chart, Row
 from station.web.terms import due_words, text_words, warning_words
 from station.web.words import Words
 from station.wording import BadTemplate
-from workflow.interest import BelowFloor, Mode, Regime
+from workflow.claims import Delay
+from workflow.interest import BelowFloor, Regime
 from workflow.receivables import BUCKETS, Standing, What, in_force, limitation_alert, limitation_of, standing_of
 from workflow.receivables import State as ItemState
 from workflow.terms import due_date
@@ -147,6 +149,7 @@ def _debtor(each: Debtor, t: Words) -> dict[str, Any]:
         "columns": [_euro(each.columns[name], t) if each.columns[name] else "" for name in BUCKETS],
         "balance": _euro(each.balance, t),
         "overpaid": _euro(each.overpaid, t) if each.overpaid else "",
+        "unlawful": warning_words(receivables.terms_of(each.customer), nature_of(each.customer), t),
     }
 
 
@@ -518,7 +521,7 @@ def _noted(typed: Typed, of: int, today: date) -> Noted:
         what,
         _day(typed.day, "day") if typed.day else today,
         _cents(typed.amount) if priced else 0,
-        of or None,
+        of or None if what is What.END else None,
         _day(typed.until, "until") if what is What.PROMISE else None,
         typed.reference.strip() if what in (What.PAYMENT, What.CREDIT) else "",
         typed.reason.strip(),
@@ -541,7 +544,7 @@ def _item(request: Request, session: Session, listed: Listed, typed: Typed = Typ
     nature = nature_of(listed.customer)
     last = limitation_of(listed.item, nature, listed.events, today)
     alert = limitation_alert(last, today) if standing.balance else None
-    owed = receivables.owed_of(listed, today, rates, Mode(_settings(request).dunning.interest))
+    owed = delay_on(listed, _settings(request), today, rates)
     return desk.show(
         request,
         "receivable_item.html",
@@ -593,7 +596,7 @@ def _facts(listed: Listed, standing: Standing, t: Words) -> Iterator[tuple[str, 
 
 def _event(row: ItemEvent, listed: Listed, who: Mapping[str, str], today: date, t: Words) -> dict[str, Any]:
     holds = {event.id for event in in_force(listed.events, today)}
-    ended = next((event for event in listed.events if event.id == row.of), None)
+    ended = next((event for event in listed.events if event.id == row.of), None) if row.what == What.END else None
     what = t(f"receivables.what-{row.what}")
     if ended is not None:
         what = t(f"receivables.end-{ended.what}", day=t.day(ended.day))
@@ -613,7 +616,7 @@ def _event(row: ItemEvent, listed: Listed, who: Mapping[str, str], today: date, 
     }
 
 
-def _derivation(owed: Owed, private: Decimal, public: Decimal, t: Words) -> list[str]:
+def _derivation(owed: Delay, private: Decimal, public: Decimal, t: Words) -> list[str]:
     """Why the delay costs what it costs, or why nothing is reckoned."""
     if owed.regime is None:
         return [t("receivables.interest-consumer")]

@@ -11,6 +11,8 @@ from sqlalchemy.orm import Session
 from station import register as registers
 from station import tasks
 from station.acts import shown_document
+from station.ageing import nature_of
+from station.receivables import terms_of
 from station.records import register
 from station.records import tasks as records
 from station.records.tables import Customer, Supplier, SupplierAccount, Task
@@ -33,6 +35,8 @@ from station.web.api.shapes import (
     workstation_of,
 )
 from workflow.approvals import Bar, Bound
+from workflow.receivables import Customer as Nature
+from workflow.terms import unlawful
 
 router = APIRouter()
 
@@ -110,6 +114,9 @@ class ShownCustomer(Shape):
     phone: str
     terms_days: int | None
     terms: str = Field(description="Terms that are more than days, as a list says them: 45 fdm, fdm 45, 30 fdm le 10; else empty")
+    terms_warning: Literal["", "too-long", "month-end", "beyond"] = Field(
+        "", description="Why the law refuses these terms between professionals (art. L. 441-10, I C. com.); empty where it does not"
+    )
 
 
 class DecidedAccount(Sent):
@@ -225,4 +232,9 @@ def customers(request: Request, response: Response, session: desk.InReading, lim
     place = cursor_values(cursor, int)
     where = [Customer.entity == entity_of(request), *([Customer.id > place[0]] if place else [])]
     rows = list(session.scalars(sa.select(Customer).where(*where).order_by(Customer.id).limit(limit + 1)))
-    return page_of(request, response, rows, limit, lambda row: (row.id,), ShownCustomer.model_validate)
+    return page_of(request, response, rows, limit, lambda row: (row.id,), _shown_customer)
+
+
+def _shown_customer(row: Customer) -> ShownCustomer:
+    why = unlawful(terms_of(row)) if nature_of(row) is Nature.PRIVATE else None
+    return ShownCustomer.model_validate(row).model_copy(update={"terms_warning": why or ""})
