@@ -27,7 +27,7 @@ from station.workstation import Workstation
 from workflow.circuit import PARIS, Appeared, Circuit, begins
 from workflow.circuit_file import load_circuit
 from workflow.marked import Flaw
-from workflow.replaying import Judge, Past, Turn, amount_in, by_circuit, by_rules, compare
+from workflow.replaying import Judge, Past, Turn, amount_in, by_circuit, by_rules, compare, in_english
 from workflow.rules import load_rules
 from workflow.tables import RuleSet
 from workflow.vocabulary import Value, Vocabulary, grouped
@@ -345,7 +345,8 @@ def replay_lines(against: str, result: Result, language: str) -> list[str]:
     notes += [f"{result.older} {today}"] if result.older else []
     notes += [f"{result.left} {'older ones were not replayed' if english else 'plus anciens non rejoués'}"] if result.left else []
     amounts = ("" if turn.amount is None else _money(turn.amount, language) for turn in result.turns)
-    rows = [f"{turn.key}  {each:>14}  {turn.before} → {turn.after}" for turn, each in zip(result.turns, amounts, strict=True)]
+    told = in_english if english else str
+    rows = [f"{turn.key}  {each:>14}  {told(turn.before)} → {told(turn.after)}" for turn, each in zip(result.turns, amounts, strict=True)]
     return [head, *notes, *rows]
 
 

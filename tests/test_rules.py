@@ -19,9 +19,10 @@ from config.rulebook import check_files, check_named, shipped_files, shipped_rul
 from station.cli import app
 from workflow import unary
 from workflow.marked import LONGEST, Flaw
+from workflow.replaying import in_english
 from workflow.rules import Loaded, load_rules
 from workflow.tables import Decision, Line, Policy, Refused, RuleSet, Table, assembled, decide, prove
-from workflow.tracing import explain
+from workflow.tracing import FRAMES, explain
 from workflow.unary import BarredExpression, UnaryTest, compiled, matches, read_test, regions_of
 from workflow.vocabulary import Kind, Misread, Value, Variable, refusal, shown, value_of
 
@@ -637,6 +638,21 @@ def test_why_is_told_in_french_with_the_smallest_change() -> None:
         "Pays : France, répond à « non(BE) »). Groupe = chef, Rang = vide.",
     )
     assert trace.lines[2].changes[0].after == Decimal("5000.01")
+
+
+def test_an_english_reader_is_told_why_in_english_around_the_words_of_the_file() -> None:
+    assert explain(loaded(FILE), "qui", {**SMALL, "montant_ttc": Decimal(600)}, "en").told()[1:3] == (
+        "Line R1: not applied (Montant TTC: 600,00 €, needs “<= 500”). It would apply if Montant TTC = 500,00 € (instead of 600,00 €).",
+        "Line R2: applied (Montant TTC: 600,00 €, meets “]500..5000]”; Fournisseur connu: oui, meets “oui”; "
+        "Pays: France, meets “non(BE)”). Groupe = chef, Rang = empty.",
+    )
+    assert {frozenset(each) for each in FRAMES.values()} == {frozenset(FRAMES["fr"])}
+
+
+def test_an_outcome_that_was_kept_in_french_is_told_in_english_around_the_words_of_the_file() -> None:
+    assert in_english("attend à « Approbation à deux »") == "waits at “Approbation à deux”"
+    assert in_english("Groupe = chef, Rang = vide") == "Groupe = chef, Rang = empty"
+    assert in_english("pas de décision : « A » : la valeur manque") == "no decision: « A » : la valeur manque"
 
 
 def test_of_two_values_that_could_change_the_nearer_is_told() -> None:

@@ -1,5 +1,6 @@
 """What other rules, or another circuit, would have made of values that were decided before: the same values, both versions, compared."""
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -84,6 +85,24 @@ def _stop(circuit: Circuit, state: State, *, ended: bool) -> Outcome:
     if state.standing == "stuck":
         return Outcome(f"s'arrête à « {title} » : une valeur manque", refused=True)
     return Outcome(f"{'finit' if ended else 'attend'} à « {title} »", state.step)
+
+
+_ENGLISH = (
+    (re.compile(r"pas de décision : (.*)", re.DOTALL), r"no decision: \1"),
+    (re.compile(r"s'arrête à « (.*) » : une valeur manque", re.DOTALL), r"stops at “\1”: a value is missing"),
+    (re.compile(r"finit à « (.*) »", re.DOTALL), r"ends at “\1”"),
+    (re.compile(r"attend à « (.*) »", re.DOTALL), r"waits at “\1”"),
+    (re.compile(r"le circuit ne commence pas"), "the circuit does not begin"),
+    (re.compile(r"rien"), "nothing"),
+)
+
+
+def in_english(says: str) -> str:
+    """What an outcome says, as it is kept, in an English frame; the file's own words stay."""
+    for pattern, frame in _ENGLISH:
+        if found := pattern.fullmatch(says):
+            return found.expand(frame)
+    return re.sub(r" = vide(?=$|, | ; )", " = empty", says)
 
 
 def compare(

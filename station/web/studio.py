@@ -28,7 +28,7 @@ from workflow.circuit import Decided as CircuitDecided
 from workflow.drawing import KINDS, draw
 from workflow.grid import Grid, Trial, flaws_at, fresh_row, grids_of, moved, trials_of, variable_of, with_rows, with_words, words_of
 from workflow.marked import Flaw, Word
-from workflow.replaying import Turn
+from workflow.replaying import Turn, in_english
 from workflow.tables import RuleSet
 from workflow.tracing import LineTrace, explain
 from workflow.vocabulary import Kind, Misread, Value, Variable, Vocabulary, plain, value_of
@@ -359,8 +359,8 @@ def try_page(request: Request, session: desk.InReading, person: desk.SignedIn, f
         document=chosen,
         unknown=bool(document) and chosen is None,
         fields=fields,
-        lines=_lines(said, name, values) if ready and isinstance(said, RuleSet) else None,
-        way=_way(said, values, workstation.clock()) if ready and isinstance(said, Circuit) else None,
+        lines=_lines(said, name, values, t.language) if ready and isinstance(said, RuleSet) else None,
+        way=_way(said, values, workstation.clock(), t.language) if ready and isinstance(said, Circuit) else None,
     )
 
 
@@ -423,9 +423,9 @@ class ShownLine:
     """Column, its test and what it met, whether it held."""
 
 
-def _lines(said: RuleSet, table: str, values: Mapping[str, Value]) -> tuple[list[str], list[ShownLine]]:
+def _lines(said: RuleSet, table: str, values: Mapping[str, Value], language: str) -> tuple[list[str], list[ShownLine]]:
     """Why there is no decision, if there is none; and each line."""
-    trace = explain(said, table, values)
+    trace = explain(said, table, values, language)
     reasons = list(getattr(trace.decision, "reasons", ()))
     return reasons, [_shown_line(line) for line in trace.lines]
 
@@ -436,14 +436,14 @@ def _shown_line(line: LineTrace) -> ShownLine:
     )
 
 
-def _way(said: Circuit, values: Mapping[str, Value], at: datetime) -> tuple[str, list[tuple[str, list[str]]]]:
+def _way(said: Circuit, values: Mapping[str, Value], at: datetime, language: str) -> tuple[str, list[tuple[str, list[str]]]]:
     """Where it stops first, and each decision on the way there with its trace."""
     known = {name: value for name, value in values.items() if name in said.vocabulary}
     state, commands = step(said, None, Started(at, known))
     told = []
     for command in commands:
         if isinstance(command, CircuitDecided):
-            trace = explain(said.rules[command.decision.rules], command.decision.table, {**known, **state.values})
+            trace = explain(said.rules[command.decision.rules], command.decision.table, {**known, **state.values}, language)
             told.append((said.steps[command.step].title, [line.told for line in trace.lines if line.fired]))
     reasons = [reason for command in commands for reason in getattr(command, "reasons", ())]
     title = said.steps[state.step].title
@@ -597,7 +597,8 @@ def _turn_words(turn: Turn, title: str | None, t: Words) -> tuple[str, str, str,
     if title is None and not turn.key.startswith("run-"):
         return "", t("studio.hidden"), "", "", "", turn.grave
     amount = "" if turn.amount is None else _money(turn.amount, t)
-    return (f"/documents/{turn.key}" if title else "", title or t("studio.no-document"), amount, turn.before, turn.after, turn.grave)
+    before, after = (in_english(each) if t.language == "en" else each for each in (turn.before, turn.after))
+    return (f"/documents/{turn.key}" if title else "", title or t("studio.no-document"), amount, before, after, turn.grave)
 
 
 def _money(amount: Decimal, t: Words) -> str:
