@@ -430,7 +430,7 @@ def _shown_decision(session: Session, made: DecisionMade, t: Words) -> ShownDeci
     try:
         rules = rule_versions.rules_of(rule)
         table = rules.tables[made.table]
-        told = explain(rules, made.table, inputs).told()[1:]
+        told = explain(rules, made.table, inputs, t.language).told()[1:]
         labels = tuple((each.label, shown(each, inputs.get(each.name)) or "–") for each in table.inputs)
         title = table.title or made.table
     except (NotInForce, LookupError) as error:
