@@ -88,4 +88,6 @@ def _told(row: BackupRun, t: Words, now: datetime) -> dict[str, Any]:
 
 def _age(age: timedelta, t: Words) -> str:
     hours = int(age.total_seconds() // 3600)
+    if not hours:
+        return t("backups.under-an-hour")
     return t.count("backups.hours", hours) if hours < 48 else t.count("backups.days", hours // 24)

@@ -62,7 +62,7 @@ def operations_page(request: Request, session: desk.InReading) -> Response:
         measured="" if figures.at is None else age_words(figures.at, now, t),
         workers=list(_workers(session, now, t)),
         charts=charts_of(session, figures, rooms_left(session, figures, now), now, t),
-        backups=[(kind, _since(figures.of("backup-age", kind), t)) for kind in ("backup", "drill")],
+        backups=[(kind, "–" if figures.at is None else _since(figures.of("backup-age", kind), t)) for kind in ("backup", "drill")],
     )
 
 
