@@ -878,7 +878,8 @@ class Payables(Section):
     manager_days: Annotated[int, Field(ge=-60, le=60)] = 0
     """On which the managers are told."""
     managers: Annotated[str, Field(max_length=60)] = ""
-    """Group of those who are told last, and to whom the sums go; empty: whoever holds the role of compliance."""
+    """Group of those who are told last, and to whom the sums go; empty, not there or with nobody in it: whoever holds the role of
+    compliance."""
     digest: bool = False
     """Once a week the accounts get what waits for whom, the managers the sums."""
     digest_day: Literal["monday", "tuesday", "wednesday", "thursday", "friday"] = "monday"

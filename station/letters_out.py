@@ -19,7 +19,7 @@ from station.formal import Paper
 from station.records.receivables import Listed
 from station.records.tables import Sending
 from station.wording import BadTemplate, Wording, fill
-from workflow.claims import REGIMES, Claim, claim_of
+from workflow.claims import REGIMES, Claim, Delay, claim_of, delay_of
 from workflow.dunning import Channel, Level
 from workflow.interest import Mode, Rates, Regime
 from workflow.receivables import Customer, Standing
@@ -77,12 +77,17 @@ def mention_of(listed: Listed, settings: Settings) -> bool | None:
     return {"yes": True, "no": False}.get((company.mentions if company else "") or settings.dunning.mentions)
 
 
+def delay_on(listed: Listed, settings: Settings, today: date, rates: Rates) -> Delay:
+    """What late payment of an item costs its debtor by `today`, as the settings reckon; of what was paid late, too."""
+    nature, rate = listed.customer.regime, listed.customer.contract_rate
+    customer = Customer(nature) if nature in set(Customer) else Customer.CONSUMER
+    mode, unsaid = Mode(settings.dunning.interest), mention_of(listed, settings) is False
+    return delay_of(listed.item, customer, listed.events, today, rates, mode, Decimal(rate) if rate else None, unsaid)
+
+
 def claim_on(listed: Listed, standing: Standing, settings: Settings, today: date, rates: Rates) -> Claim:
     """What is owed on a day by one item, as the settings reckon."""
-    rate = Decimal(listed.customer.contract_rate) if listed.customer.contract_rate else None
-    regime = Customer(listed.customer.regime)
-    mode, unsaid = Mode(settings.dunning.interest), mention_of(listed, settings) is False
-    return claim_of(listed.item, regime, listed.events, standing, today, rates, mode, rate, unsaid)
+    return claim_of(standing, delay_on(listed, settings, today, rates), today)
 
 
 def write_letter(parts: Sequence[Part], level: Level, letters: Letters, settings: Settings, day: date) -> Written:

@@ -16,17 +16,16 @@ from config.settings import Settings
 from ocr.identifiers import compact
 from ocr.layout import fold
 from sealing.ledger import Actor, ActorKind, Event
-from station import derivation
+from station.deadlines import is_credit
 from station.records import documents
 from station.records import receivables as records
 from station.records.intake import SYSTEM
 from station.records.ledger import append_event
-from station.records.receivables import Listed
 from station.records.tables import Customer, CustomerContact, Document, FieldRow, InvoiceRow, ItemEvent, OpenItem, Review, State
 from station.workstation import Workstation
-from workflow.interest import BelowFloor, Interest, MissingRate, Mode, Rates, Regime, Terms, indemnity_of, interest_of, rate_of
+from workflow.interest import Rates, Regime, Terms, rate_of
 from workflow.kinds import INVOICES
-from workflow.receivables import NOTHING, Standing, What, in_force, reductions_of, standing_of
+from workflow.receivables import NOTHING, Standing, What, in_force, standing_of
 from workflow.receivables import Customer as Nature
 from workflow.receivables import State as ItemState
 from workflow.terms import DEFAULT_DAYS, Counting, Term, due_date, read_term, term_text
@@ -40,13 +39,10 @@ PREPAID = "acompte"
 MOST_CENTS = 10**13
 """Of one amount: a hundred thousand million euros."""
 LONGEST_PROMISE = timedelta(days=366)
-REGIMES: Mapping[str, Regime] = {Nature.PRIVATE: Regime.PRIVATE, Nature.PUBLIC: Regime.PUBLIC}
 CLOSING = frozenset({What.CANCEL, What.INSOLVENCY, What.WRITE_OFF})
 """By which nothing is asked for any more: the pages ask for the password again."""
 _PRICED = frozenset({What.PAYMENT, What.CREDIT, What.GIVEN})
 _REASONED = frozenset(What) - {What.PAYMENT, What.CREDIT, What.PROMISE}
-FROM_CREDIT = "credit-"
-"""Begins the reference of a payment that came from a customer's credit; the event that gave it follows."""
 _ALONE = {What.DISPUTE: ItemState.DISPUTED, What.INSOLVENCY: ItemState.INSOLVENT, What.WRITE_OFF: ItemState.WRITTEN_OFF}
 _OPEN = frozenset({ItemState.NOT_DUE, ItemState.OVERDUE, ItemState.DISPUTED, ItemState.PROMISED, ItemState.INSOLVENT})
 OFFERED: Mapping[ItemState, tuple[What, ...]] = {
@@ -158,13 +154,15 @@ def note_event(session: Session, row: OpenItem, noted: Noted, by: By) -> ItemEve
         until=noted.until.isoformat() if noted.until else None, reference=noted.reference or None, reason=noted.reason, source=by.source,
         actor=by.actor.pseudonym, at=by.at,
     )  # fmt: skip
-    session.add(event)
-    session.flush()
-    told = {"day": event.day, "cents": event.cents, "of": event.of, "until": event.until, "reference": event.reference}
-    told |= {"kept": True} if noted.keep else {}
-    _enter(session, row, noted.what, by, {"event": event.id, **told, "reason": event.reason})
-    if noted.what is What.END:
-        _end_other_half(session, row, noted, by)
+    # Both halves or none: whoever shows the refusal ends the transaction as always.
+    with session.begin_nested():
+        session.add(event)
+        session.flush()
+        told = {"day": event.day, "cents": event.cents, "of": event.of, "until": event.until, "reference": event.reference}
+        told |= {"kept": True} if noted.keep else {}
+        _enter(session, row, noted.what, by, {"event": event.id, **told, "reason": event.reason})
+        if noted.what is What.END:
+            _end_other_half(session, row, noted, by)
     return event
 
 
@@ -176,32 +174,40 @@ def use_credit(session: Session, row: OpenItem, cents: int, day: date, reason: s
         open_there = standing_of(records.item_of(to), map(records.happening_of, records.event_rows(session, to.id)), by.today).balance
         if not 0 < records.euros(cents) <= open_there:
             raise Refused("credit-over")
-    given = note_event(session, row, Noted(What.GIVEN, day, cents, reason=reason), by)
-    if to is not None:
-        note_event(session, to, Noted(What.PAYMENT, day, cents, reference=f"{FROM_CREDIT}{given.id}", reason=reason), by)
+    with session.begin_nested():
+        given = note_event(session, row, Noted(What.GIVEN, day, cents, reason=reason), by)
+        if to is not None:
+            note_event(session, to, Noted(What.PAYMENT, day, cents, of=given.id, reason=reason), by)
     return given
 
 
 def _end_other_half(session: Session, row: OpenItem, noted: Noted, by: By) -> None:
     """A credit that was counted on another invoice is one act: where one half is withdrawn, the other is."""
     ended = session.get(ItemEvent, noted.of)
-    if ended is None or ended.what not in (What.GIVEN, What.PAYMENT):
+    if ended is None or not (ended.what == What.GIVEN or (ended.what == What.PAYMENT and ended.of is not None)):
         return
-    if ended.what == What.GIVEN:
-        query = sa.select(ItemEvent).where(ItemEvent.what == What.PAYMENT, ItemEvent.reference == f"{FROM_CREDIT}{ended.id}")
-    elif (ended.reference or "").startswith(FROM_CREDIT):
-        query = sa.select(ItemEvent).where(
-            ItemEvent.what == What.GIVEN, ItemEvent.id == int(str(ended.reference).removeprefix(FROM_CREDIT))
-        )
-    else:
-        return
-    other = session.scalar(query.where(ItemEvent.entity == row.entity))
+    half = (ItemEvent.of == ended.id, ItemEvent.what == What.PAYMENT) if ended.what == What.GIVEN else _given_by(ended.of)
+    query = sa.select(ItemEvent).join(OpenItem, OpenItem.id == ItemEvent.item_id).where(*half, ItemEvent.cents == ended.cents)
+    other = session.scalar(query.where(ItemEvent.entity == row.entity, OpenItem.customer_id == row.customer_id))
     if other is None:
         return
     theirs = session.get_one(OpenItem, other.item_id)
     held = in_force(map(records.happening_of, records.event_rows(session, theirs.id)), by.today)
     if any(event.id == other.id for event in held):
         note_event(session, theirs, replace(noted, of=other.id), by)
+
+
+def _given_by(number: int | None) -> tuple[sa.ColumnElement[bool], ...]:
+    return ItemEvent.id == number, ItemEvent.what == What.GIVEN
+
+
+def _is_half(session: Session, row: OpenItem, noted: Noted) -> bool:
+    """Whether a payment names what it came from: as much, given back of the same customer's, and counted nowhere yet."""
+    query = sa.select(ItemEvent.id).join(OpenItem, OpenItem.id == ItemEvent.item_id)
+    query = query.where(*_given_by(noted.of), ItemEvent.entity == row.entity, ItemEvent.cents == noted.cents)
+    counted = sa.select(ItemEvent.id).where(ItemEvent.of == noted.of)
+    given = session.scalar(query.where(OpenItem.customer_id == row.customer_id))
+    return noted.what is What.PAYMENT and given is not None and session.scalar(counted.limit(1)) is None
 
 
 def issue_many(session: Session, entity: str, listed: Iterable[tuple[int, Issued]], by: By) -> None:
@@ -252,7 +258,7 @@ def flaw_of(session: Session, row: OpenItem, noted: Noted, today: date) -> str |
         return "reason"
     if noted.what is What.END:
         return _flaw_of_end(row, rows, noted, today)
-    if noted.what not in (*OFFERED[standing.state], What.GIVEN):
+    if noted.what not in (*OFFERED[standing.state], What.GIVEN) or (noted.of is not None and not _is_half(session, row, noted)):
         return "not-offered"
     return _flaw_of_amount(noted, standing) or _flaw_of_promise(noted)
 
@@ -436,73 +442,15 @@ def note_proceedings(session: Session, customer: Customer, day: date, reason: st
     What is issued later is no earlier debt, and is owed as before (art. L. 622-17 C. com.). Raises Refused.
     """
     noted, count = Noted(What.INSOLVENCY, day, reason=reason), 0
-    for listed in records.list_items(session, customer.entity, customer.id):
-        standing = standing_of(listed.item, listed.events, by.today)
-        if What.INSOLVENCY in OFFERED[standing.state] and listed.item.issued <= day:
-            note_event(session, listed.row, noted, by)
-            count += 1
+    with session.begin_nested():
+        for listed in records.list_items(session, customer.entity, customer.id):
+            standing = standing_of(listed.item, listed.events, by.today)
+            if What.INSOLVENCY in OFFERED[standing.state] and listed.item.issued <= day:
+                note_event(session, listed.row, noted, by)
+                count += 1
     if not count:
         raise Refused("nothing-open")
     return count
-
-
-# --- what is owed besides ---
-
-
-@dataclass(frozen=True, slots=True)
-class Owed:
-    """Interest and indemnity of one item at a date, outside VAT."""
-
-    interest: Interest | None
-    """None where none is owed, or it cannot be reckoned."""
-    indemnity: Decimal
-    until: date
-    """Last day of interest: that on which the last of it was paid, the day before proceedings were opened, or today."""
-    regime: Regime | None
-    """None of a consumer: L. 441-10 is between professionals only."""
-    missing: MissingRate | None = None
-    below: BelowFloor | None = None
-
-
-def owed_of(listed: Listed, today: date, rates: Rates, mode: Mode) -> Owed:
-    """What late payment of this item costs its debtor by `today`; of what was paid late, too."""
-    nature = listed.customer.regime
-    regime = {Nature.PRIVATE: Regime.PRIVATE, Nature.PUBLIC: Regime.PUBLIC}.get(
-        Nature(nature) if nature in set(Nature) else Nature.CONSUMER
-    )
-    item, held = listed.item, in_force(listed.events, today)
-    opened = min((event.day for event in held if event.what is What.INSOLVENCY), default=None)
-    until = settled_on(listed, today) or today
-    if opened is not None:
-        # The opening judgment stops interest (art. L. 622-28 C. com.): the day before is its last.
-        until = min(until, opened - timedelta(days=1))
-    if regime is None or until <= item.due or any(event.what is What.CANCEL for event in held):
-        return Owed(None, NOTHING, until, regime)
-    indemnity = indemnity_of(item.due, until, rates)
-    contract = read_rate(listed.customer.contract_rate) if regime is Regime.PRIVATE else None
-    terms, missing = Terms(regime, mode, contract), None
-    while until > item.due:
-        try:
-            found = interest_of(item.amount, item.due, until, terms, rates, reductions_of(listed.events, until))
-        except MissingRate as error:
-            # Reckoned up to the last half-year that is known, and said.
-            missing, until = error, derivation.first_day(error.half) - timedelta(days=1)
-            continue
-        except BelowFloor as error:
-            return Owed(None, indemnity, until, regime, below=error)
-        return Owed(found, indemnity, until, regime, missing)
-    return Owed(None, indemnity, until, regime, missing)
-
-
-def settled_on(listed: Listed, today: date) -> date | None:
-    """The day on which nothing was left any more; None while something is."""
-    rest = listed.item.amount
-    for event in sorted(in_force(listed.events, today), key=lambda each: each.day):
-        if event.what in (What.PAYMENT, What.CREDIT):
-            rest -= event.amount
-            if rest <= 0:
-                return event.day
-    return None
 
 
 # --- from sealed documents ---
@@ -583,7 +531,7 @@ def sale_of(session: Session, document: Document) -> Sale:
     if due is None and issued is not None:
         due = due_date(terms_of(customer), issued)
     prepaid = gross - due_amount if gross is not None and due_amount is not None and 0 <= due_amount < gross else 0
-    credit = document.document_type == "credit-note" or (gross is not None and gross < 0)
+    credit = is_credit(document, best) or (gross is not None and gross < 0)
     sale = Sale(
         document, _text(best, "invoice_number"), _text(best, "buyer_name"), compact(_text(best, "buyer_siren"))[:9], customer,
         abs(gross) if gross is not None else None, issued, due, prepaid, credit,
@@ -660,11 +608,11 @@ def take_sale(session: Session, sale: Sale, by: By, customer: Customer | None = 
     issued = Issued(
         sale.number, sale.cents, sale.issued, sale.due, _mentions(sale.document), sale.document.id, sale.document.batch_id[:32]
     )  # fmt: skip
-    row = issue_item(session, sale.document.entity, owner, issued, by)
-    if sale.prepaid and sale.issued <= by.today:
-        note_event(
-            session, row, Noted(What.PAYMENT, sale.issued, sale.prepaid, reference="acompte", reason="acompte porté sur la facture"), by
-        )
+    with session.begin_nested():
+        row = issue_item(session, sale.document.entity, owner, issued, by)
+        if sale.prepaid and sale.issued <= by.today:
+            paid = Noted(What.PAYMENT, sale.issued, sale.prepaid, reference=PREPAID, reason="acompte porté sur la facture")
+            note_event(session, row, paid, by)
     return row
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from config.legal import load_rates
 from workflow.calendar import FRANCE, Calendar, may_leave
-from workflow.claims import claim_of
+from workflow.claims import claim_of, delay_of
 from workflow.dunning import (
     Action,
     Channel,
@@ -19,7 +19,6 @@ from workflow.dunning import (
     Reminded,
     Rest,
     Warned,
-    actions_due,
     covers,
     forecast,
     gather,
@@ -43,6 +42,12 @@ DUE = date(2026, 11, 30)
 INVOICE = Item(Decimal("1200.00"), date(2026, 10, 31), DUE)
 OPEN = standing_of(INVOICE, (), date(2026, 11, 1))
 ITEM = Reminded("7", "3", DUE, "private", "liste-1", True)
+
+
+def leaving(item, standing, ladder, sent, rests, calendar, today) -> tuple[Action, ...]:
+    """As the station chooses when a row fires: the next level, where its day has come."""
+    action = next_action(item, standing, ladder, sent, rests, calendar, today)
+    return (action,) if action is not None and action.day <= today else ()
 
 
 def day_of(today: date, sent=(), rests=(), calendar=FRANCE, item=ITEM) -> tuple[str, date] | None:
@@ -97,7 +102,7 @@ def test_the_days_of_the_calendar_are_those_on_which_it_leaves():
     sent = list[Left]()
     day = date(2026, 11, 1)
     while day < date(2027, 2, 1):
-        sent += [Left(each.level.name, day) for each in actions_due(ITEM, OPEN, LADDER, sent, (), FRANCE, day)]
+        sent += [Left(each.level.name, day) for each in leaving(ITEM, OPEN, LADDER, sent, (), FRANCE, day)]
         day += timedelta(days=1)
     assert [(each.level.name, each.day) for each in ahead] == [(left.level, left.day) for left in sent]
     assert len(sent) == 4
@@ -168,7 +173,7 @@ def walk(seed: int, step: int = 1) -> tuple[int, int]:
         day = BEGIN + timedelta(days=ahead)
         why = why_silent(item, events, rests, day)
         silent += why is not None
-        for action in actions_due(reminded, standing_of(item, events, day), LADDER, sent, rests, CLOSING, day):
+        for action in leaving(reminded, standing_of(item, events, day), LADDER, sent, rests, CLOSING, day):
             told = f"history {seed}, {day}: {action.level.name}"
             assert why is None, f"{told} although {why}"
             assert action.level.name not in {left.level for left in sent}, f"{told} twice"
@@ -200,7 +205,7 @@ def walk_together(seed: int, step: int = 1) -> tuple[int, int]:
             due = [
                 action
                 for item, (owing, events, _) in zip(items, owed, strict=True)
-                for action in actions_due(item, standing_of(owing, events, day), LADDER, sent[item.id], shared, CLOSING, day)
+                for action in leaving(item, standing_of(owing, events, day), LADDER, sent[item.id], shared, CLOSING, day)
             ]
             mine = next((letter for letter in gather(due, TOGETHER) if fired in [each.item for each in letter]), ())
             letters, several = letters + bool(mine), several + (len(mine) > 1)
@@ -303,7 +308,7 @@ def test_each_mistake_in_a_file_of_ladders_is_told_with_its_place(right):
 
 def claimed(customer: Customer, today: date, events=(), due=date(2026, 5, 31)) -> tuple[str, str, str]:
     item = Item(Decimal("12000.00"), due - timedelta(days=30), due)
-    found = claim_of(item, customer, events, standing_of(item, events, today), today, load_rates())
+    found = claim_of(standing_of(item, events, today), delay_of(item, customer, events, today, load_rates()), today)
     return str(found.balance), str(found.accrued), str(found.indemnity)
 
 
@@ -318,7 +323,7 @@ def test_interest_and_indemnity_are_those_of_the_regime_and_consumers_owe_neithe
 def test_a_rate_that_is_not_known_is_not_guessed_and_interest_ends_before_it():
     item = Item(Decimal("12000.00"), date(2026, 10, 1), date(2026, 11, 30))
     day = date(2027, 2, 1)
-    found = claim_of(item, Customer.PRIVATE, (), standing_of(item, (), day), day, load_rates())
+    found = claim_of(standing_of(item, (), day), delay_of(item, Customer.PRIVATE, (), day, load_rates()), day)
     assert (found.missing, found.until) == ("2027-H1", date(2026, 12, 31))
     assert found.accrued == Decimal("126.38")
 
@@ -327,17 +332,28 @@ def test_a_rate_that_is_not_known_is_not_guessed_and_interest_ends_before_it():
 def test_of_an_invoice_that_states_no_penalties_the_laws_own_rate_is_owed_and_of_a_contract_only_its_legal_least(contract, rates):
     item = Item(Decimal("12000.00"), date(2026, 5, 1), date(2026, 5, 31))
     day, agreed = date(2026, 9, 30), Decimal(contract) if contract else None
-    found = claim_of(item, Customer.PRIVATE, (), standing_of(item, (), day), day, load_rates(), contract_rate=agreed, unsaid=True)
+    found = claim_of(
+        standing_of(item, (), day), delay_of(item, Customer.PRIVATE, (), day, load_rates(), contract_rate=agreed, unsaid=True), day
+    )
     assert found.interest is not None
     assert ([str(line.rate) for line in found.interest.lines], found.least) == (rates, contract is not None)
-    said = claim_of(item, Customer.PRIVATE, (), standing_of(item, (), day), day, load_rates(), contract_rate=agreed)
+    said = claim_of(standing_of(item, (), day), delay_of(item, Customer.PRIVATE, (), day, load_rates(), contract_rate=agreed), day)
     assert said.accrued >= found.accrued
     assert found.indemnity == Decimal("40.00")
+
+
+def test_a_payment_that_came_back_since_never_reduced_what_bears_interest():
+    item, day = Item(Decimal("12000.00"), date(2026, 7, 1), date(2026, 7, 31)), date(2027, 2, 1)
+    came_back = (Happening(1, What.PAYMENT, date(2026, 12, 10), Decimal("1000.00")), Happening(2, What.END, date(2027, 1, 5), of=1))
+    # Rates are known to the end of December, on which day the payment still stood.
+    assert delay_of(item, Customer.PRIVATE, came_back, day, load_rates()) == delay_of(item, Customer.PRIVATE, (), day, load_rates())
 
 
 def test_a_contract_rate_below_the_floor_is_not_reckoned():
     item = Item(Decimal("12000.00"), date(2026, 5, 1), date(2026, 5, 31))
     day = date(2026, 9, 30)
-    found = claim_of(item, Customer.PRIVATE, (), standing_of(item, (), day), day, load_rates(), contract_rate=Decimal("1.00"))
+    found = claim_of(
+        standing_of(item, (), day), delay_of(item, Customer.PRIVATE, (), day, load_rates(), contract_rate=Decimal("1.00")), day
+    )
     assert found.unlawful
     assert found.interest is None

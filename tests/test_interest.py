@@ -16,7 +16,6 @@ from station.cli import app
 from station.derivation import derivation_json, derivation_lines, missing_words, read_amount
 from workflow.interest import (
     BelowFloor,
-    Imputation,
     Kind,
     MissingRate,
     Mode,
@@ -215,20 +214,10 @@ def test_two_payments_of_one_day_count_as_their_sum_even_on_the_last():
     assert total("1000", "2026-05-31", "2026-07-31", SPLIT, halves) == total("1000", "2026-05-31", "2026-07-31")
 
 
-def test_payments_may_go_to_interest_first():
-    part = (Reduction(day("2026-06-30"), D(1000)),)
-    terms = replace(SPLIT, imputation=Imputation.INTEREST)
-    lines = interest_of(D(12000), DUE, day("2026-07-30"), terms, RATES, part).lines
-    # 30 days at 12.15 % are 119.84 of interest: 880.16 are left for the principal.
-    assert [line.base for line in lines] == [D(12000), D("11119.84")]
-
-
 def test_the_flat_indemnity_is_owed_once_for_an_invoice_paid_late():
     late = DUE + timedelta(days=1)
     assert indemnity_of(DUE, late, RATES) == D("40.00")
     assert indemnity_of(DUE, DUE, RATES) == 0
-    assert indemnity_of(DUE, late, RATES, claimed=True) == 0
-    assert indemnity_of(DUE, late, RATES, insolvent=True) == 0
 
 
 @pytest.mark.parametrize("amount", ["0", "-5", "1.001", "NaN"])
@@ -275,12 +264,11 @@ def test_a_split_delay_is_the_sum_of_its_half_years_each_frozen(amount, due, lat
 
 
 @given(amounts, dues, st.integers(1, 180), modes, parts)
-def test_partial_payments_never_cost_more_and_going_to_interest_first_never_less(amount, due, late, terms, given_parts):
+def test_partial_payments_never_cost_more(amount, due, late, terms, given_parts):
     paid = due + timedelta(days=late)
     listed = [Reduction(due + timedelta(days=back), part, kind) for back, part, kind in given_parts]
     plain = interest_of(amount, due, paid, terms, RATES, listed)
-    dear = interest_of(amount, due, paid, replace(terms, imputation=Imputation.INTEREST), RATES, listed)
-    assert plain.total <= dear.total <= interest_of(amount, due, paid, terms, RATES).total
+    assert plain.total <= interest_of(amount, due, paid, terms, RATES).total
     assert all(one.last < other.first for one, other in zip(plain.lines, plain.lines[1:], strict=False))
 
 

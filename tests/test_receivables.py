@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from station.receivables import OFFERED
 from workflow.receivables import (
     BUCKETS,
     CLOSED,
@@ -135,6 +136,13 @@ def test_what_is_written_off_is_open_no_more_and_a_payment_still_counts():
     found = standing_of(INVOICE, [given_up, paid(2, LATE, "200.00")], LATE)
     assert (found.state, found.balance, found.written_off) == (State.WRITTEN_OFF, Decimal("0.00"), Decimal("1000.00"))
     assert at(LATE, given_up, paid(2, LATE, "1200.00")) == (State.PAID, Decimal("0.00"))
+
+
+def test_what_an_insolvent_debtor_owed_is_given_up_as_well():
+    opened, given_up = Happening(1, What.INSOLVENCY, LATE), Happening(2, What.WRITE_OFF, LATE)
+    found = standing_of(INVOICE, [opened, given_up], LATE)
+    assert (found.state, found.balance, found.written_off) == (State.WRITTEN_OFF, Decimal("0.00"), INVOICE.amount)
+    assert What.WRITE_OFF in OFFERED[State.INSOLVENT] and What.WRITE_OFF not in OFFERED[found.state]
 
 
 def test_a_cancelled_invoice_gives_back_what_was_paid_and_no_credit_note():

@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
+from types import SimpleNamespace
 
 import apihome
 import pytest
@@ -17,6 +18,7 @@ from test_web import visitor
 from config.legal import load_rates
 from station import imports, receivables
 from station.ageing import ageing_on, month_ends
+from station.letters_out import delay_on
 from station.particulars import note_old_keys
 from station.people import Act, RoleDays, add_person
 from station.receivables import Issued, Manner, Named, Noted, Refused, by_person
@@ -25,7 +27,7 @@ from station.records import receivables as records
 from station.records.tables import Customer, Document, FieldRow, ItemEvent, LedgerPayload, OpenItem, Review
 from station.tabular import read_sheet
 from station.web.words import words_in
-from workflow.interest import BelowFloor, Mode
+from workflow.interest import BelowFloor
 from workflow.receivables import State, What, standing_of
 from workflow.roles import Role
 
@@ -145,7 +147,7 @@ def owed(home, by, regime: str, *events: Noted, amount: int = 1_200_000, rate: s
         row = receivables.issue_item(session, "essai", owner, Issued("V-1", amount, date(2026, 5, 1), date(2026, 5, 31)), by)
         for noted in events:
             receivables.note_event(session, row, noted, by)
-        return receivables.owed_of(records.listed_one(session, "essai", row.id), day, RATES, Mode.SPLIT)
+        return delay_on(records.listed_one(session, "essai", row.id), home.settings, day, RATES)
 
 
 PAID = Noted(What.PAYMENT, date(2026, 9, 30), 1_200_000)
@@ -328,6 +330,54 @@ def test_a_credit_is_counted_on_another_invoice_and_both_halves_are_withdrawn_to
     assert (standing(home, "F-111").overpaid, standing(home, "F-101").paid) == (Decimal("50.00"), 0)
     note(home, "F-111", Noted(What.END, TODAY, of=paid, reason="erreur"), by)
     assert standing(home, "F-111").state is State.OVERDUE
+
+
+def ended(home, item: int) -> int:
+    """The newest event of an item."""
+    with home.database.reading() as session:
+        return records.event_rows(session, item)[-1].id
+
+
+def test_a_reference_that_looks_like_a_credit_is_the_banks_own(home, items, by):
+    """« credit-mutuel 4711 » is withdrawn like any other; another customer's payment is nobody's other half."""
+    note(home, "F-102", Noted(What.PAYMENT, TODAY, 100, reference="credit-mutuel 4711"), by)
+    with home.database.writing() as session:
+        given = receivables.use_credit(session, records.find_item(session, "essai", "F-111"), 5000, TODAY, "remboursé", by).id
+    note(home, "F-103", Noted(What.PAYMENT, TODAY, 5000, reference=f"credit-{given}"), by)
+    with pytest.raises(Refused, match="not-offered"):
+        note(home, "F-103", Noted(What.PAYMENT, TODAY, 5000, of=given, reference="V-9"), by)
+    paid, mistaken = standing(home, "F-103").paid, ended(home, items["F-102"])
+    note(home, "F-111", Noted(What.END, TODAY, of=given, reason="erreur"), by)
+    assert (standing(home, "F-103").paid, standing(home, "F-111").overpaid) == (paid, Decimal("50.00"))
+    before = standing(home, "F-102").paid
+    note(home, "F-102", Noted(What.END, TODAY, of=mistaken, reason="rejet"), by)
+    assert standing(home, "F-102").paid == before - 1
+
+
+def test_of_two_halves_none_is_withdrawn_where_one_cannot_be(home, items, by):
+    with home.database.writing() as session:
+        source, other = (records.find_item(session, "essai", number) for number in ("F-111", "F-101"))
+        given = receivables.use_credit(session, source, 5000, TODAY, "x", by, other).id
+        receivables.note_event(session, other, Noted(What.PAYMENT, TODAY, other.cents, keep=True), by)
+        receivables.use_credit(session, other, 5000, TODAY, "remboursé", by)
+    with home.database.writing() as session, pytest.raises(Refused, match=r"^given$"):
+        # As a page does: what is refused is shown, and the transaction ends as always.
+        with pytest.raises(Refused) as caught:
+            receivables.note_event(session, records.find_item(session, "essai", "F-111"), Noted(What.END, TODAY, of=given, reason="x"), by)
+        session.commit()
+        raise caught.value
+    assert (standing(home, "F-111").overpaid, standing(home, "F-101").overpaid) == (0, 0)
+
+
+def test_an_invoice_that_is_refused_is_not_owed(home, items, by):
+    with home.database.writing() as session:
+        owner = records.find_customer(session, "essai", "C-001")
+        document = SimpleNamespace(id=None, entity="essai", findings=[], batch_id="b")
+        sale = receivables.Sale(document, "F-900", "", "", owner, 900_00, date(2026, 5, 1), date(2026, 5, 31), 1000_00, False)
+        with pytest.raises(Refused, match="over"):
+            receivables.take_sale(session, sale, by, owner)
+    with home.database.reading() as session:
+        assert records.find_item(session, "essai", "F-900") is None
 
 
 def test_a_credit_goes_to_no_other_customer_and_is_never_more_than_there_is(home, items, by):

@@ -36,14 +36,6 @@ class Mode(StrEnum):
     """That of the first day of interest, to the end; the only one for public buyers (R. 2192-31 CCP)."""
 
 
-class Imputation(StrEnum):
-    """What a partial payment pays first."""
-
-    PRINCIPAL = "principal"
-    INTEREST = "interest"
-    """Art. 1343-1 C. civ., where the debt bears interest; what is left of the payment reduces the principal."""
-
-
 class Kind(StrEnum):
     """Why the amount owed became smaller."""
 
@@ -125,7 +117,7 @@ class Reduction:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """How one debt is computed."""
+    """How one debt is computed; what is paid in part goes to the principal."""
 
     regime: Regime
     mode: Mode = Mode.SPLIT
@@ -133,7 +125,6 @@ class Terms:
     contract_rate: Decimal | None = None
     """Per cent a year, where the contract names one; private only."""
     basis: int = YEAR
-    imputation: Imputation = Imputation.PRINCIPAL
     least: bool = False
     """Of a contract's rate only what the law makes its least is reckoned, three times the legal rate (art. L. 441-10, II C. com.): it is
     due whatever the contract says, and what it says above is left to a person."""
@@ -196,26 +187,18 @@ def interest_of(amount: Decimal, due: date, paid: date, terms: Terms, rates: Rat
     _check_input([amount, *(each.amount for each in listed)], terms)
     first = due + _DAY
     base, lines = amount, list[Line]()
-    unpaid = Fraction(0)  # Interest that no payment has covered yet: counts where payments go to interest first.
     for start, end, ending in _stretches(first, paid, listed):
-        made = list(_lines(base, start, end, first, terms, rates)) if start <= end and base > 0 else []
-        lines += made
-        unpaid += sum((line.exact for line in made), Fraction(0))
-        for each in ending:
-            taken = NOTHING
-            if each.kind is Kind.PAYMENT and terms.imputation is Imputation.INTEREST:
-                taken = min(each.amount, rounded(unpaid, 2))
-                unpaid = max(Fraction(0), unpaid - Fraction(taken))
-            base = max(NOTHING, base - (each.amount - taken))
+        lines += _lines(base, start, end, first, terms, rates) if start <= end and base > 0 else ()
+        base = max(NOTHING, base - sum((each.amount for each in ending), NOTHING))
     return Interest(rounded(sum((line.exact for line in lines), Fraction(0)), 2), tuple(lines), terms.basis)
 
 
-def indemnity_of(due: date, paid: date, rates: Rates, *, claimed: bool = False, insolvent: bool = False) -> Decimal:
+def indemnity_of(due: date, paid: date, rates: Rates) -> Decimal:
     """The flat indemnity of one invoice, EUR outside VAT: once, whatever the instalments and reminders (D. 441-5 C. com., D. 2192-35 CCP).
 
-    `claimed`: it was asked for before. `insolvent`: proceedings forbade the debtor to pay on the day (L. 441-10 C. com.).
+    Whom proceedings forbade to pay on the day owes none (L. 441-10 C. com.): `paid` is before they were opened then.
     """
-    return rates.indemnity if paid > due and not claimed and not insolvent else NOTHING
+    return rates.indemnity if paid > due else NOTHING
 
 
 def half_of(day: date) -> str:

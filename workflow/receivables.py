@@ -57,8 +57,8 @@ class State(StrEnum):
     UNISSUED = "unissued"
     CANCELLED = "cancelled"
     PAID = "paid"
-    INSOLVENT = "insolvent"
     WRITTEN_OFF = "written-off"
+    INSOLVENT = "insolvent"
     DISPUTED = "disputed"
     PROMISED = "promised"
     OVERDUE = "overdue"
@@ -92,7 +92,7 @@ class Happening:
     amount: Decimal = NOTHING
     """EUR, more than 0: of a payment, a credit note, a promise; 0 of a promise is all that is left."""
     of: int | None = None
-    """Event that an END ends."""
+    """Event that an END ends; of a PAYMENT that is a customer's credit, the GIVEN_BACK that it came from."""
     until: date | None = None
     """Of a promise: last day on which it can be kept."""
 
@@ -162,8 +162,9 @@ def _state(item: Item, kinds: set[What], rest: Decimal, running: date | None, to
     table = (
         (State.CANCELLED, What.CANCEL in kinds),
         (State.PAID, rest <= 0),
-        (State.INSOLVENT, What.INSOLVENCY in kinds),
+        # What is given up is owed no more, whether proceedings were opened or not.
         (State.WRITTEN_OFF, What.WRITE_OFF in kinds),
+        (State.INSOLVENT, What.INSOLVENCY in kinds),
         (State.DISPUTED, What.DISPUTE in kinds),
         (State.PROMISED, running is not None),
         (State.OVERDUE, today > item.due),

@@ -124,7 +124,8 @@ def _add_receipts(session: Session, ids: Sequence[str], found: dict[str, Stages]
     documents = {row.id: str(row.document_id) for row in items}
     query = sa.select(ItemEvent).where(ItemEvent.item_id.in_(documents), ItemEvent.what.in_((What.PAYMENT, What.CREDIT, What.END)))
     for event in session.scalars(query.order_by(ItemEvent.day, ItemEvent.id)):
-        detail = {"event": event.id, "day": event.day, "amount": f"{receivables.euros(event.cents):.2f}", "ends": event.of}
+        ends = event.of if event.what == What.END else None
+        detail = {"event": event.id, "day": event.day, "amount": f"{receivables.euros(event.cents):.2f}", "ends": ends}
         detail |= {"reference": event.reference or "", "source": event.source}
         found[documents[event.item_id]].told.append(_decision(f"receipt-{event.what}", event.actor, event.at, event.reason, **detail))
     for row in items:

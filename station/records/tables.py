@@ -1712,7 +1712,7 @@ class AgendaRow(Base):
     day: Mapped[str] = mapped_column(sa.String(10))
     """ISO date on which it is due."""
     not_before: Mapped[str | None] = mapped_column(sa.String(10))
-    """A person postponed it to this day: planning again moves it no earlier."""
+    """Always empty: who postpones suspends until the day before. The column is of a released migration."""
     suspended_until: Mapped[str | None] = mapped_column(sa.String(10))
     """Last day of a suspension in force; planning again moves it behind."""
     revision: Mapped[int] = mapped_column(default=1)
@@ -2146,7 +2146,7 @@ class ItemEvent(Base):
     cents: Mapped[int] = mapped_column(sa.BigInteger)
     """Of a payment, a credit note, a promise; 0 of the others."""
     of: Mapped[int | None] = mapped_column(sa.ForeignKey("item_event.id"))
-    """Event that an END ends."""
+    """Event that an END ends; of a PAYMENT from a customer's credit, what was given back of the other invoice."""
     until: Mapped[str | None] = mapped_column(sa.String(10))
     """Of a promise: last day on which it can be kept."""
     reference: Mapped[str | None] = mapped_column(sa.String(80))

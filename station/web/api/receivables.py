@@ -45,7 +45,7 @@ class ShownEvent(Shape):
     what: str = Field(description="payment, credit, dispute, promise, cancel, insolvency, write-off, interruption, end")
     day: str
     amount: str
-    of: int | None = Field(description="Event that an end ends")
+    of: int | None = Field(description="Event that an end ends; of a payment from a credit, what was given back of the other invoice")
     until: str | None = Field(description="Of a promise: last day")
     reference: str | None
     reason: str
@@ -183,8 +183,9 @@ def note(request: Request, session: desk.InWriting, person: Asking, number: Numb
         raise _wrong(request, "reference-bank")
     what = What(said.what)
     cents = _cents(said.amount) if what in (What.PAYMENT, What.CREDIT, What.PROMISE, What.GIVEN) else 0
+    of = said.of if what is What.END else None
     reference = said.reference.strip() if what in (What.PAYMENT, What.CREDIT) else ""
-    noted = Noted(what, said.day, cents, said.of, said.until if what is What.PROMISE else None, reference, said.reason, said.keep_credit)
+    noted = Noted(what, said.day, cents, of, said.until if what is What.PROMISE else None, reference, said.reason, said.keep_credit)
     try:
         receivables.note_event(session, listed.row, noted, _by(request, person.pseudonym))
     except Refused as error:
