@@ -591,7 +591,11 @@ def _end(session: Session, run: CircuitRun, outcome: str, actor: Actor, now: dat
 
 def enter(session: Session, run: CircuitRun, what: str, actor: Actor, now: datetime, told: Mapping[str, Any]) -> None:
     """The ledger's entry: which circuit in which version, and what was done; never a value of the document."""
-    payload = {"what": what, "circuit": run.circuit, "run": run.id, "meaning": run.meaning, "step": run.step, **told}
+    version = session.get_one(CircuitVersion, run.version_id)
+    payload = {
+        "what": what, "circuit": run.circuit, "number": version.number, "sha256": version.sha256, "run": run.id, "meaning": run.meaning,
+        "step": run.step, **told,
+    }  # fmt: skip
     objects = {"document": run.document_id} if run.document_id else {}
     append_event(session, Entry(run.entity, "circuit", objects, actor, now, "system", payload))
 
@@ -660,6 +664,7 @@ def _open(
         asked = tasks.Addressed(person=person.pseudonym) if person is not None else tasks.Addressed(role="approver")
     activity = circuit.steps[state.step]
     needed = 2 if isinstance(activity, Ask) and activity.twice else 1
+    version = session.get_one(CircuitVersion, run.version_id)
     why: dict[str, Any] = {
         "text": _why_words(session, run, circuit, state), "what": command.title, "run": run.id, "serial": command.serial,
         "answers": {_meaning(code): [code, label] for code, label in command.answers},
@@ -668,7 +673,7 @@ def _open(
     if state.agreed is not None and state.values.get("fournisseur") == "nouveau":
         why["confirmed"] = approvals.confirmers_of(session, document.id)
     task = tasks.ask_for_circuit(
-        session, workstation, document, asked, why, now, rule=(run.circuit, run.meaning), place=(2 if state.agreed else 1, needed),
+        session, workstation, document, asked, why, now, rule=(run.circuit, version.sha256), place=(2 if state.agreed else 1, needed),
         barred=barred,
     )  # fmt: skip
     run.approval_id = task.id

@@ -1,5 +1,7 @@
 """The desk's pages of circuits: what waits for me, a form with its fields, why a document is where it is."""
 
+import hashlib
+import html
 import re
 from dataclasses import replace
 
@@ -93,7 +95,17 @@ def test_a_rule_s_version_bears_one_hash_on_the_approval_page_and_in_why(desk):
     shown = re.search(r"empreinte ([0-9a-f]{12})", anne.get(f"/approbations/{desk.approval(document).id}").text)[1]
     why = clara.get(f"/documents/{document}/circuits").text
     assert re.search(r"Circuit « Facture de fournisseur »[^<]*empreinte ([0-9a-f]+)", re.sub(r"[\xa0\u202f]", " ", why))[1] == shown
+    prints = {"facture-fournisseur.circuit": shown, "approbation-fournisseurs.regles": _print_of("Règles « approbation-fournisseurs »", why)}
+    for file, told in prints.items():
+        page = clara.get(f"/regles/{file}/versions/1").text
+        text = html.unescape(re.search(r"<pre[^>]*><code>(.*?)</code>", page, re.DOTALL)[1])
+        assert hashlib.sha256(text.encode()).hexdigest()[:12] == told
+        assert page.index(told) < page.index("Empreinte du sens")
     assert "Approuver 1 234,56" in re.sub(r"[\xa0\u202f]", " ", anne.get(f"/approbations/{desk.approval(document).id}").text)
+
+
+def _print_of(named: str, page: str) -> str:
+    return re.search(named + r", version 1, empreinte ([0-9a-f]{12})", re.sub(r"[\xa0\u202f]", " ", page))[1]
 
 
 def test_a_task_shows_what_the_checks_found(desk):

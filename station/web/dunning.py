@@ -508,7 +508,7 @@ def _show_version(row: LadderVersion, current: LadderVersion | None, who: dict[s
     return {
         "id": row.id,
         "number": row.number,
-        "hash": row.meaning[:12],
+        "hash": row.sha256[:12],
         "state": t(f"ladders.state-{state}"),
         "tone": {"active": "good", "waiting": "watch", "refused": "bad"}.get(state, "calm"),
         "by": t("dunning.by", who=who.get(row.made_by, t("ladders.file")), at=t.moment(row.made_at)),

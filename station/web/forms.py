@@ -373,9 +373,10 @@ def why_page(request: Request, document_id: str) -> Response:
         return desk.show(request, "circuits.html", document=document, runs=found, waiting=_waiting(session, document, t))
 
 
-def version_shown(meaning: str) -> str:
-    """The one hash by which pages name a version of rules or a circuit: of what it means, twelve digits, as the studio lists it."""
-    return meaning[:12]
+def version_shown(version: RuleVersion | CircuitVersion) -> str:
+    """The one hash by which people are told a version: of its text, twelve digits, as the studio's page of that version shows it. A
+    circuit has its own, its tables theirs: both are named, and neither changes with the other."""
+    return version.sha256[:12]
 
 
 def runs_shown(session: Session, request: Request, document: Document, t: Words) -> list[ShownRun]:
@@ -402,7 +403,7 @@ def _shown_run(session: Session, request: Request, run: CircuitRun, t: Words, *,
         number=run.id,
         title=version.title,
         version=version.number,
-        meaning=version_shown(run.meaning),
+        meaning=version_shown(version),
         stands=stands,
         badge=Badge(t(f"circuit.standing-{run.standing}"), *looks),
         rules_of=t.day(local_day(run.submitted_at)),
@@ -435,5 +436,5 @@ def _shown_decision(session: Session, made: DecisionMade, t: Words) -> ShownDeci
         title = table.title or made.table
     except (NotInForce, LookupError) as error:
         told, labels, title = (str(error),), (), made.table
-    named = t("circuit.rule", rule=made.rules, number=rule.number, version=version_shown(made.meaning))
+    named = t("circuit.rule", rule=made.rules, number=rule.number, version=version_shown(rule))
     return ShownDecision(title, t.moment(made.at), named, labels, told)
