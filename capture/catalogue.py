@@ -793,6 +793,9 @@ def told_words(found: Finding, text: str | None, language: str) -> str | None:
     if text is None or found.code not in OF_INVOICES:
         return text
     english = language == "en"
+    if found.code == "vat-rate-unknown":
+        # « 10, 5,5, 2,1 % » would be five rates.
+        text = text.replace(" %", "%") if english else text.replace(", ", " ; ")
     text = _BRACED.sub(lambda name: NAMED[name[1]][english] if name[1] in NAMED else name[0], text)
     if found.code in _AMOUNTS and not english:
         text = _CENTS.sub(r"\1,\2", text)

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from invoices import WORDS, invoice, known
 
-from capture.catalogue import CATALOGUE, NAMED, OF_INVOICES, message
+from capture.catalogue import CATALOGUE, NAMED, OF_INVOICES, finding, message
 from capture.findings import Level
 from config.legal import load_law
 from ocr.identifiers import valid_iban, valid_siren, valid_siret, valid_vat
@@ -269,6 +269,12 @@ def test_a_rate_of_vat_is_held_against_those_of_its_day(rate, day, known_rate):
     tax = tax_of(net, Decimal(rate))
     amounts = {"total_net": net, "total_tax": tax, "total_gross": net + tax, "vat_breakdown": (VatLine(Decimal(rate), net, tax),)}
     assert ("vat-rate-unknown" not in codes(invoice("lines", issue_date=day, due_date=day, **amounts))) is known_rate
+
+
+def test_rates_are_told_one_from_another_in_the_numbers_of_the_reader():
+    odd = finding("vat-rate-unknown", measured="3.8 %, 21 %", limit="20, 10, 5.5, 2.1 %")
+    assert "3,8 % ; 21 % (taux admis : 20 ; 10 ; 5,5 ; 2,1 %)" in message(odd, "fr")
+    assert "3.8%, 21% (known rates: 20, 10, 5.5, 2.1%)" in message(odd, "en")
 
 
 # --- identifiers, dates, number ---
