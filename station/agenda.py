@@ -1,4 +1,4 @@
-"""The agenda: what is to be done on a day is a row, to be listed, postponed, suspended and looked at before it happens.
+"""The agenda: what is to be done on a day is a row, to be listed, suspended and looked at before it happens.
 
 Who plans says what and when; `station/ticking.py` hands what is due to whoever acts on its kind, and that re-reads everything first. Each
 change makes another revision, and what was enqueued for an older one does nothing.
@@ -57,8 +57,8 @@ def plan(
     actor: str = SYSTEM,
     suspended_until: date | None = None,
 ) -> AgendaRow:
-    """A row for this object and level, once. One that is still planned moves to `day` (no earlier than a person postponed it to); what is
-    done stays done; what was dropped is planned again."""
+    """A row for this object and level, once. One that is still planned moves to `day`; what is done stays done; what was dropped is planned
+    again."""
     row = find(session, entity, kind, object, level)
     if row is None:
         row = AgendaRow(
@@ -70,9 +70,9 @@ def plan(
         return row
     rests = suspended_until.isoformat() if suspended_until else None
     if row.state == DROPPED:
-        row.state, row.settled_at, row.revision, row.not_before = PLANNED, None, row.revision + 1, None
+        row.state, row.settled_at, row.revision = PLANNED, None, row.revision + 1
     if row.state == PLANNED:
-        _change(row, max(day.isoformat(), row.not_before or ""), rests)
+        _change(row, day.isoformat(), rests)
         if row.reason != reason or row.told != dict(told or {}):
             row.reason, row.told = reason, dict(told or {})
     return row
@@ -81,12 +81,6 @@ def plan(
 def _change(row: AgendaRow, day: str, suspended_until: str | None) -> None:
     if (row.day, row.suspended_until) != (day, suspended_until):
         row.day, row.suspended_until, row.revision = day, suspended_until, row.revision + 1
-
-
-def postpone(row: AgendaRow, day: date, reason: str, actor: str) -> None:
-    """Not before a day that a person names."""
-    row.not_before, row.reason, row.actor = day.isoformat(), reason, actor
-    row.day, row.revision = day.isoformat(), row.revision + 1
 
 
 def find(session: Session, entity: str, kind: str, object: str, level: str = "") -> AgendaRow | None:
@@ -144,6 +138,12 @@ def still_due(session: Session, number: int, revision: int, today: date) -> Due 
     if row.day > today.isoformat() or (row.suspended_until or "") >= today.isoformat():
         return None
     return Due(row.id, row.revision, row.entity, row.kind, row.object, row.level, date.fromisoformat(row.day), dict(row.told))
+
+
+def is_done(session: Session, number: int, revision: int) -> bool:
+    """Whether it was done at this very revision: by this order, or along with another."""
+    row = session.get(AgendaRow, number)
+    return row is not None and row.state == DONE and row.revision == revision
 
 
 def settle(session: Session, number: int, state: str, reason: str, at: datetime, actor: str = SYSTEM) -> None:

@@ -1,15 +1,18 @@
 """Reminders at work: planned, shown before they leave, suspended by people, sent once, and what came of them.
 
 Nothing is decided when it is planned: when a row of the agenda fires, balance, suspensions and calendar are read again, the letter is
-written with what it says, and only then it leaves. What is written before it leaves (`sending`) has its Message-ID for good: who is
-killed between sending and noting it sends the same again, which a mailbox shows once.
+written down (`sending`), and only then it leaves. Where it surely did not, what was written goes, and the next try reads and writes anew.
+Where it may have left, and nobody noted it, the same leaves again under the same Message-ID, which a mailbox shows once, as long as it
+still says what is owed; else nothing leaves, and a person is asked.
 """
 
 import hashlib
 import smtplib
+import threading
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
+from decimal import Decimal
 from email.message import EmailMessage
 from email.utils import format_datetime, formataddr
 from typing import Any
@@ -50,13 +53,17 @@ from station.wording import BadTemplate, load_letters
 from station.workstation import Workstation
 from workflow.calendar import Calendar, NoBusinessDay, move_later
 from workflow.claims import Claim
-from workflow.dunning import MOST_TOGETHER, Action, Channel, Ladder, Left, Reminded, Rest, covers, forecast, gather, next_action
+from workflow.dunning import Action, Channel, Ladder, Left, Reminded, Rest, covers, forecast, gather, gathered, next_action
 from workflow.interest import Rates
 from workflow.ladders import Ladders
 from workflow.receivables import CLOSED, NOTHING, Standing, standing_of
 
-KIND, BOUNCE, CALL = "dunning", "bounce", "call"
-"""Kinds of the agenda: a level that is to leave; a person asked to mend what did not arrive; a person asked to telephone."""
+KIND, BOUNCE, CALL, DOUBT = "dunning", "bounce", "call", "unsure"
+"""Kinds of the agenda: a level that is to leave; a person asked to mend what did not arrive; to telephone; to see whether an e-mail that
+may have left did."""
+CHORES = (BOUNCE, KIND, CALL, DOUBT)
+AFTERWARDS = (BOUNCE, CALL, DOUBT)
+"""Chores about what is settled: the level itself counts as done."""
 SCOPES = ("item", "customer", "batch")
 AHEAD = 90
 """Days that the calendar shows."""
@@ -172,11 +179,7 @@ def _rows_by_item(session: Session, entity: str) -> dict[str, list[AgendaRow]]:
 
 def letters_among(found: Sequence[Coming]) -> list[list[Coming]]:
     """As they leave: each alone, or what a customer owes at one level on one day in one letter."""
-    letters = dict[tuple[object, ...], list[Coming]]()
-    for each in found:
-        action, apart = each.action, () if each.together else (each.listed.row.id,)
-        letters.setdefault((action.item.customer, action.level.name, action.day, *apart), []).append(each)
-    return [letter[start : start + MOST_TOGETHER] for letter in letters.values() for start in range(0, len(letter), MOST_TOGETHER)]
+    return [list(letter) for letter in gathered(found, lambda each: each.action, lambda each: each.together)]
 
 
 def address_of(session: Session, listed: Listed, channel: Channel) -> tuple[str, ...]:
@@ -235,7 +238,7 @@ def plan_reminders(workstation: Workstation, today: date) -> int:
 def _idle_chores(session: Session, entity: str, today: date) -> list[AgendaRow]:
     """Calls and mending that nobody needs any more: nothing is open there."""
     found = list[AgendaRow]()
-    for row in (*agenda.open_rows(session, entity, CALL), *agenda.open_rows(session, entity, BOUNCE)):
+    for row in (each for kind in AFTERWARDS for each in agenda.open_rows(session, entity, kind)):
         sending = records.get_sending(session, entity, int(row.told.get("sending", 0)))
         items = [int(each.item_id) for each in records.members_of(session, sending)] if sending else [int(row.object)]
         if not any(_is_open(session, entity, item, today) for item in items):
@@ -256,7 +259,7 @@ def replan(session: Session, workstation: Workstation, items: Iterable[int], tod
         for row in rows:
             if row.level != keep:
                 why = standing_of(listed.item, listed.events, today).why_not or "replaced"
-                _drop_row(session, entity, row.id, why, now)
+                _drop_row(session, workstation, row.id, why)
         if action is not None:
             agenda.plan(
                 session, entity, KIND, str(listed.row.id), action.day, action.level.title, at=now, level=keep,
@@ -314,10 +317,29 @@ class Begun:
 
     sendings: tuple[Sending, ...]
     numbers: tuple[str, ...]
+    fresh: bool = False
+    """Written down by this very try: no other can have sent it."""
 
     @property
     def first(self) -> Sending:
         return self.sendings[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """Nothing leaves by this order: its row was settled, or moved to another day."""
+
+    words: str
+    """Why, in French and English, as the outbox says it."""
+
+
+_WHY_STOPPED = {
+    "older": "un ordre plus récent l'a remplacée / a newer order replaced it",
+    "moved": "reportée au prochain jour possible / moved to the next possible day",
+    "closed": "il n'y a plus lieu de relancer / there is nothing to remind of any more",
+    "unsure": "peut-être déjà partie : une personne est chargée de vérifier / it may have left: a person is asked",
+    "no-address": "aucune adresse : une personne est chargée de la trouver / no address: a person is asked",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -335,6 +357,8 @@ def remind(workstation: Workstation, due: Due, today: date) -> None:
     begun = _begin(workstation, due, today)
     if begun is None:
         return
+    if isinstance(begun, Stopped):
+        raise Undelivered(begun.words, dropped=True)
     match Channel(begun.first.channel):
         case Channel.EMAIL:
             _send_email(workstation, begun)
@@ -346,8 +370,8 @@ def remind(workstation: Workstation, due: Due, today: date) -> None:
                 _settle(session, workstation, begun, records.ASKED)
 
 
-def _begin(workstation: Workstation, due: Due, today: date) -> Begun | None:
-    """Everything read again; what is to leave, written down before it does. None where nothing leaves: the row is settled then."""
+def _begin(workstation: Workstation, due: Due, today: date) -> Begun | Stopped | None:
+    """Everything read again; what is to leave, written down before it does. None where it has left."""
     settings, now = workstation.settings, workstation.clock()
     if not settings.dunning.active:
         raise Undelivered("les relances sont arrêtées ([dunning] active) / reminders are switched off ([dunning] active)")
@@ -357,31 +381,48 @@ def _begin(workstation: Workstation, due: Due, today: date) -> Begun | None:
         raise Undelivered(f"un modèle de lettre n'est pas admis : {error} / a letter's template is not admitted") from error
     with workstation.database.writing() as session:
         if agenda.still_due(session, due.id, due.revision, today) is None:
-            return None
+            return Stopped(_WHY_STOPPED["older"])
         listed = receivables.listed_one(session, due.entity, int(due.object))
         before = records.find_sending(session, due.entity, due.object, due.level)
         if before is not None and before.state != records.LEAVING:
             agenda.settle(session, due.id, agenda.DONE, "sent", now)
             return None
-        found = [] if listed is None else _fired_with(session, settings, listed, due, today)
+        if listed is None:
+            _drop_row(session, workstation, due.id, "gone")
+            return Stopped(_WHY_STOPPED["closed"])
+        found, action = _fired_with(session, settings, listed, due, today)
         mine = next((each for each in found if each.row.id == due.id), None)
-        if listed is None or mine is None:
-            why = "gone" if listed is None else standing_of(listed.item, listed.events, today).why_not
-            _drop_row(session, due.entity, due.id, why or "replaced", now)
-            return None
-        again = _begun_before(session, before, due, found, now) if before is not None else None
-        if again is not None or agenda.get_row(session, due.entity, due.id).state != agenda.PLANNED:  # type: ignore[union-attr]  # read above
-            return again
-        parts = _together(session, settings, mine, found)
-        address = address_of(session, listed, mine.action.level.channel)
-        if not address and mine.action.level.channel is not Channel.CALL:
-            _ask_for(session, workstation, due.id, "no-address")
-            return None
-        return _write(session, workstation, parts, letters, address, today)
+        if mine is None:
+            return _stop_row(session, workstation, listed, due, action, today)
+        again = _begun_before(session, workstation, before, due, found, today) if before is not None else None
+        return again or _begin_anew(session, workstation, mine, found, letters, today)
 
 
-def _fired_with(session: Session, settings: Settings, listed: Listed, due: Due, today: date) -> list[Fired]:
-    """Of this customer every item with a row of this level that is due today and may still leave, each read again."""
+def _begin_anew(
+    session: Session, workstation: Workstation, mine: Fired, found: Sequence[Fired], letters: Letters, today: date
+) -> Begun | Stopped:
+    address = address_of(session, mine.listed, mine.action.level.channel)
+    if not address and mine.action.level.channel is not Channel.CALL:
+        _ask_for(session, workstation, mine.row.id, "no-address")
+        return Stopped(_WHY_STOPPED["no-address"])
+    return _write(session, workstation, _together(session, workstation.settings, mine, found), letters, address, today)
+
+
+def _stop_row(session: Session, workstation: Workstation, listed: Listed, due: Due, action: Action | None, today: date) -> Stopped:
+    """Where only the day is wrong the row moves, with another revision and all its tries, and what was begun stays; else it is dropped."""
+    if action is not None and action.level.name == due.level:
+        agenda.plan(
+            session, due.entity, KIND, due.object, action.day, action.level.title, at=workstation.clock(), level=due.level,
+            told={"channel": str(action.level.channel)}, suspended_until=action.rest.ends if action.rest else None,
+        )  # fmt: skip
+        return Stopped(_WHY_STOPPED["moved"])
+    _drop_row(session, workstation, due.id, standing_of(listed.item, listed.events, today).why_not or "replaced")
+    return Stopped(_WHY_STOPPED["closed" if action is None else "older"])
+
+
+def _fired_with(session: Session, settings: Settings, listed: Listed, due: Due, today: date) -> tuple[list[Fired], Action | None]:
+    """Of this customer every item with a row of this level that is due today and may still leave, each read again; and what is next of
+    the one item that was asked for, whenever it is."""
     entity = due.entity
     try:
         ladder = ladders_of(session, settings).chosen(listed.customer.regime, listed.customer.ladder)
@@ -395,11 +436,12 @@ def _fired_with(session: Session, settings: Settings, listed: Listed, due: Due, 
         found = [(each, next_of(each, book, today)) for each in mine]
     except (BadLadders, OSError, NoBusinessDay) as error:
         raise Undelivered(f"les échelles ou le calendrier ne sont pas admis : {error} / ladders or calendar are not admitted") from error
-    return [
+    fired = [
         Fired(rows[str(each.row.id)], each, action)
         for each, action in found
         if action is not None and action.level.name == due.level and action.day <= today
     ]
+    return fired, next((action for each, action in found if each.row.id == listed.row.id), None)
 
 
 def _together(session: Session, settings: Settings, mine: Fired, found: Sequence[Fired]) -> list[Fired]:
@@ -418,43 +460,55 @@ def _together(session: Session, settings: Settings, mine: Fired, found: Sequence
     return [free[action.item.id] for action in letter]
 
 
-def _begun_before(session: Session, before: Sending, due: Due, found: Sequence[Fired], now: datetime) -> Begun | None:
-    """A letter that a process wrote down and did not settle: it leaves as it stands, with its Message-ID, where all of it may still leave.
+def _begun_before(
+    session: Session, workstation: Workstation, before: Sending, due: Due, found: Sequence[Fired], today: date
+) -> Begun | Stopped | None:
+    """A letter that was written down and not settled, and may have left: it leaves as it stands, with its Message-ID, where all of it may
+    still leave and is still owed.
 
-    Where an item of it may not any more, an e-mail may have left and no other follows it; paper has not left the house and is written
-    anew without that item. None: the row was settled, or there is nothing begun any more.
+    Where that is not so of an item, an e-mail may have left and no other follows it: a person is asked. Paper has not left the house and
+    is written anew. None: there is nothing begun any more.
     """
     members = records.members_of(session, before)
-    due_now = {each.row.object: each for each in found}
+    due_now = {each.row.object: each for each in found if _owes_still(each, members, today)}
     if all(each.state == records.LEAVING and each.item_id in due_now for each in members):
         if before.id != members[0].id:
             raise Undelivered("elle part avec une autre facture du même client / it leaves with another invoice of the same customer")
         return Begun(tuple(members), tuple(due_now[each.item_id].listed.row.number for each in members))
-    _end_begun(session, before, "unsure")
-    if before.channel == Channel.EMAIL:
-        agenda.settle(session, due.id, agenda.DONE, "unsure", now)
-    return None
+    _end_begun(session, workstation, before, "unsure")
+    if before.channel != Channel.EMAIL:
+        return None
+    agenda.settle(session, due.id, agenda.DONE, "unsure", workstation.clock())
+    return Stopped(_WHY_STOPPED["unsure"])
 
 
-def _end_begun(session: Session, begun: Sending, why: str) -> None:
-    """A letter that was begun does not leave. Where an e-mail may have left before a process died, that is said of each of its invoices."""
-    for each in records.members_of(session, begun):
-        if each.state != records.LEAVING:
-            continue
+def _owes_still(fired: Fired, members: Sequence[Sending], today: date) -> bool:
+    """Whether what was written asks for what is owed now."""
+    written = next((each.balance for each in members if each.item_id == fired.row.object), None)
+    return written is None or Decimal(written) == standing_of(fired.listed.item, fired.listed.events, today).balance
+
+
+def _end_begun(session: Session, workstation: Workstation, begun: Sending, why: str) -> None:
+    """A letter that was begun does not leave. Where an e-mail may have left, that is said of each of its invoices, and a person is asked
+    once: nobody would know else whether the customer has it."""
+    members = [each for each in records.members_of(session, begun) if each.state == records.LEAVING]
+    for each in members:
         if each.channel == Channel.EMAIL:
             each.state, each.note = records.UNSURE, why
         else:
             session.delete(each)
     session.flush()
+    if members and begun.channel == Channel.EMAIL:
+        _ask_person(session, workstation, DOUBT, members[0], "unsure")
 
 
-def _drop_row(session: Session, entity: str, number: int, why: str, at: datetime) -> None:
-    """It is not to be reminded any more, or not now."""
+def _drop_row(session: Session, workstation: Workstation, number: int, why: str) -> None:
+    """It is not to be reminded any more."""
     row = session.get_one(AgendaRow, number)
-    begun = records.find_sending(session, entity, row.object, row.level)
+    begun = records.find_sending(session, row.entity, row.object, row.level)
     if begun is not None and begun.state == records.LEAVING:
-        _end_begun(session, begun, why)
-    agenda.settle(session, number, agenda.DROPPED, why, at)
+        _end_begun(session, workstation, begun, why)
+    agenda.settle(session, number, agenda.DROPPED, why, workstation.clock())
 
 
 def _write(
@@ -490,7 +544,7 @@ def _write(
         for sending in found:
             sending.letter = found[0].id
         session.flush()
-    return Begun(tuple(found), tuple(each.listed.row.number for each in fired))
+    return Begun(tuple(found), tuple(each.listed.row.number for each in fired), fresh=True)
 
 
 def _part_of(listed: Listed, settings: Settings, rates: Rates, day: date) -> Part:
@@ -524,19 +578,37 @@ def message_of(settings: Settings, sending: Sending) -> EmailMessage:
 
 
 def _send_email(workstation: Workstation, begun: Begun) -> None:
-    sending = begun.first
+    """Raises what an `outbox.Sender` raises. Where it surely did not leave, now or before, what was written is forgotten: the next try
+    reads balances again, and has the same Message-ID, which is of the row and its revision."""
+    sending, given = begun.first, threading.Event()
     try:
-        mail.send_message(workstation.settings.mail, message_of(workstation.settings, sending))
+        mail.send_message(workstation.settings.mail, message_of(workstation.settings, sending), begins=given.set)
     except smtplib.SMTPRecipientsRefused as error:
-        code, words = next(iter(error.recipients.values()))
-        if code not in range(500, 600):
+        lasting = [(code, words) for code, words in error.recipients.values() if code in range(500, 600)]
+        if len(lasting) < len(error.recipients):
+            _forget_begun(workstation, begun)
             raise
+        code, words = lasting[0]
         with workstation.database.writing() as session:
             _settle(session, workstation, begun, records.BOUNCED)
             note_bounce(session, workstation, session.get_one(Sending, sending.id), f"{code} {words!r}"[:300], None)
         return
+    except (Undelivered, OSError) as error:
+        # A refusal after DATA is one of the whole message, too (RFC 5321, 4.2.5); only silence leaves a doubt.
+        if not given.is_set() or isinstance(error, smtplib.SMTPDataError):
+            _forget_begun(workstation, begun)
+        raise
     with workstation.database.writing() as session:
         _settle(session, workstation, begun, records.SENT)
+
+
+def _forget_begun(workstation: Workstation, begun: Begun) -> None:
+    """What a try before this one wrote down may have left by that one, and stays."""
+    if not begun.fresh:
+        return
+    with workstation.database.writing() as session:
+        here = (Sending.id.in_([each.id for each in begun.sendings]), Sending.state == records.LEAVING)
+        session.execute(sa.delete(Sending).where(*here))
 
 
 def _keep_letter(workstation: Workstation, begun: Begun) -> None:
@@ -695,7 +767,7 @@ def finish_chore(session: Session, workstation: Workstation, number: int, note: 
     planned once more; one that left stays what it was, for no level leaves twice. Raises NotPossible."""
     entity, now = workstation.settings.entity, workstation.clock()
     row = agenda.get_row(session, entity, number)
-    if row is None or row.state != agenda.OPEN or row.kind not in (KIND, BOUNCE, CALL):
+    if row is None or row.state != agenda.OPEN or row.kind not in CHORES:
         raise NotPossible("unknown")
     if not note.strip():
         raise NotPossible("note")
@@ -713,7 +785,7 @@ def finish_chore(session: Session, workstation: Workstation, number: int, note: 
 def reopen_chore(session: Session, workstation: Workstation, number: int, note: str, person: Person) -> None:
     """A call or an address that was called done is not: it is asked for again. Raises NotPossible."""
     row = agenda.get_row(session, workstation.settings.entity, number)
-    if row is None or row.state != agenda.DONE or row.kind not in (BOUNCE, CALL):
+    if row is None or row.state != agenda.DONE or row.kind not in AFTERWARDS:
         raise NotPossible("unknown")
     if not note.strip():
         raise NotPossible("note")
@@ -723,8 +795,9 @@ def reopen_chore(session: Session, workstation: Workstation, number: int, note: 
 
 
 def chores_of(session: Session, entity: str) -> list[AgendaRow]:
-    """What a person is asked to do for reminders to go on: mend an address, find another way, telephone. By the day by which."""
-    rows = [row for kind in (BOUNCE, KIND, CALL) for row in agenda.open_rows(session, entity, kind)]
+    """What a person is asked to do for reminders to go on: mend an address, find another way, telephone, see whether one left. By the day
+    by which."""
+    rows = [row for kind in CHORES for row in agenda.open_rows(session, entity, kind)]
     return sorted(rows, key=lambda row: (deadline_of(row), row.id))
 
 
@@ -735,7 +808,7 @@ def deadline_of(row: AgendaRow) -> date:
 
 def done_chores(session: Session, entity: str, since: datetime) -> list[AgendaRow]:
     """Calls and addresses that people called done lately, the newest first: what was a mistake is asked for again."""
-    query = sa.select(AgendaRow).where(AgendaRow.entity == entity, AgendaRow.kind.in_((BOUNCE, CALL)), AgendaRow.state == agenda.DONE)
+    query = sa.select(AgendaRow).where(AgendaRow.entity == entity, AgendaRow.kind.in_(AFTERWARDS), AgendaRow.state == agenda.DONE)
     query = query.where(AgendaRow.settled_at >= since, AgendaRow.actor != agenda.SYSTEM)
     return list(session.scalars(query.order_by(AgendaRow.settled_at.desc()).limit(20)))
 

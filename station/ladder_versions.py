@@ -1,7 +1,7 @@
 """Ladders of reminders by version: what ships, or the file that the settings name, is version 1; what changes waits for a second person.
 
-A text is proved again whenever it is read from its row, and its bytes must be those that were hashed. Going back is activating a version
-that was in force before, on the same way.
+A text is proved again whenever it is read from its row, and its bytes must be those that were hashed. Going back is asking for an older
+text as a further version, which another person puts in force.
 """
 
 import difflib
@@ -184,10 +184,16 @@ def write_version(
 
 
 def activate(session: Session, workstation: Workstation, row: LadderVersion, person: Person) -> None:
-    """From now on these ladders choose; each reminder that is planned is planned anew by its next turn. Raises NotOffered."""
+    """From now on these ladders choose; each reminder that is planned is planned anew by its next turn.
+
+    Once only: who wants back what was in force before asks for its text (`go_back`), so that two people decide that, too. Raises
+    NotOffered.
+    """
     now, current = workstation.clock(), in_force(session, row.entity)
     if current is not None and current.id == row.id:
         raise NotOffered("active")
+    if row.active_from is not None:
+        raise NotOffered("ended")
     if row.refused_at is not None:
         raise NotOffered("refused")
     if row.made_by != SHIPPER and people.are_one(session, row.made_by, person.pseudonym, row.made_at, now):
@@ -196,7 +202,7 @@ def activate(session: Session, workstation: Workstation, row: LadderVersion, per
         raise NotOffered("flawed")
     if current is not None:
         current.ended_at = now
-    row.active_from, row.activated_by, row.ended_at = now, person.pseudonym, None
+    row.active_from, row.activated_by = now, person.pseudonym
     session.flush()
     _enter(session, row, "activated", person, now, current)
 

@@ -24,11 +24,12 @@ from config.rulebook import OUTSIDE
 from config.settings import Lookup, Settings
 from ocr.layout import fold
 from station.records import circuits as records
-from station.records import receivables
-from station.records.tables import CircuitRun, InvoiceStanding, Review, Suspension
+from station.records import dunning, receivables
+from station.records.tables import CircuitRun, InvoiceStanding, Review
 from station.stored import rule_value_in
 from workflow.calendar import Calendar, add_business_days
 from workflow.circuit_file import Outside, Signature
+from workflow.dunning import covers
 from workflow.duplicates import plain_number
 from workflow.invoicing import InvoiceState
 from workflow.receivables import State as Standing
@@ -276,14 +277,9 @@ def customer_balance(session: Session, entity: str, parameters: Mapping[str, Val
 
 
 def _is_suspended(session: Session, listed: receivables.Listed, today: date) -> bool:
-    day, customer = today.isoformat(), listed.customer
-    named = sa.or_(
-        sa.and_(Suspension.scope == "item", Suspension.value.in_([str(listed.row.id), listed.row.number])),
-        sa.and_(Suspension.scope == "customer", Suspension.value.in_([str(customer.id), customer.number])),
-        sa.and_(Suspension.scope == "batch", Suspension.value == (listed.row.batch or "-")),
-    )
-    here = (Suspension.entity == listed.row.entity, Suspension.lifted_at.is_(None), Suspension.starts <= day, Suspension.ends >= day)
-    return session.scalar(sa.select(Suspension.id).where(*here, named).limit(1)) is not None
+    """As the reminders take it: a customer's or an invoice's number is none of its own."""
+    item = dunning.reminded(listed)
+    return any(rest.starts <= today and covers(rest, item) for rest in dunning.rests_of(session, listed.row.entity, today))
 
 
 BUILT_IN: Mapping[str, BuiltIn] = {"factures": invoice_found, "solde-client": customer_balance}

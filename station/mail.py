@@ -5,10 +5,11 @@ import os
 import re
 import smtplib
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from email.message import EmailMessage
 from email.utils import format_datetime
+from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -25,6 +26,20 @@ ADDRESS = re.compile(r"[^@\s,;:<>\"()\[\]\\]{1,64}@[^@\s,;:<>\"()\[\]\\]{1,190}"
 _LASTING = range(500, 600)
 """RFC 5321, 4.2.1: the server will not take it, whenever it is asked."""
 _UNREACHED = (smtplib.SMTPConnectError, smtplib.SMTPServerDisconnected)
+
+
+class _Telling(smtplib.SMTP):
+    """Says when the server is given the message itself."""
+
+    begins: Callable[[], None] = staticmethod(lambda: None)
+
+    def data(self, msg: Any) -> tuple[int, bytes]:
+        self.begins()
+        return super().data(msg)
+
+
+class _TellingSecurely(_Telling, smtplib.SMTP_SSL):
+    """The same by TLS from the first byte on."""
 
 
 class BadAddress(ValueError):
@@ -44,8 +59,16 @@ def put_mail(
     outbox.put(session, entity, KIND, key, {"to": to, "subject": " ".join(subject.split()), "body": body} | of, at)
 
 
-def send_message(mail: MailServer, message: EmailMessage, environment: Mapping[str, str] = os.environ, variable: str = "") -> None:
+def send_message(
+    mail: MailServer,
+    message: EmailMessage,
+    environment: Mapping[str, str] = os.environ,
+    variable: str = "",
+    begins: Callable[[], None] = lambda: None,
+) -> None:
     """Hand one message to the mail server; `variable` names the password's place in the environment (`SCEAU_MAIL_PASSWORD`).
+
+    `begins` is called before DATA (RFC 5321, 4.1.1.4): whatever fails before it, nothing can have left.
 
     Raises Undelivered where no server is set or it refuses for good, OSError, smtplib.SMTPException.
     """
@@ -53,9 +76,10 @@ def send_message(mail: MailServer, message: EmailMessage, environment: Mapping[s
         raise Undelivered("aucun serveur de messagerie n'est réglé ([mail]) / no mail server is set ([mail])")
     context = ssl.create_default_context()
     if mail.tls == "tls":
-        server: smtplib.SMTP = smtplib.SMTP_SSL(mail.host, mail.port, timeout=SECONDS, context=context)
+        server: _Telling = _TellingSecurely(mail.host, mail.port, timeout=SECONDS, context=context)
     else:
-        server = smtplib.SMTP(mail.host, mail.port, timeout=SECONDS)
+        server = _Telling(mail.host, mail.port, timeout=SECONDS)
+    server.begins = begins
     with server:
         if mail.tls == "starttls":
             server.starttls(context=context)

@@ -197,7 +197,7 @@ def activate_version(session: Session, workstation: Workstation, row: Version, p
 
 def _first_people(session: Session, row: Version) -> list[tuple[str, datetime]]:
     """Who wrote it, and who asks that it be put in force, with the moment of it: another than all of them does it."""
-    kind = "circuit" if isinstance(row, CircuitVersion) else "rules"
+    kind = "circuit" if isinstance(row, CircuitVersion) else "regles"
     here = (RuleRequest.entity == row.entity, RuleRequest.kind == kind, RuleRequest.version_id == row.id, RuleRequest.decided_at.is_(None))
     asked = [(each.asked_by, each.asked_at) for each in session.scalars(sa.select(RuleRequest).where(*here))]
     return asked + ([(row.made_by, row.made_at)] if row.made_by != SHIPPER else [])

@@ -12,8 +12,9 @@ from zoneinfo import ZoneInfo
 from config.options import calendar_of
 from station import agenda, circuits, dunning, outbox, prompts
 from station.agenda import Action
+from station.derivation import stopped_words
 from station.notices import money
-from station.outbox import Parcel, Sender
+from station.outbox import Parcel, Sender, Undelivered
 from station.workstation import Workstation
 from workflow.calendar import may_leave
 
@@ -78,7 +79,9 @@ def act_on(workstation: Workstation, parcel: Parcel) -> None:
     company = replace(workstation, settings=workstation.settings.of_company(parcel.entity))
     today = dunning.today_of(company)
     with company.database.reading() as session:
-        due = agenda.still_due(session, number, revision, today)
+        due, left = agenda.still_due(session, number, revision, today), agenda.is_done(session, number, revision)
+    if due is None and not left:
+        raise Undelivered("cet ordre ne vaut plus : l'agenda a changé / this order no longer counts: the agenda has changed", dropped=True)
     if due is not None and due.kind in ACTIONS:
         ACTIONS[due.kind](company, due, today)
 
@@ -133,6 +136,8 @@ def _told(entity: str, each: dunning.Coming) -> dict[str, Any]:
         "day": each.action.day.isoformat(),
         "balance": f"{each.claim.balance:.2f}",
         "asked": f"{each.claim.total:.2f}",
+        "interest_until": each.claim.until.isoformat() if each.claim.interest is not None else None,
+        "rate_missing": each.claim.missing,
         "to": list(each.address),
         "warned": [str(code) for code in each.action.warned],
     }
@@ -169,6 +174,8 @@ _WORDS: Mapping[str, Mapping[str, str]] = {
     },
 }  # fmt: skip
 _HEADS = ("company", "kind", "title", "level", "channel", "amount", "to")
+NAMED = 5
+"""Invoices that a line about several of them names; the others are counted."""
 WIDEST = 44
 """Characters of a column; what is longer is cut in the table and whole in the JSON."""
 
@@ -189,6 +196,11 @@ def tick_lines(told: Sequence[Mapping[str, Any]], day: date, language: str) -> I
     widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADS) - 1)]
     for row in rows:
         yield "  " + "  ".join((*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[-1])).rstrip()
+    shortened = [each for each in told if each.get("rate_missing")]
+    for half, until in sorted({(each["rate_missing"], each["interest_until"] or "") for each in shortened}):
+        about = [each["invoice"] for each in shortened if (each["rate_missing"], each["interest_until"] or "") == (half, until)]
+        named = ", ".join(about[:NAMED]) + (f" (+ {len(about) - NAMED})" if len(about) > NAMED else "")
+        yield f"  {named} : {stopped_words(half, date.fromisoformat(until) if until else None, language)}"
 
 
 def _cells(each: Mapping[str, Any], language: str) -> tuple[str, ...]:

@@ -33,6 +33,10 @@ class Mailbox:
     refuse: bool = False
     unknown: bool = False
     """It knows no recipient."""
+    later: bool = False
+    """It takes no recipient for now."""
+    silent: bool = False
+    """It keeps a message and hangs up without a word about it."""
 
 
 class _Talk(socketserver.StreamRequestHandler):
@@ -60,6 +64,8 @@ class _Talk(socketserver.StreamRequestHandler):
                 _, user, password = base64.b64decode(word.split(" ")[2]).decode().split("\0")
                 box.logins.append(user)
                 say("235 in" if password == PASSWORD else "535 no")
+            elif verb == "RCPT" and box.later:
+                say("450 4.2.1 later")
             elif verb in ("MAIL", "RCPT"):
                 say("550 no" if box.refuse or (box.unknown and verb == "RCPT") else "250 ok")
             elif verb == "DATA":
@@ -69,6 +75,8 @@ class _Talk(socketserver.StreamRequestHandler):
                     body.append(part[1:] if part.startswith(b"..") else part)
                 box.messages.append(message_from_bytes(b"".join(body), policy=policy.default))
                 box.secure.append(encrypted)
+                if box.silent:
+                    return
                 say("250 kept")
             elif verb == "QUIT":
                 say("221 bye")

@@ -109,3 +109,9 @@ def open_owing(home: Path, port: int = 0, keys: Path | None = None, now: datetim
     made = Owing(opened, now)
     made.station = replace(opened, clock=made.clock)
     return made
+
+
+def serve(owing: Owing, port: int) -> None:
+    """From now on the mail server is at this port; 0: none is set."""
+    mail = owing.station.settings.mail.model_copy(update={"port": port, "host": "127.0.0.1" if port else ""})
+    owing.station = replace(owing.station, settings=owing.station.settings.model_copy(update={"mail": mail}))

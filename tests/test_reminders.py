@@ -14,7 +14,7 @@ import mailserver
 import pikepdf
 import pytest
 import sqlalchemy as sa
-from owed import MORNING, Owing, open_owing
+from owed import MORNING, Owing, open_owing, serve
 
 from config.settings import Identity, Settings
 from sealing.verify import verify_file
@@ -104,6 +104,7 @@ def test_what_happens_between_planning_and_firing_is_read_again(owing, box, what
     assert box.messages == []
     assert [row.state for row in rows(owing)] == [agenda.DROPPED]
     assert rows(owing, Sending) == []
+    assert [(row.state, row.trouble.partition(" / ")[0]) for row in rows(owing, OutboxRow)] == [(Sent.DROPPED, "il n'y a plus lieu de relancer")]
 
 
 def test_a_suspension_after_it_was_enqueued_holds(owing, box):
@@ -177,7 +178,7 @@ def test_a_dispute_that_ends_lets_the_ladder_go_on_with_the_level_that_did_not_l
 
 def test_a_customer_without_an_address_is_a_task_and_once_mended_the_reminder_leaves(owing, box):
     owing.owes("F-1", FIFTH, email="")
-    assert (owing.turn(), box.messages) == (1, [])
+    assert (owing.turn(), box.messages) == (0, [])
     (row,) = rows(owing)
     assert (row.state, row.reason) == (agenda.OPEN, "no-address")
     owing.turn(MORNING + timedelta(days=1))
@@ -316,6 +317,56 @@ def test_killed_and_paid_meanwhile_it_is_said_that_it_may_have_left(owing, box, 
     assert (len(box.messages), rows(owing, Sending)[0].state, rows(owing)[0].state) == (1, records.UNSURE, agenda.DROPPED)
 
 
+@pytest.mark.parametrize("how", ["away", "unset", "refuses", "later"])
+def test_what_did_not_leave_is_written_anew_with_what_is_owed_by_then_under_the_same_message_id(owing, box, how):
+    item, port = owing.owes("F-1", FIFTH), box.port
+    box.refuse, box.later = how == "refuses", how == "later"
+    serve(owing, {"away": 1, "unset": 0}.get(how, port))
+    owing.turn()
+    assert rows(owing, Sending) == []
+    owing.happens(item, "payment", owing.today, "1000.00")
+    serve(owing, port)
+    box.refuse = box.later = False
+    owing.later()
+    owing.turn()
+    (message,), (sending,), (row,) = box.messages, rows(owing, Sending), rows(owing)
+    assert "il reste 200,00\u202f€ ttc" in message.get_content().lower()
+    assert (sending.state, sending.balance, sending.message_id[:12]) == (records.SENT, "200.00", f"<agenda.{row.id}.{row.revision}.")
+
+
+def test_what_may_have_left_and_says_more_than_is_owed_by_then_is_a_task_and_no_second_mail(owing, box):
+    item, box.silent = owing.owes("F-1", FIFTH), True
+    owing.turn()
+    assert (len(box.messages), rows(owing, Sending)[0].state) == (1, records.LEAVING)
+    owing.happens(item, "payment", owing.today, "1000.00")
+    box.silent = False
+    owing.later()
+    owing.turn()
+    assert (len(box.messages), rows(owing, Sending)[0].state) == (1, records.UNSURE)
+    with owing.station.database.reading() as session:
+        assert [(row.kind, row.object) for row in dunning.chores_of(session, "essai")] == [(dunning.DOUBT, str(item))]
+    assert [(row.state, row.trouble.partition(" :")[0]) for row in rows(owing, OutboxRow)] == [(Sent.DROPPED, "peut-être déjà partie")]
+
+
+@pytest.mark.parametrize("silent", [False, True])
+def test_a_mail_server_that_is_away_into_the_weekend_costs_no_level(owing, box, silent):
+    friday = MORNING + timedelta(days=3)
+    owing.owes("F-1", FIFTH)
+    box.silent, port = silent, box.port
+    serve(owing, port if silent else 1)
+    for hours in (0, 1, 24, 48):
+        owing.turn(friday + timedelta(hours=hours))
+    begun = [records.LEAVING] if silent else []
+    assert [each.state for each in rows(owing, Sending)] == begun
+    assert [(row.state, row.day) for row in rows(owing)] == [(agenda.PLANNED, "2026-11-09")]
+    box.silent = False
+    serve(owing, port)
+    owing.turn(friday + timedelta(days=3))
+    assert [each.state for each in rows(owing, Sending)] == [records.SENT]
+    assert len({str(each["Message-ID"]) for each in box.messages}) == 1
+    assert [row.state for row in rows(owing, OutboxRow)] == [Sent.DROPPED, Sent.SENT]
+
+
 def test_a_letter_is_a_sealed_pdf_with_its_computation_and_waits_in_the_print_queue(tmp_path, practice_keys):
     owing = open_owing(tmp_path / "home", keys=practice_keys)
     owing.owes("F-1", date(2026, 10, 4))
@@ -401,7 +452,7 @@ def test_what_is_enqueued_for_an_older_revision_does_nothing(owing, box):
     owing.plan()
     ticking.tick(owing.station, owing.today)
     outbox.deliver_due(owing.station, ticking.SENDERS)
-    assert [row.state for row in rows(owing, OutboxRow)] == [Sent.SENT, Sent.SENT]
+    assert [row.state for row in rows(owing, OutboxRow)] == [Sent.DROPPED, Sent.SENT]
     assert (len(box.messages), str(box.messages[0]["Message-ID"])[:12]) == (1, "<agenda.1.4.")
 
 

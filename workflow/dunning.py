@@ -4,14 +4,16 @@ Values in, values out. A reminder never leaves for an item that is not to be rem
 twice, none on a day on which nothing may leave, and one level at a time: whatever is late, a customer is first asked kindly.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
+from typing import TypeVar
 
 from workflow.calendar import Calendar, move_earlier, move_later
 from workflow.receivables import Standing
 
+Each = TypeVar("Each")
 _DAY = timedelta(days=1)
 
 
@@ -116,20 +118,6 @@ class Action:
     warned: tuple[Warned, ...] = ()
 
 
-def actions_due(
-    item: Reminded,
-    standing: Standing,
-    ladder: Ladder,
-    sent: Sequence[Left],
-    suspensions: Iterable[Rest],
-    calendar: Calendar,
-    today: date,
-) -> tuple[Action, ...]:
-    """What leaves today: nothing or one level. Raises `workflow.calendar.NoBusinessDay`."""
-    action = next_action(item, standing, ladder, sent, suspensions, calendar, today)
-    return (action,) if action is not None and action.day <= today else ()
-
-
 def next_action(
     item: Reminded,
     standing: Standing,
@@ -186,16 +174,26 @@ MOST_TOGETHER = 100
 
 
 def gather(actions: Iterable[Action], ladder: Ladder) -> tuple[tuple[Action, ...], ...]:
-    """What leaves in one letter each: every action alone, or, where the ladder says so, those of one customer, level and day together.
+    """What leaves in one letter each: every action alone, or, where the ladder says so, those of one customer, level and day together."""
+    return gathered(actions, lambda action: action, lambda _: ladder.together)
+
+
+def gathered(found: Iterable[Each], action_of: Callable[[Each], Action], together: Callable[[Each], bool]) -> tuple[tuple[Each, ...], ...]:
+    """The same of whatever holds an action.
 
     By due date within a letter. Each item keeps its own level: a letter is how several leave, and nothing leaves that would not alone.
     """
-    letters = dict[tuple[str, ...], list[Action]]()
-    for action in actions:
-        apart = () if ladder.together else (action.item.id,)
-        letters.setdefault((action.item.customer, action.level.name, action.day.isoformat(), *apart), []).append(action)
-    ordered = [sorted(letter, key=lambda each: (each.item.due, each.item.id.zfill(20))) for letter in letters.values()]
+    letters = dict[tuple[str, ...], list[Each]]()
+    for each in found:
+        action = action_of(each)
+        apart = () if together(each) else (action.item.id,)
+        letters.setdefault((action.item.customer, action.level.name, action.day.isoformat(), *apart), []).append(each)
+    ordered = [sorted(letter, key=lambda each: _place_of(action_of(each).item)) for letter in letters.values()]
     return tuple(tuple(letter[start : start + MOST_TOGETHER]) for letter in ordered for start in range(0, len(letter), MOST_TOGETHER))
+
+
+def _place_of(item: Reminded) -> tuple[date, str]:
+    return item.due, item.id.zfill(20)
 
 
 def covers(rest: Rest, item: Reminded) -> bool:

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from datetime import date, datetime
+from datetime import date
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -34,11 +34,6 @@ def sendings_by_item(session: Session, entity: str, items: Collection[str] | Non
     for number, level, at in session.execute(query):
         found[number].append(Left(level, at.date()))
     return {number: tuple(left) for number, left in found.items()}
-
-
-def sendings_of(session: Session, entity: str, item: str) -> list[Sending]:
-    """Of one item, in their order."""
-    return list(session.scalars(sa.select(Sending).where(Sending.entity == entity, Sending.item_id == item).order_by(Sending.id)))
 
 
 def find_sending(session: Session, entity: str, item: str, level: str) -> Sending | None:
@@ -94,8 +89,3 @@ def rest_of(row: Suspension) -> Rest:
 def get_suspension(session: Session, entity: str, number: int) -> Suspension | None:
     row = session.get(Suspension, number)
     return row if row is not None and row.entity == entity and row.lifted_at is None else None
-
-
-def last_left(session: Session, entity: str) -> datetime | None:
-    """When a reminder left last."""
-    return session.scalar(sa.select(sa.func.max(Sending.left_at)).where(Sending.entity == entity))
