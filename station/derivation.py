@@ -37,6 +37,8 @@ _WORDS = {
         "missing": "Le taux du {half} n’est pas dans la table : rien n’est calculé, car un taux ne se devine pas. Le taux de la BCE "
         "au {day} et celui du JORF se saisissent sur la page « Taux d’intérêt » : une personne les saisit avec leurs sources, une autre "
         "les confirme.",
+        "stopped": "intérêts arrêtés au {day} : taux du {half} absent",
+        "unknown": "aucun intérêt compté : taux du {half} absent",
         "before": "La table des taux commence au {first} : rien n’est calculé pour le {half}, car un taux ne se devine pas. Le taux de "
         "la BCE au {day} et celui du JORF de ce semestre se saisissent sur la page « Taux d’intérêt », avec leurs sources.",
     },
@@ -52,6 +54,8 @@ _WORDS = {
         "missing": "The rate of {half} is not in the table: nothing is computed, for a rate is not to be guessed. The rate of the ECB "
         "on {day} and that of the JORF are entered on the page « Interest rates »: one person enters them with their sources, another "
         "confirms them.",
+        "stopped": "interest stops on {day}: the rate of {half} is missing",
+        "unknown": "no interest is counted: the rate of {half} is missing",
         "before": "The table of rates begins with {first}: nothing is computed for {half}, for a rate is not to be guessed. The rate of "
         "the ECB on {day} and that half-year's of the JORF are entered on the page « Interest rates », with their sources.",
     },
@@ -190,6 +194,12 @@ def missing_words(error: MissingRate, language: str, begins: str = "") -> str:
     words = _WORDS["en" if language == "en" else "fr"]["before" if error.half < begins else "missing"]
     half, first = half_words(error.half, language), half_words(begins, language) if begins else ""
     return words.format(half=half, first=first, day=first_day(error.half).strftime("%d/%m/%Y"))
+
+
+def stopped_words(half: str, until: date | None, language: str) -> str:
+    """Why a sum is shorter than the delay. `until`: last day that is reckoned, itself included; None: none is."""
+    words = _WORDS["en" if language == "en" else "fr"]["stopped" if until else "unknown"]
+    return words.format(half=half_words(half, language), day=f"{until:%d/%m/%Y}" if until else "")
 
 
 def half_words(half: str, language: str) -> str:

@@ -95,7 +95,10 @@ def test_a_rule_s_version_bears_one_hash_on_the_approval_page_and_in_why(desk):
     shown = re.search(r"empreinte ([0-9a-f]{12})", anne.get(f"/approbations/{desk.approval(document).id}").text)[1]
     why = clara.get(f"/documents/{document}/circuits").text
     assert re.search(r"Circuit « Facture de fournisseur »[^<]*empreinte ([0-9a-f]+)", re.sub(r"[\xa0\u202f]", " ", why))[1] == shown
-    prints = {"facture-fournisseur.circuit": shown, "approbation-fournisseurs.regles": _print_of("Règles « approbation-fournisseurs »", why)}
+    prints = {
+        "facture-fournisseur.circuit": shown,
+        "approbation-fournisseurs.regles": _print_of("Règles « approbation-fournisseurs »", why),
+    }
     for file, told in prints.items():
         page = clara.get(f"/regles/{file}/versions/1").text
         text = html.unescape(re.search(r"<pre[^>]*><code>(.*?)</code>", page, re.DOTALL)[1])

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from config.options import calendar_of
 from config.settings import Settings
 from station import agenda, dunning, ladder_versions, postal
+from station.derivation import stopped_words
 from station.dunning import Coming, NotPossible
 from station.ladder_versions import BadLadders, NotOffered
 from station.letters_out import Part, lacking_of, table_of, write_letter
@@ -75,6 +76,8 @@ class Line:
     balance: str
     asked: str
     """With interest and indemnity; empty where it asks for the balance alone."""
+    short: str
+    """Why interest ends before the day of the letter; empty: it does not."""
     where: str
     """Where it goes; empty: nowhere, and a person is asked."""
     warned: tuple[str, ...]
@@ -101,8 +104,14 @@ def show_line(each: Coming, t: Words, together: int = 1) -> Line:
         asked=t.amount(str(each.claim.total), "EUR") if each.claim.total > each.claim.balance else "",
         where=", ".join(each.address),
         warned=tuple(t(f"dunning.warned-{code}") for code in action.warned if code not in MENTIONS),
+        short=_short_words(each, t),
         why=t("dunning.why-rest", day=t.day(action.rest.ends), reason=action.rest.reason) if action.rest else "",
     )
+
+
+def _short_words(each: Coming, t: Words) -> str:
+    claim = each.claim
+    return stopped_words(claim.missing, claim.until if claim.interest is not None else None, t.language) if claim.missing else ""
 
 
 @router.get(ADDRESS)

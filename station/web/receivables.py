@@ -622,7 +622,11 @@ def _derivation(owed: Delay, private: Decimal, public: Decimal, t: Words) -> lis
         return [t("receivables.interest-consumer")]
     if owed.below is not None:
         return [_below(owed.below, t)]
-    missing = [derivation.missing_words(owed.missing, t.language)] if owed.missing is not None else []
+    missing = []
+    if owed.missing is not None:
+        # What is reckoned is shown with the day on which it ends; what to do about the rate stands where nothing is.
+        missing = [derivation.stopped_words(owed.missing.half, owed.until if owed.interest else None, t.language).capitalize() + "."]
+        missing += [] if owed.interest else [derivation.missing_words(owed.missing, t.language)]
     if owed.interest is None:
         return missing or [t("receivables.interest-none")]
     margin = public if owed.regime is Regime.PUBLIC else private
