@@ -26,7 +26,7 @@ IN_ONE_LANGUAGE = {"letter.fr.html", "letter.en.html"}
 """Letters: each is written in its own language."""
 NAMES = {"Sceau", "PDF", "XML", "JSON", "CSV", "XLSX", "SHA", "SHA-256", "IBAN", "SIREN", "RFC", "TOTP", "OK"}
 """Proper names and abbreviations that both languages write alike."""
-RECOGNISE = {"learning.py", "reasons.py"}
+RECOGNISE = {"learning.py", "reasons.py", "metrics.py"}  # figures of the third are for Prometheus, in English by its custom
 """They know reasons that the records hold in English, and say them in the reader's language."""
 SHOWN = ("title", "alt", "aria-label", "placeholder", "aria-description", "label", "aria-valuetext")
 """Attributes that a person reads or hears."""
