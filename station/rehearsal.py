@@ -244,7 +244,12 @@ def copy_sqlite(source: Path, target: Path) -> None:
 def _copy_rows(database: Database, target: Path, moment: datetime) -> None:
     """Rows alone, in the form of a backup, which `sceau restore` takes: the kept files are not touched by an upgrade."""
     with tar_sink(target, 0) as sink, snapshot_of(database.reader) as connection:
-        head = {"format": FORMAT, "version": importlib.metadata.version("sceau"), "schema": schema_of(connection), "rows_only": True}
+        head: dict[str, object] = {
+            "format": FORMAT,
+            "version": importlib.metadata.version("sceau"),
+            "schema": schema_of(connection),
+            "rows_only": True,
+        }
         head |= {"made_at": moment.isoformat(), "logs": {}}
         lines = [sink.put(HEAD, *_sized(head))]
         for table in kept_tables(connection):

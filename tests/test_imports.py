@@ -254,7 +254,7 @@ def test_every_fault_has_its_words_in_both_languages():
         "practice", "too-many", "taken", "role-days", "amount", "customer-unknown", "due", "invoice-other", "invoice-unknown", "day-later",
         "reference-other",
         "formula", "invoice-ambiguous", "paid-stage", "paid-future", "paid-sum", "paid-unreviewed",
-        "paid-ended", "paid-currency", "paid-over", "over", "surplus", "over", "surplus",
+        "paid-ended", "paid-currency", "paid-over", "over", "surplus",
     }  # fmt: skip
     for language in ("fr", "en"):
         assert codes == {key.removeprefix("imports.wrong-") for key in words_in(language).catalogue if key.startswith("imports.wrong-")}

@@ -23,6 +23,7 @@ from station.bounces import note_report
 from station.dunning import NotPossible
 from station.keyring import open_sealer
 from station.letters_out import house_of
+from station.lookups import customer_balance
 from station.outbox import Sent
 from station.problems import problem_of
 from station.records import dunning as records
@@ -104,7 +105,8 @@ def test_what_happens_between_planning_and_firing_is_read_again(owing, box, what
     assert box.messages == []
     assert [row.state for row in rows(owing)] == [agenda.DROPPED]
     assert rows(owing, Sending) == []
-    assert [(row.state, row.trouble.partition(" / ")[0]) for row in rows(owing, OutboxRow)] == [(Sent.DROPPED, "il n'y a plus lieu de relancer")]
+    (parcel,) = rows(owing, OutboxRow)
+    assert (parcel.state, parcel.trouble.partition(" / ")[0]) == (Sent.DROPPED, "il n'y a plus lieu de relancer")
 
 
 def test_a_suspension_after_it_was_enqueued_holds(owing, box):
@@ -114,6 +116,15 @@ def test_a_suspension_after_it_was_enqueued_holds(owing, box):
     suspend(owing, "customer", [str(owing.customers["Atelier Moreau"])], date(2026, 11, 12))
     outbox.deliver_due(owing.station, ticking.SENDERS)
     assert (box.messages, rows(owing)[0].day, rows(owing)[0].object) == ([], "2026-11-13", str(item))
+
+
+def test_a_suspension_of_a_row_is_none_of_an_invoice_that_bears_its_number(owing):
+    first = owing.owes("F-1", FIFTH)
+    owing.owes(str(first), FIFTH, name="Autre")
+    suspend(owing, "item", [str(first)], date(2026, 11, 12))
+    with owing.station.database.reading() as session:
+        told = [customer_balance(session, "essai", {"numero": number}, owing.today) for number in ("F-1", str(first))]
+    assert [each and each["suspendue"] for each in told] == [True, False]
 
 
 def test_resuming_brings_the_reminder_back_to_its_day(owing, box):
