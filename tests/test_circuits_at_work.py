@@ -309,7 +309,11 @@ def test_a_version_is_in_force_once_a_second_person_activated_it_and_none_that_b
         if renamed.row is not None:
             assert rule_versions.activate_version(session, house.workstation, renamed.row, carole) == "broken"
         first = session.scalars(sa.select(RuleVersion).where(RuleVersion.number == 1, RuleVersion.name == written.name)).one()
-        assert rule_versions.activate_version(session, house.workstation, first, carole) == "" and written.ended_at is not None
+        assert rule_versions.activate_version(session, house.workstation, first, carole) == "ended"
+        back = rule_versions.write_version(session, house.workstation, "essai", first.text, carole, circuit=False).row
+        assert rule_versions.activate_version(session, house.workstation, back, clara) == "" and written.ended_at is not None
+        back.made_by, back.active_from = rule_versions.SHIPPER, None
+        assert rule_versions.activate_version(session, house.workstation, back, clara) == "unasked"
     told = [json.loads(row.body)["what"] for row in house_ledger(house, "rules")]
     assert told[:1] == ["written"] and "activated" in told
 
@@ -495,6 +499,30 @@ def test_a_credit_note_looks_for_its_invoice_and_is_set_against_it_by_an_approve
     assert (house.run(document, "avoir").outcome, house.standing(document)) == ("imputé", "approved")
     larger = credit_note(house, "AV-2", "110.00", "F-1")
     assert house.run(larger, "avoir").step == "rembourser"
+
+
+@pytest.mark.parametrize("code", ["381", "261", "396"])
+def test_an_invoice_that_calls_itself_a_credit_note_goes_the_way_of_credit_notes_from_start_to_end(house, code):
+    invoice = house.invoice("240.00", number="F-7")
+    house.submit(invoice)
+    document = house.invoice("120.00", number="AV-7")
+    with house.workstation.database.writing() as session:
+        session.add(FieldRow(document_id=document, name="document_type_code", source="read", value=code, confidence=0.99))
+    house.submit(document)
+    assert house.run(document, "facture-fournisseur") is None
+    (form,) = house.asked(document)
+    house.answer(form, "clara", "chercher", numero_origine="F-7")
+    assert house.approval(document).due is None
+    assert house.decide(document, tasks.approve, "anne").done
+    assert house.run(document, "avoir").outcome == "imputé"
+
+
+def test_an_advance_invoice_is_no_credit_note(house):
+    document = house.invoice("120.00", number="F-8")
+    with house.workstation.database.writing() as session:
+        session.add(FieldRow(document_id=document, name="document_type_code", source="read", value="386", confidence=0.99))
+        session.flush()
+        assert facts.facts_of(session, house.workstation, session.get_one(Document, document))["nature"] == "facture"
 
 
 # --- a year, time handed in ---
