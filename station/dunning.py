@@ -214,7 +214,7 @@ def calendar_ahead(
         begin = min(action.day, first)
         steps = forecast(item, standing, ladder, book.sent.get(item.id, ()), book.rests, book.calendar, begin, until)
         claim = Claim(standing.balance, None, NOTHING, today)
-        found += [Coming(listed, standing, each, claim) for each in steps]
+        found += [Coming(listed, standing, each, claim, together=ladder.together) for each in steps]
     return sorted(found, key=lambda each: (each.action.day, each.listed.customer.name, each.listed.row.number))
 
 
@@ -825,22 +825,24 @@ class Moved:
     """What other ladders would do otherwise within the coming days."""
 
     before: int
-    """Reminders by the ladders in force."""
+    """Letters, mails and calls by the ladders in force: what leaves together counts once."""
     after: int
     changed: int
-    """Invoices whose next reminders are others, or on other days."""
+    """Invoices whose next reminders are others, on other days, or in one letter with others."""
 
 
 def effect_of(session: Session, workstation: Workstation, ladders: Ladders, today: date) -> Moved:
     """Raises as `preview`."""
     now, then = (calendar_ahead(session, workstation, today, ladders=each) for each in (None, ladders))
     steps: list[dict[int, list[tuple[object, ...]]]] = [{}, {}]
-    for place, found in enumerate((now, then)):
-        for each in found:
-            told = (each.action.level.name, each.action.day, each.action.level.channel)
+    letters = [letters_among(found) for found in (now, then)]
+    for place, letter in ((place, letter) for place, found in enumerate(letters) for letter in found):
+        beside = tuple(each.listed.row.id for each in letter)
+        for each in letter:
+            told = (each.action.level.name, each.action.day, each.action.level.channel, beside)
             steps[place].setdefault(each.listed.row.id, []).append(told)
     changed = sum(steps[0].get(item) != steps[1].get(item) for item in {*steps[0], *steps[1]})
-    return Moved(len(now), len(then), changed)
+    return Moved(len(letters[0]), len(letters[1]), changed)
 
 
 def _count_handled(session: Session, workstation: Workstation, row: AgendaRow, person: Person) -> None:

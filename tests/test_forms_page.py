@@ -83,7 +83,9 @@ def test_why_tells_each_line_and_the_smallest_change(desk):
         and "Elle s&#39;appliquerait si" in page
         and "5 000,00" in page.replace("\u202f", " ").replace("\xa0", " ")
     )
-    assert "En est à" in clara.get(f"/documents/{document}").text
+    told = clara.get(f"/documents/{document}").text
+    assert "En est à" in told
+    assert "Facture dans un nouvel état" in told and "in review" not in told
 
 
 def test_a_rule_s_version_bears_one_hash_on_the_approval_page_and_in_why(desk):

@@ -182,3 +182,12 @@ def test_a_ladder_that_groups_needs_letters_that_can_list(tmp_path):
     (folder / "relance-1.toml").write_text(wording, encoding="utf-8")
     with pytest.raises(ladder_versions.BadLadders, match="ne sait pas en dire plusieurs"):
         owing.plan()
+
+
+def test_a_version_that_brings_mails_of_a_customer_together_says_how_many_invoices_and_mails_that_changes(tmp_path):
+    owing = open_owing(tmp_path / "home")
+    for number in range(4):
+        owing.owes(f"F-{number}", FIFTH)
+    with owing.station.database.reading() as session:
+        moved = dunning.effect_of(session, owing.station, ladder_versions.proved(owing.station.settings, "x", GROUPED), owing.today)
+    assert (moved.changed, moved.before) == (4, 4 * moved.after)

@@ -20,7 +20,7 @@ _ELSEWHERE: tuple[Gap, ...] = (
     Gap("no-delivery", "bon de livraison ou service fait : non enregistré ici", "delivery note or service done: not recorded here"),
     Gap("no-approval", "approbation (bon à payer) : non enregistrée ici", "approval for payment: not recorded here"),
     Gap("no-accounting-entry", "écriture comptable : non enregistrée ici", "accounting entry: not recorded here"),
-    Gap("no-payment", "paiement et rapprochement : non enregistrés ici", "payment and reconciliation: not recorded here"),
+    Gap("no-payment", "aucun paiement noté", "no payment noted"),
 )
 """Stages of an invoice; of one that the records do not hold, only the company can say where it is kept."""
 _VALUES: tuple[tuple[str, Gap], ...] = (

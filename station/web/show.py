@@ -481,7 +481,7 @@ def _detail(body: Mapping[str, Any], document: Document, t: Words) -> str:
     if body.get("task"):
         parts.append(t.known("approval.did", str(body.get("what"))))
     if body.get("to") and "expected" in body:
-        parts.append(t.known("invoice-state", str(body["to"])))
+        parts.append(t.known("invoice-state", str(body["to"]).replace(" ", "-")))
     if body.get("reason"):
         parts.append(f"« {body['reason']} »")
     if body.get("source") and "before" in body:
