@@ -197,6 +197,8 @@ def test_status_tells_states_workers_costs_and_the_ledger(sceau, scans):
         "not_taken",
         "folders",
         "mailboxes",
+        "store",
+        "backup",
         "reading",
         "disk",
         "bytes",
