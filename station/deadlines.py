@@ -16,6 +16,7 @@ from ocr.identifiers import compact, vat_siren
 from station.records import register
 from station.records.tables import Document, FieldRow, InvoiceRow, InvoiceStanding, PayableEvent, Review, Supplier, Task
 from station.records.tasks import APPROVAL, OPEN
+from workflow.invoices import CREDIT
 from workflow.invoicing import InvoiceState
 from workflow.payables import BUYERS, Deadline, Happening, Request, Step, deadline_of
 from workflow.terms import Counting, Term
@@ -29,7 +30,9 @@ def deadline_on(session: Session, settings: Settings, document: Document, best: 
 
 
 def due_day(session: Session, settings: Settings, document: Document, best: Mapping[str, FieldRow]) -> str | None:
-    """Last day in time (ISO 8601); None while nothing runs."""
+    """Last day in time (ISO 8601); None while nothing runs, and of a credit note, on which nothing is to be paid."""
+    if is_credit(document, best):
+        return None
     day = deadline_on(session, settings, document, best).day
     return day.isoformat() if day is not None else None
 
@@ -92,6 +95,11 @@ def keys_of(best: Mapping[str, FieldRow]) -> list[str]:
 
 def value_of(best: Mapping[str, FieldRow], name: str) -> str:
     return (best[name].value or "") if name in best else ""
+
+
+def is_credit(document: Document, best: Mapping[str, FieldRow]) -> bool:
+    """By what it is filed as, or by the code of the kind that was read or said (UNTDID 1001)."""
+    return document.document_type == "credit-note" or value_of(best, "document_type_code") in CREDIT
 
 
 def day_of(best: Mapping[str, FieldRow], name: str) -> date | None:

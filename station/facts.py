@@ -12,11 +12,13 @@ from capture.findings import Level
 from ocr.identifiers import compact
 from station import accounting_words
 from station.beside import Beside, beside, printed_keys, text_of, vouched_before
+from station.deadlines import is_credit
 from station.receivables import own_keys
 from station.records import documents
 from station.records.tables import Document, FieldRow, State
 from station.workstation import Workstation
 from workflow.accounting import Conversion
+from workflow.kinds import INVOICES
 from workflow.vocabulary import Value, plain
 
 PAGES = frozenset(
@@ -46,7 +48,7 @@ def facts_of(session: Session, workstation: Workstation, document: Document, kno
         "etat": {State.HELD: "retenu", State.FAILED: "retenu", State.SET_ASIDE: "ecarte"}.get(document.state, "repris"),
         "papier_la": document.source in ("paper", "print"),
         "motif": _why_held(codes),
-        "nature": "autre" if ours else {"invoice": "facture", "credit-note": "avoir"}.get(document.document_type, "autre"),
+        "nature": "autre" if ours else _nature(document, best),
         "sens": "emise" if ours else "recue",
         "numero": text_of(best, "invoice_number"),
         "nom_fournisseur": text_of(best, "supplier_name") or text_of(best, "supplier_siren"),
@@ -96,7 +98,7 @@ def _supplier(
     row = known.supplier(printed_keys(best))
     accounts, acquainted = vouched_before(known, document, workstation.settings)
     iban = compact(waiting or text_of(best, "iban") or "")
-    changed = bool(iban) and iban not in accounts and bool(_others(known, document, accounts, workstation))
+    changed = bool(iban) and iban not in accounts and any(each != iban for each in _others(known, document, accounts, workstation))
     account = None if not iban else "connu" if iban in accounts else "change" if changed else "nouveau"
     return {
         "fournisseur": "connu" if acquainted else "nouveau",
@@ -107,10 +109,18 @@ def _supplier(
 
 
 def _others(known: Beside, document: Document, accounts: Sequence[str], workstation: Workstation) -> list[str]:
-    """The supplier's other accounts: those the house stood for, else those that its earlier invoices bore when this one was asked about."""
+    """The supplier's other accounts: those the house stood for, else those that its earlier invoices bore when this one was asked about
+    (nobody stood for them: that they bore this very account, too, makes it neither known nor another one)."""
     own = {compact(each) for each in workstation.settings.identity.ibans}
     asked = known.changes.get(document.id, ())
     return [each for each in accounts if each not in own] or list(asked[-1].known if asked else ())
+
+
+def _nature(document: Document, best: Mapping[str, FieldRow]) -> str:
+    """An invoice that calls itself a credit note is one, however it was filed."""
+    if document.document_type not in INVOICES:
+        return "autre"
+    return "avoir" if is_credit(document, best) else "facture"
 
 
 def _is_ours(document: Document, best: Mapping[str, FieldRow], workstation: Workstation) -> bool:

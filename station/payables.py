@@ -18,7 +18,7 @@ from config.settings import Settings
 from sealing.ledger import Event
 from station import deadlines, tasks
 from station.acts import actor_of
-from station.deadlines import day_of, happenings_of, keys_of, request_of, supplier_of, value_of
+from station.deadlines import day_of, happenings_of, is_credit, keys_of, request_of, supplier_of, value_of
 from station.rates import rates_of
 from station.records import documents
 from station.records import tasks as records
@@ -40,7 +40,7 @@ from workflow.interest import MissingRate, Rates, Reduction, Regime
 from workflow.invoicing import InvoiceState
 from workflow.payables import Cost, Deadline, Happening, Refusal, Request, Step, cost_of, deadline_of, refusal_of
 
-__all__ = ["day_of", "keys_of", "supplier_of", "value_of"]
+__all__ = ["day_of", "is_credit", "keys_of", "supplier_of", "value_of"]
 EURO = "EUR"
 NOTHING = Decimal("0.00")
 SENT, PAID = "sent", "paid"
@@ -119,14 +119,6 @@ def _cost(
     except (ValueError, InvalidOperation):
         # An amount that is not in whole cents, a day that is none: nothing is computed rather than guessed.
         return None
-
-
-def is_credit(document: Document, best: Mapping[str, FieldRow]) -> bool:
-    return document.document_type == "credit-note" or value_of(best, "document_type_code") in CREDIT
-
-
-CREDIT = frozenset({"381", "261", "262", "396", "502", "503"})
-"""UNTDID 1001 codes of credit notes, as in `workflow.invoices`."""
 
 
 def amount_of(best: Mapping[str, FieldRow], name: str) -> Decimal | None:

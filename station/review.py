@@ -609,7 +609,12 @@ def _account_to_hold(
         return None
     supplier, known = known_accounts(session, document, iban, workstation.settings)
     place = (mark.page, mark.box) if mark and mark.box else (row.page, tuple(row.box or ())) if row else (None, None)
-    return _Account(iban, supplier, tuple(known), place[0], place[1] or None)
+    return _Account(iban, supplier, _other_than(iban, known), place[0], place[1] or None)
+
+
+def _other_than(iban: str, known: Iterable[str]) -> tuple[str, ...]:
+    """Accounts to compare with. That an earlier invoice, for whose account nobody stood either, bore the same one makes it no known one."""
+    return tuple(each for each in known if each != iban)
 
 
 def _ask_account(session: Session, document: Document, account: _Account, person: Person, now: datetime, crop: Crop) -> None:
@@ -685,7 +690,7 @@ def say_account(
     here = row if row is not None and compact(row.value or "") == iban else None
     supplier, known = known_accounts(session, document, iban, workstation.settings)
     place = (here.page, tuple(here.box or ()) or None) if here is not None else (None, None)
-    _ask_account(session, document, _Account(iban, supplier, tuple(known), *place), person, workstation.clock(), crop)
+    _ask_account(session, document, _Account(iban, supplier, _other_than(iban, known), *place), person, workstation.clock(), crop)
     _note_again(session, workstation, document)
     return None, True
 

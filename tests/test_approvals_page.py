@@ -154,6 +154,16 @@ def test_a_credit_note_is_weighed_without_its_sign_and_the_page_says_so(office):
     assert "avoir, compté sans son signe" in page and "-3" not in page.partition("avoir, compté")[0][-40:]
 
 
+def test_what_was_read_as_a_credit_note_is_called_one_reduces_what_is_owed_and_has_no_day(office):
+    with office.workstation.database.writing() as session:
+        session.add(FieldRow(document_id=office.ids[0], name="document_type_code", source="read", value="381", confidence=0.99))
+    office.submit(0)
+    page = text_of(office.anne().get("/approbations/1").text)
+    assert "· avoir" in page
+    assert re.search(r"[-−]\s?1.234,56.€", page)
+    assert "il diminue ce que nous devons" in page and "à payer le" not in page.lower()
+
+
 def test_a_decision_opens_the_next_one_the_most_urgent_first(office):
     office.due(2, 1)
     office.submit(0, 1, 2)

@@ -466,6 +466,16 @@ def test_a_new_account_is_called_new_and_its_circuit_ends_with_what_became_of_it
     assert house.run(stranger, "changement-iban").outcome == "iban accepté"
 
 
+def test_several_first_invoices_with_one_account_that_nobody_confirmed_bear_a_new_account_not_a_changed_one(house, stranger):
+    for number in ("2026/401", "2026/402"):
+        later = house.invoice("80.00", number=number)
+        house.submit(later)
+        with house.workstation.database.reading() as session:
+            assert facts.facts_of(session, house.workstation, session.get_one(Document, later))["compte"] == "nouveau"
+            assert session.scalars(sa.select(AccountChange.known).where(AccountChange.document_id == later)).one() == []
+        assert house.asked(later)[0].title.startswith("Compte nouveau")
+
+
 def test_a_supplier_listed_after_the_invoice_came_is_new_to_it(house, stranger):
     with house.workstation.database.writing() as session:
         row = Supplier(entity="essai", key=f"siren:{PAPER.siren}", siren=PAPER.siren, name="Le Goff", changed_by="x", changed_at=NOON)

@@ -20,7 +20,19 @@ from config.settings import Settings
 from station import direction
 from station.direction import Regime
 from station.records.direction import Owed
-from station.records.tables import Archive, Arrival, Batch, Document, InvoiceStanding, Original, Review, ReviewEvent, State, Task
+from station.records.tables import (
+    Archive,
+    Arrival,
+    Batch,
+    Document,
+    InvoiceRow,
+    InvoiceStanding,
+    Original,
+    Review,
+    ReviewEvent,
+    State,
+    Task,
+)
 from station.web.direction import charts_of
 from station.web.words import words_in
 from workflow.interest import Terms, interest_of
@@ -172,6 +184,24 @@ def test_credit_notes_count_against_whether_they_print_a_minus_or_not(home):
     assert direction.cash_of(due, TODAY).overdue.cents == 4_500
     newest = direction.stake_of(due, TODAY, Regime.PRIVATE, RATES).bands[0]
     assert (newest.count, newest.cents) == (1, 10_000)
+
+
+def test_what_calls_itself_a_credit_note_counts_against_everywhere_and_costs_no_interest(home):
+    add(home, 1, gross="300.00", due="2026-11-10")
+    add(home, 2, gross="240.00", due="2026-11-10")
+    add(home, 3, gross="50.00")
+    with home.database.writing() as session:
+        for document in session.scalars(sa.select(Review.document_id).where(Review.number.in_(["F-2", "F-3"]))).all():
+            told = {"number": document, "likeness": document, "iban": "", "iban_known": False, "credit": True}
+            session.add_all(InvoiceRow(document_id=document, supplier=key, **told) for key in ("siren:732829320", "vat:FR44732829320"))
+    due = ask(home, direction.records.owed)
+    cash = direction.cash_of(due, TODAY)
+    assert (cash.overdue.cents, cash.undated) == (6_000, (1, -5_000))
+    stake = direction.stake_of(due, TODAY, Regime.PRIVATE, RATES)
+    assert (stake.count, stake.bands[0].cents) == (1, 30_000)
+    with home.database.reading() as session:
+        closing = direction.closing_of(session, "essai", TODAY)
+    assert (closing.count, closing.cents) == (3, 1_000)
 
 
 # --- what delay costs ---

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from station.records.scope import EVERYWHERE
-from station.records.tables import Archive, Arrival, Document, InvoiceStanding, Original, Review, ReviewEvent, Task
+from station.records.tables import Archive, Arrival, Document, InvoiceRow, InvoiceStanding, Original, Review, ReviewEvent, Task
 from station.records.tasks import APPROVAL, DONE
 from workflow.invoicing import InvoiceState
 
@@ -218,8 +218,9 @@ def _signed() -> sa.ColumnElement[int]:
 
 
 def _credit() -> sa.ColumnElement[bool]:
-    """By what it is filed as, or by the amount that it prints."""
-    return sa.or_(Document.document_type == "credit-note", sa.func.coalesce(Review.gross, "").like("-%"))
+    """By what it is filed as, by the kind that it bears, or by the amount that it prints."""
+    called = Review.document_id.in_(sa.select(InvoiceRow.document_id).where(InvoiceRow.credit))
+    return sa.or_(Document.document_type == "credit-note", called, sa.func.coalesce(Review.gross, "").like("-%"))
 
 
 def _place(column: sa.orm.InstrumentedAttribute[datetime], bounds: Sequence[datetime]) -> sa.ColumnElement[int]:

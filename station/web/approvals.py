@@ -19,11 +19,12 @@ from ocr.identifiers import compact
 from station import circuits, dunning, review, tasks
 from station.access import Act as Reading
 from station.acts import shown_document
-from station.particulars import known_accounts
+from station.deadlines import is_credit
+from station.particulars import is_vouched
 from station.records import people
 from station.records import review as reviews
 from station.records import tasks as records
-from station.records.documents import Unknown
+from station.records.documents import Unknown, best_rows
 from station.records.tables import Document, Person, Review, State, Task, TaskEvent
 from station.records.tasks import APPROVAL, DONE, OPEN, QUESTION, Seat
 from station.tasks import Act, Outcome
@@ -304,6 +305,7 @@ def _page(
     page: int = 1,
 ) -> Response:
     workstation, t, entity = desk.workstation_of(request), desk.words_of(request), desk.entity_of(request)
+    credit = is_credit(document, best_rows(document)) or str(task.bound.get("gross") or "").startswith("-")
     task = records.get_task(session, entity, number)
     if task is None:
         return _gone(request)
@@ -323,7 +325,8 @@ def _page(
         task=task,
         bound=bound,
         digest=bound.digest(),
-        amount=t.amount(bound.gross, bound.currency or None) if bound.gross else t("approval.no-amount"),
+        amount=_amount(bound, t, credit=credit),
+        credit=credit,
         card=_card(session, task, None, t, now),
         why=_why_words(task, t),
         me=_me_words(session, task, seat, t),
@@ -334,6 +337,13 @@ def _page(
         pages=numbers,
         shown_page=page,
         has_image=workstation.light_image(document.id, page).is_file(),
+def _amount(bound: Bound, t: Words, *, credit: bool) -> str:
+    """Of a credit note with a minus, however it prints its amount: it reduces what is owed."""
+    if not bound.gross:
+        return t("approval.no-amount")
+    return t.amount(f"-{bound.gross.removeprefix('-')}" if credit else bound.gross, bound.currency or None)
+
+
         document=document,
         debt=payables.debt_of(session, workstation, document, t) if document.state == State.SEALED else None,
         trouble=_trouble_words(session, outcome, task, t) if outcome else "",
@@ -408,8 +418,8 @@ def _facts(session: Session, document: Document, bound: Bound, workstation: Work
         (t.known("field", "invoice_number"), bound.number, ""),
     ]
     if bound.iban:
-        _, known = known_accounts(session, document, compact(bound.iban), workstation.settings)
-        beside = t("approval.iban-known") if compact(bound.iban) in known else t("approval.iban-new")
+        vouched = is_vouched(session, document, compact(bound.iban), workstation.settings)
+        beside = t("approval.iban-known") if vouched else t("approval.iban-new")
         told.append((t.known("field", "iban"), show.show_value("iban", bound.iban, None, t), beside))
     row = session.get(Review, document.id)
     if row is not None and row.done_at is not None and row.done_by:

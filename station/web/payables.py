@@ -69,6 +69,8 @@ def debt_of(session: Session, workstation: Workstation, document: Document, t: W
 def deadline_words(owed: Owed, t: Words) -> str:
     """Until when, and why."""
     deadline = owed.deadline
+    if owed.credit:
+        return t("payables.due-credit")
     if deadline.day is None:
         since = t.day(deadline.since) if deadline.since else ""
         return t(f"payables.due-{deadline.basis}", since=since, left=t.number(max(30, deadline.left)))

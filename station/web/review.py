@@ -367,7 +367,7 @@ def _account_page(request: Request, session: Session, person: Person, number: in
         status,
         asked=asked,
         iban=show.show_value("iban", asked.iban, None, t),
-        known=[show.show_value("iban", iban, None, t) for iban in asked.known],
+        known=[show.show_value("iban", iban, None, t) for iban in asked.known if iban != asked.iban],
         supplier=row.supplier if row else "",
         by=t("review.account-asked", who=who.get(asked.asked_by, asked.asked_by), at=t.moment(asked.asked_at)),
         own=review.is_barred(session, asked, person, desk.workstation_of(request).clock()),
