@@ -305,7 +305,6 @@ def _page(
     page: int = 1,
 ) -> Response:
     workstation, t, entity = desk.workstation_of(request), desk.words_of(request), desk.entity_of(request)
-    credit = is_credit(document, best_rows(document)) or str(task.bound.get("gross") or "").startswith("-")
     task = records.get_task(session, entity, number)
     if task is None:
         return _gone(request)
@@ -316,6 +315,7 @@ def _page(
     access.note_document(request, person, Reading.SEEN, document.id)
     now = workstation.clock()
     seat = tasks.seat_of(session, person, entity, now.date())
+    credit = is_credit(document, best_rows(document)) or str(task.bound.get("gross") or "").startswith("-")
     bound, numbers = Bound(**task.bound), [each.number for each in document.current_pages]
     page = page if page in numbers else 1
     return desk.show(
@@ -337,13 +337,6 @@ def _page(
         pages=numbers,
         shown_page=page,
         has_image=workstation.light_image(document.id, page).is_file(),
-def _amount(bound: Bound, t: Words, *, credit: bool) -> str:
-    """Of a credit note with a minus, however it prints its amount: it reduces what is owed."""
-    if not bound.gross:
-        return t("approval.no-amount")
-    return t.amount(f"-{bound.gross.removeprefix('-')}" if credit else bound.gross, bound.currency or None)
-
-
         document=document,
         debt=payables.debt_of(session, workstation, document, t) if document.state == State.SEALED else None,
         trouble=_trouble_words(session, outcome, task, t) if outcome else "",
@@ -352,6 +345,13 @@ def _amount(bound: Bound, t: Words, *, credit: bool) -> str:
         typed=typed or {},
         **_may(session, task, person, seat, now, t, practice=workstation.settings.sealing.mode == "practice"),
     )
+
+
+def _amount(bound: Bound, t: Words, *, credit: bool) -> str:
+    """Of a credit note with a minus, however it prints its amount: it reduces what is owed."""
+    if not bound.gross:
+        return t("approval.no-amount")
+    return t.amount(f"-{bound.gross.removeprefix('-')}" if credit else bound.gross, bound.currency or None)
 
 
 def _may(session: Session, task: Task, person: Person, seat: Seat, now: datetime, t: Words, *, practice: bool) -> dict[str, Any]:
