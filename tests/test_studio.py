@@ -365,7 +365,7 @@ def test_the_list_names_each_file_and_what_is_in_force(clerk):
 def test_a_cell_is_changed_replayed_asked_and_put_in_force_by_somebody_else(home, clerk):
     page = clerk.get(f"/regles/{FILE}").text
     cells = {field_with(page, "]500..5000]"): "]500..8000]", field_with(page, "&gt; 5000"): "> 8000"}
-    words = {field_with(page, "5000.01"): "8000.01", field_with(page, "5000.00"): "8000.00"}
+    words = {field_with(page, "5000,01"): "8 000,01", field_with(page, "5000,00"): "8000.00"}
     assert clerk.post(f"/regles/{FILE}", data={"seen": hidden(page, "seen"), **cells, **words}).status_code == 303
     page = clerk.get(f"/regles/{FILE}").text
     assert "ligne A5, Montant TTC" in text_of(page)
@@ -387,6 +387,16 @@ def test_a_cell_is_changed_replayed_asked_and_put_in_force_by_somebody_else(home
     assert second.post(f"/regles/{FILE}/decider", data={"request": hidden(page, "request"), "choice": "activate"}).status_code == 303
     assert "]500..8000]" in text_in_force(home)
     assert "version 2, en vigueur" in text_of(second.get(f"/regles/{FILE}").text)
+
+
+def test_the_grid_takes_and_shows_the_decimal_comma_and_the_file_keeps_the_point(home, clerk):
+    page = clerk.get(f"/regles/{FILE}").text
+    cells = {field_with(page, "]500..5000]"): "]700,50..5 000,00]", field_with(page, "&gt; 5000"): "> 5000,00"}
+    clerk.post(f"/regles/{FILE}", data={"seen": hidden(page, "seen"), **cells})
+    page = clerk.get(f"/regles/{FILE}").text
+    assert field_with(page, "]700,50..5000,00]") in cells
+    assert "]700.50..5000.00]" in page
+    assert "n&#39;est pas un test valable" not in page
 
 
 def test_a_wrong_cell_is_kept_and_told_in_its_place_with_a_suggestion(clerk):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from workflow.marked import Flaw, Flaws, Section, Word, read_marked
 from workflow.rules import read_row
 from workflow.tables import ELSE
-from workflow.vocabulary import Variable, Vocabulary, read_vocabulary
+from workflow.vocabulary import Kind, Variable, Vocabulary, read_vocabulary
 
 BARRED = "|\n\r"
 """What no cell can hold: it would part it."""
@@ -193,6 +193,26 @@ def flaws_at(grid: Grid, flaws: Iterable[Flaw]) -> dict[tuple[int, int], list[Fl
                 at = next((n for n, cell in enumerate(row) if cell.column == flaw.column), 0)
                 found.setdefault((number, at), []).append(flaw)
     return found
+
+
+# --- cells as a French reader writes them ---
+
+_DECIMALS = (Kind.AMOUNT, Kind.NUMBER)
+
+
+def in_french(variable: Variable | None, text: str) -> str:
+    """A cell or a value with the decimal comma: « <= 700,50 ». Two values stay parted by a comma and a space."""
+    if variable is None or variable.kind not in _DECIMALS or re.search(r"\d,\d", text):
+        return text
+    return re.sub(r"(?<=\d)\.(?=\d)", ",", text)
+
+
+def from_french(variable: Variable | None, text: str) -> str:
+    """As the file has it: decimals after a point, thousands not parted: « ]700,50..5 000,00] » is « ]700.50..5000.00] »."""
+    if variable is None or variable.kind not in _DECIMALS:
+        return text
+    joined = re.sub(r"(?<=\d)[ \u00a0\u202f](?=\d{3}(?!\d))", "", text)
+    return re.sub(r"(?<=\d),(?=\d)", ".", joined)
 
 
 # --- the examples inside a file ---

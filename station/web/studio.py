@@ -26,7 +26,21 @@ from workflow.changes import differences
 from workflow.circuit import Circuit, Started, step, ways_out
 from workflow.circuit import Decided as CircuitDecided
 from workflow.drawing import KINDS, draw
-from workflow.grid import Grid, Trial, flaws_at, fresh_row, grids_of, moved, trials_of, variable_of, with_rows, with_words, words_of
+from workflow.grid import (
+    Grid,
+    Trial,
+    flaws_at,
+    fresh_row,
+    from_french,
+    grids_of,
+    in_french,
+    moved,
+    trials_of,
+    variable_of,
+    with_rows,
+    with_words,
+    words_of,
+)
 from workflow.marked import Flaw, Word
 from workflow.replaying import Turn, in_english
 from workflow.tables import RuleSet
@@ -100,7 +114,7 @@ def save(
     at = desk.workstation_of(request).clock()
     act = typed.get("act", "")
     try:
-        text = typed["text"] if "text" in typed else edited(before, typed, act)
+        text = typed["text"] if "text" in typed else edited(before, typed, act, french=desk.words_of(request).language == "fr")
         studio.save_draft(session, desk.entity_of(request), asked, person, text, typed.get("seen", ""), at)
     except NotOffered as error:
         return _page(request, session, person, asked, wrong=error.why, typed=typed.get("text"), status=409)
@@ -109,24 +123,43 @@ def save(
     return desk.go_to(request, f"{ADDRESS}/{asked.address}{_anchor(act)}", None if act else "flash.draft")
 
 
-def edited(before: str, typed: Mapping[str, str], act: str) -> str:
-    """The text with the cells and words of the form, and what a button asks (« add:table:3 »). Raises ValueError, KeyError."""
-    words = {(word.line, word.column): word.text for trial in trials_of(before, ()) for _, word in (*trial.given, *trial.wanted)}
-    said = {place: typed.get(f"w-{place[0]}-{place[1]}", text).strip() for place, text in words.items()}
+def edited(before: str, typed: Mapping[str, str], act: str, *, french: bool = False) -> str:
+    """The text with the cells and words of the form, and what a button asks (« add:table:3 »). Raises ValueError, KeyError.
+
+    `french`: they were shown, and are read, with the decimal comma; what nobody touched stays as it is written.
+    """
+    vocabulary = words_of(before)
+
+    def read(name: str, text: str, variable: Variable | None) -> str:
+        told = typed.get(name, text).strip()
+        if not french:
+            return told
+        return text if told == in_french(variable, text).strip() else from_french(variable, told)
+
+    named = {(word.line, word.column): (name, word.text) for one in trials_of(before, ()) for name, word in (*one.given, *one.wanted)}
+    words = {place: text for place, (_, text) in named.items()}
+    said = {place: read(f"w-{place[0]}-{place[1]}", text, vocabulary.get(name)) for place, (name, text) in named.items()}
     changed = {place: text for place, text in said.items() if text != words[place]}
     if any(sign in text or not text for text in changed.values() for sign in "\n\r"):
         raise ValueError("line")
     text = with_words(before, changed)
     do, table, at = (*act.split(":"), "", "")[:3]
     for grid in grids_of(before):
+        kinds = _kinds_of(grid, vocabulary)
         rows = [
-            tuple(typed.get(f"c-{grid.table}-{number}-{column}", cell.text) for column, cell in enumerate(row))
+            tuple(read(f"c-{grid.table}-{number}-{column}", cell.text, kinds[column]) for column, cell in enumerate(row))
             for number, row in enumerate(grid.rows)
         ]
         if grid.table == table:
-            rows = moved(rows, do, int(at), fresh_row(grid, words_of(before)))
+            rows = moved(rows, do, int(at), fresh_row(grid, vocabulary))
         text = with_rows(text, grid.table, rows)
     return text
+
+
+def _kinds_of(grid: Grid, vocabulary: Vocabulary) -> tuple[Variable | None, ...]:
+    """The word of each column; of the line's name and of the note none."""
+    found = [variable_of(vocabulary, title) for title in grid.head[: grid.inputs + grid.outputs]]
+    return (None, *found, *([None] if grid.noted else []))
 
 
 def _anchor(act: str) -> str:
@@ -177,12 +210,13 @@ class ShownGrid:
 def show_grid(grid: Grid, vocabulary: Vocabulary, flaws: Sequence[Flaw], t: Words) -> ShownGrid:
     placed = flaws_at(grid, flaws)
     variables = [variable_of(vocabulary, title) for title in grid.head]
+    kinds = _kinds_of(grid, vocabulary)
     columns = tuple((title, _hint(variable, t)) for title, variable in zip(grid.head, variables, strict=True))
     rows = tuple(
         tuple(
             ShownCell(
                 f"c-{grid.table}-{number}-{at}",
-                cell.text,
+                in_french(kinds[at], cell.text) if t.language == "fr" else cell.text,
                 t("studio.cell", line=row[0].text or number + 1, column=grid.head[at - 1] if at else t("studio.line")),
                 _options(variables[at - 1], cell.text) if grid.inputs < at <= grid.inputs + grid.outputs else (),
                 tuple(_in_place(flaw.message) for flaw in placed.get((number, at), ())),
@@ -243,7 +277,7 @@ def _page(
         holds=said.holds,
         grids=[] if large else [show_grid(grid, vocabulary, said.flaws, t) for grid in grids],
         large=large,
-        trials=[] if large else _trials(text, said.flaws, vocabulary),
+        trials=[] if large else _trials(text, said.flaws, vocabulary, french=t.language == "fr"),
         changes=[each.told(t.language) for each in differences(active.text, text)] if draft and active else [],
         drawing=drawing,
         steps=steps_of(said.said, t) if isinstance(said.said, Circuit) else [],
@@ -280,10 +314,15 @@ class ShownTrial:
     trouble: tuple[str, ...]
 
 
-def _trials(text: str, flaws: Sequence[Flaw], vocabulary: Vocabulary) -> list[ShownTrial]:
+def _trials(text: str, flaws: Sequence[Flaw], vocabulary: Vocabulary, *, french: bool = False) -> list[ShownTrial]:
     def named(pairs: Sequence[tuple[str, Word]]) -> tuple[tuple[str, str, str], ...]:
         return tuple(
-            (vocabulary[name].label if name in vocabulary else name, f"w-{word.line}-{word.column}", word.text) for name, word in pairs
+            (
+                vocabulary[name].label if name in vocabulary else name,
+                f"w-{word.line}-{word.column}",
+                in_french(vocabulary.get(name), word.text) if french else word.text,
+            )
+            for name, word in pairs
         )
 
     trials = trials_of(text, flaws)
