@@ -2,10 +2,11 @@
 
 from datetime import date, timedelta
 
+import mailserver
 import pytest
 import sqlalchemy as sa
 from apihome import Office
-from owed import MORNING, Owing, open_owing
+from owed import MORNING, Owing, open_owing, serve
 from test_web import enter, visitor
 
 from station import agenda, dunning, ladder_versions, prompts
@@ -155,7 +156,9 @@ def test_a_program_sees_what_is_due_and_holds_it_back_and_lets_it_go(owing):
 
 
 def test_a_program_reads_what_left_with_its_message_and_every_invoice_of_it(owing):
-    owing.turn(MORNING + timedelta(days=3))
+    with mailserver.open_mailbox() as box:
+        serve(owing, box.port)
+        owing.turn(MORNING + timedelta(days=3))
     status, page = asked(Office(owing.station, {}, build_app(owing.station, secret=b"test")).program("atelier"), "/reminders/sendings")
     (left,) = page["items"]
     assert (status, left["items"], left["level"], left["balance"]) == (200, ["1"], "relance-1", "1200.00")
