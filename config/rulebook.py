@@ -84,12 +84,12 @@ def check_files(paths: Iterable[Path], known: Mapping[str, RuleSet] | None = Non
     return tuple(found[path] for path in every)
 
 
-def check_named(paths: Iterable[Path]) -> tuple[Checked, ...]:
-    """Check files by the rules that stand beside them, and by the shipped ones. Raises OSError."""
+def check_named(paths: Iterable[Path], outside: Outside = OUTSIDE) -> tuple[Checked, ...]:
+    """Check files by the rules that stand beside them, by the shipped ones, and by what an installation has. Raises OSError."""
     asked = tuple(paths)
     beside = {near for path in asked if path.name.endswith(CIRCUITS) for near in path.parent.glob(f"*{RULES}")} - set(asked)
     known = shipped_rules() | {each.said.name: each.said for each in check_files(sorted(beside)) if isinstance(each.said, RuleSet)}
-    return check_files(asked, known)
+    return check_files(asked, known, outside)
 
 
 def _text(path: Path) -> tuple[str | None, tuple[Flaw, ...]]:

@@ -854,9 +854,14 @@ def rules(
 
 def _check_rules(files: list[Path]) -> None:
     from config.rulebook import check_named, shipped_files
+    from station.lookups import outside_nowhere, outside_of
 
+    outside = outside_nowhere()
+    if os.environ.get("SCEAU_HOME"):
+        with _settings() as settings:
+            outside = outside_of(settings)
     try:
-        found = check_named(files or shipped_files())
+        found = check_named(files or shipped_files(), outside)
     except OSError as error:
         err.print(f"{error.filename} : illisible ({error.strerror}). Rien n'a changé. / cannot be read; nothing changed", markup=False)
         raise typer.Exit(1) from error

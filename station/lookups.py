@@ -58,8 +58,16 @@ def outside_of(settings: Settings) -> Outside:
     services = {each.name: _signature(each.takes, each.gives) for each in settings.connectors}
     sources = {**sources, **OUTSIDE.sources}
     # A form's button fills fields by any of them.
-    functions = {name: signature for name, (signature, _) in FUNCTIONS.items()}
-    return Outside(sources, {**sources, **services, **functions, **OUTSIDE.services})
+    return Outside(sources, {**sources, **services, **_functions(), **OUTSIDE.services})
+
+
+def outside_nowhere() -> Outside:
+    """What every installation has; what else a file names cannot be looked up."""
+    return Outside(OUTSIDE.sources, {**OUTSIDE.sources, **_functions(), **OUTSIDE.services}, whole=False)
+
+
+def _functions() -> dict[str, Signature]:
+    return {name: signature for name, (signature, _) in FUNCTIONS.items()}
 
 
 def _signature(takes: Mapping[str, str], gives: Mapping[str, str]) -> Signature:

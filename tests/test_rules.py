@@ -725,6 +725,33 @@ def test_rules_check_prints_place_and_message_and_exits_3(tmp_path: Path) -> Non
     assert run.invoke(app, ["rules", "check"]).exit_code == 0
 
 
+SHIPPED_CIRCUIT = next(path for path in shipped_files() if path.name == "facture-fournisseur.circuit.yaml")
+REGISTER = """
+[[connector]]
+name = "registre"
+url = "https://lots.example/lot"
+takes = {numero = "texte", montant = "montant"}
+gives = {lot = "texte"}
+"""
+
+
+def test_rules_check_knows_what_the_named_installation_knows_and_without_one_says_what_it_could_not_look_up(tmp_path, monkeypatch) -> None:
+    file = tmp_path / "x.circuit.yaml"
+    text = SHIPPED_CIRCUIT.read_text(encoding="utf-8").replace("service: export-comptable", "service: registre")
+    file.write_text(text, encoding="utf-8")
+    assert "service: registre" in text
+    monkeypatch.delenv("SCEAU_HOME", raising=False)
+    away = CliRunner().invoke(app, ["rules", "check", str(file)])
+    assert (away.exit_code, away.stdout.count("n'a pas pu être vérifié(e)"), "avis :" in away.stdout) == (0, 1, True)
+    monkeypatch.setenv("SCEAU_HOME", str(tmp_path))
+    (tmp_path / "sceau.toml").write_text('entity = "essai"', encoding="utf-8")
+    home = CliRunner().invoke(app, ["rules", "check", str(file)])
+    assert (home.exit_code, "« registre » inconnu(e) de cette installation" in home.stdout) == (3, True)
+    (tmp_path / "sceau.toml").write_text('entity = "essai"\n' + REGISTER, encoding="utf-8")
+    known = CliRunner().invoke(app, ["rules", "check", str(file)])
+    assert (known.exit_code, known.output) == (0, "")
+
+
 def test_a_file_of_another_name_or_coding_is_refused(tmp_path: Path) -> None:
     other, latin = tmp_path / "x.yaml", tmp_path / "x.regles.yaml"
     other.write_text(FILE, encoding="utf-8")

@@ -74,6 +74,8 @@ class Outside:
 
     sources: Mapping[str, Signature] = field(default_factory=dict)
     services: Mapping[str, Signature] = field(default_factory=dict)
+    whole: bool = True
+    """All of it is known; False: a file is read away from its installation, and a name that is not known here may be known there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,6 +319,11 @@ def _call(key: str, body: Section, known: Mapping[str, Signature], sheet: _Sheet
     if word is None:
         return None
     signature = known.get(word.text)
+    if signature is None and not sheet.outside.whole:
+        told = f"{key} « {word.text[:40]} » n'a pas pu être vérifié(e) : aucune installation n'est nommée (SCEAU_HOME)"
+        sheet.flaws.append(Flaw(word.line, word.column, where + told, grave=False))
+        takes, gives = (_typed(body, each, None, sheet, where, by_variable=each == "donne") for each in ("avec", "donne"))
+        return Call(word.text, takes, gives)
     if signature is None:
         sheet.flaw(word, f"{where}{key} « {word.text[:40]} » inconnu(e) de cette installation : {closest(word.text, known)}")
         return None
@@ -326,8 +333,8 @@ def _call(key: str, body: Section, known: Mapping[str, Signature], sheet: _Sheet
     return Call(word.text, takes, _typed(body, "donne", signature.gives, sheet, where, by_variable=True))
 
 
-def _typed(body: Section, key: str, kinds: Mapping[str, Kind], sheet: _Sheet, where: str, *, by_variable: bool) -> dict[str, str]:
-    """`avec`: parameter and variable; `donne`: variable and result. Both must be known, and of one type."""
+def _typed(body: Section, key: str, kinds: Mapping[str, Kind] | None, sheet: _Sheet, where: str, *, by_variable: bool) -> dict[str, str]:
+    """`avec`: parameter and variable; `donne`: variable and result. Both must be known, and of one type; without `kinds` any is."""
     section = section_of(body, key, sheet.flaws, where, needed=False)
     found = {}
     for left, node in section.entries.items() if section else ():
@@ -335,6 +342,8 @@ def _typed(body: Section, key: str, kinds: Mapping[str, Kind], sheet: _Sheet, wh
         variable, outer = (left, right) if by_variable else (right, left)
         if variable not in sheet.vocabulary:
             sheet.flaw(node, f"{where}« {variable[:40]} » est inconnu du vocabulaire : {closest(variable, sheet.vocabulary)}")
+        elif kinds is None:
+            found[left] = right
         elif outer not in kinds:
             sheet.flaw(node, f"{where}« {outer[:40]} » est inconnu ici : {closest(outer, kinds)}")
         elif not _alike(sheet.vocabulary[variable].kind, kinds[outer]):
