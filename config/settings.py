@@ -1095,6 +1095,12 @@ class Settings(Section):
         return seen
 
     @property
+    def own_ibans(self) -> tuple[str, ...]:
+        """Accounts of the companies that these settings show: what is paid to them is paid to us."""
+        told = (*self.identity.ibans, *(each.iban for each in self.company))
+        return tuple(dict.fromkeys("".join(each.split()).upper() for each in told if each))
+
+    @property
     def is_group(self) -> bool:
         """Whether the house is several companies, also as one of them sees it: what stands in [identity] is then no single one's."""
         return self._several or len(self.entities) > 1

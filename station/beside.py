@@ -74,7 +74,7 @@ def vouched_before(known: Beside, document: Document, settings: Settings) -> tup
     """
     key, arrived = known.keys[document.id], document.received_at
     told = [*settings.suppliers.ibans.get(key.siren, []), *settings.suppliers.ibans.get(key.vat, [])]
-    accounts = [*map(compact, [*told, *settings.identity.ibans])]
+    accounts = [*map(compact, [*told, *settings.own_ibans])]
     row = known.supplier(key.suppliers)
     registered = row is not None and (row.added_at is None or row.added_at <= arrived)
     if row is not None and registered:

@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from config.settings import Settings
 from station.rates import rates_of
+from station.receivables import own_keys
 from station.records import direction as records
 from station.records.direction import Owed, Waiting
 from workflow.interest import Interest, MissingRate, Rates, Regime, Terms, half_of, interest_of, rate_of, rounded
@@ -205,13 +206,14 @@ SPANS = (0, 1, 2, 5, 10)
 
 def overview(session: Session, settings: Settings, entity: str, today: date, closing: date) -> Overview:
     """Everything on the page; each question is one walk over narrow columns."""
-    due = records.owed(session, entity)
+    own = own_keys(settings.of_company(entity))
+    due = records.owed(session, entity, own)
     return Overview(
         ages=ages_of(session, entity, today),
         speed=speed_of(session, entity, today),
         cash=cash_of(due, today),
         stake=stake_of(due, today, Regime.PUBLIC if settings.is_public(entity) else Regime.PRIVATE, rates_of(session, entity)),
-        closing=closing_of(session, entity, closing),
+        closing=closing_of(session, entity, closing, own),
         stored=stored_of(session, entity, today),
         cost=cost_of(session, entity, settings.direction.hour_cost or None),
     )
@@ -327,12 +329,13 @@ def _rate_tomorrow(due: date, today: date, terms: Terms, rates: Rates) -> Decima
         return None
 
 
-def closing_of(session: Session, entity: str, day: date) -> Closing:
+def closing_of(session: Session, entity: str, day: date, own: Sequence[str] = ()) -> Closing:
+    """`own`: keys by which the company itself is a seller; what it sold is nothing that it received."""
     months = months_to(day)[::-1]
     counts: dict[int, list[int]] = defaultdict(lambda: [0, 0])
     unpriced = foreign = 0
     for place, euro, count, priced, cents in records.waiting_total(
-        session, entity, begins(day + _DAY), [begins(month) for month in months]
+        session, entity, begins(day + _DAY), [begins(month) for month in months], own
     ):
         counts[place][0] += count
         unpriced += count - priced
@@ -343,10 +346,11 @@ def closing_of(session: Session, entity: str, day: date) -> Closing:
 
 
 def waiting_on(
-    session: Session, entity: str, day: date, size: int, after: int = 0, behind: tuple[datetime, str] | None = None
-) -> list[Waiting]:
+    session: Session, entity: str, day: date, size: int, after: int = 0, behind: tuple[datetime, str] | None = None,
+    own: Sequence[str] = (),
+) -> list[Waiting]:  # fmt: skip
     """What makes up the closing of a day, the oldest first; `behind`: received time and identifier of the last one that was read."""
-    return records.waiting_list(session, entity, begins(day + _DAY), size, after, behind)
+    return records.waiting_list(session, entity, begins(day + _DAY), size, after, behind, own)
 
 
 def stored_of(session: Session, entity: str, today: date) -> Stored:

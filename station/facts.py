@@ -111,7 +111,7 @@ def _supplier(
 def _others(known: Beside, document: Document, accounts: Sequence[str], workstation: Workstation) -> list[str]:
     """The supplier's other accounts: those the house stood for, else those that its earlier invoices bore when this one was asked about
     (nobody stood for them: that they bore this very account, too, makes it neither known nor another one)."""
-    own = {compact(each) for each in workstation.settings.identity.ibans}
+    own = set(workstation.settings.own_ibans)
     asked = known.changes.get(document.id, ())
     return [each for each in accounts if each not in own] or list(asked[-1].known if asked else ())
 

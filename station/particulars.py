@@ -150,7 +150,7 @@ def _compared(session: Session, document: Document, key: InvoiceKey, settings: S
 
 def _note_key(session: Session, document: Document, key: InvoiceKey, known: Sequence[str], settings: Settings) -> str:
     """A row for each way in which its supplier may be known again, one where there is none; its account, unless that is our own."""
-    iban = "" if key.iban in settings.identity.ibans else key.iban
+    iban = "" if key.iban in settings.own_ibans else key.iban
     session.execute(sa.delete(InvoiceRow).where(InvoiceRow.document_id == document.id))
     for supplier in key.suppliers or ("",):
         row = InvoiceRow(
@@ -226,13 +226,13 @@ def _known_accounts(session: Session, document: Document, key: InvoiceKey, setti
 def known_accounts(session: Session, document: Document, iban: str, settings: Settings) -> tuple[str, list[str]]:
     """By what the supplier of this invoice is known, and its accounts as far as they are; `iban` alone where that is one of them."""
     key = replace(key_in(document), iban=iban)
-    return next(iter(key.suppliers), ""), _known_accounts(session, document, key, settings) if iban not in settings.identity.ibans else []
+    return next(iter(key.suppliers), ""), _known_accounts(session, document, key, settings) if iban not in settings.own_ibans else []
 
 
 def is_vouched(session: Session, document: Document, iban: str, settings: Settings) -> bool:
     """Whether the house stands for an account of the supplier of this invoice, or the account is its own: named in the settings, or
     approved by a second person in the register or on an invoice. That its first invoice bore it is no reason to pay to it."""
-    if iban in map(compact, settings.identity.ibans):
+    if iban in settings.own_ibans:
         return True
     key = replace(key_in(document), iban=iban)
     told = (*settings.suppliers.ibans.get(key.siren, []), *settings.suppliers.ibans.get(key.vat, []))
@@ -337,6 +337,21 @@ def texts_of(document: Document, settings: Settings) -> list[PageText]:
     except (OSError, ValueError, KeyError, TypeError) as error:
         log.warning("document %s: the reading cannot be read back: %s", document.id, error)
         return []
+
+
+def seems_ours(document: Document, settings: Settings) -> bool:
+    """Whether the page bears an account of our own though somebody else was read as its seller: perhaps we issued it. A supplier who
+    debits our account prints it as well, so that a person has to say."""
+    accounts = settings.of_company(document.entity).own_ibans
+    if not accounts or document.document_type not in INVOICES:
+        return False
+    key = key_in(document)
+    if key.siren in settings.identity.sirens or key.vat in settings.identity.vat_ids:
+        return False
+    if any(key.siren == each.siren != "" or key.vat == each.vat_id != "" for each in settings.company):
+        return False
+    printed = compact("".join(word.text for page in texts_of(document, settings) for word in page.words)).upper()
+    return any(each in printed for each in accounts)
 
 
 def fields_of(rows: Iterable[FieldRow]) -> dict[str, Field]:

@@ -84,7 +84,7 @@ def doubtful_in(read: Mapping[str, Field], texts: Sequence[PageText]) -> tuple[P
 def known_by(settings: Settings, arrival: date | None = None) -> Known:
     """What the installation knows before it reads."""
     identity = settings.identity
-    return Known(tuple(identity.names), tuple(identity.sirens), tuple(identity.vat_ids), tuple(identity.ibans), arrival)
+    return Known(tuple(identity.names), tuple(identity.sirens), tuple(identity.vat_ids), settings.own_ibans, arrival)
 
 
 def known_of(settings: Settings, document: Document) -> Known:
@@ -96,7 +96,7 @@ def known_of(settings: Settings, document: Document) -> Known:
 def own_numbers(settings: Settings) -> frozenset[str]:
     """SIREN, VAT numbers and accounts of the companies that this installation works for."""
     identity = settings.identity
-    return frozenset({*identity.sirens, *identity.vat_ids, *identity.ibans})
+    return frozenset({*identity.sirens, *identity.vat_ids, *settings.own_ibans})
 
 
 # --- as rows of the records ---

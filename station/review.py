@@ -30,7 +30,7 @@ from ocr.values import LISTS, NAMES, Value
 from sealing.ledger import Event
 from station import deadlines, drift, learning, tasks
 from station.acts import NotOffered, actor_of, shown_document
-from station.particulars import bearer_of, field_from, is_vouched, known_accounts
+from station.particulars import bearer_of, field_from, is_vouched, known_accounts, seems_ours
 from station.records import documents, learned, people
 from station.records import review as records
 from station.records.ledger import append_event
@@ -181,6 +181,9 @@ def note_review(session: Session, document: Document, thresholds: Thresholds, se
     if not found and review.done_at is None and not _is_account_vouched(session, document, best, settings):
         # However surely it was read, it is not paid before two people stand for it.
         found = ("iban",)
+    if not found and review.done_at is None and settings is not None and seems_ours(document, settings):
+        # Nobody is owed for what we sold: a person says whose invoice it is before it counts as one to pay.
+        found = ("supplier_name",)
     found = (*(name for name in review.doubts or () if name in records.RETURNED and review.done_at is None), *found)
     values = {name: row.value for name, row in best.items()}
     review.stage, review.doubts, review.doubtful = stage, list(found), bool(found)
@@ -586,6 +589,31 @@ def _value_of(name: str, text: str | None) -> Value | None:
 
 
 # --- accounts ---
+
+
+def say_ours(session: Session, workstation: Workstation, document_id: str, person: Person) -> None:
+    """A person says that the company issued it: who was read as its seller is its customer. Raises Unknown, Reserved; ValueError where
+    nothing on it is ours, or the settings do not tell by what number the company is known."""
+    document = shown_document(session, document_id)
+    settings = workstation.settings.of_company(document.entity)
+    if not seems_ours(document, workstation.settings):
+        raise ValueError(document_id)
+    company = settings.company_named(document.entity)
+    alone = company is None and not workstation.settings.is_group
+    siren = company.siren if company else next(iter(settings.identity.sirens), "") if alone else ""
+    vat = company.vat_id if company else next(iter(settings.identity.vat_ids), "") if alone else ""
+    name = company.name if company else next(iter(settings.identity.names), "") if alone else ""
+    if not (siren or vat):
+        raise ValueError(document_id)
+    best = best_rows(document)
+    read = {each: best[each].value if each in best else None for each in ("supplier_name", "supplier_siren")}
+    said = {
+        "buyer_name": read["supplier_name"], "buyer_siren": read["supplier_siren"], "supplier_name": name, "supplier_siren": siren,
+        "supplier_vat_id": vat, "supplier_siret": "",
+    }  # fmt: skip
+    for field, text in said.items():
+        if text or field in best:
+            learning.say_value(session, workstation, document_id, field, text or None, person)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,9 +17,11 @@ from hypothesis import strategies as st
 from PIL import Image
 from test_web import text_of, visitor
 
-from station import erasure, review
+from config.settings import Company
+from station import direction, erasure, facts, particulars, review
 from station.audit import audit_ledger
-from station.records import people
+from station.receivables import own_keys, sales_of
+from station.records import documents, people
 from station.records import review as records
 from station.records.tables import (
     AccountChange,
@@ -561,3 +563,50 @@ def test_an_erased_document_leaves_nothing_of_its_review(tmp_path):
         left = [session.scalar(sa.select(sa.func.count()).select_from(table)) for table in (Review, ReviewEvent, AccountChange)]
     workstation.database.close()
     assert left == [0, 0, 0]
+
+
+# --- our own invoice on paper ---
+
+OURS = "FR1420041010050500013M02606"
+
+
+def sold(room) -> str:
+    """A paper of ours of which the customer was read as the seller: our account stands on it."""
+    told = Company(entity="essai", name="Quai Ouest SARL", siren="552100554", iban=OURS)
+    room.workstation.settings.__dict__["company"] = (told,)
+    paper = replace(reviewed.PAPERS[4], supplier="Martin SA", siren="443061841", iban=OURS)
+    document = reviewed.invoice(room.workstation, paper, doubtful={}, vouch=False)
+    with room.workstation.database.writing() as session:
+        session.execute(sa.delete(FieldRow).where(FieldRow.document_id == document, FieldRow.name == "iban"))
+    review.tend_reviews(room.workstation)
+    return document
+
+
+def test_a_paper_with_our_own_account_is_asked_about_and_never_goes_through_unopened(room):
+    document = sold(room)
+    page = text_of(room.clerk.get(f"/relecture/{document}").text)
+    assert "semble être la nôtre" in page and "client Martin SA" in page
+    with room.workstation.database.reading() as session:
+        assert session.get_one(Review, document).doubts == ["supplier_name"]
+        assert particulars.is_vouched(session, session.get_one(Document, document), OURS, room.workstation.settings)
+    assert "semble être la nôtre" not in text_of(room.clerk.get(f"/relecture/{room.ids[0]}").text)
+
+
+def test_said_to_be_ours_it_is_a_claim_on_its_customer_and_no_debt(room):
+    document = sold(room)
+    assert room.clerk.post(f"/relecture/{document}/file", data={"what": "ours"}).status_code == 303
+    with room.workstation.database.reading() as session:
+        row = session.get_one(Document, document)
+        best = documents.best_rows(row)
+        assert [best[name].value for name in ("supplier_siren", "buyer_name")] == ["552100554", "Martin SA"]
+        assert facts.facts_of(session, room.workstation, row)["sens"] == "emise"
+        own = own_keys(room.workstation.settings.of_company("essai"))
+        day = row.received_at.date()
+        listed, others = (direction.waiting_on(session, "essai", day, 99, own=keys) for keys in ((), own))
+        assert {each.document_id for each in listed} - {each.document_id for each in others} == {document}
+        assert [sale.document.id for sale in sales_of(session, room.workstation.settings.of_company("essai"))] == [document]
+    assert "semble être la nôtre" not in text_of(room.clerk.get(f"/relecture/{document}").text)
+
+
+def test_where_nothing_is_ours_nothing_is_said_to_be(room):
+    assert room.clerk.post(f"/relecture/{room.ids[0]}/file", data={"what": "ours"}).status_code == 422

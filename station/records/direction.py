@@ -76,8 +76,8 @@ def piles(session: Session, entity: str, bounds: Sequence[datetime]) -> list[Pil
     return [Pile(str(one), int(two), int(count)) for one, two, count in session.execute(query.group_by(state, age))]
 
 
-def owed(session: Session, entity: str) -> list[Owed]:
-    """What is not ended, by the day on which it is due."""
+def owed(session: Session, entity: str, own: Sequence[str] = ()) -> list[Owed]:
+    """What is not ended, by the day on which it is due; without what the company sold: `own` are the keys by which it is a seller."""
     credit = _credit()
     euro = sa.or_(Review.currency.is_(None), Review.currency == EURO)
     query = (
@@ -85,7 +85,7 @@ def owed(session: Session, entity: str) -> list[Owed]:
         .select_from(Review)
         .join(Document, Document.id == Review.document_id)
         .outerjoin(InvoiceStanding, _standing())
-        .where(*_open(entity))
+        .where(*_open(entity), _bought(own))
         .group_by(Review.due, credit, euro)
     )
     return [Owed(due, bool(one), bool(two), int(n), int(m), int(cents or 0)) for due, one, two, n, m, cents in session.execute(query)]
@@ -107,7 +107,9 @@ def approvals(session: Session, entity: str, since: datetime, limit: int) -> lis
     return [(received, decided) for received, decided in session.execute(query)]
 
 
-def waiting_total(session: Session, entity: str, end: datetime, bounds: Sequence[datetime]) -> list[tuple[int, bool, int, int, int]]:
+def waiting_total(
+    session: Session, entity: str, end: datetime, bounds: Sequence[datetime], own: Sequence[str] = ()
+) -> list[tuple[int, bool, int, int, int]]:
     """Of what was received before `end` and was not in the accounts then: place in the bounds (0 the newest), EUR or not, how many,
     how many with an amount, cents."""
     place = _place(Review.received_at, bounds)
@@ -117,15 +119,16 @@ def waiting_total(session: Session, entity: str, end: datetime, bounds: Sequence
         .select_from(Review)
         .join(Document, Document.id == Review.document_id)
         .outerjoin(InvoiceStanding, _standing())
-        .where(*_unexported(entity, end))
+        .where(*_unexported(entity, end), _bought(own))
         .group_by(place, euro)
     )
     return [(int(where), bool(one), int(n), int(m), int(cents or 0)) for where, one, n, m, cents in session.execute(query)]
 
 
 def waiting_list(
-    session: Session, entity: str, end: datetime, size: int, after: int = 0, behind: tuple[datetime, str] | None = None
-) -> list[Waiting]:
+    session: Session, entity: str, end: datetime, size: int, after: int = 0, behind: tuple[datetime, str] | None = None,
+    own: Sequence[str] = (),
+) -> list[Waiting]:  # fmt: skip
     """The same one by one, the oldest first. `behind`: those behind a place (time and identifier); what leaves the list meanwhile shifts
     nothing then."""
     further: list[sa.ColumnElement[bool]] = []
@@ -138,7 +141,7 @@ def waiting_list(
         )
         .join(Document, Document.id == Review.document_id)
         .outerjoin(InvoiceStanding, _standing())
-        .where(*_unexported(entity, end), *further)
+        .where(*_unexported(entity, end), _bought(own), *further)
         .order_by(Review.received_at, Review.document_id)
         .limit(size)
         .offset(after)
@@ -205,6 +208,11 @@ def _unexported(entity: str, end: datetime) -> tuple[sa.ColumnElement[bool], ...
     exported = sa.func.coalesce(InvoiceStanding.exported_at < end, sa.false())
     withdrawn = sa.func.coalesce(sa.and_(InvoiceStanding.state.in_(WITHDRAWN), InvoiceStanding.since < end), sa.false())
     return Review.entity == entity, Review.stage != "gone", Review.received_at < end, sa.not_(exported), sa.not_(withdrawn)
+
+
+def _bought(own: Sequence[str]) -> sa.ColumnElement[bool]:
+    """Nobody is owed for what the company itself sold."""
+    return Review.document_id.not_in(sa.select(InvoiceRow.document_id).where(InvoiceRow.supplier.in_(own))) if own else sa.true()
 
 
 def _cents() -> sa.ColumnElement[int]:

@@ -12,6 +12,7 @@ from fastapi.responses import Response, StreamingResponse
 from station import direction
 from station.direction import Ages, Cash, Closing, Cost, Overview, Speed, Stake, Stored
 from station.packaging.forms import csv_line
+from station.receivables import own_keys
 from station.records.direction import Waiting
 from station.records.documents import Unknown
 from station.web import desk
@@ -86,10 +87,11 @@ def direction_page(request: Request, session: desk.InReading, day: Day = "") -> 
 def closing_page(request: Request, session: desk.InReading, day: Day = "", page: Annotated[int, Query(ge=1, le=100_000)] = 1) -> Response:
     """Invoice by invoice what was received and not exported at the end of a day, and its total."""
     t, entity, asked = desk.words_of(request), desk.entity_of(request), _asked_day(request, day)
-    found = direction.closing_of(session, entity, asked)
+    own = own_keys(desk.workstation_of(request).settings.of_company(entity))
+    found = direction.closing_of(session, entity, asked, own)
     pages = max(1, -(-found.count // PAGE))
     page = min(page, pages)
-    listed = direction.waiting_on(session, entity, asked, PAGE, (page - 1) * PAGE)
+    listed = direction.waiting_on(session, entity, asked, PAGE, (page - 1) * PAGE, own=own)
     return desk.show(
         request,
         "direction_closing.html",
@@ -128,9 +130,10 @@ def _closing_lines(request: Request, day: date, t: Words) -> Iterator[bytes]:
         t(f"direction.list-{name}") for name in ("document", "received", "supplier", "number", "gross", "currency", "due")
     )
     behind: tuple[datetime, str] | None = None
+    own = own_keys(desk.workstation_of(request).settings.of_company(entity))
     while True:
         with database.reading() as session:
-            listed = direction.waiting_on(session, entity, day, AT_ONCE, behind=behind)
+            listed = direction.waiting_on(session, entity, day, AT_ONCE, behind=behind, own=own)
         for each in listed:
             at = each.received_at.astimezone(direction.PARIS).date().isoformat()
             gross = "" if each.cents is None else f"{Decimal(each.cents) / 100:.2f}"

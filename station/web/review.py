@@ -24,6 +24,7 @@ from ocr.suppliers import AMOUNTS
 from ocr.values import LISTS, NAMES
 from station import drift, learning, review
 from station.acts import shown_document
+from station.particulars import seems_ours
 from station.records import documents, people
 from station.records import review as records
 from station.records.tables import AccountChange, Document, FieldRow, Person, Review
@@ -637,6 +638,8 @@ def set_aside(
                 review.hand_over(session, document_id, _colleague(session, request, to), reason, person, now)
             case "take":
                 review.take_review(session, document_id, person, now, over=True)
+            case "ours":
+                review.say_ours(session, workstation, document_id, person)
             case "resume":
                 review.resume_review(session, document_id, person, now)
             case _:
@@ -645,7 +648,7 @@ def set_aside(
         wrong = what
     if wrong:
         return _review_page(request, session, person, document_id, 422, wrong_aside=wrong)
-    if what in ("take", "resume"):
+    if what in ("take", "resume", "ours"):
         return desk.go_to(request, f"{ADDRESS}/{document_id}", f"flash.review-{what}")
     following = records.next_review(session, desk.entity_of(request), person.pseudonym, now, document_id)
     return desk.go_to(request, f"{ADDRESS}/{following}" if following else ADDRESS, f"flash.review-{what}")
@@ -755,6 +758,7 @@ def _review_page(
         "review.html",
         status,
         document=document,
+        ours=seems_ours(document, workstation.settings),
         row=row,
         about=show_row(row, who, person, now, t),
         revision=row.revision,
