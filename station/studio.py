@@ -5,6 +5,7 @@ one is a new version with the older text, on the same way. Every act is an entry
 """
 
 import hashlib
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeAlias
@@ -32,6 +33,7 @@ Version: TypeAlias = RuleVersion | CircuitVersion
 TABLES: dict[str, type[Any]] = {RULES: RuleVersion, CIRCUIT: CircuitVersion}
 ACTIVATED, REFUSED, WITHDRAWN = "activated", "refused", "withdrawn"
 MOST_WORDS = 2000
+_NAME = re.compile(r"(?=.{2,60}$)[a-z0-9]+(?:-[a-z0-9]+)*")
 
 
 class NotOffered(Exception):
@@ -70,12 +72,34 @@ def digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def file_named(session: Session, entity: str, address: str) -> File | None:
-    """None where this company has no such file."""
+def file_named(session: Session, entity: str, address: str, person: str) -> File | None:
+    """None where this company has no such file, and this person (pseudonym) has begun none."""
     name, _, kind = address.rpartition(".")
-    if kind not in TABLES or not name or not records.last_number(session, TABLES[kind], entity, name):
+    if kind not in TABLES or not name:
         return None
-    return File(kind, name)
+    file = File(kind, name)
+    known = records.last_number(session, TABLES[kind], entity, name) or find_draft(session, entity, file, person)
+    return file if known else None
+
+
+def begin_file(session: Session, entity: str, file: File, like: str, text: str, person: Person, at: datetime) -> None:
+    """A rule file or a circuit that there was not: a draft of one's own, which counts once it was asked for and a second person agreed.
+
+    `like`: name of one that is in force, whose text is taken where `text` is empty. Raises NotOffered (`name`, `taken`, `empty`, `long`).
+    """
+    if file.kind not in TABLES or not _NAME.fullmatch(file.name):
+        raise NotOffered("name")
+    if file_named(session, entity, file.address, person.pseudonym) is not None:
+        raise NotOffered("taken")
+    model = records.in_force(session, TABLES[file.kind], entity).get(like)
+    text = text.replace("\r\n", "\n") if text.strip() else model.text if model is not None else ""
+    if not text:
+        raise NotOffered("empty")
+    if len(text) > LONGEST:
+        raise NotOffered("long")
+    text = re.sub(rf"^{file.kind}:.*$", f"{file.kind}: {file.name}", text, count=1, flags=re.MULTILINE)
+    session.add(RuleDraft(entity=entity, kind=file.kind, name=file.name, person=person.pseudonym, text=text, base="", changed_at=at))
+    session.flush()
 
 
 def list_files(session: Session, entity: str, person: str) -> list[Standing]:
@@ -83,8 +107,9 @@ def list_files(session: Session, entity: str, person: str) -> list[Standing]:
     found = []
     for kind, table in TABLES.items():
         active = records.in_force(session, table, entity)
-        names = session.scalars(sa.select(table.name).where(table.entity == entity).distinct().order_by(table.name))
-        for name in names:
+        begun = sa.select(RuleDraft.name).where(RuleDraft.entity == entity, RuleDraft.kind == kind, RuleDraft.person == person)
+        names = {*session.scalars(sa.select(table.name).where(table.entity == entity).distinct()), *session.scalars(begun)}
+        for name in sorted(names):
             file, row = File(kind, name), active.get(name)
             found.append(
                 Standing(

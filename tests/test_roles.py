@@ -128,7 +128,7 @@ APPROVED = """
 LADDERS = "POST /relances/echelles /relances/echelles/{number}\n"
 RULES_SEEN = "GET /taux /regles /regles/{file} /regles/{file}/essayer /regles/{file}/rejeu/{number} /regles/{file}/versions/{number}\n"
 RULES_WRITTEN = (
-    "POST /taux /taux/{number} /regles/{file} /regles/{file}/jeter /regles/{file}/rejeu /regles/{file}/demander /regles/{file}/retirer\n"
+    "POST /taux /taux/{number} /regles /regles/{file} /regles/{file}/jeter /regles/{file}/rejeu /regles/{file}/demander /regles/{file}/retirer\n"
 )
 EXPECTED = {
     Role.MAILROOM: HALL + SEEN + WORKED + ARRIVED + FED,

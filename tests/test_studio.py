@@ -399,6 +399,24 @@ def test_the_grid_takes_and_shows_the_decimal_comma_and_the_file_keeps_the_point
     assert "n&#39;est pas un test valable" not in page
 
 
+def test_a_new_table_is_begun_tried_asked_and_put_in_force_by_somebody_else(home, clerk):
+    wrong = clerk.post("/regles", data={"kind": "regles", "name": "Frais généraux", "like": NAME})
+    assert (wrong.status_code, "Ce nom ne convient pas" in text_of(wrong.text)) == (422, True)
+    assert clerk.post("/regles", data={"kind": "regles", "name": NAME, "like": NAME}).status_code == 422
+    begun = clerk.post("/regles", data={"kind": "regles", "name": "frais-generaux", "like": NAME})
+    assert begun.headers["location"] == "/regles/frais-generaux.regles"
+    second = signed_in(home, people.SECOND_LOGIN, people.PRACTICE_PASSWORD)
+    assert second.get("/regles/frais-generaux.regles").status_code == 404
+    days = {"first": PERIOD.first.isoformat(), "last": PERIOD.last.isoformat()}
+    told = clerk.get(clerk.post("/regles/frais-generaux.regles/rejeu", data=days).headers["location"]).text
+    data = {"replayed": hidden(told, "replayed"), "reason": "Les frais ont leur table"}
+    assert clerk.post("/regles/frais-generaux.regles/demander", data=data).status_code == 303
+    page = second.get("/regles/frais-generaux.regles").text
+    data = {"request": hidden(page, "request"), "choice": "activate"}
+    assert second.post("/regles/frais-generaux.regles/decider", data=data).status_code == 303
+    assert "version 1, en vigueur" in text_of(second.get("/regles/frais-generaux.regles").text)
+
+
 def test_a_wrong_cell_is_kept_and_told_in_its_place_with_a_suggestion(clerk):
     page = clerk.get(f"/regles/{FILE}").text
     name = field_with(page, "]500..5000]")

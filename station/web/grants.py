@@ -235,7 +235,7 @@ GRANTS: Mapping[str, Grant] = {
     "/approbations/{number}": Grant(_OFFICE | {AUDITOR}, _OFFICE, again=True),
     "/approbations/{number}/page/{page}.jpg": Grant(_OFFICE | {AUDITOR}),
     # Rules and circuits
-    "/regles": Grant(_RULES_SEEN),
+    "/regles": Grant(_RULES_SEEN, _RULES_WRITTEN),
     "/regles/{file}": Grant(_RULES_SEEN, _RULES_WRITTEN),
     "/regles/{file}/jeter": Grant(NOBODY, _RULES_WRITTEN),
     "/regles/{file}/essayer": Grant(_RULES_SEEN),

@@ -65,12 +65,40 @@ Day: TypeAlias = Annotated[str, Form(max_length=10)]
 @router.get(ADDRESS)
 def list_page(request: Request, session: desk.InReading, person: desk.SignedIn) -> Response:
     """Rules and circuits with what is in force, what waits, and drafts of one's own."""
+    return _list(request, session, person)
+
+
+@router.post(ADDRESS)
+def begin(
+    request: Request,
+    session: desk.InWriting,
+    person: desk.SignedIn,
+    kind: Text = "",
+    name: Text = "",
+    like: Text = "",
+    text: Annotated[str, Form(max_length=400_000)] = "",
+) -> Response:
+    """A new table file or circuit, as a draft of one's own: after one that there is, or as pasted."""
+    file = File(kind, name.strip().lower())
+    try:
+        studio.begin_file(session, desk.entity_of(request), file, like, text, person, desk.workstation_of(request).clock())
+    except NotOffered as error:
+        return _list(request, session, person, error.why, {"kind": kind, "name": name, "like": like, "text": text})
+    return desk.go_to(request, f"{ADDRESS}/{file.address}", "flash.draft")
+
+
+def _list(request: Request, session: Session, person: Person, wrong: str = "", typed: Mapping[str, str] | None = None) -> Response:
     entity, t = desk.entity_of(request), desk.words_of(request)
     logins = _logins(session)
     files = studio.list_files(session, entity, person.pseudonym)
     shown_files = [(each, _version_words(each.active, logins, t), _asked_words(each.request, logins, t)) for each in files]
     return desk.show(
-        request, "studio.html", files=[(kind, [one for one in shown_files if one[0].file.kind == kind]) for kind in studio.TABLES]
+        request,
+        "studio.html",
+        422 if wrong else 200,
+        files=[(kind, [one for one in shown_files if one[0].file.kind == kind]) for kind in studio.TABLES],
+        wrong=wrong and t(f"studio.wrong-{wrong}"),
+        typed=typed or {},
     )
 
 
@@ -95,7 +123,7 @@ def _asked_words(asked: RuleRequest | None, logins: Mapping[str, str], t: Words)
 @router.get(f"{ADDRESS}/{{file}}")
 def file_page(request: Request, session: desk.InReading, person: desk.SignedIn, file: str) -> Response:
     """The draft of whoever looks, or what is in force."""
-    return _page(request, session, person, _file(request, session, file))
+    return _page(request, session, person, _file(request, session, file, person))
 
 
 async def sent_form(request: Request) -> FormData:
@@ -108,7 +136,7 @@ def save(
     request: Request, session: desk.InWriting, person: desk.SignedIn, file: str, form: Annotated[FormData, Depends(sent_form)]
 ) -> Response:
     """Keep the draft as typed, right or wrong; then, where a button of a line was pressed, add, remove or move it."""
-    asked = _file(request, session, file)
+    asked = _file(request, session, file, person)
     typed = {name: value for name, value in form.multi_items() if isinstance(value, str)}
     before = _text_of(session, desk.entity_of(request), asked, person)
     at = desk.workstation_of(request).clock()
@@ -170,13 +198,15 @@ def _anchor(act: str) -> str:
 @router.post(f"{ADDRESS}/{{file}}/jeter")
 def drop(request: Request, session: desk.InWriting, person: desk.SignedIn, file: str) -> Response:
     """Throw one's own draft away; what is in force was never touched."""
-    asked = _file(request, session, file)
+    asked = _file(request, session, file, person)
     studio.drop_draft(session, desk.entity_of(request), asked, person)
-    return desk.go_to(request, f"{ADDRESS}/{asked.address}", "flash.draft-dropped")
+    session.flush()
+    left = studio.file_named(session, desk.entity_of(request), asked.address, person.pseudonym)
+    return desk.go_to(request, f"{ADDRESS}/{asked.address}" if left else ADDRESS, "flash.draft-dropped")
 
 
-def _file(request: Request, session: Session, address: str) -> File:
-    file = studio.file_named(session, desk.entity_of(request), address)
+def _file(request: Request, session: Session, address: str, person: Person) -> File:
+    file = studio.file_named(session, desk.entity_of(request), address, person.pseudonym)
     if file is None:
         raise HTTPException(404)
     return file
@@ -293,7 +323,9 @@ def _page(
 
 def _replayed_address(session: Session, entity: str, file: File, text: str, active: Version | None) -> str | None:
     """Where this very text was replayed against what is in force: from there its activation is asked for."""
-    row = studio.newest_replay(session, entity, file, text, active.sha256) if active and active.text != text else None
+    if active is not None and active.text == text:
+        return None
+    row = studio.newest_replay(session, entity, file, text, active.sha256 if active else "")
     return f"{ADDRESS}/{file.address}/rejeu/{row.id}" if row else None
 
 
@@ -373,7 +405,7 @@ class Asked:
 @router.get(f"{ADDRESS}/{{file}}/essayer")
 def try_page(request: Request, session: desk.InReading, person: desk.SignedIn, file: str, document: str = "", table: str = "") -> Response:
     """What one's draft (or what is in force) makes of a document's values, which may be changed for the trial: nothing is written."""
-    asked, entity, t = _file(request, session, file), desk.entity_of(request), desk.words_of(request)
+    asked, entity, t = _file(request, session, file, person), desk.entity_of(request), desk.words_of(request)
     workstation = desk.workstation_of(request)
     said = studio.check_text(session, workstation.settings, entity, asked, _text_of(session, entity, asked, person)).said
     chosen = _chosen(session, document)
@@ -497,7 +529,7 @@ def run(
     request: Request, session: desk.InReading, person: desk.SignedIn, file: str, version: Text = "", first: Day = "", last: Day = ""
 ) -> Response:
     """Try one's draft, or a version, on the documents of a period; the result is kept and shown."""
-    asked, entity, workstation = _file(request, session, file), desk.entity_of(request), desk.workstation_of(request)
+    asked, entity, workstation = _file(request, session, file, person), desk.entity_of(request), desk.workstation_of(request)
     try:
         period = Period(date.fromisoformat(first), date.fromisoformat(last))
     except ValueError:
@@ -507,15 +539,15 @@ def run(
     row = studio.version_numbered(session, entity, asked, int(version)) if version.isdecimal() else None
     text = row.text if row else _text_of(session, entity, asked, person)
     active = studio.active_version(session, entity, asked)
-    if active is None or not studio.check_text(session, workstation.settings, entity, asked, text).holds:
+    if not studio.check_text(session, workstation.settings, entity, asked, text).holds:
         return _page(request, session, person, asked, wrong="flawed", status=422)
     try:
-        result = replay.replay_text(workstation, session, entity, asked.kind, asked.name, (active.text, text), period)
+        result = replay.replay_text(workstation, session, entity, asked.kind, asked.name, (active.text if active else text, text), period)
     except replay.Unreadable:
         return _page(request, session, person, asked, wrong="flawed", status=422)
     # Reading may take seconds, and nobody else could write meanwhile: only the result is written.
     with workstation.database.writing() as write:
-        shas = (active.sha256, studio.digest(text))
+        shas = (active.sha256 if active else "", studio.digest(text))
         number = replay.store_replay(write, entity, asked.kind, asked.name, shas, result, person.pseudonym, workstation.clock()).id
     return desk.go_to(request, f"{ADDRESS}/{asked.address}/rejeu/{number}")
 
@@ -523,7 +555,7 @@ def run(
 @router.get(f"{ADDRESS}/{{file}}/rejeu/{{number}}")
 def replay_page(request: Request, session: desk.InReading, person: desk.SignedIn, file: str, number: int) -> Response:
     """What would change, document by document; and the request, where the text can be asked for."""
-    return _replay(request, session, person, _file(request, session, file), number)
+    return _replay(request, session, person, _file(request, session, file, person), number)
 
 
 @router.post(f"{ADDRESS}/{{file}}/demander")
@@ -536,7 +568,7 @@ def ask(
     reason: Text = "",
 ) -> Response:
     """Ask that the replayed text be put in force; somebody else does it."""
-    asked, entity = _file(request, session, file), desk.entity_of(request)
+    asked, entity = _file(request, session, file, person), desk.entity_of(request)
     row = studio.get_replay(session, entity, asked, replayed)
     if row is None:
         raise HTTPException(404)
@@ -693,7 +725,7 @@ def decide(
     reason: Text = "",
 ) -> Response:
     """The second person puts the version in force, or refuses with words."""
-    asked, entity = _file(request, session, file), desk.entity_of(request)
+    asked, entity = _file(request, session, file, person), desk.entity_of(request)
     row = _request(session, entity, asked, asked_number)
     workstation = desk.workstation_of(request)
     try:
@@ -713,7 +745,7 @@ def take_back(
     request: Request, session: desk.InWriting, person: desk.SignedIn, file: str, asked_number: Annotated[int, Form(alias="request")] = 0
 ) -> Response:
     """Whoever asked takes it back."""
-    asked, entity = _file(request, session, file), desk.entity_of(request)
+    asked, entity = _file(request, session, file, person), desk.entity_of(request)
     try:
         studio.withdraw(session, _request(session, entity, asked, asked_number), person, desk.workstation_of(request).clock())
     except NotOffered as error:
@@ -732,9 +764,9 @@ def _request(session: Session, entity: str, file: File, number: int) -> RuleRequ
 
 
 @router.get(f"{ADDRESS}/{{file}}/versions/{{number}}")
-def version_page(request: Request, session: desk.InReading, person: desk.SignedIn, file: str, number: int, contre: int = 0) -> Response:  # noqa: ARG001 who looks decides nothing
+def version_page(request: Request, session: desk.InReading, person: desk.SignedIn, file: str, number: int, contre: int = 0) -> Response:
     """One version as it was written, beside another (what is in force, where none is named): what differs, in words."""
-    asked, entity, t = _file(request, session, file), desk.entity_of(request), desk.words_of(request)
+    asked, entity, t = _file(request, session, file, person), desk.entity_of(request), desk.words_of(request)
     row = studio.version_numbered(session, entity, asked, number)
     if row is None:
         raise HTTPException(404)
