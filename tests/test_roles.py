@@ -128,7 +128,8 @@ APPROVED = """
 LADDERS = "POST /relances/echelles /relances/echelles/{number}\n"
 RULES_SEEN = "GET /taux /regles /regles/{file} /regles/{file}/essayer /regles/{file}/rejeu/{number} /regles/{file}/versions/{number}\n"
 RULES_WRITTEN = (
-    "POST /taux /taux/{number} /regles /regles/{file} /regles/{file}/jeter /regles/{file}/rejeu /regles/{file}/demander /regles/{file}/retirer\n"
+    "POST /taux /taux/{number} /regles /regles/{file} /regles/{file}/jeter /regles/{file}/rejeu "
+    "/regles/{file}/demander /regles/{file}/retirer\n"
 )
 EXPECTED = {
     Role.MAILROOM: HALL + SEEN + WORKED + ARRIVED + FED,
@@ -231,7 +232,7 @@ AGAIN = """
         /comptabilite/factures/{document_id}/paiements /comptabilite/factures/{document_id}/ecriture
     /imports/invoices/{number}/run /imports/payments/{number}/run /encours/{number}/cloture /encours/clients/{number}/procedure
         /encours/clients/{number}/credits
-    /formulaires/{number} /taux/{number} /regles/{file}/demander /regles/{file}/decider
+    /formulaires/{number} /taux/{number} /relances/echelles/{number} /regles/{file}/demander /regles/{file}/decider
 """
 """What cannot be undone, leaves the house, or says who may do what."""
 
@@ -342,7 +343,13 @@ def test_an_address_that_nobody_wrote_down_opens_for_nobody():
 
 @pytest.mark.parametrize(
     ("role", "start"),
-    [(Role.MAILROOM, "/"), (Role.APPROVER, "/approbations"), (Role.AUDITOR, "/documents"), (Role.ADMINISTRATOR, "/people")],
+    [
+        (Role.MAILROOM, "/"),
+        (Role.APPROVER, "/approbations"),
+        (Role.RECEIVABLES, "/formulaires"),
+        (Role.AUDITOR, "/documents"),
+        (Role.ADMINISTRATOR, "/people"),
+    ],
 )
 def test_everybody_begins_where_something_is_theirs(house, role, start):
     assert start_of(frozenset({role})) == start

@@ -16,7 +16,7 @@ from PIL import Image
 from sqlalchemy.orm import Session
 
 from ocr.identifiers import compact
-from station import circuits, dunning, review, tasks
+from station import circuits, review, tasks
 from station.access import Act as Reading
 from station.acts import shown_document
 from station.deadlines import is_credit
@@ -29,8 +29,6 @@ from station.records.tables import Document, Person, Review, State, Task, TaskEv
 from station.records.tasks import APPROVAL, DONE, OPEN, QUESTION, Seat
 from station.tasks import Act, Outcome
 from station.web import access, desk, payables, show
-from station.web.dunning import show_chore
-from station.web.grants import may
 from station.web.show import Badge
 from station.web.words import Words
 from station.workstation import Workstation
@@ -118,16 +116,8 @@ def approvals_page(request: Request, person: desk.SignedIn, vue: str = "miennes"
             cards=[_card(session, task, seats, t, now) for task in found.rows],
             counts=records.count_tasks(session, mine, records.everyones(entity), t.today(now)),
             unmailed=_unmailed(workstation, person, t),
-            chores=_chores(request, session, t, now) if view == "miennes" else [],
             accounts=_waiting_accounts(session, entity, person, now) if view == "miennes" else [],
         )
-
-
-def _chores(request: Request, session: Session, t: Words, now: datetime) -> list[dict[str, Any]]:
-    """Calls and addresses that reminders wait for, of whoever may do them: what is due first at the top."""
-    if not may(desk.roles_here(request), "POST", "/relances/taches/{number}"):
-        return []
-    return [show_chore(session, row, t, t.today(now)) for row in dunning.chores_of(session, desk.entity_of(request))[:SIZE]]
 
 
 def _waiting_accounts(session: Session, entity: str, person: Person, now: datetime) -> list[tuple[int, str]]:

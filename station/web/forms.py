@@ -13,17 +13,29 @@ from fastapi import APIRouter, Depends, HTTPException, Request
 from fastapi.responses import Response
 from sqlalchemy.orm import Session
 
-from station import circuit_tasks, circuits, rule_versions
+from station import circuit_tasks, circuits, dunning, rule_versions
 from station.access import Act as Reading
 from station.acts import shown_document
 from station.records import circuits as records
 from station.records import people
 from station.records.circuits import DONE, OPEN
 from station.records.documents import Unknown
-from station.records.tables import CircuitRun, CircuitStep, CircuitTask, CircuitVersion, DecisionMade, Document, Person, RuleVersion
+from station.records.tables import (
+    AgendaRow,
+    CircuitRun,
+    CircuitStep,
+    CircuitTask,
+    CircuitVersion,
+    DecisionMade,
+    Document,
+    Person,
+    RuleVersion,
+)
 from station.rule_versions import NotInForce
 from station.stored import rule_values_in
 from station.web import access, desk, show
+from station.web.dunning import show_chore
+from station.web.grants import may
 from station.web.show import Badge
 from station.web.wards import typed_form
 from station.web.words import Words
@@ -98,7 +110,7 @@ def forms_page(request: Request, person: desk.SignedIn, vue: str = "miennes") ->
     view, now = vue if vue in VIEWS else "miennes", workstation.clock()
     with workstation.database.reading() as session:
         mine = circuit_tasks.waiting_for(session, entity, person, now)
-        everyone = records.open_tasks(session, entity)
+        everyone, chores = records.open_tasks(session, entity), _chores(request, session)
         rows = {"miennes": mine, "equipe": everyone}.get(view) or (
             records.done_by(session, entity, person.pseudonym, MOST) if view == "faites" else []
         )
@@ -106,10 +118,18 @@ def forms_page(request: Request, person: desk.SignedIn, vue: str = "miennes") ->
             request,
             "forms.html",
             view=view,
-            counts={"miennes": len(mine), "equipe": len(everyone), "faites": None},
+            counts={"miennes": len(mine) + len(chores), "equipe": len(everyone), "faites": None},
             more=max(0, len(rows) - MOST),
             cards=[_card(session, task, t, now, whole=view == "equipe") for task in rows[:MOST]],
+            chores=[show_chore(session, row, t, t.today(now)) for row in chores[:MOST]] if view == "miennes" else [],
         )
+
+
+def _chores(request: Request, session: Session) -> list[AgendaRow]:
+    """Calls and addresses that reminders wait for, of whoever may do them: what is due first at the top."""
+    if not may(desk.roles_here(request), "POST", "/relances/taches/{number}"):
+        return []
+    return dunning.chores_of(session, desk.entity_of(request))
 
 
 def _card(session: Session, task: CircuitTask, t: Words, now: datetime, *, whole: bool) -> Card:

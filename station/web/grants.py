@@ -315,7 +315,7 @@ GRANTS: Mapping[str, Grant] = {
 }
 """By the address as its router writes it. An auditor looks and changes nothing: searching and reading the log again write nothing."""
 
-STARTS = ("/", "/relecture", "/approbations", "/documents", "/conformite", "/people", "/help")
+STARTS = ("/", "/relecture", "/approbations", "/formulaires", "/documents", "/conformite", "/people", "/help")
 """Where somebody begins whom the first page is not for: the first of these that is."""
 
 
