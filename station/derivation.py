@@ -204,13 +204,13 @@ def stopped_words(half: str, until: date | None, language: str) -> str:
 
 def half_words(half: str, language: str) -> str:
     """« 2026-H2 » → « 2e semestre 2026 »."""
-    year, number = half.split("-H")
+    year, _, number = half.partition("-H")
     return f"half-year {number} of {year}" if language == "en" else f"{'1er' if number == '1' else '2e'} semestre {year}"
 
 
 def first_day(half: str) -> date:
     """Of « 2026-H2 »: 1 July 2026, whose rate counts."""
-    year, number = half.split("-H")
+    year, _, number = half.partition("-H")
     return date(int(year), 1 if number == "1" else 7, 1)
 
 

@@ -115,6 +115,8 @@ SAID = {
     ("hold", "scope"): "document", ("circuit_task", "kind"): "task", ("passport", "outcome"): "ok", ("rule_replay", "kind"): "regles",
     ("task", "bound"): dict.fromkeys(("sealed", "supplier", "siren", "number", "gross", "currency", "iban"), ""),
     ("control_lot", "plan"): plan_for(20, "1.0").as_json(),
+    ("rate_row", "half"): "2027-H1", ("rate_row", "ecb"): "2.15", ("rate_row", "legal"): "2.6", ("rate_row", "persons"): "6.6",
+    ("rate_row", "ecb_since"): "2027-01-01", ("rate_row", "ecb_grade"): "text", ("rate_row", "legal_grade"): "text", ("rate_row", "state"): "waiting", ("customer", "terms"): "", ("customer", "contract_rate"): "",
     ("task_event", "what"): "opened", ("circuit_run", "standing"): "running",
     ("supplier_account", "state"): "waiting", ("task", "kind"): "approval",
     ("rule_replay", "result"): {"turns": [], "amount": "0"} | dict.fromkeys(("seen", "changed", "refused", "older", "left"), 0),

@@ -208,7 +208,7 @@ def test_or_is_sealed_under_the_lesser_name_and_says_so_where_the_house_chose_th
 
 
 def test_a_qualified_seal_makes_a_copie_fiable(desk, monkeypatch):
-    children = desk.work.pipeline._pixels
+    children = desk.work.pipeline._sealers
 
     class Qualified:
         """The children, as if a trusted list called the seal qualified."""
@@ -219,7 +219,7 @@ def test_a_qualified_seal_makes_a_copie_fiable(desk, monkeypatch):
             found = children.run(function, seconds, *arguments)
             return replace(found, qualified="seal") if isinstance(found, pixels.Proved) else found
 
-    monkeypatch.setattr(desk.work.pipeline, "_pixels", Qualified())
+    monkeypatch.setattr(desk.work.pipeline, "_sealers", Qualified())
     letter = desk.feed("letter")
     assert (letter.archives[0].profile, letter.archives[0].qualified) == ("copie-fiable", "seal")
     assert desk.data(letter)["evidence_profile"] == "copie-fiable"

@@ -45,9 +45,9 @@ ROOMS: tuple[Room, ...] = (
     Room("/fournisseurs", "suppliers", "archive", Roles({APPROVER})),
     Room("/regles", "rules", "list"),
     Room("/envois", "sendings", "upload", Roles({ADMINISTRATOR})),
-    Room("/imports", "imports", "folder-input", Roles({ADMINISTRATOR})),
+    Room("/imports", "imports", "folder-input"),
     Room("/sauvegardes", "backups", "archive", Roles({ADMINISTRATOR})),
-    Room("/installation", "installation", "hard-drive", Roles({ADMINISTRATOR})),
+    Room("/installation", "installation", "hard-drive"),
     Room("/exploitation", "operations", "refresh-cw", Roles({ADMINISTRATOR})),
     Room("/help", "help", "circle-help", EVERYONE),
 )

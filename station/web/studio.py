@@ -98,7 +98,7 @@ def _list(request: Request, session: Session, person: Person, wrong: str = "", t
         422 if wrong else 200,
         files=[(kind, [one for one in shown_files if one[0].file.kind == kind]) for kind in studio.TABLES],
         wrong=wrong and t(f"studio.wrong-{wrong}"),
-        typed=typed or {},
+        typed=dict.fromkeys(("kind", "name", "like", "text"), "") | dict(typed or {}),
     )
 
 
