@@ -81,7 +81,7 @@ OWN_OF = {
     "/relances/taches/{number}": "agenda.id",
     "/relances/envoyees/{number}": "sending.id",
     "/relances/courrier/{number}": "sending.id",
-    "/relances/echelles/{number}": "ladder_version.id",
+    "/relances/echelles/{number}": "",
     "/approbations/{number}": "task.id",
     "/regles/{file}": "rules",
     "/regles/{file}/rejeu/{number}": "rules rule_replay.id",
@@ -99,7 +99,7 @@ OWN_OF = {
 """What the parameters at the beginning of an address name, by `table.column`; `station`: one of the settings; `export`: a package on the
 disk; `rules`: a file of the studio; `=word`: nothing by itself; empty: words of the house, the same in every company.
 The longest beginning counts; parameters behind it are found within what it names."""
-NAMELESS = {"choice": "redo", "kind": "page", "which": "new", "code": "sampling", "key": "purpose", "act": "cancel", "name": "gross"}
+NAMELESS = {"what": "depot", "choice": "redo", "kind": "page", "which": "new", "code": "sampling", "key": "purpose", "act": "cancel", "name": "gross"}
 """Of parameters that name a thing within what their address began with, or a word of the house; every other is 1."""
 FORM = {
     "reason": "x", "value": "1", "choice": "same", "what": "type", "kind": "order", "step": "ask", "name": "gross", "person": "x",
@@ -116,7 +116,9 @@ SAID = {
     ("task", "bound"): dict.fromkeys(("sealed", "supplier", "siren", "number", "gross", "currency", "iban"), ""),
     ("control_lot", "plan"): plan_for(20, "1.0").as_json(),
     ("rate_row", "half"): "2027-H1", ("rate_row", "ecb"): "2.15", ("rate_row", "legal"): "2.6", ("rate_row", "persons"): "6.6",
-    ("rate_row", "ecb_since"): "2027-01-01", ("rate_row", "ecb_grade"): "text", ("rate_row", "legal_grade"): "text", ("rate_row", "state"): "waiting", ("customer", "terms"): "", ("customer", "contract_rate"): "",
+    ("rate_row", "ecb_grade"): "text", ("rate_row", "legal_grade"): "text",
+    ("rate_row", "ecb_since"): "2027-01-01", ("rate_row", "state"): "waiting",
+    ("customer", "terms"): "", ("customer", "contract_rate"): "",
     ("task_event", "what"): "opened", ("circuit_run", "standing"): "running",
     ("supplier_account", "state"): "waiting", ("task", "kind"): "approval",
     ("rule_replay", "result"): {"turns": [], "amount": "0"} | dict.fromkeys(("seen", "changed", "refused", "older", "left"), 0),
