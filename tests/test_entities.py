@@ -99,7 +99,16 @@ OWN_OF = {
 """What the parameters at the beginning of an address name, by `table.column`; `station`: one of the settings; `export`: a package on the
 disk; `rules`: a file of the studio; `=word`: nothing by itself; empty: words of the house, the same in every company.
 The longest beginning counts; parameters behind it are found within what it names."""
-NAMELESS = {"what": "depot", "choice": "redo", "kind": "page", "which": "new", "code": "sampling", "key": "purpose", "act": "cancel", "name": "gross"}
+NAMELESS = {
+    "what": "depot",
+    "choice": "redo",
+    "kind": "page",
+    "which": "new",
+    "code": "sampling",
+    "key": "purpose",
+    "act": "cancel",
+    "name": "gross",
+}
 """Of parameters that name a thing within what their address began with, or a word of the house; every other is 1."""
 FORM = {
     "reason": "x", "value": "1", "choice": "same", "what": "type", "kind": "order", "step": "ask", "name": "gross", "person": "x",
