@@ -157,7 +157,7 @@ class Vault:
         """Let nobody remove the bytes before a moment; a lock is never shortened. False where the store cannot."""
         return False
 
-    def hold(self, sha256: str, suffix: str, *, on: bool) -> bool:  # noqa: ARG002
+    def hold(self, sha256: str, suffix: str, *, on: bool) -> bool:  # noqa: ARG002 nor holds
         """Let nobody remove the bytes as long as this is on, whatever their lock says. False where the store cannot."""
         return False
 

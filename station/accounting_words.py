@@ -164,4 +164,5 @@ def read_rate(text: str) -> Decimal | None:
         rate = Decimal(plain)
     except InvalidOperation:
         return None
-    return rate if rate.is_finite() and 0 < rate <= LARGEST and abs(rate.as_tuple().exponent) <= 8 else None  # type: ignore[arg-type]
+    exponent = rate.as_tuple().exponent
+    return rate if isinstance(exponent, int) and abs(exponent) <= 8 and 0 < rate <= LARGEST else None

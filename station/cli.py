@@ -692,13 +692,13 @@ def restore(
     if bool(accept_loss.strip()) != bool(login):
         raise typer.BadParameter("--accept-loss et --login vont ensemble : les deux vont au registre / both go into the ledger")
     with _settings() as settings:
-        from station.backup import WrongPassphrase
+        from station.backup import PASSPHRASE_VARIABLE, WrongPassphrase
         from station.contradiction import TreeContradicted
         from station.copies import BadBackup
         from station.restore import Loss, NotEmpty, NotRestored, Wish, describe_restored, refused_words, restore_backup
 
         loss = Loss(accept_loss.strip(), login) if login else None
-        wish = Wish(source, to.absolute(), database or None, os.environ.get(_PASSPHRASE), verify_all, loss, tuple(witness or ()))
+        wish = Wish(source, to.absolute(), database or None, os.environ.get(PASSPHRASE_VARIABLE), verify_all, loss, tuple(witness or ()))
         try:
             with _counted() as progress:
                 done = restore_backup(wish, tell=lambda _what, count: progress(count, 0))
@@ -738,12 +738,11 @@ def upgrade(
             out.print(done.words(settings.language), markup=False)
 
 
-_PASSPHRASE = "SCEAU_BACKUP_PASSPHRASE"  # noqa: S105 a variable's name
-
-
 def _passphrase() -> str:
     """From the environment, or asked for on a terminal."""
-    given = os.environ.get(_PASSPHRASE, "")
+    from station.backup import PASSPHRASE_VARIABLE
+
+    given = os.environ.get(PASSPHRASE_VARIABLE, "")
     if not given and sys.stdin.isatty():
         given = str(typer.prompt("Phrase secrète / passphrase", hide_input=True, confirmation_prompt=True))
     return given

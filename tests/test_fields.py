@@ -481,4 +481,4 @@ def test_pages_that_are_full_to_the_edge_cost_a_bounded_time(kind):
     pages = [full_page(number, chance, draw, 12 if kind == "accounts" else 30) for number in range(1, 5)]
     started = time.process_time()
     extract(pages)
-    assert time.process_time() - started < 6
+    assert time.process_time() - started < 3
