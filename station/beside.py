@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from config.settings import Settings
 from ocr.identifiers import compact
+from station.deadlines import keys_of
 from station.particulars import key_in
 from station.records import register
 from station.records.documents import best_rows
@@ -52,7 +53,7 @@ class Beside:
 def beside(session: Session, settings: Settings, entity: str, documents: Sequence[Document]) -> Beside:
     """Five questions, however many documents there are (some hundreds at most: each is named in them)."""
     ids, keys = [each.id for each in documents], {each.id: key_in(each) for each in documents}
-    printed = {name for each in documents for name in printed_keys(best_rows(each))}
+    printed = {name for each in documents for name in keys_of(best_rows(each))}
     named = sorted(printed.union(*(key.suppliers for key in keys.values())))
     words = sa.select(AccountingWord).where(AccountingWord.document_id.in_(ids)).order_by(AccountingWord.id)
     changes = sa.select(AccountChange).where(AccountChange.entity == entity).order_by(AccountChange.id)
@@ -82,12 +83,6 @@ def vouched_before(known: Beside, document: Document, settings: Settings) -> tup
     rows = (row for name in key.suppliers for row in known.agreed.get(name, ()))
     before = [row.iban for row in rows if row.document_id != document.id and row.decided_at is not None and row.decided_at <= arrived]
     return [*accounts, *before], bool(told) or registered or bool(before)
-
-
-def printed_keys(best: Mapping[str, FieldRow]) -> list[str]:
-    """By what the register may know the supplier, as its numbers were read: whether their digits check out or not."""
-    siren, vat = text_of(best, "supplier_siren") or "", compact(text_of(best, "supplier_vat_id") or "")
-    return [key for key in (register.key_of(siren, "", ""), register.key_of("", vat, "")) if key]
 
 
 def text_of(best: Mapping[str, FieldRow], name: str) -> str | None:

@@ -391,7 +391,7 @@ def _run_of(source: Path) -> Path | None:
 
 def _lines(manifest: io.RawIOBase) -> Iterator[Line]:
     # Lines of a raw stream are read byte by byte; through a buffer they are not.
-    buffered = io.BufferedReader(_Raw(manifest), CHUNK)
+    buffered = io.BufferedReader(Raw(manifest), CHUNK)
     for number, stored in enumerate(buffered, 1):
         try:
             told = json.loads(stored)
@@ -400,10 +400,10 @@ def _lines(manifest: io.RawIOBase) -> Iterator[Line]:
             raise BadBackup("damaged", f"{MANIFEST}: {number}") from error
 
 
-class _Raw(io.RawIOBase):
+class Raw(io.RawIOBase):
     """What io.BufferedReader asks of a raw stream."""
 
-    def __init__(self, source: io.RawIOBase) -> None:
+    def __init__(self, source: Readable) -> None:
         self._source = source
 
     def readable(self) -> bool:

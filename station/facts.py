@@ -11,8 +11,8 @@ from capture.catalogue import CATALOGUE, OF_INVOICES
 from capture.findings import Level
 from ocr.identifiers import compact
 from station import accounting_words
-from station.beside import Beside, beside, printed_keys, text_of, vouched_before
-from station.deadlines import is_credit
+from station.beside import Beside, beside, text_of, vouched_before
+from station.deadlines import is_credit, keys_of
 from station.receivables import own_keys
 from station.records import documents
 from station.records.tables import Document, FieldRow, State
@@ -95,7 +95,7 @@ def _supplier(
     Known is who stands in the register or in the settings, or has an account that two people confirmed on an earlier document. What
     this very document taught is no acquaintance: its supplier is new until the next one arrives.
     """
-    row = known.supplier(printed_keys(best))
+    row = known.supplier(keys_of(best))
     accounts, acquainted = vouched_before(known, document, workstation.settings)
     iban = compact(waiting or text_of(best, "iban") or "")
     changed = bool(iban) and iban not in accounts and any(each != iban for each in _others(known, document, accounts, workstation))

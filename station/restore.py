@@ -42,7 +42,7 @@ from station.checkpoints import (
     write_whole,
 )
 from station.contradiction import TreeContradicted
-from station.copies import BadBackup, Opened, Readable
+from station.copies import BadBackup, Opened, Raw, Readable
 from station.evidence import with_ledger
 from station.keyring import known_roots, known_seal_roots
 from station.records import people
@@ -236,7 +236,7 @@ def _load(opened: Opened, stage: Path, database: Database, done: Restored, passp
                 table = tables.get(rest.removesuffix(".jsonl"))
                 if table is None:
                     raise BadBackup("damaged", member.path)
-                done.rows += read_rows(connection, table, io.BufferedReader(cast(Any, _Plain(member.stream)), CHUNK))
+                done.rows += read_rows(connection, table, io.BufferedReader(cast(Any, Raw(member.stream)), CHUNK))
                 follow_numbers(connection, table)
                 tell("rows", done.rows)
             elif first in vaults:
@@ -250,21 +250,6 @@ def _load(opened: Opened, stage: Path, database: Database, done: Restored, passp
                     write_private(_inside(stage, name), content)
                 done.keys = "restored"
         done.bytes = opened.size
-
-
-class _Plain(io.RawIOBase):
-    """What io.BufferedReader asks of a raw stream."""
-
-    def __init__(self, source: Readable) -> None:
-        self._source = source
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        part = self._source.read(len(buffer)) or b""
-        buffer[: len(part)] = part
-        return len(part)
 
 
 def _keep(vault: Vault, name: str, suffix: str, stream: Readable) -> None:

@@ -15,6 +15,7 @@ from station.records.tables import AccountingBatch, Document
 from station.web import desk
 from station.web.api.problems import Trouble, words_of
 from station.web.api.shapes import (
+    Amount,
     Asking,
     Cursor,
     Day,
@@ -36,7 +37,6 @@ from workflow.interest import MissingRate
 from workflow.payables import Cost
 
 router = APIRouter()
-Amount = Annotated[str, Field(pattern=r"^\d{1,11}(\.\d{1,2})?$", description="EUR, decimal with a point")]
 
 
 class ShownLine(Shape):

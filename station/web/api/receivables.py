@@ -16,6 +16,7 @@ from station.records.tables import Customer
 from station.web import desk
 from station.web.api.problems import Trouble, words_of
 from station.web.api.shapes import (
+    Amount,
     Asking,
     Cursor,
     Day,
@@ -36,7 +37,6 @@ from workflow.terms import Term, due_date, read_term
 router = APIRouter()
 FIRST = date(2000, 1, 1)
 """Before it nothing was invoiced here."""
-Amount = Annotated[str, Field(pattern=r"^\d{1,11}(\.\d{1,2})?$", description="EUR, decimal with a point")]
 Known = Annotated[str, Field(min_length=1, max_length=80, pattern=r"^[^\x00]*\S[^\x00]*$")]
 
 
