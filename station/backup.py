@@ -9,11 +9,12 @@ import io
 import json
 import logging
 import os
+import platform
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import sha256 as hash_of
 from pathlib import Path
 from typing import Any, BinaryIO, TypeAlias, cast
@@ -32,11 +33,13 @@ from station.copies import COMPLETE, FORMAT, HEAD, MANIFEST, RUNS, FolderSink, L
 from station.records.ledger import append_event, entities, tree_of
 from station.records.tables import BackupRun
 from station.rows import kept_tables, schema_of, snapshot_of, spooled_rows
+from station.slots import hold_slot, is_held
 from station.workstation import Workstation
 
 log = logging.getLogger("sceau.backup")
 PASSPHRASE_VARIABLE = "SCEAU_BACKUP_PASSPHRASE"  # noqa: S105 its name
 SHORTEST_PASSPHRASE = 12
+LONGEST_ELSEWHERE = timedelta(days=2)
 SEALED_KEYS = "keys.sealed"
 SCRYPT = {"n": 1 << 17, "r": 8, "p": 1}
 """RFC 7914; 128 MiB for each guess (OWASP's first choice of parameters)."""
@@ -401,9 +404,11 @@ def _pretty(told: Mapping[str, Any]) -> bytes:
 
 def noted_backup(workstation: Workstation, target: Path, *, keys: str | None = None, tell: Tell | None = None, run: int = 0) -> Made:
     """`back_up`, with a row that tells of it and an entry in the ledger; raises what that raises, once the row says so."""
+    end_broken(workstation)
     run = run or begin_run(workstation, "backup", str(target))
     try:
-        made = back_up(workstation, target, keys=keys, tell=tell)
+        with held_run(workstation, run):
+            made = back_up(workstation, target, keys=keys, tell=tell)
     except BaseException as error:
         end_run(workstation, run, "failed", trouble=str(error) or type(error).__name__)
         raise
@@ -418,10 +423,31 @@ def noted_backup(workstation: Workstation, target: Path, *, keys: str | None = N
 
 def begin_run(workstation: Workstation, kind: str, place: str) -> int:
     with workstation.database.writing() as session:
-        row = BackupRun(kind=kind, started_at=workstation.clock(), place=place, outcome="running", size=0, figures={})
+        here = {"machine": platform.node()}
+        row = BackupRun(kind=kind, started_at=workstation.clock(), place=place, outcome="running", size=0, figures=here)
         session.add(row)
         session.flush()
         return row.id
+
+
+@contextmanager
+def held_run(workstation: Workstation, run: int) -> Iterator[None]:
+    """Around a backup or a rehearsal: a lock that the kernel takes away when its process dies, whoever started it."""
+    with hold_slot(workstation.home, f"run-{run}", 1) as name:
+        yield
+    (workstation.home / "slots" / name).unlink(missing_ok=True)
+
+
+def end_broken(workstation: Workstation) -> None:
+    """What says that it runs and what no living process holds broke off: it is told as failed. Of another machine, after two days."""
+    now = workstation.clock()
+    with workstation.database.reading() as session:
+        running = list(session.scalars(sa.select(BackupRun).where(BackupRun.outcome == "running")))
+    for row in running:
+        elsewhere = row.figures.get("machine", platform.node()) != platform.node()
+        if (elsewhere and now - row.started_at < LONGEST_ELSEWHERE) or is_held(workstation.home, f"run-{row.id}-0"):
+            continue
+        end_run(workstation, row.id, "failed", trouble="interrompu : le processus s'est arrêté / the process ended")
 
 
 def end_run(

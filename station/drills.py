@@ -6,6 +6,7 @@ A backup that was never restored is a hope. Each rehearsal ends with a sealed re
 
 import json
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -21,7 +22,7 @@ from sqlalchemy.orm import Session
 from capture.originals import sync_folder
 from config.settings import Settings
 from sealing.ledger import Event
-from station.backup import PASSPHRASE_VARIABLE, SYSTEM, NoPassphrase, begin_run, end_run, noted_backup
+from station.backup import PASSPHRASE_VARIABLE, SYSTEM, NoPassphrase, begin_run, end_broken, end_run, held_run, noted_backup
 from station.copies import newest_run
 from station.formal import Head, Paper, dropped_unless_noted, keep_paper
 from station.records.ledger import append_event, tree_of
@@ -109,23 +110,14 @@ def ask_run(session: Session, settings: Settings, kind: str, person: Person, now
 def tend_backups(workstation: Workstation) -> str | None:
     """One turn: what was asked for, else what is due; returns what was done. One process of the machine at a time."""
     care = workstation.settings.backup
+    end_broken(workstation)
     if not care.folder:
         return None
     try:
         with hold_slot(workstation.home, "backup", 1):
-            _end_broken(workstation)
             return _turn(workstation, workstation.home / care.folder)
     except SlotTaken:
         return None
-
-
-def _end_broken(workstation: Workstation) -> None:
-    """Whoever holds the slot is alone: what still says that it runs broke off with its process."""
-    with workstation.database.writing() as session:
-        for row in session.scalars(sa.select(BackupRun).where(BackupRun.outcome == "running")):
-            if row.place.startswith(workstation.settings.backup.folder) or row.kind == "drill" or row.asked_by is not None:
-                row.outcome, row.ended_at = "failed", workstation.clock()
-                row.trouble = "interrompu : le processus s'est arrêté / the process ended"
 
 
 def _turn(workstation: Workstation, place: Path) -> str | None:
@@ -155,7 +147,7 @@ def _turn(workstation: Workstation, place: Path) -> str | None:
 def _mark_running(workstation: Workstation, number: int) -> None:
     with workstation.database.writing() as session:
         row = session.get_one(BackupRun, number)
-        row.outcome, row.started_at = "running", workstation.clock()
+        row.outcome, row.started_at, row.figures = "running", workstation.clock(), {"machine": platform.node()}
 
 
 def _due(session: Session, settings: Settings, now: datetime) -> str | None:
@@ -179,7 +171,8 @@ def run_drill(workstation: Workstation, place: Path, number: int = 0) -> BackupR
     """Restore the newest backup of a folder, or a tar, into a scratch place, verify it whole, and report; nothing of it stays."""
     run = number or begin_run(workstation, "drill", str(place))
     source = newest_run(place) if place.is_dir() else place
-    outcome, figures, trouble = _tried(workstation, source or place)
+    with held_run(workstation, run):
+        outcome, figures, trouble = _tried(workstation, source or place)
     sha256 = None
     try:
         sha256 = _report(workstation, run, str(source or place), outcome, figures, trouble)

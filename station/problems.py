@@ -64,6 +64,16 @@ PROBLEMS: dict[str, Problem] = {
             timedelta(seconds=30),
         ),
         Problem(
+            "read-only",
+            "Un disque de ce poste n'accepte plus d'écriture : il est en lecture seule.",
+            KEPT_FR,
+            "Faites vérifier ce disque (le système le protège souvent ainsi d'une panne), remontez-le : le travail reprendra tout seul.",
+            "A disk of this station takes no more writing: it is read-only.",
+            KEPT_EN,
+            "Have that disk checked (systems often guard a failing one so) and mount it again: the work will go on by itself.",
+            timedelta(seconds=30),
+        ),
+        Problem(
             "store-locked",
             "Le verrou du lieu de conservation n'est pas encore échu : rien n'est supprimé.",
             SAFE_FR,
@@ -732,6 +742,8 @@ def problem_of(error: BaseException) -> Problem:
     name = type(error).__name__
     if _no_room(error):
         return PROBLEMS["disk-full"]
+    if _read_only(error):
+        return PROBLEMS["read-only"]
     if name in ("KeyRefused", "DatabaseRefused"):
         # By its name as all others are: loading its module costs a fifth of a second.
         return PROBLEMS[error.args[0]]
@@ -747,6 +759,13 @@ def _no_room(error: BaseException) -> bool:
     if isinstance(error, DBAPIError):
         return "disk is full" in str(error.orig) or getattr(error.orig, "sqlstate", "") == "53100"
     return False
+
+
+def _read_only(error: BaseException) -> bool:
+    """A disk that takes no writing, as the system says it and as SQLite does."""
+    if isinstance(error, OSError):
+        return error.errno == errno.EROFS
+    return isinstance(error, DBAPIError) and "readonly database" in str(error.orig)
 
 
 def _server_trouble(error: DBAPIError) -> str:

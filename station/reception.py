@@ -1,5 +1,6 @@
 """Taking in: what lies in a station's folder goes to the vault, into the records and out of the folder, in this order and never another."""
 
+import errno
 import logging
 from collections.abc import Callable
 from functools import partial
@@ -113,6 +114,7 @@ class Reception:
     def _receive(self, path: Path, sighting: Sighting) -> Received:
         with self._workstation.database.reading() as session:
             known = intake.unmoved_arrival(session, self._station.name, plain_name(sighting.name), sighting)
+            visits = intake.visits_of(session, self._station.name, plain_name(sighting.name), sighting)
         if known is not None:
             return known
         original = self._workstation.originals.keep(path, largest=self._largest)
@@ -120,7 +122,7 @@ class Reception:
             raise StillWriting(sighting.name)
         incoming = incoming_file(self._workstation, self._station, sighting, original.sha256, self._new_id())
         with self._workstation.database.writing() as session:
-            received = intake.receive(session, incoming)
+            received = intake.receive(session, incoming, visits)
         keep_again(self._workstation, path, original.sha256)
         # Not its name, which often names somebody.
         told = {"document": received.document_id, "original": original.sha256[:16]}
@@ -163,7 +165,7 @@ def why_not(error: Exception) -> tuple[str, str]:  # noqa: PLR0911 (one for each
             return "too-large", str(error)
         case CannotMove():
             return "cannot-move", str(error.why)
-        case StoreAway() | StoreUnfit():
+        case StoreAway() | StoreUnfit() | OSError(errno=errno.EROFS):
             return problem_of(error).code, str(error)
         case OSError():
             return "unreadable", error.strerror or ""

@@ -16,6 +16,7 @@ from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import atwork
 import packages
 import pytest
 import sqlalchemy as sa
@@ -345,6 +346,36 @@ def test_a_backup_whose_process_died_is_told_as_broken_off(cared):
     with cared.database.reading() as session:
         first = session.get(BackupRun, 1)
         assert (first.outcome, "interrompu" in first.trouble) == ("failed", True)
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+import atwork
+from station import backup
+backup.back_up = lambda *_args, **_more: os.kill(os.getpid(), signal.SIGKILL)
+backup.noted_backup(atwork.open_home(Path(sys.argv[1])), Path("elsewhere.tar"))
+"""
+
+
+def test_a_backup_that_a_person_started_by_hand_is_told_as_broken_off_once_it_is_killed_and_not_before(tmp_path):
+    folders = {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])}
+    assert subprocess.run([sys.executable, "-c", KILLED, tmp_path], env=folders, timeout=120, check=False).returncode == -signal.SIGKILL
+    station = atwork.open_home(tmp_path)
+    living = backup.begin_run(station, "backup", "another.tar")
+    stranger = backup.begin_run(station, "backup", "of another machine")
+    with station.database.writing() as session:
+        session.get_one(BackupRun, stranger).figures = {"machine": "another"}
+    with backup.held_run(station, living):
+        tend_backups(station)
+        assert outcomes(station) == ["failed", "running", "running"]
+    tend_backups(replace(station, clock=lambda: station.clock() + timedelta(days=3)))
+    assert outcomes(station) == ["failed", "failed", "failed"]
+
+
+def outcomes(station):
+    with station.database.reading() as session:
+        return list(session.scalars(sa.select(BackupRun.outcome).order_by(BackupRun.id)))
 
 
 def test_the_sqlite_file_of_a_restored_home_is_sound(tmp_path):

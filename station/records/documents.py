@@ -81,6 +81,10 @@ def send_back(document: Document, at: datetime) -> None:
     document.problem = document.problem_detail = document.try_at = None
 
 
+LONGEST_WAIT = timedelta(days=7)
+"""No document waits longer for its next try: a later time was written by a clock that ran ahead and was set back since."""
+
+
 def due_documents(session: Session, now: datetime) -> list[Document]:
     """Documents with work to do that the engine has not been given yet, oldest first."""
     return list(
@@ -89,12 +93,16 @@ def due_documents(session: Session, now: datetime) -> list[Document]:
             .where(
                 Document.state.in_(OPEN_STATES),
                 Document.queued < Document.attempt,
-                sa.or_(Document.try_at.is_(None), Document.try_at <= now),
+                sa.or_(Document.try_at.is_(None), _come(Document.try_at, now)),
             )
             .order_by(Document.received_at)
             .limit(500)
         )
     )
+
+
+def _come(at: sa.orm.InstrumentedAttribute[datetime | None], now: datetime) -> sa.ColumnElement[bool]:
+    return sa.or_(at <= now, at > now + LONGEST_WAIT)
 
 
 def mark_queued(session: Session, story: str, document_id: str, attempt: int) -> None:
@@ -155,7 +163,7 @@ def note_late_try(document: Document, done: bool, at: datetime) -> None:
 
 def late_documents(session: Session, now: datetime) -> list[Document]:
     """Sealed documents whose text is due to be tried again."""
-    return list(session.scalars(sa.select(Document).where(Document.problem == READING_LATE, Document.try_at <= now).limit(100)))
+    return list(session.scalars(sa.select(Document).where(Document.problem == READING_LATE, _come(Document.try_at, now)).limit(100)))
 
 
 def replace_findings(session: Session, document_id: str, findings: Iterable[Finding]) -> None:

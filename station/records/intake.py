@@ -62,10 +62,13 @@ class Received:
     """This very arrival was already written: the process ended between commit and move."""
 
 
-def receive(session: Session, incoming: Incoming) -> Received:
-    """Write the arrival; exactly once for the same file lying in the same folder, however often it is tried."""
+def receive(session: Session, incoming: Incoming, visits: int | None = None) -> Received:
+    """Write the arrival; exactly once for the same file lying in the same folder, however often it is tried and whoever watches with us.
+
+    `visits`: how many were known before the file was copied (`visits_of`); a further one is of another watcher, which moves the file.
+    """
     known = _newest_visit(session, incoming.station, incoming.name, incoming)
-    if known is not None and known.moved_to is None:
+    if known is not None and (known.moved_to is None or (visits is not None and known.visit >= visits)):
         return Received(known.id, known.document_id, known.duplicate, again=True)
     document_id = session.scalar(
         sa.select(Arrival.document_id)
@@ -118,6 +121,12 @@ def unmoved_arrival(session: Session, station: str, name: str, seen: Seen) -> Re
     if arrival is None or arrival.moved_to is not None:
         return None
     return Received(arrival.id, arrival.document_id, arrival.duplicate, again=True)
+
+
+def visits_of(session: Session, station: str, name: str, seen: Seen) -> int:
+    """How often this very file has lain in its folder, as far as known."""
+    arrival = _newest_visit(session, station, name, seen)
+    return 0 if arrival is None else arrival.visit + 1
 
 
 def tell_sightings(session: Session, station: str, reasons: Mapping[str, tuple[str, str]], at: datetime) -> None:
