@@ -1,10 +1,12 @@
 """The cost of a long log: checking it whole, and proving one entry of it. Its entries are like those that the station writes.
 
 PYTHONPATH=tests:. python tests/bench_ledger.py [ENTRIES]
-PYTHONPATH=tests:. python tests/bench_ledger.py --writers URL    appends committed a second by 16 writers, into an empty database
+PYTHONPATH=tests:. python tests/bench_ledger.py --writers URL    appends committed a second by 16 writers, into an empty database;
+                                                                 beside it how often the server's disk writes through
 """
 
 import json
+import os
 import sys
 import tempfile
 import threading
@@ -21,7 +23,7 @@ import sqlalchemy as sa
 from sealing.ledger import Actor, ActorKind, Event, Tree, entry_bytes, leaf_hash, proves_inclusion
 from sealing.proofs import proves_consistency
 from station.checkpoints import consistency_of, inclusion_of
-from station.records.database import migrate, open_database
+from station.records.database import migrate, open_database, server_address
 from station.records.ledger import append_event, head_at, verify_ledger
 from station.records.tables import LedgerPayload, LedgerRow
 
@@ -102,31 +104,58 @@ def ledger_costs(folder: Path, count: int) -> dict[str, float]:
     }
 
 
+def flushes_a_second(url: str, seconds: float = 2.0) -> float:
+    """So often does the server's disk write through for one connection that commits nearly nothing: what 16 who take turns cannot exceed."""
+    engine = sa.create_engine(server_address(url), isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        count, began = 0, time.perf_counter()
+        while (wall := time.perf_counter() - began) < seconds:
+            connection.exec_driver_sql("SELECT pg_logical_emit_message(true, 'bench', '')")
+            count += 1
+    engine.dispose()
+    return count / wall
+
+
 def appends_a_second(url: str, writers: int = 16, seconds: float = 10.0) -> dict[str, float]:
     """Transactions of one entry each, committed by so many threads on one log; the log is walked at the end."""
     database = open_database(url)
     migrate(database)
-    counts, ending = [0] * writers, time.perf_counter() + seconds
+    flushes = [flushes_a_second(url)]
+    walls: list[list[float]] = [[] for _ in range(writers)]
+    ending = time.perf_counter() + seconds
 
     def write(number: int) -> None:
-        while time.perf_counter() < ending:
+        while (began := time.perf_counter()) < ending:
             with database.writing() as session:
                 append_event(session, Event("essai", "judged", {"document": f"{number:032x}"}, RULE, BEGAN, "ntp +0.004", STORY[1][3]))
-            counts[number] += 1
+            walls[number].append(time.perf_counter() - began)
 
     threads = [threading.Thread(target=write, args=(number,)) for number in range(writers)]
-    began = time.perf_counter()
+    began, cpu = time.perf_counter(), time.process_time()
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    wall = time.perf_counter() - began
+    wall, cpu = time.perf_counter() - began, time.process_time() - cpu
+    flushes.append(flushes_a_second(url))
     with database.reading() as session:
         size = verify_ledger(session)["essai"].size
     database.close()
-    if size != sum(counts):
-        raise SystemExit(f"{sum(counts)} were committed, the log has {size}")
-    return {"writers": writers, "commits_a_second": sum(counts) / wall, "fewest": min(counts), "most": max(counts)}
+    each = sorted(wall for of_one in walls for wall in of_one)
+    if size != len(each):
+        raise SystemExit(f"{len(each)} were committed, the log has {size}")
+    return {
+        "writers": writers,
+        "commits_a_second": len(each) / wall,
+        "fewest": min(map(len, walls)),
+        "most": max(map(len, walls)),
+        "p50_ms": 1000 * each[len(each) // 2],
+        "p95_ms": 1000 * each[len(each) * 95 // 100],
+        "own_cpu_ms": 1000 * cpu / len(each),
+        "flushes_before": flushes[0],
+        "flushes_after": flushes[1],
+        "load": os.getloadavg()[0],
+    }
 
 
 if __name__ == "__main__":

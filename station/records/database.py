@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
-from sqlalchemy.orm import Session, sessionmaker
+from psycopg.pq import TransactionStatus
+from sqlalchemy.orm import Session
 
 from station.records.scope import Scope, put_scope
 
@@ -37,6 +39,14 @@ WAIT_MILLISECONDS = 90_000
 """So long does a writer wait for its turn; longer than the one whose turn it is may be silent."""
 TURN = 0x5CEA0
 """Advisory lock of the one who writes."""
+WRITERS = 16
+"""Connections of one process that write or wait for their turn; kept open, for opening one costs more than ten entries of the ledger."""
+_LET_GO = "SELECT set_config('synchronous_commit', 'off', true) WHERE current_setting('synchronous_standby_names') = ''"
+_WRITTEN_THROUGH = (
+    "SELECT pg_logical_emit_message(true, 'sceau', '') WHERE pg_current_wal_flush_lsn() < pg_current_wal_insert_lsn()"
+)
+_SETTLE = f"{_LET_GO}; COMMIT; {_WRITTEN_THROUGH}"
+"""One round trip: the commit gives the turn back before the disk has written, and the answer comes when it has (decision 0081)."""
 
 
 class NetworkFileSystem(Exception):
@@ -71,6 +81,17 @@ def server_address(url: str, environment: Mapping[str, str] = os.environ) -> sa.
     return address.set(drivername="postgresql+psycopg").update_query_dict(manners)
 
 
+class Settling(psycopg.Connection[Any]):
+    """A connection whose commit lets the next writer in at once and returns when all that it wrote or saw outlives a power cut."""
+
+    def commit(self) -> None:
+        """Raises psycopg.Error; where the connection was cut, whether it was committed is not known, as ever."""
+        if self.pgconn.transaction_status != TransactionStatus.INTRANS:
+            super().commit()
+            return
+        self.execute(_SETTLE, prepare=False)
+
+
 def open_engine(url: str, *, read_only: bool = False) -> sa.Engine:
     """Engine on which writers take turns and readers may not write; SQLite made safe: WAL, synchronous FULL, BEGIN IMMEDIATE.
 
@@ -103,7 +124,14 @@ def _open_server(url: str, read_only: bool) -> sa.Engine:
     waits = (f"idle_in_transaction_session_timeout={IDLE_MILLISECONDS}", f"lock_timeout={WAIT_MILLISECONDS}")
     manners = ("default_transaction_read_only=on",) if read_only else waits
     options = " ".join([*((own,) if isinstance(own, str) else own), *(f"-c {manner}" for manner in manners)])
-    engine = sa.create_engine(address, pool_pre_ping=True, isolation_level="READ COMMITTED", connect_args={"options": options})
+    manner: dict[str, Any] = {"pool_pre_ping": True, "isolation_level": "READ COMMITTED", "connect_args": {"options": options}}
+    if not read_only:
+        manner |= {"pool_size": WRITERS, "max_overflow": 0}
+    engine = sa.create_engine(address, **manner)
+
+    @sa.event.listens_for(engine, "do_connect")
+    def connect(_dialect: object, _record: object, arguments: Any, parameters: Any) -> Settling:
+        return Settling.connect(*arguments, **parameters)
 
     @sa.event.listens_for(engine, "connect", insert=True)
     def admit(connection: Any, _record: object) -> None:
@@ -145,13 +173,13 @@ class Database:
     @contextmanager
     def writing(self) -> Iterator[Session]:
         """One transaction that commits at the end, or not at all."""
-        with sessionmaker(self.writer, expire_on_commit=False).begin() as session:
+        with Session(self.writer, expire_on_commit=False) as session, session.begin():
             put_scope(session, self.scope)
             yield session
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
-        with sessionmaker(self.reader, expire_on_commit=False).begin() as session:
+        with Session(self.reader, expire_on_commit=False) as session, session.begin():
             put_scope(session, self.scope)
             yield session
 
