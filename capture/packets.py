@@ -224,15 +224,15 @@ class _Precinct:
 def _read_tile(image: _Image, number: int, data: bytes) -> Iterable[_Block]:
     precincts = list(_cut_tile(image, number))
     reader = _Bits(data)
-    for precinct, layer in _in_order(precincts, image):
+    for precinct, layer in _in_order(precincts, image, len(data)):
         _read_packet(reader, precinct, layer)
     if reader.at != len(data):
         raise _Unknown  # Bytes that no packet owns: something was read otherwise than it was written.
     return (block for precinct in precincts for band in precinct.bands for block in band.blocks)
 
 
-def _in_order(precincts: list[_Precinct], image: _Image) -> Iterable[tuple[_Precinct, int]]:
-    """Packets in their progression (B.12): layer, resolution, component, position."""
+def _in_order(precincts: list[_Precinct], image: _Image, size: int) -> Iterable[tuple[_Precinct, int]]:
+    """Packets in their progression (B.12): layer, resolution, component, position. `size`: bytes that they share."""
     keys: dict[int, Callable[[_Precinct, int], tuple[Any, ...]]] = {
         0: lambda p, layer: (layer, p.resolution, p.component, p.number),
         1: lambda p, layer: (p.resolution, layer, p.component, p.number),
@@ -242,6 +242,8 @@ def _in_order(precincts: list[_Precinct], image: _Image) -> Iterable[tuple[_Prec
     }
     if image.order not in keys or len(precincts) * image.layers > MAX_BLOCKS:
         raise _Unknown
+    if len(precincts) * image.layers > size:
+        raise _Short  # Every packet has a byte at least (B.10): 65,535 layers of a kilobyte would be sorted for seconds.
     key = keys[image.order]
     return sorted(((p, layer) for p in precincts for layer in range(image.layers)), key=lambda pair: key(*pair))
 
