@@ -70,14 +70,17 @@ class Engine:
         DBOS.launch()
         DBOS.register_queue(QUEUE, worker_concurrency=self._at_once, polling_interval_sec=0.1)
 
-    def stop(self, patience_seconds: int = 20) -> bool:
+    def settle(self, patience_seconds: float) -> bool:
         """Let running documents finish for a while; False where some did not, which a living worker or the next start takes up."""
         deadline = time.monotonic() + patience_seconds
         # DBOS itself looks only once a second, the first time after a second.
         while (busy := self._is_busy()) and time.monotonic() < deadline:
             time.sleep(0.05)
-        DBOS.destroy(workflow_completion_timeout_sec=0, destroy_registry=True)
         return not busy
+
+    def stop(self) -> None:
+        """Take and note nothing more. What still runs meets troubles of all kinds from here on: its rescue must know that it is ending."""
+        DBOS.destroy(workflow_completion_timeout_sec=0, destroy_registry=True)
 
     def _is_busy(self) -> bool:
         return bool(DBOS.list_workflows(executor_id=self._executor, status="PENDING", limit=1, load_input=False, load_output=False))

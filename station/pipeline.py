@@ -206,8 +206,13 @@ class Pipeline:
         self._reader.begin(pixels.warm_reader, self._reader_options)
         self._sealers.begin(pixels.open_keys, self._workstation.settings)
 
-    def stop(self) -> None:
+    def halt(self) -> None:
+        """From here on a step that breaks off is neither done nor failed: it runs again at the next start, or on another machine."""
         self._stopping = True
+
+    def stop(self) -> None:
+        """End the children, in the middle of what they do."""
+        self.halt()
         self._pixels.stop()
         self._sealers.stop()
         self._reader.stop()

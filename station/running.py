@@ -151,8 +151,8 @@ class Running:
                     self._spawn(f"post-{station.name}", partial(self._fetch, look), station.mail_seconds, self._stopping.wait)
             self._spawn("reception", self._receive, self._workstation.settings.intake.poll_seconds, self._hint.wait)
 
-    def stop(self) -> None:
-        """Stop taking in, let what runs finish for a while, say goodbye."""
+    def stop(self, patience_seconds: float = 20.0) -> None:
+        """Stop taking in, let what runs finish for a while, say goodbye. What does not finish is left to the next start, or to the living."""
         if self.scanning is not None:
             self.scanning.close()
         self._stopping.set()
@@ -163,7 +163,10 @@ class Running:
             thread.join(timeout=10)
         if self._receptions:
             self._hint.close()
-        finished = self._engine.stop()
+        finished = self._engine.settle(patience_seconds)
+        # Before the engine ends: whatever breaks off from here on is neither done nor failed.
+        self._pipeline.halt()
+        self._engine.stop()
         self._pipeline.stop()
         write_tallies(self._workstation)
         self._last_checkpoint()

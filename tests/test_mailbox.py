@@ -627,6 +627,10 @@ def own_certificate(folder):
 # --- the whole way ---
 
 
+def states(workstation) -> list[State]:
+    return [document.state for document in all_documents(workstation)]
+
+
 def test_a_scan_that_comes_by_mail_is_sealed_and_its_message_flagged_by_the_station_at_work(
     office, box, tmp_path, practice_keys, monkeypatch
 ):
@@ -641,11 +645,11 @@ def test_a_scan_that_comes_by_mail_is_sealed_and_its_message_flagged_by_the_stat
         running = Running(workstation, "serve", executor, watch=True)
         running.start()
         deadline = time.monotonic() + 60
-        while office.flags(box) != {1: {"$Sceau"}} and time.monotonic() < deadline:
+        while (office.flags(box), states(workstation)) != ({1: {"$Sceau"}}, [State.SEALED]) and time.monotonic() < deadline:
             time.sleep(0.1)
         running.stop()
     (document,) = all_documents(workstation)
-    assert document.state == State.SEALED
+    assert (document.state, document.problem, document.problem_detail) == (State.SEALED, None, None)
     assert office.flags(box) == {1: {"$Sceau"}}
     assert all(answer.ok for answer in audit_ledger(workstation))
 
