@@ -95,6 +95,7 @@ from station.web.api.asks import PREFIX
 from station.web.api.porter import Pace
 from station.web.grants import start_of
 from station.web.guard import SMALL_FORM, Guard, mark_answer
+from station.web.outages import OUTAGES, RETRY_SECONDS, outage_of
 from station.workstation import Workstation
 
 log = logging.getLogger("sceau.web")
@@ -288,6 +289,18 @@ def _say_errors(app: FastAPI) -> None:
     def store_away(request: Request, error: Exception) -> Response:
         log.warning("%s: the store is away: %s", request.url.path, error)
         return error_page(request, 503, words="store-away")
+
+    def database_away(request: Request, error: Exception) -> Response:
+        words = outage_of(error)
+        if words is None:
+            raise error
+        log.warning("%s: %s", request.url.path, " ".join(str(getattr(error, "orig", None) or error).split()))
+        answer = error_page(request, 507 if words == "disk-full" else 503, words=words)
+        answer.headers["retry-after"] = str(RETRY_SECONDS)
+        return answer
+
+    for kind in OUTAGES:
+        app.add_exception_handler(kind, database_away)
 
     @app.exception_handler(Reserved)
     def reserved(request: Request, _error: Exception) -> Response:

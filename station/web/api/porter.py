@@ -22,6 +22,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from station.api_tokens import KEPT, Bearer, NoToken, bearer_of, note_use, use_is_stale
 from station.records.tables import Idempotency
 from station.web.api import problems
+from station.web.outages import OUTAGES
 from station.workstation import Workstation
 
 SMALL_BODY = 512 * 1024
@@ -77,6 +78,22 @@ class Porter:
             return
         # The state of the application, for the words of problems.
         scope["app"] = self._api
+        begun = False
+
+        async def noted(message: Message) -> None:
+            nonlocal begun
+            begun = begun or message["type"] == "http.response.start"
+            await send(message)
+
+        try:
+            await self._let_in(scope, receive, noted)
+        except OUTAGES as error:
+            # The token could not be looked up, nor the key be noted: nothing was begun. Once an answer has begun it stands.
+            if begun:
+                raise
+            await problems.database_away(Request(scope), error)(scope, receive, send)
+
+    async def _let_in(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope["path"].removeprefix(scope.get("root_path", ""))
         if path in _OPEN:
             await self._app(scope, receive, send)
@@ -153,10 +170,11 @@ class Porter:
         try:
             await self._app(scope, receive, caught)
         finally:
-            secret = bool(scope.get("state", {}).get("secret"))
+            secret, unsure = (bool(scope.get("state", {}).get(name)) for name in ("secret", "unsure"))
             # What failed here, or was not allowed, may be asked again under the same key.
             stored = None if caught.status is None or caught.status >= 500 or caught.status in (401, 403, 429) else caught
-            await run_in_threadpool(self._store, token_id, key, stored, secret=secret)
+            if not unsure:  # Else the database went in the middle: whether it was done is not known, and the key is not free.
+                await run_in_threadpool(self._store, token_id, key, stored, secret=secret)
 
     def _reserve(self, token_id: int, key: str, digest: str) -> Stored | None:
         """None: this is the first, and it is noted; else what became of the first."""

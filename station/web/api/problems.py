@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field
 from sqlalchemy.exc import DataError
 from starlette.exceptions import HTTPException
 
+from capture.stores import StoreAway
 from station.acts import NotOffered, Reserved
 from station.api_tokens import TokenRefused
 from station.batches import BatchEnded, BatchOpen
@@ -21,11 +22,12 @@ from station.holds import UnknownHold
 from station.outbox import Gone
 from station.people import Refused
 from station.records.documents import Unknown, WrongMove
+from station.web.outages import OUTAGES, RETRY_SECONDS, outage_of
 from station.web.words import LANGUAGES, Words, words_in
 
 log = logging.getLogger("sceau.web")
 MEDIA = "application/problem+json"
-STATUSES = (400, 401, 403, 404, 405, 408, 409, 411, 413, 415, 422, 423, 429, 500, 507)
+STATUSES = (400, 401, 403, 404, 405, 408, 409, 411, 413, 415, 422, 423, 429, 500, 503, 507)
 """Whatever an operation may answer besides its success."""
 _BY_STATUS = {400: "unreadable", 408: "slow", 404: "unknown", 405: "method", 415: "media"}
 
@@ -101,6 +103,14 @@ def say_problems(app: FastAPI) -> None:
         told = [{"where": "/".join(map(str, each["loc"])), "words": str(each["msg"])} for each in error.errors()[:20]]
         return answer(request, 422, "unreadable", errors=told)
 
+    @app.exception_handler(StoreAway)
+    def store_away(request: Request, error: StoreAway) -> Response:
+        log.warning("%s: the store is away: %s", request.url.path, error)
+        return answer(request, 503, "store-away", {"Retry-After": str(RETRY_SECONDS)})
+
+    for outage in OUTAGES:
+        app.add_exception_handler(outage, database_away)
+
     @app.exception_handler(DataError)
     def unfit(request: Request, _error: DataError) -> Response:
         # A number or a sign that PostgreSQL's columns cannot hold: nothing has it, nothing was written.
@@ -116,6 +126,17 @@ def say_problems(app: FastAPI) -> None:
         reference = secrets.token_hex(4)
         log.error("unexpected error %s at %s", reference, request.url.path, exc_info=error)
         return answer(request, 500, "unexpected", errors=[{"reference": reference}])
+
+
+def database_away(request: Request, error: Exception) -> Response:
+    """503, or 507 where its disk is full, with when to ask again. Raises the error again where it is another trouble."""
+    code = outage_of(error)
+    if code is None:
+        raise error
+    # The connection may have been cut between the commit and its answer.
+    request.state.unsure = True
+    log.warning("%s: %s", request.url.path, " ".join(str(getattr(error, "orig", None) or error).split()))
+    return answer(request, 507 if code == "disk-full" else 503, code, {"Retry-After": str(RETRY_SECONDS)})
 
 
 def _plain(status: int, code: str) -> Any:
