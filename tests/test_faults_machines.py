@@ -1,0 +1,85 @@
+"""A machine that loses its network or its time in the middle of a document, and comes back: another finishes it, nothing is done twice."""
+
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+
+import killed
+import pytest
+import sqlalchemy as sa
+from faults import PLUG, UNPLUG, Machine, begin, durable_server, ended, machines, made_database, prepare, require_whole
+from ownserver import OwnServer
+
+from config.settings import StoreChoice
+from station.records.database import open_database
+from station.records.tables import Document, State
+from station.workstation import open_workstation
+
+pytestmark = pytest.mark.long
+SILENT_SECONDS = 25
+"""Longer than a living machine lets another be silent (`documents.DEAD_AFTER`)."""
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[OwnServer]:
+    with durable_server("*") as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def network() -> Iterator[tuple[str, tuple[Machine, ...]]]:
+    with machines(2) as made:
+        yield made
+
+
+def sealed_by(url: str, seconds: float) -> bool:
+    """Whether the one document is sealed before so many seconds have gone."""
+    database, until = open_database(url), time.monotonic() + seconds
+    try:
+        while time.monotonic() < until:
+            with database.reading() as session:
+                if [each.state for each in session.query(Document)] == [State.SEALED]:
+                    return True
+            time.sleep(0.5)
+        return False
+    finally:
+        database.close()
+
+
+@pytest.mark.parametrize("place", ["station.pipeline:Pipeline._read:before:1", "station.pipeline:Pipeline._note_proved:before:1"])
+@pytest.mark.parametrize("fault", ["unplugged", "paused"])
+def test_a_machine_that_comes_back_after_another_has_finished_its_document_writes_nothing_twice(
+    server, network, tmp_path, practice_keys, fault, place
+):
+    ours, (first, second) = network
+    name = f"{fault}_{place.split('_')[1].split(':')[0]}"
+    url = made_database(server, name)
+    share, one, two = tmp_path / "share", tmp_path / "one", tmp_path / "two"
+    share.mkdir()
+    prepare(one, practice_keys)
+    prepare(two, practice_keys, scans=0)
+    told = {"KILLED_DATABASE": str(sa.make_url(url).set(host=ours)), "KILLED_STORE": f"file://{share}"}
+    here = f"{UNPLUG}; touch {one}/reached; (sleep {SILENT_SECONDS}; {PLUG}) > /dev/null 2>&1 &"
+    command = here if fault == "unplugged" else f"touch {one}/reached; kill -STOP $PPID"
+    lost = begin(one, place, command, first.within, **told)
+    other = None
+    try:
+        until = time.monotonic() + 200
+        while not (one / "reached").exists() and time.monotonic() < until:
+            assert lost.poll() is None, (one / "log").read_text()[-3000:]
+            time.sleep(0.2)
+        other = begin(two, "-", "", second.within, KILLED_KIND="work", **told)
+        assert sealed_by(url, 200), (two / "log").read_text()[-3000:]
+        if fault == "paused":
+            lost.send_signal(signal.SIGCONT)
+        ended(other, two)
+        ended(lost, one)
+    finally:
+        for each in (lost, other):
+            if each is not None:
+                with suppress(ProcessLookupError):
+                    each.send_signal(signal.SIGCONT)
+                    each.kill()
+    settings = killed.quick(one).model_copy(update={"database_url": url, "store": StoreChoice(url=f"file://{share}")})
+    require_whole(open_workstation(settings))
