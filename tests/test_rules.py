@@ -3,13 +3,13 @@
 import itertools
 import random
 import re
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 
+import cost
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -317,9 +317,7 @@ def test_a_table_that_cannot_be_proved_in_time_is_refused() -> None:
         for at, row in enumerate(rows)
     ]
     flaws: list[Flaw] = []
-    begun = time.monotonic()
-    prove(assembled("t", "T", Policy.FIRST, columns, (), lines), flaws, "")
-    assert time.monotonic() - begun < 5
+    cost.within(500, lambda: prove(assembled("t", "T", Policy.FIRST, columns, (), lines), flaws, ""))
     assert flaws[-1].grave
     assert flaws[-1].message == "trop de combinaisons pour prouver qu'aucune ligne n'est inutile : faites-en deux tables"
 
@@ -351,11 +349,9 @@ def test_a_table_that_cannot_be_proved_in_time_is_refused() -> None:
     ],
 )
 def test_a_hostile_file_is_refused_in_time_with_a_place(text: str) -> None:
-    begun = time.monotonic()
-    found = load_rules(text)
+    found = cost.within(1000, lambda: load_rules(text))
     assert found.rules is None
     assert found.flaws
-    assert time.monotonic() - begun < 10
 
 
 @pytest.mark.parametrize(
@@ -691,25 +687,24 @@ def test_the_example_of_the_documentation_is_a_rule_file_that_holds() -> None:
     assert [load_rules(block).flaws for block in blocks] == [()]
 
 
-def test_a_table_of_nine_hundred_lines_is_proved_and_explained_in_time() -> None:
+def test_a_table_of_nine_hundred_lines_is_proved_and_explained_at_a_bounded_cost() -> None:
     head = "regles: r\ntitre: t\nvocabulaire:\n  m: {libelle: M, type: entier}\n  o: {libelle: O, type: entier}\ntables:\n  t:\n"
     rows = "".join(f"      | L{n} | [{n * 10}..{n * 10 + 9}] || {n} |\n" for n in range(900))
     table = f"    titre: t\n    choisir: unique\n    lignes: |\n      | | M || O |\n{rows}      | sinon | - || -1 |\n"
-    begun = time.process_time()
-    rules = loaded(f"{head}{table}essais:\n  - titre: x\n    avec: {{m: 5}}\n    attendu: {{ligne: L0, o: 0}}\n")
-    assert explain(rules, "t", {"m": 4321}).lines[900].changes[0].after in (-1, 9000)
-    assert time.process_time() - begun < 4
+    text = f"{head}{table}essais:\n  - titre: x\n    avec: {{m: 5}}\n    attendu: {{ligne: L0, o: 0}}\n"
+    explained = cost.within(400, lambda: explain(loaded(text), "t", {"m": 4321}))
+    assert explained.lines[900].changes[0].after in (-1, 9000)
 
 
-def test_ten_thousand_decisions_take_less_than_a_second() -> None:
+def test_ten_thousand_decisions_cost_four_times_as_much_as_a_quarter_of_them() -> None:
     rules = shipped_rules()["approbation-fournisseurs"]
     values: list[dict[str, Value]] = [
         {"montant_ttc": Decimal(n) / 100, "fournisseur": ("connu", "nouveau")[n % 2], "commande": (None, "egale")[n % 3 == 0]}
         for n in range(10_000)
     ]
-    begun = time.process_time()
-    assert all(isinstance(decide(rules, "qui-approuve", each), Decision) for each in values)
-    assert time.process_time() - begun < 1
+    decided = lambda some: all(isinstance(decide(rules, "qui-approuve", each), Decision) for each in some)  # noqa: E731
+    assert decided(values)
+    cost.within(100, lambda: decided(values), lambda: decided(values[:2500]))
 
 
 def test_rules_check_prints_place_and_message_and_exits_3(tmp_path: Path) -> None:

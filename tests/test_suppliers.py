@@ -1,9 +1,9 @@
 """One correction teaches where a supplier prints a value; the next paper of that supplier is read by it, and no other is."""
 
-import time
 from datetime import date
 from decimal import Decimal
 
+import cost
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -337,6 +337,4 @@ def test_the_work_is_bounded_whatever_the_pages_hold():
     crowded = page([(150, f"SIREN {SIREN}")], *([row] * 300))
     pages = [PageText(n, WIDTH, 3508, crowded.lines, "drawn") for n in range(1, 101)]
     lesson = taught("total_tax", Decimal("20.00"))
-    began = time.process_time()
-    read(pages, lesson)
-    assert time.process_time() - began < 10
+    cost.within(1000, lambda: read(pages, lesson), lambda: read(pages[:25], lesson))

@@ -1,5 +1,6 @@
 """A workstation's home with real rows for the pages: documents in every state, written through the records as the pipeline writes them."""
 
+import importlib
 import io
 import os
 import tempfile
@@ -60,7 +61,9 @@ PAPERS = (
 def open_home(folder: Path, mode: str = "practice") -> Workstation:
     """A home with its database and vaults, its clock stopped at NOON. Modes that cannot be set yet are tried all the same."""
     folder.mkdir(parents=True, exist_ok=True)
-    if "SCEAU_TEST_POSTGRES" not in os.environ and not (folder / "sceau.db").exists():
+    if "SCEAU_TEST_POSTGRES" in os.environ:
+        importlib.import_module("onpostgres").people_home(folder)
+    elif not (folder / "sceau.db").exists():
         (folder / "sceau.db").write_bytes(_blank_database())
     settings = Settings(home=folder)
     opened = open_workstation(settings.model_copy(update={"sealing": settings.sealing.model_copy(update={"mode": mode})}))
