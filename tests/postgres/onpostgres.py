@@ -3,6 +3,7 @@
 In force where SCEAU_TEST_POSTGRES holds the server's URL; `sitecustomize` beside this file does the same in the processes that tests start.
 """
 
+import ast
 import hashlib
 import os
 import re
@@ -18,29 +19,43 @@ TEMPLATE, PEOPLED = "sceau_blank", "sceau_peopled"
 """The tables of this version; the same with the practice accounts."""
 FRENCH = "LOCALE_PROVIDER icu ICU_LOCALE 'fr-FR' LOCALE 'C.UTF-8'"
 """Words sort as they do in a French house, not by their bytes: what relies on the one must not work by the other alone."""
-TESTS = Path(__file__).parent.parent
-_IMPORTED = re.compile(r"^\s*(?:from|import)\s+(\w+)", re.MULTILINE)
-_NAMED = re.compile(r"\b(?:station|sceau)\b", re.IGNORECASE)
+TESTS = Path(__file__).absolute().parent.parent
+DATABASE = TESTS.parent / "station" / "records" / "database.py"
+_STARTED = re.compile(r"bin/sceau|[\"']sceau[\"']|[\"']-m[\"'], [\"']station|TestClient|import_module")
+"""How a test starts the program without importing it."""
 
 
 @cache
 def reaches_records(module: Path) -> bool:
-    """Whether a module of tests, or one of ours that it imports, names the floor where the records are, or the program.
+    """Whether a module of tests imports what opens the records, itself or through what it imports, or starts the program.
 
-    What names neither works on the floors below, which never import `station` (an import contract): it would do the same twice.
+    What does neither is the same on every database: it would do the same twice.
     """
-    return any(_NAMED.search(path.read_text(encoding="utf-8")) for path in _with_imported(module))
+    reached = _with_imported(module)
+    return DATABASE in reached or any(path.parent == TESTS and _STARTED.search(path.read_text(encoding="utf-8")) for path in reached)
 
 
 def _with_imported(module: Path) -> set[Path]:
     found, coming = set(), [module]
     while coming:
         path = coming.pop()
-        if path in found or not path.exists():
-            continue
-        found.add(path)
-        coming += [TESTS / f"{name}.py" for name in _IMPORTED.findall(path.read_text(encoding="utf-8"))]
+        if path not in found:
+            found.add(path)
+            coming += _imported(path)
     return found
+
+
+@cache
+def _imported(path: Path) -> frozenset[Path]:
+    """Our own modules that a file imports, wherever in it."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_bytes())):
+        if isinstance(node, ast.Import):
+            names |= {each.name for each in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names |= {node.module, *(f"{node.module}.{each.name}" for each in node.names)}
+    ends = [f"{name.replace('.', '/')}{end}" for name in names for end in (".py", "/__init__.py")]
+    return frozenset(place for end in ends for folder in (TESTS, TESTS.parent) if (place := folder / end).is_file())
 
 
 def server_url() -> str:
