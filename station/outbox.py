@@ -125,8 +125,11 @@ def _deliver_kind(workstation: Workstation, kind: str, sender: Sender, chance: C
 
 
 def _due(now: datetime, kind: str) -> tuple[sa.ColumnElement[bool], ...]:
-    free = sa.or_(OutboxRow.lease_until.is_(None), OutboxRow.lease_until <= now)
-    return (OutboxRow.kind == kind, OutboxRow.state == Sent.WAITING, OutboxRow.try_at <= now, free)
+    # No wait is so long: a later time was written by a clock that ran ahead and was set back since.
+    never = now + timedelta(days=1)
+    free = sa.or_(OutboxRow.lease_until.is_(None), OutboxRow.lease_until <= now, OutboxRow.lease_until > never)
+    come = sa.or_(OutboxRow.try_at <= now, OutboxRow.try_at > never)
+    return (OutboxRow.kind == kind, OutboxRow.state == Sent.WAITING, come, free)
 
 
 def _deliver(workstation: Workstation, kind: str, row_id: int, sender: Sender, chance: Chance) -> bool:

@@ -197,6 +197,13 @@ def test_what_a_worker_that_died_held_is_sent_by_the_next_after_its_lease(house)
     assert house.send() == 1
 
 
+def test_what_a_clock_that_ran_ahead_put_off_leaves_once_it_is_right(house):
+    house.now = NOON + timedelta(days=3650)
+    house.put("a")
+    house.now = NOON
+    assert (house.send(), house.gone) == (1, ["a"])
+
+
 def test_a_parcel_that_nobody_thought_of_stands_before_no_other(house):
     house.put("a")
     house.put("b")
