@@ -466,6 +466,10 @@ class BackupCare(Section):
     """After so many hours without a whole backup the screens warn. House policy."""
     drill: Literal["off", "weekly", "monthly"] = "monthly"
     """How often the newest backup is restored into a scratch place and verified; a sealed report says what came of it."""
+    keep_days: Annotated[int, Field(ge=0, le=10_000)] = 14
+    """Of each of so many days that have a backup the newest stays; likewise of weeks and months. 0, 0 and 0: all stay. House policy."""
+    keep_weeks: Annotated[int, Field(ge=0, le=10_000)] = 8
+    keep_months: Annotated[int, Field(ge=0, le=10_000)] = 24
 
 
 class StoreChoice(Section):
@@ -610,6 +614,12 @@ class AccessCare(Section):
 
 class Work(Section):
     documents_at_once: Annotated[int, Field(ge=1, le=64)] = 2
+    """Of each worker. Where several machines share a database the figure of the one that started last holds for all; each has children for
+    its own figure and no more."""
+    documents_everywhere: Annotated[int, Field(ge=0)] = 0
+    """Of all workers together; 0: no bound. For what they share: a signing service, a token, a time authority."""
+    late_readings_at_once: Annotated[int, Field(ge=1, le=64)] = 1
+    """Of each worker: sealed documents that are read again, in a queue of their own."""
     child_megabytes: Annotated[int, Field(ge=256)] = 4096
     """Private memory that the kernel grants each child (RLIMIT_DATA: heap and private writable mappings, touched or not); shared libraries
     and mapped files do not count. A child that asks for more gets none, and its page is tried again."""

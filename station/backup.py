@@ -4,6 +4,7 @@ Rows are those of one moment (one read transaction); the files that these rows n
 """
 
 import base64
+import fcntl
 import importlib.metadata
 import io
 import json
@@ -12,7 +13,7 @@ import os
 import platform
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from hashlib import sha256 as hash_of
@@ -29,7 +30,8 @@ from config.settings import Settings
 from sealing.ledger import Actor, ActorKind, Event
 from station.checkpoints import checkpoint_now, log_vkey, newest_checkpoint
 from station.contradiction import TreeContradicted
-from station.copies import COMPLETE, FORMAT, HEAD, MANIFEST, RUNS, FolderSink, Line, Sink, tar_sink
+from station.copies import COMPLETE, FORMAT, HEAD, MANIFEST, RUNS, FolderSink, Line, Sink, busy_file, tar_sink
+from station.derived import shared_readings
 from station.records.ledger import append_event, entities, tree_of
 from station.records.tables import BackupRun
 from station.rows import kept_tables, schema_of, snapshot_of, spooled_rows
@@ -137,7 +139,10 @@ def folder_sink(place: Path, now: datetime) -> Iterator[FolderSink]:
     note = place / "LISEZMOI.txt"
     if not note.exists():
         note.write_text(_README, encoding="utf-8")
-    yield FolderSink(place, f"{now:%Y%m%dT%H%M%S}{now.microsecond // 1000:03d}Z")
+    with busy_file(place).open("w") as busy:
+        with suppress(OSError):  # A share that knows no locks; there nothing is ever removed.
+            fcntl.flock(busy, fcntl.LOCK_SH)
+        yield FolderSink(place, f"{now:%Y%m%dT%H%M%S}{now.microsecond // 1000:03d}Z")
 
 
 def _tended(workstation: Workstation) -> None:
@@ -334,6 +339,8 @@ def other_files(settings: Settings) -> Iterator[tuple[str, Path]]:
         if path.is_symlink() or path.name in NOT_COPIED or path.name.startswith((".", "sceau.db", "engine.db")):
             continue
         yield from ((f"home/{each.relative_to(home)}", each) for each in _files_under(path, kept_away))
+    # Of a store that several machines share; those in this home went by above.
+    yield from ((f"home/{name}", path) for name, path in shared_readings(settings))
     for path in _files_under(home / "keys", set()):
         if is_public(path.read_bytes()):
             yield f"home/{path.relative_to(home)}", path

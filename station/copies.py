@@ -204,6 +204,11 @@ class FolderSink:
         sync_folder(self.run)
 
 
+def busy_file(place: Path) -> Path:
+    """Locked by whoever writes a backup into this folder, and alone by who removes old ones from it."""
+    return place / ".busy"
+
+
 def _content(contents: Path, sha256: str) -> Path:
     return contents / sha256[:2] / sha256[2:4] / sha256
 

@@ -28,6 +28,7 @@ from station.formal import Head, Paper, dropped_unless_noted, keep_paper
 from station.records.ledger import append_event, tree_of
 from station.records.tables import BackupRun, Person
 from station.slots import SlotTaken, hold_slot, is_held
+from station.thinning import thin_backups
 from station.timekeeping import clock_word
 from station.workstation import Workstation
 
@@ -135,6 +136,7 @@ def _turn(workstation: Workstation, place: Path) -> str | None:
             _mark_running(workstation, number)
         try:
             noted_backup(workstation, place, keys=passphrase, run=number)
+            thin_backups(workstation, place)
         except NoPassphrase:
             return None
     elif kind == "drill":

@@ -79,6 +79,7 @@ def _told(row: BackupRun, t: Words, now: datetime) -> dict[str, Any]:
         "files": t.number(figures.get("files", 0)),
         "seals": t.number(figures.get("seals", 0)),
         "keys": figures.get("keys"),
+        "thinned": "thinned" in figures,
         "trouble": row.trouble,
         "bad": figures.get("bad", []),
         "failing": [each for each in figures.get("checks", []) if not each["ok"]],
