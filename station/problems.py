@@ -742,7 +742,7 @@ def problem_of(error: BaseException) -> Problem:
     name = type(error).__name__
     if _no_room(error):
         return PROBLEMS["disk-full"]
-    if _read_only(error):
+    if isinstance(error, OSError) and error.errno == errno.EROFS:
         return PROBLEMS["read-only"]
     if name in ("KeyRefused", "DatabaseRefused"):
         # By its name as all others are: loading its module costs a fifth of a second.
@@ -759,13 +759,6 @@ def _no_room(error: BaseException) -> bool:
     if isinstance(error, DBAPIError):
         return "disk is full" in str(error.orig) or getattr(error.orig, "sqlstate", "") == "53100"
     return False
-
-
-def _read_only(error: BaseException) -> bool:
-    """A disk that takes no writing, as the system says it and as SQLite does."""
-    if isinstance(error, OSError):
-        return error.errno == errno.EROFS
-    return isinstance(error, DBAPIError) and "readonly database" in str(error.orig)
 
 
 def _server_trouble(error: DBAPIError) -> str:

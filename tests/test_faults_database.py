@@ -15,6 +15,7 @@ import atwork
 import pytest
 import sqlalchemy as sa
 from faults import (
+    LONGEST_SECONDS,
     SEED,
     Wire,
     ask,
@@ -228,7 +229,11 @@ def test_a_server_that_is_killed_at_any_step_costs_no_document(server, url, tmp_
 def test_whatever_commits_lose_their_answer_every_document_is_archived_once(server, url, tmp_path, practice_keys):
     home, wire = tmp_path / "home", Wire(server.port, by_chance(SEED, 0.03))
     prepare(home, practice_keys, scans=3)
-    told = ended(begin(home, KILLED_DATABASE=through(url, wire)), home)
+    for _ in range(5):  # Cut off while it starts or ends, it is started again, as a service is.
+        running = begin(home, KILLED_DATABASE=through(url, wire))
+        if running.wait(LONGEST_SECONDS) == 0:
+            break
+    told = ended(running, home)
     wire.close()
     assert wire.cuts
     require_whole(found_at(home, url), scans=3)

@@ -1,13 +1,15 @@
 """Disks that fill, take no writing, go away and come back; two who watch one folder; a clock that was set; a reader out of memory."""
 
 import os
+import re
 import resource
 import signal
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, date, datetime, time, timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import atwork
@@ -20,6 +22,7 @@ from capture.originals import Vault
 from config.settings import StoreChoice
 from station import pixels
 from station.chaos import Scanner
+from station.dunning import first_day, today_of
 from station.problems import PROBLEMS
 from station.reception import Reception
 from station.records import documents
@@ -218,6 +221,29 @@ def test_a_try_that_is_to_come_soon_is_waited_for(station, scanner):
         documents.retry_later(document, "disk-full", "", station.clock(), timedelta(hours=64))
     with station.database.reading() as session:
         assert documents.due_documents(session, station.clock()) == []
+
+
+@pytest.mark.parametrize("night", [date(2026, 3, 29), date(2026, 10, 25)])
+@pytest.mark.parametrize("hour", [0, 2, 3, 8])
+def test_the_nights_in_which_clocks_change_have_one_run_of_reminders_for_each_day(station, night, hour):
+    settings = station.settings.model_copy(update={"dunning": station.settings.dunning.model_copy(update={"hour": hour})})
+    begins = datetime.combine(night - timedelta(days=1), time(), UTC)
+    found = []
+    for half_hours in range(5 * 48):
+        at = replace(station, settings=settings, clock=lambda now=begins + timedelta(minutes=30 * half_hours): now)
+        found.append(first_day(at, today_of(at)))
+    assert found == sorted(found)
+    assert [day for day, before in pairwise(reversed(found)) if day - before > timedelta(days=1)] == []
+
+
+# --- what is told of all this ---
+
+
+def test_each_fault_that_is_told_is_played_by_the_test_it_names():
+    here = Path(__file__).parent
+    named = re.findall(r"`tests/(\w+\.py)(?:::(\w+))?`", (here.parent / "docs" / "faults.md").read_text(encoding="utf-8"))
+    assert len(named) > 30
+    assert [name for file, name in named if f"def {name}(" not in (here / file).read_text(encoding="utf-8") and name] == []
 
 
 # --- memory ---

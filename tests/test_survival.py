@@ -44,7 +44,8 @@ PLACES = [
 
 
 def run(home: Path, place: str) -> int:
-    return subprocess.run([sys.executable, killed.__file__, str(home), place], timeout=120, check=False, capture_output=True).returncode
+    command = [sys.executable, killed.__file__, str(home), place]
+    return subprocess.run(command, timeout=killed.PATIENCE + 60, check=False, capture_output=True).returncode
 
 
 @pytest.mark.parametrize("place", PLACES)
