@@ -693,12 +693,12 @@ PROBLEMS: dict[str, Problem] = {
         ),
         Problem(
             "database-standby",
-            "Ce serveur est une copie en attente, qui ne peut pas être écrite.",
+            "Ce serveur n'accepte pas d'écriture : c'est une copie en attente, ou il est réglé en lecture seule.",
             KEPT_FR,
-            "Donnez dans database_url l'adresse du serveur principal.",
-            "This server is a standby, which cannot be written to.",
+            "Donnez dans database_url l'adresse du serveur principal, ou remettez default_transaction_read_only à off.",
+            "This server takes no writing: it is a standby, or set to be read only.",
             KEPT_EN,
-            "Give the address of the primary server in database_url.",
+            "Give the address of the primary server in database_url, or set default_transaction_read_only to off again.",
             timedelta(seconds=30),
         ),
         Problem(
