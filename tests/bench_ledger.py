@@ -105,7 +105,7 @@ def ledger_costs(folder: Path, count: int) -> dict[str, float]:
 
 
 def flushes_a_second(url: str, seconds: float = 2.0) -> float:
-    """So often does the server's disk write through for one connection that commits nearly nothing: what 16 who take turns cannot exceed."""
+    """How often the server's disk writes through for one connection that commits nearly nothing."""
     engine = sa.create_engine(server_address(url), isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
         count, began = 0, time.perf_counter()

@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -40,13 +41,10 @@ WAIT_MILLISECONDS = 90_000
 TURN = 0x5CEA0
 """Advisory lock of the one who writes."""
 WRITERS = 16
-"""Connections of one process that write or wait for their turn; kept open, for opening one costs more than ten entries of the ledger."""
+"""Connections of one process that write or wait for their turn; kept open, for opening one costs more than an entry of the ledger."""
 _LET_GO = "SELECT set_config('synchronous_commit', 'off', true) WHERE current_setting('synchronous_standby_names') = ''"
-_WRITTEN_THROUGH = (
-    "SELECT pg_logical_emit_message(true, 'sceau', '') WHERE pg_current_wal_flush_lsn() < pg_current_wal_insert_lsn()"
-)
-_SETTLE = f"{_LET_GO}; COMMIT; {_WRITTEN_THROUGH}"
-"""One round trip: the commit gives the turn back before the disk has written, and the answer comes when it has (decision 0081)."""
+_WRITE_THROUGH = "SELECT pg_logical_emit_message(true, 'sceau', '') WHERE pg_current_wal_flush_lsn() < pg_current_wal_insert_lsn()"
+"""A commit of next to nothing, as durable as the server is set: it writes through all that was logged before it, if need be."""
 
 
 class NetworkFileSystem(Exception):
@@ -82,14 +80,24 @@ def server_address(url: str, environment: Mapping[str, str] = os.environ) -> sa.
 
 
 class Settling(psycopg.Connection[Any]):
-    """A connection whose commit lets the next writer in at once and returns when all that it wrote or saw outlives a power cut."""
+    """Its transactions end in two strides: the next writer has its turn at once, and the answer comes once the disk has written.
+
+    What a transaction wrote, and what it saw of others, outlives a power cut when its end returns (decision 0081). One round trip each.
+    Both raise psycopg.Error; where the connection was cut on the way, whether it was committed is not known, as ever.
+    """
 
     def commit(self) -> None:
-        """Raises psycopg.Error; where the connection was cut, whether it was committed is not known, as ever."""
-        if self.pgconn.transaction_status != TransactionStatus.INTRANS:
+        if self.pgconn.transaction_status == TransactionStatus.INTRANS:
+            self.execute(f"{_LET_GO}; COMMIT; {_WRITE_THROUGH}", prepare=False)
+        else:
             super().commit()
-            return
-        self.execute(_SETTLE, prepare=False)
+
+    def rollback(self) -> None:
+        """So do readers end that do not commit, and who looks whether a step was done."""
+        if self.pgconn.transaction_status == TransactionStatus.INTRANS:
+            self.execute(f"ROLLBACK; {_WRITE_THROUGH}", prepare=False)
+        else:
+            super().rollback()
 
 
 def open_engine(url: str, *, read_only: bool = False) -> sa.Engine:
@@ -246,6 +254,10 @@ class Server:
     """Connections that it takes in all."""
     password_written: bool
     """The password stands in the address, and with it in the settings file."""
+    collation: str = ""
+    """How the database sorts words: provider and locale."""
+    offset: float = 0.0
+    """Seconds by which its clock is ahead of ours, the way there and back halved."""
 
 
 def look_at_server(database: Database) -> Server | None:
@@ -262,9 +274,20 @@ def look_at_server(database: Database) -> Server | None:
             )
         ).one()
         revision = connection.scalar(sa.text("SELECT version_num FROM alembic_version")) if told[1] else ""
+        # As JSON, for a server before 15 has no column of ICU's locale.
+        sorts = connection.scalar(sa.text("SELECT to_jsonb(d) FROM pg_database d WHERE datname = current_database()"))
+        begun = time.time()
+        theirs = float(connection.scalar(sa.text("SELECT extract(epoch FROM clock_timestamp())")) or 0)
+        offset = theirs - (begun + time.time()) / 2
         encrypted = bool(connection.connection.driver_connection.pgconn.ssl_in_use)  # type: ignore[union-attr]
     written = sa.make_url(database.url).password is not None
-    return Server(told[0].split()[0], str(revision or ""), encrypted, told[2], told[3], told[4], written)
+    return Server(told[0].split()[0], str(revision or ""), encrypted, told[2], told[3], told[4], written, _collation(sorts), offset)
+
+
+def _collation(told: Mapping[str, Any]) -> str:
+    """Of a row of pg_database: `icu fr-FR`, or the locale of the system's library."""
+    icu = told.get("daticulocale") or told.get("datlocale")
+    return f"icu {icu}" if told.get("datlocprovider") == "i" and icu else str(told.get("datcollate") or "")
 
 
 def alembic_config(engine: sa.Engine) -> Config:
