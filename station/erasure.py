@@ -24,6 +24,7 @@ from config.settings import make_folder
 from sealing.ledger import Actor, ActorKind, Event
 from station import outbox, replay
 from station.acts import NotOffered, actor_of, replaced_by
+from station.derived import drop_derived
 from station.holds import hold_on
 from station.particulars import forget_twins, held_alike, judge_twins
 from station.records import batches, documents, people
@@ -221,8 +222,9 @@ def finish_erasure(workstation: Workstation, erasure_id: int) -> None:
         _require_permission(session, workstation, asked, scope)
         archives = [archive.sha256 for document in scope.gone for archive in document.archives]
     for document_id in scope.ids:
-        for room in ("light", "tiles", "work", "readings"):
+        for room in ("tiles", "work"):
             shutil.rmtree(workstation.home / room / document_id, ignore_errors=False, onerror=_already_gone)
+        drop_derived(workstation.settings, document_id)
     for sha256 in archives:
         workstation.archives.drop(sha256, ".pdf")
     done = False

@@ -24,7 +24,8 @@ Story: TypeAlias = Callable[["Steps", str, int], str]
 """(steps, document id, attempt) → the state in which it ends."""
 Rescue: TypeAlias = Callable[["Steps", str, int, Exception], str]
 """What is done when a story breaks off: the document must not be left in a state in which nobody works it."""
-QUEUE = "documents"
+QUEUES = {"document": "documents", "reading": "readings"}
+"""One for each kind of story: what waits in one keeps nothing back in another."""
 APPLICATION_VERSION = "sceau-1"
 """Pinned: a workflow begun by an older build is finished by a newer one."""
 
@@ -49,13 +50,25 @@ class Steps:
         return source.run_tx_step({"name": name, "isolation_level": _isolation(source)}, within)
 
 
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How many stories of each kind run at a time."""
+
+    documents: int
+    """Of each executor."""
+    everywhere: int = 0
+    """Documents of all executors together; 0: no bound."""
+    readings: int = 1
+    """Of each executor."""
+
+
 class Engine:
     """One executor: takes documents from the queue and runs their story."""
 
-    def __init__(self, database: Database, home: Path, executor: str, at_once: int, stories: Mapping[str, Story], rescue: Rescue) -> None:
+    def __init__(self, database: Database, home: Path, executor: str, limits: Limits, stories: Mapping[str, Story], rescue: Rescue) -> None:
         self._database = database
         self._executor = executor
-        self._at_once = at_once
+        self._limits = limits
         serializer = DBOSPortableJSONSerializer()
         _calm_logging()
         DBOS(config=self._config(home, serializer))
@@ -68,7 +81,10 @@ class Engine:
     def start(self) -> None:
         """Recover what this executor left unfinished, then take from the queue."""
         DBOS.launch()
-        DBOS.register_queue(QUEUE, worker_concurrency=self._at_once, polling_interval_sec=0.1)
+        limits = self._limits
+        each, bound = (min(limits.documents, limits.everywhere), limits.everywhere) if limits.everywhere else (limits.documents, None)
+        DBOS.register_queue(QUEUES["document"], worker_concurrency=each, global_concurrency=bound, polling_interval_sec=0.1)
+        DBOS.register_queue(QUEUES["reading"], worker_concurrency=limits.readings, polling_interval_sec=0.5)
 
     def settle(self, patience_seconds: float) -> bool:
         """Let running documents finish for a while; False where some did not, which a living worker or the next start takes up."""
@@ -88,13 +104,13 @@ class Engine:
     def enqueue(self, story: str, document_id: str, attempt: int) -> None:
         """Queue one attempt of a story on a document; the same attempt twice is one workflow."""
         with SetWorkflowID(_name(story, document_id, attempt)):
-            DBOS.enqueue_workflow(QUEUE, self._workflows[story], document_id, attempt)
+            DBOS.enqueue_workflow(QUEUES[story], self._workflows[story], document_id, attempt)
 
     def take_over(self, dead_executor: str) -> int:
         """Give the unfinished work of a dead executor to the living; returns how many documents."""
         pending = DBOS.list_workflows(executor_id=dead_executor, status="PENDING", load_input=False, load_output=False)
         for workflow in pending:
-            DBOS.resume_workflow(workflow.workflow_id, queue_name=QUEUE)
+            DBOS.resume_workflow(workflow.workflow_id, queue_name=QUEUES[_story_of(workflow.workflow_id)])
         return len(pending)
 
     def executors_at_work(self) -> set[str]:
@@ -141,6 +157,10 @@ class Engine:
 
 def _name(story: str, document_id: str, attempt: int) -> str:
     return f"{story}-{document_id}-{attempt}"
+
+
+def _story_of(name: str) -> str:
+    return name.partition("-")[0]
 
 
 def _calm_logging() -> None:

@@ -28,6 +28,7 @@ from ocr.turning import shown_box
 from ocr.values import LISTS, NAMES, Value
 from sealing.ledger import Event
 from station.acts import actor_of, shown_document
+from station.derived import derived_path
 from station.particulars import is_vouched, judge_again
 from station.reading import Memory, Told, field_row, fields_of, known_of, own_numbers
 from station.records import documents, learned, people
@@ -341,7 +342,7 @@ def pages_of(workstation: Workstation, document: Document) -> tuple[PageText, ..
 def kept_text(workstation: Workstation, document: Document) -> tuple[tuple[PageText, ...], tuple[SecondReading, ...]]:
     """A text that cannot be read any more is as none: the log tells it, and what hangs on it goes on."""
     newest = max(document.readings, key=lambda reading: reading.version, default=None)
-    path = workstation.home / Path(newest.path) if newest else None
+    path = derived_path(workstation.settings, Path(newest.path)) if newest else None
     if path is None or not path.is_file():
         return (), ()
     try:

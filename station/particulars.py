@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal, InvalidOperation
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -23,6 +24,7 @@ from conformity.circumstances import Source as Nature
 from ocr.identifiers import compact
 from ocr.text import PageText, from_json
 from ocr.values import Field, LineItem, Source, Value, VatLine
+from station.derived import derived_path
 from station.records import documents, register
 from station.records.tables import AccountChange, Document, FieldRow, FindingRow, InvoiceRow, Reading, State
 from station.workstation import Workstation
@@ -332,7 +334,7 @@ def texts_of(document: Document, settings: Settings) -> list[PageText]:
     if newest is None:
         return []
     try:
-        stored = json.loads((settings.home / newest.path).read_text(encoding="utf-8"))
+        stored = json.loads(derived_path(settings, Path(newest.path)).read_text(encoding="utf-8"))
         return [from_json(page) for page in stored["pages"]]
     except (OSError, ValueError, KeyError, TypeError) as error:
         log.warning("document %s: the reading cannot be read back: %s", document.id, error)

@@ -49,6 +49,7 @@ from station.baselines import Baselines
 from station.batches import NewId
 from station.children import Children, OverBudget, PoisonPage
 from station.confinement import Confinement, programs_named
+from station.derived import derived_root, publish
 from station.dossier import dossier_payload, require_dossier
 from station.evidence import NothingQualified, profile_for, profiles_open
 from station.jobs import Steps
@@ -91,6 +92,10 @@ class Stopping(BaseException):
     """The station is stopping: this step is neither done nor failed, and runs again at the next start."""
 
 
+ELSEWHERE = "made-elsewhere"
+"""Not a trouble: what a step before this one made lies in the home of a machine that died, so that the document is started over."""
+
+
 class DamagedOriginal(Exception):
     """The bytes in the vault are not those that came in, or are no longer there."""
 
@@ -131,6 +136,12 @@ class Job:
     @property
     def sealed(self) -> Path:
         return self.folder / "sealed.pdf"
+
+    def lacks(self, step: str) -> bool:
+        """Whether what this step, or its entry, goes on from is not here."""
+        needed = {"read": self.judged, "read_patiently": self.judged, "prove": self.texts}
+        needed |= {"note_judged": self.judged, "note_read": self.texts, "note_proved": self.proof}
+        return step in needed and not needed[step].exists()
 
     def copy(self, page: int) -> Path:
         return self.folder / f"{page:04d}.pnm"
@@ -221,6 +232,8 @@ class Pipeline:
     def _guarded(self, work: Callable[[Job], None], job: Job) -> dict[str, str] | None:
         """Run a step; trouble is a value, for the engine would not bring an exception back as it was."""
         step, begun = work.__name__.strip("_"), time.monotonic()
+        if job.lacks(step):
+            return {"problem": ELSEWHERE, "detail": ""}
         with lines_about(document=job.document_id, step=step):
             try:
                 job.folder.mkdir(parents=True, exist_ok=True)
@@ -259,6 +272,7 @@ class Pipeline:
         with ThreadPoolExecutor(self._pixels.count) as threads:
             judged = list(threads.map(lambda sheet: self._judge_pixels(job, sheet, sheet.page.number in mixed, limits, baseline), sheets))
         for each in judged:
+            self._publish_images(job, each.page.number)
             # A page that cannot be decoded is said once.
             # What a page lacks is not told beside what the whole file lacks.
             seen = each.findings if each.raster or not spoilt & {None, each.page.number} else ()
@@ -334,15 +348,28 @@ class Pipeline:
         except (OverBudget, PoisonPage) as error:
             return pixels.JudgedPage(page, None, (finding("poison-page", page=page.number, measured=str(error)),), 1.0, False, {})
 
+    def _publish_images(self, job: Job, page: int) -> None:
+        """For the desks of other machines, where the store is a bucket."""
+        for kind in ("page", "thumb"):
+            path = self._workstation.light_image(job.document_id, page, kind)
+            if path.is_file() and path.is_relative_to(self._workstation.home):
+                publish(self._workstation.settings, path.relative_to(self._workstation.home))
+
     def _noted(self, session: Session, note: Callable[..., State], job: Job) -> State:
         """Write what a step found; nothing of a document that a person took out of the work meanwhile, whose sealed draft goes, too."""
         document = documents.get_document(session, job.document_id)
         if document.state in OPEN_STATES:
-            return note(session, job=job)
+            return self._start_over(session, job) if job.lacks(note.__name__.strip("_")) else note(session, job=job)
         proof = _load(job.proof) if job.proof.exists() else {}
         if proof and session.get(Archive, proof["sha256"]) is None:
             self._workstation.archives.drop(proof["sha256"], ".pdf")
         return document.state
+
+    def _start_over(self, session: Session, job: Job) -> State:
+        """A worker died in its own home, and what it made for the next step with it."""
+        if documents.start_over(session, job.document_id, int(job.folder.name), self._workstation.clock()):
+            log.warning("document %s: begun on another machine, started over", job.document_id)
+        return documents.get_document(session, job.document_id).state
 
     def _note_judged(self, session: Session, job: Job) -> State:
         """Findings, pages and verdict; a blocked document is held unless a person decided to work it with the paper kept."""
@@ -531,7 +558,9 @@ class Pipeline:
         version = documents.next_version(session, Reading, document.id)
         path = Path("readings") / document.id / f"{version}.json"
         second = [each.as_json() for each in pixels.load_second(job.texts)]
-        pixels.write_json(self._workstation.home / path, {"pages": [t.as_json() for t in texts], "second": second})
+        settings = self._workstation.settings
+        pixels.write_json(derived_root(settings) / path, {"pages": [t.as_json() for t in texts], "second": second})
+        publish(settings, path)
         session.add(
             Reading(
                 document_id=document.id,
@@ -718,6 +747,8 @@ class Pipeline:
             return document.state
         if document.state not in OPEN_STATES:
             return document.state  # A person took it out of the work meanwhile: it stays where they put it.
+        if trouble["problem"] == ELSEWHERE:
+            return self._start_over(session, job)
         retry = PROBLEMS[trouble["problem"]].retry
         if retry is not None:
             documents.retry_later(document, trouble["problem"], trouble["detail"], now, retry * min(2**document.tries, 64))
@@ -752,7 +783,7 @@ def rooms_of(workstation: Workstation) -> tuple[Confinement | None, Confinement 
     home = workstation.home
     stores = tuple(store.root for store in (workstation.originals, workstation.archives) if isinstance(getattr(store, "root", None), Path))
     reads = (*stores, *(home / name for name in ("originals", "archive", "readings", "cache")))
-    hostile = Confinement(reads, (home / "work", home / "light"), programs_named("tesseract"), private=home)
+    hostile = Confinement(reads, (home / "work", derived_root(workstation.settings) / "light"), programs_named("tesseract"), private=home)
     return hostile, Confinement(files=False, network=True)
 
 

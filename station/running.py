@@ -2,9 +2,11 @@
 
 import logging
 import os
+import socket
 import threading
 import time
 from collections.abc import Callable
+from datetime import datetime
 from functools import partial
 from uuid import uuid4
 
@@ -26,8 +28,9 @@ from station.erasure import finish_erasures
 from station.exports import drop_outdated
 from station.figures import note_lost, tend_figures, write_tallies
 from station.fixity import TURN_SECONDS, tend_fixity
-from station.jobs import Engine
+from station.jobs import Engine, Limits
 from station.learning import read_on
+from station.machines import forget_erased, require_ledger_keys
 from station.outbox import drop_old
 from station.particulars import note_old_keys
 from station.pipeline import Pipeline
@@ -43,7 +46,7 @@ from station.review import tend_reviews
 from station.scanning import Scanning
 from station.search import tend_search
 from station.senders import tend_outbox
-from station.slots import is_held
+from station.slots import executor_of, is_held, slot_of
 from station.stores import STORE_SECONDS, tend_copies, tend_locks
 from station.tasks import tend_approvals
 from station.ticking import TURN_SECONDS as AGENDA_SECONDS
@@ -81,15 +84,19 @@ CIRCUITS_ALL_SECONDS = 300.0
 class Running:
     """One process at work: `serve` watches folders and works, `work` and `take` only work."""
 
-    def __init__(self, workstation: Workstation, kind: str, executor: str, watch: bool) -> None:
+    def __init__(self, workstation: Workstation, kind: str, slot: str, watch: bool) -> None:
         self._workstation = workstation
         self._kind = kind
-        self._executor = executor
+        # A server's database may have workers in other homes.
+        self._slot = slot
+        self._executor = executor_of(workstation.home, slot, shared=not workstation.database.url.startswith("sqlite"))
+        self._heard: dict[str, tuple[datetime, float]] = {}
+        """Of workers in other homes: their newest heartbeat, and when it was first seen by this machine's own count."""
         self._pipeline = Pipeline(workstation)
         stories = {"document": self._pipeline.process, "reading": self._pipeline.read_late}
-        self._engine = Engine(
-            workstation.database, workstation.home, executor, workstation.settings.work.documents_at_once, stories, self._pipeline.rescue
-        )
+        work = workstation.settings.work
+        limits = Limits(work.documents_at_once, work.documents_everywhere, work.late_readings_at_once)
+        self._engine = Engine(workstation.database, workstation.home, self._executor, limits, stories, self._pipeline.rescue)
         self._receptions = [Reception(workstation, station) for station in workstation.settings.stations] if watch else []
         self.scanning = Scanning(workstation) if watch else None
         """The devices that this process feeds."""
@@ -99,7 +106,8 @@ class Running:
         self._told_look = float("-inf")
 
     def start(self) -> None:
-        """Start the engine, then the threads."""
+        """Start the engine, then the threads. Raises Unusable where this home lacks keys that its database's ledgers are signed with."""
+        require_ledger_keys(self._workstation)
         name_worker(self._executor)
         clear_scratch(self._workstation.home / "scratch")
         note_old_keys(self._workstation)
@@ -125,6 +133,7 @@ class Running:
         self._spawn("clock", partial(tend_clock, self._workstation), CLOCK_SECONDS, self._stopping.wait)
         if self._workstation.originals.locks:
             self._spawn("copies", partial(tend_copies, self._workstation), STORE_SECONDS, self._stopping.wait)
+            self._spawn("derived", partial(forget_erased, self._workstation), STORE_SECONDS, self._stopping.wait)
             if self._receptions:
                 self._spawn("locks", partial(tend_locks, self._workstation), STORE_SECONDS, self._stopping.wait)
         self._pipeline.warm_up()
@@ -152,7 +161,7 @@ class Running:
             self._spawn("reception", self._receive, self._workstation.settings.intake.poll_seconds, self._hint.wait)
 
     def stop(self, patience_seconds: float = 20.0) -> None:
-        """Stop taking in, let what runs finish for a while, say goodbye. What does not finish is left to the next start, or to the living."""
+        """Stop taking in, let what runs finish for a while, say goodbye. What does not finish is left to the next start or the living."""
         if self.scanning is not None:
             self.scanning.close()
         self._stopping.set()
@@ -271,28 +280,49 @@ class Running:
 
     def _beat(self) -> None:
         with self._workstation.database.writing() as session:
-            documents.beat(session, self._executor, self._kind, os.getpid(), self._workstation.clock())
+            documents.beat(session, self._executor, self._kind, os.getpid(), self._workstation.clock(), socket.gethostname()[:80])
 
     def _beat_and_bury(self) -> None:
         self._beat()
         with self._workstation.database.reading() as session:
-            known = {worker.executor for worker in documents.all_workers(session)}
-            silent = {worker.executor for worker in documents.dead_workers(session, self._workstation.clock(), DEAD_AFTER)}
+            beats = {worker.executor: worker.beat_at for worker in documents.all_workers(session) if worker.executor != self._executor}
         # A worker without a row left work behind when its row was removed, or comes from a restored engine file.
-        for executor in silent | (self._engine.executors_at_work() - known - {self._executor}):
-            if is_held(self._workstation.home, executor):
-                continue  # Silent but living, as the kernel knows: it was suspended, or the clock was set.
+        ghosts = self._engine.executors_at_work() - beats.keys() - {self._executor}
+        ghosts = {name for name in ghosts if not is_held(self._workstation.home, name) or slot_of(name) == self._slot}
+        for executor in {name for name in beats if self._is_silent(name, beats[name])} | ghosts:
             count = self._engine.take_over(executor)
             log.warning("worker %s is silent; %d documents taken over", executor, count)
             with self._workstation.database.writing() as session:
                 documents.end_worker(session, executor)
                 note_lost(session, executor, self._workstation.clock())
 
+    def _is_silent(self, executor: str, beat_at: datetime) -> bool:
+        """Whether a worker is dead for all we know; of this home the kernel knows better than its heartbeat.
+
+        Of another home only the heartbeat tells: one that stays the same for as long, by our own count, for its machine's clock may differ.
+        """
+        held = is_held(self._workstation.home, executor)
+        if held and slot_of(executor) == self._slot:
+            held = False  # Ours: what bears its name without our home's number is of the version before.
+        if held is not None:
+            return not held and beat_at < self._workstation.clock() - DEAD_AFTER
+        seen, now = self._heard.get(executor), time.monotonic()
+        if seen is None or seen[0] != beat_at:
+            self._heard[executor] = (beat_at, now)
+            return False
+        return now - seen[1] > DEAD_AFTER.total_seconds()
+
     def _recall(self) -> None:
         """Start over what the engine has forgotten: a story that broke off on a full disk, a lost engine file, a renamed step."""
         with self._workstation.database.reading() as session:
             queued = [(d.id, d.attempt) for d in documents.queued_documents(session)]
+            awaited = [(d.id, d.tries) for d in documents.awaited_readings(session)]
         for document_id, attempt in self._engine.forgotten("document", queued):
             with self._workstation.database.writing() as session:
                 if documents.start_over(session, document_id, attempt, self._workstation.clock()):
                     log.warning("document %s: started over", document_id)
+        for document_id, tries in self._engine.forgotten("reading", awaited):
+            with self._workstation.database.writing() as session:
+                document = documents.get_document(session, document_id)
+                if (document.tries, document.try_at, document.problem) == (tries, None, documents.READING_LATE):
+                    documents.note_late_try(document, False, self._workstation.clock())

@@ -1,6 +1,11 @@
-"""A process's own slot: a lock that the kernel releases when it dies, and a name that stays the same for whoever holds it next."""
+"""A process's own slot: a lock that the kernel releases when it dies, and a name that stays the same for whoever holds it next.
+
+Where several machines share a database the name bears the number of its home: of a slot in another home only its heartbeat tells.
+"""
 
 import fcntl
+import os
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,10 +31,51 @@ def hold_slot(home: Path, kind: str, count: int = 16) -> Iterator[str]:
     raise SlotTaken(kind)
 
 
-def is_held(home: Path, executor: str) -> bool | None:
-    """Whether a living process of this machine holds the slot, as the kernel knows; None where there is no such slot here."""
+def executor_of(home: Path, slot: str, *, shared: bool) -> str:
+    """The name by which others know whoever holds the slot; `shared`: the database serves other homes, too."""
+    return f"{slot}@{home_number(home)}" if shared else slot
+
+
+def slot_of(executor: str) -> str:
+    return executor.partition("@")[0]
+
+
+def home_number(home: Path) -> str:
+    """Eight hexadecimal digits, drawn at the first use. A home that was copied file by file draws its own: the inode is another one."""
+    folder = home / "slots"
+    file = folder / "home"
+    for _ in range(3):
+        try:
+            number, inode = file.read_text(encoding="ascii").split()
+            if int(inode) == file.stat().st_ino:
+                return number
+            file.unlink()
+        except (OSError, ValueError):
+            file.unlink(missing_ok=True)
+        _draw_number(folder, file)
+    raise OSError(f"{file}: cannot be kept")
+
+
+def _draw_number(folder: Path, file: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    draft = folder / f".home-{secrets.token_hex(8)}"
+    draft.touch(mode=0o600)
+    draft.write_text(f"{secrets.token_hex(4)} {draft.stat().st_ino}", encoding="ascii")
     try:
-        with (home / "slots" / executor).open("r+") as file:
+        os.link(draft, file)
+    except FileExistsError:
+        pass  # Another process was quicker.
+    finally:
+        draft.unlink()
+
+
+def is_held(home: Path, executor: str) -> bool | None:
+    """Whether a living process holds the slot of this home, as the kernel knows; None where it is of another home, or there is none."""
+    slot, _, number = executor.partition("@")
+    if number and number != home_number(home):
+        return None
+    try:
+        with (home / "slots" / slot).open("r+") as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except FileNotFoundError:
         return None

@@ -29,7 +29,7 @@ def status_of(workstation: Workstation) -> dict[str, Any]:
             "home": str(workstation.home),
             "stations": {s.name: str(workstation.settings.folder_of(s)) for s in workstation.settings.stations},
             "documents": {str(state): count for state, count in documents.count_states(session).items()},
-            "workers": [f"{w.executor} (pid {w.pid})" for w in living],
+            "workers": [f"{w.executor} (pid {w.pid}{w.host and f', {w.host}'})" for w in living],
             "not_taken": [f"{s.station}: {s.name or '(folder)'}: {s.reason}" for s in documents.list_sightings(session)],
             "folders": {health.station: health.as_json() for health in folder_health(session, workstation.settings, workstation.clock())},
             "mailboxes": _mailboxes(session, workstation),

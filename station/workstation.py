@@ -7,6 +7,8 @@ from pathlib import Path
 
 from capture.stores import Store
 from config.settings import Settings, make_folder
+from station.derived import ROOMS as DERIVED
+from station.derived import derived_path, derived_root
 from station.records.database import Database, open_database, refuse_halfway
 from station.records.tallies import Tallies
 from station.rehearsal import bring_up
@@ -45,7 +47,7 @@ class Workstation:
 
     def light_image(self, document_id: str, page: int, kind: str = "page") -> Path:
         """A small JPEG for the screens ("page" or "thumb"): an image de travail, never evidence."""
-        return self.home / "light" / document_id / f"{page:04d}-{kind}.jpg"
+        return derived_path(self.settings, Path("light") / document_id / f"{page:04d}-{kind}.jpg")
 
 
 def open_workstation(settings: Settings) -> Workstation:
@@ -54,10 +56,12 @@ def open_workstation(settings: Settings) -> Workstation:
     Raises Unusable where a folder or a store cannot be used, StoreAway, DatabaseRefused.
     """
     home = settings.home
-    for folder in ("originals", "archive", "readings", "work", "light", "keys"):
+    for folder in ("originals", "archive", "work", "keys"):
         make_folder(home / folder)
     database = open_database(settings.url)
     refuse_halfway(database)
     bring_up(database, home, now)
     stores = open_stores(home, settings.store, now)
+    for folder in DERIVED:
+        make_folder(derived_root(settings) / folder)
     return Workstation(settings, database, stores.originals, stores.archives)

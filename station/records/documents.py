@@ -161,6 +161,11 @@ def note_late_try(document: Document, done: bool, at: datetime) -> None:
     document.revision += 1
 
 
+def awaited_readings(session: Session) -> list[Document]:
+    """Sealed documents that the engine should be reading again."""
+    return list(session.scalars(sa.select(Document).where(Document.problem == READING_LATE, Document.try_at.is_(None)).limit(1000)))
+
+
 def late_documents(session: Session, now: datetime) -> list[Document]:
     """Sealed documents whose text is due to be tried again."""
     return list(session.scalars(sa.select(Document).where(Document.problem == READING_LATE, _come(Document.try_at, now)).limit(100)))
@@ -410,13 +415,14 @@ DEAD_AFTER = timedelta(seconds=15)
 """Without a heartbeat for so long, a worker's documents are given to the living."""
 
 
-def beat(session: Session, executor: str, kind: str, pid: int, at: datetime) -> None:
-    """One heartbeat."""
+def beat(session: Session, executor: str, kind: str, pid: int, at: datetime, host: str = "") -> None:
+    """One heartbeat; `host`: the name of its machine."""
     worker = session.get(Worker, executor)
     if worker is None:
-        session.add(Worker(executor=executor, kind=kind, pid=pid, started_at=at, beat_at=at))
+        session.add(Worker(executor=executor, kind=kind, host=host, pid=pid, started_at=at, beat_at=at))
         return
-    if worker.pid != pid:
+    if (worker.pid, worker.host) != (pid, host):
+        worker.host = host
         worker.pid, worker.started_at = pid, at
     worker.kind, worker.beat_at = kind, at
 

@@ -2280,6 +2280,8 @@ class Worker(Base):
     executor: Mapped[str] = mapped_column(sa.String(80), primary_key=True)
     kind: Mapped[str] = mapped_column(sa.String(10))
     """serve, work or take."""
+    host: Mapped[str] = mapped_column(sa.String(80), server_default="")
+    """Name of its machine."""
     pid: Mapped[int]
     started_at: Mapped[datetime]
     beat_at: Mapped[datetime]

@@ -68,8 +68,7 @@ def operations_page(request: Request, session: desk.InReading) -> Response:
 
 def _workers(session: Session, now: datetime, t: Words) -> Iterator[Hand]:
     for worker in sorted(documents.all_workers(session), key=lambda each: each.executor):
-        machine = str(getattr(worker, "host", "") or "")
-        yield Hand(worker.executor, worker.kind, machine, age_words(worker.beat_at, now, t), now - worker.beat_at <= DEAD_AFTER)
+        yield Hand(worker.executor, worker.kind, worker.host, age_words(worker.beat_at, now, t), now - worker.beat_at <= DEAD_AFTER)
 
 
 def _since(seconds: float | None, t: Words) -> str:

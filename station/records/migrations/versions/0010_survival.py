@@ -14,6 +14,7 @@ def upgrade() -> None:
     # Due days are derived since this version, not only those that are printed: the queue looks again at what is not paid.
     paid = "SELECT document_id FROM invoice_state WHERE state IN ('paid', 'refused', 'cancelled')"
     op.execute(f"UPDATE review SET seen = 0 WHERE stage <> 'gone' AND document_id NOT IN ({paid})")  # noqa: S608 words of ours
+    op.add_column("worker", sa.Column("host", sa.String(80), nullable=False, server_default=""))
     op.add_column("supplier", sa.Column("added_at", sa.DateTime(timezone=True), nullable=True))
     op.create_table(
         "accounting_word",

@@ -1,0 +1,276 @@
+"""Two machines, simulated as two homes on one PostgreSQL server and one store: what one makes the other shows and finishes."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import papers
+import pytest
+import sqlalchemy as sa
+from atwork import take_in
+from killed import quick
+from objectserver import new_bucket, object_server
+from test_postgres import made, on_a_server
+from walked import signed_in
+
+from config.settings import Settings, StoreChoice, Unusable
+from station.audit import audit_ledger
+from station.derived import derived_path, drop_derived, publish
+from station.machines import forget_erased, require_ledger_keys
+from station.particulars import texts_of
+from station.records import documents, people
+from station.records.tables import Archive, Document, LedgerPayload, State, Worker
+from station.slots import executor_of, hold_slot, home_number, is_held
+from station.workstation import Workstation, open_workstation
+
+SCANS = 8
+
+
+# --- names ---
+
+
+def test_a_slot_of_another_home_is_judged_by_its_heartbeat_alone(tmp_path):
+    here, there = tmp_path / "a", tmp_path / "b"
+    with hold_slot(here, "work") as slot:
+        assert (slot, executor_of(here, slot, shared=False)) == ("work-0", "work-0")
+        shared = executor_of(here, slot, shared=True)
+        assert (is_held(here, shared), is_held(there, shared)) == (True, None)
+    assert is_held(here, shared) is False
+
+
+def test_a_home_that_was_copied_is_another_machine(tmp_path):
+    number = home_number(tmp_path / "a")
+    assert number == home_number(tmp_path / "a")
+    shutil.copytree(tmp_path / "a", tmp_path / "b")
+    assert number != home_number(tmp_path / "b")
+
+
+# --- what was derived ---
+
+
+@pytest.fixture(scope="module")
+def endpoint() -> Iterator[str]:
+    with object_server() as address:
+        yield address
+
+
+@pytest.fixture(params=["folder", "bucket"])
+def store(request, tmp_path, endpoint, monkeypatch) -> StoreChoice:
+    """One that two machines share."""
+    monkeypatch.setenv("SCEAU_STORE_KEY", "key")
+    monkeypatch.setenv("SCEAU_STORE_SECRET", "secret")
+    if request.param == "bucket":
+        return StoreChoice(url=f"s3://{new_bucket(endpoint)}/house?endpoint={endpoint}")
+    (tmp_path / "share").mkdir()
+    return StoreChoice(url=f"file://{tmp_path}/share")
+
+
+def test_what_one_machine_derived_the_other_sees_until_it_is_erased(tmp_path, store):
+    a, b = (Settings(home=tmp_path / name, store=store) for name in "ab")
+    name = Path("readings") / "d1" / "1.json"
+    made_here = derived_path(a, name)
+    made_here.parent.mkdir(parents=True)
+    made_here.write_text("{}")
+    publish(a, name)
+    assert derived_path(b, name).read_text() == "{}"
+    drop_derived(a, "d1")
+    workstation = open_workstation(b)
+    forget_erased(workstation)
+    workstation.database.close()
+    assert not derived_path(b, name).exists()
+
+
+# --- two machines at work ---
+
+
+class Machine:
+    """A home of its own, its settings in a file, and processes that run on it."""
+
+    def __init__(self, home: Path, url: str, store: StoreChoice, first: "Machine | None" = None) -> None:
+        self.home, self.url, self.store = home, url, store
+        home.mkdir()
+        if first is not None:
+            shutil.copytree(first.home / "keys", home / "keys")
+        (home / "sceau.toml").write_text(
+            f'database_url = "{url}"\n[reading]\nengine = "tesseract"\nlanguages = "eng"\n[store]\nurl = "{store.url}"\n'
+            "[intake]\npoll_seconds = 0.1\nquiet_seconds = 0.2\ngrowing_seconds = 0.5\n"
+        )
+
+    def open(self) -> Workstation:
+        return open_workstation(quick(self.home).model_copy(update={"database_url": self.url, "store": self.store}))
+
+    @contextmanager
+    def running(self, *command: str, patch: str = "") -> Iterator[subprocess.Popen[bytes]]:
+        """`sceau COMMAND` with a shorter patience for the dead; `patch` is run before it."""
+        short = "from datetime import timedelta; import station.running as r; r.DEAD_AFTER = timedelta(seconds=3)"
+        code = f"{short}\n{patch}\nimport sys; sys.argv = ['sceau', *{list(command)!r}]\nfrom station.cli import app; app()"
+        process = subprocess.Popen(
+            [sys.executable, "-c", code], env={**os.environ, "SCEAU_HOME": str(self.home)}, stderr=subprocess.DEVNULL
+        )
+        try:
+            yield process
+        finally:
+            process.send_signal(signal.SIGCONT)
+            process.terminate()
+            try:
+                process.wait(timeout=40)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+@pytest.fixture
+def machines(tmp_path, practice_keys, store) -> Iterator[tuple[Machine, Machine]]:
+    with made() as url:
+        a = Machine(tmp_path / "a", url, store)
+        shutil.copytree(practice_keys, a.home / "keys" / "practice")
+        workstation = a.open()
+        with workstation.database.writing() as session:
+            people.ensure_practice(session)
+        workstation.database.close()
+        yield a, Machine(tmp_path / "b", url, store, first=a)
+
+
+def port() -> str:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return str(free.getsockname()[1])
+
+
+def until(settled: Callable[[], object], seconds: float = 90.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not settled():
+        assert time.monotonic() < deadline, "it never came"
+        time.sleep(0.1)
+
+
+def states_in(workstation: Workstation) -> list[State]:
+    with workstation.database.reading() as session:
+        return list(session.scalars(sa.select(Document.state)))
+
+
+def executors_of(workstation: Workstation) -> set[str]:
+    """Who finished stories, as the engine noted it."""
+    with workstation.database.reading() as session:
+        return set(session.execute(sa.text("SELECT executor_id FROM dbos.workflow_status WHERE status = 'SUCCESS'")).scalars())
+
+
+def paper(folder: Path, seed: int) -> Path:
+    return papers.write_png(
+        folder / f"{seed}.png", papers.draw_page([f"Invoice F-2026-{seed:04}", "Total 12.30"], size=(420, 300), seed=seed)
+    )
+
+
+@on_a_server
+def test_what_comes_in_on_one_machine_is_sealed_by_either_and_shown_by_both(machines, tmp_path):
+    a, b = machines
+    workstation = a.open()
+    # Both know the ledger's key before either signs: as one who sets a second machine up is told to.
+    from station.checkpoints import log_key
+
+    log_key(a.home, workstation.settings.entity)
+    shutil.copytree(a.home / "keys", b.home / "keys", dirs_exist_ok=True)
+    folder = a.home / "stations" / "demo"
+    folder.mkdir(parents=True)
+    with a.running("serve", "--port", port()), b.running("work"):
+        until(lambda: len(_workers(workstation)) == 2)
+        for seed in range(SCANS):
+            paper(tmp_path, seed).rename(folder / f"{seed}.png")
+        until(lambda: states_in(workstation).count(State.SEALED) == SCANS)
+        assert {host for _, host in _workers(workstation)} == {socket.gethostname()[:80]}
+    assert executors_of(workstation) == {f"serve-0@{home_number(a.home)}", f"work-0@{home_number(b.home)}"}
+    desk = signed_in(workstation, "responsable", "essai")
+    with workstation.database.reading() as session:
+        found = documents.list_documents(session).documents
+        for document in found:
+            assert workstation.light_image(document.id, 1).is_file()
+            assert workstation.light_image(document.id, 1, "thumb").is_file()
+            assert texts_of(document, workstation.settings)
+            for address in (
+                f"/documents/{document.id}",
+                f"/documents/{document.id}/sealed.pdf",
+                f"/documents/{document.id}/pages/1/page.jpg",
+            ):
+                assert desk.get(address).status_code == 200, address
+    assert [each.name for each in audit_ledger(workstation) if not each.ok] == []
+    workstation.database.close()
+
+
+def _workers(workstation: Workstation) -> list[tuple[str, str]]:
+    with workstation.database.reading() as session:
+        return [(worker.executor, worker.host) for worker in session.query(Worker)]
+
+
+# Holds the worker at a named step, where the test stops it.
+PAUSE = """
+import time, pathlib, station.pipeline as p
+step = p.Pipeline.{step}
+def held(self, job):
+    done = step(self, job) if "{moment}" == "after" else None
+    pathlib.Path("{mark}").touch()
+    while not pathlib.Path("{mark}.go").exists():
+        time.sleep(0.05)
+    return done if "{moment}" == "after" else step(self, job)
+held.__name__ = "{step}"
+p.Pipeline.{step} = held
+"""
+
+
+@on_a_server
+@pytest.mark.parametrize(
+    ("store", "step", "moment", "how"),
+    [("folder", "_read", "before", signal.SIGKILL), ("folder", "_prove", "after", signal.SIGSTOP)],
+    indirect=["store"],
+)
+def test_a_worker_of_another_machine_that_dies_or_pauses_is_taken_over_and_writes_nothing_twice(machines, tmp_path, step, moment, how):
+    a, b = machines
+    workstation = a.open()
+    from station.checkpoints import log_key
+
+    log_key(a.home, workstation.settings.entity)
+    shutil.copytree(a.home / "keys", b.home / "keys", dirs_exist_ok=True)
+    document_id = take_in(workstation, paper(tmp_path, 1))
+    mark = tmp_path / "mark"
+    with b.running("work", patch=PAUSE.format(step=step, moment=moment, mark=mark)) as lost:
+        until(mark.exists)
+        lost.send_signal(how)
+        with a.running("work"):
+            until(lambda: states_in(workstation) == [State.SEALED])
+            Path(f"{mark}.go").touch()
+            if how == signal.SIGSTOP:
+                lost.send_signal(signal.SIGCONT)
+                # It beats again, and has met what became of its work.
+                until(lambda: f"work-0@{home_number(b.home)}" in dict(_workers(workstation)))
+                time.sleep(1.5)
+    with workstation.database.reading() as session:
+        document = documents.get_document(session, document_id)
+        assert (document.state, session.query(Archive).count()) == (State.SEALED, 1)
+        sealed = session.query(LedgerPayload).filter_by(document_id=document_id, type="sealed").count()
+        assert sealed == 1
+        assert workstation.archives.verify(document.archives[0].sha256, ".pdf").name == "SOUND"
+    assert [each.name for each in audit_ledger(workstation) if not each.ok] == []
+    workstation.database.close()
+
+
+@on_a_server
+def test_a_machine_without_the_ledgers_key_does_not_begin(tmp_path, practice_keys):
+    with made() as url:
+        (tmp_path / "share").mkdir()
+        store = StoreChoice(url=f"file://{tmp_path}/share")
+        workstation = Machine(tmp_path / "a", url, store).open()
+        require_ledger_keys(workstation)
+        with workstation.database.writing() as session:
+            moment = workstation.clock()
+            session.execute(
+                sa.text("INSERT INTO checkpoint (entity, size, note, made_at) VALUES (:e, 1, 'n', :at)"), {"e": "demo", "at": moment}
+            )
+        with pytest.raises(Unusable, match="demo"):
+            require_ledger_keys(workstation)
+        workstation.database.close()
