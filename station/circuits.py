@@ -49,6 +49,7 @@ from station.records.tables import (
     Task,
 )
 from station.records.tables import State as DocumentState
+from station.records.totals import look_since, looked_through
 from station.rule_versions import NotInForce
 from station.stored import circuit_state_in, circuit_state_out, rule_values_in, rule_values_out
 from station.workstation import Workstation
@@ -128,11 +129,13 @@ def catch_up(workstation: Workstation, *, whole: bool = False) -> int:
     """What changed and what was decided since the last time, at most a hundred of each; returns how many. Writes only where there is
     something to write. Looks at what changed lately; `whole`: at every document, which takes a fifth of a second for a hundred thousand."""
     rule_versions.install_shipped(workstation)
-    since = None if whole else workstation.clock() - LATELY
     with workstation.database.reading() as session:
+        since = look_since(session, "circuits", workstation.clock()) if whole else workstation.clock() - LATELY
         changed, decided = records.changed_documents(session, AT_ONCE, since), records.decided_runs(session, AT_ONCE)
         answered = [call.id for call in records.calls_in(session, ANSWERED, AT_ONCE)]
         settled = _settled_services(session)
+        if since is None and not changed:
+            looked_through(session, "circuits")
     done = [_try(workstation, None, partial(_look, workstation=workstation, document_id=each)) for each in changed]
     done += [_try(workstation, each, partial(_hear_decision, workstation=workstation, run_id=each)) for each in decided]
     done += [_try(workstation, None, partial(_note_call, workstation=workstation, settled=each)) for each in settled]

@@ -99,23 +99,31 @@ def _look_up(path: Path) -> tuple[datetime | None, str]:
 def due_renewals(session: Session, now: datetime, days: int, table: Sequence[Leaving] = LEAVING) -> list[Due]:
     """Newest files whose timestamp ends within so many days, or stands on an algorithm to be left by then; the most urgent first."""
     horizon = now + timedelta(days=days)
-    known = session.scalars(sa.select(Archive.stamped_with).where(Archive.stamped_with.is_not(None)).distinct())
-    weak = [words for words in known if words and _left_by(words, horizon.date(), table)]
-    query = _newest_files().where(Archive.stamp_ends.is_not(None))
-    query = query.where(sa.or_(Archive.stamp_ends < horizon, Archive.stamped_with.in_(weak))).order_by(Archive.stamp_ends)
+    weak = [words for words in _stamped_with(session) if words and _left_by(words, horizon.date(), table)]
+    ending = Archive.stamp_ends < horizon
+    query = _newest_files().where(sa.or_(ending, Archive.stamped_with.in_(weak)) if weak else ending)
+    query = query.where(Archive.stamp_ends.is_not(None)).order_by(Archive.stamp_ends)
     return [_due(archive, archive.stamp_ends, now, horizon) for archive in session.scalars(query) if archive.stamp_ends]
 
 
 def _newest_files() -> sa.Select[Archive]:
     """The newest sealed file of each document that has one; a file without a seal has no timestamp."""
-    newest = sa.select(Archive.document_id, sa.func.max(Archive.version).label("version")).group_by(Archive.document_id).subquery()
-    joined = sa.and_(Archive.document_id == newest.c.document_id, Archive.version == newest.c.version)
+    newer = sa.orm.aliased(Archive)
+    # Asked of the few that are looked for; grouping all files by their document walks through all there are.
+    followed = sa.exists().where(newer.document_id == Archive.document_id, newer.version > Archive.version)
     return (
         sa.select(Archive)
-        .join(newest, joined)
         .join(Document, Document.id == Archive.document_id)
-        .where(Archive.level != "", Document.state != State.ERASED)
+        .where(Archive.level != "", Document.state != State.ERASED, ~followed)
     )
+
+
+def _stamped_with(session: Session) -> Iterator[str]:
+    """Each set of algorithms once, by one step in the index from one to the next: there are a handful among however many files."""
+    last = session.scalar(sa.select(sa.func.min(Archive.stamped_with)))
+    while last is not None:
+        yield last
+        last = session.scalar(sa.select(sa.func.min(Archive.stamped_with)).where(Archive.stamped_with > last))
 
 
 def _left_by(words: str, day: date, table: Sequence[Leaving]) -> bool:

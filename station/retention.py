@@ -17,6 +17,7 @@ from station.holds import HeldPaper, hold_on, holds_on
 from station.records import documents
 from station.records.ledger import append_event
 from station.records.tables import Archive, Document, Erasure, FieldRow, Hold, Person, RetentionRow, State
+from station.records.totals import look_since, looked_through, once_found
 from station.workstation import Workstation
 from workflow.kinds import DUTIES
 from workflow.retention import Component, RetentionFacts, RetentionRules, believed_date, components_of, retain_until
@@ -226,7 +227,14 @@ def tend_retention(workstation: Workstation) -> int:
     or duties, or under a hold that was placed, lifted or has ended since. Returns how many were computed."""
     now = workstation.clock()
     with workstation.database.reading() as session:
-        stale = _stale(session, now, rules_mark(workstation.settings))
+        mark = rules_mark(workstation.settings)
+        # Another day, other rules, a hold that was placed or lifted: then all are looked at, however many there are.
+        holds = tuple(session.execute(sa.select(sa.func.max(Hold.id), sa.func.count(Hold.lifted_at))).one())
+        name = f"retention {now.date()} {mark} {holds}"
+        since = look_since(session, name, now)
+        stale = _stale(session, now, mark, since)
+        if since is None and not stale:
+            looked_through(session, name)
     for begin in range(0, len(stale), AT_ONCE):
         with workstation.database.writing() as session:
             for document_id in stale[begin : begin + AT_ONCE]:
@@ -236,7 +244,7 @@ def tend_retention(workstation: Workstation) -> int:
     return len(stale)
 
 
-def _stale(session: Session, now: datetime, rules: str) -> Sequence[str]:
+def _stale(session: Session, now: datetime, rules: str, since: datetime | None) -> Sequence[str]:
     today = now.date().isoformat()
     sealed = sa.select(Archive.sha256).where(Archive.document_id == Document.id).exists()
     ended = sa.or_(Hold.lifted_at.is_not(None), Hold.ends < today)
@@ -250,11 +258,12 @@ def _stale(session: Session, now: datetime, rules: str) -> Sequence[str]:
         sa.select(Document.id)
         .outerjoin(RetentionRow, RetentionRow.document_id == Document.id)
         .where(
-            Document.state.in_((*_KEPT, State.REPLACED)),
+            (Document.state if since is None else once_found(Document.state)).in_((*_KEPT, State.REPLACED)),
             sealed,
+            *([] if since is None else [Document.changed_at >= since]),
             sa.or_(RetentionRow.document_id.is_(None), changed, no_longer, sa.and_(due, newer, RetentionRow.hold_id.is_(None))),
         )
-        .order_by(Document.id)
+        .order_by(Document.id if since is None else once_found(Document.id))
         .limit(10 * AT_ONCE)
     )
     return list(session.scalars(query))

@@ -35,6 +35,7 @@ from station.records import documents, learned, people
 from station.records import review as records
 from station.records.ledger import append_event
 from station.records.tables import AccountChange, Document, FieldRow, LessonRow, Person, Review, ReviewEvent, State
+from station.records.totals import look_since, looked_through
 from station.stored import field_text
 from station.workstation import Workstation
 from workflow.kinds import INVOICES
@@ -148,17 +149,20 @@ def tend_reviews(workstation: Workstation) -> None:
 def catch_up(workstation: Workstation, limit: int = AT_ONCE) -> int:
     """Note what changed since the queue was noted last, at most so many documents; returns how many. Writes only where something did."""
     with workstation.database.reading() as session:
-        if not records.stale_documents(session, 1) and not records.gone_reviews(session, 1):
+        since = look_since(session, "reviews", workstation.clock())
+        if not records.stale_documents(session, 1, since) and not records.gone_reviews(session, 1, since):
+            if since is None:
+                looked_through(session, "reviews")
             return 0
     with workstation.database.writing() as session:
-        stale = records.stale_documents(session, limit)
+        stale = records.stale_documents(session, limit, since)
         sure = {entity: drift.thresholds_of(session, entity) for entity in {document.entity for document in stale}}
         for document in stale:
             noted = note_review(session, document, sure[document.entity], workstation.settings)
             if records.is_settled(noted) and noted.done_at is None:
                 # Nobody need open it: who approves is asked at once.
                 tasks.ask_approval(session, workstation, document, workstation.clock())
-        gone = records.gone_reviews(session, limit)
+        gone = records.gone_reviews(session, limit, since)
         for review in gone:
             # What a « pli confidentiel » says is told by no queue.
             review.stage, review.title, review.supplier, review.number, review.gross, review.due = "gone", "", "", "", None, None

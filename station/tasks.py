@@ -24,6 +24,7 @@ from station.records.intake import SYSTEM
 from station.records.ledger import append_event
 from station.records.tables import Document, FieldRow, InvoiceStanding, Person, Review, Task, TaskEvent
 from station.records.tasks import APPROVAL, CANCELLED, DONE, OPEN, QUESTION, Seat
+from station.records.totals import look_since, looked_through
 from station.workstation import Workstation
 from workflow.approvals import AreOne, Bar, Bound, Chosen, Step, Table, bar_of, choose_step
 from workflow.invoicing import EXPORTED, MOVES, InvoiceState, move_invoice
@@ -613,10 +614,13 @@ def tend_approvals(workstation: Workstation) -> None:
 
 
 def catch_up(workstation: Workstation, limit: int = AT_ONCE, *, whole: bool = False) -> int:
-    """At most so many documents of those that changed lately; returns how many. Writes only where something changed. `whole`: of all."""
-    since = None if whole else workstation.clock() - LATELY
+    """At most so many documents of those that changed lately; returns how many. Writes only where something changed. `whole`: of all, as
+    far as `look_since` asks for it."""
     with workstation.database.reading() as session:
+        since = look_since(session, "approvals", workstation.clock()) if whole else workstation.clock() - LATELY
         if not records.changed_documents(session, 1, since):
+            if since is None:
+                looked_through(session, "approvals")
             return 0
     with workstation.database.writing() as session:
         changed = records.changed_documents(session, limit, since)

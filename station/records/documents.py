@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session, selectinload
 
 from capture.findings import Finding
+from station.records.search import found_words
 from station.records.tables import (
     MOVES,
     OF_THE_PAGE,
@@ -27,6 +28,7 @@ from station.records.tables import (
     State,
     Worker,
 )
+from station.records.totals import is_large, once_found, remember
 
 
 class WrongMove(Exception):
@@ -81,6 +83,10 @@ def send_back(document: Document, at: datetime) -> None:
     document.problem = document.problem_detail = document.try_at = None
 
 
+AT_REST = (State.SEALED, State.SET_ASIDE, State.REPLACED, State.ERASED, State.DUPLICATE)
+"""States in which documents stay, and so many of them."""
+MOST_FOUND = 1_000
+"""Documents that the search of the list shows at most where the index is asked, the newest; the page of the search has no such bound."""
 LONGEST_WAIT = timedelta(days=7)
 """No document waits longer for its next try: a later time was written by a clock that ran ahead and was set back since."""
 
@@ -95,7 +101,7 @@ def due_documents(session: Session, now: datetime) -> list[Document]:
                 Document.queued < Document.attempt,
                 sa.or_(Document.try_at.is_(None), _come(Document.try_at, now)),
             )
-            .order_by(Document.received_at)
+            .order_by(once_found(Document.received_at))
             .limit(500)
         )
     )
@@ -258,8 +264,16 @@ def list_documents(session: Session, *, states: Sequence[State] = (), search: st
         found = sa.select(FieldRow.document_id).where(FieldRow.value.ilike(pattern, escape="\\"))
         # What a « pli confidentiel » contains is not found out by searching for it either.
         query = query.where(Document.confidential.is_(False))
-        query = query.where(sa.or_(Document.title.ilike(pattern, escape="\\"), Document.id.in_(found)))
-    total = session.scalar(sa.select(sa.func.count()).select_from(query.subquery())) or 0
+        if is_large(session) and (indexed := found_words(session, search, MOST_FOUND)) is not None:
+            # Of many documents the index is asked: beginnings of words, not any part of one.
+            query = query.where(Document.id.in_(indexed))
+        else:
+            query = query.where(sa.or_(Document.title.ilike(pattern, escape="\\"), Document.id.in_(found)))
+    if search.strip() or not is_large(session):
+        total = session.scalar(sa.select(sa.func.count()).select_from(query.subquery())) or 0
+    else:
+        counted = count_states(session)
+        total = sum(counted.get(state, 0) for state in (states or State))
     pages = max(1, -(-total // size))
     page = min(max(1, page), pages)
     rows = session.scalars(
@@ -278,7 +292,15 @@ def list_documents(session: Session, *, states: Sequence[State] = (), search: st
 
 
 def count_states(session: Session) -> dict[State, int]:
-    rows = session.execute(sa.select(Document.state, sa.func.count()).group_by(Document.state))
+    """How many documents stand where. Among many, those at rest are counted once a minute (`station.records.totals`)."""
+    if not is_large(session):
+        return _counted(session)
+    return remember(session, "states", lambda: _counted(session, *AT_REST)) | _counted(session, *(set(State) - set(AT_REST)))
+
+
+def _counted(session: Session, *states: State) -> dict[State, int]:
+    query = sa.select(Document.state, sa.func.count()).group_by(Document.state)
+    rows = session.execute(query.where(Document.state.in_(states)) if states else query)
     return {state: count for state, count in rows}  # noqa: C416 rows are not pairs to dict()
 
 
@@ -287,7 +309,7 @@ def recent_duplicates(session: Session, limit: int = 20) -> list[Arrival]:
         session.scalars(
             sa.select(Arrival)
             .join(Document)
-            .where(Arrival.duplicate, Document.confidential.is_(False), Document.state != State.ERASED)
+            .where(Arrival.duplicate.is_(True), Document.confidential.is_(False), Document.state != State.ERASED)
             .options(selectinload(Arrival.document))
             .order_by(Arrival.id.desc())
             .limit(limit)
@@ -302,10 +324,11 @@ def list_sightings(session: Session) -> list[Sighting]:
 
 def last_change(session: Session) -> str:
     """A text that changes whenever a list of documents would show something else."""
-    newest, documents = session.execute(sa.select(sa.func.max(Document.changed_at), sa.func.count(Document.id))).one()
-    arrivals = session.scalar(sa.select(sa.func.max(Arrival.id)))
+    # By an index from its end: the oldest are never looked at.
+    newest = session.scalar(sa.select(Document.changed_at).order_by(Document.changed_at.desc()).limit(1))
+    arrivals = session.scalar(sa.select(Arrival.id).order_by(Arrival.id.desc()).limit(1))
     sightings = session.execute(sa.select(sa.func.count(), sa.func.max(Sighting.since)).select_from(Sighting)).one()
-    return f"{newest}|{documents}|{arrivals}|{sightings}"
+    return f"{newest}|{arrivals}|{sightings}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -336,6 +359,11 @@ class Cost:
 
 
 def cost_at_rest(session: Session) -> Cost:
+    """Among many documents as it was summed up to a minute ago (`station.records.totals`)."""
+    return remember(session, "cost", lambda: _cost(session)) if is_large(session) else _cost(session)
+
+
+def _cost(session: Session) -> Cost:
     def total(column: Any, *where: Any) -> int:
         return int(session.scalar(sa.select(sa.func.coalesce(sa.func.sum(column), 0)).where(*where)) or 0)
 

@@ -220,7 +220,8 @@ def reviewed_values(session: Session, entity: str, limit: int = RECENT) -> Seque
         sa.select(said.document_id, said.name, read.confidence, read.value, said.value)
         .join(read, sa.and_(read.document_id == said.document_id, read.name == said.name, read.source.in_(OF_THE_PAGE)))
         .join(Document, Document.id == said.document_id)
-        .where(said.source == "person", Document.entity == entity)
+        # In so many words: an index of these rows alone answers no parameter.
+        .where(said.source == sa.literal_column("'person'"), Document.entity == entity)
         .order_by(said.id.desc())
         .limit(limit)
     )

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session, selectinload
 
 from station.records.tables import AccountChange, Document, FieldRow, Person, Preference, Review, ReviewEvent, State
+from station.records.totals import once_found
 from workflow.kinds import INVOICES
 
 URGENT = timedelta(days=7)
@@ -188,27 +189,33 @@ def _order(sort: str) -> tuple[sa.ColumnElement[Any], ...]:
 # --- what the queue notes of documents ---
 
 
-def stale_documents(session: Session, limit: int) -> list[Document]:
-    """Invoices of which the queue does not know the newest, with their values; the newest first."""
+def stale_documents(session: Session, limit: int, since: datetime | None = None) -> list[Document]:
+    """Invoices of which the queue does not know the newest, with their values; the newest first. `since`: of what changed since then."""
     query = (
         sa.select(Document)
         .outerjoin(Review, Review.document_id == Document.id)
-        .where(_reviewable(), sa.or_(Review.document_id.is_(None), Review.seen != Document.revision))
+        .where(_reviewable(since), sa.or_(Review.document_id.is_(None), Review.seen != Document.revision), *_changed(since))
         .options(selectinload(Document.fields), selectinload(Document.findings))
-        .order_by(Document.received_at.desc())
+        .order_by(once_found(Document.received_at).desc())
         .limit(limit)
     )
     return list(session.scalars(query))
 
 
-def gone_reviews(session: Session, limit: int) -> list[Review]:
-    """Of documents that are no invoices to review any more: confidential, set aside, worked anew."""
-    query = sa.select(Review).join(Document, Document.id == Review.document_id).where(Review.stage != "gone", ~_reviewable()).limit(limit)
-    return list(session.scalars(query))
+def gone_reviews(session: Session, limit: int, since: datetime | None = None) -> list[Review]:
+    """Of documents that are no invoices to review any more: confidential, set aside, worked anew. `since`: of what changed since then."""
+    query = sa.select(Review).join(Document, Document.id == Review.document_id)
+    return list(session.scalars(query.where(Review.stage != "gone", ~_reviewable(since), *_changed(since)).limit(limit)))
 
 
-def _reviewable() -> sa.ColumnElement[bool]:
-    return sa.and_(Document.state == State.SEALED, Document.document_type.in_(INVOICES), Document.confidential.is_(False))
+def _changed(since: datetime | None) -> list[sa.ColumnElement[bool]]:
+    return [] if since is None else [Document.changed_at >= since]
+
+
+def _reviewable(since: datetime | None) -> sa.ColumnElement[bool]:
+    # What changed lately is found by its time; nearly all there are is sealed.
+    state = Document.state if since is None else once_found(Document.state)
+    return sa.and_(state == State.SEALED, Document.document_type.in_(INVOICES), Document.confidential.is_(False))
 
 
 # --- one review ---

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from station.records.database import Database
 from station.records.scope import seen_stations
 from station.records.tables import Document, SearchChore, SearchDue, SearchEntry, SearchText, State
+from station.records.totals import once_found
 
 _WORD = re.compile(r"[^\W_]+")
 
@@ -215,6 +216,19 @@ def find_entries(session: Session, asked: Asked, entities: Sequence[str], order:
     return Found(tuple(row[0] for row in rows[:size]), total, cursor)
 
 
+def found_words(session: Session, typed: str, limit: int) -> sa.Select[tuple[str]] | None:
+    """Documents in which every word that was typed stands, or goes on, the newest first; None where nothing typed is a word.
+
+    As a question, to be asked within another one that says which documents are seen."""
+    words = plain_words(typed)
+    if not words:
+        return None
+    entry = SearchEntry.__table__
+    matching = MATCHES[session.get_bind().dialect.name](tuple(Term(((word,),)) for word in words))
+    source = sa.join(matching.source, entry, entry.c.id == matching.id)
+    return sa.select(entry.c.document_id).select_from(source).where(matching.holds).order_by(matching.id.desc()).limit(limit)
+
+
 def _place(after: str, by_score: bool) -> tuple[float | str, int] | None:
     """The inverse of the cursor; None of what is none, which begins at the top."""
     at, _, number = after.partition("~")
@@ -258,7 +272,7 @@ class Words:
 def due_documents(session: Session, limit: int) -> list[tuple[str, int]]:
     """Identifiers of what has to be indexed, with their turns; the newest first."""
     query = sa.select(SearchDue.document_id, SearchDue.turn).join(Document, Document.id == SearchDue.document_id)
-    return [(row[0], row[1]) for row in session.execute(query.order_by(Document.received_at.desc()).limit(limit))]
+    return [(row[0], row[1]) for row in session.execute(query.order_by(once_found(Document.received_at).desc()).limit(limit))]
 
 
 def count_due(session: Session) -> int:

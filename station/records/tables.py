@@ -152,8 +152,16 @@ class Batch(Base):
     """What did not add up when it was closed (`capture.findings.Finding` as JSON); None until then."""
 
 
+TROUBLED = sa.text("problem IS NOT NULL")
+
+
 class Document(Base):
     __tablename__ = "document"
+    __table_args__ = (
+        sa.Index("ix_document_standing", "state", "received_at"),
+        sa.Index("ix_document_received", "received_at"),
+        sa.Index("ix_document_problem", "problem", sqlite_where=TROUBLED, postgresql_where=TROUBLED),
+    )
     id: Mapped[str] = mapped_column(sa.String(32), primary_key=True)
     entity: Mapped[str] = mapped_column(sa.String(60))
     batch_id: Mapped[str] = mapped_column(sa.ForeignKey("batch.id"), index=True)
@@ -210,11 +218,20 @@ class Document(Base):
         return [page for page in self.pages if not page.superseded]
 
 
+LYING = sa.text("emptied_at IS NULL AND moved_to <> ''")
+
+
 class Arrival(Base):
     """One file that came; unique, so that a restart between commit and move is no false duplicate."""
 
     __tablename__ = "arrival"
-    __table_args__ = (sa.UniqueConstraint("station", "name", "inode", "mtime_ns", "size", "visit"),)
+    __table_args__ = (
+        sa.UniqueConstraint("station", "name", "inode", "mtime_ns", "size", "visit"),
+        sa.Index("ix_arrival_again", "duplicate", "id"),
+        sa.Index("ix_arrival_station", "station", "arrived_at"),
+        # Of those that still lie in processed/ only: the emptied are nearly all there are.
+        sa.Index("ix_arrival_lying", "arrived_at", sqlite_where=LYING, postgresql_where=LYING),
+    )
     id: Mapped[int] = mapped_column(primary_key=True)
     station: Mapped[str] = mapped_column(sa.String(40))
     name: Mapped[str] = mapped_column(sa.Text)
@@ -321,11 +338,18 @@ OF_THE_PAGE = ("read", "rule")
 """Sources of which a name has one at most: its page shows the value, or it was concluded."""
 
 
+SAID = sa.text("source = 'person'")
+
+
 class FieldRow(Base):
     """A value read from a document; a newer reading replaces it, a person's correction is a row of its own."""
 
     __tablename__ = "field"
-    __table_args__ = (sa.UniqueConstraint("document_id", "name", "source"),)
+    __table_args__ = (
+        sa.UniqueConstraint("document_id", "name", "source"),
+        # What people said is little among what was read.
+        sa.Index("ix_field_said", "id", sqlite_where=SAID, postgresql_where=SAID),
+    )
     id: Mapped[int] = mapped_column(primary_key=True)
     document_id: Mapped[str] = mapped_column(sa.ForeignKey("document.id"), index=True)
     name: Mapped[str] = mapped_column(sa.String(40))
@@ -422,7 +446,11 @@ class Archive(Base):
     """One sealed PDF/A-3, by its SHA-256; one per version of a document."""
 
     __tablename__ = "archive"
-    __table_args__ = (sa.UniqueConstraint("document_id", "version"),)
+    __table_args__ = (
+        sa.UniqueConstraint("document_id", "version"),
+        sa.Index("ix_archive_stamp_ends", "stamp_ends"),
+        sa.Index("ix_archive_stamped_with", "stamped_with"),
+    )
     sha256: Mapped[str] = mapped_column(sa.String(64), primary_key=True)
     document_id: Mapped[str] = mapped_column(sa.ForeignKey("document.id"), index=True)
     version: Mapped[int]
@@ -1265,6 +1293,7 @@ class Review(Base):
         sa.Index("ix_review_queue", "entity", "stage", "due"),
         sa.Index("ix_review_doubtful", "entity", "stage", "doubtful", "due"),
         sa.Index("ix_review_done", "entity", "done_at"),
+        sa.Index("ix_review_submitted", "done_at"),
     )
     document_id: Mapped[str] = mapped_column(sa.ForeignKey("document.id"), primary_key=True)
     entity: Mapped[str] = mapped_column(sa.String(60))

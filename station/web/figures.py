@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from station.records import documents
 from station.records.tables import OPEN_STATES, Arrival, Document, LedgerPayload, State, Worker
+from station.records.totals import once_found
 from station.slots import is_held
 
 WORKING = (*sorted(OPEN_STATES), State.WAITING)
@@ -33,7 +34,7 @@ class Counter:
 def counters(session: Session) -> tuple[Counter, ...]:
     """How many documents stand where; duplicates are counted as arrivals, for they are no documents."""
     states = documents.count_states(session)
-    duplicates = session.scalar(sa.select(sa.func.count()).select_from(Arrival).where(Arrival.duplicate)) or 0
+    duplicates = session.scalar(sa.select(sa.func.count()).select_from(Arrival).where(Arrival.duplicate.is_(True))) or 0
     return (
         Counter("received", sum(count for state, count in states.items() if state not in GONE), "", "calm"),
         Counter("working", sum(states.get(state, 0) for state in WORKING), "working", "busy"),
@@ -47,7 +48,7 @@ def counters(session: Session) -> tuple[Counter, ...]:
 def queue_of(session: Session, limit: int = 8) -> list[Document]:
     """What waits for a worker or a person, oldest first. A confidential document is in no queue."""
     query = sa.select(Document).where(Document.state.in_((*OPEN_STATES, State.HELD, State.FAILED)), Document.confidential.is_(False))
-    return list(session.scalars(query.order_by(Document.received_at, Document.id).limit(limit)))
+    return list(session.scalars(query.order_by(once_found(Document.received_at), Document.id).limit(limit)))
 
 
 def too_old(queue: Sequence[Document], now: datetime) -> Document | None:
@@ -57,7 +58,7 @@ def too_old(queue: Sequence[Document], now: datetime) -> Document | None:
 
 
 def newest_entries(session: Session, limit: int = 50) -> list[LedgerPayload]:
-    return list(session.scalars(sa.select(LedgerPayload).order_by(LedgerPayload.at.desc(), LedgerPayload.sequence.desc()).limit(limit)))
+    return list(session.scalars(sa.select(LedgerPayload).order_by(LedgerPayload.sequence.desc(), LedgerPayload.at.desc()).limit(limit)))
 
 
 def last_intake(session: Session) -> datetime | None:

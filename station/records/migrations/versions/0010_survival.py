@@ -114,6 +114,24 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_rate_row_entity"), "rate_row", ["entity"])
     _add_letters()
+    _add_indexes()
+
+
+def _add_indexes() -> None:
+    """What is asked every few seconds must not walk through all that is kept."""
+    op.create_index("ix_document_standing", "document", ["state", "received_at"])
+    op.create_index("ix_document_received", "document", ["received_at"])
+    troubled = sa.text("problem IS NOT NULL")
+    op.create_index("ix_document_problem", "document", ["problem"], sqlite_where=troubled, postgresql_where=troubled)
+    op.create_index("ix_archive_stamp_ends", "archive", ["stamp_ends"])
+    op.create_index("ix_archive_stamped_with", "archive", ["stamped_with"])
+    op.create_index("ix_arrival_station", "arrival", ["station", "arrived_at"])
+    op.create_index("ix_review_submitted", "review", ["done_at"])
+    said = sa.text("source = 'person'")
+    op.create_index("ix_field_said", "field", ["id"], sqlite_where=said, postgresql_where=said)
+    op.create_index("ix_arrival_again", "arrival", ["duplicate", "id"])
+    lying = sa.text("emptied_at IS NULL AND moved_to <> ''")
+    op.create_index("ix_arrival_lying", "arrival", ["arrived_at"], sqlite_where=lying, postgresql_where=lying)
 
 
 def _add_letters() -> None:
