@@ -76,3 +76,15 @@ def test_tables_of_the_version_before_are_rehearsed_beside_switched_and_their_co
     assert {check["name"] for check in again.checks} == {"chain", "records", "payloads"}
     assert "sceau verify --ledger" in " ".join(describe_restored(again, "fr"))
     database.close()
+
+
+@pytest.mark.parametrize("revision", ["0001", "0004", "0007", "0009"])
+def test_a_server_that_a_version_before_had_prepared_is_brought_to_this_one(tmp_path, blank, revision):
+    """Until 0010 PostgreSQL was written for and not tested: a house may have tried it."""
+    database = open_database(blank())
+    command.upgrade(alembic_config(database.writer), revision)
+    done = bring_up(database, tmp_path, lambda: packages.LATER)
+    assert (done.before, done.switched, schema_here(database)) == (revision, True, newest_schema())
+    with database.writing() as session:
+        append_event(session, Event("essai", "clock", {}, Actor("system", ActorKind.SYSTEM), packages.LATER, "system", {}))
+    database.close()

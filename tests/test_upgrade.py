@@ -24,6 +24,8 @@ from station.slots import hold_slot
 from station.web.app import build_app
 from station.workstation import open_workstation
 
+# Homes of the versions before are made here as files: until 0010 PostgreSQL was written for and not tested.
+pytestmark = pytest.mark.sqlite(reason="upgrades of a server's tables are in test_backup_postgres.py")
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 RELEASED = [f"{number:04d}" for number in range(1, 10)]
 _KEPT = TemporaryDirectory()
@@ -68,7 +70,6 @@ def earlier_home(folder: Path, revision: str) -> Path:
     return folder
 
 
-@pytest.mark.sqlite
 @pytest.mark.parametrize("revision", RELEASED)
 def test_a_home_of_every_released_version_opens_with_its_documents_and_its_ledger(tmp_path, revision):
     home = earlier_home(tmp_path / "home", revision)
@@ -103,7 +104,6 @@ def content(database) -> dict[str, list[bytes]]:
         return found
 
 
-@pytest.mark.sqlite
 def test_a_rehearsal_tells_what_an_upgrade_would_do_and_changes_nothing(old_home):
     home, database = old_home
     before = content(database)
@@ -113,7 +113,6 @@ def test_a_rehearsal_tells_what_an_upgrade_would_do_and_changes_nothing(old_home
     assert list((home / "before-upgrade").iterdir()) == []
 
 
-@pytest.mark.sqlite
 def test_an_upgrade_that_fails_on_the_copy_leaves_the_tables_as_they_were_and_says_so(old_home, monkeypatch):
     home, database = old_home
     before = content(database)
@@ -133,7 +132,6 @@ def test_an_upgrade_that_fails_on_the_copy_leaves_the_tables_as_they_were_and_sa
     assert content(database) == before
 
 
-@pytest.mark.sqlite
 def test_a_switch_that_breaks_off_in_its_middle_is_undone_as_a_whole(old_home, monkeypatch):
     home, database = old_home
     before = content(database)
@@ -151,7 +149,6 @@ def test_a_switch_that_breaks_off_in_its_middle_is_undone_as_a_whole(old_home, m
     assert (content(database), schema_here(database)) == (before, "0009")
 
 
-@pytest.mark.sqlite
 def test_nothing_is_upgraded_under_a_running_workstation(old_home):
     home, database = old_home
     with hold_slot(home, "serve", 1), pytest.raises(UpgradeFailed, match="serve-0"):
@@ -159,7 +156,6 @@ def test_nothing_is_upgraded_under_a_running_workstation(old_home):
     assert bring_up(database, home, lambda: NOON).switched
 
 
-@pytest.mark.sqlite
 def test_data_of_a_newer_version_are_refused_with_words(old_home):
     home, database = old_home
     with database.writer.begin() as connection:
