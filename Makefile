@@ -18,7 +18,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Three lanes side by side: system packages, Python packages, front-end packages.
 SETUP := $(MAKE) --silent --jobs=3
 
-.PHONY: run test test-postgres check format long soak fuzz bench bench-reading train lock clean setup setup-test
+.PHONY: run test test-postgres check format long long-soak soak fuzz bench bench-rows bench-peers bench-workers bench-reading train lock clean setup setup-test
 
 run:
 	@$(SETUP) setup
@@ -50,7 +50,13 @@ long:
 	EXAMPLES=searching $(PYTEST) -n 2 -m long
 	API_EXAMPLES=30 EXAMPLES=searching $(PYTEST) -n 0 tests/test_api_described.py
 
+# MINUTES=20 EVERY=6: the station under a steady load, a page every so many seconds; ends with 1 where memory, queue or waiting grow.
 soak:
+	@$(SETUP) setup-test
+	PYTHONPATH=tests:. .venv/bin/python tests/soak/soak.py --minutes $(or $(MINUTES),20) --every $(or $(EVERY),6)
+
+# The kills and the dying workers of `make long`, more rounds of each.
+long-soak:
 	@$(SETUP) setup-test
 	SOAK=1 EXAMPLES=searching $(PYTEST) -n 2 -m long
 
@@ -63,6 +69,22 @@ fuzz:
 bench:
 	@$(SETUP) setup-test
 	.venv/bin/python tests/bench.py
+
+# FEW=10000 MANY=1000000 ROUNDS=5 POSTGRES=1: what daily questions cost among few and among many documents
+bench-rows:
+	@$(SETUP) setup-test
+	PYTHONPATH=tests:. .venv/bin/python tests/bench_rows.py --few $(or $(FEW),10000) --many $(or $(MANY),1000000) \
+	  --rounds $(or $(ROUNDS),5) $(if $(POSTGRES),--postgres)
+
+# PAGES=8 ROUNDS=3: the whole chain beside the bare reader and OCRmyPDF
+bench-peers:
+	@$(SETUP) setup-test
+	PYTHONPATH=tests:. .venv/bin/python tests/bench_peers.py $(or $(PAGES),8) $(or $(ROUNDS),3)
+
+# PAGES=12 ROUNDS=3 POSTGRES=1: two worker processes against one
+bench-workers:
+	@$(SETUP) setup-test
+	PYTHONPATH=tests:. .venv/bin/python tests/bench_workers.py --pages $(or $(PAGES),12) --rounds $(or $(ROUNDS),3) $(if $(POSTGRES),--postgres)
 
 # DATA=dir SEVERITY=light,normal,hard SEED=1 READER=rapidocr JOBS=2 MISSES=0 CACHE=dir PAGES_JSON=1 SECOND=0 ONLY=word SVG=file: see tests/bench_reading.py
 bench-reading:

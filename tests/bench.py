@@ -24,9 +24,12 @@ import psutil
 import tifffile
 from bench_direction import direction_costs
 from bench_ledger import ledger_costs
+from bench_peers import peer_costs
 from bench_review import review_costs
+from bench_rows import row_costs
 from bench_seal import seal_costs
 from bench_search import search_costs
+from bench_workers import worker_costs
 
 from capture.coding import Caps, examine
 from capture.decode import decode
@@ -48,6 +51,7 @@ ROUNDS = int(os.environ.get("ROUNDS", "5"))
 LEDGER_ENTRIES = int(os.environ.get("LEDGER_ENTRIES", "1000000"))
 LONG_PAGES = int(os.environ.get("LONG_PAGES", "60"))
 SEARCH_DOCUMENTS = int(os.environ.get("SEARCH_DOCUMENTS", "100000"))
+ROW_DOCUMENTS = int(os.environ.get("ROW_DOCUMENTS", "1000000"))
 PACKAGE_DOCUMENTS = int(os.environ.get("PACKAGE_DOCUMENTS", "10000"))
 
 
@@ -269,6 +273,9 @@ def bench(folder: Path) -> dict[str, dict[str, float]]:
         "a long ledger": ledger_costs(folder, LEDGER_ENTRIES),
         "the direction's page": direction_costs(folder / "direction", SEARCH_DOCUMENTS),
         "search and its first screenful": search_costs(folder / "search", SEARCH_DOCUMENTS),
+        **peer_costs(folder / "peers"),
+        "one worker, then two": worker_costs(folder / "workers"),
+        f"CPU among {ROW_DOCUMENTS} documents ÷ among 10,000": row_costs(folder / "rows", many=ROW_DOCUMENTS, rounds=ROUNDS),
         "the next invoice at the review desk": review_costs(folder / "review", SEARCH_DOCUMENTS),
     }
 

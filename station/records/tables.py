@@ -227,7 +227,7 @@ class Arrival(Base):
     __tablename__ = "arrival"
     __table_args__ = (
         sa.UniqueConstraint("station", "name", "inode", "mtime_ns", "size", "visit"),
-        sa.Index("ix_arrival_again", "duplicate", "id"),
+        sa.Index("ix_arrival_again", "id", sqlite_where=sa.text("duplicate IS 1"), postgresql_where=sa.text("duplicate IS true")),
         sa.Index("ix_arrival_station", "station", "arrived_at"),
         # Of those that still lie in processed/ only: the emptied are nearly all there are.
         sa.Index("ix_arrival_lying", "arrived_at", sqlite_where=LYING, postgresql_where=LYING),

@@ -129,7 +129,8 @@ def _add_indexes() -> None:
     op.create_index("ix_review_submitted", "review", ["done_at"])
     said = sa.text("source = 'person'")
     op.create_index("ix_field_said", "field", ["id"], sqlite_where=said, postgresql_where=said)
-    op.create_index("ix_arrival_again", "arrival", ["duplicate", "id"])
+    again = {"sqlite_where": sa.text("duplicate IS 1"), "postgresql_where": sa.text("duplicate IS true")}
+    op.create_index("ix_arrival_again", "arrival", ["id"], **again)
     lying = sa.text("emptied_at IS NULL AND moved_to <> ''")
     op.create_index("ix_arrival_lying", "arrival", ["arrived_at"], sqlite_where=lying, postgresql_where=lying)
 
