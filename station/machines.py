@@ -1,12 +1,24 @@
 """What holds between machines that share one database and one store: whose keys they need, and what none keeps of what is erased."""
 
+import json
+import logging
+import shutil
+import time
+from contextlib import suppress
+from pathlib import Path
+
 import sqlalchemy as sa
 
+from capture.stores import StillLocked
 from config.settings import Unusable
 from station.derived import forget_copies
 from station.records.scope import lifted
-from station.records.tables import CheckpointRow, Document, State
+from station.records.tables import OPEN_STATES, Archive, CheckpointRow, Document, State
 from station.workstation import Workstation
+
+log = logging.getLogger("sceau.machines")
+LEFT_SECONDS = 3600.0
+"""So long nothing was written into a folder of work, then it may be left over."""
 
 
 def require_ledger_keys(workstation: Workstation) -> None:
@@ -41,3 +53,39 @@ def forget_erased(workstation: Workstation) -> int:
         return alive
 
     return forget_copies(workstation.settings, lives)
+
+
+def clear_leftovers(workstation: Workstation, moment: float | None = None) -> int:
+    """Files of attempts in this home that were started over elsewhere, or ended, go; so does what such an attempt sealed and no record names.
+
+    A dead or paused worker could not tidy up. `moment`: seconds of the system's clock, now unless told. Returns how many attempts.
+    """
+    before = (time.time() if moment is None else moment) - LEFT_SECONDS
+    folders = [path for path in (workstation.home / "work").glob("*/*") if path.name.isdecimal() and path.is_dir()]
+    gone = 0
+    for folder in folders:
+        with suppress(FileNotFoundError):
+            if folder.stat().st_mtime < before and _is_left(workstation, folder):
+                shutil.rmtree(folder)
+                gone += 1
+                with suppress(OSError):
+                    folder.parent.rmdir()
+    return gone
+
+
+def _is_left(workstation: Workstation, folder: Path) -> bool:
+    """Whether nobody goes on from here; what it sealed for nobody is dropped first, and the folder stays as long as the store keeps it."""
+    with workstation.database.reading() as session, lifted(session):
+        document = session.get(Document, folder.parent.name)
+        if document is not None and document.state in OPEN_STATES and document.attempt <= int(folder.name):
+            return False
+        proof = folder / "proof.json"
+        told = json.loads(proof.read_bytes()) if proof.exists() else {}
+        orphan = bool(told.get("valid")) and session.get(Archive, told["sha256"]) is None
+    if orphan:
+        try:
+            workstation.archives.drop(told["sha256"], ".pdf")
+        except StillLocked as error:
+            log.info("%s: kept by the store for now: %s", folder, error)
+            return False
+    return True

@@ -30,7 +30,7 @@ from station.figures import note_lost, tend_figures, write_tallies
 from station.fixity import TURN_SECONDS, tend_fixity
 from station.jobs import Engine, Limits
 from station.learning import read_on
-from station.machines import forget_erased, require_ledger_keys
+from station.machines import clear_leftovers, forget_erased, require_ledger_keys
 from station.outbox import drop_old
 from station.particulars import note_old_keys
 from station.pipeline import Pipeline
@@ -131,9 +131,11 @@ class Running:
         self._spawn("receivables", partial(tend_receivables, self._workstation), TIDY_SECONDS, self._stopping.wait)
         self._spawn("figures", partial(tend_figures, self._workstation), FIGURES_SECONDS, self._stopping.wait)
         self._spawn("clock", partial(tend_clock, self._workstation), CLOCK_SECONDS, self._stopping.wait)
+        self._spawn("leftovers", partial(clear_leftovers, self._workstation), TRUST_SECONDS, self._stopping.wait)
+        if self._workstation.settings.store.url:
+            self._spawn("derived", partial(forget_erased, self._workstation), STORE_SECONDS, self._stopping.wait)
         if self._workstation.originals.locks:
             self._spawn("copies", partial(tend_copies, self._workstation), STORE_SECONDS, self._stopping.wait)
-            self._spawn("derived", partial(forget_erased, self._workstation), STORE_SECONDS, self._stopping.wait)
             if self._receptions:
                 self._spawn("locks", partial(tend_locks, self._workstation), STORE_SECONDS, self._stopping.wait)
         self._pipeline.warm_up()

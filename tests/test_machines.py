@@ -14,7 +14,7 @@ from pathlib import Path
 import papers
 import pytest
 import sqlalchemy as sa
-from atwork import take_in
+from atwork import open_home, take_in
 from killed import quick
 from objectserver import new_bucket, object_server
 from test_postgres import made, on_a_server
@@ -23,7 +23,7 @@ from walked import signed_in
 from config.settings import Settings, StoreChoice, Unusable
 from station.audit import audit_ledger
 from station.derived import derived_path, drop_derived, publish
-from station.machines import forget_erased, require_ledger_keys
+from station.machines import LEFT_SECONDS, clear_leftovers, forget_erased, require_ledger_keys
 from station.particulars import texts_of
 from station.records import documents, people
 from station.records.tables import Archive, Document, LedgerPayload, State, Worker
@@ -85,6 +85,22 @@ def test_what_one_machine_derived_the_other_sees_until_it_is_erased(tmp_path, st
     forget_erased(workstation)
     workstation.database.close()
     assert not derived_path(b, name).exists()
+
+
+def test_what_a_worker_left_that_was_taken_over_goes_and_what_is_at_work_stays(tmp_path):
+    workstation = open_home(tmp_path / "home")
+    document_id = take_in(workstation, paper(tmp_path, 1))
+    sealed = [workstation.archives.keep(each, ".pdf").sha256 for each in (paper(tmp_path, 2), paper(tmp_path, 3))]
+    for attempt, sha256 in enumerate(sealed, 1):
+        folder = workstation.work_folder(document_id) / str(attempt)
+        folder.mkdir(parents=True)
+        (folder / "proof.json").write_text(f'{{"valid": true, "sha256": "{sha256}"}}')
+    with workstation.database.writing() as session:
+        documents.get_document(session, document_id).attempt = 2
+    assert clear_leftovers(workstation) == 0
+    assert clear_leftovers(workstation, time.time() + 2 * LEFT_SECONDS) == 1
+    assert [workstation.archives.holds(sha256, ".pdf") for sha256 in sealed] == [False, True]
+    assert [path.name for path in workstation.work_folder(document_id).iterdir()] == ["2"]
 
 
 # --- two machines at work ---
