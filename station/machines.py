@@ -56,7 +56,7 @@ def forget_erased(workstation: Workstation) -> int:
 
 
 def clear_leftovers(workstation: Workstation, moment: float | None = None) -> int:
-    """Files of attempts in this home that were started over elsewhere, or ended, go; so does what such an attempt sealed and no record names.
+    """Files of attempts in this home that were started over elsewhere, or ended, go, with what they sealed and no record names.
 
     A dead or paused worker could not tidy up. `moment`: seconds of the system's clock, now unless told. Returns how many attempts.
     """
