@@ -30,6 +30,8 @@ PART = 16 << 20
 IN_USE_SECONDS = 3600
 """A working copy that was asked for within this time stays, whatever the bound."""
 _TOUCH_SECONDS = 600
+TRIAL = timedelta(minutes=10)
+"""So long the bytes are locked by which `sceau doctor` tries whether a bucket is write-once."""
 _GONE = frozenset({"404", "NoSuchKey", "NoSuchVersion", "NotFound"})
 _DENIED = frozenset({"AccessDenied", "MethodNotAllowed", "InvalidRequest"})
 
@@ -120,6 +122,25 @@ class Bucket:
                 f"the bucket {name} keeps no versions: enable Versioning. Nothing was written",
             )
         self._fit = True
+
+    def refuses_removal(self) -> bool:
+        """Tried: a few bytes of nobody, locked for `TRIAL`, are to be removed; those of earlier trials go. Raises StoreAway, StoreUnfit."""
+        self.require_fit()
+        bucket, now = self._place.bucket, self._clock()
+        key = f"{self._place.prefix}trial/{self._prefix.removeprefix(self._place.prefix)}write-once"
+        with _named():
+            for version, _mark in self._versions(key, marks=True):
+                with suppress(ClientError):  # Still locked.
+                    self._client.delete_object(Bucket=bucket, Key=key, VersionId=version)
+            lock = {"ObjectLockMode": self._locking.mode, "ObjectLockRetainUntilDate": now + TRIAL}
+            version = self._client.put_object(Bucket=bucket, Key=key, Body=b"sceau doctor", ChecksumAlgorithm="SHA256", **lock)["VersionId"]
+            try:
+                self._client.delete_object(Bucket=bucket, Key=key, VersionId=version)
+            except ClientError as error:
+                if _code(error) in _DENIED:
+                    return True
+                raise
+        return False
 
     # --- the store ---
 

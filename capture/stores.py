@@ -165,6 +165,20 @@ class Folder(Vault):
             raise
 
 
+def refuses_rewriting(folder: Path) -> bool:
+    """Tried: a read-only file of nobody's is opened for writing by this account; False where it may. Raises OSError."""
+    name = folder / f".trial-{secrets.token_hex(8)}"
+    try:
+        os.close(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o444))
+        os.close(os.open(name, os.O_WRONLY))
+    except PermissionError:
+        return True
+    finally:
+        with suppress(FileNotFoundError):
+            name.unlink()
+    return False
+
+
 def read_marker(base: Path) -> str | None:
     """The store's number; None where no store lies in this folder. Raises OSError."""
     try:

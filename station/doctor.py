@@ -11,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from capture.catalogue import message
-from capture.stores import StoreAway
+from capture.stores import Store, StoreAway, StoreUnfit, refuses_rewriting
 from config.options import reader_of
 from config.settings import FILE_NAME, Settings, Unusable
 from ocr.engines import ReadingFailed, warm_engine
@@ -61,6 +61,10 @@ _LOCAL_DISK = (
     "mettez SCEAU_HOME sur un disque local, ou prenez PostgreSQL (database_url)",
     "put SCEAU_HOME on a local disk, or use PostgreSQL (database_url)",
 )
+CLOCKS_APART_SECONDS = 2.0
+"""Between this machine and the database server; heartbeats and due times are compared across both."""
+CONNECTIONS_LEFT = 10
+"""Fewer would keep a further worker out."""
 _SERVER = "vérifiez database_url et le serveur", "check database_url and the server"
 
 
@@ -89,7 +93,7 @@ def diagnose(settings: Settings) -> Iterator[Diagnosis]:
     yield _database(settings)
     yield _promise(settings)
     yield _disk(settings)
-    yield _store(settings)
+    yield from _store(settings)
     yield _backup(settings)
     for station in settings.stations:
         yield _folder(settings, station.name)
@@ -134,14 +138,23 @@ def _served(settings: Settings, found: Server, place: str) -> Diagnosis:
     say = _speaker(settings)
     tables = say(f"tables {found.revision or 'à faire'}", f"tables {found.revision or 'to be made'}")
     line = say("connexion chiffrée", "encrypted") if found.encrypted else say("connexion en clair", "not encrypted")
-    used = say(f"{found.connections} connexions sur {found.limit}", f"{found.connections} of {found.limit} connections")
-    told = f"{place}, {found.version}, {tables}, {line}, {used}"
+    left = max(0, found.limit - found.connections)
+    used = say(f"{left} connexions libres sur {found.limit}", f"{left} of {found.limit} connections left")
+    order = say(f"ordre des mots {found.collation}", f"words sorted by {found.collation}")
+    clock = say(f"horloge à {found.offset:+.1f} s de la nôtre", f"its clock {found.offset:+.1f} s from ours")
+    told = f"{place}, {found.version}, {tables}, {line}, {used}, {order}, {clock}"
     if not found.durable:
         remedy = say(
             "mettez fsync, full_page_writes et synchronous_commit à « on » : une coupure de courant y perdrait des documents",
             "turn fsync, full_page_writes and synchronous_commit on at the server: a power cut would lose documents there",
         )
         return Diagnosis("database", False, True, told, remedy)
+    if abs(found.offset) > CLOCKS_APART_SECONDS:
+        remedy = say("réglez les deux horloges (NTP)", "set both clocks (NTP)")
+        return Diagnosis("database", False, False, told, remedy)
+    if left < CONNECTIONS_LEFT:
+        remedy = say("élevez max_connections, ou ôtez des programmes", "raise max_connections, or take programs away")
+        return Diagnosis("database", False, False, told, remedy)
     if found.password_written:
         remedy = say(
             "le mot de passe est écrit dans sceau.toml : ôtez-le de database_url et donnez-le dans SCEAU_DATABASE_PASSWORD",
@@ -151,21 +164,63 @@ def _served(settings: Settings, found: Server, place: str) -> Diagnosis:
     return Diagnosis("database", True, True, told)
 
 
-def _store(settings: Settings) -> Diagnosis:
-    """Where originals and archives lie, whether that place answers, and what it protects."""
+def _store(settings: Settings) -> Iterator[Diagnosis]:
+    """Where originals and archives lie, whether each place answers, what it protects, and whether it is write-once: tried."""
     say, told = _speaker(settings), store_words(settings, settings.language)
-    if not settings.store.url:
-        return Diagnosis("store", True, True, told)  # The folder is made at the first start.
+    if not settings.store.url and not (settings.home / "originals").is_dir():
+        yield from (Diagnosis(name, True, True, f"{told} ; {say(*_UNMADE)}") for name in ("store originals", "store archives"))
+        return
     try:
         stores = open_stores(settings.home, settings.store, now)
-        stores.originals.holds("0" * 64)
-        stores.archives.holds("0" * 64)
     except StoreAway as error:
-        remedy = say("montez le partage, ou vérifiez le service et ses clés", "mount the share, or check the service and its keys")
-        return Diagnosis("store", False, True, f"{told} ({error})", f"{remedy} : {KEY}, {SECRET}")
+        yield _store_away(settings, "store", told, error)
+        return
     except Unusable as error:
-        return Diagnosis("store", False, True, str(error), say("corrigez [store] dans sceau.toml", "correct [store] in sceau.toml"))
-    return Diagnosis("store", True, True, told)
+        yield Diagnosis("store", False, True, str(error), say("corrigez [store] dans sceau.toml", "correct [store] in sceau.toml"))
+        return
+    for name, store in (("store originals", stores.originals), ("store archives", stores.archives)):
+        try:
+            store.holds("0" * 64)
+            once = _tried_once(store)
+        except (StoreAway, OSError) as error:
+            yield _store_away(settings, name, told, error)
+            continue
+        except StoreUnfit as error:
+            yield Diagnosis(name, False, True, str(error), say("corrigez [store] dans sceau.toml", "correct [store] in sceau.toml"))
+            continue
+        if store.locks and not once:
+            remedy = say(
+                "le service a laissé supprimer ce qui était verrouillé : ce n'est pas un lieu de conservation",
+                "the service let go what was locked: it is no place to keep evidence",
+            )
+            yield Diagnosis(name, False, True, told, remedy)
+            continue
+        yield Diagnosis(name, True, True, f"{told} ; {_ONCE[store.locks, once][settings.language == 'en']}")
+
+
+_ONCE = {
+    (True, True): ("suppression essayée : refusée", "removal tried: refused"),
+    (False, True): ("réécriture essayée par ce compte : refusée", "rewriting tried by this account: refused"),
+    (False, False): ("réécriture essayée par ce compte : possible", "rewriting tried by this account: possible"),
+}
+"""By whether the store has locks, and what the trial said."""
+_UNMADE = "fait au premier démarrage", "made at the first start"
+
+
+def _tried_once(store: Store) -> bool:
+    """Whether it refused."""
+    if store.locks:
+        from capture.objects import Bucket
+
+        return isinstance(store, Bucket) and store.refuses_removal()
+    return refuses_rewriting(store.root)
+
+
+def _store_away(settings: Settings, name: str, told: str, error: Exception) -> Diagnosis:
+    remedy = _speaker(settings)(
+        "montez le partage, ou vérifiez le service et ses clés", "mount the share, or check the service and its keys"
+    )
+    return Diagnosis(name, False, True, f"{told} ({error})", f"{remedy} : {KEY}, {SECRET}")
 
 
 def _backup(settings: Settings) -> Diagnosis:

@@ -12,6 +12,7 @@ from station.drift import drift_now
 from station.fixity import fixity_state
 from station.probe import folder_health
 from station.records import documents
+from station.records.database import place_of
 from station.records.documents import DEAD_AFTER
 from station.records.ledger import entities, tree_of
 from station.stores import store_words
@@ -33,6 +34,7 @@ def status_of(workstation: Workstation) -> dict[str, Any]:
             "not_taken": [f"{s.station}: {s.name or '(folder)'}: {s.reason}" for s in documents.list_sightings(session)],
             "folders": {health.station: health.as_json() for health in folder_health(session, workstation.settings, workstation.clock())},
             "mailboxes": _mailboxes(session, workstation),
+            "database": {"kind": workstation.database.reader.dialect.name, "place": place_of(workstation.database)},
             "store": {"url": workstation.settings.store.url or str(workstation.home), "protection": protection},
             "backup": _backup(session, workstation),
             "disk": {"room": str(disk.room), "free": disk.free, "total": disk.total},

@@ -197,6 +197,7 @@ def test_status_tells_states_workers_costs_and_the_ledger(sceau, scans):
         "not_taken",
         "folders",
         "mailboxes",
+        "database",
         "store",
         "backup",
         "reading",

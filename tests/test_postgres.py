@@ -167,6 +167,19 @@ def test_doctor_says_which_server_it_is_and_that_this_one_may_forget(tmp_path):
     assert "fsync" in found.remedy
     assert url.rpartition("@")[2] in found.detail
     assert "tables à faire" in found.detail
+    assert (
+        "connexions libres sur" in found.detail and "ordre des mots" in found.detail and "horloge à +0." in found.detail.replace("-", "+")
+    )
+
+
+@on_a_server
+def test_doctor_warns_of_a_server_whose_clock_differs_or_that_has_few_connections_left(tmp_path, monkeypatch):
+    server = look_at_server
+    for change, told in (({"offset": -9.0}, "horloges"), ({"connections": 9, "limit": 12}, "max_connections")):
+        monkeypatch.setattr(doctor, "look_at_server", lambda database, change=change: replace(server(database), durable=True, **change))
+        with made() as url:
+            found = doctor._database(Settings(home=tmp_path, database_url=url))
+        assert (found.ok, told in found.remedy) == (False, True)
 
 
 @on_a_server

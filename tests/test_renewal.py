@@ -5,16 +5,19 @@ import json
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import atwork
 import pytest
 import sqlalchemy as sa
 from asn1crypto import pem
+from objectserver import new_bucket, object_server
 from practice import compose, noisy, png_leaf
 from typer.testing import CliRunner
 from years import House
 
-from config.settings import Sealing, Trust
+from capture.originals import Condition
+from config.settings import Sealing, StoreChoice, Trust
 from sealing.authority import TimeAuthority
 from sealing.keys import CachedSigner, Identity
 from sealing.lasting import LEAVING, Leaving, NoTimestamp, lasting_of, leaves_after
@@ -111,7 +114,11 @@ def authorities(house: House) -> list[Identity]:
 
 @pytest.fixture
 def cabinet(house, authorities, tmp_path) -> Cabinet:
-    opened = atwork.open_home(tmp_path / "home")
+    return cabinet_of(house, authorities, tmp_path)
+
+
+def cabinet_of(house: House, authorities: list[Identity], folder: Path, **changes: Any) -> Cabinet:
+    opened = atwork.open_home(folder / "home", **changes)
     held = Cabinet(opened, house, authorities, house.issue("Cachet", years(2012), years(2015)), years(2012, 6))
     held.workstation = Workstation(opened.settings, opened.database, opened.originals, opened.archives, clock=lambda: held.moment)
     return held
@@ -400,3 +407,20 @@ def test_a_clock_that_went_back_renews_nothing(house, authorities, tmp_path):
     moments.append(years(2012, 6) - timedelta(seconds=5))
     with pytest.raises(TimestampUnavailable):
         renewal.append_timestamp(path, tmp_path / "renewed.pdf", sealer)
+
+
+def test_a_file_in_a_bucket_is_renewed_there(house, authorities, tmp_path, monkeypatch):
+    monkeypatch.setenv("SCEAU_STORE_KEY", "key")
+    monkeypatch.setenv("SCEAU_STORE_SECRET", "secret")
+    with object_server() as endpoint:
+        store = StoreChoice(url=f"s3://{new_bucket(endpoint)}/house?endpoint={endpoint}")
+        cabinet = cabinet_of(house, authorities, tmp_path, store=store)
+        first = cabinet.put("a")
+        cabinet.moment = years(2015, 10)
+        (outcome,) = cabinet.renew()
+        # As on another machine: no working copies.
+        for each in list(cabinet.workstation.archives.copies()):
+            cabinet.workstation.archives._copies.drop(each.sha256, each.suffix)
+        assert cabinet.workstation.archives.verify(outcome.sha256, ".pdf") is Condition.SOUND
+        assert cabinet.path(outcome.sha256).read_bytes().startswith(cabinet.path(first).read_bytes())
+        assert cabinet.workstation.archives.locked_until(outcome.sha256, ".pdf") is not None

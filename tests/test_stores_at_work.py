@@ -1,6 +1,10 @@
 """One document through the whole house with its files in a bucket: taken, sealed, shown, verified, read again, exported, locked, erased."""
 
+import os
+import zipfile
 from collections.abc import Iterator
+from datetime import timedelta
+from hashlib import sha256
 from pathlib import Path
 
 import atwork
@@ -11,10 +15,11 @@ from walked import signed_in
 
 from capture.originals import Condition
 from capture.stores import StillLocked
-from config.settings import StoreChoice
-from station import acts, erasure
+from config.settings import Settings, StoreChoice
+from station import acts, doctor, erasure
 from station.audit import audit_ledger
 from station.fixity import read_files
+from station.package import Period, export_package
 from station.records import documents, people
 from station.records.tables import Person, RetentionRow, State, StoreLock
 from station.status import status_of
@@ -94,6 +99,18 @@ def test_a_document_goes_the_whole_way_with_its_files_in_a_bucket(station, tmp_p
     assert read_files(station, everything=True)["bad"] == []
     assert [each.name for each in audit_ledger(station) if not each.ok] == []
 
+    # A package for the auditor is written from the bucket, and every line of `sceau doctor` on it was tried.
+    forget_copies(station)
+    today = station.clock().date()
+    packed = export_package(station, Period(today - timedelta(days=2), today + timedelta(days=1)), tmp_path / "auditor.zip")
+    with zipfile.ZipFile(packed.paths[0]) as zipped:
+        inside = {sha256(zipped.read(name)).hexdigest() for name in zipped.namelist()}
+    assert archive in inside
+    found = {each.name: each for each in doctor._store(station.settings)}
+    assert list(found) == ["store originals", "store archives"]
+    assert all(each.ok and "GOVERNANCE" in each.detail and "30 jours" in each.detail for each in found.values())
+    assert all(each.detail.endswith("suppression essayée : refusée") for each in found.values())
+
     # The locks follow the terms.
     assert tend_locks(station) > 0
     assert tend_locks(station) == 0
@@ -116,3 +133,21 @@ def test_a_document_goes_the_whole_way_with_its_files_in_a_bucket(station, tmp_p
     assert station.archives.verify(gone[0], ".pdf") is Condition.MISSING
     assert [each.name for each in audit_ledger(station) if not each.ok] == []
     assert "GOVERNANCE" in status_of(station)["store"]["protection"]
+
+
+def test_a_bucket_that_lets_go_what_is_locked_and_one_that_is_away_are_no_place_for_evidence(station, monkeypatch):
+    monkeypatch.setattr("capture.objects.Bucket.refuses_removal", lambda _self: False)
+    assert [(each.ok, each.needed) for each in doctor._store(station.settings)] == [(False, True)] * 2
+    away = station.settings.store.model_copy(update={"url": "s3://nobody/x?endpoint=http://127.0.0.1:1"})
+    found = list(doctor._store(station.settings.model_copy(update={"store": away})))
+    assert found and not any(each.ok for each in found) and all("SCEAU_STORE_KEY" in each.remedy for each in found)
+
+
+def test_a_folder_says_whether_this_account_may_rewrite_what_lies_there(tmp_path):
+    home = Settings(home=tmp_path)
+    assert [each.detail.rpartition(" ; ")[2] for each in doctor._store(home)] == ["fait au premier démarrage"] * 2
+    for room in ("originals", "archive"):
+        (tmp_path / room).mkdir()
+    told = "possible" if os.access(tmp_path, os.W_OK) and os.geteuid() == 0 else "refusée"
+    assert [each.detail.rpartition(" : ")[2] for each in doctor._store(home)] == [told] * 2
+    assert not list(tmp_path.rglob(".trial*"))
