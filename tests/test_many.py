@@ -1,0 +1,84 @@
+"""An installation of many documents asks otherwise and finds the same; here few count as many."""
+
+from datetime import timedelta
+
+import pytest
+import sqlalchemy as sa
+import webhome
+
+from station.records import documents, totals
+from station.records.tables import Document, Review, State
+from station.review import tend_reviews
+from station.search import tend_search
+
+
+@pytest.fixture
+def many(tmp_path, monkeypatch):
+    """A home with three sealed invoices and one that is held."""
+    monkeypatch.setattr(totals, "_KNOWN", {})
+    workstation = webhome.open_home(tmp_path / "home")
+    for paper in webhome.PAPERS[:3]:
+        webhome.sealed(workstation, f"{paper.number.replace('/', '-')}.tif", paper)
+    yield workstation
+    workstation.database.close()
+
+
+def counted(workstation):
+    with workstation.database.reading() as session:
+        found = documents.list_documents(session)
+        return found.total, documents.count_states(session), documents.cost_at_rest(session)
+
+
+def test_many_are_counted_as_few_are(many, monkeypatch):
+    few = counted(many)
+    monkeypatch.setattr(totals, "MANY", 1)
+    assert counted(many) == few
+    assert few[0] == 3
+
+
+def test_sums_are_remembered_and_what_is_on_its_way_is_not(many, monkeypatch):
+    monkeypatch.setattr(totals, "MANY", 1)
+    before = counted(many)[1]
+    with many.database.writing() as session:
+        document = session.scalars(sa.select(Document)).first()
+        document.state = State.HELD
+    after = counted(many)[1]
+    assert after[State.HELD] == before.get(State.HELD, 0) + 1
+    assert after[State.SEALED] == before[State.SEALED]
+
+
+def test_a_turn_that_looked_at_all_looks_at_what_changed_lately_then_at_all_again(many, monkeypatch):
+    monkeypatch.setattr(totals, "MANY", 1)
+    tend_reviews(many)
+    # The first turn found something; only one that finds nothing more looked through everything.
+    tend_reviews(many)
+    forget(many, changed_at=webhome.NOON - timedelta(days=1))
+    tend_reviews(many)
+    assert reviews(many) == 2
+    forget(many, changed_at=webhome.NOON)
+    tend_reviews(many)
+    assert reviews(many) == 2
+    monkeypatch.setattr(totals, "WHOLE_SECONDS", 0.0)
+    tend_reviews(many)
+    assert reviews(many) == 3
+
+
+def forget(workstation, changed_at):
+    """As if the queue had never seen a document that changed then: of two times, another one."""
+    with workstation.database.writing() as session:
+        review = session.scalars(sa.select(Review).order_by(Review.document_id)).first()
+        session.execute(sa.update(Document).where(Document.id == review.document_id).values(changed_at=changed_at))
+        session.delete(review)
+
+
+def reviews(workstation):
+    with workstation.database.reading() as session:
+        return session.scalar(sa.select(sa.func.count()).select_from(Review))
+
+
+def test_the_list_of_many_is_searched_by_the_words_of_the_index(many, monkeypatch):
+    tend_search(many)
+    monkeypatch.setattr(totals, "MANY", 1)
+    with many.database.reading() as session:
+        found = documents.list_documents(session, search="menuiser goff").documents
+        assert [document.title for document in found] == ["2026-318.tif"]
