@@ -1123,7 +1123,12 @@ class Settings(Section):
     @property
     def url(self) -> str:
         """SQLAlchemy URL of the database."""
-        return self.database_url or f"sqlite:///{self.home / 'sceau.db'}"
+        return self.database_url or self.own_file
+
+    @property
+    def own_file(self) -> str:
+        """The database's URL where none was chosen."""
+        return f"sqlite:///{self.home / 'sceau.db'}"
 
 
 def _folder(home: Path, station: Station) -> Path:

@@ -373,7 +373,7 @@ def keys(
 
 def _verified(settings: Settings, path: Path, found: "Verification") -> list[tuple[str, bool, str]]:
     """The checks of a file; of one that is meant to bear no seal, with what this installation's ledger says of it."""
-    if not found.valid and (settings.database_url or (settings.home / "sceau.db").exists()):
+    if not found.valid and (settings.url != settings.own_file or (settings.home / "sceau.db").exists()):
         from station.evidence import with_ledger
         from station.workstation import open_workstation
 

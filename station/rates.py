@@ -84,7 +84,7 @@ def half_of_row(row: RateRow) -> HalfRate:
 
 def rates_here(settings: Settings) -> Rates:
     """For a command that asks nothing else of the records: the shipped table alone where there are none yet, or of a version before."""
-    if not settings.database_url and not (settings.home / "sceau.db").exists():
+    if settings.url == settings.own_file and not (settings.home / "sceau.db").exists():
         return load_rates()
     database = open_database(settings.url)
     try:
