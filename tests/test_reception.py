@@ -336,8 +336,8 @@ def test_a_mistake_of_our_own_over_one_file_is_logged_and_the_next_file_is_taken
     scanner.drop("b.png", png(1))
     receive = intake.receive
 
-    def mistaken(session, incoming):
-        return receive(session, incoming) if incoming.name == "b.png" else 1 / 0
+    def mistaken(session, incoming, *more):
+        return receive(session, incoming, *more) if incoming.name == "b.png" else 1 / 0
 
     monkeypatch.setattr(intake, "receive", mistaken)
     assert look(atwork.reception_of(station), 0, 2, 61) == 1
