@@ -11,9 +11,12 @@ import sqlalchemy as sa
 
 from capture.stores import StillLocked
 from config.settings import Unusable
+from station.checkpoints import log_key
 from station.derived import forget_copies
+from station.records import documents
 from station.records.scope import lifted
 from station.records.tables import OPEN_STATES, Archive, CheckpointRow, Document, State
+from station.slots import home_number
 from station.workstation import Workstation
 
 log = logging.getLogger("sceau.machines")
@@ -24,20 +27,26 @@ LEFT_SECONDS = 3600.0
 def require_ledger_keys(workstation: Workstation) -> None:
     """A further machine signs with the keys of the first one, never with new ones: they would contradict what was signed before.
 
-    Raises Unusable where the shared database holds checkpoints of a ledger whose key does not lie in this home. A home with a database of
-    its own keeps what it does: there is no other machine whose keys could be meant.
+    Raises Unusable where the shared database holds checkpoints of a ledger whose key does not lie in this home, or another home is at work
+    that may sign at any moment. The first machine has its keys from here on, so that they can be copied before anything is signed. A home
+    with a database of its own keeps what it does: there is no other machine whose keys could be meant.
     """
     if workstation.database.url.startswith("sqlite"):
         return
+    entities, own = set(workstation.settings.entities), home_number(workstation.home)
     with workstation.database.reading() as session, lifted(session):
-        signed = set(session.scalars(sa.select(CheckpointRow.entity).distinct()))
+        needed = set(session.scalars(sa.select(CheckpointRow.entity).distinct()))
+        homes = {each.executor.partition("@")[2] for each in documents.all_workers(session)}
+    needed |= entities if homes - {own, ""} else set()
     folder = workstation.home / "keys" / "ledger"
-    if missing := sorted(entity for entity in signed if not (folder / f"{entity}.pem").exists()):
+    if missing := sorted(entity for entity in needed if not (folder / f"{entity}.pem").exists()):
         raise Unusable(
             f"{folder} : la clé du registre {', '.join(missing)} n'est pas sur ce poste. Rien n'a été écrit. Copiez-y le dossier keys/ du "
             f"premier poste, puis relancez. / The key of the ledger {', '.join(missing)} is not on this machine. Nothing was written. Copy "
             "the folder keys/ of the first machine here, then start again."
         )
+    for entity in entities:
+        log_key(workstation.home, entity)
 
 
 def forget_erased(workstation: Workstation) -> int:

@@ -2,6 +2,7 @@
 
 import errno
 import re
+import sqlite3
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -627,6 +628,16 @@ PROBLEMS: dict[str, Problem] = {
             timedelta(seconds=30),
         ),
         Problem(
+            "database-disk",
+            "Le fichier de la base ne s'ouvre pas, ou son disque ne répond pas comme il faut.",
+            KEPT_FR,
+            "Vérifiez ce disque : plein, en lecture seule, débranché ou en panne ; dès qu'il sert à nouveau, le travail reprend tout seul.",
+            "The database file does not open, or its disk does not answer as it should.",
+            KEPT_EN,
+            "Check that disk: full, read-only, unplugged or failing; as soon as it serves again, the work goes on by itself.",
+            timedelta(seconds=30),
+        ),
+        Problem(
             "database-waiting",
             "Un autre processus de Sceau a tenu la base trop longtemps.",
             KEPT_FR,
@@ -747,7 +758,7 @@ def problem_of(error: BaseException) -> Problem:
     if name in ("KeyRefused", "DatabaseRefused"):
         # By its name as all others are: loading its module costs a fifth of a second.
         return PROBLEMS[error.args[0]]
-    if isinstance(error, DBAPIError) and (code := _server_trouble(error)):
+    if isinstance(error, DBAPIError) and (code := _file_trouble(error) or _server_trouble(error)):
         return PROBLEMS[code]
     return PROBLEMS[_BY_NAME.get(name, "unexpected")]
 
@@ -761,6 +772,14 @@ def _no_room(error: BaseException) -> bool:
     return False
 
 
+def _file_trouble(error: DBAPIError) -> str:
+    """Why a file of SQLite does not serve, by the primary result code (sqlite.org/rescode.html); "" of all else.
+
+    One that lies on a disk that takes no writing is not opened at all where the memory beside it, `-shm`, was to be made anew.
+    """
+    return _FILE_TROUBLES.get(getattr(error.orig, "sqlite_errorcode", 0) & 0xFF, "")
+
+
 def _server_trouble(error: DBAPIError) -> str:
     """Why a PostgreSQL server does not serve; "" of all else. Refused at the door it gives no SQLSTATE, only words in its own language."""
     state = getattr(error.orig, "sqlstate", None) or ""
@@ -770,6 +789,13 @@ def _server_trouble(error: DBAPIError) -> str:
             return code
     return "database-away" if error.connection_invalidated else ""
 
+
+_FILE_TROUBLES = {
+    sqlite3.SQLITE_BUSY: "database-waiting",
+    sqlite3.SQLITE_READONLY: "read-only",
+    sqlite3.SQLITE_IOERR: "database-disk",
+    sqlite3.SQLITE_CANTOPEN: "database-disk",
+}
 
 _SERVER_TROUBLES = tuple(
     (code, states, re.compile(words))
@@ -792,7 +818,7 @@ _SERVER_TROUBLES = tuple(
         (
             "database-away",
             ("08", "57P"),
-            "connection (failed|refused|timeout)|resolve host|closed the connection|the connection is (closed|lost)",
+            "connection (failed|refused|timeout|is bad)|resolve host|closed the connection|the connection is (closed|lost)",
         ),
     )
 )

@@ -4,6 +4,7 @@ import os
 import re
 import resource
 import signal
+import sqlite3
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
@@ -15,7 +16,9 @@ from pathlib import Path
 import atwork
 import papers
 import pytest
+import sqlalchemy as sa
 from faults import begin, ended, filled, found_at, prepare, require_whole, small_disk, write_protected
+from sqlalchemy.exc import DBAPIError
 from test_reception import arrivals, look, png
 
 from capture.originals import Vault
@@ -23,9 +26,10 @@ from config.settings import StoreChoice
 from station import pixels
 from station.chaos import Scanner
 from station.dunning import first_day, today_of
-from station.problems import PROBLEMS
+from station.problems import PROBLEMS, problem_of
 from station.reception import Reception
 from station.records import documents
+from station.records.database import open_database
 from station.records.ledger import verify_ledger
 from station.records.tables import State
 from station.workstation import Workstation
@@ -104,6 +108,39 @@ def test_a_vault_that_takes_no_writing_is_told_of_each_file_and_taken_once_it_do
         subprocess.run(["mount", "-o", "remount,rw", disk], check=True)
         assert look(reception, 100) == 1
         require_once(station, 1)
+
+
+def test_records_on_a_disk_that_takes_no_writing_are_told_in_words_and_serve_once_it_does(tmp_path):
+    with small_disk(tmp_path / "disk", "4m") as disk:
+        database = open_database(f"sqlite:///{disk / 'records.db'}")
+        with database.writing() as session:
+            session.execute(sa.text("CREATE TABLE kept (what TEXT)"))
+        database.close()
+        subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
+        for door in (database.reading, database.writing):
+            with pytest.raises(DBAPIError) as caught, door() as session:
+                session.execute(sa.text("SELECT * FROM kept"))
+            assert problem_of(caught.value).code == "database-disk"
+        assert "lecture seule" in PROBLEMS["database-disk"].words()
+        subprocess.run(["mount", "-o", "remount,rw", disk], check=True)
+        with database.writing() as session:
+            session.execute(sa.text("INSERT INTO kept VALUES ('all')"))
+        database.close()
+
+
+@pytest.mark.parametrize(
+    ("told", "code"),
+    [
+        (sqlite3.SQLITE_READONLY, "read-only"),
+        (sqlite3.SQLITE_IOERR_SHMSIZE, "database-disk"),
+        (sqlite3.SQLITE_BUSY_SNAPSHOT, "database-waiting"),
+        (sqlite3.SQLITE_CORRUPT, "unexpected"),
+    ],
+)
+def test_what_sqlite_says_of_its_disk_is_told_by_its_code(told, code):
+    error = sqlite3.OperationalError("whatever it says")
+    error.sqlite_errorcode = told
+    assert problem_of(DBAPIError("", {}, error)).code == code
 
 
 # --- a share that goes away ---

@@ -1,5 +1,6 @@
 """A machine that loses its network or its time in the middle of a document, and comes back: another finishes it, nothing is done twice."""
 
+import shutil
 import signal
 import time
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from faults import PLUG, UNPLUG, Machine, begin, durable_server, ended, machines
 from ownserver import OwnServer
 
 from config.settings import StoreChoice
+from station.checkpoints import log_key
 from station.records.database import open_database
 from station.records.tables import Document, State
 from station.workstation import open_workstation
@@ -59,6 +61,8 @@ def test_a_machine_that_comes_back_after_another_has_finished_its_document_write
     share.mkdir()
     prepare(one, practice_keys)
     prepare(two, practice_keys, scans=0)
+    log_key(one, killed.quick(one).entity)
+    shutil.copytree(one / "keys" / "ledger", two / "keys" / "ledger")  # as one who sets a second machine up is told to
     told = {"KILLED_DATABASE": str(sa.make_url(url).set(host=ours)), "KILLED_STORE": f"file://{share}"}
     here = f"{UNPLUG}; touch {one}/reached; (sleep {SILENT_SECONDS}; {PLUG}) > /dev/null 2>&1 &"
     command = here if fault == "unplugged" else f"touch {one}/reached; kill -STOP $PPID"

@@ -290,3 +290,21 @@ def test_a_machine_without_the_ledgers_key_does_not_begin(tmp_path, practice_key
         with pytest.raises(Unusable, match="demo"):
             require_ledger_keys(workstation)
         workstation.database.close()
+
+
+@on_a_server
+def test_a_machine_without_the_ledgers_key_does_not_begin_beside_one_that_has_not_signed_yet(tmp_path, practice_keys):
+    with made() as url:
+        (tmp_path / "share").mkdir()
+        store = StoreChoice(url=f"file://{tmp_path}/share")
+        first, second = (Machine(tmp_path / name, url, store).open() for name in "ab")
+        require_ledger_keys(first)
+        with first.database.writing() as session:
+            documents.beat(session, executor_of(first.home, "serve-0", shared=True), "serve", 1, first.clock())
+        require_ledger_keys(first)
+        with pytest.raises(Unusable, match=first.settings.entity):
+            require_ledger_keys(second)
+        shutil.copytree(first.home / "keys" / "ledger", second.home / "keys" / "ledger")
+        require_ledger_keys(second)
+        first.database.close()
+        second.database.close()

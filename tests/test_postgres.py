@@ -98,6 +98,7 @@ def test_an_address_of_neither_database_is_refused_without_its_password(url):
         ("FATAL:  remaining connection slots are reserved", "database-crowded"),
         ("connection refused", "database-away"),
         ("failed to resolve host 'nulle.part'", "database-away"),
+        ('connection is bad: connection to server at "10.0.0.1", port 5432 failed: Network is unreachable', "database-away"),
         ("server closed the connection unexpectedly", "database-away"),
         ("something that nobody foresaw", "unexpected"),
     ],

@@ -10,6 +10,7 @@ from pathlib import Path
 import killed
 import papers
 import pytest
+import sqlalchemy as sa
 
 from station.audit import audit_ledger
 from station.records import documents
@@ -43,9 +44,32 @@ PLACES = [
 ]
 
 
-def run(home: Path, place: str) -> int:
+def run(home: Path, place: str) -> tuple[int, str]:
+    """How the process ended, and what it said last."""
     command = [sys.executable, killed.__file__, str(home), place]
-    return subprocess.run(command, timeout=killed.PATIENCE + 60, check=False, capture_output=True).returncode
+    done = subprocess.run(command, timeout=killed.PATIENCE + 60, check=False, capture_output=True, text=True)
+    return done.returncode, done.stderr[-4000:]
+
+
+def require_killed(home: Path, place: str) -> None:
+    ended, said = run(home, place)
+    assert ended == -signal.SIGKILL, f"the place was never reached: {said}"
+
+
+def require_restart(home: Path) -> None:
+    ended, said = run(home, "-")
+    assert ended == 0, said
+
+
+def forget(home: Path) -> None:
+    """All that the engine keeps of documents: its file, or on a server its rows."""
+    url = killed.quick(home).url
+    if url.startswith("sqlite"):
+        for file in home.glob("engine.db*"):
+            file.unlink()
+        return
+    with sa.create_engine(url, poolclass=sa.NullPool).begin() as connection:
+        assert connection.execute(sa.text("DELETE FROM dbos.workflow_status")).rowcount
 
 
 @pytest.mark.parametrize("place", PLACES)
@@ -54,8 +78,8 @@ def test_after_a_kill_at_any_step_a_restart_archives_the_document_once(tmp_path,
     folder = tmp_path / "stations" / "demo"
     folder.mkdir(parents=True)
     papers.write_png(folder / "facture.png", papers.draw_invoice(seed=1))
-    assert run(tmp_path, place) == -signal.SIGKILL, "the place was never reached"
-    assert run(tmp_path, "-") == 0
+    require_killed(tmp_path, place)
+    require_restart(tmp_path)
     workstation = open_workstation(killed.quick(tmp_path))
     with workstation.database.reading() as session:
         (document,) = documents.list_documents(session).documents
@@ -74,10 +98,9 @@ def test_a_document_that_the_engine_has_forgotten_is_started_over(tmp_path, prac
     folder = tmp_path / "stations" / "demo"
     folder.mkdir(parents=True)
     papers.write_png(folder / "facture.png", papers.draw_invoice(seed=1))
-    assert run(tmp_path, "station.pipeline:Pipeline._read:before:1") == -signal.SIGKILL
-    for file in tmp_path.glob("engine.db*"):
-        file.unlink()
-    assert run(tmp_path, "-") == 0
+    require_killed(tmp_path, "station.pipeline:Pipeline._read:before:1")
+    forget(tmp_path)
+    require_restart(tmp_path)
     workstation = open_workstation(killed.quick(tmp_path))
     with workstation.database.reading() as session:
         (document,) = documents.list_documents(session).documents
