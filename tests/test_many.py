@@ -7,6 +7,7 @@ import sqlalchemy as sa
 import webhome
 
 from station.records import documents, totals
+from station.records.scope import Scope, put_scope
 from station.records.tables import Document, Review, State
 from station.review import tend_reviews
 from station.search import tend_search
@@ -45,6 +46,19 @@ def test_sums_are_remembered_and_what_is_on_its_way_is_not(many, monkeypatch):
     after = counted(many)[1]
     assert after[State.HELD] == before.get(State.HELD, 0) + 1
     assert after[State.SEALED] == before[State.SEALED]
+
+
+def test_a_small_company_in_a_big_house_counts_once_a_minute_too(many, monkeypatch):
+    monkeypatch.setattr(totals, "MANY", 2)
+    with many.database.reading() as session:
+        put_scope(session, Scope("filiale", frozenset(), primary=False))
+        assert totals.is_large(session)
+        # What is known of the whole house is asked for no company again.
+        put_scope(session, Scope("essai", frozenset(), primary=True))
+        asked = []
+        sa.event.listen(many.database.reader, "before_cursor_execute", lambda *told: asked.append(told))
+        assert totals.is_large(session)
+        assert asked == []
 
 
 def test_a_turn_that_looked_at_all_looks_at_what_changed_lately_then_at_all_again(many, monkeypatch):
