@@ -58,12 +58,14 @@ class Place:
     region: str = ""
 
 
-def open_client(place: Place, key: str = "", secret: str = "") -> Any:
-    """A client that gives up: 5 s to connect, 30 s for an answer, four tries. Without key and secret boto3 looks where it always does."""
+def open_client(
+    place: Place, key: str = "", secret: str = "", *, connect_seconds: int = 5, answer_seconds: int = 30, tries: int = 4
+) -> Any:
+    """A client that gives up. Without key and secret boto3 looks where it always does."""
     settings = Config(
-        connect_timeout=5,
-        read_timeout=30,
-        retries={"total_max_attempts": 4, "mode": "standard"},
+        connect_timeout=connect_seconds,
+        read_timeout=answer_seconds,
+        retries={"total_max_attempts": tries, "mode": "standard"},
         s3={"addressing_style": "path"} if place.endpoint else {},
         max_pool_connections=32,
     )

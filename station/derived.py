@@ -27,7 +27,10 @@ log = logging.getLogger("sceau.derived")
 ROOMS = ("light", "readings")
 ASK_AGAIN_SECONDS = 5.0
 """A page whose preview is not made yet is not asked for at each look."""
+QUIET_SECONDS = 30.0
+"""So long nothing is asked of a bucket that did not answer: a page of many previews would wait for each."""
 _missed: dict[Path, float] = {}
+_away: dict["Place", float] = {}
 
 
 def derived_root(settings: Settings) -> Path:
@@ -37,7 +40,10 @@ def derived_root(settings: Settings) -> Path:
 
 
 def derived_path(settings: Settings, name: Path) -> Path:
-    """Where it lies here, fetched if a bucket has it and this home does not; else where it would be. A bucket that is away has nothing."""
+    """Where it lies here, fetched if a bucket has it and this home does not; else where it would be.
+
+    Raises StoreAway where the bucket cannot be asked: what is not known is not told as missing.
+    """
     path = derived_root(settings) / name
     if path.exists():
         return path
@@ -45,20 +51,32 @@ def derived_path(settings: Settings, name: Path) -> Path:
     if (own := settings.home / name).exists():
         return own
     if _in_bucket(settings) and not _asked_lately(path):
-        try:
-            _fetch(settings, name, path)
-        except StoreAway as error:
-            log.warning("%s: %s", name, error)
+        _require_answer(settings)
+        _fetch(settings, name, path)
         if not path.exists():
             _missed[path] = time.monotonic()
     return path
+
+
+def preview_path(settings: Settings, name: Path) -> Path:
+    """As `derived_path`, of what a screen can do without: a bucket that is away has nothing."""
+    try:
+        return derived_path(settings, name)
+    except StoreAway as error:
+        log.info("%s: %s", name, error)
+        return derived_root(settings) / name
+
+
+def lies_here(settings: Settings, name: Path) -> bool:
+    """Whether nothing has to be asked of a bucket for it, be it there or not: who holds the writers' turn waits for no network."""
+    return not _in_bucket(settings) or (settings.home / name).exists()
 
 
 def publish(settings: Settings, name: Path) -> None:
     """For the other machines, where they cannot see this one's folder. Raises StoreAway, FileNotFoundError."""
     if _in_bucket(settings):
         client, place = _bucket(settings)
-        with _named():
+        with _asking(place):
             client.put_object(Bucket=place.bucket, Key=_key(place, name), Body=(settings.home / name).read_bytes())
 
 
@@ -125,11 +143,29 @@ def _asked_lately(path: Path) -> bool:
     return asked is not None and time.monotonic() - asked < ASK_AGAIN_SECONDS
 
 
+def _require_answer(settings: Settings) -> None:
+    """Raises StoreAway where the bucket did not answer a moment ago."""
+    since = _away.get(place_of(settings.store.url))
+    if since is not None and time.monotonic() - since < QUIET_SECONDS:
+        raise StoreAway(f"{settings.store.url.partition('?')[0]}: no answer within the last {QUIET_SECONDS:.0f} s, not asked again yet")
+
+
+@contextmanager
+def _asking(place: "Place") -> Iterator[None]:
+    try:
+        with _named():
+            yield
+    except StoreAway:
+        _away[place] = time.monotonic()
+        raise
+    _away.pop(place, None)
+
+
 def _fetch(settings: Settings, name: Path, path: Path) -> None:
     from botocore.exceptions import ClientError
 
     client, place = _bucket(settings)
-    with _named():
+    with _asking(place):
         try:
             data = client.get_object(Bucket=place.bucket, Key=_key(place, name))["Body"].read()
         except ClientError as error:
@@ -156,7 +192,8 @@ def _client(place: "Place", key: str, secret: str) -> Any:
     # A third of a second of imports that homes with a folder need not wait for.
     from capture.objects import open_client
 
-    return open_client(place, key, secret)
+    # Pages wait for it, and now and then a transaction does: less than a server's database bears with a silent one (30 s).
+    return open_client(place, key, secret, connect_seconds=3, answer_seconds=8, tries=2)
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from typing import Any
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
+from capture.stores import StoreAway
 from config.settings import Settings
 from ocr.amounts import CODES, CURRENCIES, parse_amount
 from ocr.dates import parse_date
@@ -28,8 +29,8 @@ from ocr.turning import shown_box
 from ocr.values import LISTS, NAMES, Value
 from sealing.ledger import Event
 from station.acts import actor_of, shown_document
-from station.derived import derived_path
-from station.particulars import is_vouched, judge_again
+from station.derived import derived_path, lies_here
+from station.particulars import held_alike, is_vouched, judge_again, texts_of
 from station.reading import Memory, Told, field_row, fields_of, known_of, own_numbers
 from station.records import documents, learned, people
 from station.records.intake import SYSTEM
@@ -213,7 +214,8 @@ def confirm_rest(session: Session, workstation: Workstation, document_id: str, p
 def undo_lesson(session: Session, workstation: Workstation, number: int, reason: str, person: Person) -> Undone:
     """Forget a lesson: it stays to be seen, speaks no more, and what it decided is read anew where no person has said the value.
 
-    `AT_ONCE` documents, the newest, are read anew in this transaction; the others wait for `read_on`, and each has its ledger entry.
+    `AT_ONCE` documents, the newest, are read anew in this transaction; the others wait for `read_on`, as do those whose text lies in a
+    bucket alone, and each has its ledger entry.
     Raises NoLesson; ValueError where the reason is missing.
     """
     row, now = learned.get_lesson(session, number), workstation.clock()
@@ -221,7 +223,9 @@ def undo_lesson(session: Session, workstation: Workstation, number: int, reason:
         raise ValueError("undoing needs its reason")
     _withdraw(row, person, now, reason.strip())
     session.flush()
-    reread, reviewed = _settle(session, workstation, learned.unsettled_uses(session, AT_ONCE, number))
+    # A text that has to be fetched would let every other writer wait.
+    uses = [each for each in learned.unsettled_uses(session, AT_ONCE, number) if _lies_here(workstation, each[1])]
+    reread, reviewed = _settle(session, workstation, uses)
     more = bool(learned.unsettled_uses(session, 1, number))
     # The reason may quote the paper that taught it and goes with that paper; every other document has an entry of its own.
     told = {
@@ -255,6 +259,8 @@ def read_on(workstation: Workstation) -> int:
                 done += _settle_one(workstation, number)
             except SQLAlchemyError:
                 raise  # The records themselves do not answer: the others would fail as well.
+            except StoreAway as error:
+                log.info("use %s of an undone lesson: read anew later: %s", number, error)
             except Exception:
                 log.exception("use %s of an undone lesson: its value could not be read anew", number)
 
@@ -265,6 +271,8 @@ def _settle_one(workstation: Workstation, number: int) -> int:
         use, document = session.get_one(LessonUse, number), session.get_one(Document, session.get_one(LessonUse, number).document_id)
         said = learned.said_row(session, document.id, use.field) is not None
         told, revision = None if said else _told_anew(session, workstation, document), document.revision
+        for other in () if said else held_alike(session, [document.id]):
+            texts_of(other, workstation.settings)  # Fetched, where a bucket has them.
     with workstation.database.writing() as session:
         claimed = learned.claim_use(session, number)
         if claimed is None or claimed[1].revision != revision:
@@ -340,7 +348,10 @@ def pages_of(workstation: Workstation, document: Document) -> tuple[PageText, ..
 
 
 def kept_text(workstation: Workstation, document: Document) -> tuple[tuple[PageText, ...], tuple[SecondReading, ...]]:
-    """A text that cannot be read any more is as none: the log tells it, and what hangs on it goes on."""
+    """A text that cannot be read any more is as none: the log tells it, and what hangs on it goes on.
+
+    Raises StoreAway where it lies in a bucket that cannot be asked.
+    """
     newest = max(document.readings, key=lambda reading: reading.version, default=None)
     path = derived_path(workstation.settings, Path(newest.path)) if newest else None
     if path is None or not path.is_file():
@@ -351,6 +362,11 @@ def kept_text(workstation: Workstation, document: Document) -> tuple[tuple[PageT
     except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError):
         log.exception("document %s: its kept text cannot be read", document.id)
         return (), ()
+
+
+def _lies_here(workstation: Workstation, document: Document) -> bool:
+    newest = max(document.readings, key=lambda reading: reading.version, default=None)
+    return newest is None or lies_here(workstation.settings, Path(newest.path))
 
 
 def _teach(

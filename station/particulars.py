@@ -329,12 +329,13 @@ def _key_from(rows: Sequence[InvoiceRow]) -> InvoiceKey:
 
 
 def texts_of(document: Document, settings: Settings) -> list[PageText]:
-    """The words that were read last; none where the reading is no longer there."""
+    """The words that were read last; none where the reading is no longer there. Raises StoreAway where a bucket cannot be asked for it."""
     newest: Reading | None = max(document.readings, key=lambda reading: reading.version, default=None)
     if newest is None:
         return []
+    path = derived_path(settings, Path(newest.path))
     try:
-        stored = json.loads(derived_path(settings, Path(newest.path)).read_text(encoding="utf-8"))
+        stored = json.loads(path.read_text(encoding="utf-8"))
         return [from_json(page) for page in stored["pages"]]
     except (OSError, ValueError, KeyError, TypeError) as error:
         log.warning("document %s: the reading cannot be read back: %s", document.id, error)

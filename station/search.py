@@ -5,6 +5,7 @@ noted as due there and indexed here within seconds.
 """
 
 import json
+import logging
 import re
 import unicodedata
 from calendar import monthrange
@@ -13,6 +14,9 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 
+from sqlalchemy.orm import Session
+
+from capture.stores import StoreAway
 from ocr.dates import month_number
 from ocr.text import Box, PageText
 from station.learning import kept_text
@@ -23,6 +27,7 @@ from station.records.tables import OPEN_STATES, Document, FieldRow, State
 from station.review import best_rows
 from station.workstation import Workstation
 
+log = logging.getLogger("sceau.search")
 AT_ONCE = 50
 """Documents indexed in one transaction."""
 LONGEST_QUERY = 300
@@ -342,18 +347,31 @@ def _row_words(text: str) -> Iterator[str]:
 
 
 def index_due(workstation: Workstation, limit: int = AT_ONCE) -> int:
-    """Index what changed, at most so many documents in one transaction; how many of them were looked at."""
+    """Index what changed, at most so many documents in one transaction; how many of them were looked at.
+
+    What is due stays due as long as the bucket with its words is away: without them it would be found less for good.
+    """
     with workstation.database.reading() as session:
         due = records.due_documents(session, limit)
         # Files are read before the transaction, so that no writer waits for them.
-        texts = {document_id: kept_text(workstation, documents.get_document(session, document_id))[0] for document_id, _ in due}
-    if due:
+        texts = dict(_texts_at_hand(workstation, session, [document_id for document_id, _ in due]))
+    if texts:
         with workstation.database.writing() as session:
             for document_id, turn in due:
+                if document_id not in texts:
+                    continue
                 document = documents.get_document(session, document_id)
                 records.put_words(session, document, words_of(document, texts[document_id]))
                 records.settle_turn(session, document_id, turn)
-    return len(due)
+    return len(texts)
+
+
+def _texts_at_hand(workstation: Workstation, session: Session, ids: Sequence[str]) -> Iterator[tuple[str, tuple[PageText, ...]]]:
+    for document_id in ids:
+        try:
+            yield document_id, kept_text(workstation, documents.get_document(session, document_id))[0]
+        except StoreAway as error:
+            log.info("document %s: indexed later: %s", document_id, error)
 
 
 def tend_search(workstation: Workstation) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from capture.stores import Store
 from config.settings import Settings, make_folder
 from station.derived import ROOMS as DERIVED
-from station.derived import derived_path, derived_root
+from station.derived import derived_root, preview_path
 from station.records.database import Database, open_database, refuse_halfway
 from station.records.tallies import Tallies
 from station.rehearsal import bring_up
@@ -47,7 +47,7 @@ class Workstation:
 
     def light_image(self, document_id: str, page: int, kind: str = "page") -> Path:
         """A small JPEG for the screens ("page" or "thumb"): an image de travail, never evidence."""
-        return derived_path(self.settings, Path("light") / document_id / f"{page:04d}-{kind}.jpg")
+        return preview_path(self.settings, Path("light") / document_id / f"{page:04d}-{kind}.jpg")
 
 
 def open_workstation(settings: Settings) -> Workstation:

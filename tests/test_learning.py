@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from sqlalchemy.dialects import postgresql
 from test_suppliers import IBAN, SIREN, paper
 
+from config.settings import StoreChoice
 from ocr.text import PageText
 from ocr.values import Field
 from station import drift, learning, reading, recall
@@ -329,6 +330,23 @@ def test_a_kept_text_that_is_broken_is_as_none(desk, kept):
     assert desk.value(second, "invoice_number") == "ZK-900"
     desk.say(second, "invoice_number", "ZK-1204")
     assert desk.value(second, "invoice_number", "person") == "ZK-1204"
+
+
+def test_what_was_unlearned_while_the_bucket_with_the_words_is_away_is_read_anew_later(desk):
+    lesson = desk.say(desk.read(paper()), "invoice_number", "ZK-118")
+    second = desk.read(paper("ZK-1204"))
+    kept = desk.workstation.home / "readings" / f"{second}.json"
+    aside = kept.rename(kept.with_suffix(".aside"))
+    desk.monkeypatch.setenv("SCEAU_STORE_KEY", "key")
+    desk.monkeypatch.setenv("SCEAU_STORE_SECRET", "secret")
+    store = StoreChoice(url="s3://none/l?endpoint=http://127.0.0.1:9")
+    here = replace(desk.workstation, settings=desk.workstation.settings.model_copy(update={"store": store}))
+    with here.database.writing() as session:
+        undone = learning.undo_lesson(session, here, lesson.id, "fausse leçon", desk.clerk)
+    assert (undone.more, learning.read_on(here)) == (True, 0)
+    aside.rename(kept)
+    learned_before = desk.value(second, "invoice_number")
+    assert (learning.read_on(here), learned_before, desk.value(second, "invoice_number")) == (1, "ZK-1204", "ZK-900")
 
 
 def test_one_document_that_cannot_be_settled_keeps_no_other_waiting(desk, monkeypatch):

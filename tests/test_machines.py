@@ -20,9 +20,11 @@ from objectserver import new_bucket, object_server
 from test_postgres import made, on_a_server
 from walked import signed_in
 
+from capture.stores import StoreAway
 from config.settings import Settings, StoreChoice, Unusable
+from station import derived
 from station.audit import audit_ledger
-from station.derived import derived_path, drop_derived, publish
+from station.derived import derived_path, drop_derived, preview_path, publish
 from station.machines import LEFT_SECONDS, clear_leftovers, forget_erased, require_ledger_keys
 from station.particulars import texts_of
 from station.records import documents, people
@@ -85,6 +87,32 @@ def test_what_one_machine_derived_the_other_sees_until_it_is_erased(tmp_path, st
     forget_erased(workstation)
     workstation.database.close()
     assert not derived_path(b, name).exists()
+
+
+@pytest.fixture
+def away(tmp_path, monkeypatch) -> Settings:
+    """A home whose bucket does not answer."""
+    monkeypatch.setenv("SCEAU_STORE_KEY", "key")
+    monkeypatch.setenv("SCEAU_STORE_SECRET", "secret")
+    return Settings(home=tmp_path / "home", store=StoreChoice(url=f"s3://none/{tmp_path.name}?endpoint=http://127.0.0.1:9"))
+
+
+def test_words_in_a_bucket_that_is_away_are_not_missing_and_a_preview_can_be_done_without(away):
+    with pytest.raises(StoreAway):
+        derived_path(away, Path("readings/d1/1.json"))
+    assert not preview_path(away, Path("light/d1/0001-page.jpg")).exists()
+
+
+def test_a_bucket_that_did_not_answer_is_asked_nothing_more_for_a_while(away, monkeypatch):
+    asked: list[Path] = []
+    fetch = derived._fetch
+    monkeypatch.setattr(derived, "_fetch", lambda settings, name, path: (asked.append(name), fetch(settings, name, path)))
+    for number in range(9):
+        preview_path(away, Path(f"light/d{number}/0001-thumb.jpg"))
+    assert len(asked) == 1
+    derived._away.clear()
+    preview_path(away, Path("light/d1/0001-page.jpg"))
+    assert len(asked) == 2
 
 
 def test_what_a_worker_left_that_was_taken_over_goes_and_what_is_at_work_stays(tmp_path):

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from test_browser import AXE, WCAG, pytestmark
 from test_web import enter
 from typer.testing import CliRunner
 
+from config.settings import StoreChoice
 from ocr.text import Line, PageText, Word
 from station import search
 from station.cli import app
@@ -374,6 +376,26 @@ def test_a_reading_that_is_gone_leaves_the_values_to_be_found(home):
     (home.home / "readings" / document_id / "1.json").unlink()
     search.rebuild_search(home)
     assert (found(home, "réimpression"), found(home, "ttc:1234,56")) == ([], ["quais"])
+
+
+def test_words_that_a_bucket_keeps_and_cannot_give_now_are_waited_for(home, monkeypatch):
+    document_id = id_of(home, "quais")
+    with home.database.writing() as session:
+        records.rebuild_index(session)
+    with monkeypatch.context() as patch:
+        patch.setenv("SCEAU_STORE_KEY", "key")
+        patch.setenv("SCEAU_STORE_SECRET", "secret")
+        reading = home.home / "readings" / document_id
+        aside = reading.rename(home.home / "aside")
+        bucket = replace(
+            home, settings=home.settings.model_copy(update={"store": StoreChoice(url="s3://none/s?endpoint=http://127.0.0.1:9")})
+        )
+        settle(bucket)
+        with home.database.reading() as session:
+            assert [each for each, _ in records.due_documents(session, 9)] == [document_id]
+        aside.rename(reading)
+    settle(home)
+    assert found(home, "réimpression") == ["quais"]
 
 
 # --- PostgreSQL: what would be asked ---
