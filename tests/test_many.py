@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 import webhome
+from test_web import enter
 
 from station.records import documents, totals
 from station.records.scope import Scope, put_scope
@@ -96,3 +97,41 @@ def test_the_list_of_many_is_searched_by_the_words_of_the_index(many, monkeypatc
     with many.database.reading() as session:
         found = documents.list_documents(session, search="menuiser goff").documents
         assert [document.title for document in found] == ["2026-318.tif"]
+
+
+@pytest.fixture
+def two_companies(many, monkeypatch):
+    """The two oldest documents are another company's, the very oldest held at its quay; one hit is the most that is shown."""
+    with many.database.writing() as session:
+        held, older, _ = session.scalars(sa.select(Document).order_by(Document.received_at))
+        held.entity, held.station, held.state = "filiale", "quai", State.HELD
+        older.entity, older.station = "filiale", "annexe"
+    tend_search(many)
+    monkeypatch.setattr(totals, "MANY", 1)
+    monkeypatch.setattr(documents, "MOST_FOUND", 1)
+    return many, {"held": held.id, "older": older.id}
+
+
+THERE = frozenset({"quai", "annexe"})
+
+
+@pytest.mark.parametrize(
+    ("scope", "states", "shown", "cut"),
+    [
+        (Scope("filiale", THERE), (), "older", True),
+        (Scope("filiale", THERE, only=frozenset({"quai"})), (), "held", False),
+        (None, (State.HELD,), "held", False),
+    ],
+)
+def test_what_is_not_seen_or_not_asked_for_takes_no_place_among_the_newest_hits(two_companies, scope, states, shown, cut):
+    home, named = two_companies
+    with home.database.reading() as session:
+        put_scope(session, scope)
+        found = documents.list_documents(session, search="tif", states=states)
+    assert ([document.id for document in found.documents], found.total, found.cut) == ([named[shown]], 1, cut)
+
+
+def test_the_page_says_where_it_leaves_out_older_hits(two_companies):
+    browser = enter(two_companies[0])
+    assert "seuls les plus récents" in browser.get("/documents?q=tif").text
+    assert "seuls les plus récents" not in browser.get("/documents?q=tif&state=held").text

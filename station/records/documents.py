@@ -86,7 +86,8 @@ def send_back(document: Document, at: datetime) -> None:
 AT_REST = (State.SEALED, State.SET_ASIDE, State.REPLACED, State.ERASED, State.DUPLICATE)
 """States in which documents stay, and so many of them."""
 MOST_FOUND = 1_000
-"""Documents that the search of the list shows at most where the index is asked, the newest; the page of the search has no such bound."""
+"""Documents that the search of the list shows at most where the index is asked, the newest of what is seen; the page of the search has no
+such bound."""
 LONGEST_WAIT = timedelta(days=7)
 """No document waits longer for its next try: a later time was written by a clock that ran ahead and was set back since."""
 
@@ -252,11 +253,13 @@ class Slice:
     total: int
     page: int
     pages: int
+    cut: bool = False
+    """More were found than `MOST_FOUND`: the oldest of them are left out."""
 
 
 def list_documents(session: Session, *, states: Sequence[State] = (), search: str = "", page: int = 1, size: int = 50) -> Slice:
     """Documents with their findings, fields and archives loaded; `search` looks into titles and field values."""
-    query = sa.select(Document)
+    query, cut = sa.select(Document), False
     if states:
         query = query.where(Document.state.in_(states))
     if search.strip():
@@ -264,9 +267,9 @@ def list_documents(session: Session, *, states: Sequence[State] = (), search: st
         found = sa.select(FieldRow.document_id).where(FieldRow.value.ilike(pattern, escape="\\"))
         # What a « pli confidentiel » contains is not found out by searching for it either.
         query = query.where(Document.confidential.is_(False))
-        if is_large(session) and (indexed := found_words(session, search, MOST_FOUND)) is not None:
+        if is_large(session) and (indexed := found_words(session, search, MOST_FOUND + 1, states)) is not None:
             # Of many documents the index is asked: beginnings of words, not any part of one.
-            query = query.where(Document.id.in_(indexed))
+            query, cut = query.where(Document.id.in_(indexed[:MOST_FOUND])), len(indexed) > MOST_FOUND
         else:
             query = query.where(sa.or_(Document.title.ilike(pattern, escape="\\"), Document.id.in_(found)))
     if search.strip() or not is_large(session):
@@ -288,7 +291,7 @@ def list_documents(session: Session, *, states: Sequence[State] = (), search: st
         .limit(size)
         .offset((page - 1) * size)
     )
-    return Slice(list(rows), total, page, pages)
+    return Slice(list(rows), total, page, pages, cut)
 
 
 def count_states(session: Session) -> dict[State, int]:

@@ -47,6 +47,12 @@ def seen_stations(session: Session) -> frozenset[str] | None:
     return None if scope is None else scope.only
 
 
+def seen_company(session: Session) -> str | None:
+    """For questions in the database's own words: the company whose documents are seen; None: all."""
+    scope: Scope | None = session.info.get(_KEY)
+    return None if scope is None else scope.entity
+
+
 @contextmanager
 def lifted(session: Session) -> Iterator[None]:
     """For a moment the session sees the whole house: bytes are kept once whoever received them, and what hangs together goes together."""

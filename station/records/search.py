@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from station.records.database import Database
-from station.records.scope import seen_stations
+from station.records.scope import seen_company, seen_stations
 from station.records.tables import Document, SearchChore, SearchDue, SearchEntry, SearchText, State
 from station.records.totals import once_found
 
@@ -216,17 +216,23 @@ def find_entries(session: Session, asked: Asked, entities: Sequence[str], order:
     return Found(tuple(row[0] for row in rows[:size]), total, cursor)
 
 
-def found_words(session: Session, typed: str, limit: int) -> sa.Select[tuple[str]] | None:
-    """Documents in which every word that was typed stands, or goes on, the newest first; None where nothing typed is a word.
+def found_words(session: Session, typed: str, limit: int, states: Sequence[State] = ()) -> list[str] | None:
+    """Of what the session sees, documents in which every word that was typed stands, or goes on, the newest first, at most so many; None
+    where nothing typed is a word. `states`: one of these; empty: any.
 
-    As a question, to be asked within another one that says which documents are seen."""
+    What is not seen takes no place among them: a small company finds its own beside a big one."""
     words = plain_words(typed)
     if not words:
         return None
     entry = SearchEntry.__table__
     matching = MATCHES[session.get_bind().dialect.name](tuple(Term(((word,),)) for word in words))
     source = sa.join(matching.source, entry, entry.c.id == matching.id)
-    return sa.select(entry.c.document_id).select_from(source).where(matching.holds).order_by(matching.id.desc()).limit(limit)
+    where, company, stations = [matching.holds], seen_company(session), seen_stations(session)
+    where += [matching.column(entry.c.entity) == company] if company is not None else []
+    where += [matching.column(entry.c.state).in_(states)] if states else []
+    where += [_at_stations(stations)] if stations is not None else []
+    query = sa.select(entry.c.document_id).select_from(source).where(*where).order_by(matching.id.desc())
+    return list(session.scalars(query.limit(limit)))
 
 
 def _place(after: str, by_score: bool) -> tuple[float | str, int] | None:
@@ -246,14 +252,18 @@ def _filters(asked: Asked, entities: Sequence[str], column: Column, stations: fr
     shown = state.in_(asked.states) if asked.states else state.not_in(HIDDEN)
     found: list[sa.ColumnElement[bool]] = [column(entry.entity).in_(entities), shown]
     if stations is not None:
-        document = sa.alias(Document.__table__)
-        # Of who sees some stations only: asked of what was found, row by row.
-        found.append(sa.exists().where(document.c.id == entry.document_id, document.c.station.in_(stations)))
+        found.append(_at_stations(stations))
     for low, high in asked.cents:
         found += ([] if low is None else [cents >= low]) + ([] if high is None else [cents <= high])
     for first, last in asked.days:
         found += ([day >= first] if first else []) + ([day <= last] if last else [])
     return found
+
+
+def _at_stations(stations: frozenset[str]) -> sa.ColumnElement[bool]:
+    """Of who sees some stations only: asked of what was found, row by row."""
+    document = sa.alias(Document.__table__)
+    return sa.exists().where(document.c.id == SearchEntry.__table__.c.document_id, document.c.station.in_(stations))
 
 
 # --- keeping it ---
