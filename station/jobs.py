@@ -75,7 +75,7 @@ class Engine:
         self._steps = SQLAlchemyDatasource.create(database.url, engine=database.writer, serializer=serializer)
         steps = Steps(self._steps)
         self._running: set[str] = set()
-        self._idle: set[str] = set()
+        self._idle: dict[str, set[str]] = {}
         self._workflows = {name: _workflow(name, story, rescue, steps, self._running) for name, story in stories.items()}
 
     def start(self) -> None:
@@ -123,16 +123,16 @@ class Engine:
         names = {_name(story, document_id, attempt): (document_id, attempt) for document_id, attempt in attempts}
         found = DBOS.list_workflows(workflow_ids=list(names), load_input=False, load_output=False) if names else []
         alive = {workflow.workflow_id for workflow in found if workflow.status in ("ENQUEUED", "PENDING", "DELAYED")}
-        alive -= self._given_up({w.workflow_id for w in found if w.status == "PENDING" and w.executor_id == self._executor})
+        alive -= self._given_up(story, {w.workflow_id for w in found if w.status == "PENDING" and w.executor_id == self._executor})
         return [pair for name, pair in names.items() if name not in alive]
 
-    def _given_up(self, ours: set[str]) -> set[str]:
+    def _given_up(self, story: str, ours: set[str]) -> set[str]:
         """Of our own, those which the engine believes to run and which do not: on a full disk it could not note that they broke off.
 
-        Cancelled, so that a further attempt is alone. Seen twice, for one that was just taken from the queue does not run yet.
+        Cancelled, so that a further attempt is alone. Seen at two looks at its kind, for one just taken from the queue does not run yet.
         """
         idle = ours - self._running
-        lost, self._idle = idle & self._idle, idle
+        lost, self._idle[story] = idle & self._idle.get(story, set()), idle
         for name in lost:
             DBOS.cancel_workflow(name)
         return lost

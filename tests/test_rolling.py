@@ -115,3 +115,18 @@ def test_a_late_reading_that_the_engine_has_forgotten_is_tried_again(workstation
         until(lambda: document_of(workstation, document_id).try_at is not None)
         running.stop()
     assert document_of(workstation, document_id).tries == 1
+
+
+def test_a_story_that_the_engine_only_believes_to_run_is_found_among_rounds_that_ask_for_each_kind(workstation):
+    def vanish(_steps: Steps, _document_id: str, _attempt: int) -> str:
+        raise SystemExit  # As on a full disk: it is over, and the engine could not note it.
+
+    at_work = engine(workstation, vanish)
+    at_work.start()
+    try:
+        at_work.enqueue("document", "d", 1)
+        until(lambda: len(DBOS.list_workflows(status="PENDING")) == 1 and not at_work._running)
+        rounds = [(at_work.forgotten("document", [("d", 1)]), at_work.forgotten("reading", [])) for _ in range(2)]
+        assert rounds == [([], []), ([("d", 1)], [])]
+    finally:
+        at_work.stop()
