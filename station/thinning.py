@@ -64,15 +64,15 @@ class Thinned:
     """Bytes."""
 
 
-def staying(backups: Sequence[Backup], care: BackupCare, proven: Path | None) -> frozenset[Path]:
+def staying(backups: Sequence[Backup], care: BackupCare, proven: str | None) -> frozenset[Path]:
     """Those that the rule keeps: of each kind of period the newest of the last so many that have one, the newest of all, the proven one.
 
-    All of them where the rule keeps 0 days, 0 weeks and 0 months.
+    `proven`: its name. All of them where the rule keeps 0 days, 0 weeks and 0 months.
     """
     if not (care.keep_days or care.keep_weeks or care.keep_months):
         return frozenset(each.path for each in backups)
     newest_first = sorted(backups, key=lambda each: (each.at, each.path), reverse=True)
-    kept = {each.path for each in newest_first[:1]} | {each.path for each in backups if each.path == proven}
+    kept = {each.path for each in newest_first[:1]} | {each.path for each in backups if each.path.name == proven}
     for count, form in ((care.keep_days, "%Y-%m-%d"), (care.keep_weeks, "%G-W%V"), (care.keep_months, "%Y-%m")):
         periods: dict[str, Path] = {}
         for each in newest_first:
@@ -90,7 +90,7 @@ def thin_backups(workstation: Workstation, place: Path) -> Thinned:
         if not alone or _others_run(workstation):
             return Thinned()
         whole, rest = _found(place, workstation.clock())
-        kept = staying(whole, care, _proven(workstation))
+        kept = staying(whole, care, _proven(workstation, frozenset(each.path.name for each in whole)))
         gone: list[str] = []
         locked: list[str] = []
         for path in (*(each.path for each in whole if each.path not in kept), *rest):
@@ -119,12 +119,11 @@ def _found(place: Path, now: datetime) -> tuple[list[Backup], list[Path]]:
     return whole, rest
 
 
-def _proven(workstation: Workstation) -> Path | None:
-    """The backup whose restoration was last rehearsed and held."""
-    query = sa.select(BackupRun.place).where(BackupRun.kind == "drill", BackupRun.outcome == "whole").order_by(BackupRun.id.desc()).limit(1)
+def _proven(workstation: Workstation, names: frozenset[str]) -> str | None:
+    """Of these the one whose restoration was last rehearsed and held. By its name: one folder has several paths (a link, another mount)."""
+    query = sa.select(BackupRun.place).where(BackupRun.kind == "drill", BackupRun.outcome == "whole").order_by(BackupRun.id.desc())
     with workstation.database.reading() as session:
-        found = session.scalar(query)
-    return Path(found) if found else None
+        return next((name for place in session.scalars(query) if (name := Path(place).name) in names), None)
 
 
 def _others_run(workstation: Workstation) -> bool:
@@ -156,7 +155,7 @@ def _tell(workstation: Workstation, path: Path, digest: str) -> None:
     told = {"backup": path.name, "days": care.keep_days, "weeks": care.keep_weeks, "months": care.keep_months}
     with workstation.database.writing() as session:
         append_event(session, Event(workstation.settings.entity, ENTRY, {"complete": digest}, SYSTEM, now, "system", told))
-        for row in session.scalars(sa.select(BackupRun).where(BackupRun.kind == "backup", BackupRun.place == str(path))):
+        for row in session.scalars(sa.select(BackupRun).where(BackupRun.kind == "backup", BackupRun.place.endswith(f"/{path.name}"))):
             row.figures = {**(row.figures or {}), "thinned": now.isoformat(timespec="seconds")}
 
 
@@ -168,7 +167,8 @@ def _swept(place: Path, now: datetime) -> int:
         named.execute("CREATE TABLE named (sha256 BLOB PRIMARY KEY) WITHOUT ROWID")
         for run in (place / RUNS).iterdir():
             if not (run / MANIFEST).is_file():
-                if now - (moment_of(run.name) or now) < BROKEN_OFF:
+                at = moment_of(run.name)
+                if at is not None and now - at < BROKEN_OFF:
                     return 0  # One on its way, perhaps from another machine: what it will name is not written yet.
                 continue
             with (run / MANIFEST).open("rb") as lines:
