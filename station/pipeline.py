@@ -4,6 +4,7 @@ Its bytes are in the vault and the ledger says so before this begins. Pixels are
 files of the document's work folder, so that the engine stores identifiers only.
 """
 
+import hashlib
 import json
 import logging
 import shutil
@@ -459,6 +460,14 @@ class Pipeline:
             "fields": [field_json(field) for field in weigh(fields, second).values()],
         }
         pixels.write_json(job.texts, told)
+        # Before the records' turn, which waits for no network; nobody sees it until its row stands there.
+        self._lay_reading(job)
+
+    def _lay_reading(self, job: Job) -> None:
+        """The text and the second look, from which values are read anew later, where every machine finds them."""
+        settings, path, told = self._workstation.settings, reading_name(job), _load(job.texts)
+        pixels.write_json(derived_root(settings) / path, {"pages": told["pages"], "second": told.get("second", [])})
+        publish(settings, path)
 
     def _find_fields(
         self, workers: Children, texts: Sequence[PageText], known: Known, seconds: float
@@ -554,17 +563,14 @@ class Pipeline:
     def _keep_reading(
         self, session: Session, document: Document, job: Job, texts: Sequence[PageText], told: Told, *, in_archive: bool
     ) -> None:
-        """The text and the second look, from which values are read anew later; the values that the page and the XML tell."""
-        version = documents.next_version(session, Reading, document.id)
-        path = Path("readings") / document.id / f"{version}.json"
-        second = [each.as_json() for each in pixels.load_second(job.texts)]
-        settings = self._workstation.settings
-        pixels.write_json(derived_root(settings) / path, {"pages": [t.as_json() for t in texts], "second": second})
-        publish(settings, path)
+        """Where its text lies; the values that the page and the XML tell."""
+        path = reading_name(job)
+        if not (derived_root(self._workstation.settings) / path).exists():
+            self._lay_reading(job)  # The version before finished this reading.
         session.add(
             Reading(
                 document_id=document.id,
-                version=version,
+                version=documents.next_version(session, Reading, document.id),
                 engine=texts[0].engine if texts else "",
                 path=str(path),
                 words=sum(len(t.words) for t in texts),
@@ -802,6 +808,13 @@ def physical_dpi(page: Page, limits: Limits) -> tuple[float, float]:
     fit = fitting_sheet(page, limits)
     dpi = fit[1] if fit else limits.min_dpi
     return dpi, dpi
+
+
+def reading_name(job: Job) -> Path:
+    """In a home, by what was read: a try that was taken over, or runs twice, changes nothing of what another one noted."""
+    told = _load(job.texts)
+    words = json.dumps([told["pages"], told.get("second", [])], sort_keys=True).encode()
+    return Path("readings") / job.document_id / f"{hashlib.sha256(words).hexdigest()[:16]}.json"
 
 
 def _load(path: Path) -> dict[str, Any]:

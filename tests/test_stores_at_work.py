@@ -16,10 +16,11 @@ from walked import signed_in
 from capture.originals import Condition
 from capture.stores import StillLocked
 from config.settings import Settings, StoreChoice
-from station import acts, doctor, erasure
+from station import acts, doctor, erasure, pipeline
 from station.audit import audit_ledger
 from station.fixity import read_files
 from station.package import Period, export_package
+from station.pipeline import Pipeline
 from station.records import documents, people
 from station.records.tables import Person, RetentionRow, State, StoreLock
 from station.status import status_of
@@ -80,9 +81,33 @@ def confirmed_erasure(station: Workstation, document_id: str) -> int:
         return erasure.confirm_erasure(session, document, by(station, "responsable"), station.clock()).id
 
 
-def test_a_document_goes_the_whole_way_with_its_files_in_a_bucket(station, tmp_path):
+def sending_of(monkeypatch: pytest.MonkeyPatch) -> dict[Path, bool]:
+    """What is sent to the bucket beside the evidence, and whether every other writer waited for it."""
+    sent: dict[Path, bool] = {}
+    noting: list[bool] = []
+    note, send = Pipeline._noted, pipeline.publish
+
+    def noted(self, *rest, **more):
+        noting.append(True)
+        try:
+            return note(self, *rest, **more)
+        finally:
+            noting.pop()
+
+    def published(settings, name):
+        sent[name] = bool(noting)
+        send(settings, name)
+
+    monkeypatch.setattr(Pipeline, "_noted", noted)
+    monkeypatch.setattr(pipeline, "publish", published)
+    return sent
+
+
+def test_a_document_goes_the_whole_way_with_its_files_in_a_bucket(station, tmp_path, monkeypatch):
+    sent = sending_of(monkeypatch)
     with atwork.pipeline_of(station) as work:
         invoice, letter = (sealed(station, work, tmp_path, kind) for kind in ("invoice", "letter"))
+    assert {name.parts[0] for name in sent} == {"light", "readings"} and not any(sent.values())
     document = atwork.document_of(station, invoice)
     archive, original = document.archives[0].sha256, document.arrivals[0].sha256
     assert not any((station.home / room).exists() for room in ("originals", "archive")) or not list(
