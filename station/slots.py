@@ -4,11 +4,15 @@ Where several machines share a database the name bears the number of its home: o
 """
 
 import fcntl
+import hashlib
 import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+MACHINE = Path("/etc/machine-id")
+"""machine-id(5): drawn at the installation of a machine; not told to others as it is."""
 
 
 class SlotTaken(Exception):
@@ -41,13 +45,14 @@ def slot_of(executor: str) -> str:
 
 
 def home_number(home: Path) -> str:
-    """Eight hexadecimal digits, drawn at the first use. A home that was copied file by file draws its own: the inode is another one."""
+    """Eight hexadecimal digits, drawn at the first use. A home that was copied file by file draws its own, for the inode is another one;
+    so does one whose whole disk was cloned, where the machine got an id of its own."""
     folder = home / "slots"
     file = folder / "home"
     for _ in range(3):
         try:
-            number, inode = file.read_text(encoding="ascii").split()
-            if int(inode) == file.stat().st_ino:
+            number, *kept = file.read_text(encoding="ascii").split()
+            if kept == _marks(file):
                 return number
             file.unlink()
         except (OSError, ValueError):
@@ -60,13 +65,19 @@ def _draw_number(folder: Path, file: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     draft = folder / f".home-{secrets.token_hex(8)}"
     draft.touch(mode=0o600)
-    draft.write_text(f"{secrets.token_hex(4)} {draft.stat().st_ino}", encoding="ascii")
+    draft.write_text(f"{secrets.token_hex(4)} {' '.join(_marks(draft))}", encoding="ascii")
     try:
         os.link(draft, file)
     except FileExistsError:
         pass  # Another process was quicker.
     finally:
         draft.unlink()
+
+
+def _marks(file: Path) -> list[str]:
+    """By which a home's number is known to be its own: the inode it lies in, and the machine, where it has an id."""
+    machine = MACHINE.read_bytes() if MACHINE.exists() else b""
+    return [str(file.stat().st_ino), hashlib.sha256(machine).hexdigest()[:16]]
 
 
 def is_held(home: Path, executor: str) -> bool | None:

@@ -24,7 +24,7 @@ from capture.stores import StoreAway
 from config.settings import Settings, StoreChoice, Unusable
 from station import derived
 from station.audit import audit_ledger
-from station.derived import derived_path, drop_derived, preview_path, publish
+from station.derived import derived_path, derived_root, drop_derived, preview_name, preview_path, publish
 from station.machines import LEFT_SECONDS, clear_leftovers, forget_erased, require_ledger_keys
 from station.particulars import texts_of
 from station.records import documents, people
@@ -52,6 +52,15 @@ def test_a_home_that_was_copied_is_another_machine(tmp_path):
     assert number == home_number(tmp_path / "a")
     shutil.copytree(tmp_path / "a", tmp_path / "b")
     assert number != home_number(tmp_path / "b")
+
+
+def test_a_home_on_a_cloned_disk_is_another_machine_once_the_machine_has_an_id_of_its_own(tmp_path, monkeypatch):
+    monkeypatch.setattr("station.slots.MACHINE", tmp_path / "machine-id")
+    (tmp_path / "machine-id").write_text("a")
+    number = home_number(tmp_path / "home")
+    assert number == home_number(tmp_path / "home")
+    (tmp_path / "machine-id").write_text("b")
+    assert number != home_number(tmp_path / "home")
 
 
 # --- what was derived ---
@@ -100,7 +109,7 @@ def away(tmp_path, monkeypatch) -> Settings:
 def test_words_in_a_bucket_that_is_away_are_not_missing_and_a_preview_can_be_done_without(away):
     with pytest.raises(StoreAway):
         derived_path(away, Path("readings/d1/1.json"))
-    assert not preview_path(away, Path("light/d1/0001-page.jpg")).exists()
+    assert not preview_path(away, "d1", 1, "page", 1, settled=True).exists()
 
 
 def test_a_bucket_that_did_not_answer_is_asked_nothing_more_for_a_while(away, monkeypatch):
@@ -108,11 +117,29 @@ def test_a_bucket_that_did_not_answer_is_asked_nothing_more_for_a_while(away, mo
     fetch = derived._fetch
     monkeypatch.setattr(derived, "_fetch", lambda settings, name, path: (asked.append(name), fetch(settings, name, path)))
     for number in range(9):
-        preview_path(away, Path(f"light/d{number}/0001-thumb.jpg"))
+        preview_path(away, f"d{number}", 1, "thumb", 1, settled=True)
     assert len(asked) == 1
     derived._away.clear()
-    preview_path(away, Path("light/d1/0001-page.jpg"))
+    preview_path(away, "d1", 1, "page", 1, settled=True)
     assert len(asked) == 2
+
+
+def test_a_page_that_was_judged_anew_elsewhere_is_shown_as_it_is_now(tmp_path, store):
+    a, b = (Settings(home=tmp_path / name, store=store) for name in "ab")
+
+    def shown(attempt: int) -> str | None:
+        path = preview_path(b, "d1", 1, "page", attempt, settled=True)
+        return path.read_text() if path.exists() else None
+
+    for attempt in (1, 2):
+        name = preview_name(a, "d1", 1, "page", attempt)
+        path = derived_root(a) / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"page of attempt {attempt}")
+        publish(a, name)
+        assert shown(attempt) == f"page of attempt {attempt}"
+    # One that failed before anything was judged shows the one before it.
+    assert shown(3) == "page of attempt 2"
 
 
 def test_what_a_worker_left_that_was_taken_over_goes_and_what_is_at_work_stays(tmp_path):
@@ -234,8 +261,8 @@ def test_what_comes_in_on_one_machine_is_sealed_by_either_and_shown_by_both(mach
     with workstation.database.reading() as session:
         found = documents.list_documents(session).documents
         for document in found:
-            assert workstation.light_image(document.id, 1).is_file()
-            assert workstation.light_image(document.id, 1, "thumb").is_file()
+            assert workstation.light_image(document, 1).is_file()
+            assert workstation.light_image(document, 1, "thumb").is_file()
             assert texts_of(document, workstation.settings)
             for address in (
                 f"/documents/{document.id}",
