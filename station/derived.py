@@ -58,13 +58,33 @@ def derived_path(settings: Settings, name: Path) -> Path:
     return path
 
 
-def preview_path(settings: Settings, name: Path) -> Path:
-    """As `derived_path`, of what a screen can do without: a bucket that is away has nothing."""
+def preview_name(settings: Settings, document_id: str, page: int, kind: str, attempt: int) -> Path:
+    """Of a page as this attempt judged it, in a home.
+
+    With a bucket each attempt after the first has names of its own: whoever fetched an earlier one would go on showing a page that was
+    replaced since.
+    """
+    mark = f".{attempt}" if attempt > 1 and _in_bucket(settings) else ""
+    return Path("light") / document_id / f"{page:04d}-{kind}{mark}.jpg"
+
+
+def preview_path(settings: Settings, document_id: str, page: int, kind: str, attempt: int, *, settled: bool) -> Path:
+    """As `derived_path`, of what a screen can do without: a bucket that is away has nothing.
+
+    Of a `settled` document, that nobody is about to judge, an attempt that failed early shows what the one before it did; so does one that
+    the version before made, which named none.
+    """
+    name = preview_name(settings, document_id, page, kind, attempt)
     try:
-        return derived_path(settings, name)
+        path = derived_path(settings, name)
+        for earlier in range(attempt - 1, 0, -1) if settled and _in_bucket(settings) else ():
+            if path.exists():
+                break
+            path = derived_path(settings, preview_name(settings, document_id, page, kind, earlier))
     except StoreAway as error:
         log.info("%s: %s", name, error)
         return derived_root(settings) / name
+    return path
 
 
 def lies_here(settings: Settings, name: Path) -> bool:

@@ -50,7 +50,7 @@ from station.baselines import Baselines
 from station.batches import NewId
 from station.children import Children, OverBudget, PoisonPage
 from station.confinement import Confinement, programs_named
-from station.derived import derived_root, publish
+from station.derived import derived_root, preview_name, publish
 from station.dossier import dossier_payload, require_dossier
 from station.evidence import NothingQualified, profile_for, profiles_open
 from station.jobs import Steps
@@ -259,6 +259,7 @@ class Pipeline:
         """Examine the files in which its pages lie, then every page's pixels once."""
         with self._workstation.database.reading() as session:
             document = documents.get_document(session, job.document_id)
+            attempt = int(job.folder.name) if job.folder.name.isdecimal() else document.attempt
             originals, places, name = originals_of(document), places_of(document), document.title
             baseline = self._baselines.of(session, document.station)
             limits = self._policy(document).limits
@@ -271,9 +272,11 @@ class Pipeline:
         spoilt = {f.page for f in findings if f.level is Level.BLOCKING}
         mixed = {f.page for f in findings if f.code == "mixed-page"}
         with ThreadPoolExecutor(self._pixels.count) as threads:
-            judged = list(threads.map(lambda sheet: self._judge_pixels(job, sheet, sheet.page.number in mixed, limits, baseline), sheets))
+            judged = list(
+                threads.map(lambda sheet: self._judge_pixels(job, sheet, attempt, sheet.page.number in mixed, limits, baseline), sheets)
+            )
         for each in judged:
-            self._publish_images(job, each.page.number)
+            self._publish_images(job, each.page.number, attempt)
             # A page that cannot be decoded is said once.
             # What a page lacks is not told beside what the whole file lacks.
             seen = each.findings if each.raster or not spoilt & {None, each.page.number} else ()
@@ -331,10 +334,13 @@ class Pipeline:
         except (OverBudget, PoisonPage) as error:
             return electronic.rules_untold(invoice, structured, error)
 
-    def _judge_pixels(self, job: Job, sheet: Sheet, mixed: bool, limits: Limits, baseline: Baseline) -> pixels.JudgedPage:
+    def _judge_pixels(self, job: Job, sheet: Sheet, attempt: int, mixed: bool, limits: Limits, baseline: Baseline) -> pixels.JudgedPage:
         page = sheet.page
-        light = self._workstation.light_image(job.document_id, page.number)
-        thumb = self._workstation.light_image(job.document_id, page.number, "thumb")
+        settings = self._workstation.settings
+        # Where they are to lie: nothing that may be there is asked for.
+        light, thumb = (
+            derived_root(settings) / preview_name(settings, job.document_id, page.number, kind, attempt) for kind in ("page", "thumb")
+        )
         try:
             return self._pixels.run(
                 pixels.judge_pixels,
@@ -349,12 +355,12 @@ class Pipeline:
         except (OverBudget, PoisonPage) as error:
             return pixels.JudgedPage(page, None, (finding("poison-page", page=page.number, measured=str(error)),), 1.0, False, {})
 
-    def _publish_images(self, job: Job, page: int) -> None:
+    def _publish_images(self, job: Job, page: int, attempt: int) -> None:
         """For the desks of other machines, where the store is a bucket."""
         for kind in ("page", "thumb"):
-            path = self._workstation.light_image(job.document_id, page, kind)
-            if path.is_file() and path.is_relative_to(self._workstation.home):
-                publish(self._workstation.settings, path.relative_to(self._workstation.home))
+            name = preview_name(self._workstation.settings, job.document_id, page, kind, attempt)
+            if (self._workstation.home / name).is_file():
+                publish(self._workstation.settings, name)
 
     def _noted(self, session: Session, note: Callable[..., State], job: Job) -> State:
         """Write what a step found; nothing of a document that a person took out of the work meanwhile, whose sealed draft goes, too."""

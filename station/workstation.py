@@ -10,6 +10,7 @@ from config.settings import Settings, make_folder
 from station.derived import ROOMS as DERIVED
 from station.derived import derived_root, preview_path
 from station.records.database import Database, open_database, refuse_halfway
+from station.records.tables import OPEN_STATES, Document
 from station.records.tallies import Tallies
 from station.rehearsal import bring_up
 from station.stores import open_stores
@@ -45,9 +46,9 @@ class Workstation:
         """Derived files of a document at work: reading copies, candidate archive. Never evidence."""
         return self.home / "work" / document_id
 
-    def light_image(self, document_id: str, page: int, kind: str = "page") -> Path:
+    def light_image(self, document: Document, page: int, kind: str = "page") -> Path:
         """A small JPEG for the screens ("page" or "thumb"): an image de travail, never evidence."""
-        return preview_path(self.settings, Path("light") / document_id / f"{page:04d}-{kind}.jpg")
+        return preview_path(self.settings, document.id, page, kind, document.attempt, settled=document.state not in OPEN_STATES)
 
 
 def open_workstation(settings: Settings) -> Workstation:

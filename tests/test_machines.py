@@ -9,6 +9,8 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import papers
@@ -25,10 +27,11 @@ from config.settings import Settings, StoreChoice, Unusable
 from station import derived
 from station.audit import audit_ledger
 from station.derived import derived_path, derived_root, drop_derived, preview_name, preview_path, publish
-from station.machines import LEFT_SECONDS, clear_leftovers, forget_erased, require_ledger_keys
+from station.machines import LEFT_SECONDS, claim_dead, clear_leftovers, forget_erased, require_ledger_keys
 from station.particulars import texts_of
 from station.records import documents, people
 from station.records.tables import Archive, Document, LedgerPayload, State, Worker
+from station.running import Running
 from station.slots import executor_of, hold_slot, home_number, is_held
 from station.workstation import Workstation, open_workstation
 
@@ -156,6 +159,53 @@ def test_what_a_worker_left_that_was_taken_over_goes_and_what_is_at_work_stays(t
     assert clear_leftovers(workstation, time.time() + 2 * LEFT_SECONDS) == 1
     assert [workstation.archives.holds(sha256, ".pdf") for sha256 in sealed] == [False, True]
     assert [path.name for path in workstation.work_folder(document_id).iterdir()] == ["2"]
+
+
+def test_of_late_readings_and_of_proofs_that_cannot_be_read_nothing_stays_once_it_is_not_awaited(tmp_path):
+    workstation = open_home(tmp_path / "home")
+    document_id = take_in(workstation, paper(tmp_path, 1))
+    for name in ("1", "late-0", "late-1"):
+        (workstation.work_folder(document_id) / name).mkdir(parents=True)
+    (workstation.work_folder(document_id) / "1" / "proof.json").write_text('{"val')
+    with workstation.database.writing() as session:
+        document = documents.get_document(session, document_id)
+        document.state, document.problem, document.tries = State.SEALED, documents.READING_LATE, 1
+    assert clear_leftovers(workstation, time.time() + 2 * LEFT_SECONDS) == 2
+    assert [path.name for path in workstation.work_folder(document_id).iterdir()] == ["late-1"]
+    with workstation.database.writing() as session:
+        documents.get_document(session, document_id).problem = None
+    assert clear_leftovers(workstation, time.time() + 2 * LEFT_SECONDS) == 1
+
+
+# --- who is dead ---
+
+
+def test_who_works_without_a_row_is_given_the_time_of_a_heartbeat_each_time_it_is_seen(tmp_path, monkeypatch):
+    monkeypatch.setattr("station.running.DEAD_AFTER", timedelta(seconds=0.2))
+    taken: list[str] = []
+    monkeypatch.setattr("station.jobs.Engine.executors_at_work", lambda _: {"work-0@elsewhere"})
+    monkeypatch.setattr("station.jobs.Engine.take_over", lambda _, name: len(taken.append(name) or taken))
+    running = Running(open_home(tmp_path / "home"), "work", "work-0", watch=False)
+    try:
+        counts = []
+        for pause in (0, 0, 0.3, 0):
+            time.sleep(pause)
+            running._beat_and_bury()
+            counts.append(len(taken))
+        assert counts == [0, 0, 1, 1]
+    finally:
+        running._engine.stop()
+        running._pipeline.stop()
+
+
+def test_of_two_who_find_a_worker_silent_one_takes_over_and_none_where_it_is_back(tmp_path):
+    workstation = open_home(tmp_path / "home")
+    at = workstation.clock()
+    with workstation.database.writing() as session:
+        documents.beat(session, "work-0@elsewhere", "work", 1, at)
+        session.flush()
+        assert not claim_dead(session, "work-0@elsewhere", at - timedelta(seconds=1))
+        assert [claim_dead(session, "work-0@elsewhere", at) for _ in range(2)] == [True, False]
 
 
 # --- two machines at work ---
@@ -361,5 +411,14 @@ def test_a_machine_without_the_ledgers_key_does_not_begin_beside_one_that_has_no
             require_ledger_keys(second)
         shutil.copytree(first.home / "keys" / "ledger", second.home / "keys" / "ledger")
         require_ledger_keys(second)
+        joined = replace(second, settings=second.settings.model_copy(update={"companies": {"filiale": second.settings}}))
+        with pytest.raises(Unusable, match="filiale"):
+            require_ledger_keys(joined)
+        # The one that serves draws the key of a company that joins, beside workers that run; so does anyone beside the dead.
+        require_ledger_keys(joined, serves=True)
+        (second.home / "keys" / "ledger" / "filiale.pem").unlink()
+        with first.database.writing() as session:
+            documents.beat(session, executor_of(first.home, "serve-0", shared=True), "serve", 1, first.clock() - timedelta(minutes=5))
+        require_ledger_keys(joined)
         first.database.close()
         second.database.close()

@@ -405,7 +405,7 @@ def test_a_page_beyond_the_stations_cap_is_never_decoded(station, tmp_path):
         document = work(document_id)
     assert (document.state, atwork.codes(document) & {"image-bomb"}) == (State.HELD, {"image-bomb"})
     assert document.pages[0].raster is None
-    assert not small.light_image(document_id, 1).exists()
+    assert not small.light_image(document, 1).exists()
 
 
 def test_a_page_beyond_the_cap_is_neither_copied_nor_read(tmp_path):

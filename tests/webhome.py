@@ -114,7 +114,7 @@ def received(workstation: Workstation, name: str, paper: Paper, hours: int, at: 
     at = at or NOON - timedelta(hours=hours)
     document_id = _receive(workstation, name, _png(paper), at)
     for kind, width in (("page", 900), ("thumb", 160)):
-        path = workstation.light_image(document_id, 1, kind)
+        path = workstation.home / "light" / document_id / f"0001-{kind}.jpg"
         path.parent.mkdir(parents=True, exist_ok=True)
         image.resize((width, width * image.height // image.width)).save(path, quality=82)
     with workstation.database.writing() as session:

@@ -210,7 +210,7 @@ def approval_image(request: Request, session: desk.InReading, person: desk.Signe
     if task is None:
         raise HTTPException(404)
     document = shown_document(session, task.document_id)
-    path = desk.workstation_of(request).light_image(document.id, page)
+    path = desk.workstation_of(request).light_image(document, page)
     if page not in {each.number for each in document.current_pages} or not path.is_file():
         raise HTTPException(404)
     access.note_document(request, person, Reading.IMAGE, f"{document.id} {page}")
@@ -326,7 +326,7 @@ def _page(
         questions=[_question(session, each, t) for each in records.questions_of(session, task)],
         pages=numbers,
         shown_page=page,
-        has_image=workstation.light_image(document.id, page).is_file(),
+        has_image=workstation.light_image(document, page).is_file(),
         document=document,
         debt=payables.debt_of(session, workstation, document, t) if document.state == State.SEALED else None,
         trouble=_trouble_words(session, outcome, task, t) if outcome else "",

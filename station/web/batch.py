@@ -452,7 +452,7 @@ def batch_page(request: Request, session: desk.InReading, batch_id: str, htmx: d
         change=change,
         line=stack.history_of(session, [batch])[0],
         lasted=_lasted(batch, workstation, t),
-        cards=[show.card_of(d, t, has_thumb=workstation.light_image(d.id, 1, "thumb").is_file(), gauge=gauges[d.id]) for d in standing],
+        cards=[show.card_of(d, t, has_thumb=workstation.light_image(d, 1, "thumb").is_file(), gauge=gauges[d.id]) for d in standing],
         gone=[show.card_of(d, t, has_thumb=False) for d in found if d.state in stack.GONE],
         sealed=sum(document.state == State.SEALED for document in standing),
         redos=batches.redos_of(session, [document.id for document in found]),

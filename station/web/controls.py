@@ -211,7 +211,7 @@ def _lot_page(request: Request, session: Session, number: int, trouble: str = ""
     item, seen = controls.next_item(session, lot), controls.results_of(session, number)
     document, page = (session.get(Document, item.rsplit(":", 1)[0]), int(item.rsplit(":", 1)[1])) if item else (None, 0)
     hidden = document is None or document.confidential
-    image = document is not None and not hidden and workstation.light_image(document.id, page).is_file()
+    image = document is not None and not hidden and workstation.light_image(document, page).is_file()
     logins = people.logins_of(session, [result.actor for result in seen.values()])
     return desk.show(
         request,

@@ -102,7 +102,7 @@ def _page(request: Request, session: Session, document: Document, typed: dict[st
     if not fitting:
         raise NotOffered(f"{document.state}: correct")
     numbers = [page.number for page in document.current_pages]
-    thumbs = [n for n in numbers[:SHOWN] if workstation.light_image(document.id, n, "thumb").is_file()]
+    thumbs = [n for n in numbers[:SHOWN] if workstation.light_image(document, n, "thumb").is_file()]
     return desk.show(
         request,
         "correct.html",

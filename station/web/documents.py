@@ -103,7 +103,7 @@ def list_page(
         return desk.show(request, template, **values, duplicates=documents.recent_duplicates(session, 100), slice=None, cards=[])
     found = documents.list_documents(session, states=FILTERS[chosen], search=q[:200], page=page, size=SIZE)
     gauges = gauges_of(session, found.documents, workstation.settings)
-    cards = [show.card_of(d, t, has_thumb=workstation.light_image(d.id, 1, "thumb").is_file(), gauge=gauges[d.id]) for d in found.documents]
+    cards = [show.card_of(d, t, has_thumb=workstation.light_image(d, 1, "thumb").is_file(), gauge=gauges[d.id]) for d in found.documents]
     return desk.show(request, template, **values, duplicates=[], slice=found, cards=cards)
 
 
@@ -198,9 +198,10 @@ def evidence_values(session: Session, document: Document, workstation: Workstati
 @router.get("/documents/{document_id}/pages/{number}/{kind}.jpg")
 def page_image(request: Request, session: desk.InReading, document_id: str, number: int, kind: str) -> Response:
     """A light image for the screen, never evidence."""
-    documents.get_document(session, document_id)
-    path = desk.workstation_of(request).light_image(document_id, number, kind)
-    if kind not in KINDS or not 1 <= number <= 9999 or not path.is_file():
+    document = documents.get_document(session, document_id)
+    # Asked of a bucket only where there may be one.
+    path = desk.workstation_of(request).light_image(document, number, kind) if kind in KINDS and 1 <= number <= 9999 else None
+    if path is None or not path.is_file():
         raise HTTPException(404)
     # The address changes with each attempt (?r=), so that a list that is refreshed asks for no image twice.
     return FileResponse(path, media_type="image/jpeg", headers={"Cache-Control": "private, max-age=3600"})
@@ -307,7 +308,7 @@ def _choice(document: Document, code: str, t: Words) -> Choice:
 def page_images(document: Document, workstation: Workstation) -> list[tuple[int, str | None]]:
     """Page number and address of its light image, None where there is none yet."""
     numbers = [page.number for page in document.pages if not page.superseded]
-    return [(n, _image_address(document, n) if workstation.light_image(document.id, n).is_file() else None) for n in numbers]
+    return [(n, _image_address(document, n) if workstation.light_image(document, n).is_file() else None) for n in numbers]
 
 
 def media_of(path: Path) -> tuple[str, str]:

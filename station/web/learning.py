@@ -296,7 +296,7 @@ def crop_in(workstation: Workstation) -> review.Crop:
 def cut_crop(workstation: Workstation, document: Document, number: int | None, box: Sequence[int] | None) -> bytes | None:
     """A box of a page with its surroundings, JPEG, from the working image; None where there is no such place or image."""
     page = next((page for page in document.current_pages if page.number == number), None)
-    path = workstation.light_image(document.id, number or 0)
+    path = workstation.light_image(document, number or 0)
     if page is None or not box or len(box) != 4 or not path.is_file():
         return None
     with Image.open(path) as image:

@@ -129,7 +129,7 @@ def newest_cards(session: Session, workstation: Workstation, t: Words) -> list[C
     found = documents.list_documents(session, size=NEWEST).documents
     gauges = gauges_of(session, found, workstation.settings)
     return [
-        card_of(document, t, has_thumb=workstation.light_image(document.id, 1, "thumb").is_file(), gauge=gauges[document.id])
+        card_of(document, t, has_thumb=workstation.light_image(document, 1, "thumb").is_file(), gauge=gauges[document.id])
         for document in found
     ]
 

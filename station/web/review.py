@@ -791,16 +791,15 @@ def _review_page(
 
 def _light_address(session: Session, document_id: str, workstation: Workstation) -> str:
     """Of a document's first page, as its own review asks for it, so that the browser has it already; empty where there is none."""
-    if not workstation.light_image(document_id, 1).is_file():
-        return ""
-    return f"/documents/{document_id}/pages/1/page.jpg?r={documents.get_document(session, document_id).attempt}"
+    document = documents.get_document(session, document_id)
+    return f"/documents/{document_id}/pages/1/page.jpg?r={document.attempt}" if workstation.light_image(document, 1).is_file() else ""
 
 
 def page_values(document: Document, workstation: Workstation, number: int) -> dict[str, Any]:
     """Which page is shown, and how large each is in its own pixels."""
     pages = [{"number": page.number, "size": upright_size(page)} for page in document.current_pages]
     shown = number if any(page["number"] == number for page in pages) else 1
-    light = workstation.light_image(document.id, shown).is_file()
+    light = workstation.light_image(document, shown).is_file()
     image = f"/documents/{document.id}/pages/{shown}/page.jpg?r={document.attempt}" if light else None
     sizes = {str(page["number"]): page["size"] for page in pages}
     return {"pages": pages, "shown_page": shown, "light": image, "sizes": json.dumps(sizes)}

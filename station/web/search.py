@@ -60,7 +60,7 @@ def found_page(request: Request, session: desk.InReading, document_id: str, q: T
     for number in (page.number for page in document.current_pages):
         told = hits.get(number)
         image = f"/documents/{document.id}/pages/{number}/page.jpg?r={document.attempt}"
-        has_image = workstation.light_image(document.id, number).is_file()
+        has_image = workstation.light_image(document, number).is_file()
         boxes = [_wider(box) for box in told.boxes] if told else []
         pages.append({"number": number, "image": image if has_image else None, "told": told, "boxes": boxes})
     return desk.show(
@@ -92,7 +92,7 @@ def show_results(
     terms = query.asked.terms
     results = []
     for document in (rows[each] for each in ids if each in rows):
-        card = show.card_of(document, t, has_thumb=workstation.light_image(document.id, 1, "thumb").is_file(), findings=0)
+        card = show.card_of(document, t, has_thumb=workstation.light_image(document, 1, "thumb").is_file(), findings=0)
         marked = {name: search.mark_hits(card.fields.get(name, ""), terms) for name in ("supplier_name", "invoice_number")}
         results.append(
             {

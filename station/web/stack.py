@@ -232,7 +232,7 @@ def _verdict(document: Document, levels: Iterable[Level], t: Words, *, native: b
 
 def image_of(document: Document, number: int, kind: str, workstation: Workstation) -> str | None:
     """Address of a page's light image; None where there is none yet, or where nobody in the mailroom may see it."""
-    if is_silent(document) or not number or not workstation.light_image(document.id, number, kind).is_file():
+    if is_silent(document) or not number or not workstation.light_image(document, number, kind).is_file():
         return None
     return f"/documents/{document.id}/pages/{number}/{kind}.jpg?r={document.attempt}"
 

@@ -359,7 +359,7 @@ def pages(request: Request, session: desk.InReading, document_id: DocumentId) ->
     return [
         ShownPage(
             number=page.number, original=page.sha256, raster=page.raster,
-            has_image=workstation.light_image(document_id, page.number).is_file(),
+            has_image=workstation.light_image(document, page.number).is_file(),
         )
         for page in document.current_pages
     ]  # fmt: skip
@@ -378,8 +378,10 @@ _PDF: dict[int | str, dict[str, Any]] = {200: {"content": {"application/pdf": {"
     response_class=FileResponse,
     responses=_JPEG,
 )
-def page_image(request: Request, document_id: DocumentId, number: Annotated[int, InPath(ge=1, le=9999)]) -> Response:
-    path = workstation_of(request).light_image(document_id, number)
+def page_image(
+    request: Request, session: desk.InReading, document_id: DocumentId, number: Annotated[int, InPath(ge=1, le=9999)]
+) -> Response:
+    path = workstation_of(request).light_image(documents.get_document(session, document_id), number)
     if not path.is_file():
         raise Trouble(404, "unknown")
     return FileResponse(path, media_type="image/jpeg")
