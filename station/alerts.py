@@ -5,6 +5,7 @@ message leaves by the outbox and names machines, stations and identifiers of doc
 """
 
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from config.settings import Settings
 from station import outbox, outgoing
-from station.figures import LOST, Figures, Room, figures_now, rooms_left
+from station.figures import LOST, Figures, Room, figures_now, in_one_unit, rooms_left
 from station.mail import put_mail
 from station.outbox import Parcel, Undelivered
 from station.records.tables import Alert, Gauge
@@ -26,6 +27,11 @@ from station.workstation import Workstation
 KIND = "alert"
 SECRET_VARIABLE = "SCEAU_ALERT_SECRET"  # noqa: S105 its name
 SECONDS = 15.0
+_LASTING = re.compile(r"PT(\d+)S")
+_GIGABYTES = re.compile(r"(\d+\.\d) GB")
+UNITS: Mapping[str, tuple[str, str]] = {"second": ("s", "s"), "minute": ("min", "min"), "hour": ("h", "h"), "day": ("jours", "days")}
+TOKENS: Mapping[str, tuple[str, str]] = {"never": ("jamais", "never"), "taken-over": ("repris", "taken over")}
+"""French and English."""
 LOST_KEPT = timedelta(days=1)
 """So long a worker that was lost, and did not come back, is told of."""
 KEPT = timedelta(days=90)
@@ -42,15 +48,16 @@ class Trouble:
     object: str
     """What it is about; empty where there is one only."""
     measured: str
+    """Values one after another, sent to programs as they are: a count, `PT71940S` (ISO 8601), a size, `never`; `words_of` says them."""
     after: timedelta = timedelta(0)
     """It is told once it has lasted so long."""
 
 
 WORDS: Mapping[str, tuple[str, str, str, str]] = {
     "queue": (
-        "La file attend : {measured}",
+        "La file attend depuis {1} : {0}",
         "Rien n'est perdu. Vérifiez qu'un poste de travail tourne (sceau serve, sceau work), puis la page Exploitation.",
-        "The queue waits: {measured}",
+        "The queue has waited for {1}: {0}",
         "Nothing is lost. See that a worker runs (sceau serve, sceau work), then the page Operations.",
     ),
     "worker": (
@@ -78,9 +85,9 @@ WORDS: Mapping[str, tuple[str, str, str, str]] = {
         "Check the witness's address and the network; it is sent again by itself.",
     ),
     "tsa": (
-        "Des documents attendent un horodatage : {measured}",
+        "Des documents attendent un horodatage depuis {1} : {0}",
         "Rien n'est perdu : ils seront scellés tout seuls. sceau doctor dit quelle autorité ne répond pas.",
-        "Documents wait for a timestamp: {measured}",
+        "Documents have waited for a timestamp for {1}: {0}",
         "Nothing is lost: they are sealed by themselves. sceau doctor says which authority does not answer.",
     ),
     "backup": (
@@ -123,7 +130,7 @@ def _queue(settings: Settings, figures: Figures, _rooms: Sequence[Room]) -> Iter
     oldest, most = figures.of("queue-oldest", "documents") or 0.0, settings.alerts.queue_minutes
     if most and oldest > most * 60:
         count = int(figures.of("queue-depth", "documents") or 0)
-        yield Trouble("queue", "", f"{count} × {oldest / 60:.0f} min")
+        yield Trouble("queue", "", f"{_documents(count)}, {_lasting(oldest)}")
 
 
 def _worker(settings: Settings, figures: Figures, _rooms: Sequence[Room]) -> Iterator[Trouble]:
@@ -133,7 +140,7 @@ def _worker(settings: Settings, figures: Figures, _rooms: Sequence[Room]) -> Ite
         lost = {name for name in figures.all_of(LOST) if name not in silence}
         silent = {name for name, seconds in silence.items() if seconds > most * 60}
         for name in sorted(lost | silent):
-            yield Trouble("worker", name, f"{silence[name] / 60:.0f} min" if name in silence else "repris / taken over")
+            yield Trouble("worker", name, _lasting(silence[name]) if name in silence else "taken-over")
 
 
 def _disk(settings: Settings, _figures: Figures, rooms: Sequence[Room]) -> Iterator[Trouble]:
@@ -142,34 +149,34 @@ def _disk(settings: Settings, _figures: Figures, rooms: Sequence[Room]) -> Itera
         little = room.free < alerts.disk_gigabytes * GIGABYTE
         soon = room.days is not None and room.days < alerts.disk_days
         if little or soon:
-            days = "" if room.days is None else f", {room.days:.0f} j / days"
-            yield Trouble("disk", room.host, f"{room.free / GIGABYTE:.1f} Go / GB{days}")
+            days = "" if room.days is None else f", {_lasting(room.days * 86400)}"
+            yield Trouble("disk", room.host, f"{room.free / GIGABYTE:.1f} GB{days}")
 
 
 def _checkpoint(settings: Settings, figures: Figures, _rooms: Sequence[Room]) -> Iterator[Trouble]:
     most = settings.alerts.checkpoint_hours
     for entity, age in figures.all_of("checkpoint-age").items():
         if most and age > most * 3600 and (figures.of("ledger-unchecked", entity) or 0) > 0:
-            yield Trouble("checkpoint", entity, f"{age / 3600:.0f} h")
+            yield Trouble("checkpoint", entity, _lasting(age))
 
 
 def _witness(settings: Settings, figures: Figures, _rooms: Sequence[Room]) -> Iterator[Trouble]:
     most = settings.alerts.witness_hours
     for witness, age in figures.all_of("witness-behind").items():
         if most and age > most * 3600:
-            yield Trouble("witness", witness, f"{age / 3600:.0f} h")
+            yield Trouble("witness", witness, _lasting(age))
 
 
 def _tsa(settings: Settings, figures: Figures, _rooms: Sequence[Room]) -> Iterator[Trouble]:
     most, age = settings.alerts.tsa_minutes, figures.of("time-waiting-age") or 0.0
     if most and age > most * 60:
-        yield Trouble("tsa", "", f"{int(figures.of('time-waiting') or 0)} × {age / 60:.0f} min")
+        yield Trouble("tsa", "", f"{_documents(int(figures.of('time-waiting') or 0))}, {_lasting(age)}")
 
 
 def _backup(settings: Settings, figures: Figures, _rooms: Sequence[Room]) -> Iterator[Trouble]:
     most, age = settings.alerts.backup_hours, figures.of("backup-age", "backup")
     if most and (age is None or age > most * 3600):
-        yield Trouble("backup", "", "jamais / never" if age is None else f"{age / 3600:.0f} h")
+        yield Trouble("backup", "", "never" if age is None else _lasting(age))
 
 
 def _poison(settings: Settings, figures: Figures, _rooms: Sequence[Room]) -> Iterator[Trouble]:
@@ -287,7 +294,29 @@ def words_of(row: Alert, language: str = "fr") -> tuple[str, str]:
     """What happened, and what to do."""
     french, todo, english, to_do = WORDS[row.code]
     said, then = (english, to_do) if language == "en" else (french, todo)
-    return said.format(object=row.object, measured=row.measured), then
+    parts = [_said(each, language) for each in row.measured.split(", ")]
+    return said.format(*parts, *("–",) * 2, object=row.object, measured=", ".join(parts)), then
+
+
+def _documents(count: int) -> str:
+    """The same in both languages."""
+    return f"{count} document{'s' if count > 1 else ''}"
+
+
+def _lasting(seconds: float) -> str:
+    """ISO 8601, whole seconds."""
+    return f"PT{max(0, seconds):.0f}S"
+
+
+def _said(value: str, language: str) -> str:
+    """One measured value: a time in the one unit that a person would use, as pages do (`station.web.ages`)."""
+    english = language == "en"
+    if found := _LASTING.fullmatch(value):
+        unit, count = in_one_unit(timedelta(seconds=int(found[1])))
+        return f"{count} {UNITS[unit][english]}"
+    if value in TOKENS:
+        return TOKENS[value][english]
+    return value if english else _GIGABYTES.sub(lambda size: f"{size[1].replace('.', ',')} Go", value)
 
 
 def _subject(settings: Settings, new: Sequence[Alert], ended: Sequence[Alert]) -> str:

@@ -13,7 +13,7 @@ import os
 import platform
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from hashlib import sha256 as hash_of
@@ -32,10 +32,11 @@ from station.checkpoints import checkpoint_now, log_vkey, newest_checkpoint
 from station.contradiction import TreeContradicted
 from station.copies import COMPLETE, FORMAT, HEAD, MANIFEST, RUNS, FolderSink, Line, Sink, busy_file, tar_sink
 from station.derived import shared_readings
+from station.problems import problem_of
 from station.records.ledger import append_event, entities, tree_of
 from station.records.tables import BackupRun
 from station.rows import kept_tables, schema_of, snapshot_of, spooled_rows
-from station.slots import hold_slot, is_held
+from station.slots import SlotTaken, hold_slot, is_held
 from station.workstation import Workstation
 
 log = logging.getLogger("sceau.backup")
@@ -410,16 +411,19 @@ def _pretty(told: Mapping[str, Any]) -> bytes:
 
 
 def noted_backup(workstation: Workstation, target: Path, *, keys: str | None = None, tell: Tell | None = None, run: int = 0) -> Made:
-    """`back_up`, with a row that tells of it and an entry in the ledger; raises what that raises, once the row says so."""
+    """`back_up`, with a row that tells of it and an entry in the ledger; raises what that raises, once the row says so.
+
+    `run`: a row that a person asked for; raises SlotTaken where another machine took it.
+    """
     end_broken(workstation)
-    run = run or begin_run(workstation, "backup", str(target))
-    try:
-        with held_run(workstation, run):
+    with begun_run(workstation, "backup", str(target), run) as run:
+        try:
             made = back_up(workstation, target, keys=keys, tell=tell)
-    except BaseException as error:
-        end_run(workstation, run, "failed", trouble=str(error) or type(error).__name__)
-        raise
-    end_run(workstation, run, "whole" if made.whole else "flawed", made.bytes, made.as_json(), place=made.place)
+        except BaseException as error:
+            figures = {"machine": platform.node(), "problem": problem_of(error).code}
+            end_run(workstation, run, "failed", figures=figures, trouble=str(error) or type(error).__name__)
+            raise
+        end_run(workstation, run, "whole" if made.whole else "flawed", made.bytes, made.as_json(), place=made.place)
     manifest = hash_of((Path(made.place) / COMPLETE).read_bytes()).hexdigest() if Path(made.place).is_dir() else ""
     told = {"rows": made.rows, "files": made.files, "bad": made.bad_count, "logs": made.logs, "keys": made.keys}
     with workstation.database.writing() as session:
@@ -430,19 +434,41 @@ def noted_backup(workstation: Workstation, target: Path, *, keys: str | None = N
 
 def begin_run(workstation: Workstation, kind: str, place: str) -> int:
     with workstation.database.writing() as session:
-        here = {"machine": platform.node()}
-        row = BackupRun(kind=kind, started_at=workstation.clock(), place=place, outcome="running", size=0, figures=here)
-        session.add(row)
-        session.flush()
-        return row.id
+        return _running_row(session, workstation, kind, place, 0)
+
+
+@contextmanager
+def begun_run(workstation: Workstation, kind: str, place: str, run: int = 0) -> Iterator[int]:
+    """A row that says that it runs, a new one or one that was asked for, and its lock: from before others see the row to after its end.
+
+    Raises SlotTaken where what was asked for is at work or done already.
+    """
+    with ExitStack() as held:
+        with workstation.database.writing() as session:
+            number = _running_row(session, workstation, kind, place, run)
+            held.enter_context(held_run(workstation, number))
+        yield number
+
+
+def _running_row(session: Session, workstation: Workstation, kind: str, place: str, run: int) -> int:
+    asked = session.get_one(BackupRun, run) if run else None
+    if asked is not None and asked.outcome != "asked":
+        raise SlotTaken(f"run-{run}")
+    row = asked or BackupRun(kind=kind, place=place, size=0)
+    row.outcome, row.started_at, row.figures = "running", workstation.clock(), {"machine": platform.node()}
+    session.add(row)
+    session.flush()
+    return row.id
 
 
 @contextmanager
 def held_run(workstation: Workstation, run: int) -> Iterator[None]:
     """Around a backup or a rehearsal: a lock that the kernel takes away when its process dies, whoever started it."""
-    with hold_slot(workstation.home, f"run-{run}", 1) as name:
-        yield
-    (workstation.home / "slots" / name).unlink(missing_ok=True)
+    try:
+        with hold_slot(workstation.home, f"run-{run}", 1):
+            yield
+    finally:
+        (workstation.home / "slots" / f"run-{run}-0").unlink(missing_ok=True)
 
 
 def end_broken(workstation: Workstation) -> None:
@@ -454,7 +480,7 @@ def end_broken(workstation: Workstation) -> None:
         elsewhere = row.figures.get("machine", platform.node()) != platform.node()
         if (elsewhere and now - row.started_at < LONGEST_ELSEWHERE) or is_held(workstation.home, f"run-{row.id}-0"):
             continue
-        end_run(workstation, row.id, "failed", trouble="interrompu : le processus s'est arrêté / the process ended")
+        end_run(workstation, row.id, "failed", trouble="interrompu : le processus s'est arrêté / the process ended", broken=True)
 
 
 def end_run(
@@ -465,9 +491,13 @@ def end_run(
     figures: Mapping[str, Any] | None = None,
     trouble: str | None = None,
     place: str = "",
+    broken: bool = False,
 ) -> None:
+    """`broken`: nobody holds it; one that ended by itself between two looks keeps its own end."""
     with workstation.database.writing() as session:
         row = session.get_one(BackupRun, run)
+        if broken and row.outcome != "running":
+            return
         row.ended_at, row.outcome, row.size, row.figures, row.trouble = workstation.clock(), outcome, size, dict(figures or {}), trouble
         row.place = place or row.place
 

@@ -218,6 +218,16 @@ def _poison(look: Look) -> Iterator[tuple[str, str, float | None]]:
         yield "poison", document_id, 1.0
 
 
+def _given_up(look: Look) -> Iterator[tuple[str, str, float | None]]:
+    """All of them, by state and cause: `failed|disk-full`. Alerts name the first fifty of each state only."""
+    counted = sa.select(Document.problem, sa.func.count()).where(Document.state == State.FAILED).group_by(Document.problem)
+    for cause, count in look.session.execute(counted):
+        yield "given-up", f"{State.FAILED}|{cause or ''}", float(count)
+    found = sa.exists().where(FindingRow.document_id == Document.id, FindingRow.code == "poison-page")
+    held = look.session.scalar(sa.select(sa.func.count()).select_from(Document).where(Document.state == State.HELD, found))
+    yield "given-up", f"{State.HELD}|poison-page", float(held or 0)
+
+
 def _backups(look: Look) -> Iterator[tuple[str, str, float | None]]:
     for kind in ("backup", "drill"):
         whole = sa.select(sa.func.max(BackupRun.ended_at)).where(BackupRun.kind == kind, BackupRun.outcome == "whole")
@@ -246,11 +256,21 @@ SLOW: Mapping[str, Measure] = {
     "documents": _documents,
     **dict.fromkeys(("ledger-size", "ledger-unchecked", "checkpoint-age", "witness-behind", "witness-age"), _ledgers),
     "poison": _poison,
+    "given-up": _given_up,
     "backup-age": _backups,
 }
 
 
 # --- what is read ---
+
+
+def in_one_unit(span: timedelta) -> tuple[str, int]:
+    """The one unit that a person would use, and how many: second, minute, hour, or day from two on."""
+    seconds = max(0, int(span.total_seconds()))
+    for unit, size in (("day", 86400), ("hour", 3600), ("minute", 60)):
+        if seconds >= size * (2 if unit == "day" else 1):
+            return unit, seconds // size
+    return "second", seconds
 
 
 @dataclass(frozen=True, slots=True)

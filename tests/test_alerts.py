@@ -13,7 +13,7 @@ from mailserver import open_mailbox
 from webhome import NOON, PAPERS, failed, open_home, received
 
 from config.settings import Alerts, OutgoingMail
-from station.alerts import WORDS, note_troubles, open_alerts, tend_alerts, troubles_now
+from station.alerts import WORDS, note_troubles, open_alerts, tend_alerts, troubles_now, words_of
 from station.figures import Figures, Room, tend_figures
 from station.records import documents
 from station.records.tables import Alert, OutboxRow
@@ -137,6 +137,20 @@ FULL = [Room("vm", 1_000_000, 10**12, 3.0)]
 def test_every_kind_of_trouble_is_seen_and_has_its_words(house):
     settings = at(house, 0, disk_gigabytes=5, poison=True, backup_hours=26).settings
     assert {trouble.code for trouble in troubles_now(settings, Figures(SEEN, NOON), FULL)} == set(WORDS)
+
+
+@pytest.mark.parametrize(
+    ("code", "measured", "french", "english"),
+    [
+        ("queue", "816 documents, PT71940S", "La file attend depuis 19 h : 816 documents", "The queue has waited for 19 h: 816 documents"),
+        ("queue", "816 × 1199 min", "La file attend depuis – : 816 × 1199 min", "The queue has waited for –: 816 × 1199 min"),
+        ("backup", "never", "Pas de sauvegarde réussie récente : jamais", "No recent good backup: never"),
+        ("disk", "1.2 GB, PT259200S", "Le disque se remplit sur vm : 1,2 Go, 3 jours", "The disk is filling up on vm: 1.2 GB, 3 days"),
+    ],
+)
+def test_what_was_measured_is_said_in_the_units_and_the_language_of_who_reads(code, measured, french, english):
+    row = Alert(code=code, object="vm", measured=measured)
+    assert [words_of(row, language)[0] for language in ("fr", "en")] == [french, english]
 
 
 def test_a_threshold_of_nothing_is_never_told(house):

@@ -24,7 +24,7 @@ from test_upgrade import content, rows_now
 
 from config.settings import BackupCare, Ledger
 from sealing.ledger import Actor, ActorKind, Event
-from station import backup, rows
+from station import backup, drills, rows
 from station.audit import audit_ledger
 from station.backup import NAMED, NoPassphrase, WrongPassphrase, back_up, open_keys, seal_keys
 from station.checkpoints import checkpoint_now
@@ -36,6 +36,9 @@ from station.records import people
 from station.records.ledger import append_event, tree_of
 from station.records.tables import BackupRun, Base, LedgerPayload
 from station.restore import Loss, NotEmpty, Wish, elsewhere, refused_words, restore_backup
+from station.slots import SlotTaken
+from station.web.backups import trouble_said
+from station.web.words import words_in
 from station.witnesses import deliver_due
 
 PASSPHRASE = "treize mots de passe"
@@ -340,6 +343,28 @@ def test_what_a_person_asks_for_comes_first_and_once(cared):
         assert [(row.kind, row.outcome) for row in session.scalars(sa.select(BackupRun))] == [("backup", "whole")]
 
 
+def test_what_a_person_asked_for_runs_until_it_ends_whoever_looks_for_broken_ones_and_is_taken_once(cared, monkeypatch):
+    with cared.database.writing() as session:
+        for kind in ("backup", "drill"):
+            ask_run(session, cared.settings, kind, people.ensure_practice(session), packages.LATER)
+    seen = []
+
+    def looked(value):
+        backup.end_broken(cared)
+        seen.append(outcomes(cared))
+        return value
+
+    fine = backup.Made("", "", "", {})
+    monkeypatch.setattr(backup, "back_up", lambda *_args, **_more: looked(fine))
+    monkeypatch.setattr(drills, "_tried", lambda *_args: ("whole", {}, None))
+    monkeypatch.setattr(drills, "_report", lambda *_args: looked(None))
+    assert [tend_backups(cared), tend_backups(cared)] == ["backup", "drill"]
+    assert seen == [["running", "asked"], ["whole", "running"]] and outcomes(cared) == ["whole", "whole"]
+    with pytest.raises(SlotTaken):
+        run_drill(cared, Path(cared.settings.backup.folder), 2)
+    assert list((cared.home / "slots").glob("run-*")) == []
+
+
 def test_a_backup_whose_process_died_is_told_as_broken_off(cared):
     backup.begin_run(cared, "backup", cared.settings.backup.folder)
     tend_backups(cared)
@@ -383,3 +408,22 @@ def test_the_sqlite_file_of_a_restored_home_is_sound(tmp_path):
     with sqlite3.connect(tmp_path / "new" / "sceau.db") as connection:
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
         assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
+
+
+@pytest.mark.parametrize(
+    ("told", "noted", "said"),
+    [
+        ("[Errno 28] No space left on device", None, "disque est plein"),
+        ("OSError: [Errno 30] Read-only file system: '/mnt'", None, "lecture seule"),
+        ("[Errno 2] No such file or directory: '/mnt'", "unexpected", "pas là"),
+        ("[Errno 13] Permission denied: '/mnt'", "unexpected", "droit"),
+        ("connection refused", "database-away", "serveur de la base"),
+    ],
+)
+def test_why_a_backup_failed_is_said_in_words(told, noted, said):
+    words = trouble_said(told, noted, words_in("fr"))
+    assert said in words and "Rien n’est perdu" in words.replace("'", "’")
+
+
+def test_what_has_no_words_is_told_as_it_was_noted():
+    assert trouble_said("essai non lu", "unexpected", words_in("fr")) is None and trouble_said(None, None, words_in("fr")) is None

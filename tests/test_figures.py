@@ -10,6 +10,7 @@ from fastapi.testclient import TestClient
 from prometheus_client.parser import text_string_to_metric_families
 from webhome import NOON, PAPERS, failed, held, open_home, received
 
+from station.alerts import tend_alerts
 from station.figures import days_left, figures_now, note_lost, rooms_left, tend_figures, write_tallies
 from station.records import documents
 from station.records.tables import Gauge
@@ -172,6 +173,22 @@ def test_a_lost_worker_is_remembered_after_its_row_is_gone(house):
         documents.end_worker(session, "serve-0")
         note_lost(session, "serve-0", NOON)
     assert measured(house).all_of("worker-lost") == {"serve-0": 1.0}
+
+
+def test_the_page_counts_what_was_given_up_by_cause_and_leads_to_the_list(house, visitor):
+    ids = [failed(house, f"{n}.png", PAPERS[n]) for n in range(3)]
+    with house.database.writing() as session:
+        documents.get_document(session, ids[0]).problem = "over-budget"
+    measured(house)
+    tend_alerts(house)
+    visitor.post("/sign-in", data={"login": "responsable", "password": "essai"})
+    page = visitor.get("/exploitation").text
+    assert "2 documents attendent une personne" in page and "1 document attend une personne" in page
+    assert not any(each in page for each in ids), "counted, not listed one by one"
+    assert page.count('href="/documents?state=failed&amp;cause=') == 2
+    listed = visitor.get("/documents?state=failed&cause=over-budget").text
+    assert ids[0] in listed and ids[1] not in listed and "1 document" in listed
+    assert all(each in visitor.get("/documents?state=failed&cause=nonsense").text for each in ids)
 
 
 def test_the_page_shows_it_to_the_administrator_alone(house, visitor):

@@ -257,8 +257,13 @@ class Slice:
     """More were found than `MOST_FOUND`: the oldest of them are left out."""
 
 
-def list_documents(session: Session, *, states: Sequence[State] = (), search: str = "", page: int = 1, size: int = 50) -> Slice:
-    """Documents with their findings, fields and archives loaded; `search` looks into titles and field values."""
+def list_documents(
+    session: Session, *, states: Sequence[State] = (), search: str = "", cause: str = "", page: int = 1, size: int = 50
+) -> Slice:
+    """Documents with their findings, fields and archives loaded; `search` looks into titles and field values.
+
+    `cause`: the code of what troubles them, or of a finding; meant beside states in which few stand.
+    """
     query, cut = sa.select(Document), False
     if states:
         query = query.where(Document.state.in_(states))
@@ -272,7 +277,10 @@ def list_documents(session: Session, *, states: Sequence[State] = (), search: st
             query, cut = query.where(Document.id.in_(indexed[:MOST_FOUND])), len(indexed) > MOST_FOUND
         else:
             query = query.where(sa.or_(Document.title.ilike(pattern, escape="\\"), Document.id.in_(found)))
-    if search.strip() or not is_large(session):
+    if cause:
+        told = sa.exists().where(FindingRow.document_id == Document.id, FindingRow.code == cause)
+        query = query.where(sa.or_(Document.problem == cause, told))
+    if search.strip() or cause or not is_large(session):
         total = session.scalar(sa.select(sa.func.count()).select_from(query.subquery())) or 0
     else:
         counted = count_states(session)

@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 
+from station.figures import in_one_unit
 from station.web.words import Words
 
 
@@ -12,8 +13,5 @@ def age_words(since: datetime, now: datetime, t: Words) -> str:
 
 def span_words(span: timedelta, t: Words) -> str:
     """The one unit that a person would use: seconds, minutes, hours or days."""
-    seconds = max(0, int(span.total_seconds()))
-    for unit, size in (("day", 86400), ("hour", 3600), ("minute", 60)):
-        if seconds >= size * (2 if unit == "day" else 1):
-            return t(f"age.{unit}", n=seconds // size)
-    return t("age.second", n=seconds)
+    unit, count = in_one_unit(span)
+    return t(f"age.{unit}", n=count)

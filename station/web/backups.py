@@ -1,5 +1,7 @@
 """Backups as the administrator and compliance see them: the last one, the last rehearsal of its restoration, and both at once on demand."""
 
+import errno
+import re
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 
@@ -8,12 +10,18 @@ from fastapi.responses import FileResponse, Response
 from sqlalchemy.orm import Session
 
 from station.drills import ask_run, standing_of
+from station.problems import PROBLEMS, problem_of
 from station.records.tables import BackupRun
 from station.web import desk
-from station.web.words import Words
+from station.web.words import Words, typeset
 
 ADDRESS = "/sauvegardes"
 router = APIRouter()
+OWN_WORDS = ("disk-full", "read-only", "place-away", "place-rights")
+"""Troubles of the place of backups itself, where an original is not what matters."""
+_AWAY = {errno.ENOENT, errno.ENOTDIR, errno.EIO, errno.ENODEV, errno.ENXIO, errno.ENOTCONN, errno.ESTALE, errno.ETIMEDOUT, errno.EHOSTDOWN}
+_REFUSED = {errno.EACCES, errno.EPERM}
+_ERRNO = re.compile(r"\[Errno (\d+)\]")
 TONES = {"whole": "good", "flawed": "bad", "failed": "bad", "running": "busy", "asked": "calm"}
 ICONS = {"whole": "circle-check", "flawed": "circle-x", "failed": "circle-x", "running": "hourglass", "asked": "clock"}
 
@@ -81,10 +89,28 @@ def _told(row: BackupRun, t: Words, now: datetime) -> dict[str, Any]:
         "keys": figures.get("keys"),
         "thinned": "thinned" in figures,
         "trouble": row.trouble,
+        "said": trouble_said(row.trouble, figures.get("problem"), t),
         "bad": figures.get("bad", []),
         "failing": [each for each in figures.get("checks", []) if not each["ok"]],
         "report": row.sha256 is not None,
     }
+
+
+def trouble_said(trouble: str | None, problem: str | None, t: Words) -> str | None:
+    """What went wrong, what is safe, what to do; None where only the technical text tells. Runs noted without a code are known by errno."""
+    number = _ERRNO.search(trouble or "")
+    code = problem or "unexpected"
+    if number:
+        code = _place_trouble(int(number[1]))
+    if code in OWN_WORDS:
+        return t(f"backups.trouble-{code}")
+    return None if code == "unexpected" else typeset(PROBLEMS[code].words(t.language)) if code in PROBLEMS else None
+
+
+def _place_trouble(number: int) -> str:
+    if number in _AWAY:
+        return "place-away"
+    return "place-rights" if number in _REFUSED else problem_of(OSError(number, "")).code
 
 
 def _age(age: timedelta, t: Words) -> str:

@@ -21,6 +21,7 @@ from station.drift import thresholds_of
 from station.erasure import certificate_of, pending_erasure
 from station.evidence import archive_profile, gauge_of, gauges_of, lineage_of, profile_for, signature_of
 from station.particulars import held_alike, judge_twins
+from station.problems import PROBLEMS
 from station.records import documents
 from station.records.batches import links_of
 from station.records.ledger import story_of
@@ -47,6 +48,8 @@ FILTERS: dict[str, tuple[State, ...]] = {
     "failed": (State.FAILED,),
     "set-aside": (State.SET_ASIDE,),
 }
+CAUSED = ("held", "failed")
+"""Filters in which documents may be listed by the trouble that brought them there."""
 SIZE = 25
 KINDS = ("page", "thumb")
 REASONS = 3
@@ -92,16 +95,19 @@ OTHER_KINDS = (*(kind.code for kind in KIND_TABLE if kind.code not in INVOICES),
 
 @router.get("/documents")
 def list_page(
-    request: Request, session: desk.InReading, htmx: desk.FromHtmx = None, state: str = "", q: str = "", page: int = 1
+    request: Request, session: desk.InReading, htmx: desk.FromHtmx = None, state: str = "", q: str = "", page: int = 1, cause: str = ""
 ) -> Response:
-    """Search and filter; HTMX gets the list alone."""
+    """Search and filter; HTMX gets the list alone. `cause` narrows what a state that calls for a person holds to one trouble."""
     workstation, t = desk.workstation_of(request), desk.words_of(request)
     chosen = state if state in FILTERS or state == "duplicates" else ""
-    values: dict[str, Any] = {"state": chosen, "search": q[:200], "filters": (*FILTERS, "duplicates")}
+    cause = cause if chosen in CAUSED and cause in PROBLEMS else ""
+    values: dict[str, Any] = {"state": chosen, "search": q[:200], "filters": (*FILTERS, "duplicates"), "cause": cause}
+    if cause:
+        values["cause_said"] = show.problem_said(cause, t)
     template = "_documents.html" if htmx else "documents.html"
     if chosen == "duplicates":
         return desk.show(request, template, **values, duplicates=documents.recent_duplicates(session, 100), slice=None, cards=[])
-    found = documents.list_documents(session, states=FILTERS[chosen], search=q[:200], page=page, size=SIZE)
+    found = documents.list_documents(session, states=FILTERS[chosen], search=q[:200], cause=cause, page=page, size=SIZE)
     gauges = gauges_of(session, found.documents, workstation.settings)
     cards = [show.card_of(d, t, has_thumb=workstation.light_image(d, 1, "thumb").is_file(), gauge=gauges[d.id]) for d in found.documents]
     return desk.show(request, template, **values, duplicates=[], slice=found, cards=cards)

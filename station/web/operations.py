@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from station.alerts import open_alerts, words_of
 from station.figures import GONE_STALE, Figures, Room, figures_now, rooms_left
+from station.problems import PROBLEMS
 from station.records import documents
 from station.records.documents import DEAD_AFTER
 from station.records.tables import Tally
@@ -17,7 +18,9 @@ from station.records.tallies import hours_since, totals
 from station.web import desk
 from station.web.ages import age_words, span_words
 from station.web.direction import Cell, Chart, Row
-from station.web.words import PARIS, Words
+from station.web.grants import may
+from station.web.show import problem_said
+from station.web.words import PARIS, Words, typeset
 
 router = APIRouter()
 SHOWN = timedelta(hours=24)
@@ -35,6 +38,8 @@ class Told:
     said: str
     then: str
     since: str
+    address: str = ""
+    """Where what it counts is listed; empty where there is no list, or not for this person."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +62,40 @@ def operations_page(request: Request, session: desk.InReading) -> Response:
     return desk.show(
         request,
         "operations.html",
-        alerts=[Told(*words_of(row, t.language), age_words(row.since, now, t)) for row in open_alerts(session)],
+        alerts=[*_alerts(session, now, t), *_given_up(request, session, figures, t)],
         stale=stale,
         measured="" if figures.at is None else age_words(figures.at, now, t),
         workers=list(_workers(session, now, t)),
         charts=charts_of(session, figures, rooms_left(session, figures, now), now, t),
         backups=[(kind, "–" if figures.at is None else _since(figures.of("backup-age", kind), t)) for kind in ("backup", "drill")],
     )
+
+
+def _alerts(session: Session, now: datetime, t: Words) -> Iterator[Told]:
+    """What lasts, oldest first, but for single documents, which are counted."""
+    for row in open_alerts(session):
+        if row.code != "poison":
+            said, then = (typeset(each) for each in words_of(row, t.language))
+            yield Told(said, then, age_words(row.since, now, t))
+
+
+def _given_up(request: Request, session: Session, figures: Figures, t: Words) -> Iterator[Told]:
+    """Documents that wait for a person, a line for each cause, most first: last, for the others are more pressing and fewer."""
+    if not any(row.code == "poison" for row in open_alerts(session)):
+        return
+    listed = may(desk.roles_here(request), "GET", "/documents", whole=desk.works_everywhere(request))
+    then = [t("operations.given-up-then")]
+    if not listed:
+        then.append(t("operations.given-up-others"))
+    elif len(desk.house_of(request).settings.entities) > 1:
+        then.append(t("operations.given-up-whole"))
+    counted = sorted(figures.all_of("given-up").items(), key=lambda each: (-each[1], each[0]))
+    for label, count in counted:
+        state, _, cause = label.partition("|")
+        if count:
+            said = t.count("operations.given-up", int(count), cause=problem_said(cause, t))
+            address = f"/documents?state={state}" + (f"&cause={cause}" if cause in PROBLEMS else "")
+            yield Told(said, " ".join(then), "", address if listed else "")
 
 
 def _workers(session: Session, now: datetime, t: Words) -> Iterator[Hand]:
@@ -123,7 +155,8 @@ def _errors(rows: list[Tally], t: Words) -> Chart:
         causes[row.label] = causes.get(row.label, 0) + row.count
     lines = [Row(cause, (_count(count),)) for cause, count in sorted(causes.items(), key=lambda each: (-each[1], each[0]))]
     head = t("operations.cause"), t("operations.times")
-    return Chart("errors", t("operations.said-errors", n=sum(causes.values())), head, tuple(lines), "bar", (0,), "count")
+    notes = tuple(t("operations.cause-said", cause=row.label, said=problem_said(row.label, t)) for row in lines if row.label in PROBLEMS)
+    return Chart("errors", t("operations.said-errors", n=sum(causes.values())), head, tuple(lines), "bar", (0,), "count", notes)
 
 
 def _steps(session: Session, t: Words) -> Chart:

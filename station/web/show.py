@@ -20,7 +20,7 @@ from station.problems import PROBLEMS
 from station.records.documents import finding_of
 from station.records.tables import OF_THE_PAGE, OPEN_STATES, Archive, Document, FieldRow, FindingRow, Link, State
 from station.web.reasons import why_words
-from station.web.words import NARROW, Words
+from station.web.words import NARROW, Words, typeset
 
 Tone: TypeAlias = str
 """good, watch, bad, busy or calm: a colour and a symbol in the style sheet, always beside a word."""
@@ -236,6 +236,12 @@ def problem_words(document: Document, t: Words) -> str | None:
     if document.problem is None:
         return None
     return PROBLEMS.get(document.problem, PROBLEMS["unexpected"]).words(t.language)
+
+
+def problem_said(code: str, t: Words) -> str:
+    """What happened, alone: where many share it."""
+    problem = PROBLEMS.get(code, PROBLEMS["unexpected"])
+    return typeset(problem.happened_en if t.language == "en" else problem.happened)
 
 
 # --- findings -----------------------------------------------------------------------------------

@@ -30,10 +30,10 @@ class Words:
         """Raises KeyError for a key that the catalogue does not hold, for a missing word is our mistake, never the reader's problem."""
         return self.catalogue[key].format(**places) if places else self.catalogue[key]
 
-    def count(self, key: str, number: int) -> str:
+    def count(self, key: str, number: int, **places: object) -> str:
         """The singular or plural of `key`; in French, none is singular."""
         one = number in {0, 1} if self.language == "fr" else number == 1
-        return self(f"{key}.{'one' if one else 'many'}", n=self.number(number))
+        return self(f"{key}.{'one' if one else 'many'}", n=self.number(number), **places)
 
     def known(self, family: str, code: str) -> str:
         """The words for a code that another room may have added since; then the code itself, readable."""
