@@ -1,5 +1,7 @@
 """compose.yaml and the systemd units name what exists: commands, settings, files."""
 
+import json
+import re
 import shutil
 import subprocess
 import tomllib
@@ -51,3 +53,42 @@ def test_systemd_finds_nothing_amiss_in_the_units(tmp_path):
     command = ["systemd-analyze", "verify", *(f"./{name}" for name in names)]
     told = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (told.returncode, told.stderr) == (0, "")
+
+
+SCEAU = {name: service for name, service in COMPOSE["services"].items() if name in ("web", "work")}
+DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+STARTED = [
+    *(tuple(service["command"]) for service in SCEAU.values()),
+    *(("sceau", *line.split()[1:]) for unit in UNITS for line in unit.read_text().splitlines() if line.startswith("ExecStart=")),
+    tuple(json.loads(re.findall(r"^CMD (\[.*\])$", DOCKERFILE, re.MULTILINE)[-1])),
+]
+
+
+@pytest.mark.parametrize("line", sorted(set(STARTED)), ids=" ".join)
+def test_each_line_that_starts_sceau_is_one_that_it_takes(line):
+    command = get_command(app).commands[line[1]]
+    command.make_context(line[1], list(line[2:]))
+
+
+def test_ports_are_those_of_the_settings_and_of_the_health_check(tmp_path):
+    port = Settings(home=tmp_path).server.port
+    assert SCEAU["web"]["ports"] == [f"127.0.0.1:{port}:{port}"]
+    assert f"EXPOSE {port}" in DOCKERFILE and f"http://127.0.0.1:{port}/health'" in DOCKERFILE
+
+
+def test_each_variable_that_is_named_is_one_that_the_product_reads():
+    code = "".join(path.read_text(encoding="utf-8") for room in ("config", "station") for path in (ROOT / room).rglob("*.py"))
+    files = [ROOT / "compose.yaml", ROOT / "Dockerfile", *UNITS, ROOT / "deploy" / "compose.sceau.toml"]
+    named = {name for path in files for name in re.findall(r"SCEAU_[A-Z_]+", path.read_text(encoding="utf-8"))}
+    assert named and {name for name in named if f'"{name}"' not in code} == set()
+
+
+def test_what_is_kept_lies_in_volumes_under_the_home():
+    home = COMPOSE["x-sceau"]["environment"]["SCEAU_HOME"]
+    assert f"SCEAU_HOME={home}" in DOCKERFILE and f'VOLUME ["{home}", "{home}/stations"]' in DOCKERFILE
+    for service in SCEAU.values():
+        targets = [each.split(":")[1] for each in service["volumes"]]
+        assert home in targets and all(each == home or each.startswith(f"{home}/") for each in targets)
+    for unit in UNITS:
+        if unit.suffix == ".service":
+            assert f"SCEAU_HOME={home}" in unit.read_text() and "StateDirectory=sceau" in unit.read_text()
