@@ -5,9 +5,12 @@ import logging
 import shutil
 import time
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.orm import Session
 
 from capture.stores import StillLocked
 from config.settings import Unusable
@@ -15,30 +18,35 @@ from station.checkpoints import log_key
 from station.derived import forget_copies
 from station.records import documents
 from station.records.scope import lifted
-from station.records.tables import OPEN_STATES, Archive, CheckpointRow, Document, State
+from station.records.tables import OPEN_STATES, Archive, CheckpointRow, Document, State, Worker
 from station.slots import home_number
 from station.workstation import Workstation
 
 log = logging.getLogger("sceau.machines")
 LEFT_SECONDS = 3600.0
 """So long nothing was written into a folder of work, then it may be left over."""
+LATE = "late-"
+"""What begins the name of the folder of a late reading; its number follows."""
 
 
-def require_ledger_keys(workstation: Workstation) -> None:
+def require_ledger_keys(workstation: Workstation, *, serves: bool = False) -> None:
     """A further machine signs with the keys of the first one, never with new ones: they would contradict what was signed before.
 
     Raises Unusable where the shared database holds checkpoints of a ledger whose key does not lie in this home, or another home is at work
-    that may sign at any moment. The first machine has its keys from here on, so that they can be copied before anything is signed. A home
-    with a database of its own keeps what it does: there is no other machine whose keys could be meant.
+    that may sign at any moment. The first machine has its keys from here on, so that they can be copied before anything is signed; where
+    it `serves` and has keys of the house, it draws that of a company which joined it, whoever is at work. A home with a database of its
+    own keeps what it does: there is no other machine whose keys could be meant.
     """
     if workstation.database.url.startswith("sqlite"):
         return
     entities, own = set(workstation.settings.entities), home_number(workstation.home)
     with workstation.database.reading() as session, lifted(session):
         needed = set(session.scalars(sa.select(CheckpointRow.entity).distinct()))
-        homes = {each.executor.partition("@")[2] for each in documents.all_workers(session)}
-    needed |= entities if homes - {own, ""} else set()
+        living = documents.living_workers(session, workstation.clock(), 4 * documents.DEAD_AFTER)
+        homes = {each.executor.partition("@")[2] for each in living}
     folder = workstation.home / "keys" / "ledger"
+    draws = serves and any(folder.glob("*.pem"))
+    needed |= entities if homes - {own, ""} and not draws else set()
     if missing := sorted(entity for entity in needed if not (folder / f"{entity}.pem").exists()):
         raise Unusable(
             f"{folder} : la clé du registre {', '.join(missing)} n'est pas sur ce poste. Rien n'a été écrit. Copiez-y le dossier keys/ du "
@@ -47,6 +55,13 @@ def require_ledger_keys(workstation: Workstation) -> None:
         )
     for entity in entities:
         log_key(workstation.home, entity)
+
+
+def claim_dead(session: Session, executor: str, beat_at: datetime) -> bool:
+    """Of all who find a worker silent since its heartbeat of `beat_at` one removes its row, which is to take its work over; False for the
+    others, and where it has beaten since."""
+    gone = session.execute(sa.delete(Worker).where(Worker.executor == executor, Worker.beat_at == beat_at).returning(Worker.executor))
+    return gone.first() is not None
 
 
 def forget_erased(workstation: Workstation) -> int:
@@ -70,7 +85,7 @@ def clear_leftovers(workstation: Workstation, moment: float | None = None) -> in
     A dead or paused worker could not tidy up. `moment`: seconds of the system's clock, now unless told. Returns how many attempts.
     """
     before = (time.time() if moment is None else moment) - LEFT_SECONDS
-    folders = [path for path in (workstation.home / "work").glob("*/*") if path.name.isdecimal() and path.is_dir()]
+    folders = [path for path in (workstation.home / "work").glob("*/*") if path.name.removeprefix(LATE).isdecimal() and path.is_dir()]
     gone = 0
     for folder in folders:
         with suppress(FileNotFoundError):
@@ -86,10 +101,9 @@ def _is_left(workstation: Workstation, folder: Path) -> bool:
     """Whether nobody goes on from here; what it sealed for nobody is dropped first, and the folder stays as long as the store keeps it."""
     with workstation.database.reading() as session, lifted(session):
         document = session.get(Document, folder.parent.name)
-        if document is not None and document.state in OPEN_STATES and document.attempt <= int(folder.name):
+        if document is not None and _is_awaited(document, folder.name):
             return False
-        proof = folder / "proof.json"
-        told = json.loads(proof.read_bytes()) if proof.exists() else {}
+        told = _proof_in(folder)
         orphan = bool(told.get("valid")) and session.get(Archive, told["sha256"]) is None
     if orphan:
         try:
@@ -98,3 +112,21 @@ def _is_left(workstation: Workstation, folder: Path) -> bool:
             log.info("%s: kept by the store for now: %s", folder, error)
             return False
     return True
+
+
+def _is_awaited(document: Document, name: str) -> bool:
+    """Whether the attempt that works in a folder of this name, or one after it, is still to end."""
+    if name.startswith(LATE):
+        return document.problem == documents.READING_LATE and document.tries <= int(name.removeprefix(LATE))
+    return document.state in OPEN_STATES and document.attempt <= int(name)
+
+
+def _proof_in(folder: Path) -> dict[str, Any]:
+    """What was proved here; nothing where it is not to be read, for what is sealed is kept after its proof is written."""
+    proof = folder / "proof.json"
+    try:
+        told = json.loads(proof.read_bytes()) if proof.exists() else {}
+    except ValueError:
+        log.warning("%s: cannot be read; what it told of was not kept", proof)
+        return {}
+    return told if isinstance(told, dict) else {}

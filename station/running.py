@@ -30,7 +30,7 @@ from station.figures import note_lost, tend_figures, write_tallies
 from station.fixity import TURN_SECONDS, tend_fixity
 from station.jobs import Engine, Limits
 from station.learning import read_on
-from station.machines import clear_leftovers, forget_erased, require_ledger_keys
+from station.machines import claim_dead, clear_leftovers, forget_erased, require_ledger_keys
 from station.outbox import drop_old
 from station.particulars import note_old_keys
 from station.pipeline import Pipeline
@@ -90,8 +90,8 @@ class Running:
         # A server's database may have workers in other homes.
         self._slot = slot
         self._executor = executor_of(workstation.home, slot, shared=not workstation.database.url.startswith("sqlite"))
-        self._heard: dict[str, tuple[datetime, float]] = {}
-        """Of workers in other homes: their newest heartbeat, and when it was first seen by this machine's own count."""
+        self._heard: dict[str, tuple[datetime | None, float]] = {}
+        """Of workers in other homes: their newest heartbeat, if any, and when it was first seen by this machine's own count."""
         self._pipeline = Pipeline(workstation)
         stories = {"document": self._pipeline.process, "reading": self._pipeline.read_late}
         work = workstation.settings.work
@@ -107,7 +107,7 @@ class Running:
 
     def start(self) -> None:
         """Start the engine, then the threads. Raises Unusable where this home lacks keys that its database's ledgers are signed with."""
-        require_ledger_keys(self._workstation)
+        require_ledger_keys(self._workstation, serves=self._kind == "serve")
         name_worker(self._executor)
         clear_scratch(self._workstation.home / "scratch")
         note_old_keys(self._workstation)
@@ -290,24 +290,29 @@ class Running:
             beats = {worker.executor: worker.beat_at for worker in documents.all_workers(session) if worker.executor != self._executor}
         # A worker without a row left work behind when its row was removed, or comes from a restored engine file.
         ghosts = self._engine.executors_at_work() - beats.keys() - {self._executor}
-        ghosts = {name for name in ghosts if not is_held(self._workstation.home, name) or slot_of(name) == self._slot}
-        for executor in {name for name in beats if self._is_silent(name, beats[name])} | ghosts:
-            count = self._engine.take_over(executor)
-            log.warning("worker %s is silent; %d documents taken over", executor, count)
+        self._heard = {name: heard for name, heard in self._heard.items() if name in beats.keys() | ghosts}
+        silent = {name for name in beats if self._is_silent(name, beats[name])}
+        for executor in silent | {name for name in ghosts if self._is_silent(name, None)}:
             with self._workstation.database.writing() as session:
-                documents.end_worker(session, executor)
+                if executor in beats and not claim_dead(session, executor, beats[executor]):
+                    continue  # Another takes over, or it is back.
                 note_lost(session, executor, self._workstation.clock())
+            # Dying from here on leaves a worker without a row, which the next turn of the living finds.
+            count = self._engine.take_over(executor)
+            self._heard.pop(executor, None)
+            log.warning("worker %s is silent; %d documents taken over", executor, count)
 
-    def _is_silent(self, executor: str, beat_at: datetime) -> bool:
+    def _is_silent(self, executor: str, beat_at: datetime | None) -> bool:
         """Whether a worker is dead for all we know; of this home the kernel knows better than its heartbeat.
 
         Of another home only the heartbeat tells: one that stays the same for as long, by our own count, for its machine's clock may differ.
+        `beat_at`: None where it has no row; one that comes back from a pause has none until it beats again.
         """
         held = is_held(self._workstation.home, executor)
         if held and slot_of(executor) == self._slot:
             held = False  # Ours: what bears its name without our home's number is of the version before.
         if held is not None:
-            return not held and beat_at < self._workstation.clock() - DEAD_AFTER
+            return not held and (beat_at is None or beat_at < self._workstation.clock() - DEAD_AFTER)
         seen, now = self._heard.get(executor), time.monotonic()
         if seen is None or seen[0] != beat_at:
             self._heard[executor] = (beat_at, now)
