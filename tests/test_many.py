@@ -7,9 +7,13 @@ import sqlalchemy as sa
 import webhome
 from test_web import enter
 
+from station.deadlines import forget_due
+from station.records import circuits as of_circuits
 from station.records import documents, totals
+from station.records import review as of_reviews
+from station.records import tasks as of_tasks
 from station.records.scope import Scope, put_scope
-from station.records.tables import Document, Review, State
+from station.records.tables import CircuitWatch, Document, InvoiceRow, InvoiceStanding, Review, State, Supplier
 from station.review import tend_reviews
 from station.search import tend_search
 
@@ -76,6 +80,56 @@ def test_a_turn_that_looked_at_all_looks_at_what_changed_lately_then_at_all_agai
     monkeypatch.setattr(totals, "WHOLE_SECONDS", 0.0)
     tend_reviews(many)
     assert reviews(many) == 3
+
+
+LATELY = webhome.NOON + timedelta(days=1)
+
+
+@pytest.fixture
+def watched(many):
+    """Reviewed, approved and seen by circuits; nothing changed lately."""
+    tend_reviews(many)
+    with many.database.writing() as session:
+        for review in session.scalars(sa.select(Review)):
+            document = session.get_one(Document, review.document_id)
+            common = {"document_id": document.id, "entity": document.entity, "seen": document.revision}
+            session.add(CircuitWatch(**common, stage=review.stage, submitted_at=review.done_at, appeared=True, facts={}))
+            session.add(InvoiceStanding(**common, state="approved", since=webhome.NOON, by="system", expected=True))
+    return many, review.document_id
+
+
+def terms_changed(session, document_id):
+    key = "siren:732829320"
+    session.add(InvoiceRow(document_id=document_id, supplier=key, number="1", likeness="1", credit=False, iban="", iban_known=False))
+    session.flush()
+    forget_due(session, Supplier(entity="essai", key=key))
+
+
+def compared_again(session, document_id):
+    session.get_one(InvoiceStanding, document_id).seen = -1
+
+
+def taken_up_again(session, document_id):
+    review = session.get_one(Review, document_id)
+    review.stage, review.done_at = "done" if review.stage == "open" else "open", None
+
+
+@pytest.mark.parametrize(
+    ("mark", "look"),
+    [
+        (terms_changed, lambda session: [each.id for each in of_reviews.stale_documents(session, 9, LATELY)]),
+        (compared_again, lambda session: [each.id for each in of_tasks.changed_documents(session, 9, LATELY)]),
+        (taken_up_again, lambda session: list(of_circuits.changed_documents(session, 9, LATELY))),
+    ],
+    ids=["terms", "approval", "review"],
+)
+def test_what_is_marked_to_be_looked_at_again_is_seen_at_once_though_its_document_did_not_change(watched, mark, look):
+    home, document_id = watched
+    with home.database.writing() as session:
+        assert look(session) == []
+        mark(session, document_id)
+    with home.database.reading() as session:
+        assert document_id in look(session)
 
 
 def forget(workstation, changed_at):

@@ -22,6 +22,7 @@ from station.records.tables import (
     State,
     Task,
 )
+from station.records.totals import looked_at_again
 
 RUNNING, STUCK, ENDED = "running", "stuck", "ended"
 OPEN, DONE, CANCELLED = "open", "done", "cancelled"
@@ -143,8 +144,8 @@ def calls_in(session: Session, state: str, limit: int) -> list[CircuitCall]:
 
 
 def changed_documents(session: Session, limit: int, since: datetime | None = None) -> Sequence[str]:
-    """Documents that are other than circuits saw them, those at rest only. `since`: of those that changed or were submitted since then,
-    which asks an index; None: of all."""
+    """Documents that are other than circuits saw them, those at rest only. `since`: of those that changed or were submitted since then, or
+    whose review went on, which asks indexes; None: of all."""
     moved = sa.or_(
         CircuitWatch.document_id.is_(None),
         CircuitWatch.seen != Document.revision,
@@ -159,5 +160,6 @@ def changed_documents(session: Session, limit: int, since: datetime | None = Non
     )
     if since is not None:
         done = sa.select(Review.document_id).where(Review.done_at >= since)
-        query = query.where(Document.id.in_(sa.union(sa.select(Document.id).where(Document.changed_at >= since), done)))
+        again = sa.select(CircuitWatch.document_id).where(looked_at_again(CircuitWatch.seen))
+        query = query.where(Document.id.in_(sa.union(sa.select(Document.id).where(Document.changed_at >= since), done, again)))
     return session.scalars(query.order_by(Document.changed_at, Document.id).limit(limit)).all()

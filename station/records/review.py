@@ -8,8 +8,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session, selectinload
 
-from station.records.tables import AccountChange, Document, FieldRow, Person, Preference, Review, ReviewEvent, State
-from station.records.totals import once_found
+from station.records.tables import AccountChange, CircuitWatch, Document, FieldRow, Person, Preference, Review, ReviewEvent, State
+from station.records.totals import looked_at_again, once_found
 from workflow.kinds import INVOICES
 
 URGENT = timedelta(days=7)
@@ -190,15 +190,19 @@ def _order(sort: str) -> tuple[sa.ColumnElement[Any], ...]:
 
 
 def stale_documents(session: Session, limit: int, since: datetime | None = None) -> list[Document]:
-    """Invoices of which the queue does not know the newest, with their values; the newest first. `since`: of what changed since then."""
+    """Invoices of which the queue does not know the newest, with their values; the newest first. `since`: of what changed since then, and
+    of what the queue was told to look at again."""
     query = (
         sa.select(Document)
         .outerjoin(Review, Review.document_id == Document.id)
-        .where(_reviewable(since), sa.or_(Review.document_id.is_(None), Review.seen != Document.revision), *_changed(since))
+        .where(_reviewable(since), sa.or_(Review.document_id.is_(None), Review.seen != Document.revision))
         .options(selectinload(Document.fields), selectinload(Document.findings))
         .order_by(once_found(Document.received_at).desc())
         .limit(limit)
     )
+    if since is not None:
+        again = sa.select(Review.document_id).where(looked_at_again(Review.seen))
+        query = query.where(Document.id.in_(sa.union(sa.select(Document.id).where(*_changed(since)), again)))
     return list(session.scalars(query))
 
 
@@ -216,6 +220,14 @@ def _reviewable(since: datetime | None) -> sa.ColumnElement[bool]:
     # What changed lately is found by its time; nearly all there are is sealed.
     state = Document.state if since is None else once_found(Document.state)
     return sa.and_(state == State.SEALED, Document.document_type.in_(INVOICES), Document.confidential.is_(False))
+
+
+@sa.event.listens_for(Review, "after_update")
+def _tell_circuits(_mapper: Any, connection: sa.Connection, review: Review) -> None:
+    """Where its review went on, or came back, circuits look at a document again, which did not change itself."""
+    moved = sa.inspect(review).attrs
+    if moved.stage.history.has_changes() or moved.done_at.history.has_changes():
+        connection.execute(sa.update(CircuitWatch).where(CircuitWatch.document_id == review.document_id).values(seen=-1))
 
 
 # --- one review ---

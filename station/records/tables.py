@@ -1285,6 +1285,10 @@ class Access(Base):
     entity: Mapped[str] = mapped_column(sa.String(60))
 
 
+AGAIN = sa.text("seen <= 0")
+"""To be looked at again although its document did not change; few at a time."""
+
+
 class Review(Base):
     """Where the review of one invoice stands; what of it the queue shows is noted here, so that a hundred thousand of them sort at once."""
 
@@ -1294,6 +1298,7 @@ class Review(Base):
         sa.Index("ix_review_doubtful", "entity", "stage", "doubtful", "due"),
         sa.Index("ix_review_done", "entity", "done_at"),
         sa.Index("ix_review_submitted", "done_at"),
+        sa.Index("ix_review_again", "seen", sqlite_where=AGAIN, postgresql_where=AGAIN),
     )
     document_id: Mapped[str] = mapped_column(sa.ForeignKey("document.id"), primary_key=True)
     entity: Mapped[str] = mapped_column(sa.String(60))
@@ -1572,6 +1577,7 @@ class InvoiceStanding(Base):
     """Where an invoice stands between arrival and payment (`workflow.invoicing.InvoiceState`); how it got there, the ledger tells."""
 
     __tablename__ = "invoice_state"
+    __table_args__ = (sa.Index("ix_invoice_state_again", "seen", sqlite_where=AGAIN, postgresql_where=AGAIN),)
     document_id: Mapped[str] = mapped_column(sa.ForeignKey("document.id"), primary_key=True)
     entity: Mapped[str] = mapped_column(sa.String(60), index=True)
     state: Mapped[str] = mapped_column(sa.String(20))
@@ -1581,7 +1587,7 @@ class InvoiceStanding(Base):
     expected: Mapped[bool]
     """False: told from outside, and not the step that was to come."""
     seen: Mapped[int]
-    """Revision of the document whose values were last compared with those that were approved."""
+    """Revision of the document whose values were last compared with those that were approved; -1: to be compared again."""
     exported_at: Mapped[datetime | None]
     """When the accounts first had it (`workflow.invoicing.EXPORTED`), whatever became of it since: a closing asks for it."""
 
@@ -2056,10 +2062,11 @@ class CircuitWatch(Base):
     """What circuits saw of a document when they last looked: they look again when it changed. Erased with its document."""
 
     __tablename__ = "circuit_watch"
+    __table_args__ = (sa.Index("ix_circuit_watch_again", "seen", sqlite_where=AGAIN, postgresql_where=AGAIN),)
     document_id: Mapped[str] = mapped_column(sa.ForeignKey("document.id"), primary_key=True)
     entity: Mapped[str] = mapped_column(sa.String(60))
     seen: Mapped[int]
-    """Revision of the document."""
+    """Revision of the document; -1: its review went on since (`station.records.review`)."""
     stage: Mapped[str] = mapped_column(sa.String(10))
     """Of its review."""
     submitted_at: Mapped[datetime | None]

@@ -21,6 +21,7 @@ from station.records.tables import (
     Task,
     TaskEvent,
 )
+from station.records.totals import looked_at_again, once_found
 from workflow.kinds import INVOICES
 from workflow.roles import Role
 
@@ -225,7 +226,10 @@ def standing_of(session: Session, document_id: str) -> InvoiceStanding | None:
 
 def changed_documents(session: Session, limit: int, since: datetime | None = None) -> list[Document]:
     """Documents that changed since their values were last compared with those that were asked about; `since`: of those that changed
-    after this, which an index tells."""
+    after this, or that are to be compared again, which indexes tell."""
     query = sa.select(Document).join(InvoiceStanding, InvoiceStanding.document_id == Document.id)
-    query = query if since is None else query.where(Document.changed_at >= since)
-    return list(session.scalars(query.where(InvoiceStanding.seen != Document.revision).order_by(Document.changed_at).limit(limit)))
+    if since is not None:
+        again = sa.select(InvoiceStanding.document_id).where(looked_at_again(InvoiceStanding.seen))
+        query = query.where(Document.id.in_(sa.union(sa.select(Document.id).where(Document.changed_at >= since), again)))
+    query = query.where(InvoiceStanding.seen != Document.revision)
+    return list(session.scalars(query.order_by(once_found(Document.changed_at)).limit(limit)))

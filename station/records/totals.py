@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from station.records.scope import EVERYWHERE
 from station.records.tables import Document
@@ -59,6 +59,11 @@ def look_since(session: Session, name: str, now: datetime) -> datetime | None:
     if known is None or time.monotonic() - known[0] >= WHOLE_SECONDS:
         return None
     return now - LATELY
+
+
+def looked_at_again(seen: InstrumentedAttribute[int]) -> sa.ColumnElement[bool]:
+    """What was marked to be looked at again though its document did not change; written out, for an index of so few answers it."""
+    return seen <= sa.literal_column("0", sa.Integer)
 
 
 def looked_through(session: Session, name: str) -> None:

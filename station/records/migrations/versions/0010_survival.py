@@ -127,6 +127,9 @@ def _add_indexes() -> None:
     op.create_index("ix_archive_stamped_with", "archive", ["stamped_with"])
     op.create_index("ix_arrival_station", "arrival", ["station", "arrived_at"])
     op.create_index("ix_review_submitted", "review", ["done_at"])
+    unseen = sa.text("seen <= 0")
+    for table in ("review", "invoice_state", "circuit_watch"):
+        op.create_index(f"ix_{table}_again", table, ["seen"], sqlite_where=unseen, postgresql_where=unseen)
     said = sa.text("source = 'person'")
     op.create_index("ix_field_said", "field", ["id"], sqlite_where=said, postgresql_where=said)
     again = {"sqlite_where": sa.text("duplicate IS 1"), "postgresql_where": sa.text("duplicate IS true")}
