@@ -416,18 +416,18 @@ def noted_backup(workstation: Workstation, target: Path, *, keys: str | None = N
     `run`: a row that a person asked for; raises SlotTaken where another machine took it.
     """
     end_broken(workstation)
-    with begun_run(workstation, "backup", str(target), run) as run:
+    with begun_run(workstation, "backup", str(target), run) as number:
         try:
             made = back_up(workstation, target, keys=keys, tell=tell)
         except BaseException as error:
             figures = {"machine": platform.node(), "problem": problem_of(error).code}
-            end_run(workstation, run, "failed", figures=figures, trouble=str(error) or type(error).__name__)
+            end_run(workstation, number, "failed", figures=figures, trouble=str(error) or type(error).__name__)
             raise
-        end_run(workstation, run, "whole" if made.whole else "flawed", made.bytes, made.as_json(), place=made.place)
+        end_run(workstation, number, "whole" if made.whole else "flawed", made.bytes, made.as_json(), place=made.place)
     manifest = hash_of((Path(made.place) / COMPLETE).read_bytes()).hexdigest() if Path(made.place).is_dir() else ""
     told = {"rows": made.rows, "files": made.files, "bad": made.bad_count, "logs": made.logs, "keys": made.keys}
     with workstation.database.writing() as session:
-        objects = {"run": str(run), **({"complete": manifest} if manifest else {})}
+        objects = {"run": str(number), **({"complete": manifest} if manifest else {})}
         append_event(session, Event(workstation.settings.entity, ENTRY, objects, SYSTEM, workstation.clock(), "system", told))
     return made
 

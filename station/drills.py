@@ -6,7 +6,6 @@ A backup that was never restored is a hope. Each rehearsal ends with a sealed re
 
 import json
 import os
-import platform
 import shutil
 import subprocess
 import sys
@@ -22,7 +21,7 @@ from sqlalchemy.orm import Session
 from capture.originals import sync_folder
 from config.settings import Settings
 from sealing.ledger import Event
-from station.backup import PASSPHRASE_VARIABLE, SYSTEM, NoPassphrase, begin_run, end_broken, end_run, held_run, noted_backup
+from station.backup import PASSPHRASE_VARIABLE, SYSTEM, NoPassphrase, begin_run, begun_run, end_broken, end_run, noted_backup
 from station.copies import newest_run
 from station.formal import Head, Paper, dropped_unless_noted, keep_paper
 from station.records.ledger import append_event, tree_of
@@ -132,24 +131,14 @@ def _turn(workstation: Workstation, place: Path) -> str | None:
             run = number or begin_run(workstation, "backup", str(place))
             end_run(workstation, run, "failed", trouble=f"backup.keys = true, {PASSPHRASE_VARIABLE} : absente / missing")
             return None
-        if number:
-            _mark_running(workstation, number)
         try:
             noted_backup(workstation, place, keys=passphrase, run=number)
             thin_backups(workstation, place)
         except NoPassphrase:
             return None
     elif kind == "drill":
-        if number:
-            _mark_running(workstation, number)
         run_drill(workstation, place, number)
     return kind
-
-
-def _mark_running(workstation: Workstation, number: int) -> None:
-    with workstation.database.writing() as session:
-        row = session.get_one(BackupRun, number)
-        row.outcome, row.started_at, row.figures = "running", workstation.clock(), {"machine": platform.node()}
 
 
 def _due(session: Session, settings: Settings, now: datetime) -> str | None:
@@ -171,16 +160,15 @@ def _due(session: Session, settings: Settings, now: datetime) -> str | None:
 
 def run_drill(workstation: Workstation, place: Path, number: int = 0) -> BackupRun:
     """Restore the newest backup of a folder, or a tar, into a scratch place, verify it whole, and report; nothing of it stays."""
-    run = number or begin_run(workstation, "drill", str(place))
     source = newest_run(place) if place.is_dir() else place
-    with held_run(workstation, run):
+    with begun_run(workstation, "drill", str(place), number) as run:
         outcome, figures, trouble = _tried(workstation, source or place)
-    sha256 = None
-    try:
-        sha256 = _report(workstation, run, str(source or place), outcome, figures, trouble)
-    except Exception as error:  # noqa: BLE001 a report that cannot be sealed is told; what was found stays told, too
-        trouble = f"{trouble or ''} rapport non scellé / report not sealed: {error}".strip()
-    end_run(workstation, run, outcome, int(figures.get("bytes", 0)), figures, trouble, str(source or place))
+        sha256 = None
+        try:
+            sha256 = _report(workstation, run, str(source or place), outcome, figures, trouble)
+        except Exception as error:  # noqa: BLE001 a report that cannot be sealed is told; what was found stays told, too
+            trouble = f"{trouble or ''} rapport non scellé / report not sealed: {error}".strip()
+        end_run(workstation, run, outcome, int(figures.get("bytes", 0)), figures, trouble, str(source or place))
     with workstation.database.writing() as session:
         row = session.get_one(BackupRun, run)
         row.sha256 = sha256

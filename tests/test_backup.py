@@ -354,7 +354,7 @@ def test_what_a_person_asked_for_runs_until_it_ends_whoever_looks_for_broken_one
         seen.append(outcomes(cared))
         return value
 
-    fine = backup.Made("", "", "", {})
+    fine = backup.Made("made.tar", "", "", {})
     monkeypatch.setattr(backup, "back_up", lambda *_args, **_more: looked(fine))
     monkeypatch.setattr(drills, "_tried", lambda *_args: ("whole", {}, None))
     monkeypatch.setattr(drills, "_report", lambda *_args: looked(None))
