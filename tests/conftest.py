@@ -1,6 +1,7 @@
 """What several rooms' tests need once per session."""
 
 import os
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -25,6 +26,14 @@ def practice_keys(tmp_path_factory):
     folder = tmp_path_factory.mktemp("keys") / "practice"
     make_practice(folder, datetime(2026, 1, 1, tzinfo=UTC), datetime(2036, 1, 1, tzinfo=UTC), elliptic=True)
     return folder
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _engine_ended():
+    """A process has one engine: one that a test built and never stopped would have the next module's documents."""
+    yield
+    if "dbos" in sys.modules:
+        sys.modules["dbos"].DBOS.destroy(destroy_registry=True)
 
 
 if "SCEAU_TEST_POSTGRES" in os.environ:

@@ -649,7 +649,7 @@ def test_a_scan_that_comes_by_mail_is_sealed_and_its_message_flagged_by_the_stat
             time.sleep(0.1)
         running.stop()
     (document,) = all_documents(workstation)
-    assert (document.state, document.problem, document.problem_detail) == (State.SEALED, None, None)
+    assert document.state == State.SEALED, (document.problem, document.problem_detail)
     assert office.flags(box) == {1: {"$Sceau"}}
     assert all(answer.ok for answer in audit_ledger(workstation))
 
