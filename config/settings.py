@@ -466,10 +466,13 @@ class BackupCare(Section):
     """After so many hours without a whole backup the screens warn. House policy."""
     drill: Literal["off", "weekly", "monthly"] = "monthly"
     """How often the newest backup is restored into a scratch place and verified; a sealed report says what came of it."""
-    keep_days: Annotated[int, Field(ge=0, le=10_000)] = 14
-    """Of each of so many days that have a backup the newest stays; likewise of weeks and months. 0, 0 and 0: all stay. House policy."""
-    keep_weeks: Annotated[int, Field(ge=0, le=10_000)] = 8
-    keep_months: Annotated[int, Field(ge=0, le=10_000)] = 24
+    keep_days: Annotated[int, Field(ge=0, le=10_000)] = 0
+    """Of each of so many days that have a backup the newest stays; likewise of weeks and months. 0, 0 and 0: all stay. House policy.
+
+    The settings file of a new house says 14, 8 and 24; one that was written before loses nothing unasked.
+    """
+    keep_weeks: Annotated[int, Field(ge=0, le=10_000)] = 0
+    keep_months: Annotated[int, Field(ge=0, le=10_000)] = 0
 
 
 class StoreChoice(Section):

@@ -182,8 +182,9 @@ def test_every_setting_is_explained_with_its_default_and_no_other() -> None:
     assert explained() == defaults
 
 
-def test_the_example_file_sets_what_would_hold_without_it() -> None:
+def test_the_example_file_sets_what_would_hold_without_it_but_for_what_removes_backups() -> None:
     shipped = tomllib.loads(example_text())
+    shipped["backup"] |= dict.fromkeys(("keep_days", "keep_weeks", "keep_months"), 0)
     shipped["station"] = shipped["station"][0] | {"folder": None}
     shipped["policy"] = shipped["policy"][0]
     told: dict[str, object] = {}

@@ -9,7 +9,19 @@ from pydantic import BaseModel, ValidationError
 
 from capture.catalogue import CATALOGUE
 from config.options import caps_of, limits_of, reader_of
-from config.settings import Policy, Sealing, Settings, Station, TimeSource, Unusable, data_home, example_text, load_settings, write_example
+from config.settings import (
+    BackupCare,
+    Policy,
+    Sealing,
+    Settings,
+    Station,
+    TimeSource,
+    Unusable,
+    data_home,
+    example_text,
+    load_settings,
+    write_example,
+)
 from ocr.engines import Reader
 from station import problems
 from station.problems import PROBLEMS, problem_of
@@ -74,8 +86,11 @@ def test_a_mailbox_without_a_server_is_refused_with_what_to_write():
         Station(name="courrier", kind="mailbox")
 
 
-def test_every_line_of_the_example_is_its_default(tmp_path):
+def test_every_line_of_the_example_is_its_default_but_what_removes_backups_is_off_until_it_is_written(tmp_path):
     told = Settings.model_validate({**tomllib.loads(example_text()), "home": tmp_path})
+    rule = {"keep_days": 14, "keep_weeks": 8, "keep_months": 24}
+    assert told.backup == BackupCare(**rule) and BackupCare() == BackupCare(**dict.fromkeys(rule, 0))
+    told = told.model_copy(update={"backup": BackupCare()})
     bare = Settings(home=tmp_path)
     assert told.model_copy(update={"stations": ()}) == bare.model_copy(update={"stations": ()})
     (demo,), (default,) = told.stations, bare.stations
