@@ -6,13 +6,13 @@ without a lock, by whoever made it, and fetched by whoever lacks it; what is fet
 
 import logging
 import os
+import secrets
 import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
-from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
@@ -136,7 +136,8 @@ def shared_readings(settings: Settings) -> Iterator[tuple[str, Path]]:
 def forget_copies(settings: Settings, lives: Callable[[set[str]], set[str]]) -> int:
     """Copies in this home of documents that were erased, perhaps on another machine, go; returns how many documents'.
 
-    `lives` answers which of some documents still have their pages.
+    What is left of a time when this home kept to itself is shared then, once. `lives` answers which of some documents still have their
+    pages. Raises StoreAway, OSError.
     """
     if not settings.store.url:
         return 0
@@ -145,7 +146,48 @@ def forget_copies(settings: Settings, lives: Callable[[set[str]], set[str]]) -> 
     for document_id in gone:
         for room in (*ROOMS, "tiles"):
             shutil.rmtree(settings.home / room / document_id, ignore_errors=True)
+    _share_own(settings, lives)
     return len(gone)
+
+
+def _share_own(settings: Settings, lives: Callable[[set[str]], set[str]]) -> None:
+    """Words that the version before kept in this home alone: no other machine would find them, and each would take them as missing."""
+    mark = settings.home / "readings" / ".shared"
+    if mark.exists() and mark.read_text(encoding="utf-8") == settings.store.url:
+        return
+    root, there = derived_root(settings), _names_in_bucket(settings) if _in_bucket(settings) else frozenset()
+    shared: set[str] = set()
+    for path in sorted((settings.home / "readings").glob("*/*.json")):
+        name = path.relative_to(settings.home)
+        if name.as_posix() in there or (root != settings.home and (root / name).exists()):
+            continue
+        if root != settings.home:
+            _write_whole(root / name, path.read_bytes())
+        publish(settings, name)
+        shared.add(path.parent.name)
+    # One may have been erased meanwhile.
+    for document_id in shared - lives(shared):
+        drop_derived(settings, document_id)
+    _write_whole(mark, settings.store.url.encode())
+
+
+def _names_in_bucket(settings: Settings) -> frozenset[str]:
+    """Of all words of pages, as in a home."""
+    client, place = _bucket(settings)
+    prefix = f"{place.prefix}derived/"
+    with _asking(place):
+        pages = client.get_paginator("list_objects_v2").paginate(Bucket=place.bucket, Prefix=f"{prefix}readings/")
+        return frozenset(each["Key"].removeprefix(prefix) for page in pages for each in page.get("Contents", ()))
+
+
+def _write_whole(path: Path, data: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        draft.write_bytes(data)
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 def _folders(room: Path) -> list[Path]:
@@ -192,10 +234,7 @@ def _fetch(settings: Settings, name: Path, path: Path) -> None:
             if error.response.get("Error", {}).get("Code") in ("NoSuchKey", "404"):
                 return
             raise
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with NamedTemporaryFile(dir=path.parent, delete=False) as file:
-        file.write(data)
-    Path(file.name).replace(path)
+    _write_whole(path, data)
 
 
 def _key(place: "Place", name: Path) -> str:

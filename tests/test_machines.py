@@ -145,6 +145,23 @@ def test_a_page_that_was_judged_anew_elsewhere_is_shown_as_it_is_now(tmp_path, s
     assert shown(3) == "page of attempt 2"
 
 
+def test_words_that_a_home_kept_to_itself_before_are_shared_and_none_of_what_was_erased(tmp_path, store):
+    a, b = (Settings(home=tmp_path / name, store=store) for name in "ab")
+    names = [Path("readings") / each / "1.json" for each in ("lives", "gone", "erased-meanwhile")]
+    for name in names:
+        (a.home / name).parent.mkdir(parents=True)
+        (a.home / name).write_text("{}")
+    asked: list[set[str]] = []
+
+    def lives(found: set[str]) -> set[str]:
+        asked.append(found)
+        return found & ({"lives", "erased-meanwhile"} if len(asked) == 1 else {"lives"})
+
+    assert [derived.forget_copies(a, lives) for _ in range(2)] == [1, 0]
+    assert [derived_path(b, name).exists() for name in names] == [True, False, False]
+    assert len(asked) == 3  # Shared once.
+
+
 def test_what_a_worker_left_that_was_taken_over_goes_and_what_is_at_work_stays(tmp_path):
     workstation = open_home(tmp_path / "home")
     document_id = take_in(workstation, paper(tmp_path, 1))
