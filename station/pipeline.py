@@ -140,7 +140,7 @@ class Job:
 
     def lacks(self, step: str) -> bool:
         """Whether what this step, or its entry, goes on from is not here."""
-        needed = {"read": self.judged, "read_patiently": self.judged, "prove": self.texts}
+        needed = {"read": self.judged, "prove": self.texts}
         needed |= {"note_judged": self.judged, "note_read": self.texts, "note_proved": self.proof}
         return step in needed and not needed[step].exists()
 
@@ -436,6 +436,8 @@ class Pipeline:
         self._read_within(job, self._workstation.settings.reading.page_seconds, self._workstation.settings.reading.document_seconds)
 
     def _read_patiently(self, job: Job) -> None:
+        if not job.judged.exists():
+            self._judge(job)  # What was judged lies with a machine that died: that costs none of the tries.
         patience = 10.0
         reading = self._workstation.settings.reading
         self._read_within(job, patience * reading.page_seconds, patience * reading.document_seconds)

@@ -389,6 +389,21 @@ def test_late_reading_is_given_up_after_three_tries(station, unread, monkeypatch
     assert problems == ["reading-late", "reading-late", "reading-given-up"]
 
 
+def test_a_late_reading_that_was_judged_on_a_machine_that_died_is_read_on_another(station, unread, monkeypatch):
+    document = unread(fails, 16)
+    kept = atwork.PlainSteps.work
+
+    def dies(steps, name, function, *args):
+        told = kept(steps, name, function, *args)
+        if name == "judge again":
+            shutil.rmtree(station.work_folder(document.id))
+        return told
+
+    monkeypatch.setattr(atwork.PlainSteps, "work", dies)
+    with atwork.pipeline_of(station) as work:
+        assert work.read_late(document.id).problem is None
+
+
 def test_a_lossy_page_is_recorded_by_its_codestream_too(station, treated, files):
     photo, half = (capture_of(atwork.archive_path(station, treated[name]))["pages"] for name in ("photo.jpg", "half.tif"))
     assert photo[0]["codestream"] == hashlib.sha256(files["photo.jpg"].read_bytes()).hexdigest()
