@@ -67,7 +67,7 @@ def test_what_is_drawn_are_the_figures_of_the_table_in_the_colours_of_the_theme(
     colour = "Chart.getChart(document.querySelector('#ages canvas')).data.datasets[0].backgroundColor"
     light = page.evaluate(colour)
     page.emulate_media(color_scheme="dark")
-    page.wait_for_function(f"({colour}) !== '{light}'")
+    webhome.wait_until(page, f"({colour}) !== '{light}'")
     page.close()
 
 

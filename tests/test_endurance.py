@@ -1,4 +1,4 @@
-"""Long, seeded runs (`make long`; `make long-soak` for more rounds): kills at random moments, and a worker that dies while another lives."""
+"""Long, seeded runs (`make long`; `make long-soak` for more rounds): kills at random moments, a worker that dies while another lives."""
 
 import json
 import os

@@ -280,7 +280,7 @@ def test_nothing_typed_is_lost_when_the_server_is_killed_mid_review(hands, kille
     expect(page.locator("#v-order_reference")).to_be_focused(timeout=15_000)
     for name, shown in {"invoice_number": "Z-77", "total_tax": "206,70", "order_reference": "BC-12"}.items():
         expect(page.locator(f"#v-{name}")).to_have_value(shown, timeout=15_000)
-    page.wait_for_function("Object.keys(localStorage).every((key) => !key.startsWith('sceau-draft-'))", timeout=15_000)
+    webhome.wait_until(page, "Object.keys(localStorage).every((key) => !key.startsWith('sceau-draft-'))")
     workstation = webhome.open_home(served.home)
     with workstation.database.reading() as session:
         kept = {name: mark.typed for name, mark in review.draft_of(records.events_of(session, document_id)).items()}

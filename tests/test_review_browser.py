@@ -158,7 +158,7 @@ def test_nothing_typed_is_lost_while_the_workstation_is_silent(page, address, ro
     expect(page.locator("#v-invoice_number")).to_have_value("Z-10")
     page.unroute("**/champs")
     expect(page.locator("#saved")).to_contain_text("Enregistré", timeout=10_000)
-    page.wait_for_function("Object.keys(localStorage).every((key) => !key.startsWith('sceau-draft-'))")
+    webhome.wait_until(page, "Object.keys(localStorage).every((key) => !key.startsWith('sceau-draft-'))")
     assert draft(room)["invoice_number"] == "Z-10"
 
 
@@ -172,7 +172,7 @@ def test_a_text_that_is_refused_is_told_at_its_field_and_what_follows_is_saved(p
     expect(page.locator("#w-invoice_number")).to_contain_text("413")
     page.locator("#v-order_reference").fill("C-7")
     page.keyboard.press("Tab")
-    page.wait_for_function("Object.keys(localStorage).some((key) => key.startsWith('sceau-draft-p-'))")
+    webhome.wait_until(page, "Object.keys(localStorage).some((key) => key.startsWith('sceau-draft-p-'))")
     expect(page.locator("#b-order_reference")).to_contain_text("saisi")
     assert draft(room)["order_reference"] == "C-7" and "invoice_number" not in draft(room)
 

@@ -4,12 +4,14 @@ import importlib
 import io
 import os
 import tempfile
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from PIL import Image, ImageDraw, ImageFont
 from sqlalchemy.orm import Session
@@ -187,6 +189,14 @@ def sealed(
 
 
 # --- a batch at the desk ---
+
+
+def wait_until(page: Any, expression: str, seconds: float = 30.0) -> None:
+    """Asked from outside: `wait_for_function` evaluates its second look within the page, which the policy of the pages forbids."""
+    deadline = time.monotonic() + seconds
+    while not page.evaluate(expression):
+        assert time.monotonic() < deadline, expression
+        time.sleep(0.05)
 
 
 def open_batch(workstation: Workstation, **known: object) -> str:

@@ -132,8 +132,8 @@ def _add_indexes() -> None:
         op.create_index(f"ix_{table}_again", table, ["seen"], sqlite_where=unseen, postgresql_where=unseen)
     said = sa.text("source = 'person'")
     op.create_index("ix_field_said", "field", ["id"], sqlite_where=said, postgresql_where=said)
-    again = {"sqlite_where": sa.text("duplicate IS 1"), "postgresql_where": sa.text("duplicate IS true")}
-    op.create_index("ix_arrival_again", "arrival", ["id"], **again)
+    once, again = sa.text("duplicate IS 1"), sa.text("duplicate IS true")
+    op.create_index("ix_arrival_again", "arrival", ["id"], sqlite_where=once, postgresql_where=again)
     lying = sa.text("emptied_at IS NULL AND moved_to <> ''")
     op.create_index("ix_arrival_lying", "arrival", ["arrived_at"], sqlite_where=lying, postgresql_where=lying)
 
