@@ -792,6 +792,7 @@ def _server_trouble(error: DBAPIError) -> str:
 
 _FILE_TROUBLES = {
     sqlite3.SQLITE_BUSY: "database-waiting",
+    sqlite3.SQLITE_LOCKED: "database-waiting",
     sqlite3.SQLITE_READONLY: "read-only",
     sqlite3.SQLITE_IOERR: "database-disk",
     sqlite3.SQLITE_CANTOPEN: "database-disk",

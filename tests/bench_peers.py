@@ -129,7 +129,7 @@ def watched() -> Contender:
         folder = out / "in"
         folder.mkdir()
         for scan in scans:
-            (folder / f"{scan.stem}.pdf").write_bytes(img2pdf.convert(str(scan)))  # type: ignore[arg-type]
+            (folder / f"{scan.stem}.pdf").write_bytes(img2pdf.convert(str(scan)))  # type: ignore[arg-type]  # bytes, where no stream is given
         return [[sys.executable, "-c", WATCHING, str(folder), str(out), str(len(scans))]]
 
     return commands

@@ -10,8 +10,6 @@ OUTAGES: tuple[type[Exception], ...] = (DBAPIError, DatabaseRefused, PoolExhaust
 """What may be one; `outage_of` tells whether it is."""
 RETRY_SECONDS = 30
 """What a program is asked to wait (RFC 9110, 10.2.3): as long as the station's own work waits."""
-_FILE_TROUBLES = frozenset({5, 6, 8, 10, 14})
-"""SQLite's primary result codes: BUSY, LOCKED, READONLY, IOERR, CANTOPEN."""
 
 
 def outage_of(error: Exception) -> str | None:
@@ -21,6 +19,6 @@ def outage_of(error: Exception) -> str | None:
     code = problem_of(error).code
     if code == "disk-full":
         return code
-    if code.startswith("database-") or getattr(getattr(error, "orig", None), "sqlite_errorcode", 0) & 0xFF in _FILE_TROUBLES:
+    if code.startswith("database-") or (code == "read-only" and isinstance(error, DBAPIError)):
         return "database-away"
     return None
