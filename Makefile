@@ -11,6 +11,8 @@ PYTEST := .venv/bin/pytest
 export PYTHON
 # The folder one stands in must not outrank the installed packages.
 export PYTHONSAFEPATH := 1
+# Modules are compiled once, as they are wherever Sceau is installed: each start costs half, and the tests start hundreds of programs.
+unexport PYTHONDONTWRITEBYTECODE
 # The system's Python is the one we run on; uv is never to fetch another.
 export UV_PYTHON_DOWNLOADS := never
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -79,7 +81,7 @@ bench-rows:
 # PAGES=8 ROUNDS=3: the whole chain beside the bare reader and OCRmyPDF
 bench-peers:
 	@$(SETUP) setup-test
-	PYTHONPATH=tests:. .venv/bin/python tests/bench_peers.py $(or $(PAGES),8) $(or $(ROUNDS),3)
+	PYTHONPATH=tests:. .venv/bin/python tests/bench_peers.py $(or $(PAGES),24) $(or $(ROUNDS),2)
 
 # PAGES=12 ROUNDS=3 POSTGRES=1: two worker processes against one
 bench-workers:

@@ -86,6 +86,10 @@ class Engine(Protocol):
     def name(self) -> str:
         """Engine, its version and its back end, for the record."""
 
+    @property
+    def sure(self) -> float:
+        """Mean confidence of a page, 0…1, below which it may stand on its head."""
+
     def read(self, copy: Path) -> tuple[Line, ...]:
         """Lines in pixels of the copy, in the engine's own order. Raises ReadingFailed."""
 
@@ -104,7 +108,7 @@ def prepare_copy(upright: Pixels, options: ReaderOptions) -> tuple[Pixels, float
     Needs no engine loaded: the process that decodes the page makes the copy, another one reads it.
     """
     if options.reader is Reader.TESSERACT:
-        return (upright if upright.ndim == 2 else np.asarray(cv2.cvtColor(upright, cv2.COLOR_BGR2GRAY), np.uint8)), 1.0
+        return as_grey(upright), 1.0
     height, width = upright.shape[:2]
     area = options.longest_side**2 / _A4_ASPECT
     scale = min(1.0, math.sqrt(area / (height * width)))
@@ -115,6 +119,11 @@ def prepare_copy(upright: Pixels, options: ReaderOptions) -> tuple[Pixels, float
     return np.asarray(cv2.resize(colour, size, interpolation=cv2.INTER_AREA), np.uint8), size[0] / width
 
 
+def as_grey(image: Pixels) -> Pixels:
+    """Shape (height, width)."""
+    return image if image.ndim == 2 else np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.uint8)
+
+
 def write_copy(image: Pixels, path: Path) -> None:
     """Uncompressed on purpose: binary PGM for grey, PPM for colour (netpbm P5 and P6). Raises OSError."""
     height, width = image.shape[:2]
@@ -122,6 +131,15 @@ def write_copy(image: Pixels, path: Path) -> None:
     with path.open("wb") as file:
         file.write(f"{kind}\n{width} {height}\n255\n".encode("ascii"))
         file.write(np.ascontiguousarray(samples).data)
+
+
+def view_copy(path: Path) -> Pixels:
+    """A grey copy that `write_copy` wrote, of which only what is looked at is loaded. Raises ReadingFailed."""
+    width, height = copy_size(path)
+    size = width * height
+    if path.stat().st_size < size:
+        raise ReadingFailed(f"the reading copy {path.name} is not grey, or not whole")
+    return np.memmap(path, np.uint8, "r", path.stat().st_size - size, (height, width))
 
 
 def copy_size(path: Path) -> tuple[int, int]:
@@ -175,6 +193,11 @@ class RapidEngine:
         version = importlib.metadata.version
         return f"rapidocr {version('rapidocr')} PP-OCRv6 small, {self._back_end} {version(self._back_end.value)}"
 
+    @property
+    def sure(self) -> float:
+        """0.96 to 0.99 was measured upright, 0.62 to 0.71 upside down."""
+        return 0.85
+
     def read(self, copy: Path) -> tuple[Line, ...]:
         image = cv2.imread(str(copy), cv2.IMREAD_COLOR)
         if image is None:
@@ -216,6 +239,11 @@ class TesseractEngine:
     @property
     def name(self) -> str:
         return f"tesseract {self._version}, {self._languages}"
+
+    @property
+    def sure(self) -> float:
+        """0.51 to 0.81 was measured on scanned pages upright, 0.01 to 0.11 upside down."""
+        return 0.3
 
     def read(self, copy: Path) -> tuple[Line, ...]:
         try:

@@ -13,8 +13,6 @@ from ocr.engines import Engine, ReadingFailed, copy_size, write_copy
 from ocr.text import Line, PageText, Word
 from ocr.turning import turn_page
 
-SURE = 0.85
-"""Mean confidence of a page below which it may stand on its head: 0.96 to 0.99 was measured upright, 0.62 to 0.71 upside down."""
 FEW_LETTERS = 30
 """With fewer on a page nothing can be told of how it lies."""
 _ROTATIONS = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_COUNTERCLOCKWISE}
@@ -42,10 +40,9 @@ class Attempt:
         long = [line.box for line in self.lines if len(line.text) > 3]
         return 2 * sum(y1 - y0 > 1.5 * (x1 - x0) for x0, y0, x1, y1 in long) > len(long)
 
-    @property
-    def doubtful(self) -> bool:
+    def doubtful(self, sure: float) -> bool:
         """Whether the page may have to be held otherwise; where there is little to read nothing is asked."""
-        return self.letters >= FEW_LETTERS and (self.sideways or self.sureness < SURE)
+        return self.letters >= FEW_LETTERS and (self.sideways or self.sureness < sure)
 
 
 def read_page(engine: Engine, copy: Path, scale: float, number: int) -> PageText:
@@ -66,13 +63,13 @@ def read_page(engine: Engine, copy: Path, scale: float, number: int) -> PageText
 def read_upright(engine: Engine, copy: Path) -> Attempt:
     """As it lies; where that gives doubts, also turned, at most twice more, and the surest reading is taken."""
     best = Attempt(0, engine.read(copy))
-    if not best.doubtful:
+    if not best.doubtful(engine.sure):
         return best
     for degrees in (270, 90) if best.sideways else (180,):
         again = Attempt(degrees, _read_turned(engine, copy, degrees))
         if _weight(again) > _weight(best):
             best = again
-        if not best.doubtful:
+        if not best.doubtful(engine.sure):
             break
     return best
 

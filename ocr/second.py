@@ -17,7 +17,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from ocr.engines import EngineMissing, Pixels, Reader, ReaderOptions, warm_engine, write_copy
+from ocr.engines import EngineMissing, Pixels, Reader, ReaderOptions, as_grey, warm_engine, write_copy
 from ocr.identifiers import valid_iban, valid_siren, valid_siret, valid_vat
 from ocr.text import Box, PageText
 from ocr.values import LISTS, Field, Source, plain_value
@@ -163,8 +163,7 @@ def cut_out(image: Pixels, box: Box) -> Pixels | None:
     x0, y0, x1, y1 = max(0, x0 - margin), max(0, y0 - margin), min(image.shape[1], x1 + margin), min(image.shape[0], y1 + margin)
     if x1 <= x0 or y1 <= y0 or (x1 - x0) * (y1 - y0) > LARGEST:
         return None
-    crop = image[y0:y1, x0:x1]
-    return np.ascontiguousarray(crop if crop.ndim == 2 else cv2.cvtColor(crop, cv2.COLOR_BGR2GRAY))
+    return np.ascontiguousarray(as_grey(image[y0:y1, x0:x1]))
 
 
 def _tesseract(options: ReaderOptions) -> Callable[[Pixels], str]:

@@ -83,7 +83,8 @@ PROVE_SECONDS = 600.0
 FIELDS_SECONDS = 10.0
 """What finding the values has at least, whatever time the pages took; shorter than others wait for the records."""
 COPIES_AHEAD = 16
-"""Reading copies are made while a page is decoded anyway, 8 MB each; of a long document the rest are made when their turn comes."""
+"""Reading copies are made while a page is decoded anyway, of an A4 page 8 MB twice; of a long document the rest are made when their turn
+comes."""
 READER_PAGES = 500
 """The reader's process is replaced after so many pages: OpenVINO keeps memory for each new shape; 1.05 GB after 120 shapes."""
 PRELOAD = ("station.pixels",)
@@ -146,6 +147,9 @@ class Job:
 
     def copy(self, page: int) -> Path:
         return self.folder / f"{page:04d}.pnm"
+
+    def whole(self, page: int) -> Path:
+        return self.folder / f"{page:04d}-whole.pgm"
 
 
 class Pipeline:
@@ -337,6 +341,7 @@ class Pipeline:
     def _judge_pixels(self, job: Job, sheet: Sheet, attempt: int, mixed: bool, limits: Limits, baseline: Baseline) -> pixels.JudgedPage:
         page = sheet.page
         settings = self._workstation.settings
+        ahead = page.number <= COPIES_AHEAD
         # Where they are to lie: nothing that may be there is asked for.
         light, thumb = (
             derived_root(settings) / preview_name(settings, job.document_id, page.number, kind, attempt) for kind in ("page", "thumb")
@@ -350,7 +355,7 @@ class Pipeline:
                 limits,
                 baseline,
                 self._reader_options,
-                pixels.Copies(job.copy(page.number) if page.number <= COPIES_AHEAD else None, light, thumb),
+                pixels.Copies(job.copy(page.number) if ahead else None, job.whole(page.number) if ahead else None, light, thumb),
             )
         except (OverBudget, PoisonPage) as error:
             return pixels.JudgedPage(page, None, (finding("poison-page", page=page.number, measured=str(error)),), 1.0, False, {})
@@ -460,7 +465,9 @@ class Pipeline:
         texts = [each for each in results if isinstance(each, PageText)]
         left = max(deadline - time.monotonic(), FIELDS_SECONDS)
         fields, troubles = self._find_fields(self._pixels, texts, known, min(page_seconds, left))
-        second = list(self._look_again(judged["pages"], doubtful_in(fields, texts), deadline))
+        second = list(self._look_again(job, judged["pages"], doubtful_in(fields, texts), deadline))
+        for page in judged["pages"]:
+            job.whole(page["coding"]["number"]).unlink(missing_ok=True)
         told = {
             "pages": [each.as_json() for each in texts],
             "troubles": [asdict(each) for each in (*results, *troubles) if isinstance(each, Finding)],
@@ -490,14 +497,16 @@ class Pipeline:
         except PoisonPage as error:
             return {}, (finding("reading-failed", measured=str(error)[:300]),)
 
-    def _look_again(self, pages: Sequence[dict[str, Any]], places: Sequence[Place], deadline: float) -> Iterator[SecondReading]:
+    def _look_again(self, job: Job, pages: Sequence[dict[str, Any]], places: Sequence[Place], deadline: float) -> Iterator[SecondReading]:
         """Doubtful places read by the other engine; a look that fails, or for which no time is left, says nothing."""
         for page in pages:
-            source, asked = self._source(page), tuple(place for place in places if place.page == page["coding"]["number"])
+            number = page["coding"]["number"]
+            asked = tuple(place for place in places if place.page == number)
             left = min(PAGE_SECONDS, deadline - time.monotonic())
             if asked and left > 0:
+                looked = (self._source(page), page["raster"] is None, job.whole(number), asked, self._reader_options)
                 with suppress(ReadingFailed, PoisonPage, OverBudget, Undecodable):
-                    yield from self._pixels.run(pixels.look_again, left, source, page["raster"] is None, asked, self._reader_options)
+                    yield from self._pixels.run(pixels.look_again, left, *looked)
 
     def _source(self, page: dict[str, Any]) -> pixels.PageSource:
         original = self._workstation.originals.path(page["original"])

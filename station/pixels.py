@@ -31,7 +31,7 @@ from conformity.baseline import Baseline
 from conformity.checks import Inspection, inspect_raster
 from conformity.limits import Limits
 from conformity.target import read_target
-from ocr.engines import ReaderOptions, prepare_copy, warm_engine, write_copy
+from ocr.engines import ReaderOptions, as_grey, prepare_copy, view_copy, warm_engine, write_copy
 from ocr.fields import extract
 from ocr.reading import read_page
 from ocr.second import Place, SecondReading, read_again, read_from
@@ -84,6 +84,8 @@ class Copies:
 
     reading: Path | None
     """None where the copy for reading is not wanted yet."""
+    whole: Path | None
+    """Every pixel in grey, from which a second look cuts its places; None where it is not wanted yet."""
     light: Path
     thumb: Path
 
@@ -178,6 +180,8 @@ def make_copies(image: Pixels, options: ReaderOptions, copies: Copies) -> float:
     prepared, scale = prepare_copy(image, options)
     if copies.reading is not None:
         _write_atomically(copies.reading, lambda draft: write_copy(prepared, draft))
+    if copies.whole is not None:
+        _write_atomically(copies.whole, lambda draft: write_copy(as_grey(image), draft))
     write_light(prepared, copies.light, copies.thumb)
     return scale
 
@@ -253,10 +257,14 @@ def read_original(source: PageSource, drawn: bool, options: ReaderOptions, copy:
     return read_copy(copy, scale, source.page.number, options)
 
 
-def look_again(source: PageSource, drawn: bool, places: tuple[Place, ...], options: ReaderOptions) -> tuple[SecondReading, ...]:
-    """Doubtful places of one page, read from its full pixels by the other engine. Raises Undecodable."""
+def look_again(
+    source: PageSource, drawn: bool, whole: Path | None, places: tuple[Place, ...], options: ReaderOptions
+) -> tuple[SecondReading, ...]:
+    """Doubtful places of one page, read from its full pixels by the other engine: from its `whole` copy, where there is one.
+    Raises Undecodable."""
     cv2.setNumThreads(1)
-    return read_again(page_image(source, drawn), places, options)
+    image = view_copy(whole) if whole is not None and whole.exists() else page_image(source, drawn)
+    return read_again(image, places, options)
 
 
 def find_fields(texts: Sequence[PageText], known: Known) -> dict[str, Field]:

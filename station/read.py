@@ -155,7 +155,7 @@ def _look_again(
         if asked:
             with suppress(Undecodable, ReadingFailed, children.OverBudget, PoisonPage, OSError):
                 source = PageSource(path, scan.format, page, caps.max_pixels)
-                yield from workers.run(look_again, PAGE_SECONDS, source, _drawn(scan, page), asked, options)
+                yield from workers.run(look_again, PAGE_SECONDS, source, _drawn(scan, page), None, asked, options)
 
 
 def _drawn(scan: Scan, page: Page) -> bool:

@@ -84,7 +84,7 @@ class Chain:
             (page,) = found.pages
             judge_page(page, Limits())
             source = pixels.PageSource(original, found.format, page, Caps().max_pixels)
-            copies = pixels.Copies(work / "copy.pnm", work / "l.jpg", work / "t.jpg")
+            copies = pixels.Copies(work / "copy.pnm", work / "whole.pgm", work / "l.jpg", work / "t.jpg")
             judged = pixels.judge_pixels(source, False, Limits(), Baseline(), options, copies)
             texts = []
             if read:

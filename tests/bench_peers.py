@@ -4,9 +4,10 @@ Told are CPU and wall time of each program and all its children, and the memory 
 
 PYTHONPATH=tests:. python tests/bench_peers.py [PAGES [ROUNDS]]
 
-Every round runs every contender once, in an order that turns, so that the pairs of one round met the same machine. The pages are drawn
-invoices, one a file, printed and scanned (`tests/drawn`, `tests/scanned.py`). What starts up is counted: a program that reads one file and
-ends pays its start for each, one that stays pays it once.
+Every round runs every contender once with one page and once with all, in an order that turns, so that the pairs of one round met the
+same machine. The pages are drawn invoices, one a file, printed and scanned (`tests/drawn`, `tests/scanned.py`). What starts up is counted:
+a program that reads one file and ends pays its start for each, one that stays pays it once; what a further page costs is told apart. What
+is compiled at the first start ever is not: every contender ran once before.
 """
 
 import ctypes
@@ -49,7 +50,9 @@ WATCHING = "import sys; from pathlib import Path; from bench_peers import watch_
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Of all pages."""
+    """Of some pages."""
+
+    pages: int
 
     cpu: float
     """Seconds, of the program and all its children."""
@@ -188,12 +191,18 @@ def watch_folder(folder: Path, out: Path, count: int) -> None:
 # --- how it is measured ---
 
 
-def measure(commands: Sequence[Sequence[str]]) -> Cost:
-    """Run them side by side and wait for all that they leave. Raises SystemExit where one fails."""
+def measure(contender: Contender, scans: Sequence[Path], out: Path) -> Cost:
+    """Run its commands side by side, in the folder `out` that is theirs alone, and wait for all that they leave.
+
+    Raises SystemExit where one fails.
+    """
+    out.mkdir()
+    commands = contender(scans, out)
     ctypes.CDLL(None).prctl(ADOPT, 1, 0, 0, 0)
     before, began = _children_seconds(), time.monotonic()
     # What each program finds on a machine of its own; our modules are for those contenders that need them.
     environment = {**os.environ, "PYTHONPATH": f"{ROOT / 'tests'}:{ROOT}", "PYTHONSAFEPATH": "1"}
+    environment = {**environment, "PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(out.with_name("compiled"))}
     processes = [subprocess.Popen(each, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) for each in commands]
     peak, done = [0], threading.Event()
     looker = threading.Thread(target=_look_at, args=([each.pid for each in processes], peak, done))
@@ -208,7 +217,9 @@ def measure(commands: Sequence[Sequence[str]]) -> Cost:
     with suppress(ChildProcessError):
         while True:
             os.waitpid(-1, 0)
-    return Cost(_children_seconds() - before, wall, peak[0])
+    spent = _children_seconds() - before
+    shutil.rmtree(out)
+    return Cost(len(scans), spent, wall, peak[0])
 
 
 def _children_seconds() -> float:
@@ -233,44 +244,54 @@ def _share(pid: int) -> int:
     return 0
 
 
-def run_rounds(folder: Path, pages: int, rounds: int, show: Callable[[str], object] = print) -> dict[str, list[Cost]]:
-    """Each contender's cost in each round."""
-    scans = draw_scans(folder, pages)
-    names, costs = list(CONTENDERS), {name: list[Cost]() for name in CONTENDERS}
+def run_rounds(folder: Path, pages: int, rounds: int, show: Callable[[str], object] = print) -> list[dict[str, tuple[Cost, Cost]]]:
+    """Of each round, what each contender's first page costs, its start with it, and what all pages do."""
+    scans, out, found = draw_scans(folder, pages), folder / "out", list[dict[str, tuple[Cost, Cost]]]()
+    names = list(CONTENDERS)
+    for each in CONTENDERS.values():
+        measure(each, scans[:1], out)
     for turn in range(rounds):
+        found.append({})
         for name in (*names[turn % len(names) :], *names[: turn % len(names)]):
-            out = folder / "out"
-            out.mkdir()
-            cost = measure(CONTENDERS[name](scans, out))
-            costs[name].append(cost)
-            shutil.rmtree(out)
-            show(f"{cost.cpu / pages:7.2f} CPU s, {cost.wall / pages:6.2f} s a page, {cost.memory / 1e6:6.0f} MB  {name}")
-    return costs
+            one, all_ = measure(CONTENDERS[name], scans[:1], out), measure(CONTENDERS[name], scans, out)
+            found[-1][name] = one, all_
+            told = f"{all_.cpu / pages:7.2f} CPU s, {all_.wall / pages:6.2f} s a page, {all_.memory / 1e6:6.0f} MB"
+            show(f"{told}; the first {one.cpu:6.2f} CPU s, {one.wall:6.2f} s  {name}")
+    return found
 
 
-def as_figures(costs: Mapping[str, Sequence[Cost]], pages: int) -> dict[str, dict[str, float]]:
+def further_page(one: Cost, all_: Cost) -> float:
+    """CPU seconds that each page after the first costs."""
+    return (all_.cpu - one.cpu) / max(1, all_.pages - one.pages)
+
+
+def as_figures(rounds: Sequence[Mapping[str, tuple[Cost, Cost]]]) -> dict[str, dict[str, float]]:
     """Medians by contender, then medians of the ratios within the rounds."""
     found: dict[str, dict[str, float]] = {}
-    for name, each in costs.items():
+    for name in rounds[0]:
+        ones, alls = zip(*(each[name] for each in rounds), strict=True)
         found[name] = {
-            "cpu_s_a_page": statistics.median(cost.cpu for cost in each) / pages,
-            "wall_s_a_page": statistics.median(cost.wall for cost in each) / pages,
-            "pages_a_minute": 60 * pages / statistics.median(cost.wall for cost in each),
-            "memory_mb": statistics.median(cost.memory for cost in each) / 1e6,
+            "cpu_s_a_page": statistics.median(cost.cpu / cost.pages for cost in alls),
+            "wall_s_a_page": statistics.median(cost.wall / cost.pages for cost in alls),
+            "first_page_cpu_s": statistics.median(cost.cpu for cost in ones),
+            "further_page_cpu_s": statistics.median(further_page(*each[name]) for each in rounds),
+            "pages_a_minute": statistics.median(60 * cost.pages / cost.wall for cost in alls),
+            "memory_mb": statistics.median(cost.memory for cost in alls) / 1e6,
         }
     for first, second in PAIRS:
-        pairs = list(zip(costs[first], costs[second], strict=True))
+        pairs = [(each[first], each[second]) for each in rounds]
         found[f"{second} ÷ {first}"] = {
-            "cpu_ratio": statistics.median(b.cpu / a.cpu for a, b in pairs),
-            "wall_ratio": statistics.median(b.wall / a.wall for a, b in pairs),
+            "cpu_ratio": statistics.median(b.cpu / a.cpu for (_, a), (_, b) in pairs),
+            "wall_ratio": statistics.median(b.wall / a.wall for (_, a), (_, b) in pairs),
+            "further_page_cpu_ratio": statistics.median(further_page(*b) / further_page(*a) for a, b in pairs),
         }
     return found
 
 
-def peer_costs(folder: Path, pages: int = 8, rounds: int = 3) -> dict[str, dict[str, float]]:
+def peer_costs(folder: Path, pages: int = 24, rounds: int = 2) -> dict[str, dict[str, float]]:
     """Rows for the report, by contender and by pair."""
     folder.mkdir(parents=True, exist_ok=True)
-    return as_figures(run_rounds(folder, pages, rounds), pages)
+    return as_figures(run_rounds(folder, pages, rounds))
 
 
 if __name__ == "__main__":

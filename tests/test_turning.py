@@ -92,6 +92,7 @@ class Guessing:
     """Reads the same from every copy, and counts how often it is asked."""
 
     name = "guessing"
+    sure = 0.85
 
     def __init__(self, *lines):
         self.lines, self.asked = lines, 0
