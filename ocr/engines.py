@@ -129,17 +129,21 @@ def write_copy(image: Pixels, path: Path) -> None:
     height, width = image.shape[:2]
     kind, samples = ("P5", image) if image.ndim == 2 else ("P6", image[:, :, ::-1])
     with path.open("wb") as file:
-        file.write(f"{kind}\n{width} {height}\n255\n".encode("ascii"))
+        file.write(_copy_header(kind, width, height))
         file.write(np.ascontiguousarray(samples).data)
+
+
+def _copy_header(kind: str, width: int, height: int) -> bytes:
+    return f"{kind}\n{width} {height}\n255\n".encode("ascii")
 
 
 def view_copy(path: Path) -> Pixels:
     """A grey copy that `write_copy` wrote, of which only what is looked at is loaded. Raises ReadingFailed."""
     width, height = copy_size(path)
-    size = width * height
-    if path.stat().st_size < size:
-        raise ReadingFailed(f"the reading copy {path.name} is not grey, or not whole")
-    return np.memmap(path, np.uint8, "r", path.stat().st_size - size, (height, width))
+    header = len(_copy_header("P5", width, height))
+    if path.stat().st_size != header + width * height:
+        raise ReadingFailed(f"the copy {path.name} is not grey, or not whole")
+    return np.memmap(path, np.uint8, "r", header, (height, width))
 
 
 def copy_size(path: Path) -> tuple[int, int]:

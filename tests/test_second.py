@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ocr.engines import Reader, ReaderOptions
+from ocr.engines import Reader, ReaderOptions, ReadingFailed, as_grey, view_copy, write_copy
 from ocr.second import MOST, Place, SecondReading, cut_out, doubtful_places, maybe_misread, read_again, weigh, weigh_field
 from ocr.text import Line, PageText, Word
 from ocr.values import Field, Source
@@ -79,3 +79,18 @@ def test_the_other_engine_reads_the_place_however_the_page_lies(reader, turned):
     height, width = lying.shape[:2]
     (reading,) = read_again(lying, [Place("total_gross", 1, (20, 20, width - 20, height - 20), turned)], ReaderOptions(reader=reader))
     assert weigh_field(GROSS, reading.text).confidence > GROSS.confidence
+
+
+def test_a_place_is_cut_from_the_whole_copy_as_from_the_page(tmp_path):
+    page = papers.draw_invoice()[:, :, ::-1]
+    write_copy(as_grey(page), tmp_path / "whole.pgm")
+    assert np.array_equal(cut_out(view_copy(tmp_path / "whole.pgm"), BOX), cut_out(page, BOX))
+
+
+@pytest.mark.parametrize(("shape", "cut"), [((5, 7), 1), ((5, 7, 3), 0)])
+def test_a_copy_that_is_cut_or_coloured_is_no_whole_copy(shape, cut, tmp_path):
+    copy = tmp_path / "whole.pgm"
+    write_copy(np.zeros(shape, np.uint8), copy)
+    copy.write_bytes(copy.read_bytes()[: copy.stat().st_size - cut])
+    with pytest.raises(ReadingFailed):
+        view_copy(copy)

@@ -8,8 +8,9 @@ import papers
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scanned import Severity, chance_for, scan_page
 
-from ocr.engines import ReaderOptions, prepare_copy, warm_engine, write_copy
+from ocr.engines import Reader, ReaderOptions, prepare_copy, warm_engine, write_copy
 from ocr.fields import extract
 from ocr.reading import read_page, read_upright
 from ocr.text import Line, PageText, Word, from_json
@@ -118,3 +119,24 @@ def test_a_page_with_a_few_words_is_read_once(tmp_path):
     few = Guessing(guess("Vu", (0, 0, 30, 10), 0.3))
     read_upright(few, tmp_path / "copy.pnm")
     assert few.asked == 1
+
+
+class Counting:
+    """An engine, and how often it was asked."""
+
+    def __init__(self, engine):
+        self.engine, self.name, self.sure, self.asked = engine, engine.name, engine.sure, 0
+
+    def read(self, copy):
+        self.asked += 1
+        return self.engine.read(copy)
+
+
+@pytest.mark.parametrize("reader", Reader)
+def test_a_scanned_page_is_read_once_and_one_on_its_head_twice(reader, invoice, tmp_path):
+    options = ReaderOptions(reader=reader, languages=("eng",))
+    scan = scan_page(invoice, chance_for("invoice", 0, 1, Severity.HARD), Severity.HARD)
+    for lying, turned, asked in ((scan, 0, 1), (np.ascontiguousarray(scan[::-1, ::-1]), 180, 2)):
+        engine = Counting(warm_engine(options))
+        write_copy(prepare_copy(lying, options)[0], tmp_path / "copy.pnm")
+        assert (read_upright(engine, tmp_path / "copy.pnm").turned, engine.asked) == (turned, asked)
