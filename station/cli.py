@@ -68,12 +68,15 @@ def serve(
 def work() -> None:
     """A further worker on the same database and stores; stops on Ctrl-C."""
     with _settings() as settings:
+        from station.machines import require_ledger_keys
         from station.running import Running
         from station.slots import hold_slot
         from station.witnesses import stand_by_witnesses
         from station.workstation import open_workstation
 
         workstation = open_workstation(settings)
+        # First: without the keys its own memory of what was witnessed cannot be right either, and the keys are what is to be mended.
+        require_ledger_keys(workstation)
         stand_by_witnesses(workstation)
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -90,6 +93,7 @@ def work() -> None:
 def take(files: Files, station: str = "", as_json: AsJson = False) -> None:
     """Take files in now and wait: exit 0 all archived or duplicate, 3 some held, 4 some failed."""
     with _settings() as settings:
+        from station.machines import require_ledger_keys
         from station.take import TakeResult, take_files
         from station.witnesses import stand_by_witnesses
         from station.workstation import open_workstation
@@ -107,6 +111,7 @@ def take(files: Files, station: str = "", as_json: AsJson = False) -> None:
                 out.print(f"{result.state:9}  {plain_name(result.file)}  {result.sealed or result.message}", markup=False)
 
         workstation = open_workstation(settings)
+        require_ledger_keys(workstation)
         stand_by_witnesses(workstation, ask=False)
         take_files(workstation, chosen, files, lambda: uuid4().hex, show, _progress(len(files)))
         raise typer.Exit(worst)

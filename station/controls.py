@@ -212,7 +212,7 @@ def last_done(session: Session, entity: str) -> dict[str, date]:
     for code, newest in (
         ("passport", session.scalar(sa.select(sa.func.max(PassportRow.made_at)).where(PassportRow.entity == entity))),
         ("fixity", session.scalar(sa.select(sa.func.max(FixityRun.ended_at)))),
-        ("restore", session.scalar(sa.select(sa.func.max(BackupRun.ended_at)).where(BackupRun.kind == "drill"))),
+        ("restore", session.scalar(sa.select(sa.func.max(BackupRun.ended_at)).where(BackupRun.kind == "drill", BackupRun.outcome != "empty"))),
         ("clock", session.scalar(sa.select(sa.func.max(ClockCheck.at)).where(ClockCheck.offset.is_not(None)))),
         ("sampling", session.scalar(sa.select(sa.func.max(ControlLot.closed_at)).where(ControlLot.entity == entity))),
     ):

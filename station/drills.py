@@ -40,6 +40,9 @@ AGAIN = timedelta(hours=1)
 """After a failure the next try waits."""
 TURN_SECONDS = 20.0
 SHOWN = 20
+TRIED = ("whole", "flawed", "failed")
+EMPTY = "empty"
+"""What came of a rehearsal that had no kept file to check: it holds, and proves nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +54,9 @@ class Standing:
     last: BackupRun | None
     """The newest that ended whole, or flawed but written."""
     drill: BackupRun | None
-    """The newest rehearsal that ended."""
+    """The newest rehearsal that ended, whatever it had to check."""
+    proof: BackupRun | None
+    """The newest that had something to check: one of a backup without a kept file proves nothing."""
     running: str | None
     """backup or drill, where one is at work now."""
     late: bool
@@ -70,22 +75,28 @@ class Standing:
             return "late"
         if self.last is not None and self.last.outcome != "whole":
             return "flawed"
-        if self.drill is not None and self.drill.outcome != "whole":
+        if self.proof is not None and self.proof.outcome != "whole":
             return "drill-failed"
         return "drill-late" if self.undrilled else None
 
 
 def standing_of(session: Session, settings: Settings, now: datetime) -> Standing:
     """Reads the records and one lock."""
-    last, drill = _newest(session, "backup", ("whole", "flawed")), _newest(session, "drill", ("whole", "flawed", "failed"))
+    last, drill = _newest(session, "backup", ("whole", "flawed")), _newest(session, "drill", (*TRIED, EMPTY))
+    proof = drill if drill is None or drill.outcome != EMPTY else _newest(session, "drill", TRIED)
     care = settings.backup
     late = bool(care.folder or last) and (last is None or now - last.started_at > timedelta(hours=care.alert_hours))
     every = EVERY.get(care.drill)
-    undrilled = every is not None and last is not None and (drill is None or now - drill.started_at > 2 * every)
+    undrilled = every is not None and _holds_files(last) and (proof is None or now - proof.started_at > 2 * every)
     runs = tuple(session.scalars(sa.select(BackupRun).order_by(BackupRun.id.desc()).limit(SHOWN)))
     working = bool(is_held(settings.home, "backup-0"))
     running = next((each.kind for each in runs if each.outcome == "running"), None) if working else None
-    return Standing(care.folder, last, drill, running, late, undrilled, runs)
+    return Standing(care.folder, last, drill, proof, running, late, undrilled, runs)
+
+
+def _holds_files(backup: BackupRun | None) -> bool:
+    """Whether there is anything to rehearse with: a house without a document backs up its rows alone."""
+    return backup is not None and backup.figures.get("files") != 0
 
 
 def _newest(session: Session, kind: str, outcomes: tuple[str, ...]) -> BackupRun | None:
@@ -147,7 +158,7 @@ def _due(session: Session, settings: Settings, now: datetime) -> str | None:
         if every is None:
             continue
         newest = session.scalars(sa.select(BackupRun).where(BackupRun.kind == kind).order_by(BackupRun.id.desc()).limit(1)).first()
-        if kind == "drill" and _newest(session, "backup", ("whole", "flawed")) is None:
+        if kind == "drill" and not _holds_files(_newest(session, "backup", ("whole", "flawed"))):
             continue
         wait = every if newest is None or newest.outcome in ("whole", "flawed") else AGAIN
         if newest is None or now - newest.started_at >= wait:
@@ -200,7 +211,8 @@ def _tried(workstation: Workstation, source: Path) -> tuple[str, dict[str, Any],
         shutil.rmtree(room, ignore_errors=True)
     if "trouble" in told or not told:
         return "failed", {}, str(told.get("trouble") or done.stderr.strip().splitlines()[-1:] or done.returncode)
-    return ("whole" if told["holds"] else "flawed"), {name: told[name] for name in told if name not in ("home", "backup")}, None
+    outcome = "flawed" if not told["holds"] else "whole" if told["files"] else EMPTY
+    return outcome, {name: told[name] for name in told if name not in ("home", "backup")}, None
 
 
 def _report(workstation: Workstation, run: int, source: str, outcome: str, figures: dict[str, Any], trouble: str | None) -> str:

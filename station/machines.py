@@ -1,5 +1,6 @@
 """What holds between machines that share one database and one store: whose keys they need, and what none keeps of what is erased."""
 
+import hashlib
 import json
 import logging
 import shutil
@@ -25,6 +26,8 @@ from station.workstation import Workstation
 log = logging.getLogger("sceau.machines")
 LEFT_SECONDS = 3600.0
 """So long nothing was written into a folder of work, then it may be left over."""
+ADDED = {"renew": "renewed.pdf", "sign": "signed.pdf"}
+"""What begins the name of the folder of a renewal or signature, and the file in it that may be kept already and noted nowhere."""
 LATE = "late-"
 """What begins the name of the folder of a late reading; its number follows."""
 
@@ -85,7 +88,7 @@ def clear_leftovers(workstation: Workstation, moment: float | None = None) -> in
     A dead or paused worker could not tidy up. `moment`: seconds of the system's clock, now unless told. Returns how many attempts.
     """
     before = (time.time() if moment is None else moment) - LEFT_SECONDS
-    folders = [path for path in (workstation.home / "work").glob("*/*") if path.name.removeprefix(LATE).isdecimal() and path.is_dir()]
+    folders = [path for path in (workstation.home / "work").glob("*/*") if _is_ours(path.name) and path.is_dir()]
     gone = 0
     for folder in folders:
         with suppress(FileNotFoundError):
@@ -97,17 +100,39 @@ def clear_leftovers(workstation: Workstation, moment: float | None = None) -> in
     return gone
 
 
+def _is_ours(name: str) -> bool:
+    return name.removeprefix(LATE).isdecimal() or name.partition("-")[0] in ADDED
+
+
 def _is_left(workstation: Workstation, folder: Path) -> bool:
     """Whether nobody goes on from here; what it sealed for nobody is dropped first, and the folder stays as long as the store keeps it."""
+    if (kind := folder.name.partition("-")[0]) in ADDED:
+        # No attempt of the document's: who renews or signs begins again, and takes what is whole in here where it still is.
+        return _dropped(workstation, folder, _sha256_of(folder / ADDED[kind]))
     with workstation.database.reading() as session, lifted(session):
         document = session.get(Document, folder.parent.name)
         if document is not None and _is_awaited(document, folder.name):
             return False
-        told = _proof_in(folder)
-        orphan = bool(told.get("valid")) and session.get(Archive, told["sha256"]) is None
+    told = _proof_in(folder)
+    return _dropped(workstation, folder, told["sha256"] if told.get("valid") else None)
+
+
+def _sha256_of(path: Path) -> str | None:
+    if not path.is_file():
+        return None
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _dropped(workstation: Workstation, folder: Path, sha256: str | None) -> bool:
+    """Whether no file of this name lies in the archive without its row; False: the store does not let it go yet."""
+    if sha256 is None:
+        return True
+    with workstation.database.reading() as session, lifted(session):
+        orphan = session.get(Archive, sha256) is None
     if orphan:
         try:
-            workstation.archives.drop(told["sha256"], ".pdf")
+            workstation.archives.drop(sha256, ".pdf")
         except StillLocked as error:
             log.info("%s: kept by the store for now: %s", folder, error)
             return False

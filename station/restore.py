@@ -103,6 +103,8 @@ class Restored:
     bad_count: int = 0
     checks: list[dict[str, Any]] = field(default_factory=list)
     """`station.audit.Audited`: name, ok, detail, english."""
+    backups_went: str = ""
+    """Folder of the backed-up home's own backups, by its settings; it counts no more here, and is empty where none was set."""
     lost: dict[str, int] = field(default_factory=dict)
     """Legal entity → size that somebody outside has seen, where that loss was accepted."""
     seconds: float = 0.0
@@ -173,7 +175,7 @@ def _built(wish: Wish, opened: Opened, stage: Path, database: Database, clock: C
     done.migrated = done.schema != newest_schema()
     migrate(database)
     # 3. The settings are of this place.
-    settings = _settings_of(stage, wish.database_url)
+    settings = _settings_of(stage, wish.database_url, done)
     workstation = Workstation(settings, database, Vault(stage / "originals"), Vault(stage / "archive"), clock)
     public = _public_logs(workstation, head)
     # 4. What somebody outside has seen.
@@ -275,10 +277,11 @@ def _write(path: Path, stream: Readable) -> None:
     path.chmod(0o600)
 
 
-def _settings_of(stage: Path, database_url: str | None) -> Settings:
-    """Those of the backup, with the database and the store of this place."""
+def _settings_of(stage: Path, database_url: str | None, done: Restored) -> Settings:
+    """Those of the backup, with the database and the store of this place, and without the folder of the other one's backups."""
     path = stage / FILE_NAME
-    text = elsewhere(path.read_text(encoding="utf-8")) if path.exists() else ""
+    written = path.read_text(encoding="utf-8") if path.exists() else ""
+    text, done.backups_went = elsewhere(written), _backups_of(written)
     if database_url is not None:
         text = f"database_url = {json.dumps(database_url)}\n{text}"
     if text:
@@ -289,13 +292,24 @@ def _settings_of(stage: Path, database_url: str | None) -> Settings:
         raise NotRestored(f"{FILE_NAME}: {str(error).splitlines()[0]}") from error
 
 
+def _backups_of(text: str) -> str:
+    """`backup.folder` of settings; empty where there is none, or they cannot be read."""
+    try:
+        care = tomllib.loads(text).get("backup")
+    except tomllib.TOMLDecodeError:
+        return ""
+    return str(care.get("folder", "")) if isinstance(care, dict) else ""
+
+
 def elsewhere(text: str) -> str:
-    """Settings in which the backup's own database and store, which are another installation's, stay to be read and count no more."""
+    """Settings in which the backup's own database, store and folder of backups, which are another installation's, stay to be read and
+    count no more: two homes that thin out one folder would take each other's backups away."""
     section, lines = "", list[str]()
     for line in text.splitlines(keepends=True):
         if found := re.match(r"\s*\[+\s*([A-Za-z_.]+)", line):
             section = found[1]
         away = section.split(".")[0] == "store" or (not section and re.match(r"\s*(database_url|store)\b.*=", line))
+        away = away or re.match(r"\s*folder\s*=" if section == "backup" else r"\s*backup\s*(\.\s*folder\b.*)?=" if not section else r"\Z", line)
         lines.append(f"# {line}" if away and line.strip() and not line.lstrip().startswith("#") else line)
     return "".join(lines)
 
@@ -485,6 +499,16 @@ _ROWS_EN = (
     "Give that one this database (database_url), then run sceau verify --ledger."
 )
 
+_NO_BACKUPS_FR = (
+    "Cette installation ne fait pas encore de sauvegardes : celles de l'ancienne allaient à {place}, et deux installations dans un même dossier "
+    "s'y retireraient l'une l'autre les leurs. Réglez [backup] folder dans son sceau.toml ; si elle remplace l'ancienne, le même dossier "
+    "convient."
+)
+_NO_BACKUPS_EN = (
+    "This installation makes no backups yet: those of the old one went to {place}, and two installations in one folder would remove each "
+    "other's there. Set [backup] folder in its sceau.toml; where it replaces the old one, the same folder will do."
+)
+
 
 def describe_restored(done: Restored, language: str) -> list[str]:
     """For people."""
@@ -501,6 +525,7 @@ def describe_restored(done: Restored, language: str) -> list[str]:
         lines += ["The tables were brought to this version."] if done.migrated else []
         lines += [_ROWS_EN] if done.rows_only else []
         lines += ["Keys are not in it: put SCEAU_HOME/keys back before starting."] if done.keys == "absent" and not done.rows_only else []
+        lines += [_NO_BACKUPS_EN.format(place=done.backups_went)] if done.backups_went else []
         lines += [f"{entity}: the loss of entries up to {seen} stands in the ledger." for entity, seen in done.lost.items()]
     else:
         seals = f"{done.seals} cachets vérifiés" if done.seals else "cachets non vérifiés (--verify)"
@@ -513,6 +538,7 @@ def describe_restored(done: Restored, language: str) -> list[str]:
         lines += [_ROWS_FR] if done.rows_only else []
         absent = done.keys == "absent" and not done.rows_only
         lines += ["Les clés n'y sont pas : remettez SCEAU_HOME/keys avant de démarrer."] if absent else []
+        lines += [_NO_BACKUPS_FR.format(place=done.backups_went)] if done.backups_went else []
         lines += [f"{entity} : la perte d'inscriptions jusqu'à {seen} est inscrite au registre." for entity, seen in done.lost.items()]
     lines += [f"✗ {each}" for each in done.bad]
     for check in done.checks:

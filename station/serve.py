@@ -16,6 +16,7 @@ from capture.catalogue import message
 from config.secrets import BadKey, drawn_key, drop_secrets
 from config.settings import Settings
 from station.keyring import look_at_keys
+from station.machines import require_ledger_keys
 from station.problems import problem_of
 from station.records import people
 from station.running import Running
@@ -57,6 +58,7 @@ class Server(uvicorn.Server):
 def _run(workstation: Workstation, executor: str, listener: socket.socket, say: Callable[[str], object]) -> bool:
     """Until it is told to stop; whether it is to start again with new settings."""
     settings = workstation.settings
+    require_ledger_keys(workstation, serves=True)
     stand_by_witnesses(workstation)
     started = time.monotonic()
     if settings.sealing.mode == "practice":

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tarfile
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import timedelta
 from functools import cache
 from hashlib import sha256
@@ -29,13 +29,14 @@ from station.audit import audit_ledger
 from station.backup import NAMED, NoPassphrase, WrongPassphrase, back_up, open_keys, seal_keys
 from station.checkpoints import checkpoint_now
 from station.contradiction import TreeContradicted
+from station.controls import last_done
 from station.copies import BadBackup, Opened
 from station.drills import ask_run, run_drill, standing_of, tend_backups
 from station.fixity import Kind, _table
 from station.records import people
 from station.records.ledger import append_event, tree_of
 from station.records.tables import BackupRun, Base, LedgerPayload
-from station.restore import Loss, NotEmpty, Wish, elsewhere, refused_words, restore_backup
+from station.restore import Loss, NotEmpty, Restored, Wish, describe_restored, elsewhere, refused_words, restore_backup
 from station.slots import SlotTaken
 from station.web.backups import trouble_said
 from station.web.words import words_in
@@ -240,6 +241,15 @@ def test_another_installations_database_and_store_count_no_more_in_restored_sett
     )
 
 
+def test_a_restored_home_writes_no_backups_where_the_other_ones_lie_and_its_person_is_told():
+    text = '[backup]\nfolder = "/mnt/a"\nhours = 12\n[ledger]\nfolder = "/mnt/b"\n'
+    assert elsewhere(text) == text.replace("folder = \"/mnt/a", "# folder = \"/mnt/a")
+    assert elsewhere('backup.folder = "/mnt/a"\nbackup.hours = 12\n') == '# backup.folder = "/mnt/a"\nbackup.hours = 12\n'
+    assert elsewhere('backup = {folder = "/mnt/a"}\n') == '# backup = {folder = "/mnt/a"}\n'
+    done = Restored("b", "2026-09-17T08:00:00+00:00", "h", "0010", backups_went="/mnt/a")
+    assert all(any("/mnt/a" in line for line in describe_restored(done, language)) for language in ("fr", "en"))
+
+
 # --- keys ---
 
 
@@ -325,6 +335,20 @@ def test_the_station_backs_up_and_rehearses_when_it_is_due_and_a_sealed_report_s
     assert not (cared.home / "restore-drill").exists()
     assert packages.atwork.ledger_types(cared)[-2:] == ["backup", "drill"]
     assert told(cared)["archives"]
+
+
+def test_a_house_without_a_document_rehearses_nothing_unasked_and_an_asked_rehearsal_proves_nothing(tmp_path, practice_keys, monkeypatch):
+    new = packages.atwork.open_home(tmp_path / "home")
+    new = replace(new, settings=new.settings.model_copy(update={"backup": BackupCare(folder=str(tmp_path / "place"), drill="weekly")}))
+    assert [tend_backups(new) for _ in range(2)] == ["backup", None]
+    found = {**asdict(Restored("b", "2026-09-17T08:00:00+00:00", "h", "0010", rows=40)), "holds": True}
+    monkeypatch.setattr(drills.subprocess, "run", lambda *_, **__: subprocess.CompletedProcess((), 0, json.dumps(found), ""))
+    assert run_drill(new, tmp_path / "place").outcome == drills.EMPTY
+    with new.database.reading() as session:
+        standing = standing_of(session, new.settings, new.clock())
+        assert (standing.drill.outcome, standing.proof, standing.alert) == (drills.EMPTY, None, None)
+        assert "restore" not in last_done(session, "essai")
+    new.database.close()
 
 
 def test_a_rehearsal_of_a_damaged_backup_fails_with_words(cared, tmp_path):

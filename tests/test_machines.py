@@ -194,6 +194,19 @@ def test_of_late_readings_and_of_proofs_that_cannot_be_read_nothing_stays_once_i
     assert clear_leftovers(workstation, time.time() + 2 * LEFT_SECONDS) == 1
 
 
+def test_what_a_killed_renewal_or_signature_left_goes_and_with_it_what_it_kept_for_nobody(tmp_path):
+    workstation = open_home(tmp_path / "home")
+    document_id = take_in(workstation, paper(tmp_path, 1))
+    for number, (name, file) in enumerate({"renew-2": "renewed.pdf", "sign-2-ab": "signed.pdf", "other-1": "x"}.items(), 2):
+        (workstation.work_folder(document_id) / name).mkdir(parents=True)
+        shutil.copy(paper(tmp_path, number), workstation.work_folder(document_id) / name / file)
+    orphan = workstation.archives.keep(workstation.work_folder(document_id) / "renew-2" / "renewed.pdf", ".pdf").sha256
+    assert clear_leftovers(workstation) == 0
+    assert clear_leftovers(workstation, time.time() + 2 * LEFT_SECONDS) == 2
+    assert not workstation.archives.holds(orphan, ".pdf")
+    assert [path.name for path in workstation.work_folder(document_id).iterdir()] == ["other-1"]
+
+
 # --- who is dead ---
 
 

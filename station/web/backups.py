@@ -22,8 +22,8 @@ OWN_WORDS = ("disk-full", "read-only", "place-away", "place-rights")
 _AWAY = {errno.ENOENT, errno.ENOTDIR, errno.EIO, errno.ENODEV, errno.ENXIO, errno.ENOTCONN, errno.ESTALE, errno.ETIMEDOUT, errno.EHOSTDOWN}
 _REFUSED = {errno.EACCES, errno.EPERM}
 _ERRNO = re.compile(r"\[Errno (\d+)\]")
-TONES = {"whole": "good", "flawed": "bad", "failed": "bad", "running": "busy", "asked": "calm"}
-ICONS = {"whole": "circle-check", "flawed": "circle-x", "failed": "circle-x", "running": "hourglass", "asked": "clock"}
+TONES = {"whole": "good", "flawed": "bad", "failed": "bad", "running": "busy", "asked": "calm", "empty": "calm"}
+ICONS = {"whole": "circle-check", "flawed": "circle-x", "failed": "circle-x", "running": "hourglass", "asked": "clock", "empty": "circle-alert"}
 
 
 @router.get(ADDRESS)
