@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from config.settings import Settings
 from station import outbox, outgoing
-from station.figures import LOST, Figures, Room, figures_now, in_one_unit, rooms_left
+from station.figures import LOST, LOST_KEPT, Figures, Room, figures_now, in_one_unit, rooms_left
 from station.mail import put_mail
 from station.outbox import Parcel, Undelivered
 from station.records.tables import Alert, Gauge
@@ -32,8 +32,6 @@ _GIGABYTES = re.compile(r"(\d+\.\d) GB")
 UNITS: Mapping[str, tuple[str, str]] = {"second": ("s", "s"), "minute": ("min", "min"), "hour": ("h", "h"), "day": ("jours", "days")}
 TOKENS: Mapping[str, tuple[str, str]] = {"never": ("jamais", "never"), "taken-over": ("repris", "taken over")}
 """French and English."""
-LOST_KEPT = timedelta(days=1)
-"""So long a worker that was lost, and did not come back, is told of."""
 KEPT = timedelta(days=90)
 GIGABYTE = 1_000_000_000
 _TELLING = 0x5CEA1

@@ -209,10 +209,11 @@ def last_done(session: Session, entity: str) -> dict[str, date]:
         .group_by(ControlResult.control)
     )
     done = {code: at.date() for code, at in rows}
+    drilled = sa.select(sa.func.max(BackupRun.ended_at)).where(BackupRun.kind == "drill", BackupRun.outcome != "empty")
     for code, newest in (
         ("passport", session.scalar(sa.select(sa.func.max(PassportRow.made_at)).where(PassportRow.entity == entity))),
         ("fixity", session.scalar(sa.select(sa.func.max(FixityRun.ended_at)))),
-        ("restore", session.scalar(sa.select(sa.func.max(BackupRun.ended_at)).where(BackupRun.kind == "drill", BackupRun.outcome != "empty"))),
+        ("restore", session.scalar(drilled)),
         ("clock", session.scalar(sa.select(sa.func.max(ClockCheck.at)).where(ClockCheck.offset.is_not(None)))),
         ("sampling", session.scalar(sa.select(sa.func.max(ControlLot.closed_at)).where(ControlLot.entity == entity))),
     ):

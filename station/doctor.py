@@ -20,10 +20,12 @@ from station.dossier import NoDossier, require_dossier
 from station.drift import drift_now
 from station.drills import standing_of
 from station.keyring import look_at_keys, practice_folder
+from station.machines import missing_workers
 from station.probe import probe_folder
 from station.problems import problem_of
 from station.records.clock import newest_look, tick_now
 from station.records.database import DatabaseRefused, NetworkFileSystem, Server, look_at_server, open_database, place_of
+from station.records.documents import DEAD_AFTER, living_workers
 from station.renewal import terms_of
 from station.stores import KEY, SECRET, open_stores, store_words
 from station.timekeeping import ask_authorities, clock_words, latest_time, waiting_for_time
@@ -91,6 +93,7 @@ def diagnose(settings: Settings) -> Iterator[Diagnosis]:
     yield Diagnosis("settings", True, True, f"{file}" if file.exists() else unwritten)
     yield _policy(settings)
     yield _database(settings)
+    yield from _workers(settings)
     yield _promise(settings)
     yield _disk(settings)
     yield from _store(settings)
@@ -240,6 +243,24 @@ def _backup(settings: Settings) -> Diagnosis:
         return Diagnosis("backup", True, False, told)
     remedy = say(*_BACKUP_REMEDIES.get(found.alert, _BACKUP_REMEDIES["late"]))
     return Diagnosis("backup", False, False, f"backup-{found.alert}: {told}", remedy)
+
+
+def _workers(settings: Settings) -> Iterator[Diagnosis]:
+    """Who works, and who fell silent: of the latter each by name. A home where nobody was started yet lacks nothing."""
+    say = _speaker(settings)
+    try:
+        with _records(settings) as session:
+            moment = now()
+            living = [worker.executor for worker in living_workers(session, moment, DEAD_AFTER)]
+            missing = missing_workers(session, moment)
+    except (DatabaseRefused, NetworkFileSystem, SQLAlchemyError):
+        return
+    if not missing:
+        none = say("aucun au travail : sceau serve en démarre un", "none at work: sceau serve starts one")
+        yield Diagnosis("workers", True, False, ", ".join(sorted(living)) or none)
+    for each in missing:
+        said, then = each.words(settings.language)
+        yield Diagnosis("workers", False, False, said, then)
 
 
 def _promise(settings: Settings) -> Diagnosis:

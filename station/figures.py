@@ -45,6 +45,8 @@ FRESH = timedelta(seconds=8)
 SLOW_EVERY = timedelta(seconds=60)
 FORECAST = timedelta(days=14)
 LOST = "worker-lost"
+LOST_KEPT = timedelta(days=1)
+"""So long a worker that was lost, and did not come back, is told of."""
 GONE_STALE = timedelta(minutes=3)
 """After so long without new figures nobody measures: no worker lives."""
 

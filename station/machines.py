@@ -6,6 +6,7 @@ import logging
 import shutil
 import time
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -17,9 +18,10 @@ from capture.stores import StillLocked
 from config.settings import Unusable
 from station.checkpoints import log_key
 from station.derived import forget_copies
+from station.figures import LOST, LOST_KEPT
 from station.records import documents
 from station.records.scope import lifted
-from station.records.tables import OPEN_STATES, Archive, CheckpointRow, Document, State, Worker
+from station.records.tables import OPEN_STATES, Archive, CheckpointRow, Document, Gauge, State, Worker
 from station.slots import home_number
 from station.workstation import Workstation
 
@@ -58,6 +60,60 @@ def require_ledger_keys(workstation: Workstation, *, serves: bool = False) -> No
         )
     for entity in entities:
         log_key(workstation.home, entity)
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """A worker that did not say goodbye."""
+
+    executor: str
+    host: str
+    """Name of its machine; empty where it is not known any more."""
+    since: datetime
+    """Its last heartbeat, or when others took its work over."""
+    taken_over: bool
+    left_alone: bool
+    """Nobody lives who could take its work over."""
+
+    def words(self, language: str = "fr") -> tuple[str, str]:
+        """What is so, and what to do; the moment in UTC."""
+        english = language == "en"
+        named = f"{self.executor} ({self.host})" if self.host else self.executor
+        at = f"{self.since:%Y-%m-%d %H:%M} UTC"
+        said = (
+            (f"{named} est perdu : son travail a été repris le {at}", f"{named} is lost: its work was taken over at {at}")
+            if self.taken_over
+            else (f"{named} ne répond plus depuis le {at}", f"{named} is silent since {at}")
+        )
+        then = (
+            (
+                "Rien n'est perdu, et personne ne travaille : lancez sceau serve, qui reprend ses documents",
+                "Nothing is lost, and nobody works: run sceau serve, which takes its documents over",
+            )
+            if self.left_alone
+            else (
+                "Rien n'est perdu : les autres reprennent ses documents. Redémarrez-le, ou voyez pourquoi sa machine s'est tue",
+                "Nothing is lost: the others take its documents over. Start it again, or see why its machine fell silent",
+            )
+        )
+        return said[english], then[english]
+
+
+def missing_workers(session: Session, now: datetime) -> list[Missing]:
+    """Those whose heartbeat is older than `DEAD_AFTER`, and those whose work was taken over within the last day and who did not come back;
+    by name. Commands and the page Exploitation ask here."""
+    rows = {worker.executor: worker for worker in documents.all_workers(session)}
+    alone = all(now - worker.beat_at > documents.DEAD_AFTER for worker in rows.values())
+    silent = [worker for worker in rows.values() if now - worker.beat_at > documents.DEAD_AFTER]
+    lost = session.scalars(sa.select(Gauge).where(Gauge.name == LOST, Gauge.at > now - LOST_KEPT))
+    found = [Missing(worker.executor, worker.host, worker.beat_at, False, alone) for worker in silent]
+    found += [Missing(gauge.label, "", gauge.at, True, alone) for gauge in lost if gauge.label not in rows]
+    return sorted(found, key=lambda each: each.executor)
+
+
+def forget_missing(session: Session, executor: str) -> None:
+    """It is back: it shall not be told as lost once it has ended in order."""
+    session.execute(sa.delete(Gauge).where(Gauge.name == LOST, Gauge.label == executor))
 
 
 def claim_dead(session: Session, executor: str, beat_at: datetime) -> bool:

@@ -309,7 +309,8 @@ def elsewhere(text: str) -> str:
         if found := re.match(r"\s*\[+\s*([A-Za-z_.]+)", line):
             section = found[1]
         away = section.split(".")[0] == "store" or (not section and re.match(r"\s*(database_url|store)\b.*=", line))
-        away = away or re.match(r"\s*folder\s*=" if section == "backup" else r"\s*backup\s*(\.\s*folder\b.*)?=" if not section else r"\Z", line)
+        away = away or (section == "backup" and re.match(r"\s*folder\s*=", line))
+        away = away or (not section and re.match(r"\s*backup\s*(\.\s*folder\s*)?=", line))
         lines.append(f"# {line}" if away and line.strip() and not line.lstrip().startswith("#") else line)
     return "".join(lines)
 
@@ -500,9 +501,9 @@ _ROWS_EN = (
 )
 
 _NO_BACKUPS_FR = (
-    "Cette installation ne fait pas encore de sauvegardes : celles de l'ancienne allaient à {place}, et deux installations dans un même dossier "
-    "s'y retireraient l'une l'autre les leurs. Réglez [backup] folder dans son sceau.toml ; si elle remplace l'ancienne, le même dossier "
-    "convient."
+    "Cette installation ne fait pas encore de sauvegardes : celles de l'ancienne allaient à {place}, et deux installations dans un même "
+    "dossier s'y retireraient l'une l'autre les leurs. Réglez [backup] folder dans son sceau.toml ; si elle remplace l'ancienne, le même "
+    "dossier convient."
 )
 _NO_BACKUPS_EN = (
     "This installation makes no backups yet: those of the old one went to {place}, and two installations in one folder would remove each "

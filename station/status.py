@@ -10,6 +10,7 @@ from station.contradiction import TreeContradicted
 from station.disk import look_at_disk
 from station.drift import drift_now
 from station.fixity import fixity_state
+from station.machines import missing_workers
 from station.probe import folder_health
 from station.records import documents
 from station.records.database import place_of
@@ -24,13 +25,15 @@ def status_of(workstation: Workstation) -> dict[str, Any]:
     disk = look_at_disk(workstation.home)
     protection = store_words(workstation.settings, workstation.settings.language)
     with workstation.database.reading() as session:
-        living = documents.living_workers(session, workstation.clock(), DEAD_AFTER)
+        language, moment = workstation.settings.language, workstation.clock()
+        living = documents.living_workers(session, moment, DEAD_AFTER)
         cost = documents.cost_at_rest(session)
         return {
             "home": str(workstation.home),
             "stations": {s.name: str(workstation.settings.folder_of(s)) for s in workstation.settings.stations},
             "documents": {str(state): count for state, count in documents.count_states(session).items()},
             "workers": [f"{w.executor} (pid {w.pid}{w.host and f', {w.host}'})" for w in living],
+            "missing_workers": [". ".join(each.words(language)) for each in missing_workers(session, moment)],
             "not_taken": [f"{s.station}: {s.name or '(folder)'}: {s.reason}" for s in documents.list_sightings(session)],
             "folders": {health.station: health.as_json() for health in folder_health(session, workstation.settings, workstation.clock())},
             "mailboxes": _mailboxes(session, workstation),

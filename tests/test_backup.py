@@ -243,7 +243,7 @@ def test_another_installations_database_and_store_count_no_more_in_restored_sett
 
 def test_a_restored_home_writes_no_backups_where_the_other_ones_lie_and_its_person_is_told():
     text = '[backup]\nfolder = "/mnt/a"\nhours = 12\n[ledger]\nfolder = "/mnt/b"\n'
-    assert elsewhere(text) == text.replace("folder = \"/mnt/a", "# folder = \"/mnt/a")
+    assert elsewhere(text) == text.replace('folder = "/mnt/a', '# folder = "/mnt/a')
     assert elsewhere('backup.folder = "/mnt/a"\nbackup.hours = 12\n') == '# backup.folder = "/mnt/a"\nbackup.hours = 12\n'
     assert elsewhere('backup = {folder = "/mnt/a"}\n') == '# backup = {folder = "/mnt/a"}\n'
     done = Restored("b", "2026-09-17T08:00:00+00:00", "h", "0010", backups_went="/mnt/a")

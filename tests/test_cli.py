@@ -194,6 +194,7 @@ def test_status_tells_states_workers_costs_and_the_ledger(sceau, scans):
         "stations",
         "documents",
         "workers",
+        "missing_workers",
         "not_taken",
         "folders",
         "mailboxes",

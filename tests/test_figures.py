@@ -10,11 +10,14 @@ from fastapi.testclient import TestClient
 from prometheus_client.parser import text_string_to_metric_families
 from webhome import NOON, PAPERS, failed, held, open_home, received
 
+from station import doctor
 from station.alerts import tend_alerts
 from station.figures import days_left, figures_now, note_lost, rooms_left, tend_figures, write_tallies
+from station.machines import forget_missing
 from station.records import documents
 from station.records.tables import Gauge
 from station.records.tallies import hours_since, keep_hour, totals
+from station.status import status_of
 from station.web.app import build_app
 from station.web.metrics import TOKEN_VARIABLE
 
@@ -173,6 +176,26 @@ def test_a_lost_worker_is_remembered_after_its_row_is_gone(house):
         documents.end_worker(session, "serve-0")
         note_lost(session, "serve-0", NOON)
     assert measured(house).all_of("worker-lost") == {"serve-0": 1.0}
+
+
+def test_commands_and_the_page_name_the_worker_that_died_until_it_is_back(house, visitor, monkeypatch):
+    later = replace(house, clock=lambda: NOON + timedelta(minutes=2))
+    (told,) = status_of(later)["missing_workers"]
+    assert told.startswith("serve-0 ne répond plus") and "personne ne travaille" in told
+    with house.database.writing() as session:
+        documents.beat(session, "serve-0", "serve", 1, NOON + timedelta(minutes=2))
+        note_lost(session, "work-7", NOON)
+        note_lost(session, "serve-0", NOON)
+    (told,) = status_of(later)["missing_workers"]
+    assert told.startswith("work-7 est perdu") and "Redémarrez-le" in told
+    monkeypatch.setattr(doctor, "now", later.clock)
+    (found,) = doctor._workers(house.settings)
+    assert (found.ok, found.name) == (False, "workers") and "work-7" in found.detail and found.remedy
+    visitor.post("/sign-in", data={"login": "responsable", "password": "essai"})
+    assert "work-7" in visitor.get("/exploitation").text
+    with house.database.writing() as session:
+        forget_missing(session, "work-7")
+    assert status_of(later)["missing_workers"] == []
 
 
 def test_the_page_counts_what_was_given_up_by_cause_and_leads_to_the_list(house, visitor):

@@ -1259,7 +1259,7 @@ class BackupRun(Base):
     place: Mapped[str] = mapped_column(sa.Text)
     """Where the backup lies."""
     outcome: Mapped[str] = mapped_column(sa.String(10))
-    """asked, running, whole, flawed (made, or restored, and something in it is wrong), failed; of a drill that had nothing to check: empty."""
+    """asked, running, whole, flawed (made, or restored, and something in it is wrong), failed, empty (of a drill: nothing to check)."""
     size: Mapped[int] = mapped_column(sa.BigInteger)
     """Bytes that it holds."""
     figures: Mapped[dict[str, Any]]

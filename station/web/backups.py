@@ -23,7 +23,7 @@ _AWAY = {errno.ENOENT, errno.ENOTDIR, errno.EIO, errno.ENODEV, errno.ENXIO, errn
 _REFUSED = {errno.EACCES, errno.EPERM}
 _ERRNO = re.compile(r"\[Errno (\d+)\]")
 TONES = {"whole": "good", "flawed": "bad", "failed": "bad", "running": "busy", "asked": "calm", "empty": "calm"}
-ICONS = {"whole": "circle-check", "flawed": "circle-x", "failed": "circle-x", "running": "hourglass", "asked": "clock", "empty": "circle-alert"}
+ICONS = {"whole": "circle-check", "flawed": "circle-x", "failed": "circle-x", "running": "hourglass", "asked": "clock", "empty": "info"}
 
 
 @router.get(ADDRESS)

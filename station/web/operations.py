@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
@@ -10,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from station.alerts import open_alerts, words_of
 from station.figures import GONE_STALE, Figures, Room, figures_now, rooms_left
+from station.machines import missing_workers
 from station.problems import PROBLEMS
 from station.records import documents
 from station.records.documents import DEAD_AFTER
@@ -47,10 +49,10 @@ class Hand:
     """One worker, as its heartbeat tells."""
 
     name: str
-    kind: str
     machine: str
     beat: str
-    lives: bool
+    state: str
+    """lives, silent or taken-over."""
 
 
 @router.get("/exploitation")
@@ -99,8 +101,11 @@ def _given_up(request: Request, session: Session, figures: Figures, t: Words) ->
 
 
 def _workers(session: Session, now: datetime, t: Words) -> Iterator[Hand]:
-    for worker in sorted(documents.all_workers(session), key=lambda each: each.executor):
-        yield Hand(worker.executor, worker.kind, worker.host, age_words(worker.beat_at, now, t), now - worker.beat_at <= DEAD_AFTER)
+    """The living, then who is missing: whoever was taken over stands here, too, for a day."""
+    for worker in sorted(documents.living_workers(session, now, DEAD_AFTER), key=lambda each: each.executor):
+        yield Hand(worker.executor, worker.host, age_words(worker.beat_at, now, t), "lives")
+    for gone in missing_workers(session, now):
+        yield Hand(gone.executor, gone.host, age_words(gone.since, now, t), "taken-over" if gone.taken_over else "silent")
 
 
 def _since(seconds: float | None, t: Words) -> str:
@@ -181,15 +186,17 @@ def _rooms(rooms: list[Room], t: Words) -> Chart:
     lines = []
     for room in rooms:
         until = t("operations.not-filling") if room.days is None else t("operations.days", n=int(room.days))
+        sizes = max(0, room.total - room.free), room.free, room.total
         cells = (
-            *(Cell(f"{size / GIGABYTE:.1f}", f"{size / GIGABYTE:.1f}") for size in (room.free, room.total)),
+            *(Cell(t.number(Decimal(f"{size / GIGABYTE:.1f}")), f"{size / GIGABYTE:.1f}") for size in sizes),
             Cell(until, "" if room.days is None else str(int(room.days))),
         )
         lines.append(Row(room.host, cells))
     soonest = min((room.days for room in rooms if room.days is not None), default=None)
     said = t("operations.said-rooms-calm") if soonest is None else t("operations.said-rooms", n=int(soonest))
-    head = t("operations.machine"), t("operations.free"), t("operations.size"), t("operations.full-in")
-    return Chart("rooms", said, head, tuple(lines), "bar", (0, 1), "count")
+    head = t("operations.machine"), *(t(f"operations.{each}") for each in ("used", "free", "size", "full-in"))
+    # One bar for a disk, as high as the disk is big.
+    return Chart("rooms", said, head, tuple(lines), "stacked", (0, 1), "count")
 
 
 def _stage(name: str, t: Words) -> str:
