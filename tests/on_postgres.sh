@@ -4,7 +4,11 @@ set -eu
 cd "$(dirname "$0")/.."
 programs=$(find /usr/lib/postgresql -maxdepth 2 -name bin 2>/dev/null | sort -V | tail -n 1)
 [ -n "$programs" ] || { echo "No PostgreSQL server is installed: apt-get install postgresql" >&2; exit 1; }
-folder=$(mktemp -d /tmp/sceau-postgres.XXXXXX)  # not TMPDIR: a socket's path is short, and the server's account must get there
+# In memory where there is room: making a home's database there, and dropping it, costs a quarter. Not TMPDIR: a socket's path is short, and
+# the server's account must get there.
+room=/tmp
+[ "$(df --output=avail -k /dev/shm 2>/dev/null | tail -n 1)" -lt 4194304 ] 2>/dev/null || [ ! -w /dev/shm ] || room=/dev/shm
+folder=$(mktemp -d $room/sceau-postgres.XXXXXX)
 # The server refuses to run as root: it gets the account that its package made.
 as() { if [ "$(id -u)" = 0 ]; then runuser -u postgres -- "$@"; else "$@"; fi; }
 [ "$(id -u)" != 0 ] || chown postgres "$folder"

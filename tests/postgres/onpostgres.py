@@ -19,6 +19,8 @@ TEMPLATE, PEOPLED = "sceau_blank", "sceau_peopled"
 """The tables of this version; the same with the practice accounts."""
 FRENCH = "LOCALE_PROVIDER icu ICU_LOCALE 'fr-FR' LOCALE 'C.UTF-8'"
 """Words sort as they do in a French house, not by their bytes: what relies on the one must not work by the other alone."""
+COPIED = "STRATEGY file_copy"
+"""Three times as fast as through the log, where nothing is flushed."""
 TESTS = Path(__file__).absolute().parent.parent
 DATABASE = TESTS.parent / "station" / "records" / "database.py"
 _STARTED = re.compile(r"bin/sceau|[\"']sceau[\"']|[\"']-m[\"'], [\"']station|TestClient|import_module")
@@ -76,7 +78,7 @@ def _ensured(name: str, template: str = TEMPLATE) -> str:
     with _server().connect() as connection:
         if not connection.scalar(sa.text("SELECT 1 FROM pg_database WHERE datname = :name"), {"name": name}):
             try:
-                connection.exec_driver_sql(f"CREATE DATABASE {name} TEMPLATE {template}")
+                connection.exec_driver_sql(f"CREATE DATABASE {name} TEMPLATE {template} {COPIED}")
             except ProgrammingError as error:
                 if "already exists" not in str(error):
                     raise
@@ -133,7 +135,7 @@ def _copy_with_records(copytree):
                 connection.exec_driver_sql(f"DROP DATABASE IF EXISTS {database_name(twin)} WITH (FORCE)")
                 ending = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :name"
                 connection.execute(sa.text(ending), {"name": database_name(home)})
-                connection.exec_driver_sql(f"CREATE DATABASE {database_name(twin)} TEMPLATE {database_name(home)}")
+                connection.exec_driver_sql(f"CREATE DATABASE {database_name(twin)} TEMPLATE {database_name(home)} {COPIED}")
         return result
 
     return copy
