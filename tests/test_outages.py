@@ -83,6 +83,22 @@ def test_a_program_is_told_of_an_outage_as_a_problem_and_when_to_ask_again(offic
     assert answer.headers["retry-after"] == "30" and "perdu" in answer.json()["detail"]
 
 
+def test_a_supervisor_is_told_of_an_outage_in_the_shape_it_always_gets(office, monkeypatch):
+    browser = TestClient(office.app, base_url="http://localhost")
+    usual = set(browser.get("/health").json())
+    monkeypatch.setattr(type(office.station.database), "reading", lambda _self: refusing(busy(5))())
+    answer = browser.get("/health")
+    assert (answer.status_code, answer.json()["status"], set(answer.json())) == (503, "database-away", usual)
+
+
+def test_a_page_that_met_an_outage_can_be_asked_for_again_and_a_form_cannot_be_sent_by_a_link(office, refused):
+    refused(busy(5))
+    browser = TestClient(office.app, base_url="http://localhost", follow_redirects=False)
+    assert 'href="/documents?state=held&amp;q=a%20b" id="again"' in browser.get("/documents?state=held&q=a%20b").text
+    assert 'id="again"' not in browser.post("/sign-in", data={"login": "atelier", "password": "essai"}).text
+    assert 'id="again"' not in browser.get("/nowhere").text
+
+
 def test_a_fault_of_ours_stays_one(office, refused):
     refused(busy(1))
     answer = TestClient(office.app, base_url="http://localhost", raise_server_exceptions=False).get("/")

@@ -90,6 +90,7 @@ from station.web import (
 from station.web import (
     people as people_pages,
 )
+from station.web.addresses import local_address
 from station.web.api.app import build_api
 from station.web.api.asks import PREFIX
 from station.web.api.porter import Pace
@@ -102,6 +103,8 @@ log = logging.getLogger("sceau.web")
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 IN_WORDS = frozenset({403, 404, 405, 408, 409, 411, 413, 422, 423, 500, 507})
 """Statuses that have words of their own in the catalogue."""
+PASSING = frozenset({503, 507})
+"""What may be over in a moment."""
 
 
 def build_app(workstation: Workstation, *, secret: bytes, moment: Callable[[], float] = time.time) -> FastAPI:
@@ -332,4 +335,13 @@ def _say_errors(app: FastAPI) -> None:
 def error_page(request: Request, status: int, detail: str = "", words: str = "") -> Response:
     """What happened, that nothing is lost, what to do next; `words` names those of the catalogue that are not the status's own."""
     code = status if words or status in IN_WORDS else (500 if status >= 500 else 404)
-    return desk.show(request, "error.html", status, code=code, words=words or str(code), detail=detail)
+    again = again_at(request) if status in PASSING else ""
+    return desk.show(request, "error.html", status, code=code, words=words or str(code), detail=detail, again=again)
+
+
+def again_at(request: Request) -> str:
+    """Where the same page is asked for once more; empty after a form, which a link cannot send again, and where a page's part was asked for
+    (its page is on the screen still)."""
+    if request.method != "GET" or "HX-Request" in request.headers:
+        return ""
+    return local_address(quote(request.url.path) + (f"?{request.url.query}" if request.url.query else ""))

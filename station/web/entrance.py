@@ -3,7 +3,7 @@
 import logging
 from functools import partial
 from math import ceil
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import JSONResponse, Response
@@ -15,6 +15,7 @@ from station.throttle import Throttle
 from station.web import codes, desk, figures, visits
 from station.web.addresses import local_address
 from station.web.oidc import label_of
+from station.web.outages import OUTAGES, RETRY_SECONDS, outage_of
 from station.web.visits import address_of
 from station.web.words import LANGUAGES
 
@@ -86,22 +87,26 @@ def _throttle_of(request: Request) -> Throttle:
 
 
 @open_router.get("/health")
-def health(request: Request, session: desk.InReading) -> Response:
-    """For supervisors: 200 where a living process watches the folders, else 503. Tells nothing about documents."""
-    room = look_at_disk(desk.workstation_of(request).home).room
-    now = desk.workstation_of(request).clock()
-    workers = documents.living_workers(session, now, documents.DEAD_AFTER)
-    last = figures.last_intake(session)
-    well = bool(figures.watching(session, now))
-    return JSONResponse(
-        {
-            "status": "ok" if well else "disk-full" if room is Room.NONE else "no-worker",
-            "disk": str(room),
-            "workers": [{"kind": worker.kind, "beat": worker.beat_at.isoformat()} for worker in workers],
-            "last_intake": None if last is None else last.isoformat(),
-        },
-        200 if well else 503,
-    )
+def health(request: Request) -> Response:
+    """For supervisors: 200 where a living process watches the folders, else 503, of one shape always. Tells nothing about documents.
+
+    `status`: ok, no-worker, disk-full, or database-away, where workers and last intake are not known.
+    """
+    workstation = desk.workstation_of(request)
+    room, now = look_at_disk(workstation.home).room, workstation.clock()
+    told: dict[str, Any] = {"disk": str(room), "workers": [], "last_intake": None}
+    try:
+        # Its own door, not the pages': theirs answers for people where the database is away.
+        with workstation.database.reading() as session:
+            workers = documents.living_workers(session, now, documents.DEAD_AFTER)
+            last, well = figures.last_intake(session), bool(figures.watching(session, now))
+    except OUTAGES as error:
+        if (code := outage_of(error)) is None:
+            raise
+        return JSONResponse({"status": code, **told}, 503, {"retry-after": str(RETRY_SECONDS)})
+    told["workers"] = [{"kind": worker.kind, "beat": worker.beat_at.isoformat()} for worker in workers]
+    told["last_intake"] = None if last is None else last.isoformat()
+    return JSONResponse({"status": "ok" if well else "disk-full" if room is Room.NONE else "no-worker", **told}, 200 if well else 503)
 
 
 @router.post("/sign-out")
