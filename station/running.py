@@ -15,6 +15,7 @@ from config.logs import name_worker
 from config.options import recipe_of
 from station.access import purge_access
 from station.alerts import tend_alerts
+from station.allocator import bound_arenas, give_back
 from station.api_tokens import drop_answers
 from station.batches import end_quiet_batch, form_ended_batches
 from station.checkpoints import tend_checkpoints
@@ -30,7 +31,7 @@ from station.figures import note_lost, tend_figures, write_tallies
 from station.fixity import TURN_SECONDS, tend_fixity
 from station.jobs import Engine, Limits
 from station.learning import read_on
-from station.machines import claim_dead, clear_leftovers, forget_erased, require_ledger_keys
+from station.machines import claim_dead, clear_leftovers, forget_erased, forget_missing, require_ledger_keys
 from station.outbox import drop_old
 from station.particulars import note_old_keys
 from station.pipeline import Pipeline
@@ -76,6 +77,7 @@ CHECKPOINT_SECONDS = 30.0
 OUTBOX_SECONDS = 5.0
 FIGURES_SECONDS = 10.0
 ALERT_SECONDS = 20.0
+MEMORY_SECONDS = 30.0
 CIRCUIT_SECONDS = 2.0
 """Between two looks at what changed, was decided or has its day."""
 CIRCUITS_ALL_SECONDS = 300.0
@@ -108,10 +110,13 @@ class Running:
     def start(self) -> None:
         """Start the engine, then the threads. Raises Unusable where this home lacks keys that its database's ledgers are signed with."""
         require_ledger_keys(self._workstation, serves=self._kind == "serve")
+        bound_arenas()
         name_worker(self._executor)
         clear_scratch(self._workstation.home / "scratch")
         note_old_keys(self._workstation)
         self._beat()
+        with self._workstation.database.writing() as session:
+            forget_missing(session, self._executor)
         self._engine.start()
         self._spawn("sweep", self._sweep, SWEEP_SECONDS, self._due.wait)
         self._spawn("recall", self._recall, RECALL_SECONDS, self._stopping.wait)
@@ -131,13 +136,9 @@ class Running:
         self._spawn("receivables", partial(tend_receivables, self._workstation), TIDY_SECONDS, self._stopping.wait)
         self._spawn("figures", partial(tend_figures, self._workstation), FIGURES_SECONDS, self._stopping.wait)
         self._spawn("clock", partial(tend_clock, self._workstation), CLOCK_SECONDS, self._stopping.wait)
+        self._spawn("memory", give_back, MEMORY_SECONDS, self._stopping.wait)
         self._spawn("leftovers", partial(clear_leftovers, self._workstation), TRUST_SECONDS, self._stopping.wait)
-        if self._workstation.settings.store.url:
-            self._spawn("derived", partial(forget_erased, self._workstation), STORE_SECONDS, self._stopping.wait)
-        if self._workstation.originals.locks:
-            self._spawn("copies", partial(tend_copies, self._workstation), STORE_SECONDS, self._stopping.wait)
-            if self._receptions:
-                self._spawn("locks", partial(tend_locks, self._workstation), STORE_SECONDS, self._stopping.wait)
+        self._watch_stores()
         self._pipeline.warm_up()
         if self._receptions:
             self._spawn("tidy", self._tidy, TIDY_SECONDS, self._stopping.wait)
@@ -185,6 +186,14 @@ class Running:
             with self._workstation.database.writing() as session:
                 documents.end_worker(session, self._executor)
         # Otherwise the row stays: silent, it tells the living whose work to take over.
+
+    def _watch_stores(self) -> None:
+        if self._workstation.settings.store.url:
+            self._spawn("derived", partial(forget_erased, self._workstation), STORE_SECONDS, self._stopping.wait)
+        if self._workstation.originals.locks:
+            self._spawn("copies", partial(tend_copies, self._workstation), STORE_SECONDS, self._stopping.wait)
+            if self._receptions:
+                self._spawn("locks", partial(tend_locks, self._workstation), STORE_SECONDS, self._stopping.wait)
 
     def _spawn(self, name: str, turn: Callable[[], object], seconds: float, wait: Callable[[float], object]) -> None:
         def loop() -> None:
