@@ -6,7 +6,8 @@ PYTHONPATH=tests:. python tests/bench_capacity.py
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from xml.sax.saxutils import escape
+
+from bars import AMBER, BLUE, RED, Bar, as_parts
 
 ROOT = Path(__file__).parents[1]
 PAPER = ROOT / "docs" / "capacity.md"
@@ -145,47 +146,18 @@ def as_table(needs: Sequence[Need]) -> str:
 
 # --- drawings ---
 
-WIDE, LINE, LEFT, RIGHT = 720, 34, 190, 120
-INK, SOFT = "#1c1e26", "#6b7280"
-STYLE = f'font-family="sans-serif" font-size="13" fill="{INK}"'
-
-
-def draw_bars(title: str, bars: Sequence[tuple[str, Sequence[tuple[float, str]]]], legend: Sequence[tuple[str, str]], unit: str) -> str:
-    """Stacked bars, each by its own sum as parts of a whole, with the sum in words: the houses differ by powers of ten. An SVG."""
-    tall = 64 + LINE * len(bars) + 20
-    parts = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDE} {tall}" role="img" aria-label="{escape(title)}">']
-    parts.append(f'<rect width="{WIDE}" height="{tall}" fill="#ffffff"/>')
-    parts.append(f'<text x="12" y="22" {STYLE} font-weight="bold">{escape(title)}</text>')
-    place = 12
-    for colour, word in legend:
-        parts.append(f'<rect x="{place}" y="34" width="12" height="12" fill="{colour}"/>')
-        parts.append(f'<text x="{place + 18}" y="45" {STYLE}>{escape(word)}</text>')
-        place += 34 + 8 * len(word)
-    for row, (name, pieces) in enumerate(bars):
-        y, x, whole = 64 + LINE * row, float(LEFT), sum(size for size, _ in pieces)
-        parts.append(f'<text x="{LEFT - 10}" y="{y + 16}" {STYLE} text-anchor="end">{escape(name)}</text>')
-        for size, colour in pieces:
-            wide = (WIDE - LEFT - RIGHT) * size / whole
-            parts.append(f'<rect x="{x:.1f}" y="{y}" width="{wide:.1f}" height="22" fill="{colour}"/>')
-            x += wide
-        parts.append(f'<text x="{WIDE - RIGHT + 10}" y="{y + 16}" {STYLE}>{shown(whole)} {escape(unit)}</text>')
-    return "\n".join([*parts, "</svg>"]) + "\n"
-
 
 def draw_money(needs: Sequence[Need]) -> str:
-    legend = (("#2a6f97", "cores"), ("#e09f3e", "disk, one year kept"))
-    bars = [
-        (house.name, ((need.core_euros, legend[0][0]), (need.first_disk_euros, legend[1][0])))
-        for house, need in zip(HOUSES, needs, strict=True)
-    ]
-    return draw_bars("What a month costs, parts of a whole", bars, legend, "€")
+    legend = ((BLUE, "cores"), (AMBER, "disk, one year kept"))
+    bars = [Bar(house.name, (need.core_euros, need.first_disk_euros)) for house, need in zip(HOUSES, needs, strict=True)]
+    return as_parts("What a month costs, parts of a whole", bars, legend, lambda euros: f"{shown(euros)} €")
 
 
 def draw_page(measured: Measured) -> str:
-    legend = (("#2a6f97", "vault"), ("#e09f3e", "archive"), ("#9e2a2b", "all else"))
+    legend = ((BLUE, "vault"), (AMBER, "archive"), (RED, "all else"))
     rest = measured.beside_bytes + measured.row_bytes + measured.index_bytes
-    pieces = tuple(zip((measured.vault_bytes / 1e6, measured.archive_bytes / 1e6, rest / 1e6), (c for c, _ in legend), strict=True))
-    return draw_bars("What keeping a page costs", [("colour, 300 dpi", pieces)], legend, "MB")
+    pieces = (measured.vault_bytes / 1e6, measured.archive_bytes / 1e6, rest / 1e6)
+    return as_parts("What keeping a page costs", [Bar("colour, 300 dpi", pieces)], legend, lambda size: f"{shown(size)} MB")
 
 
 def main() -> None:
