@@ -169,6 +169,15 @@ def two_companies(many, monkeypatch):
 THERE = frozenset({"quai", "annexe"})
 
 
+def test_of_many_those_that_a_cause_troubles_are_found_however_many_newer_ones_bear_the_words(two_companies):
+    home, named = two_companies
+    with home.database.writing() as session:
+        session.get(Document, named["older"]).problem = "over-budget"
+    with home.database.reading() as session:
+        found = documents.list_documents(session, search="tif", cause="over-budget")
+        assert ([document.id for document in found.documents], found.cut) == ([named["older"]], False)
+
+
 @pytest.mark.parametrize(
     ("scope", "states", "shown", "cut"),
     [

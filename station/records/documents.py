@@ -267,19 +267,20 @@ def list_documents(
     query, cut = sa.select(Document), False
     if states:
         query = query.where(Document.state.in_(states))
+    if cause:
+        told = sa.exists().where(FindingRow.document_id == Document.id, FindingRow.code == cause)
+        query = query.where(sa.or_(Document.problem == cause, told))
+    troubled = query.with_only_columns(Document.id) if cause else None
     if search.strip():
         pattern = "%" + search.strip().replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
         found = sa.select(FieldRow.document_id).where(FieldRow.value.ilike(pattern, escape="\\"))
         # What a « pli confidentiel » contains is not found out by searching for it either.
         query = query.where(Document.confidential.is_(False))
-        if is_large(session) and (indexed := found_words(session, search, MOST_FOUND + 1, states)) is not None:
+        if is_large(session) and (indexed := found_words(session, search, MOST_FOUND + 1, states, troubled)) is not None:
             # Of many documents the index is asked: beginnings of words, not any part of one.
             query, cut = query.where(Document.id.in_(indexed[:MOST_FOUND])), len(indexed) > MOST_FOUND
         else:
             query = query.where(sa.or_(Document.title.ilike(pattern, escape="\\"), Document.id.in_(found)))
-    if cause:
-        told = sa.exists().where(FindingRow.document_id == Document.id, FindingRow.code == cause)
-        query = query.where(sa.or_(Document.problem == cause, told))
     if search.strip() or cause or not is_large(session):
         total = session.scalar(sa.select(sa.func.count()).select_from(query.subquery())) or 0
     else:

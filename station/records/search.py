@@ -216,9 +216,11 @@ def find_entries(session: Session, asked: Asked, entities: Sequence[str], order:
     return Found(tuple(row[0] for row in rows[:size]), total, cursor)
 
 
-def found_words(session: Session, typed: str, limit: int, states: Sequence[State] = ()) -> list[str] | None:
+def found_words(
+    session: Session, typed: str, limit: int, states: Sequence[State] = (), among: sa.Select[tuple[str]] | None = None
+) -> list[str] | None:
     """Of what the session sees, documents in which every word that was typed stands, or goes on, the newest first, at most so many; None
-    where nothing typed is a word. `states`: one of these; empty: any.
+    where nothing typed is a word. `states`: one of these; empty: any. `among`: of these documents only, which should be few.
 
     What is not seen takes no place among them: a small company finds its own beside a big one."""
     words = plain_words(typed)
@@ -231,6 +233,7 @@ def found_words(session: Session, typed: str, limit: int, states: Sequence[State
     where += [matching.column(entry.c.entity) == company] if company is not None else []
     where += [matching.column(entry.c.state).in_(states)] if states else []
     where += [_at_stations(stations)] if stations is not None else []
+    where += [entry.c.document_id.in_(among)] if among is not None else []
     query = sa.select(entry.c.document_id).select_from(source).where(*where).order_by(matching.id.desc())
     return list(session.scalars(query.limit(limit)))
 
