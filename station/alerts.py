@@ -72,9 +72,9 @@ WORDS: Mapping[str, tuple[str, str, str, str]] = {
     ),
     "checkpoint": (
         "Le registre « {object} » n'a pas de point de contrôle récent : {measured}",
-        "Lancez sceau checkpoint, et voyez le journal du processus.",
+        "Lancez sceau ledger checkpoint, et voyez le journal du processus.",
         "The ledger “{object}” has no recent checkpoint: {measured}",
-        "Run sceau checkpoint, and see the process's log.",
+        "Run sceau ledger checkpoint, and see the process's log.",
     ),
     "witness": (
         "Un point de contrôle n'atteint pas son témoin {object} : {measured}",

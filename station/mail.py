@@ -4,8 +4,12 @@ import hashlib
 import os
 import re
 import smtplib
+import socket
 import ssl
+import threading
+import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import datetime
 from email.message import EmailMessage
 from email.utils import format_datetime
@@ -22,6 +26,9 @@ KIND = "mail"
 PASSWORD_VARIABLE = "SCEAU_MAIL_PASSWORD"  # noqa: S105 its name
 SECONDS = 10.0
 """For each answer of the mail server."""
+WHOLE_SECONDS = 60.0
+"""For all of them together: one that answers a byte at a time is left, well before another worker would hold the message for its own
+(`outbox.LEASE`), and the others' turn comes."""
 ADDRESS = re.compile(r"[^@\s,;:<>\"()\[\]\\]{1,64}@[^@\s,;:<>\"()\[\]\\]{1,190}")
 _LASTING = range(500, 600)
 """RFC 5321, 4.2.1: the server will not take it, whenever it is asked."""
@@ -29,9 +36,27 @@ _UNREACHED = (smtplib.SMTPConnectError, smtplib.SMTPServerDisconnected)
 
 
 class _Telling(smtplib.SMTP):
-    """Says when the server is given the message itself."""
+    """Says when the server is given the message itself; all of its answers have one time together."""
 
     begins: Callable[[], None] = staticmethod(lambda: None)
+
+    def __init__(self, *args: Any, **named: Any) -> None:
+        self._ends = time.monotonic() + WHOLE_SECONDS
+        super().__init__(*args, **named)
+
+    def getreply(self) -> tuple[int, bytes]:
+        """Hung up where its time is over: the socket's own limit begins anew at each byte."""
+        hanging_up = threading.Timer(max(self._ends - time.monotonic(), 0.0), self._hang_up)
+        hanging_up.daemon = True
+        hanging_up.start()
+        try:
+            return super().getreply()
+        finally:
+            hanging_up.cancel()
+
+    def _hang_up(self) -> None:
+        with suppress(OSError, AttributeError):
+            self.sock.shutdown(socket.SHUT_RDWR)
 
     def data(self, msg: Any) -> tuple[int, bytes]:
         self.begins()

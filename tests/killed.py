@@ -20,6 +20,7 @@ from functools import partial
 from pathlib import Path
 
 from config.settings import Intake, Reading, Settings, StoreChoice
+from station import running
 from station.problems import PROBLEMS, problem_of
 from station.records.tables import OPEN_STATES, Document, Sighting
 from station.running import Running
@@ -68,8 +69,9 @@ def quick(home: Path) -> Settings:
 
 
 def hurry() -> None:
-    """What is tried again by itself is tried again soon."""
+    """What is tried again by itself, or looked for because the engine has lost it, comes soon: the same ways with shorter waits."""
     PROBLEMS.update({code: replace(told, retry=timedelta(seconds=1)) for code, told in PROBLEMS.items() if told.retry})
+    running.RECALL_SECONDS = 2.0
 
 
 def look_round(workstation, folder: Path, told: set[str]) -> bool:
@@ -94,13 +96,13 @@ def main(home: Path, place: str, command: str = "") -> None:
     workstation, told = open_workstation(quick(home)), set()
     kind = os.environ.get("KILLED_KIND", "serve")
     with hold_slot(home, kind, count=1) as executor:
-        running = Running(workstation, kind, executor, watch=kind == "serve")
-        running.start()
+        station = Running(workstation, kind, executor, watch=kind == "serve")
+        station.start()
         folder = workstation.settings.folder_of(workstation.settings.stations[0])
         deadline = time.monotonic() + PATIENCE
         while not look_round(workstation, folder, told) and time.monotonic() < deadline:
             time.sleep(0.05)
-        running.stop()
+        station.stop()
     print(json.dumps(sorted(told)))
 
 
