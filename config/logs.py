@@ -9,8 +9,9 @@ import json
 import logging
 import os
 import re
+import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from enum import StrEnum
@@ -102,6 +103,50 @@ class OneObject(logging.Formatter):
             told["error"] = record.exc_info[0].__name__
             told["trace"] = masked(self.formatException(record.exc_info))
         return json.dumps(told, ensure_ascii=True, default=str)
+
+
+class Folding(logging.Filter):
+    """Of lines that say the same again and again the first is told in words of ours, the others are counted until it is over.
+
+    `kind_of`: what a line repeats; empty: it is of another kind, and passes. `begun` is given kind and line, `ended` the lines kept back
+    and the seconds it lasted. Both may log elsewhere.
+    """
+
+    def __init__(
+        self,
+        kind_of: Callable[[logging.LogRecord], str],
+        begun: Callable[[str, logging.LogRecord], object],
+        ended: Callable[[int, float], object],
+        tick: Callable[[], float] = time.monotonic,
+    ) -> None:
+        super().__init__()
+        self._kind_of, self._begun, self._ended, self._tick = kind_of, begun, ended, tick
+        self._lock = threading.Lock()
+        self._kept: dict[str, int] = {}
+        self._first = self._last = 0.0
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        kind = self._kind_of(record)
+        if not kind:
+            return True
+        with self._lock:
+            self._last = self._tick()
+            self._first = self._first if self._kept else self._last
+            new = kind not in self._kept
+            self._kept[kind] = self._kept.get(kind, 0) + 1
+        if new:
+            self._begun(kind, record)
+        return False
+
+    def look_over(self, calm_seconds: float) -> bool:
+        """To be asked when all works: whether something is over now, nothing having been said of it for so long. Told once."""
+        with self._lock:
+            if not self._kept or self._tick() - self._last < calm_seconds:
+                return False
+            count, lasted = sum(self._kept.values()), self._last - self._first
+            self._kept = {}
+        self._ended(count, lasted)
+        return True
 
 
 def start_logs(form: Form = Form.TEXT, level: int = logging.INFO) -> None:

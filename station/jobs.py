@@ -16,6 +16,7 @@ from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetWorkflowID, SQ
 from dbos._error import DBOSException
 from sqlalchemy.orm import Session
 
+from station.outagelog import fold_lines
 from station.records.database import Database, prepare_sqlite, server_address
 
 P = ParamSpec("P")
@@ -169,6 +170,7 @@ def _calm_logging() -> None:
     log.setLevel(logging.WARNING)
     log.handlers[:] = [logging.NullHandler()]
     log.propagate = True
+    fold_lines("dbos")
 
 
 def _workflow(name: str, story: Story, rescue: Rescue, steps: Steps, running: set[str]) -> Callable[[str, int], str]:

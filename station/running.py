@@ -32,6 +32,7 @@ from station.fixity import TURN_SECONDS, tend_fixity
 from station.jobs import Engine, Limits
 from station.learning import read_on
 from station.machines import claim_dead, clear_leftovers, forget_erased, forget_missing, require_ledger_keys
+from station.outagelog import fold_lines, tell_over
 from station.outbox import drop_old
 from station.particulars import note_old_keys
 from station.pipeline import Pipeline
@@ -111,6 +112,7 @@ class Running:
         """Start the engine, then the threads. Raises Unusable where this home lacks keys that its database's ledgers are signed with."""
         require_ledger_keys(self._workstation, serves=self._kind == "serve")
         bound_arenas()
+        fold_lines(log.name)
         name_worker(self._executor)
         clear_scratch(self._workstation.home / "scratch")
         note_old_keys(self._workstation)
@@ -295,6 +297,7 @@ class Running:
 
     def _beat_and_bury(self) -> None:
         self._beat()
+        tell_over()
         with self._workstation.database.reading() as session:
             beats = {worker.executor: worker.beat_at for worker in documents.all_workers(session) if worker.executor != self._executor}
         # A worker without a row left work behind when its row was removed, or comes from a restored engine file.

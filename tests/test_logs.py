@@ -6,11 +6,14 @@ import os
 import subprocess
 import sys
 
+import psycopg
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy.exc import OperationalError
 
-from config.logs import FIELDS, OneLine, OneObject, lines_about, masked, name_worker
+from config.logs import FIELDS, Folding, OneLine, OneObject, lines_about, masked, name_worker
+from station import outagelog
 
 
 def line(form, message, *arguments, exc_info=None, **extra):
@@ -41,6 +44,31 @@ def test_what_was_bound_ends_with_its_block():
     with lines_about(document="d1"), lines_about(step="read"):
         pass
     assert "document" not in json.loads(line(OneObject, "after"))
+
+
+def test_what_repeats_of_a_database_that_is_away_is_said_once_and_counted_and_all_else_passes(caplog, monkeypatch):
+    clock = [0.0]
+    monkeypatch.setattr(outagelog, "OUTAGE", Folding(outagelog._kind_of, outagelog._begun, outagelog._ended, lambda: clock[0]))
+    engine = logging.getLogger("sceau.test.engine")
+    outagelog.fold_lines(engine.name)
+
+    def complain(error):
+        try:
+            raise error
+        except (ValueError, OperationalError):
+            engine.warning("Exception encountered in queue thread for documents: %s", error)
+
+    for clock[0] in range(30):
+        complain(OperationalError("SELECT 1", {}, psycopg.OperationalError("connection failed: connection refused")))
+    complain(ValueError("another kind"))
+    complain(OperationalError("", {}, psycopg.errors.UndefinedTable("a fault of ours")))
+    assert not outagelog.tell_over(), "somebody complained a moment ago"
+    clock[0] += 10
+    assert outagelog.tell_over() and not outagelog.tell_over()
+    away, one, two, over = (record.getMessage() for record in caplog.records)
+    assert "ne répond pas" in away and "does not answer" in away and "queue thread for documents" in away
+    assert "another kind" in one and "a fault of ours" in two
+    assert "après 29 s ; lignes retenues : 30." in over and "lines kept back: 30." in over
 
 
 @given(st.text())
