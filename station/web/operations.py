@@ -194,9 +194,12 @@ def _rooms(rooms: list[Room], t: Words) -> Chart:
         lines.append(Row(room.host, cells))
     soonest = min((room.days for room in rooms if room.days is not None), default=None)
     said = t("operations.said-rooms-calm") if soonest is None else t("operations.said-rooms", n=int(soonest))
+    if least := min((room for room in rooms if room.total), key=lambda each: each.free / each.total, default=None):
+        free, total = t.size(least.free), t.size(least.total)
+        said = f"{t('operations.said-least', machine=least.host, free=free, total=total)} {said}"
     head = t("operations.machine"), *(t(f"operations.{each}") for each in ("used", "free", "size", "full-in"))
     # One bar for a disk, as high as the disk is big.
-    return Chart("rooms", said, head, tuple(lines), "stacked", (0, 1), "count")
+    return Chart("rooms", said, head, tuple(lines), "stacked", (0, 1), "gigabyte")
 
 
 def _stage(name: str, t: Words) -> str:
