@@ -5,6 +5,7 @@ between; those that parse what strangers made are confined besides (`station/con
 """
 
 import ctypes
+import logging
 import multiprocessing
 import os
 import pickle
@@ -29,6 +30,7 @@ from pebble import ProcessExpired, ProcessFuture, ProcessPool
 from config.logs import Form, log_form, start_logs
 from station.confinement import Confinement, bound_tasks, confine, forget_secrets
 
+log = logging.getLogger("sceau.children")
 P = ParamSpec("P")
 R = TypeVar("R")
 DEATHS = 3
@@ -91,8 +93,9 @@ class Children:
             except (FutureTimeout, TimeoutError) as error:
                 self._mourn("over-time")
                 raise OverBudget(f"{getattr(function, '__name__', function)}: {seconds:.0f} s") from error
-            except (ProcessExpired, BrokenProcessPool):
+            except (ProcessExpired, BrokenProcessPool) as error:
                 self._mourn("ended")
+                log.warning("%s: its process %s", getattr(function, "__name__", function), how_it_ended(getattr(error, "exitcode", None)))
                 continue
             except MemoryError:
                 self._mourn("memory")
@@ -200,6 +203,14 @@ def clear_scratch(scratch: Path) -> None:
         host, _, rest = room.name.rpartition("-")[0].rpartition("-")
         if host == socket.gethostname() and rest.isdecimal() and not Path("/proc", rest).exists():
             shutil.rmtree(room, ignore_errors=True)
+
+
+def how_it_ended(code: int | None) -> str:
+    """In words, for the log. `code`: as `multiprocessing` tells it, minus the number of a signal; None where nobody saw it."""
+    if code == -signal.SIGKILL:
+        return "was killed (SIGKILL), as the kernel does to whoever takes the memory of all (its own log names the process)"
+    known = code is not None and -code in set(signal.Signals)
+    return f"was ended by {signal.Signals(-code).name}" if known and code else f"ended by itself ({code})"
 
 
 def _lives(pid: str) -> bool:

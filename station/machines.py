@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from capture.stores import StillLocked
@@ -153,6 +154,22 @@ def clear_leftovers(workstation: Workstation, moment: float | None = None) -> in
                 gone += 1
                 with suppress(OSError):
                     folder.parent.rmdir()
+    return gone
+
+
+def clear_attempt(workstation: Workstation, folder: Path) -> bool:
+    """An attempt that nobody goes on with leaves nothing: what it sealed and no record names goes first, then its folder.
+
+    False: the store does not let that go, or does not answer; the folder, which tells what to drop, stays for `clear_leftovers`.
+    """
+    told = _proof_in(folder)
+    try:
+        gone = _dropped(workstation, folder, told["sha256"] if told.get("valid") else None)
+    except (OSError, DBAPIError) as error:
+        log.warning("%s: what it sealed is dropped later: %s", folder, error)
+        return False
+    if gone:
+        shutil.rmtree(folder, ignore_errors=True)
     return gone
 
 

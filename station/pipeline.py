@@ -7,7 +7,6 @@ files of the document's work folder, so that the engine stores identifiers only.
 import hashlib
 import json
 import logging
-import shutil
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -55,6 +54,7 @@ from station.dossier import dossier_payload, require_dossier
 from station.evidence import NothingQualified, profile_for, profiles_open
 from station.jobs import Steps
 from station.learning import memory_of
+from station.machines import clear_attempt
 from station.mandates import require_mandate
 from station.particulars import fields_of, judge_particulars
 from station.passports import passport_files, take_target
@@ -672,8 +672,6 @@ class Pipeline:
             )
         proved, granted = self._seal_as(job, plan, data, wanted)
         checks = [{"name": c.name, "ok": c.ok, "detail": c.detail, "english": c.english} for c in proved.verification.checks]
-        if proved.verification.valid:
-            self._workstation.archives.keep(job.sealed, ".pdf")
         pixels.write_json(
             job.proof,
             {
@@ -692,6 +690,9 @@ class Pipeline:
                 "mandate": None if mandate is None else str(mandate.id),
             },
         )
+        # After its proof is told: what is kept and never noted is found by it, and dropped.
+        if proved.verification.valid:
+            self._workstation.archives.keep(job.sealed, ".pdf")
 
     def _seal_as(
         self, job: Job, plan: pixels.Plan, data: Mapping[EvidenceProfile, bytes], wanted: EvidenceProfile
@@ -790,11 +791,12 @@ class Pipeline:
     def _clear(self, job: Job) -> None:
         """Derived files, of this attempt and of those before it, are not needed once the outcome stands in the records.
 
-        A later attempt may be at work already, in its own folder beside.
+        One before it may have sealed and died, or met a full disk, before the records could say so: its file goes, too. A later attempt may
+        be at work already, in its own folder beside.
         """
         attempts = [folder for folder in job.folder.parent.glob("*") if _older(folder.name, job.folder.name)]
         for folder in (job.folder, *attempts):
-            shutil.rmtree(folder, ignore_errors=True)
+            clear_attempt(self._workstation, folder)
         with suppress(OSError):
             job.folder.parent.rmdir()
 

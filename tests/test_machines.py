@@ -27,7 +27,7 @@ from config.settings import Settings, StoreChoice, Unusable
 from station import derived
 from station.audit import audit_ledger
 from station.derived import derived_path, derived_root, drop_derived, preview_name, preview_path, publish
-from station.machines import LEFT_SECONDS, claim_dead, clear_leftovers, forget_erased, require_ledger_keys
+from station.machines import LEFT_SECONDS, claim_dead, clear_attempt, clear_leftovers, forget_erased, require_ledger_keys
 from station.particulars import texts_of
 from station.records import documents, people
 from station.records.tables import Archive, Document, LedgerPayload, State, Worker
@@ -176,6 +176,18 @@ def test_what_a_worker_left_that_was_taken_over_goes_and_what_is_at_work_stays(t
     assert clear_leftovers(workstation, time.time() + 2 * LEFT_SECONDS) == 1
     assert [workstation.archives.holds(sha256, ".pdf") for sha256 in sealed] == [False, True]
     assert [path.name for path in workstation.work_folder(document_id).iterdir()] == ["2"]
+
+
+def test_an_attempt_whose_store_is_away_is_left_to_be_cleared_later(tmp_path, monkeypatch):
+    workstation = open_home(tmp_path / "home")
+    sealed = workstation.archives.keep(paper(tmp_path, 1), ".pdf").sha256
+    folder = workstation.work_folder("d1") / "1"
+    folder.mkdir(parents=True)
+    (folder / "proof.json").write_text(f'{{"valid": true, "sha256": "{sealed}"}}')
+    with monkeypatch.context() as patch:
+        patch.setattr(type(workstation.archives), "drop", lambda *_: (_ for _ in ()).throw(StoreAway("away")))
+        assert (clear_attempt(workstation, folder), folder.is_dir()) == (False, True)
+    assert (clear_attempt(workstation, folder), folder.is_dir(), workstation.archives.holds(sealed, ".pdf")) == (True, False, False)
 
 
 def test_of_late_readings_and_of_proofs_that_cannot_be_read_nothing_stays_once_it_is_not_awaited(tmp_path):
