@@ -1,5 +1,6 @@
 """Disks that fill, take no writing, go away and come back; two who watch one folder; a clock that was set; a reader out of memory."""
 
+import errno
 import os
 import re
 import resource
@@ -23,15 +24,22 @@ from test_reception import arrivals, look, png
 
 from capture.originals import Vault
 from config.settings import StoreChoice
+from sealing.ticks import Health, Look
 from station import pixels
+from station.audit import audit_ledger
 from station.chaos import Scanner
+from station.children import DEATHS
 from station.dunning import first_day, today_of
+from station.pipeline import Pipeline
 from station.problems import PROBLEMS, problem_of
 from station.reception import Reception
 from station.records import documents
+from station.records.clock import note_look, tick_now
 from station.records.database import open_database
 from station.records.ledger import verify_ledger
+from station.records.people import PRACTICE_LOGIN
 from station.records.tables import State
+from station.timekeeping import confirm_clock
 from station.workstation import Workstation
 
 WRITES = [
@@ -79,6 +87,23 @@ def test_a_disk_that_fills_before_any_write_is_waited_out(tmp_path, practice_key
         require_whole(station)
         station.database.close()
     assert "unexpected" not in told
+
+
+def test_what_was_sealed_and_could_not_be_noted_is_not_left_in_the_archive_beside_what_is_sealed_next(tmp_path, practice_keys, monkeypatch):
+    station = atwork.open_home(tmp_path, practice_keys)
+    document_id = atwork.take_in(station, papers.write_png(tmp_path / "a.png", papers.draw_page(["Facture"], size=(500, 300))))
+    with atwork.pipeline_of(station) as work:
+        with monkeypatch.context() as patch:
+            patch.setattr(Pipeline, "_note_proved", full)
+            assert work(document_id).problem == "disk-full"
+        (left,) = station.archives.names()
+        document = work(document_id)
+    assert (document.state, document.attempt) == (State.SEALED, 2)
+    assert [each.sha256 for each in station.archives.names()] == [document.archives[0].sha256] != [left.sha256]
+
+
+def full(*_: object, **__: object) -> State:
+    raise OSError(errno.ENOSPC, "No space left on device")
 
 
 @pytest.mark.parametrize(
@@ -260,6 +285,23 @@ def test_a_try_that_is_to_come_soon_is_waited_for(station, scanner):
         assert documents.due_documents(session, station.clock()) == []
 
 
+def test_while_the_clock_is_in_doubt_nothing_is_sealed_and_afterwards_each_document_once(tmp_path, practice_keys):
+    station = atwork.open_home(tmp_path, practice_keys)
+    document_id = atwork.take_in(station, papers.write_png(tmp_path / "a.png", papers.draw_page(["Facture"], size=(500, 300))))
+    with atwork.pipeline_of(station) as work:
+        for set_by in (timedelta(hours=1), timedelta(hours=-1)):
+            now = tick_now()
+            with station.database.writing() as session:
+                note_look(session, Look(replace(now, wall=now.wall - set_by), Health.ALONE))
+            waits = work(document_id)
+            assert (waits.state, waits.problem, waits.archives) == (State.RECEIVED, "clock-stepped", [])
+            assert "L'horloge" in PROBLEMS["clock-stepped"].words() and waits.try_at is not None
+            confirm_clock(station, PRACTICE_LOGIN)
+        assert work(document_id).state == State.SEALED
+    assert atwork.ledger_types(station).count("sealed") == 1
+    assert [each.name for each in audit_ledger(station) if not each.ok] == []
+
+
 @pytest.mark.parametrize("night", [date(2026, 3, 29), date(2026, 10, 25)])
 @pytest.mark.parametrize("hour", [0, 2, 3, 8])
 def test_the_nights_in_which_clocks_change_have_one_run_of_reminders_for_each_day(station, night, hour):
@@ -297,7 +339,7 @@ def swells(*_: object) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
-def test_a_reader_that_the_kernel_ends_for_memory_costs_no_document(tmp_path, practice_keys, monkeypatch):
+def test_a_reader_that_the_kernel_ends_for_memory_costs_no_document(tmp_path, practice_keys, monkeypatch, caplog):
     station = atwork.open_home(tmp_path, practice_keys)
     document_id = atwork.take_in(station, papers.write_png(tmp_path / "a.png", papers.draw_invoice(seed=1)))
     with atwork.pipeline_of(station) as work:
@@ -305,4 +347,5 @@ def test_a_reader_that_the_kernel_ends_for_memory_costs_no_document(tmp_path, pr
             patch.setattr(pixels, "read_copy", swells)
             document = work(document_id)
         assert (document.state, document.problem) == (State.SEALED, "reading-late")
+        assert caplog.text.count("swells: its process was killed (SIGKILL), as the kernel does") == DEATHS
         assert work.read_late(document_id).problem is None
