@@ -217,7 +217,7 @@ def find_entries(session: Session, asked: Asked, entities: Sequence[str], order:
 
 
 def found_words(
-    session: Session, typed: str, limit: int, states: Sequence[State] = (), among: sa.Select[tuple[str]] | None = None
+    session: Session, typed: str, limit: int, states: Sequence[State] = (), among: sa.Select[Any] | None = None
 ) -> list[str] | None:
     """Of what the session sees, documents in which every word that was typed stands, or goes on, the newest first, at most so many; None
     where nothing typed is a word. `states`: one of these; empty: any. `among`: of these documents only, which should be few.
