@@ -55,8 +55,10 @@ class _Telling(smtplib.SMTP):
             hanging_up.cancel()
 
     def _hang_up(self) -> None:
-        with suppress(OSError, AttributeError):
-            self.sock.shutdown(socket.SHUT_RDWR)
+        connection = self.sock
+        with suppress(OSError):
+            if connection is not None:
+                connection.shutdown(socket.SHUT_RDWR)
 
     def data(self, msg: Any) -> tuple[int, bytes]:
         self.begins()
