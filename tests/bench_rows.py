@@ -56,6 +56,8 @@ WORDS = 40
 VOCABULARY = 4_000
 LOT = 100_000
 AIM = 1.2
+HIT = "<mark>"
+"""What a page that found something shows."""
 
 
 class Dialect:
@@ -96,7 +98,7 @@ class Dialect:
 
     def words(self) -> str:
         """Of a fixed vocabulary, another choice on each page."""
-        return " || ' ' || ".join(f"'mot' || (i * {2 * n + 7919} + {n * 31}) % {VOCABULARY}" for n in range(WORDS))
+        return " || ' ' || ".join(f"'mot' || ((i * {2 * n + 7919} + {n * 31}) % {VOCABULARY})" for n in range(WORDS))
 
 
 def rows_of(d: Dialect) -> dict[str, dict[str, str]]:
@@ -104,7 +106,8 @@ def rows_of(d: Dialect) -> dict[str, dict[str, str]]:
     name, sha = d.hexed(32), d.hexed(64)
     older = f"i < {{count}} - {2 * OPEN}"
     waits = f"i >= {{count}} - {OPEN}"
-    supplier = "'Maison mot' || i % 900"
+    # In brackets: to SQLite || binds tighter than %.
+    supplier = "'Maison mot' || (i % 900)"
     number = f"'F-' || {d.text('i', 7)}"
     cents = "(i * 7919) % 2000000 + 500"
     gross = f"(({cents}) / 100) || '.' || {d.text(f'({cents}) % 100', 2)}"
@@ -143,7 +146,7 @@ def rows_of(d: Dialect) -> dict[str, dict[str, str]]:
             "document_id": name, "components": "'[]'", "until": d.day(3_653), "kind": "'invoice'", "rules": mark, "computed_at": d.at("60"),
         },
         "invoice_key": {
-            "document_id": name, "supplier": "'name:maison mot' || i % 900", "number": number, "likeness": number, "issued": d.day(),
+            "document_id": name, "supplier": "'name:maison mot' || (i % 900)", "number": number, "likeness": number, "issued": d.day(),
             "gross": gross, "credit": "FALSE", "iban": "''", "iban_known": "FALSE",
         },
         "review": {
@@ -285,13 +288,11 @@ def daily_questions(workstation: Workstation, client: TestClient, count: int, fo
         with_new = workstation.settings.stations[0]
         take_path(workstation, with_new, path, os.urandom(16).hex())
 
-    def look(address: str, expected: int = 200) -> Ask:
+    def look(address: str, shows: str = "") -> Ask:
         def get() -> None:
-            found = client.get(
-                address,
-            )
-            if found.status_code != expected:
-                raise SystemExit(f"{address}: {found.status_code} {found.text[:300]}")
+            found = client.get(address)
+            if found.status_code != 200 or shows not in found.text:
+                raise SystemExit(f"{address}: {found.status_code}, {shows!r}? {found.text[:300]}")
 
         return get
 
@@ -318,10 +319,10 @@ def daily_questions(workstation: Workstation, client: TestClient, count: int, fo
         "review queue": look("/relecture"),
         "review page": look(f"/relecture/{open_one}"),
         "approvals": look("/approbations"),
-        "search, a number": look(f"/recherche?q=F-{count // 2:07d}"),
-        "search, a supplier and a month": look("/recherche?q=fournisseur%3Amot7+date%3A03%2F2024"),
-        "search, a word of every invoice": look("/recherche?q=facture"),
-        "search, three of them": look("/recherche?q=facture+total+date"),
+        "search, a number": look(f"/recherche?q=F-{count // 2:07d}", HIT),
+        "search, a supplier and a month": look("/recherche?q=fournisseur%3Amot7+date%3A03%2F2024", HIT),
+        "search, a word of every invoice": look("/recherche?q=facture", HIT),
+        "search, three of them": look("/recherche?q=facture+total+date", HIT),
         "turn: what is due to be worked": sweep,
         "turn: reviews": partial(tend_reviews, workstation),
         "turn: approvals": partial(tend_approvals, workstation),

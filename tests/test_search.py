@@ -339,12 +339,13 @@ def test_a_home_of_before_is_filled_step_by_step_the_newest_first(tmp_path):
     assert found(workstation, "vieux") == ["vieux-0", "vieux-1", "vieux-2"]  # of equal worth, the newest first, whichever was indexed first
 
 
-def test_of_more_hits_than_are_ranked_the_newest_are_and_the_rest_is_counted_to_a_bound(home, monkeypatch):
-    monkeypatch.setattr(records, "RANKED", 2)
+def test_of_more_hits_than_are_counted_the_newest_come_first_and_go_on_by_the_cursor(shared, monkeypatch):
     monkeypatch.setattr(records, "COUNTED", 2)
-    with home.database.reading() as session:
-        hits = records.find_entries(session, parse_query("2026").asked, ["essai"])
-    assert hits.total == 3 and set(found(home, "2026")) == {"bertin", "menuiserie"}
+    newest = [id_of(shared, name) for name in ("bertin", "menuiserie", "quais")]
+    with shared.database.reading() as session:
+        first = records.find_entries(session, parse_query("2026").asked, ["essai"], size=2)
+        rest = records.find_entries(session, parse_query("2026").asked, ["essai"], after=first.after, size=2)
+    assert (first.total, [*first.document_ids], [*rest.document_ids], rest.after) == (3, newest[:2], newest[2:], "")
 
 
 def test_papers_of_one_second_have_numbers_of_their_own(home):
