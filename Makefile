@@ -52,10 +52,10 @@ long:
 	EXAMPLES=searching $(PYTEST) -n 2 -m long
 	API_EXAMPLES=30 EXAMPLES=searching $(PYTEST) -n 0 tests/test_api_described.py
 
-# MINUTES=20 EVERY=6: the station under a steady load, a page every so many seconds; ends with 1 where memory, queue or waiting grow.
+# MINUTES=20 EVERY=6 WARM=200: the station under a steady load, a page every so many seconds; ends with 1 where memory, queue or waiting grow.
 soak:
 	@$(SETUP) setup-test
-	PYTHONPATH=tests:. .venv/bin/python tests/soak/soak.py --minutes $(or $(MINUTES),20) --every $(or $(EVERY),6)
+	PYTHONPATH=tests:. .venv/bin/python tests/soak/soak.py --minutes $(or $(MINUTES),20) --every $(or $(EVERY),6) --warm $(or $(WARM),200)
 
 # The kills and the dying workers of `make long`, more rounds of each.
 long-soak:
