@@ -78,10 +78,10 @@ bench-rows:
 	PYTHONPATH=tests:. .venv/bin/python tests/bench_rows.py --few $(or $(FEW),10000) --many $(or $(MANY),1000000) \
 	  --rounds $(or $(ROUNDS),5) $(if $(POSTGRES),--postgres)
 
-# PAGES=8 ROUNDS=3: the whole chain beside the bare reader and OCRmyPDF
+# PAGES=24 ROUNDS=3: the whole chain beside the bare reader and OCRmyPDF
 bench-peers:
 	@$(SETUP) setup-test
-	PYTHONPATH=tests:. .venv/bin/python tests/bench_peers.py $(or $(PAGES),24) $(or $(ROUNDS),2)
+	PYTHONPATH=tests:. .venv/bin/python tests/bench_peers.py $(or $(PAGES),24) $(or $(ROUNDS),3)
 
 # PAGES=12 ROUNDS=3 POSTGRES=1: two worker processes against one
 bench-workers:

@@ -31,7 +31,7 @@ from conformity.baseline import Baseline
 from conformity.checks import Inspection, inspect_raster
 from conformity.limits import Limits
 from conformity.target import read_target
-from ocr.engines import ReaderOptions, as_grey, prepare_copy, view_copy, warm_engine, write_copy
+from ocr.engines import ReaderOptions, ReadingFailed, as_grey, prepare_copy, view_copy, warm_engine, write_copy
 from ocr.fields import extract
 from ocr.reading import read_page
 from ocr.second import Place, SecondReading, read_again, read_from
@@ -263,8 +263,11 @@ def look_again(
     """Doubtful places of one page, read from its full pixels by the other engine: from its `whole` copy, where there is one.
     Raises Undecodable."""
     cv2.setNumThreads(1)
-    image = view_copy(whole) if whole is not None and whole.exists() else page_image(source, drawn)
-    return read_again(image, places, options)
+    image: Pixels | None = None
+    if whole is not None:
+        with suppress(ReadingFailed):  # Not made, or not whole: the page itself is decoded again.
+            image = view_copy(whole)
+    return read_again(page_image(source, drawn) if image is None else image, places, options)
 
 
 def find_fields(texts: Sequence[PageText], known: Known) -> dict[str, Field]:

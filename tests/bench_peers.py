@@ -283,12 +283,12 @@ def as_figures(rounds: Sequence[Mapping[str, tuple[Cost, Cost]]]) -> dict[str, d
         found[f"{second} ÷ {first}"] = {
             "cpu_ratio": statistics.median(b.cpu / a.cpu for (_, a), (_, b) in pairs),
             "wall_ratio": statistics.median(b.wall / a.wall for (_, a), (_, b) in pairs),
-            "further_page_cpu_ratio": statistics.median(further_page(*b) / further_page(*a) for a, b in pairs),
+            "further_page_cpu_ratio": statistics.median(further_page(*b) / max(further_page(*a), 0.01) for a, b in pairs),
         }
     return found
 
 
-def peer_costs(folder: Path, pages: int = 24, rounds: int = 2) -> dict[str, dict[str, float]]:
+def peer_costs(folder: Path, pages: int = 24, rounds: int = 3) -> dict[str, dict[str, float]]:
     """Rows for the report, by contender and by pair."""
     folder.mkdir(parents=True, exist_ok=True)
     return as_figures(run_rounds(folder, pages, rounds))

@@ -55,10 +55,14 @@ def draw_chart(chart: Chart, rows: Sequence[Mapping[str, str]]) -> str:
     return on_scale(chart.title, bars, legend, lambda size: f"{size:,.4g} {chart.unit}".strip())
 
 
+def drawn_charts(text: str) -> dict[str, str]:
+    """SVG by the name of its file."""
+    return {f"{name}.svg": draw_chart(chart, table_of(text, chart.heading)) for name, chart in CHARTS.items()}
+
+
 def main() -> None:
-    text = REPORT.read_text(encoding="utf-8")
-    for name, chart in CHARTS.items():
-        (DRAWINGS / f"{name}.svg").write_text(draw_chart(chart, table_of(text, chart.heading)), encoding="utf-8")
+    for name, drawn in drawn_charts(REPORT.read_text(encoding="utf-8")).items():
+        (DRAWINGS / name).write_text(drawn, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ import practice
 import pytest
 import test_survival
 import typer
+from charts import drawn_charts
 from PIL import Image
 from pydantic import BaseModel
 from typer.testing import CliRunner
@@ -281,6 +282,11 @@ def test_every_picture_is_shown_and_can_be_seen() -> None:
     for path in shown:
         with Image.open(path) as picture:
             assert min(picture.size) > 300
+
+
+def test_every_chart_shows_what_its_table_says() -> None:
+    for name, drawn in drawn_charts((HOUSE / "docs" / "measurements.md").read_text(encoding="utf-8")).items():
+        assert (HOUSE / "docs" / "diagrams" / name).read_text(encoding="utf-8") == drawn, f"{name}: python tests/charts.py"
 
 
 def test_every_make_target_that_is_told_exists_and_the_main_ones_are_told() -> None:
