@@ -93,6 +93,8 @@ class Made:
     rows: int = 0
     files: int = 0
     """Kept originals and archives."""
+    originals: int = 0
+    """Of them, what documents were made of: archives are also papers of the station's own, such as reports of rehearsals."""
     copied: int = 0
     """Of them, those that did not lie in the folder already."""
     others: int = 0
@@ -214,6 +216,7 @@ class _Writing:
         vault, suffix = vault_of(workstation, folder), SUFFIXES[folder]
         path = f"{folder}/{sha256}{suffix}"
         self.made.files += 1
+        self.made.originals += folder == "originals"
         if (there := self.sink.has(sha256)) is not None:
             self._note(Line(path, sha256, there))
             return

@@ -42,7 +42,7 @@ TURN_SECONDS = 20.0
 SHOWN = 20
 TRIED = ("whole", "flawed", "failed")
 EMPTY = "empty"
-"""What came of a rehearsal that had no kept file to check: it holds, and proves nothing."""
+"""What came of a rehearsal that had no original to check: it holds, and proves nothing. The station's own reports are kept files, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class Standing:
     drill: BackupRun | None
     """The newest rehearsal that ended, whatever it had to check."""
     proof: BackupRun | None
-    """The newest that had something to check: one of a backup without a kept file proves nothing."""
+    """The newest that had something to check: one of a backup without an original proves nothing."""
     running: str | None
     """backup or drill, where one is at work now."""
     late: bool
@@ -87,16 +87,19 @@ def standing_of(session: Session, settings: Settings, now: datetime) -> Standing
     care = settings.backup
     late = bool(care.folder or last) and (last is None or now - last.started_at > timedelta(hours=care.alert_hours))
     every = EVERY.get(care.drill)
-    undrilled = every is not None and _holds_files(last) and (proof is None or now - proof.started_at > 2 * every)
+    undrilled = every is not None and _holds_originals(last) and (proof is None or now - proof.started_at > 2 * every)
     runs = tuple(session.scalars(sa.select(BackupRun).order_by(BackupRun.id.desc()).limit(SHOWN)))
     working = bool(is_held(settings.home, "backup-0"))
     running = next((each.kind for each in runs if each.outcome == "running"), None) if working else None
     return Standing(care.folder, last, drill, proof, running, late, undrilled, runs)
 
 
-def _holds_files(backup: BackupRun | None) -> bool:
-    """Whether there is anything to rehearse with: a house without a document backs up its rows alone."""
-    return backup is not None and backup.figures.get("files") != 0
+def _holds_originals(backup: BackupRun | None) -> bool:
+    """Whether there is anything to rehearse with: a house without a document backs up its rows, and papers of the station's own.
+
+    Backups of versions before do not tell how many originals they hold: there it is all files.
+    """
+    return backup is not None and backup.figures.get("originals", backup.figures.get("files")) != 0
 
 
 def _newest(session: Session, kind: str, outcomes: tuple[str, ...]) -> BackupRun | None:
@@ -158,7 +161,7 @@ def _due(session: Session, settings: Settings, now: datetime) -> str | None:
         if every is None:
             continue
         newest = session.scalars(sa.select(BackupRun).where(BackupRun.kind == kind).order_by(BackupRun.id.desc()).limit(1)).first()
-        if kind == "drill" and not _holds_files(_newest(session, "backup", ("whole", "flawed"))):
+        if kind == "drill" and not _holds_originals(_newest(session, "backup", ("whole", "flawed"))):
             continue
         wait = every if newest is None or newest.outcome in ("whole", "flawed") else AGAIN
         if newest is None or now - newest.started_at >= wait:
@@ -211,7 +214,7 @@ def _tried(workstation: Workstation, source: Path) -> tuple[str, dict[str, Any],
         shutil.rmtree(room, ignore_errors=True)
     if "trouble" in told or not told:
         return "failed", {}, str(told.get("trouble") or done.stderr.strip().splitlines()[-1:] or done.returncode)
-    outcome = "flawed" if not told["holds"] else "whole" if told["files"] else EMPTY
+    outcome = "flawed" if not told["holds"] else "whole" if told["originals"] else EMPTY
     return outcome, {name: told[name] for name in told if name not in ("home", "backup")}, None
 
 

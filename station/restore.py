@@ -90,6 +90,8 @@ class Restored:
     """Whether its tables were brought to this version."""
     rows: int = 0
     files: int = 0
+    originals: int = 0
+    """Of the files, what documents were made of."""
     bytes: int = 0
     rows_only: bool = False
     """Of tables alone, as an upgrade keeps them on PostgreSQL: files, settings and keys stayed in the home of which they are."""
@@ -244,6 +246,7 @@ def _load(opened: Opened, stage: Path, database: Database, done: Restored, passp
             elif first in vaults:
                 _keep(vaults[first], rest, SUFFIXES[first], member.stream)
                 done.files += 1
+                done.originals += first == "originals"
                 tell("files", done.files)
             elif first == "home":
                 _write(_inside(stage, rest), member.stream)

@@ -26,7 +26,7 @@ from config.settings import BackupCare, Ledger
 from sealing.ledger import Actor, ActorKind, Event
 from station import backup, drills, rows
 from station.audit import audit_ledger
-from station.backup import NAMED, NoPassphrase, WrongPassphrase, back_up, open_keys, seal_keys
+from station.backup import NAMED, NoPassphrase, WrongPassphrase, back_up, noted_backup, open_keys, seal_keys
 from station.checkpoints import checkpoint_now
 from station.contradiction import TreeContradicted
 from station.controls import last_done
@@ -88,7 +88,7 @@ def test_what_comes_back_is_row_by_row_and_byte_by_byte_what_was_there(tmp_path,
     assert {each.sha256: each.size for each in new.originals.names()} == {each.sha256: each.size for each in old.originals.names()}
     assert {each.sha256 for each in new.archives.names()} == {each.sha256 for each in old.archives.names()}
     assert {check["name"]: check["ok"] for check in done.checks} == told(old)
-    assert (done.bad, done.seals) == ([], 3 if source == "place" else 0)
+    assert (done.bad, done.seals, done.originals) == ([], 3 if source == "place" else 0, sum(1 for _ in old.originals.names()))
     old.database.close(), new.database.close()
 
 
@@ -341,9 +341,11 @@ def test_a_house_without_a_document_rehearses_nothing_unasked_and_an_asked_rehea
     new = packages.atwork.open_home(tmp_path / "home")
     new = replace(new, settings=new.settings.model_copy(update={"backup": BackupCare(folder=str(tmp_path / "place"), drill="weekly")}))
     assert [tend_backups(new) for _ in range(2)] == ["backup", None]
-    found = {**asdict(Restored("b", "2026-09-17T08:00:00+00:00", "h", "0010", rows=40)), "holds": True}
+    found = {**asdict(Restored("b", "2026-09-17T08:00:00+00:00", "h", "0010", rows=40, files=1)), "holds": True}
     monkeypatch.setattr(drills.subprocess, "run", lambda *_, **__: subprocess.CompletedProcess((), 0, json.dumps(found), ""))
     assert run_drill(new, tmp_path / "place").outcome == drills.EMPTY
+    # The report of that one is a kept file itself.
+    assert (noted_backup(new, tmp_path / "place").files, tend_backups(new)) == (1, None)
     with new.database.reading() as session:
         standing = standing_of(session, new.settings, new.clock())
         assert (standing.drill.outcome, standing.proof, standing.alert) == (drills.EMPTY, None, None)
