@@ -1,38 +1,21 @@
-"""What holds between machines that share one database and one store: whose keys they need, and what none keeps of what is erased."""
+"""What holds between machines that share one database and one store: whose keys they need, which worker is missing or dead and who takes
+its work over, and what none keeps of what is erased."""
 
-import hashlib
-import json
-import logging
-import shutil
-import time
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
-from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from capture.stores import StillLocked
 from config.settings import Unusable
 from station.checkpoints import log_key
 from station.derived import forget_copies
 from station.figures import LOST, LOST_KEPT
 from station.records import documents
 from station.records.scope import lifted
-from station.records.tables import OPEN_STATES, Archive, CheckpointRow, Document, Gauge, State, Worker
+from station.records.tables import CheckpointRow, Document, Gauge, State, Worker
 from station.slots import home_number
 from station.workstation import Workstation
-
-log = logging.getLogger("sceau.machines")
-LEFT_SECONDS = 3600.0
-"""So long nothing was written into a folder of work, then it may be left over."""
-ADDED = {"renew": "renewed.pdf", "sign": "signed.pdf"}
-"""What begins the name of the folder of a renewal or signature, and the file in it that may be kept already and noted nowhere."""
-LATE = "late-"
-"""What begins the name of the folder of a late reading; its number follows."""
 
 
 def require_ledger_keys(workstation: Workstation, *, serves: bool = False) -> None:
@@ -137,94 +120,3 @@ def forget_erased(workstation: Workstation) -> int:
         return alive
 
     return forget_copies(workstation.settings, lives)
-
-
-def clear_leftovers(workstation: Workstation, moment: float | None = None) -> int:
-    """Files of attempts in this home that were started over elsewhere, or ended, go, with what they sealed and no record names.
-
-    A dead or paused worker could not tidy up. `moment`: seconds of the system's clock, now unless told. Returns how many attempts.
-    """
-    before = (time.time() if moment is None else moment) - LEFT_SECONDS
-    folders = [path for path in (workstation.home / "work").glob("*/*") if _is_ours(path.name) and path.is_dir()]
-    gone = 0
-    for folder in folders:
-        with suppress(FileNotFoundError):
-            if folder.stat().st_mtime < before and _is_left(workstation, folder):
-                shutil.rmtree(folder)
-                gone += 1
-                with suppress(OSError):
-                    folder.parent.rmdir()
-    return gone
-
-
-def clear_attempt(workstation: Workstation, folder: Path) -> bool:
-    """An attempt that nobody goes on with leaves nothing: what it sealed and no record names goes first, then its folder.
-
-    False: the store does not let that go, or does not answer; the folder, which tells what to drop, stays for `clear_leftovers`.
-    """
-    told = _proof_in(folder)
-    try:
-        gone = _dropped(workstation, folder, told["sha256"] if told.get("valid") else None)
-    except (OSError, DBAPIError) as error:
-        log.warning("%s: what it sealed is dropped later: %s", folder, error)
-        return False
-    if gone:
-        shutil.rmtree(folder, ignore_errors=True)
-    return gone
-
-
-def _is_ours(name: str) -> bool:
-    return name.removeprefix(LATE).isdecimal() or name.partition("-")[0] in ADDED
-
-
-def _is_left(workstation: Workstation, folder: Path) -> bool:
-    """Whether nobody goes on from here; what it sealed for nobody is dropped first, and the folder stays as long as the store keeps it."""
-    if (kind := folder.name.partition("-")[0]) in ADDED:
-        # No attempt of the document's: who renews or signs begins again, and takes what is whole in here where it still is.
-        return _dropped(workstation, folder, _sha256_of(folder / ADDED[kind]))
-    with workstation.database.reading() as session, lifted(session):
-        document = session.get(Document, folder.parent.name)
-        if document is not None and _is_awaited(document, folder.name):
-            return False
-    told = _proof_in(folder)
-    return _dropped(workstation, folder, told["sha256"] if told.get("valid") else None)
-
-
-def _sha256_of(path: Path) -> str | None:
-    if not path.is_file():
-        return None
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _dropped(workstation: Workstation, folder: Path, sha256: str | None) -> bool:
-    """Whether no file of this name lies in the archive without its row; False: the store does not let it go yet."""
-    if sha256 is None:
-        return True
-    with workstation.database.reading() as session, lifted(session):
-        orphan = session.get(Archive, sha256) is None
-    if orphan:
-        try:
-            workstation.archives.drop(sha256, ".pdf")
-        except StillLocked as error:
-            log.info("%s: kept by the store for now: %s", folder, error)
-            return False
-    return True
-
-
-def _is_awaited(document: Document, name: str) -> bool:
-    """Whether the attempt that works in a folder of this name, or one after it, is still to end."""
-    if name.startswith(LATE):
-        return document.problem == documents.READING_LATE and document.tries <= int(name.removeprefix(LATE))
-    return document.state in OPEN_STATES and document.attempt <= int(name)
-
-
-def _proof_in(folder: Path) -> dict[str, Any]:
-    """What was proved here; nothing where it is not to be read, for what is sealed is kept after its proof is written."""
-    proof = folder / "proof.json"
-    try:
-        told = json.loads(proof.read_bytes()) if proof.exists() else {}
-    except ValueError:
-        log.warning("%s: cannot be read; what it told of was not kept", proof)
-        return {}
-    return told if isinstance(told, dict) else {}

@@ -54,7 +54,7 @@ from station.dossier import dossier_payload, require_dossier
 from station.evidence import NothingQualified, profile_for, profiles_open
 from station.jobs import Steps
 from station.learning import memory_of
-from station.machines import clear_attempt
+from station.leftovers import clear_attempt
 from station.mandates import require_mandate
 from station.particulars import fields_of, judge_particulars
 from station.passports import passport_files, take_target
@@ -794,10 +794,11 @@ class Pipeline:
         One before it may have sealed and died, or met a full disk, before the records could say so: its file goes, too. A later attempt may
         be at work already, in its own folder beside.
         """
-        attempts = [folder for folder in job.folder.parent.glob("*") if _older(folder.name, job.folder.name)]
-        for folder in (job.folder, *attempts):
-            clear_attempt(self._workstation, folder)
+        clear_attempt(self._workstation, job.folder)
         with suppress(OSError):
+            for folder in list(job.folder.parent.glob("*")):
+                if _older(folder.name, job.folder.name):
+                    clear_attempt(self._workstation, folder)
             job.folder.parent.rmdir()
 
 

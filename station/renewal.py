@@ -22,6 +22,7 @@ from sealing.seal import CannotSeal, Renewer, TimestampUnavailable, append_times
 from sealing.verify import Verification, verify_file
 from station.evidence import qualified_parts
 from station.keyring import open_renewer
+from station.leftovers import begin_folder
 from station.problems import problem_of
 from station.records import documents
 from station.records.intake import SYSTEM
@@ -180,7 +181,7 @@ def renew_archive(workstation: Workstation, due: Due, renewer: Renewer) -> str |
     """
     source = workstation.archives.path(due.sha256, ".pdf")
     folder = workstation.work_folder(due.document_id) / f"renew-{due.version}"
-    folder.mkdir(parents=True, exist_ok=True)
+    begin_folder(folder)
     try:
         target = folder / "renewed.pdf"
         if not target.exists():

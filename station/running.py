@@ -31,7 +31,8 @@ from station.figures import note_lost, tend_figures, write_tallies
 from station.fixity import TURN_SECONDS, tend_fixity
 from station.jobs import Engine, Limits
 from station.learning import read_on
-from station.machines import claim_dead, clear_leftovers, forget_erased, forget_missing, require_ledger_keys
+from station.leftovers import clear_leftovers
+from station.machines import claim_dead, forget_erased, forget_missing, require_ledger_keys
 from station.outagelog import fold_lines, tell_over
 from station.outbox import drop_old
 from station.particulars import note_old_keys
@@ -117,8 +118,6 @@ class Running:
         clear_scratch(self._workstation.home / "scratch")
         note_old_keys(self._workstation)
         self._beat()
-        with self._workstation.database.writing() as session:
-            forget_missing(session, self._executor)
         self._engine.start()
         self._spawn("sweep", self._sweep, SWEEP_SECONDS, self._due.wait)
         self._spawn("recall", self._recall, RECALL_SECONDS, self._stopping.wait)
@@ -294,6 +293,8 @@ class Running:
     def _beat(self) -> None:
         with self._workstation.database.writing() as session:
             documents.beat(session, self._executor, self._kind, os.getpid(), self._workstation.clock(), socket.gethostname()[:80])
+            # Each time: taken for dead in a pause it comes back without a start, and may have been noted after its first beat.
+            forget_missing(session, self._executor)
 
     def _beat_and_bury(self) -> None:
         self._beat()

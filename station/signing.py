@@ -27,6 +27,7 @@ from sealing.verify import Verification, verify_file
 from station.acts import NotOffered, note_decision
 from station.evidence import lineage_of, qualified_parts, signature_of
 from station.keyring import known_seal_roots, officers_folder, open_sealer, revocation_of, trust_of
+from station.leftovers import begin_folder
 from station.problems import problem_of
 from station.records import documents
 from station.records.ledger import append_event
@@ -191,7 +192,7 @@ def sign_document(workstation: Workstation, document_id: str, key: OpenKey, seal
         newest = _newest(document)
     source = workstation.archives.path(newest.sha256, ".pdf")
     folder = workstation.work_folder(document_id) / f"sign-{newest.version}-{key.pseudonym}"
-    folder.mkdir(parents=True, exist_ok=True)
+    begin_folder(folder)
     try:
         target = folder / "signed.pdf"
         if not target.exists():

@@ -4,6 +4,7 @@ from dataclasses import asdict
 from typing import Any
 
 from station.records.documents import finding_of
+from station.records.scope import lifted
 from station.records.tables import Archive, Decision, Document
 from station.workstation import Workstation
 
@@ -15,7 +16,7 @@ def newest_archive(document: Document) -> Archive | None:
 
 def is_archived(workstation: Workstation, sha256: str) -> bool:
     """Whether a version with these bytes stands in the records by now, whoever noted it."""
-    with workstation.database.reading() as session:
+    with workstation.database.reading() as session, lifted(session):
         return session.get(Archive, sha256) is not None
 
 

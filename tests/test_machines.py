@@ -27,7 +27,8 @@ from config.settings import Settings, StoreChoice, Unusable
 from station import derived
 from station.audit import audit_ledger
 from station.derived import derived_path, derived_root, drop_derived, preview_name, preview_path, publish
-from station.machines import LEFT_SECONDS, claim_dead, clear_attempt, clear_leftovers, forget_erased, require_ledger_keys
+from station.figures import note_lost
+from station.machines import claim_dead, forget_erased, missing_workers, require_ledger_keys
 from station.particulars import texts_of
 from station.records import documents, people
 from station.records.tables import Archive, Document, LedgerPayload, State, Worker
@@ -162,63 +163,6 @@ def test_words_that_a_home_kept_to_itself_before_are_shared_and_none_of_what_was
     assert len(asked) == 3  # Shared once.
 
 
-def test_what_a_worker_left_that_was_taken_over_goes_and_what_is_at_work_stays(tmp_path):
-    workstation = open_home(tmp_path / "home")
-    document_id = take_in(workstation, paper(tmp_path, 1))
-    sealed = [workstation.archives.keep(each, ".pdf").sha256 for each in (paper(tmp_path, 2), paper(tmp_path, 3))]
-    for attempt, sha256 in enumerate(sealed, 1):
-        folder = workstation.work_folder(document_id) / str(attempt)
-        folder.mkdir(parents=True)
-        (folder / "proof.json").write_text(f'{{"valid": true, "sha256": "{sha256}"}}')
-    with workstation.database.writing() as session:
-        documents.get_document(session, document_id).attempt = 2
-    assert clear_leftovers(workstation) == 0
-    assert clear_leftovers(workstation, time.time() + 2 * LEFT_SECONDS) == 1
-    assert [workstation.archives.holds(sha256, ".pdf") for sha256 in sealed] == [False, True]
-    assert [path.name for path in workstation.work_folder(document_id).iterdir()] == ["2"]
-
-
-def test_an_attempt_whose_store_is_away_is_left_to_be_cleared_later(tmp_path, monkeypatch):
-    workstation = open_home(tmp_path / "home")
-    sealed = workstation.archives.keep(paper(tmp_path, 1), ".pdf").sha256
-    folder = workstation.work_folder("d1") / "1"
-    folder.mkdir(parents=True)
-    (folder / "proof.json").write_text(f'{{"valid": true, "sha256": "{sealed}"}}')
-    with monkeypatch.context() as patch:
-        patch.setattr(type(workstation.archives), "drop", lambda *_: (_ for _ in ()).throw(StoreAway("away")))
-        assert (clear_attempt(workstation, folder), folder.is_dir()) == (False, True)
-    assert (clear_attempt(workstation, folder), folder.is_dir(), workstation.archives.holds(sealed, ".pdf")) == (True, False, False)
-
-
-def test_of_late_readings_and_of_proofs_that_cannot_be_read_nothing_stays_once_it_is_not_awaited(tmp_path):
-    workstation = open_home(tmp_path / "home")
-    document_id = take_in(workstation, paper(tmp_path, 1))
-    for name in ("1", "late-0", "late-1"):
-        (workstation.work_folder(document_id) / name).mkdir(parents=True)
-    (workstation.work_folder(document_id) / "1" / "proof.json").write_text('{"val')
-    with workstation.database.writing() as session:
-        document = documents.get_document(session, document_id)
-        document.state, document.problem, document.tries = State.SEALED, documents.READING_LATE, 1
-    assert clear_leftovers(workstation, time.time() + 2 * LEFT_SECONDS) == 2
-    assert [path.name for path in workstation.work_folder(document_id).iterdir()] == ["late-1"]
-    with workstation.database.writing() as session:
-        documents.get_document(session, document_id).problem = None
-    assert clear_leftovers(workstation, time.time() + 2 * LEFT_SECONDS) == 1
-
-
-def test_what_a_killed_renewal_or_signature_left_goes_and_with_it_what_it_kept_for_nobody(tmp_path):
-    workstation = open_home(tmp_path / "home")
-    document_id = take_in(workstation, paper(tmp_path, 1))
-    for number, (name, file) in enumerate({"renew-2": "renewed.pdf", "sign-2-ab": "signed.pdf", "other-1": "x"}.items(), 2):
-        (workstation.work_folder(document_id) / name).mkdir(parents=True)
-        shutil.copy(paper(tmp_path, number), workstation.work_folder(document_id) / name / file)
-    orphan = workstation.archives.keep(workstation.work_folder(document_id) / "renew-2" / "renewed.pdf", ".pdf").sha256
-    assert clear_leftovers(workstation) == 0
-    assert clear_leftovers(workstation, time.time() + 2 * LEFT_SECONDS) == 2
-    assert not workstation.archives.holds(orphan, ".pdf")
-    assert [path.name for path in workstation.work_folder(document_id).iterdir()] == ["other-1"]
-
-
 # --- who is dead ---
 
 
@@ -235,6 +179,24 @@ def test_who_works_without_a_row_is_given_the_time_of_a_heartbeat_each_time_it_i
             running._beat_and_bury()
             counts.append(len(taken))
         assert counts == [0, 0, 1, 1]
+    finally:
+        running._engine.stop()
+        running._pipeline.stop()
+
+
+def test_who_was_taken_for_dead_and_is_back_is_told_as_lost_no_more_once_it_ends_in_order(tmp_path):
+    workstation = open_home(tmp_path / "home")
+    running = Running(workstation, "work", "work-0", watch=False)
+    try:
+        running._beat()
+        with workstation.database.writing() as session:
+            note_lost(session, running._executor, workstation.clock())
+            documents.end_worker(session, running._executor)
+            assert missing_workers(session, workstation.clock())
+        running._beat()
+        with workstation.database.writing() as session:
+            documents.end_worker(session, running._executor)
+            assert missing_workers(session, workstation.clock()) == []
     finally:
         running._engine.stop()
         running._pipeline.stop()
