@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
@@ -105,35 +106,51 @@ class OneObject(logging.Formatter):
         return json.dumps(told, ensure_ascii=True, default=str)
 
 
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """What is over, or what the process ends within."""
+
+    withheld: int
+    """Lines that were not told in any words."""
+    seconds: float
+    """From the first line to when all worked again, else to now."""
+    over: bool
+    """False: the process ends and it still lasts."""
+
+
 class Folding(logging.Filter):
     """Of lines that say the same again and again the first is told in words of ours, the others are counted until it is over.
 
-    `kind_of`: what a line repeats; empty: it is of another kind, and passes. `begun` is given kind and line, `ended` the lines kept back
-    and the seconds it lasted. Both may log elsewhere.
+    `kind_of`: what a line repeats; empty: it is of another kind, and passes. `begun` is given kind and line, `ended` what came of it all.
+    Both may log elsewhere.
     """
 
     def __init__(
         self,
         kind_of: Callable[[logging.LogRecord], str],
         begun: Callable[[str, logging.LogRecord], object],
-        ended: Callable[[int, float], object],
+        ended: Callable[[Folded], object],
         tick: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__()
         self._kind_of, self._begun, self._ended, self._tick = kind_of, begun, ended, tick
         self._lock = threading.Lock()
-        self._kept: dict[str, int] = {}
+        self._told: set[str] = set()
+        self._withheld = 0
         self._first = self._last = 0.0
+        self._worked: float | None = None
+        """When all worked for the first time after the newest line."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         kind = self._kind_of(record)
         if not kind:
             return True
         with self._lock:
-            self._last = self._tick()
-            self._first = self._first if self._kept else self._last
-            new = kind not in self._kept
-            self._kept[kind] = self._kept.get(kind, 0) + 1
+            self._last, self._worked = self._tick(), None
+            self._first = self._first if self._told else self._last
+            new = kind not in self._told
+            self._told.add(kind)
+            self._withheld += not new
         if new:
             self._begun(kind, record)
         return False
@@ -141,12 +158,28 @@ class Folding(logging.Filter):
     def look_over(self, calm_seconds: float) -> bool:
         """To be asked when all works: whether something is over now, nothing having been said of it for so long. Told once."""
         with self._lock:
-            if not self._kept or self._tick() - self._last < calm_seconds:
+            if not self._told:
                 return False
-            count, lasted = sum(self._kept.values()), self._last - self._first
-            self._kept = {}
-        self._ended(count, lasted)
+            now = self._tick()
+            self._worked = now if self._worked is None else self._worked
+            if now - self._last < calm_seconds:
+                return False
+            folded = self._taken()
+        self._ended(folded)
         return True
+
+    def close(self) -> None:
+        """The process ends: what was counted is told, over or not."""
+        with self._lock:
+            folded = self._taken() if self._told else None
+        if folded is not None:
+            self._ended(folded)
+
+    def _taken(self) -> Folded:
+        until = self._tick() if self._worked is None else self._worked
+        folded = Folded(self._withheld, until - self._first, self._worked is not None)
+        self._told, self._withheld, self._worked = set(), 0, None
+        return folded
 
 
 def start_logs(form: Form = Form.TEXT, level: int = logging.INFO) -> None:

@@ -6,26 +6,22 @@ The engine and every turn of the station say it again at each try. They are coun
 import logging
 import sys
 
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolExhausted
-
-from config.logs import Folding
-from station.problems import PROBLEMS, problem_of
+from config.logs import Folded, Folding
+from station.outages import outage_of
+from station.problems import PROBLEMS
 
 log = logging.getLogger("sceau.database")
 CALM_SECONDS = 5.0
 """A database that comes back answers some threads before others; so long nobody must have complained."""
+BRIEF_SECONDS = 4.0
+"""Of what is shorter, and was said in one line, nobody need hear twice. A heartbeat that met it asks again after three seconds."""
 LONGEST = 300
 """Signs of the first line that is kept back, told with ours."""
 
 
 def _kind_of(_record: logging.LogRecord) -> str:
     """Code of the problem of the database that a line was written about, while it is handled; "" of every other line."""
-    error = sys.exc_info()[1]
-    if isinstance(error, PoolExhausted):
-        return "database-away"
-    code = problem_of(error).code if isinstance(error, DBAPIError) else ""
-    return code if code.startswith("database-") or code in ("disk-full", "read-only") else ""
+    return outage_of(sys.exc_info()[1]) or ""
 
 
 def _begun(code: str, record: logging.LogRecord) -> None:
@@ -43,14 +39,25 @@ def _begun(code: str, record: logging.LogRecord) -> None:
     )
 
 
-def _ended(count: int, seconds: float) -> None:
+def _ended(folded: Folded) -> None:
+    if not folded.withheld and (folded.seconds < BRIEF_SECONDS or not folded.over):
+        return  # The one line said it all.
+    french, english = (
+        ("La base de données sert de nouveau, après", "The database serves again, after")
+        if folded.over
+        else (
+            "Ce processus s'arrête, et la base de données ne sert toujours pas, depuis",
+            "This process ends, and the database does not serve since",
+        )
+    )
     log.warning(
-        "La base de données sert de nouveau, après %.0f s ; lignes retenues : %d. / The database serves again, after %.0f s; lines kept "
-        "back: %d.",
-        seconds,
-        count,
-        seconds,
-        count,
+        "%s %.0f s ; lignes retenues : %d. / %s %.0f s; lines kept back: %d.",
+        french,
+        folded.seconds,
+        folded.withheld,
+        english,
+        folded.seconds,
+        folded.withheld,
     )
 
 
@@ -68,3 +75,8 @@ def fold_lines(*names: str) -> None:
 def tell_over() -> bool:
     """To be called whenever the database has just served."""
     return OUTAGE.look_over(CALM_SECONDS)
+
+
+def tell_end() -> None:
+    """To be called when the process ends: how much was kept back is told."""
+    OUTAGE.close()

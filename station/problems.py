@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolExhausted
 
 SAFE_FR = "Rien n'est perdu : l'original est au coffre."
 SAFE_EN = "Nothing is lost: the original is in the vault."
@@ -760,6 +761,9 @@ def problem_of(error: BaseException) -> Problem:
         return PROBLEMS[error.args[0]]
     if isinstance(error, DBAPIError) and (code := _file_trouble(error) or _server_trouble(error)):
         return PROBLEMS[code]
+    if isinstance(error, PoolExhausted):
+        # By its class: the interpreter has a TimeoutError, too. Connections that wait for a server that is gone are all in use.
+        return PROBLEMS["database-away"]
     return PROBLEMS[_BY_NAME.get(name, "unexpected")]
 
 

@@ -33,7 +33,7 @@ from station.jobs import Engine, Limits
 from station.learning import read_on
 from station.leftovers import clear_leftovers
 from station.machines import claim_dead, forget_erased, forget_missing, require_ledger_keys
-from station.outagelog import fold_lines, tell_over
+from station.outagelog import fold_lines, tell_end, tell_over
 from station.outbox import drop_old
 from station.particulars import note_old_keys
 from station.pipeline import Pipeline
@@ -166,6 +166,13 @@ class Running:
 
     def stop(self, patience_seconds: float = 20.0) -> None:
         """Stop taking in, let what runs finish for a while, say goodbye. What does not finish is left to the next start or the living."""
+        try:
+            self._wind_down(patience_seconds)
+        finally:
+            # Also where the database does not serve, and the goodbye breaks off.
+            tell_end()
+
+    def _wind_down(self, patience_seconds: float) -> None:
         if self.scanning is not None:
             self.scanning.close()
         self._stopping.set()

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolExhausted
 
 from config.logs import FIELDS, Folding, OneLine, OneObject, lines_about, masked, name_worker
 from station import outagelog
@@ -46,29 +47,63 @@ def test_what_was_bound_ends_with_its_block():
     assert "document" not in json.loads(line(OneObject, "after"))
 
 
-def test_what_repeats_of_a_database_that_is_away_is_said_once_and_counted_and_all_else_passes(caplog, monkeypatch):
-    clock = [0.0]
-    monkeypatch.setattr(outagelog, "OUTAGE", Folding(outagelog._kind_of, outagelog._begun, outagelog._ended, lambda: clock[0]))
-    engine = logging.getLogger("sceau.test.engine")
-    outagelog.fold_lines(engine.name)
+AWAY = OperationalError("SELECT 1", {}, psycopg.OperationalError("connection failed: connection refused"))
+ENGINE = logging.getLogger("sceau.test.engine")
 
-    def complain(error):
-        try:
-            raise error
-        except (ValueError, OperationalError):
-            engine.warning("Exception encountered in queue thread for documents: %s", error)
 
+@pytest.fixture
+def clock(monkeypatch):
+    """Seconds, of a log that folds what is about the database."""
+    told = [0.0]
+    monkeypatch.setattr(outagelog, "OUTAGE", Folding(outagelog._kind_of, outagelog._begun, outagelog._ended, lambda: told[0]))
+    outagelog.fold_lines(ENGINE.name)
+    yield told
+    ENGINE.filters.clear()
+
+
+def complain(error=AWAY):
+    try:
+        raise error
+    except (ValueError, OSError, OperationalError, PoolExhausted):
+        ENGINE.warning("Exception encountered in queue thread for documents: %s", error)
+
+
+def test_what_repeats_of_a_database_that_is_away_is_said_once_and_counted_and_all_else_passes(caplog, clock):
     for clock[0] in range(30):
-        complain(OperationalError("SELECT 1", {}, psycopg.OperationalError("connection failed: connection refused")))
+        complain(PoolExhausted() if clock[0] % 2 else AWAY)
     complain(ValueError("another kind"))
+    complain(OSError(28, "no room in another place"))
     complain(OperationalError("", {}, psycopg.errors.UndefinedTable("a fault of ours")))
+    clock[0] = 31.0
     assert not outagelog.tell_over(), "somebody complained a moment ago"
     clock[0] += 10
     assert outagelog.tell_over() and not outagelog.tell_over()
-    away, one, two, over = (record.getMessage() for record in caplog.records)
+    away, one, two, three, over = (record.getMessage() for record in caplog.records)
     assert "ne répond pas" in away and "does not answer" in away and "queue thread for documents" in away
-    assert "another kind" in one and "a fault of ours" in two
-    assert "après 29 s ; lignes retenues : 30." in over and "lines kept back: 30." in over
+    assert "another kind" in one and "another place" in two and "a fault of ours" in three
+    assert "sert de nouveau, après 31 s ; lignes retenues : 29." in over and "serves again, after 31 s; lines kept back: 29." in over
+
+
+def test_one_complaint_that_is_over_at_once_is_one_line(caplog, clock):
+    complain()
+    for clock[0] in (2.0, 4.0, 6.0):
+        outagelog.tell_over()
+    outagelog.tell_end()
+    assert len(caplog.records) == 1
+    complain()
+    for clock[0] in (36.0, 42.0):
+        outagelog.tell_over()
+    assert "après 30 s ; lignes retenues : 0." in caplog.records[-1].getMessage(), "it lasted: that it is over is worth a line"
+
+
+def test_a_process_that_ends_while_the_database_is_away_tells_what_it_kept_back(caplog, clock):
+    complain()
+    complain()
+    clock[0] = 8.0
+    outagelog.tell_end()
+    outagelog.tell_end()
+    _begun, ended = (record.getMessage() for record in caplog.records)
+    assert "ne sert toujours pas, depuis 8 s ; lignes retenues : 1." in ended and "does not serve since 8 s; lines kept back: 1." in ended
 
 
 @given(st.text())

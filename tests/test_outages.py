@@ -14,10 +14,10 @@ from sqlalchemy.exc import TimeoutError as PoolExhausted
 
 from capture.stores import StoreAway
 from config.settings import Settings
+from station.outages import told_as
 from station.records import people
 from station.web import desk
 from station.web.app import build_app
-from station.web.outages import outage_of
 from station.workstation import open_workstation
 
 
@@ -42,7 +42,7 @@ def busy(code: int) -> OperationalError:
     ],
 )
 def test_what_is_an_outage_is_told_apart_from_a_fault_of_ours(error, told):
-    assert outage_of(error) == told
+    assert told_as(error) == told
 
 
 @pytest.fixture(scope="module")

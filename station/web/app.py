@@ -23,6 +23,7 @@ from config.spaces import production_beside
 from station.access import Notebook
 from station.acts import NotOffered, Reserved
 from station.oidc import Relying
+from station.outages import OUTAGES, RETRY_SECONDS, told_as
 from station.records import people
 from station.records.documents import Unknown, WrongMove
 from station.records.learned import NoLesson
@@ -96,7 +97,6 @@ from station.web.api.asks import PREFIX
 from station.web.api.porter import Pace
 from station.web.grants import start_of
 from station.web.guard import SMALL_FORM, Guard, mark_answer
-from station.web.outages import OUTAGES, RETRY_SECONDS, outage_of
 from station.workstation import Workstation
 
 log = logging.getLogger("sceau.web")
@@ -294,7 +294,7 @@ def _say_errors(app: FastAPI) -> None:
         return error_page(request, 503, words="store-away")
 
     def database_away(request: Request, error: Exception) -> Response:
-        words = outage_of(error)
+        words = told_as(error)
         if words is None:
             raise error
         log.warning("%s: %s", request.url.path, " ".join(str(getattr(error, "orig", None) or error).split()))

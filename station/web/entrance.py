@@ -9,13 +9,13 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import JSONResponse, Response
 
 from station.disk import Room, look_at_disk
+from station.outages import OUTAGES, RETRY_SECONDS, told_as
 from station.records import documents, people
 from station.records.tables import Person
 from station.throttle import Throttle
 from station.web import codes, desk, figures, visits
 from station.web.addresses import local_address
 from station.web.oidc import label_of
-from station.web.outages import OUTAGES, RETRY_SECONDS, outage_of
 from station.web.visits import address_of
 from station.web.words import LANGUAGES
 
@@ -101,7 +101,7 @@ def health(request: Request) -> Response:
             workers = documents.living_workers(session, now, documents.DEAD_AFTER)
             last, well = figures.last_intake(session), bool(figures.watching(session, now))
     except OUTAGES as error:
-        if (code := outage_of(error)) is None:
+        if (code := told_as(error)) is None:
             raise
         return JSONResponse({"status": code, **told}, 503, {"retry-after": str(RETRY_SECONDS)})
     told["workers"] = [{"kind": worker.kind, "beat": worker.beat_at.isoformat()} for worker in workers]

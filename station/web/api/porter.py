@@ -20,9 +20,9 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from station.api_tokens import KEPT, Bearer, NoToken, bearer_of, note_use, use_is_stale
+from station.outages import OUTAGES
 from station.records.tables import Idempotency
 from station.web.api import problems
-from station.web.outages import OUTAGES
 from station.workstation import Workstation
 
 SMALL_BODY = 512 * 1024

@@ -19,10 +19,10 @@ from station.batches import BatchEnded, BatchOpen
 from station.erasure import NoVisa, SamePerson
 from station.exports import Busy, NoExport
 from station.holds import UnknownHold
+from station.outages import OUTAGES, RETRY_SECONDS, told_as
 from station.outbox import Gone
 from station.people import Refused
 from station.records.documents import Unknown, WrongMove
-from station.web.outages import OUTAGES, RETRY_SECONDS, outage_of
 from station.web.words import LANGUAGES, Words, words_in
 
 log = logging.getLogger("sceau.web")
@@ -130,7 +130,7 @@ def say_problems(app: FastAPI) -> None:
 
 def database_away(request: Request, error: Exception) -> Response:
     """503, or 507 where its disk is full, with when to ask again. Raises the error again where it is another trouble."""
-    code = outage_of(error)
+    code = told_as(error)
     if code is None:
         raise error
     # The connection may have been cut between the commit and its answer.
