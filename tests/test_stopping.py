@@ -107,3 +107,12 @@ def test_a_stop_in_the_middle_of_a_step_leaves_the_document_to_the_next_start(tm
     with workstation.database.reading() as session:
         kinds = [row.type for row in session.query(LedgerPayload).filter_by(document_id=document_id).order_by(LedgerPayload.sequence)]
     assert kinds == ["received", "judged", "read", "held"]
+
+
+def test_a_stop_that_the_database_breaks_off_tells_what_the_log_kept_back(monkeypatch):
+    told = []
+    monkeypatch.setattr("station.running.tell_end", lambda: told.append("end"))
+    monkeypatch.setattr(Running, "_wind_down", lambda *_: (_ for _ in ()).throw(OSError("away")))
+    with pytest.raises(OSError, match="away"):
+        Running.__new__(Running).stop()
+    assert told == ["end"]
