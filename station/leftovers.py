@@ -53,7 +53,7 @@ def clear_leftovers(workstation: Workstation, moment: float | None = None) -> in
 def clear_attempt(workstation: Workstation, folder: Path) -> bool:
     """An attempt that nobody goes on with leaves nothing: what it sealed and no record names goes first, then its folder. Never raises.
 
-    False: the store does not let that go, or does not answer; the folder stays for `clear_leftovers`, with what tells what to drop.
+    False: the store does not let that go, or store or records do not answer: what tells what to drop stays for `clear_leftovers`.
     """
     try:
         sha256 = _sealed_in(folder)
@@ -83,11 +83,15 @@ def _left_in(workstation: Workstation, folder: Path, before: float) -> Path | No
     if folder.name.partition("-")[0] in ADDED:
         # Who renews or signs begins again, and takes what is whole in here. Taken away first: who comes now finds nothing, and who came
         # since we looked has touched it, notes what was kept or fails, and it is looked at again in an hour.
-        taken = folder.rename(folder.with_name(f"{LEFT}{secrets.token_hex(4)}-{folder.name}"))
+        taken = _take_away(folder)
         return taken if taken.stat().st_mtime < before else None
     with workstation.database.reading() as session, lifted(session):
         document = session.get(Document, folder.parent.name)
         return folder if document is None or not _is_awaited(document, folder.name) else None
+
+
+def _take_away(folder: Path) -> Path:
+    return folder.rename(folder.with_name(f"{LEFT}{secrets.token_hex(4)}-{folder.name}"))
 
 
 def _is_awaited(document: Document, name: str) -> bool:
@@ -135,6 +139,8 @@ def _drop_orphan(workstation: Workstation, folder: Path, sha256: str) -> bool:
 
 def _keep_proof(folder: Path, sha256: str) -> None:
     """Of what is dropped later only its name is needed, not what it was made from; asked again in an hour."""
+    if folder.name.partition("-")[0] in ADDED:
+        folder = _take_away(folder)  # Who begins there again tells of a file of its own.
     proof = folder / "proof.json"
     if not proof.exists():
         proof.write_text(json.dumps({"valid": True, "sha256": sha256}), encoding="utf-8")

@@ -6,7 +6,6 @@ Only the newest file of a document is renewed: a version that was corrected stan
 
 import hashlib
 import logging
-import shutil
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -22,14 +21,13 @@ from sealing.seal import CannotSeal, Renewer, TimestampUnavailable, append_times
 from sealing.verify import Verification, verify_file
 from station.evidence import qualified_parts
 from station.keyring import open_renewer
-from station.leftovers import begin_folder
+from station.leftovers import begin_folder, clear_attempt
 from station.problems import problem_of
 from station.records import documents
 from station.records.intake import SYSTEM
 from station.records.ledger import append_event
 from station.records.tables import Archive, Document, State
 from station.timekeeping import require_clock, stamper_of
-from station.versions import is_archived
 from station.workstation import Workstation
 
 log = logging.getLogger("sceau.renewal")
@@ -193,15 +191,11 @@ def renew_archive(workstation: Workstation, due: Due, renewer: Renewer) -> str |
             target.unlink(missing_ok=True)
             raise
         kept = workstation.archives.keep(target, ".pdf")
-        noted = False
-        try:
-            with workstation.database.writing() as session:
-                noted = _note(session, workstation, due, kept.sha256, kept.size, verification)
-        finally:
-            if not noted and not is_archived(workstation, kept.sha256):
-                workstation.archives.drop(kept.sha256, ".pdf")
+        with workstation.database.writing() as session:
+            noted = _note(session, workstation, due, kept.sha256, kept.size, verification)
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        # With what was kept and noted by nobody; where records or store do not answer the folder stays, and it is taken or dropped later.
+        clear_attempt(workstation, folder)
     return kept.sha256 if noted else None
 
 

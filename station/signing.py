@@ -6,7 +6,6 @@ was signed is noted: the rest still waits on the page.
 
 import hashlib
 import logging
-import shutil
 import threading
 import tomllib
 from collections.abc import Callable, Sequence
@@ -27,14 +26,13 @@ from sealing.verify import Verification, verify_file
 from station.acts import NotOffered, note_decision
 from station.evidence import lineage_of, qualified_parts, signature_of
 from station.keyring import known_seal_roots, officers_folder, open_sealer, revocation_of, trust_of
-from station.leftovers import begin_folder
+from station.leftovers import begin_folder, clear_attempt
 from station.problems import problem_of
 from station.records import documents
 from station.records.ledger import append_event
 from station.records.people import PRACTICE_PASSWORD, SECOND_LOGIN
 from station.records.tables import Archive, Document, Person, State
 from station.timekeeping import clock_word, require_clock, stamper_of
-from station.versions import is_archived
 from station.workstation import Workstation
 from workflow.kinds import KINDS, MADE, needs_signature
 
@@ -201,16 +199,12 @@ def sign_document(workstation: Workstation, document_id: str, key: OpenKey, seal
             (folder / "draft.pdf").rename(target)
         verification = _prove(source, target, newest.sha256, key, sealer)
         kept = workstation.archives.keep(target, ".pdf")
-        try:
-            with workstation.database.writing() as session:
-                _note(session, workstation, document_id, newest.sha256, kept.sha256, kept.size, key, verification)
-        except BaseException:
-            # Another process of the same officer may have taken the same file and noted it first.
-            if not is_archived(workstation, kept.sha256):
-                workstation.archives.drop(kept.sha256, ".pdf")
-            raise
+        with workstation.database.writing() as session:
+            _note(session, workstation, document_id, newest.sha256, kept.sha256, kept.size, key, verification)
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        # With what was kept and noted by nobody: another process of the same officer may have taken the same file and noted it first. Where
+        # records or store do not answer the folder stays, and it is taken or dropped later.
+        clear_attempt(workstation, folder)
     return kept.sha256
 
 

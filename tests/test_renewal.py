@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from asn1crypto import pem
 from objectserver import new_bucket, object_server
 from practice import compose, noisy, png_leaf
+from sqlalchemy.exc import TimeoutError as PoolExhausted
 from typer.testing import CliRunner
 from years import House
 
@@ -248,7 +249,7 @@ def test_what_a_killed_process_had_made_is_proved_again_and_taken(cabinet, monke
     due = Due("a", old, 1, years(2016), "certificate")
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(renewal, "_prove", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
-        patch.setattr(renewal.shutil, "rmtree", lambda *_, **__: None)
+        patch.setattr("station.leftovers.shutil.rmtree", lambda *_, **__: None)
         renew_archive(cabinet.workstation, due, cabinet.sealer().renewer)
     made = next((cabinet.workstation.work_folder("a") / "renew-1").glob("renewed.pdf")).read_bytes()
     assert renew_archive(cabinet.workstation, due, cabinet.sealer().renewer) == hashlib.sha256(made).hexdigest()
@@ -262,6 +263,18 @@ def test_a_file_that_cannot_be_noted_leaves_nothing_behind(cabinet, monkeypatch)
         patch.setattr(renewal, "append_event", lambda *_: (_ for _ in ()).throw(RuntimeError))
         renew_archive(cabinet.workstation, Due("a", old, 1, years(2016), "certificate"), cabinet.sealer().renewer)
     assert [path.stem for path in cabinet.workstation.archives.root.rglob("*.pdf")] == [old]
+
+
+def test_a_renewal_that_the_records_do_not_take_leaves_what_it_made_to_the_next_one(cabinet, monkeypatch):
+    due = Due("a", cabinet.put("a"), 1, years(2016), "certificate")
+    cabinet.moment = years(2015, 10)
+    with monkeypatch.context() as patch, pytest.raises(PoolExhausted):
+        for name in ("station.renewal._note", "station.leftovers.is_archived"):
+            patch.setattr(name, lambda *_: (_ for _ in ()).throw(PoolExhausted))
+        renew_archive(cabinet.workstation, due, cabinet.sealer().renewer)
+    made = hashlib.sha256((cabinet.workstation.work_folder("a") / "renew-1" / "renewed.pdf").read_bytes()).hexdigest()
+    assert renew_archive(cabinet.workstation, due, cabinet.sealer().renewer) == made
+    assert cabinet.workstation.archives.holds(made, ".pdf")
 
 
 def test_a_document_with_a_newer_file_by_now_is_left_alone(cabinet):

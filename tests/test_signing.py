@@ -244,7 +244,7 @@ def test_killed_before_the_row_the_next_try_takes_the_file_that_is_there(desk, m
     with monkeypatch.context() as patch:
         patch.setattr(signing, "_note", kill)
         # What a real kill leaves: the work folder, and the file in the archive.
-        patch.setattr(signing.shutil, "rmtree", lambda *_arguments, **_options: None)
+        patch.setattr("station.leftovers.shutil.rmtree", lambda *_arguments, **_options: None)
         patch.setattr(type(desk.workstation.archives), "drop", lambda *_arguments: True)
         with pytest.raises(Killed):
             desk.sign(order)
