@@ -87,7 +87,9 @@ def standing_of(session: Session, settings: Settings, now: datetime) -> Standing
     care = settings.backup
     late = bool(care.folder or last) and (last is None or now - last.started_at > timedelta(hours=care.alert_hours))
     every = EVERY.get(care.drill)
-    undrilled = every is not None and _holds_originals(last) and (proof is None or now - proof.started_at > 2 * every)
+    # A house that has just begun is not late: there is nothing to rehearse with before its first backup.
+    since = proof or _oldest(session, "backup")
+    undrilled = every is not None and _holds_originals(last) and since is not None and now - since.started_at > 2 * every
     runs = tuple(session.scalars(sa.select(BackupRun).order_by(BackupRun.id.desc()).limit(SHOWN)))
     working = bool(is_held(settings.home, "backup-0"))
     running = next((each.kind for each in runs if each.outcome == "running"), None) if working else None
@@ -105,6 +107,10 @@ def _holds_originals(backup: BackupRun | None) -> bool:
 def _newest(session: Session, kind: str, outcomes: tuple[str, ...]) -> BackupRun | None:
     query = sa.select(BackupRun).where(BackupRun.kind == kind, BackupRun.outcome.in_(outcomes)).order_by(BackupRun.id.desc()).limit(1)
     return session.scalars(query).first()
+
+
+def _oldest(session: Session, kind: str) -> BackupRun | None:
+    return session.scalars(sa.select(BackupRun).where(BackupRun.kind == kind).order_by(BackupRun.id).limit(1)).first()
 
 
 def ask_run(session: Session, settings: Settings, kind: str, person: Person, now: datetime) -> BackupRun | None:

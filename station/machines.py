@@ -24,9 +24,10 @@ def require_ledger_keys(workstation: Workstation, *, serves: bool = False) -> No
     Raises Unusable where the shared database holds checkpoints of a ledger whose key does not lie in this home, or another home is at work
     that may sign at any moment. The first machine has its keys from here on, so that they can be copied before anything is signed; where
     it `serves` and has keys of the house, it draws that of a company which joined it, whoever is at work. A home with a database of its
-    own keeps what it does: there is no other machine whose keys could be meant.
+    own has no other machine beside it; where it was restored, its keys come from the safe.
     """
     if workstation.database.url.startswith("sqlite"):
+        _require_safe(workstation)
         return
     entities, own = set(workstation.settings.entities), home_number(workstation.home)
     with workstation.database.reading() as session, lifted(session):
@@ -44,6 +45,23 @@ def require_ledger_keys(workstation: Workstation, *, serves: bool = False) -> No
         )
     for entity in entities:
         log_key(workstation.home, entity)
+
+
+def _require_safe(workstation: Workstation) -> None:
+    """Raises Unusable where checkpoints of the ledger were signed and no key of one lies in the home: it was restored without its keys."""
+    folder = workstation.home / "keys" / "ledger"
+    if any(folder.glob("*.pem")):
+        return
+    with workstation.database.reading() as session, lifted(session):
+        signed = session.scalar(sa.select(CheckpointRow.id).limit(1)) is not None
+    if signed:
+        raise Unusable(
+            f"{folder} : aucune clé du registre, alors que ce poste a déjà signé. Rien n'a été écrit. Remettez le dossier keys/ mis à "
+            "l'abri, puis relancez. S'il est perdu pour de bon, `sceau ledger accept --login NOM --reason POURQUOI` le dit dans le "
+            "registre et en tire de nouvelles. / No key of the ledger, though this workstation has signed before. Nothing was written. "
+            "Put back the folder keys/ from your safe, then start again. If it is lost for good, "
+            "`sceau ledger accept --login NAME --reason WHY` says so in the ledger and draws new ones."
+        )
 
 
 @dataclass(frozen=True, slots=True)

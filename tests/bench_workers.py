@@ -3,7 +3,8 @@
 PYTHONPATH=tests:. python tests/bench_workers.py [--postgres] [--pages 12] [--rounds 3]
 
 Rounds of one and of two follow each other; told is the best of each, for what else a machine does only ever takes away, and the ratio of
-those. Time runs from the first sealed page to the last, so that programs that start are not counted.
+those. Time runs from the first sealed page to the last, so that programs that start are not counted. Each worker has a core to itself, as
+if it were a machine with one: left alone, one worker with its children takes more than a core, and two share what two cores have.
 """
 
 import argparse
@@ -43,7 +44,8 @@ def paced(folder: Path, scans: list[Path], workers: int, url: str | None) -> flo
         take_path(workstation, opened.stations[0], scan, uuid4().hex)
     environment = {**os.environ, "SCEAU_HOME": str(folder), "PYTHONSAFEPATH": "1"}
     program = [str(Path(sys.executable).parent / "sceau"), "work"]
-    running = [subprocess.Popen(program, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) for _ in range(workers)]
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    running = [subprocess.Popen(["taskset", "-c", str(core), *program], env=environment, **quiet) for core in range(workers)]
     try:
         until = time.monotonic() + PATIENCE
         while time.monotonic() < until:

@@ -353,6 +353,13 @@ def test_a_house_without_a_document_rehearses_nothing_unasked_and_an_asked_rehea
     new.database.close()
 
 
+def test_a_house_that_has_just_begun_is_not_late_with_its_rehearsal(cared):
+    tend_backups(cared)
+    with cared.database.reading() as session:
+        standing = [standing_of(session, cared.settings, packages.LATER + timedelta(days=days)) for days in (0, 15)]
+    assert [each.undrilled for each in standing] == [False, True]
+
+
 def test_a_rehearsal_of_a_damaged_backup_fails_with_words(cared, tmp_path):
     (tmp_path / "bad.tar").write_bytes((made() / "all.tar").read_bytes()[:300_000])
     row = run_drill(cared, tmp_path / "bad.tar")

@@ -214,6 +214,14 @@ def test_the_page_counts_what_was_given_up_by_cause_and_leads_to_the_list(house,
     assert all(each in visitor.get("/documents?state=failed&cause=nonsense").text for each in ids)
 
 
+def test_the_page_tells_first_that_nothing_is_backed_up_and_leads_there(house, visitor):
+    visitor.post("/sign-in", data={"login": "responsable", "password": "essai"})
+    page = visitor.get("/exploitation").text
+    assert (
+        "Aucune sauvegarde n’est réglée" in page and 'href="/sauvegardes"' in page[page.index('id="alerts"') : page.index('id="workers"')]
+    )
+
+
 def test_the_page_shows_it_to_the_administrator_alone(house, visitor):
     held(house, "Facture Dupont.png", PAPERS[1])
     house.tallies.note("troubles", "disk-full", by_hour=True)

@@ -26,6 +26,7 @@ from capture.stores import StoreAway
 from config.settings import Settings, StoreChoice, Unusable
 from station import derived
 from station.audit import audit_ledger
+from station.checkpoints import log_key
 from station.derived import derived_path, derived_root, drop_derived, preview_name, preview_path, publish
 from station.figures import note_lost
 from station.machines import claim_dead, forget_erased, missing_workers, require_ledger_keys
@@ -399,6 +400,21 @@ def test_a_machine_without_the_ledgers_key_does_not_begin(tmp_path, practice_key
         with pytest.raises(Unusable, match="demo"):
             require_ledger_keys(workstation)
         workstation.database.close()
+
+
+@pytest.mark.sqlite  # a home with a database of its own
+def test_a_home_that_was_restored_without_its_keys_does_not_begin_and_draws_none(tmp_path):
+    workstation = open_home(tmp_path / "home")
+    require_ledger_keys(workstation)
+    with workstation.database.writing() as session:
+        moment = workstation.clock()
+        session.execute(sa.text("INSERT INTO checkpoint (entity, size, note, made_at) VALUES ('essai', 1, 'n', :at)"), {"at": moment})
+    with pytest.raises(Unusable, match="Remettez le dossier keys/"):
+        require_ledger_keys(workstation)
+    assert not list((workstation.home / "keys" / "ledger").glob("*"))
+    log_key(workstation.home, "essai")
+    require_ledger_keys(workstation)
+    workstation.database.close()
 
 
 @on_a_server

@@ -10,6 +10,7 @@ from fastapi.responses import Response
 from sqlalchemy.orm import Session
 
 from station.alerts import open_alerts, words_of
+from station.drills import standing_of
 from station.figures import GONE_STALE, Figures, Room, figures_now, rooms_left
 from station.machines import missing_workers
 from station.problems import PROBLEMS
@@ -41,7 +42,9 @@ class Told:
     then: str
     since: str
     address: str = ""
-    """Where what it counts is listed; empty where there is no list, or not for this person."""
+    """Where what it counts is listed, or done; empty where there is no such page, or not for this person."""
+    link: str = ""
+    """What that page is called."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +67,7 @@ def operations_page(request: Request, session: desk.InReading) -> Response:
     return desk.show(
         request,
         "operations.html",
-        alerts=[*_alerts(session, now, t), *_given_up(request, session, figures, t)],
+        alerts=[*_backup(request, session, now, t), *_alerts(session, now, t), *_given_up(request, session, figures, t)],
         stale=stale,
         measured="" if figures.at is None else age_words(figures.at, now, t),
         workers=list(_workers(session, now, t)),
@@ -79,6 +82,15 @@ def _alerts(session: Session, now: datetime, t: Words) -> Iterator[Told]:
         if row.code != "poison":
             said, then = (typeset(each) for each in words_of(row, t.language))
             yield Told(said, then, age_words(row.since, now, t))
+
+
+def _backup(request: Request, session: Session, now: datetime, t: Words) -> Iterator[Told]:
+    """What the page of the backups has in red, unless an alert tells it already."""
+    settings = desk.house_of(request).settings
+    alert = standing_of(session, settings, now).alert
+    if alert is not None and not any(row.code == "backup" for row in open_alerts(session)):
+        here = "/sauvegardes" if may(desk.roles_here(request), "GET", "/sauvegardes", whole=desk.works_everywhere(request)) else ""
+        yield Told(t(f"backups.alert-{alert}", hours=settings.backup.alert_hours), "", "", here, t("operations.see-backups"))
 
 
 def _given_up(request: Request, session: Session, figures: Figures, t: Words) -> Iterator[Told]:
@@ -97,7 +109,7 @@ def _given_up(request: Request, session: Session, figures: Figures, t: Words) ->
         if count:
             said = t.count("operations.given-up", int(count), cause=problem_said(cause, t))
             address = f"/documents?state={state}" + (f"&cause={cause}" if cause in PROBLEMS else "")
-            yield Told(said, " ".join(then), "", address if listed else "")
+            yield Told(said, " ".join(then), "", address if listed else "", t("operations.given-up-list"))
 
 
 def _workers(session: Session, now: datetime, t: Words) -> Iterator[Hand]:
