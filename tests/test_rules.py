@@ -702,7 +702,10 @@ def test_ten_thousand_decisions_cost_four_times_as_much_as_a_quarter_of_them() -
         {"montant_ttc": Decimal(n) / 100, "fournisseur": ("connu", "nouveau")[n % 2], "commande": (None, "egale")[n % 3 == 0]}
         for n in range(10_000)
     ]
-    decided = lambda some: all(isinstance(decide(rules, "qui-approuve", each), Decision) for each in some)  # noqa: E731 said once, asked twice
+
+    def decided(some: list[dict[str, Value]]) -> bool:
+        return all(isinstance(decide(rules, "qui-approuve", each), Decision) for each in some)
+
     assert decided(values)
     cost.within(100, lambda: decided(values), lambda: decided(values[:2500]))
 

@@ -1,6 +1,6 @@
 """The administrator's page of the workstation at work: what is to be told, throughput, queues, errors, workers, backups and room left."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -16,7 +16,7 @@ from station.machines import missing_workers
 from station.problems import PROBLEMS
 from station.records import documents
 from station.records.documents import DEAD_AFTER
-from station.records.tables import Tally
+from station.records.tables import Alert, Tally
 from station.records.tallies import hours_since, totals
 from station.web import desk
 from station.web.ages import age_words, span_words
@@ -63,11 +63,12 @@ def operations_page(request: Request, session: desk.InReading) -> Response:
     """Figures of the rows that the workers measure; older than three minutes they are told to be so."""
     t, now = desk.words_of(request), desk.workstation_of(request).clock()
     figures = figures_now(session)
+    raised = open_alerts(session)
     stale = figures.at is None or now - figures.at > GONE_STALE
     return desk.show(
         request,
         "operations.html",
-        alerts=[*_backup(request, session, now, t), *_alerts(session, now, t), *_given_up(request, session, figures, t)],
+        alerts=[*_backup(request, session, raised, now, t), *_alerts(raised, now, t), *_given_up(request, raised, figures, t)],
         stale=stale,
         measured="" if figures.at is None else age_words(figures.at, now, t),
         workers=list(_workers(session, now, t)),
@@ -76,26 +77,26 @@ def operations_page(request: Request, session: desk.InReading) -> Response:
     )
 
 
-def _alerts(session: Session, now: datetime, t: Words) -> Iterator[Told]:
+def _alerts(raised: Sequence[Alert], now: datetime, t: Words) -> Iterator[Told]:
     """What lasts, oldest first, but for single documents, which are counted."""
-    for row in open_alerts(session):
+    for row in raised:
         if row.code != "poison":
             said, then = (typeset(each) for each in words_of(row, t.language))
             yield Told(said, then, age_words(row.since, now, t))
 
 
-def _backup(request: Request, session: Session, now: datetime, t: Words) -> Iterator[Told]:
+def _backup(request: Request, session: Session, raised: Sequence[Alert], now: datetime, t: Words) -> Iterator[Told]:
     """What the page of the backups has in red, unless an alert tells it already."""
     settings = desk.house_of(request).settings
     alert = standing_of(session, settings, now).alert
-    if alert is not None and not any(row.code == "backup" for row in open_alerts(session)):
+    if alert is not None and not any(row.code == "backup" for row in raised):
         here = "/sauvegardes" if may(desk.roles_here(request), "GET", "/sauvegardes", whole=desk.works_everywhere(request)) else ""
         yield Told(t(f"backups.alert-{alert}", hours=settings.backup.alert_hours), "", "", here, t("operations.see-backups"))
 
 
-def _given_up(request: Request, session: Session, figures: Figures, t: Words) -> Iterator[Told]:
+def _given_up(request: Request, raised: Sequence[Alert], figures: Figures, t: Words) -> Iterator[Told]:
     """Documents that wait for a person, a line for each cause, most first: last, for the others are more pressing and fewer."""
-    if not any(row.code == "poison" for row in open_alerts(session)):
+    if not any(row.code == "poison" for row in raised):
         return
     listed = may(desk.roles_here(request), "GET", "/documents", whole=desk.works_everywhere(request))
     then = [t("operations.given-up-then")]
