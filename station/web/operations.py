@@ -152,7 +152,7 @@ def _throughput(rows: list[Tally], now: datetime, t: Words) -> Chart:
     ]
     sealed = sum(counts.get((moment.strftime("%Y-%m-%dT%H"), "prove"), 0) for moment in moments)
     head = (t("operations.hour"), *(t(f"operations.stage-{stage}") for stage in STAGES))
-    return Chart("throughput", t("operations.said-throughput", n=sealed), head, tuple(lines), "bar", (2,), "count")
+    return Chart("throughput", t.count("operations.said-throughput", sealed), head, tuple(lines), "bar", (2,), "count")
 
 
 def _queues(figures: Figures, t: Words) -> Chart:
@@ -163,7 +163,7 @@ def _queues(figures: Figures, t: Words) -> Chart:
         lines.append(Row(t(f"operations.queue-{queue}"), (_count(depth), age)))
     waiting = int(figures.of("queue-depth", "documents") or 0)
     head = t("operations.queue"), t("operations.depth"), t("operations.oldest")
-    return Chart("queues", t("operations.said-queues", n=waiting), head, tuple(lines), "bar", (0,), "count")
+    return Chart("queues", t.count("operations.said-queues", waiting), head, tuple(lines), "bar", (0,), "count")
 
 
 def _errors(rows: list[Tally], t: Words) -> Chart:
