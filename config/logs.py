@@ -155,18 +155,18 @@ class Folding(logging.Filter):
             self._begun(kind, record)
         return False
 
-    def look_over(self, calm_seconds: float) -> bool:
-        """To be asked when all works: whether something is over now, nothing having been said of it for so long. Told once."""
+    def look_over(self, calm_seconds: float) -> Folded | None:
+        """To be asked when all works: what is over now, nothing having been said of it for so long. Told once."""
         with self._lock:
             if not self._told:
-                return False
+                return None
             now = self._tick()
             self._worked = now if self._worked is None else self._worked
             if now - self._last < calm_seconds:
-                return False
+                return None
             folded = self._taken()
         self._ended(folded)
-        return True
+        return folded
 
     def close(self) -> None:
         """The process ends: what was counted is told, over or not."""

@@ -5,7 +5,6 @@ Exit codes: 0 all is well, 1 the command could not run, 2 wrong usage, 3 somethi
 
 import json
 import os
-import re
 import signal
 import sys
 import threading
@@ -37,7 +36,6 @@ if TYPE_CHECKING:
     from station.web.words import Words
     from station.workstation import Workstation
 
-ISO_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
 app = typer.Typer(
     no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False, help="Sceau: scans in, sealed and proved PDF/A-3 out."
 )
@@ -562,10 +560,13 @@ def status(as_json: AsJson = False) -> None:
         if as_json:
             _print_json(found)
             return
+        from station.status_words import status_lines
         from station.web.words import words_in
 
-        for name, value in found.items():
-            out.print(f"{name:12} {_flat(value, words_in(settings.language))}", markup=False)
+        told = list(status_lines(found, words_in(settings.language)))
+        width = max(len(heading) for heading, _ in told)
+        for heading, words in told:
+            out.print(f"{heading:{width}}  {words}", markup=False, soft_wrap=True)
 
 
 @app.command()
@@ -1301,14 +1302,3 @@ def _openable(file: Path) -> Iterator[Path]:
         return
     with file.open("rb") as opened:
         yield Path(f"/proc/self/fd/{opened.fileno()}")
-
-
-def _flat(value: Any, t: "Words") -> str:
-    """As a person reads it: times by the clock of the pages (Paris), yes and no in words; what is not known is left out."""
-    if isinstance(value, dict):
-        return ", ".join(f"{key} {_flat(each, t)}" for key, each in value.items() if each is not None)
-    if isinstance(value, list):
-        return "; ".join(_flat(each, t) for each in value)
-    if isinstance(value, bool):
-        return {"fr": ("non", "oui"), "en": ("no", "yes")}[t.language][value]
-    return t.moment(datetime.fromisoformat(value)) if isinstance(value, str) and ISO_TIME.fullmatch(value) else str(value)

@@ -33,6 +33,7 @@ from station.records.tables import (
     OutboxRow,
     SearchDue,
     State,
+    Tally,
 )
 from station.records.tallies import drop_hours, gauges, hours_since, keep_hour, put_gauges
 from station.timekeeping import health_of_clock, waiting_for_time
@@ -47,6 +48,8 @@ FORECAST = timedelta(days=14)
 LOST = "worker-lost"
 LOST_KEPT = timedelta(days=1)
 """So long a worker that was lost, and did not come back, is told of."""
+OUTAGES = "outages"
+"""Counted with their seconds when they are over, by worker."""
 GONE_STALE = timedelta(minutes=3)
 """After so long without new figures nobody measures: no worker lives."""
 
@@ -295,6 +298,30 @@ def figures_now(session: Session) -> Figures:
     """Reads some dozens of rows."""
     rows = gauges(session)
     return Figures({(row.name, row.label): row.value for row in rows}, max((row.at for row in rows if row.name in QUICK), default=None))
+
+
+@dataclass(frozen=True, slots=True)
+class Outages:
+    """When the database did not serve."""
+
+    count: int
+    lasted: timedelta
+    """All of them together."""
+    newest: datetime
+    """The hour, in which the newest of them ended."""
+
+
+def outages_since(session: Session, begin: datetime) -> Outages | None:
+    """As the worker met them that met most; each worker counts the same ones. None: there was none."""
+    seen: dict[str, list[Tally]] = {}
+    for row in hours_since(session, begin, (OUTAGES,)):
+        seen.setdefault(row.label, []).append(row)
+    if not seen:
+        return None
+    rows = max(seen.values(), key=lambda each: sum(row.total for row in each))
+    newest = max(row.hour for each in seen.values() for row in each)
+    lasted = timedelta(seconds=sum(row.total for row in rows))
+    return Outages(sum(row.count for row in rows), lasted, datetime.fromisoformat(newest + ":00:00+00:00"))
 
 
 @dataclass(frozen=True, slots=True)

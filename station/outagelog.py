@@ -11,6 +11,8 @@ from station.outages import outage_of
 from station.problems import PROBLEMS
 
 log = logging.getLogger("sceau.database")
+pages = logging.getLogger("sceau.pages")
+"""Of what could not be answered."""
 CALM_SECONDS = 5.0
 """A database that comes back answers some threads before others; so long nobody must have complained."""
 BRIEF_SECONDS = 4.0
@@ -19,9 +21,9 @@ LONGEST = 300
 """Signs of the first line that is kept back, told with ours."""
 
 
-def _kind_of(_record: logging.LogRecord) -> str:
-    """Code of the problem of the database that a line was written about, while it is handled; "" of every other line."""
-    return outage_of(sys.exc_info()[1]) or ""
+def _kind_of(record: logging.LogRecord) -> str:
+    """Code of the problem of the database that a line was written about, handed in with it or being handled; "" of every other line."""
+    return outage_of(getattr(record, "outage", None) or sys.exc_info()[1]) or ""
 
 
 def _begun(code: str, record: logging.LogRecord) -> None:
@@ -40,7 +42,7 @@ def _begun(code: str, record: logging.LogRecord) -> None:
 
 
 def _ended(folded: Folded) -> None:
-    if not folded.withheld and (folded.seconds < BRIEF_SECONDS or not folded.over):
+    if is_brief(folded) or not (folded.withheld or folded.over):
         return  # The one line said it all.
     french, english = (
         ("La base de données sert de nouveau, après", "The database serves again, after")
@@ -61,6 +63,11 @@ def _ended(folded: Folded) -> None:
     )
 
 
+def is_brief(folded: Folded) -> bool:
+    """So short that its one line said it all."""
+    return not folded.withheld and folded.seconds < BRIEF_SECONDS
+
+
 OUTAGE = Folding(_kind_of, _begun, _ended)
 """Of this process."""
 
@@ -72,8 +79,13 @@ def fold_lines(*names: str) -> None:
         logging.getLogger(name).addFilter(OUTAGE)
 
 
-def tell_over() -> bool:
-    """To be called whenever the database has just served."""
+def tell_page(path: str, error: Exception) -> None:
+    """A page or an answer that the database kept from somebody."""
+    pages.warning("%s: %s", path, " ".join(str(getattr(error, "orig", None) or error).split()), extra={"outage": error})
+
+
+def tell_over() -> Folded | None:
+    """To be called whenever the database has just served: what is over now, once."""
     return OUTAGE.look_over(CALM_SECONDS)
 
 

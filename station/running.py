@@ -27,13 +27,13 @@ from station.drills import TURN_SECONDS as BACKUP_SECONDS
 from station.drills import tend_backups
 from station.erasure import finish_erasures
 from station.exports import drop_outdated
-from station.figures import note_lost, tend_figures, write_tallies
+from station.figures import OUTAGES, note_lost, tend_figures, write_tallies
 from station.fixity import TURN_SECONDS, tend_fixity
 from station.jobs import Engine, Limits
 from station.learning import read_on
 from station.leftovers import clear_leftovers
 from station.machines import claim_dead, forget_erased, forget_missing, require_ledger_keys
-from station.outagelog import fold_lines, tell_end, tell_over
+from station.outagelog import fold_lines, is_brief, pages, tell_end, tell_over
 from station.outbox import drop_old
 from station.particulars import note_old_keys
 from station.pipeline import Pipeline
@@ -113,7 +113,7 @@ class Running:
         """Start the engine, then the threads. Raises Unusable where this home lacks keys that its database's ledgers are signed with."""
         require_ledger_keys(self._workstation, serves=self._kind == "serve")
         bound_arenas()
-        fold_lines(log.name)
+        fold_lines(log.name, pages.name)
         name_worker(self._executor)
         clear_scratch(self._workstation.home / "scratch")
         note_old_keys(self._workstation)
@@ -305,7 +305,7 @@ class Running:
 
     def _beat_and_bury(self) -> None:
         self._beat()
-        tell_over()
+        self._note_outage()
         with self._workstation.database.reading() as session:
             beats = {worker.executor: worker.beat_at for worker in documents.all_workers(session) if worker.executor != self._executor}
         # A worker without a row left work behind when its row was removed, or comes from a restored engine file.
@@ -321,6 +321,12 @@ class Running:
             count = self._engine.take_over(executor)
             self._heard.pop(executor, None)
             log.warning("worker %s is silent; %d documents taken over", executor, count)
+
+    def _note_outage(self) -> None:
+        """One that is over is counted: nobody could write it down while it lasted."""
+        over = tell_over()
+        if over is not None and not is_brief(over):
+            self._workstation.tallies.note(OUTAGES, self._executor, over.seconds, by_hour=True)
 
     def _is_silent(self, executor: str, beat_at: datetime | None) -> bool:
         """Whether a worker is dead for all we know; of this home the kernel knows better than its heartbeat.

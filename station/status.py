@@ -71,7 +71,8 @@ def _backup(session: Session, workstation: Workstation) -> dict[str, Any]:
     found = standing_of(session, workstation.settings, now)
     last, drill = ((each.started_at.isoformat(timespec="seconds") if each else None) for each in (found.last, found.proof))
     hours = round((now - found.last.started_at).total_seconds() / 3600, 1) if found.last else None
-    return {"place": found.place, "last": last, "hours": hours, "drill": drill, "alert": found.alert}
+    allowed = workstation.settings.backup.alert_hours
+    return {"place": found.place, "last": last, "hours": hours, "drill": drill, "alert": found.alert, "alert_hours": allowed}
 
 
 def _mailboxes(session: Session, workstation: Workstation) -> dict[str, Any]:

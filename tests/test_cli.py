@@ -19,10 +19,12 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from config.settings import example_text
-from station.cli import _flat, app
+from station.cli import app
+from station.status_words import status_lines
 from station.web.words import words_in
 
 SCEAU = [str(Path(sys.executable).with_name("sceau"))]
+STRUCK = "2026-11-20T09:42:07+00:00"
 PAGE = papers.draw_page(papers.INVOICE[3:6], size=(1000, 300))
 QUICK = {
     '"rapidocr"': '"tesseract"',
@@ -400,6 +402,37 @@ def test_killed_it_takes_its_children_with_it(tmp_path, practice_keys):
     assert gone(family, 5)
 
 
-def test_status_tells_a_person_times_of_paris_and_leaves_out_what_is_not_known():
-    told = _flat({"ok": True, "oldest": None, "last_taken": "2026-11-20T09:42:07+00:00"}, words_in("fr"))
-    assert told == "ok oui, last_taken 20/11/2026 10:42:07"
+def test_status_tells_a_person_in_words_what_programs_get_as_values():
+    folder = {"folder": "/in", "ok": False, "watched": True, "late": False, "waiting": 2, "oldest_since": STRUCK, "last_taken": None}
+    told = {
+        "home": "/var/lib/sceau",
+        "documents": {"sealed": 1200, "set aside": 1, "held": 0},
+        "workers": ["serve-0 (pid 7)"],
+        "missing_workers": ["work-1 ne répond plus"],
+        "folders": {"demo": folder},
+        "not_taken": ["demo: a.png: still-writing"],
+        "mailboxes": {"courrier": {"ok": False, "looked_at": None}},
+        "database": {"place": "sqlite /var/lib/sceau/sceau.db"},
+        "store": {"protection": "write-once"},
+        "backup": {"place": "/safe", "last": STRUCK, "drill": None, "alert": "late", "alert_hours": 36},
+        "disk": {"room": "little", "free": 400_000_000, "total": 1_000_000_000},
+        "bytes": {"vault": 2_000_000, "archive": 3_000_000, "vault_per_page": 1_000, "archive_per_page": 2_000},
+        "reading": {"reviewed": 300, "wrong": 9, "alarm": "reading-drift"},
+        "fixity": {"kept": 12, "oldest": STRUCK, "bad": 1, "unlike": 1},
+        "ledger": {"maison": {"size": 41, "head": "ab" * 32, "contradicted": "Le témoin dit autre chose."}},
+    }
+    for language in ("fr", "en"):
+        lines = [f"{heading}: {words}" for heading, words in status_lines(told, words_in(language))]
+        assert not [line for line in lines if "status." in line or "None" in line], "a word that is missing"
+        if language == "fr":
+            text = " ".join("\n".join(lines).split())
+            for words in (
+                "Scellé : 1 200, Mis de côté : 1",
+                "2 fichiers y attendent, le plus ancien depuis le 20/11/2026 10:42:07, il ne peut pas servir",
+                "Aucune sauvegarde entière depuis plus de 36 h",
+                "presque plein : 400 Mo libres",
+                "2 fichiers ne sont plus comme ils étaient",
+                "41 entrées, tête abababababababab…",
+                "Le témoin dit autre chose.",
+            ):
+                assert words in text

@@ -12,7 +12,7 @@ from webhome import NOON, PAPERS, failed, held, open_home, received
 
 from station import doctor
 from station.alerts import tend_alerts
-from station.figures import days_left, figures_now, note_lost, rooms_left, tend_figures, write_tallies
+from station.figures import OUTAGES, days_left, figures_now, note_lost, rooms_left, tend_figures, write_tallies
 from station.machines import forget_missing
 from station.records import documents
 from station.records.tables import Gauge
@@ -220,6 +220,24 @@ def test_the_page_tells_first_that_nothing_is_backed_up_and_leads_there(house, v
     assert (
         "Aucune sauvegarde n’est réglée" in page and 'href="/sauvegardes"' in page[page.index('id="alerts"') : page.index('id="workers"')]
     )
+
+
+def test_the_page_remembers_an_outage_of_the_database_that_nobody_could_write_down(house, visitor):
+    visitor.post("/sign-in", data={"login": "responsable", "password": "essai"})
+    assert "elle a toujours servi" in visitor.get("/exploitation").text
+    for worker, seconds in (("serve-0", 41.0), ("serve-0", 100.0), ("work-1", 100.0)):
+        house.tallies.note(OUTAGES, worker, seconds, by_hour=True)
+    measured(house)
+    page = visitor.get("/exploitation").text
+    assert "indisponible 2 fois, 2 min en tout" in page and "elle a toujours servi" not in page
+
+
+def test_the_page_counts_who_waits_for_a_decision_and_leads_to_them(house, visitor):
+    held(house, "Facture Dupont.png", PAPERS[1])
+    measured(house)
+    visitor.post("/sign-in", data={"login": "responsable", "password": "essai"})
+    page = visitor.get("/exploitation").text
+    assert "1 document retenu attend une décision" in page and 'href="/documents?state=held"' in page
 
 
 def test_the_page_shows_it_to_the_administrator_alone(house, visitor):

@@ -77,7 +77,8 @@ def test_what_repeats_of_a_database_that_is_away_is_said_once_and_counted_and_al
     clock[0] = 31.0
     assert not outagelog.tell_over(), "somebody complained a moment ago"
     clock[0] += 10
-    assert outagelog.tell_over() and not outagelog.tell_over()
+    over = outagelog.tell_over()
+    assert over is not None and not outagelog.is_brief(over) and outagelog.tell_over() is None
     away, one, two, three, over = (record.getMessage() for record in caplog.records)
     assert "ne répond pas" in away and "does not answer" in away and "queue thread for documents" in away
     assert "another kind" in one and "another place" in two and "a fault of ours" in three
@@ -94,6 +95,18 @@ def test_one_complaint_that_is_over_at_once_is_one_line(caplog, clock):
     for clock[0] in (36.0, 42.0):
         outagelog.tell_over()
     assert "après 30 s ; lignes retenues : 0." in caplog.records[-1].getMessage(), "it lasted: that it is over is worth a line"
+
+
+def test_pages_that_the_database_kept_from_people_are_counted_with_the_rest(caplog, clock):
+    outagelog.fold_lines(outagelog.pages.name)
+    complain()
+    for page in ("/", "/documents", "/file"):
+        outagelog.tell_page(page, AWAY)
+    outagelog.tell_page("/other", ValueError("a fault of ours"))
+    assert [record.getMessage() for record in caplog.records[1:]] == ["/other: a fault of ours"]
+    clock[0] = 31.0
+    assert outagelog.tell_over().withheld == 3
+    outagelog.pages.filters.clear()
 
 
 def test_a_process_that_ends_while_the_database_is_away_tells_what_it_kept_back(caplog, clock):

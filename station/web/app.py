@@ -23,6 +23,7 @@ from config.spaces import production_beside
 from station.access import Notebook
 from station.acts import NotOffered, Reserved
 from station.oidc import Relying
+from station.outagelog import tell_page
 from station.outages import OUTAGES, RETRY_SECONDS, told_as
 from station.records import people
 from station.records.documents import Unknown, WrongMove
@@ -297,7 +298,7 @@ def _say_errors(app: FastAPI) -> None:
         words = told_as(error)
         if words is None:
             raise error
-        log.warning("%s: %s", request.url.path, " ".join(str(getattr(error, "orig", None) or error).split()))
+        tell_page(request.url.path, error)
         answer = error_page(request, 507 if words == "disk-full" else 503, words=words)
         answer.headers["retry-after"] = str(RETRY_SECONDS)
         return answer

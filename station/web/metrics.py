@@ -61,6 +61,7 @@ GAUGES: Mapping[str, tuple[str, str, tuple[str, ...]]] = {
 """Name of the figure to name, help and labels of the metric."""
 COUNTERS: Mapping[str, tuple[str, str, tuple[str, ...]]] = {
     "troubles": ("sceau_troubles", "Steps that met a trouble, by cause.", ("cause",)),
+    "outages": ("sceau_database_outages", "Outages of the database that a worker met, counted when they were over.", ("worker",)),
     "child-deaths": ("sceau_child_deaths", "Child processes that did not end by themselves.", ("children", "how")),
 }
 

@@ -11,12 +11,12 @@ from sqlalchemy.orm import Session
 
 from station.alerts import open_alerts, words_of
 from station.drills import standing_of
-from station.figures import GONE_STALE, Figures, Room, figures_now, rooms_left
+from station.figures import GONE_STALE, Figures, Room, figures_now, outages_since, rooms_left
 from station.machines import missing_workers
 from station.problems import PROBLEMS
 from station.records import documents
 from station.records.documents import DEAD_AFTER
-from station.records.tables import Alert, Tally
+from station.records.tables import Alert, State, Tally
 from station.records.tallies import hours_since, totals
 from station.web import desk
 from station.web.ages import age_words, span_words
@@ -68,12 +68,20 @@ def operations_page(request: Request, session: desk.InReading) -> Response:
     return desk.show(
         request,
         "operations.html",
-        alerts=[*_backup(request, session, raised, now, t), *_alerts(raised, now, t), *_given_up(request, raised, figures, t)],
+        alerts=[
+            *_backup(request, session, raised, now, t),
+            *_alerts(raised, now, t),
+            *_given_up(request, raised, figures, t),
+            *_undecided(request, figures, t),
+        ],
         stale=stale,
         measured="" if figures.at is None else age_words(figures.at, now, t),
         workers=list(_workers(session, now, t)),
         charts=charts_of(session, figures, rooms_left(session, figures, now), now, t),
-        backups=[(kind, "–" if figures.at is None else _since(figures.of("backup-age", kind), t)) for kind in ("backup", "drill")],
+        standing=[
+            *((kind, "–" if figures.at is None else _since(figures.of("backup-age", kind), t)) for kind in ("backup", "drill")),
+            ("database", _outages(session, now, t)),
+        ],
     )
 
 
@@ -98,19 +106,33 @@ def _given_up(request: Request, raised: Sequence[Alert], figures: Figures, t: Wo
     """Documents that wait for a person, a line for each cause, most first: last, for the others are more pressing and fewer."""
     if not any(row.code == "poison" for row in raised):
         return
-    listed = may(desk.roles_here(request), "GET", "/documents", whole=desk.works_everywhere(request))
-    then = [t("operations.given-up-then")]
-    if not listed:
-        then.append(t("operations.given-up-others"))
-    elif len(desk.house_of(request).settings.entities) > 1:
-        then.append(t("operations.given-up-whole"))
+    listed, where = _listed(request, t)
+    then = " ".join((t("operations.given-up-then"), *where))
     counted = sorted(figures.all_of("given-up").items(), key=lambda each: (-each[1], each[0]))
     for label, count in counted:
         state, _, cause = label.partition("|")
         if count:
             said = t.count("operations.given-up", int(count), cause=problem_said(cause, t))
             address = f"/documents?state={state}" + (f"&cause={cause}" if cause in PROBLEMS else "")
-            yield Told(said, " ".join(then), "", address if listed else "", t("operations.given-up-list"))
+            yield Told(said, then, "", address if listed else "", t("operations.given-up-list"))
+
+
+def _undecided(request: Request, figures: Figures, t: Words) -> Iterator[Told]:
+    """Documents whose conformity somebody is to decide; but for those that the machine gave up on."""
+    count = int((figures.of("queue-depth", State.HELD) or 0) - (figures.of("given-up", f"{State.HELD}|poison-page") or 0))
+    if count > 0:
+        listed, where = _listed(request, t)
+        since = _since(figures.of("queue-oldest", State.HELD), t)
+        then = " ".join((t("operations.undecided-then"), *where))
+        address = f"/documents?state={State.HELD}" if listed else ""
+        yield Told(t.count("operations.undecided", count), then, since, address, t("operations.given-up-list"))
+
+
+def _listed(request: Request, t: Words) -> tuple[bool, list[str]]:
+    """Whether this person may see the list of documents, and what to know of it."""
+    if not may(desk.roles_here(request), "GET", "/documents", whole=desk.works_everywhere(request)):
+        return False, [t("operations.given-up-others")]
+    return True, [t("operations.given-up-whole")] if len(desk.house_of(request).settings.entities) > 1 else []
 
 
 def _workers(session: Session, now: datetime, t: Words) -> Iterator[Hand]:
@@ -123,6 +145,16 @@ def _workers(session: Session, now: datetime, t: Words) -> Iterator[Hand]:
 
 def _since(seconds: float | None, t: Words) -> str:
     return t("operations.never") if seconds is None else t("age.since", age=span_words(timedelta(seconds=seconds), t))
+
+
+def _outages(session: Session, now: datetime, t: Words) -> str:
+    """What of the last week nobody could see while it was so."""
+    found = outages_since(session, now - ERRORS)
+    if found is None:
+        return t("operations.no-outage")
+    begin, end = (moment.astimezone(PARIS) for moment in (found.newest, found.newest + timedelta(hours=1)))
+    hours = {"day": f"{begin:%d/%m}", "begin": f"{begin:%H:%M}", "end": f"{end:%H:%M}"}
+    return t.count("operations.outages", found.count, lasted=span_words(found.lasted, t), **hours)
 
 
 def charts_of(session: Session, figures: Figures, rooms: list[Room], now: datetime, t: Words) -> list[Chart]:

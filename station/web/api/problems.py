@@ -19,6 +19,7 @@ from station.batches import BatchEnded, BatchOpen
 from station.erasure import NoVisa, SamePerson
 from station.exports import Busy, NoExport
 from station.holds import UnknownHold
+from station.outagelog import tell_page
 from station.outages import OUTAGES, RETRY_SECONDS, told_as
 from station.outbox import Gone
 from station.people import Refused
@@ -135,7 +136,7 @@ def database_away(request: Request, error: Exception) -> Response:
         raise error
     # The connection may have been cut between the commit and its answer.
     request.state.unsure = True
-    log.warning("%s: %s", request.url.path, " ".join(str(getattr(error, "orig", None) or error).split()))
+    tell_page(request.url.path, error)
     return answer(request, 507 if code == "disk-full" else 503, code, {"Retry-After": str(RETRY_SECONDS)})
 
 
