@@ -17,7 +17,7 @@ from dbos._error import DBOSException
 from sqlalchemy.orm import Session
 
 from station.outagelog import fold_lines
-from station.records.database import Database, prepare_sqlite, server_address
+from station.records.database import Database, keep_private, prepare_sqlite, server_address
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -192,6 +192,7 @@ def _workflow(name: str, story: Story, rescue: Rescue, steps: Steps, running: se
 
 def engine_file(home: Path) -> sa.Engine:
     """SQLite for DBOS' own tables, opened as safely as ours."""
+    keep_private(home / "engine.db")
     engine = sa.create_engine(f"sqlite:///{home / 'engine.db'}", connect_args={"check_same_thread": False})
 
     @sa.event.listens_for(engine, "connect")

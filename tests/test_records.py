@@ -59,6 +59,19 @@ def test_sqlite_is_opened_so_that_a_commit_outlives_a_power_cut(station):
     assert found == ["wal", 2, 1]
 
 
+@pytest.mark.sqlite
+def test_the_records_are_nobody_elses_to_read_whatever_the_folders_rights(tmp_path):
+    tmp_path.chmod(0o755)
+    new, old = tmp_path / "new.db", tmp_path / "old.db"
+    old.touch()
+    old.chmod(0o664)
+    for path in (new, old):
+        database = open_database(f"sqlite:///{path}")
+        migrate(database)
+        database.close()
+    assert [path.stat().st_mode & 0o777 for path in (new, old)] == [0o600, 0o660], "the house's own group stays"
+
+
 def test_what_only_reads_cannot_write(station):
     with pytest.raises(sa.exc.DBAPIError, match=r"read-?only"), station.database.reading() as session:
         session.execute(sa.text("DELETE FROM document"))

@@ -4,7 +4,7 @@ import json
 import os
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,8 @@ WAIT_MILLISECONDS = 90_000
 """So long does a writer wait for its turn; longer than the one whose turn it is may be silent."""
 TURN = 0x5CEA0
 """Advisory lock of the one who writes."""
+KEPT_OPEN = 4
+"""Connections of a SQLite file that a process keeps open when it is quiet; opening one costs a millisecond."""
 WRITERS = 16
 """Connections of one process that write or wait for their turn; kept open, for opening one costs more than an entry of the ledger."""
 _LET_GO = "SELECT set_config('synchronous_commit', 'off', true) WHERE current_setting('synchronous_standby_names') = ''"
@@ -110,9 +112,11 @@ def open_engine(url: str, *, read_only: bool = False) -> sa.Engine:
     path = Path(sa.make_url(url).database or "")
     _refuse_network(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    # The connection that was last used comes first: each keeps statements and pages, up to 3 MB, and one seldom used stays small.
+    keep_private(path)
+    # Each connection keeps statements and pages, up to 3 MB, and three open files: the few that are used all the time stay, those of a busy
+    # moment are closed again. The one that was last used comes first.
     waits = {"timeout": 30, "check_same_thread": False}
-    engine = sa.create_engine(url, connect_args=waits, pool_size=16, max_overflow=16, pool_use_lifo=True)
+    engine = sa.create_engine(url, connect_args=waits, pool_size=KEPT_OPEN, max_overflow=32 - KEPT_OPEN, pool_use_lifo=True)
 
     @sa.event.listens_for(engine, "connect")
     def prepare(connection: Any, _record: object) -> None:
@@ -126,6 +130,19 @@ def open_engine(url: str, *, read_only: bool = False) -> sa.Engine:
         connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
 
     return engine
+
+
+def keep_private(path: Path) -> None:
+    """A SQLite file, made or to be made, that other accounts of the machine do not read, whatever its folder's rights: it names people.
+
+    It is not opened: closing it again would end the locks that this process has on it (POSIX).
+    """
+    if not path.exists():
+        path.touch(mode=0o600)
+    elif (mode := path.stat().st_mode) & 0o007:
+        # Another account's is seen to by its own process.
+        with suppress(PermissionError):
+            path.chmod(mode & 0o7770)
 
 
 def _open_server(url: str, read_only: bool) -> sa.Engine:
