@@ -38,10 +38,10 @@ CATALOGUE: dict[str, Entry] = {
     ),
     "unknown-format": Entry(
         BLOCKING, "I-1", HOUSE,
-        "Ce fichier n’est pas une image reconnue ({measured}). Réglez l’appareil sur TIFF, PNG ou PDF, puis rescannez ; "
-        "si c’est une facture électronique (XML), demandez le fichier au fournisseur.",
-        "This file is not an image that can be read ({measured}). Set the device to TIFF, PNG or PDF and scan again; if it is an "
-        "electronic invoice (XML), ask the supplier for the file.",
+        "Ce n’est ni un PDF ni une image reconnue, quoi que dise son nom ({limit}) : ses octets disent {measured}. Réglez "
+        "l’appareil sur TIFF, PNG ou PDF, puis rescannez ; si c’est une facture électronique (XML), demandez le fichier au fournisseur.",
+        "This is neither a PDF nor an image that can be read, whatever its name says ({limit}): its first bytes say {measured}. Set the "
+        "device to TIFF, PNG or PDF and scan again; if it is an electronic invoice (XML), ask the supplier for the file.",
     ),
     "mislabelled": Entry(
         INFO, None, HOUSE,

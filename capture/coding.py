@@ -66,7 +66,7 @@ def examine(path: Path, caps: Caps | None = None, name: str | None = None) -> Sc
         size = os.fstat(file.fileno()).st_size
         head = file.read(HEAD)
         format_ = tell_format(head)
-        if refused := _refuse(head, format_, size, caps):
+        if refused := _refuse(head, format_, size, caps, Path(name).suffix if name else path.suffix):
             return Scan(format_, size, (), (refused,))
         try:
             pages, findings = _READERS[format_](file, size, caps)
@@ -360,14 +360,14 @@ def _xml_complete(file: BinaryIO, size: int) -> bool:
 # --- what is common ---
 
 
-def _refuse(head: bytes, format_: Format, size: int, caps: Caps) -> Finding | None:
+def _refuse(head: bytes, format_: Format, size: int, caps: Caps, ending: str) -> Finding | None:
     if not size:
         return finding("empty-file")
     if size > caps.max_bytes:
         return finding("too-large", measured=f"{size >> 20} Mo", limit=f"{caps.max_bytes >> 20} Mo")
     if format_ is Format.UNKNOWN:
         kind = next((name for magic, name in _STRANGERS.items() if head.lstrip().startswith(magic)), None)
-        return finding("unknown-format", measured=kind or head[:4].hex(" "))
+        return finding("unknown-format", measured=kind or head[:4].hex(" "), limit=ending.lower() or "–")
     return None
 
 

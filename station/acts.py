@@ -49,7 +49,7 @@ def offered_choices(document: Document) -> tuple[str, ...]:
     if document.problem == ERASING:
         return ()
     if document.state == State.HELD:
-        return ("rescan", "treat") if can_treat(document) else ("rescan", "retry")
+        return ("rescan", "treat") if can_treat(document) else ("rescan",) if _is_spent(document) else ("rescan", "retry")
     if document.state in (State.FAILED, State.SET_ASIDE):
         return ("retry", "rescan") if document.state == State.FAILED else ("retry",)
     return ()
@@ -104,6 +104,14 @@ def can_treat(document: Document) -> bool:
     """Whether what holds the document is about its image (or that it is no scan), so that it may be worked with its original kept."""
     blocking = [row for row in document.findings if row.level == Level.BLOCKING]
     return bool(document.pages) and document.problem in (None, "cannot-archive") and all(may_go_on(row.code) for row in blocking)
+
+
+_SPENT = frozenset({"empty-file", "unknown-format", "encrypted", "damaged", "truncated", "bad-checksum"})
+"""Of the bytes themselves: whoever asks again gets the same answer. What is set aside may be, for a later version may read more."""
+
+
+def _is_spent(document: Document) -> bool:
+    return document.problem is None and any(row.level == Level.BLOCKING and row.code in _SPENT for row in document.findings)
 
 
 def may_go_on(code: str) -> bool:
