@@ -18,7 +18,8 @@ def status_lines(told: Told, t: Words) -> Iterator[tuple[str, str]]:
     yield from ((t("status.missing"), each) for each in told["missing_workers"])
     for name, folder in told["folders"].items():
         yield t("status.folder", name=name), ", ".join(_folder(folder, t))
-    yield from ((t("status.not-taken"), each) for each in told["not_taken"])
+    for place, _, code in (each.rpartition(": ") for each in told["not_taken"]):
+        yield t("status.not-taken"), t("status.pair", name=place, count=t.known("sighting", code))
     for name, box in told["mailboxes"].items():
         yield t("status.mailbox", name=name), _mailbox(box, t)
     yield t("status.database"), told["database"]["place"]

@@ -432,6 +432,7 @@ def test_status_tells_a_person_in_words_what_programs_get_as_values():
                 "Aucune sauvegarde entière depuis plus de 36 h",
                 "presque plein : 400 Mo libres",
                 "2 fichiers ne sont plus comme ils étaient",
+                "demo: a.png : Encore en cours d’écriture",
                 "41 entrées, tête abababababababab…",
                 "Le témoin dit autre chose.",
             ):

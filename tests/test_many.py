@@ -157,7 +157,9 @@ def test_the_list_of_many_is_searched_by_the_words_of_the_index(many, monkeypatc
 def two_companies(many, monkeypatch):
     """The two oldest documents are another company's, the very oldest held at its quay; one hit is the most that is shown."""
     with many.database.writing() as session:
-        held, older, _ = session.scalars(sa.select(Document).order_by(Document.received_at))
+        held, older, _ = came = list(session.scalars(sa.select(Document)))
+        for minute, document in enumerate(came):
+            document.received_at = webhome.NOON + timedelta(minutes=minute)
         held.entity, held.station, held.state = "filiale", "quai", State.HELD
         older.entity, older.station = "filiale", "annexe"
     tend_search(many)

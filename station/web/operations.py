@@ -206,7 +206,7 @@ def _errors(rows: list[Tally], t: Words) -> Chart:
     lines = [Row(cause, (_count(count),)) for cause, count in sorted(causes.items(), key=lambda each: (-each[1], each[0]))]
     head = t("operations.cause"), t("operations.times")
     notes = tuple(t("operations.cause-said", cause=row.label, said=problem_said(row.label, t)) for row in lines if row.label in PROBLEMS)
-    return Chart("errors", t("operations.said-errors", n=sum(causes.values())), head, tuple(lines), "bar", (0,), "count", notes)
+    return Chart("errors", t.count("operations.said-errors", sum(causes.values())), head, tuple(lines), "bar", (0,), "count", notes)
 
 
 def _steps(session: Session, t: Words) -> Chart:
@@ -215,7 +215,7 @@ def _steps(session: Session, t: Words) -> Chart:
     lines = [Row(_stage(row.label, t), (_count(row.count), _seconds(row.total / row.count))) for row in steps]
     deaths = sum(row.count for row in counted if row.name == "child-deaths")
     head = t("operations.step"), t("operations.times"), t("operations.mean")
-    return Chart("steps", t("operations.said-steps", n=deaths), head, tuple(lines), "bar", (1,), "count")
+    return Chart("steps", t.count("operations.said-steps", deaths), head, tuple(lines), "bar", (1,), "count")
 
 
 def _outbox(figures: Figures, t: Words) -> Chart:
@@ -224,7 +224,7 @@ def _outbox(figures: Figures, t: Words) -> Chart:
     lines = [Row(kind, tuple(_count(int(figures.of("outbox", f"{kind}|{state}") or 0)) for state in states)) for kind in kinds]
     head = t("operations.kind"), t("operations.to-leave"), t("operations.dead")
     waiting = sum(int(value) for label, value in figures.all_of("outbox").items() if label.endswith("|waiting"))
-    return Chart("outbox", t("operations.said-outbox", n=waiting), head, tuple(lines), "bar", (0, 1), "count")
+    return Chart("outbox", t.count("operations.said-outbox", waiting), head, tuple(lines), "bar", (0, 1), "count")
 
 
 def _rooms(rooms: list[Room], t: Words) -> Chart:
