@@ -20,7 +20,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Three lanes side by side: system packages, Python packages, front-end packages.
 SETUP := $(MAKE) --silent --jobs=3
 
-.PHONY: run test test-postgres check format long long-soak soak fuzz bench bench-rows bench-peers bench-workers bench-reading train lock clean setup setup-test
+.PHONY: run test test-postgres check format long long-soak soak fuzz bench bench-rows bench-peers bench-workers bench-writers bench-reading train lock clean setup setup-test
 
 run:
 	@$(SETUP) setup
@@ -49,7 +49,7 @@ format:
 
 long:
 	@$(SETUP) setup-test
-	EXAMPLES=searching $(PYTEST) -n 2 -m long
+	FUZZ=$(or $(FUZZ),1000000) EXAMPLES=searching $(PYTEST) -n 2 -m long
 	API_EXAMPLES=30 EXAMPLES=searching $(PYTEST) -n 0 tests/test_api_described.py
 
 # MINUTES=20 EVERY=6 WARM=200: the station under a steady load, a page every so many seconds; ends with 1 where memory, queue or waiting grow.
@@ -63,7 +63,7 @@ long-soak:
 	SOAK=1 EXAMPLES=searching $(PYTEST) -n 2 -m long
 
 # FUZZ=1000000 SEED=1: mutants of drawn files through every entry point that meets strangers' bytes. A million take about half an hour of one
-# quiet core (docs/measurements.md); `make long` does the first 10 000 of a seed of its own.
+# quiet core (docs/measurements.md); `make long` does as many of a seed of its own.
 fuzz:
 	@$(SETUP) setup-test
 	nice .venv/bin/python tests/fuzz/fuzz.py --executions $(or $(FUZZ),1000000) --seed $(or $(SEED),1)
@@ -82,6 +82,11 @@ bench-rows:
 bench-peers:
 	@$(SETUP) setup-test
 	PYTHONPATH=tests:. .venv/bin/python tests/bench_peers.py $(or $(PAGES),24) $(or $(ROUNDS),3)
+
+# entries of the ledger that sixteen writers commit a second on a PostgreSQL server of its own
+bench-writers:
+	@$(SETUP) setup-test
+	PYTHONPATH=tests:. .venv/bin/python tests/bench_ledger.py --writers
 
 # PAGES=12 ROUNDS=3 POSTGRES=1: two worker processes against one
 bench-workers:

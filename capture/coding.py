@@ -3,6 +3,7 @@
 Hostile files are expected: headers first, every count capped, nothing decoded. What is wrong becomes a finding, never an exception.
 """
 
+import codecs
 import io
 import os
 import re
@@ -367,13 +368,20 @@ def _refuse(head: bytes, format_: Format, size: int, caps: Caps, ending: str) ->
         return finding("too-large", measured=f"{size >> 20} Mo", limit=f"{caps.max_bytes >> 20} Mo")
     if format_ is Format.UNKNOWN:
         kind = next((name for magic, name in _STRANGERS.items() if head.lstrip().startswith(magic)), None)
-        return finding("unknown-format", measured=kind or _first_signs(head), limit=ending.lower() or "–")
+        return finding(
+            "unknown-format", measured=kind or _first_signs(head), limit=ending.lower() if re.fullmatch(r"\.\w{1,5}", ending) else "–"
+        )
     return None
 
 
 def _first_signs(head: bytes) -> str:
     """What the content looks like; never what it says."""
-    return "texte / text" if head.isascii() and all(sign >= 32 or sign in b"\t\n\r\f" for sign in head) else head[:4].hex(" ")
+    try:
+        # Not final: the last letter of a beginning may be cut.
+        text = codecs.getincrementaldecoder("utf-8")().decode(head)
+    except UnicodeDecodeError:
+        text = "\0"
+    return "texte / text" if all(sign.isprintable() or sign.isspace() for sign in text) else head[:4].hex(" ")
 
 
 def _odd_name(path: Path, format_: Format) -> list[Finding]:

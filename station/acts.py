@@ -106,8 +106,8 @@ def can_treat(document: Document) -> bool:
     return bool(document.pages) and document.problem in (None, "cannot-archive") and all(may_go_on(row.code) for row in blocking)
 
 
-_SPENT = frozenset({"empty-file", "unknown-format", "encrypted", "damaged", "truncated", "bad-checksum"})
-"""Of the bytes themselves: whoever asks again gets the same answer. What is set aside may be, for a later version may read more."""
+_SPENT = frozenset({"empty-file", "unknown-format", "encrypted", "truncated", "bad-checksum"})
+"""Of the bytes themselves: whoever asks again gets the same answer. Not `damaged`, which a reader short of memory says as well."""
 
 
 def _is_spent(document: Document) -> bool:

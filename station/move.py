@@ -28,6 +28,7 @@ from station.custody import house_papers
 from station.records.database import MOVING_TABLE, Database, migrate, move_mark, open_database, prepare_sqlite, refuse_moved
 from station.records.ledger import append_event, verify_ledger
 from station.records.tables import Archive, Base, Mail, Mandate, Original, SearchChore, SearchDue, SearchEntry, SearchText, StoreLock
+from station.rows import tell_size
 from station.slots import is_held
 from station.stores import Stores, open_stores
 
@@ -270,6 +271,8 @@ def _copy_lot(source: sa.Connection, target: Database, table: sa.Table) -> bool:
                 for each in table.columns
             }
             session.connection().execute(table.insert().values(values), [{f"v_{name}": v for name, v in row.items()} for row in rows])
+            if noted is None:
+                tell_size(session.connection(), table)
         _note(session, table.name, json.dumps([rows[-1][key.name] for key in keys]) if len(rows) == LOT else "done")
     return len(rows) == LOT
 

@@ -42,7 +42,7 @@ def _begun(code: str, record: logging.LogRecord) -> None:
 
 
 def _ended(folded: Folded) -> None:
-    if is_brief(folded) or not (folded.withheld or folded.over):
+    if not folded.withheld and (folded.seconds < BRIEF_SECONDS or not folded.over):
         return  # The one line said it all.
     french, english = (
         ("La base de données sert de nouveau, après", "The database serves again, after")
@@ -63,11 +63,6 @@ def _ended(folded: Folded) -> None:
     )
 
 
-def is_brief(folded: Folded) -> bool:
-    """So short that its one line said it all."""
-    return not folded.withheld and folded.seconds < BRIEF_SECONDS
-
-
 OUTAGE = Folding(_kind_of, _begun, _ended)
 """Of this process."""
 
@@ -84,9 +79,10 @@ def tell_page(path: str, error: Exception) -> None:
     pages.warning("%s: %s", path, " ".join(str(getattr(error, "orig", None) or error).split()), extra={"outage": error})
 
 
-def tell_over() -> Folded | None:
-    """To be called whenever the database has just served: what is over now, once."""
-    return OUTAGE.look_over(CALM_SECONDS)
+def tell_over() -> float | None:
+    """To be called whenever the database has just served: seconds of the outage that is over now, told once; of a brief one nothing."""
+    over = OUTAGE.look_over(CALM_SECONDS)
+    return over.seconds if over is not None and over.seconds >= BRIEF_SECONDS else None
 
 
 def tell_end() -> None:

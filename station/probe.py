@@ -241,6 +241,7 @@ class FolderHealth:
         return {
             "folder": str(self.folder),
             "ok": self.ok,
+            "workable": self.probe is None or self.probe.ok,
             "watched": self.watched,
             "last_taken": self.last_taken.isoformat() if self.last_taken else None,
             "waiting": self.waiting,

@@ -33,7 +33,7 @@ from station.jobs import Engine, Limits
 from station.learning import read_on
 from station.leftovers import clear_leftovers
 from station.machines import claim_dead, forget_erased, forget_missing, require_ledger_keys
-from station.outagelog import fold_lines, is_brief, pages, tell_end, tell_over
+from station.outagelog import fold_lines, pages, tell_end, tell_over
 from station.outbox import drop_old
 from station.particulars import note_old_keys
 from station.pipeline import Pipeline
@@ -305,7 +305,9 @@ class Running:
 
     def _beat_and_bury(self) -> None:
         self._beat()
-        self._note_outage()
+        if (seconds := tell_over()) is not None:
+            # Counted when it is over: nobody could write it down while it lasted.
+            self._workstation.tallies.note(OUTAGES, self._executor, seconds, by_hour=True)
         with self._workstation.database.reading() as session:
             beats = {worker.executor: worker.beat_at for worker in documents.all_workers(session) if worker.executor != self._executor}
         # A worker without a row left work behind when its row was removed, or comes from a restored engine file.
@@ -321,12 +323,6 @@ class Running:
             count = self._engine.take_over(executor)
             self._heard.pop(executor, None)
             log.warning("worker %s is silent; %d documents taken over", executor, count)
-
-    def _note_outage(self) -> None:
-        """One that is over is counted: nobody could write it down while it lasted."""
-        over = tell_over()
-        if over is not None and not is_brief(over):
-            self._workstation.tallies.note(OUTAGES, self._executor, over.seconds, by_hour=True)
 
     def _is_silent(self, executor: str, beat_at: datetime | None) -> bool:
         """Whether a worker is dead for all we know; of this home the kernel knows better than its heartbeat.

@@ -19,7 +19,8 @@ def status_lines(told: Told, t: Words) -> Iterator[tuple[str, str]]:
     for name, folder in told["folders"].items():
         yield t("status.folder", name=name), ", ".join(_folder(folder, t))
     for place, _, code in (each.rpartition(": ") for each in told["not_taken"]):
-        yield t("status.not-taken"), t("status.pair", name=place, count=t.known("sighting", code))
+        named = place.replace("(folder)", t("mailroom.folder-itself"))
+        yield t("status.not-taken"), t("status.pair", name=named, count=t.known("sighting", code))
     for name, box in told["mailboxes"].items():
         yield t("status.mailbox", name=name), _mailbox(box, t)
     yield t("status.database"), told["database"]["place"]
@@ -45,9 +46,13 @@ def _folder(folder: Told, t: Words) -> Iterator[str]:
     yield t("status.watched" if folder["watched"] else "status.not-watched")
     if folder["waiting"]:
         yield t.count("status.waiting", folder["waiting"], since=_moment(folder["oldest_since"], t))
+    if folder["late"]:
+        yield t("status.late")
     if folder["last_taken"]:
         yield t("status.last-taken", at=_moment(folder["last_taken"], t))
-    if folder["watched"] and not (folder["ok"] or folder["late"]):
+    if folder["notifications"] is False:
+        yield t("status.not-notified")
+    if not folder["workable"]:
         yield t("status.not-workable")
 
 
@@ -83,7 +88,7 @@ def _fixity(fixity: Told, t: Words) -> str:
         return t("status.nothing-kept")
     told = t.count("status.kept", fixity["kept"], since=_moment(fixity["oldest"], t))
     spoilt = fixity["bad"] + fixity["unlike"]
-    return told + (t.count("status.spoilt", spoilt) if spoilt else t("status.sound"))
+    return told + (t.count("status.spoilt", spoilt) if spoilt else t.count("status.sound", fixity["kept"]))
 
 
 def _moment(text: str | None, t: Words) -> str:

@@ -23,7 +23,7 @@ import papers
 import psutil
 import tifffile
 from bench_direction import direction_costs
-from bench_ledger import ledger_costs
+from bench_ledger import ledger_costs, writer_costs
 from bench_peers import peer_costs
 from bench_review import review_costs
 from bench_rows import row_costs
@@ -275,7 +275,10 @@ def bench(folder: Path) -> dict[str, dict[str, float]]:
         "search and its first screenful": search_costs(folder / "search", SEARCH_DOCUMENTS),
         **peer_costs(folder / "peers"),
         "one worker, then two": worker_costs(folder / "workers"),
+        "the same on PostgreSQL": worker_costs(folder / "workers-server", postgres=True),
+        "16 writers on PostgreSQL": writer_costs(folder / "writers"),
         f"CPU among {ROW_DOCUMENTS} documents ÷ among 10,000": row_costs(folder / "rows", many=ROW_DOCUMENTS, rounds=ROUNDS),
+        "the same of 100000 on PostgreSQL": row_costs(folder / "rows-server", many=100_000, rounds=ROUNDS, postgres=True),
         "the next invoice at the review desk": review_costs(folder / "review", SEARCH_DOCUMENTS),
     }
 

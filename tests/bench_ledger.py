@@ -1,7 +1,8 @@
 """The cost of a long log: checking it whole, and proving one entry of it. Its entries are like those that the station writes.
 
 PYTHONPATH=tests:. python tests/bench_ledger.py [ENTRIES]
-PYTHONPATH=tests:. python tests/bench_ledger.py --writers URL    appends committed a second by 16 writers, into an empty database;
+PYTHONPATH=tests:. python tests/bench_ledger.py --writers [URL]  appends committed a second by 16 writers, into an empty database, or
+                                                                 on a server of its own, as its makers ship it;
                                                                  beside it how often the server's disk writes through
 """
 
@@ -19,6 +20,7 @@ from typing import Any
 
 import rfc8785
 import sqlalchemy as sa
+from benchserver import postgres_server
 
 from sealing.ledger import Actor, ActorKind, Event, Tree, entry_bytes, leaf_hash, proves_inclusion
 from sealing.proofs import proves_consistency
@@ -158,9 +160,16 @@ def appends_a_second(url: str, writers: int = 16, seconds: float = 10.0) -> dict
     }
 
 
+def writer_costs(folder: Path) -> dict[str, float]:
+    """On a server of its own."""
+    with postgres_server(folder) as (url, _):
+        return appends_a_second(url)
+
+
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--writers"]:
-        print(json.dumps(appends_a_second(sys.argv[2])))
+        with tempfile.TemporaryDirectory(prefix="sceau-bench-") as name:
+            print(json.dumps(appends_a_second(sys.argv[2]) if sys.argv[2:] else writer_costs(Path(name) / "server")))
         sys.exit()
     with tempfile.TemporaryDirectory(prefix="sceau-bench-") as name:
         print(json.dumps(ledger_costs(Path(name), int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000)))

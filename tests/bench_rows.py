@@ -18,6 +18,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,7 @@ from station.records.tables import Base
 from station.renewal import tend_renewals
 from station.retention import rules_mark, tend_retention
 from station.review import tend_reviews
+from station.rows import tell_size
 from station.search import tend_search
 from station.tasks import tend_approvals
 from station.ticking import tend_agenda
@@ -208,9 +210,12 @@ def fill(workstation: Workstation, count: int) -> None:
             given = dict(_defaults(table)) | columns
             listed, asked = ", ".join(f'"{column}"' for column in given), ", ".join(given.values())
             asked = asked.replace("{count}", str(count)).replace("{rules}", mark).replace("{{", "{").replace("}}", "}")
-            for low in range(0, count, LOT):
-                series = d.series(low, min(count, low + LOT))
+            edges = [0, *(size for size in (1_000, 10_000) if size < count), *range(LOT, count, LOT), count]
+            for low, high in pairwise(sorted(set(edges))):
+                series = d.series(low, high)
                 connection.exec_driver_sql(f"INSERT INTO {table.name} ({listed}) {series} SELECT {asked} FROM n".replace("%", d.percent))  # noqa: S608 words of ours
+                if high < count:
+                    tell_size(connection, table)
         # The log's next entry needs as many peaks as a tree of this size has.
         peaks = f"zeroblob({32 * count.bit_count()})" if d.lite else f"decode(repeat('00', {32 * count.bit_count()}), 'hex')"
         with _unguarded(connection):
@@ -264,10 +269,14 @@ def _defaults(table: sa.Table) -> Iterator[tuple[str, str]]:
 
 
 def _settle(workstation: Workstation) -> None:
-    """Statistics are fresh, as a database's own upkeep leaves them."""
+    """Statistics are fresh, as a database's own upkeep leaves them; it rests from here on, for its work would be counted as the questions'."""
     apart = workstation.database.writer.execution_options(isolation_level="AUTOCOMMIT")
     with apart.connect() as connection:
-        connection.exec_driver_sql("ANALYZE" if connection.dialect.name == "sqlite" else "VACUUM ANALYZE")
+        if connection.dialect.name == "sqlite":
+            connection.exec_driver_sql("ANALYZE")
+            return
+        for command in ("VACUUM ANALYZE", "ALTER SYSTEM SET autovacuum = off", "SELECT pg_reload_conf()", "CHECKPOINT"):
+            connection.exec_driver_sql(command)
 
 
 # --- what is asked ---

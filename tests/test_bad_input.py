@@ -135,7 +135,7 @@ def test_a_bad_file_is_held_in_words_and_the_next_one_is_archived(station, work,
     assert (document.state, document.problem) == (State.HELD, None)
     assert code in atwork.codes(document)
     # Bytes that hold no whole scan hold none at the next try either.
-    assert acts.offered_choices(document) == (("rescan", "retry") if code == "active-content" else ("rescan",))
+    assert acts.offered_choices(document) == (("rescan", "retry") if code in ("damaged", "active-content") else ("rescan",))
     for row in document.findings:
         assert all(message(finding_of(row), language) for language in ("fr", "en"))
     good = papers.write_png(tmp_path / "good.png", papers.draw_page([name], size=(300, 200)))

@@ -403,7 +403,8 @@ def test_killed_it_takes_its_children_with_it(tmp_path, practice_keys):
 
 
 def test_status_tells_a_person_in_words_what_programs_get_as_values():
-    folder = {"folder": "/in", "ok": False, "watched": True, "late": False, "waiting": 2, "oldest_since": STRUCK, "last_taken": None}
+    folder = {"folder": "/in", "ok": False, "workable": False, "watched": True, "late": True, "waiting": 2, "oldest_since": STRUCK}
+    folder |= {"last_taken": None, "notifications": False}
     told = {
         "home": "/var/lib/sceau",
         "documents": {"sealed": 1200, "set aside": 1, "held": 0},
@@ -428,7 +429,8 @@ def test_status_tells_a_person_in_words_what_programs_get_as_values():
             text = " ".join("\n".join(lines).split())
             for words in (
                 "Scellé : 1 200, Mis de côté : 1",
-                "2 fichiers y attendent, le plus ancien depuis le 20/11/2026 10:42:07, il ne peut pas servir",
+                "2 fichiers y attendent, le plus ancien depuis le 20/11/2026 10:42:07, c’est trop long, sans avertissement du système",
+                "il ne peut pas servir",
                 "Aucune sauvegarde entière depuis plus de 36 h",
                 "presque plein : 400 Mo libres",
                 "2 fichiers ne sont plus comme ils étaient",

@@ -224,12 +224,12 @@ def test_the_page_tells_first_that_nothing_is_backed_up_and_leads_there(house, v
 
 def test_the_page_remembers_an_outage_of_the_database_that_nobody_could_write_down(house, visitor):
     visitor.post("/sign-in", data={"login": "responsable", "password": "essai"})
-    assert "elle a toujours servi" in visitor.get("/exploitation").text
+    assert "aucune indisponibilité comptée" in visitor.get("/exploitation").text
     for worker, seconds in (("serve-0", 41.0), ("serve-0", 100.0), ("work-1", 100.0)):
         house.tallies.note(OUTAGES, worker, seconds, by_hour=True)
     measured(house)
     page = visitor.get("/exploitation").text
-    assert "indisponible 2 fois, 2 min en tout" in page and "elle a toujours servi" not in page
+    assert "indisponible 2 fois, 2 min en tout" in page and "aucune indisponibilité comptée" not in page
 
 
 def test_the_page_counts_who_waits_for_a_decision_and_leads_to_them(house, visitor):

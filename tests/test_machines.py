@@ -28,13 +28,15 @@ from station import derived
 from station.audit import audit_ledger
 from station.checkpoints import log_key
 from station.derived import derived_path, derived_root, drop_derived, preview_name, preview_path, publish
-from station.figures import note_lost
+from station.figures import figures_now, note_lost, outages_since, write_tallies
 from station.machines import claim_dead, forget_erased, missing_workers, require_ledger_keys
 from station.particulars import texts_of
 from station.records import documents, people
 from station.records.tables import Archive, Document, LedgerPayload, State, Worker
+from station.records.tallies import totals
 from station.running import Running
 from station.slots import executor_of, hold_slot, home_number, is_held
+from station.web.metrics import exposition
 from station.workstation import Workstation, open_workstation
 
 SCANS = 8
@@ -180,6 +182,25 @@ def test_who_works_without_a_row_is_given_the_time_of_a_heartbeat_each_time_it_i
             running._beat_and_bury()
             counts.append(len(taken))
         assert counts == [0, 0, 1, 1]
+    finally:
+        running._engine.stop()
+        running._pipeline.stop()
+
+
+def test_an_outage_that_a_worker_lived_through_is_counted_once_it_is_over(tmp_path, monkeypatch):
+    workstation, over = open_home(tmp_path / "home"), [41.0, None]
+    monkeypatch.setattr("station.running.tell_over", lambda: over.pop(0))
+    monkeypatch.setattr("station.jobs.Engine.executors_at_work", lambda _: set())
+    running = Running(workstation, "work", "work-0", watch=False)
+    try:
+        running._beat_and_bury()
+        running._beat_and_bury()
+        write_tallies(workstation)
+        with workstation.database.reading() as session:
+            found = outages_since(session, workstation.clock() - timedelta(hours=1))
+            told = exposition(figures_now(session), totals(session), None).decode()
+        assert found is not None and (found.count, found.lasted) == (1, timedelta(seconds=41))
+        assert f'sceau_database_outages_total{{worker="{running._executor}"}} 1.0' in told
     finally:
         running._engine.stop()
         running._pipeline.stop()

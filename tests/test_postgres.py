@@ -1,5 +1,6 @@
 """A PostgreSQL server in place of the file: how it is spoken to, refused in words, and shared by many who write."""
 
+import io
 import os
 import subprocess
 import sys
@@ -23,6 +24,8 @@ from station.problems import problem_of
 from station.records import database as room
 from station.records.database import DatabaseRefused, alembic_config, look_at_server, migrate, open_database, place_of, server_address
 from station.records.ledger import append_event, verify_ledger
+from station.records.tables import Gauge
+from station.rows import kept_tables, read_rows, write_rows
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 on_a_server = pytest.mark.skipif("SCEAU_TEST_POSTGRES" not in os.environ, reason="asks a real server: make test-postgres")
@@ -340,3 +343,25 @@ def counted(engine: sa.Engine) -> dict[str, int]:
         return {
             name: connection.scalar(sa.select(sa.func.count()).select_from(table)) or 0 for name, table in tables_of(engine).tables.items()
         }
+
+
+@on_a_server
+def test_a_server_that_is_filled_in_one_go_hears_how_big_a_table_has_become(tmp_path):
+    """Else what its triggers ask of each row goes through all there are."""
+    with made() as url:
+        here, there = open_database(f"sqlite:///{tmp_path / 'a.db'}"), open_database(url)
+        for database in (here, there):
+            migrate(database)
+        with here.writing() as session:
+            session.add_all(Gauge(name="essai", label=str(number), value=1.0, at=NOON) for number in range(1_200))
+        lines = io.BytesIO()
+        with here.reader.connect() as connection:
+            write_rows(connection, next(each for each in kept_tables(connection) if each.name == "gauge"), lines)
+        with there.writing() as session:
+            known = sa.text("SELECT reltuples FROM pg_class WHERE relname = 'gauge'")
+            assert session.scalar(known) == -1
+            table = next(each for each in kept_tables(session.connection()) if each.name == "gauge")
+            assert read_rows(session.connection(), table, lines.getvalue().splitlines(keepends=True)) == 1_200
+            assert session.scalar(known) >= 1_000
+        for database in (here, there):
+            database.close()

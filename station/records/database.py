@@ -41,7 +41,7 @@ WAIT_MILLISECONDS = 90_000
 TURN = 0x5CEA0
 """Advisory lock of the one who writes."""
 KEPT_OPEN = 4
-"""Connections of a SQLite file that a process keeps open when it is quiet; opening one costs a millisecond."""
+"""Connections of a SQLite file that stay open when it is quiet, for reading and for writing each; opening one costs a millisecond."""
 WRITERS = 16
 """Connections of one process that write or wait for their turn; kept open, for opening one costs more than an entry of the ledger."""
 _LET_GO = "SELECT set_config('synchronous_commit', 'off', true) WHERE current_setting('synchronous_standby_names') = ''"
@@ -137,12 +137,13 @@ def keep_private(path: Path) -> None:
 
     It is not opened: closing it again would end the locks that this process has on it (POSIX).
     """
-    if not path.exists():
+    # What cannot be made or changed is told by whoever opens it: a disk without room, another account's file.
+    with suppress(OSError):
         path.touch(mode=0o600)
-    elif (mode := path.stat().st_mode) & 0o007:
-        # Another account's is seen to by its own process.
-        with suppress(PermissionError):
-            path.chmod(mode & 0o7770)
+    for each in (path, *(path.with_name(f"{path.name}-{log}") for log in ("wal", "shm"))):
+        with suppress(OSError):
+            if (mode := each.stat().st_mode) & 0o007:
+                each.chmod(mode & 0o7770)
 
 
 def _open_server(url: str, read_only: bool) -> sa.Engine:

@@ -72,7 +72,7 @@ def operations_page(request: Request, session: desk.InReading) -> Response:
             *_backup(request, session, raised, now, t),
             *_alerts(raised, now, t),
             *_given_up(request, raised, figures, t),
-            *_undecided(request, figures, t),
+            *_undecided(request, raised, figures, t),
         ],
         stale=stale,
         measured="" if figures.at is None else age_words(figures.at, now, t),
@@ -117,9 +117,10 @@ def _given_up(request: Request, raised: Sequence[Alert], figures: Figures, t: Wo
             yield Told(said, then, "", address if listed else "", t("operations.given-up-list"))
 
 
-def _undecided(request: Request, figures: Figures, t: Words) -> Iterator[Told]:
-    """Documents whose conformity somebody is to decide; but for those that the machine gave up on."""
-    count = int((figures.of("queue-depth", State.HELD) or 0) - (figures.of("given-up", f"{State.HELD}|poison-page") or 0))
+def _undecided(request: Request, raised: Sequence[Alert], figures: Figures, t: Words) -> Iterator[Told]:
+    """Documents whose conformity somebody is to decide; but for those that are told as given up on."""
+    told = figures.of("given-up", f"{State.HELD}|poison-page") if any(row.code == "poison" for row in raised) else None
+    count = int((figures.of("queue-depth", State.HELD) or 0) - (told or 0))
     if count > 0:
         listed, where = _listed(request, t)
         since = _since(figures.of("queue-oldest", State.HELD), t)
