@@ -269,7 +269,7 @@ def _defaults(table: sa.Table) -> Iterator[tuple[str, str]]:
 
 
 def _settle(workstation: Workstation) -> None:
-    """Statistics are fresh, as a database's own upkeep leaves them; it rests from here on, for its work would be counted as the questions'."""
+    """Statistics are fresh, as a database's own upkeep leaves them; from here on it rests: its work would be counted as the questions'."""
     apart = workstation.database.writer.execution_options(isolation_level="AUTOCOMMIT")
     with apart.connect() as connection:
         if connection.dialect.name == "sqlite":

@@ -9,9 +9,9 @@ if it were a machine with one: left alone, one worker with its children takes mo
 
 import argparse
 import os
-import statistics
 import shutil
 import signal
+import statistics
 import subprocess
 import sys
 import tempfile

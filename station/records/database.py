@@ -150,7 +150,8 @@ def _open_server(url: str, read_only: bool) -> sa.Engine:
     address = server_address(url)
     own = address.query.get("options", ())
     waits = (f"idle_in_transaction_session_timeout={IDLE_MILLISECONDS}", f"lock_timeout={WAIT_MILLISECONDS}")
-    manners = ("default_transaction_read_only=on",) if read_only else waits
+    # What is asked again is planned for its values each time: by a plan for any word, or any state, a rare one is looked for among all.
+    manners = ("default_transaction_read_only=on", "plan_cache_mode=force_custom_plan") if read_only else waits
     options = " ".join([*((own,) if isinstance(own, str) else own), *(f"-c {manner}" for manner in manners)])
     manner: dict[str, Any] = {"pool_pre_ping": True, "isolation_level": "READ COMMITTED", "connect_args": {"options": options}}
     if not read_only:
