@@ -79,6 +79,25 @@ def open_client(
     )
 
 
+def make_bucket(client: Any, place: Place) -> bool:
+    """A bucket with object lock, and with it versions, where there is none of this name; False: there was one, whatever it can.
+
+    Raises StoreAway.
+    """
+    with _named():
+        try:
+            client.head_bucket(Bucket=place.bucket)
+        except ClientError as error:
+            if _code(error) not in ("404", "NoSuchBucket", "NotFound"):
+                raise
+        else:
+            return False
+        # Amazon's oldest region is the one that must not be named.
+        where = {"CreateBucketConfiguration": {"LocationConstraint": place.region}} if place.region not in ("", "us-east-1") else {}
+        client.create_bucket(Bucket=place.bucket, ObjectLockEnabledForBucket=True, **where)
+    return True
+
+
 class Bucket:
     """One room ("originals", "archive") of a bucket; equals `capture.originals.Vault`, and locks."""
 

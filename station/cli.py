@@ -1129,6 +1129,25 @@ def migrate() -> None:
 
 
 @app.command()
+def bucket() -> None:
+    """Make the bucket of store.url, with object lock and versions, where there is none: exit 0 it is there and fit, 1 it is not."""
+    with _settings() as settings:
+        from capture.stores import StoreAway
+        from station.stores import ready_bucket
+
+        try:
+            made = ready_bucket(settings)
+        except StoreAway as error:
+            err.print(f"Le magasin ne répond pas comme il faut ; rien n'a été écrit. / The store does not answer. ({error})", markup=False)
+            raise typer.Exit(1) from error
+        french = settings.language == "fr"
+        told = (
+            ("était là et convient", "est créé, objets verrouillés") if french else ("was there and is fit", "is made, objects are locked")
+        )
+        out.print(f"{settings.store.url} : {told[made]}", markup=False)
+
+
+@app.command()
 def doctor(as_json: AsJson = False) -> None:
     """What is installed, what is in force, what is missing and how to get it: exit 1 when something needed is missing."""
     with _settings() as settings:

@@ -16,6 +16,7 @@ from capture.originals import Vault
 from capture.stores import Folder, Store, StoreAway, StoreUnfit, mark_folder
 from config.secrets import write_private
 from config.settings import Settings, StoreChoice, Unusable
+from station.records.database import open_database
 from station.records.tables import (
     Archive,
     Arrival,
@@ -83,6 +84,36 @@ def _buckets(home: Path, choice: StoreChoice, clock: Callable[[], datetime], env
     except StoreAway:
         pass
     return originals, archives
+
+
+def ready_bucket(settings: Settings, environment: Mapping[str, str] = os.environ) -> bool:
+    """The bucket of `store.url` is there and fit when it returns; True: it was made. Raises Unusable, StoreAway.
+
+    Never made where files were kept already: an empty bucket in the place of a lost one would hide the loss until somebody asks for them.
+    """
+    from capture.objects import Bucket, Locking, make_bucket, open_client
+
+    if urlsplit(settings.store.url).scheme != "s3":
+        raise Unusable(f"store.url : {settings.store.url or '–'}. Aucun compartiment n'est réglé. / No bucket is set")
+    place = place_of(settings.store.url)
+    client = open_client(place, environment.get(KEY, ""), environment.get(SECRET, ""))
+    bucket = Bucket(client, place, ROOMS[0], Vault(settings.home / "fetched" / ROOMS[0]), Locking(), lambda: datetime.now(UTC))
+    made = False if _keeps_files(settings) else make_bucket(client, place)
+    try:
+        bucket.require_fit()
+    except StoreUnfit as error:
+        raise Unusable(f"store.url : {error}") from error
+    return made
+
+
+def _keeps_files(settings: Settings) -> bool:
+    database = open_database(settings.url)
+    try:
+        with database.reader.connect() as connection:
+            known = sa.inspect(connection).has_table(Original.__tablename__)
+            return known and bool(connection.scalar(sa.select(sa.exists(sa.select(Original.sha256)))))
+    finally:
+        database.close()
 
 
 def place_of(url: str) -> "Place":

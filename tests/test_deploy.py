@@ -17,12 +17,13 @@ from station.cli import app
 ROOT = Path(__file__).resolve().parent.parent
 UNITS = sorted((ROOT / "deploy" / "systemd").iterdir())
 COMPOSE = YAML(typ="safe").load((ROOT / "compose.yaml").read_text(encoding="utf-8"))
+OURS = ("web", "work", "bucket")
 COMMANDS = set(get_command(app).commands)
 
 
 def test_compose_starts_commands_that_exist():
-    assert {service["command"][1] for name, service in COMPOSE["services"].items() if name in ("web", "work")} <= COMMANDS
-    assert set(COMPOSE["services"]) == {"web", "work", "database", "objects"}
+    assert {service["command"][1] for name, service in COMPOSE["services"].items() if name in OURS} <= COMMANDS
+    assert set(COMPOSE["services"]) == {*OURS, "database", "objects"}
 
 
 def test_compose_mounts_settings_that_are_taken(tmp_path):
@@ -55,7 +56,7 @@ def test_systemd_finds_nothing_amiss_in_the_units(tmp_path):
     assert (told.returncode, told.stderr) == (0, "")
 
 
-SCEAU = {name: service for name, service in COMPOSE["services"].items() if name in ("web", "work")}
+SCEAU = {name: service for name, service in COMPOSE["services"].items() if name in OURS}
 DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
 STARTED = [
     *(tuple(service["command"]) for service in SCEAU.values()),

@@ -7,7 +7,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import papers
 import pytest
+from atwork import open_home, take_in
 from objectserver import client_of, new_bucket, object_server
 
 from capture import objects
@@ -16,7 +18,7 @@ from capture.originals import Condition, TooLarge, Vault
 from capture.stores import MARKER, Folder, StillLocked, StoreAway, StoreUnfit, mark_folder
 from config.settings import Settings, StoreChoice, Unusable
 from station.backup import NAMED
-from station.stores import _archives, known_number, open_stores, place_of, store_words
+from station.stores import _archives, known_number, open_stores, place_of, ready_bucket, store_words
 
 NOON = datetime.now(UTC).replace(microsecond=0)
 MONTH = timedelta(days=30)
@@ -218,6 +220,23 @@ def test_a_bucket_without_object_lock_is_refused_in_words(endpoint, tmp_path, bu
     client.put_bucket_versioning(Bucket=(other := new_bucket(endpoint)), VersioningConfiguration={"Status": "Suspended"})
     with pytest.raises(StoreUnfit, match="Versioning"):
         bucket_of(name=other).keep(scan)
+
+
+def test_a_bucket_is_made_with_its_lock_once_and_never_in_the_place_of_one_that_kept_files(endpoint, tmp_path):
+    def settings(name: str) -> Settings:
+        return Settings(home=tmp_path, store=StoreChoice(url=f"s3://{name}/vault?endpoint={endpoint}"))
+
+    keys = {"SCEAU_STORE_KEY": "key", "SCEAU_STORE_SECRET": "secret"}
+    assert [ready_bucket(settings("made-here"), keys) for _ in range(2)] == [True, False]
+    with pytest.raises(Unusable, match="Object Lock"):
+        ready_bucket(settings(new_bucket(endpoint, lock=False)), keys)
+    with pytest.raises(Unusable, match="compartiment"):
+        ready_bucket(Settings(home=tmp_path), keys)
+    workstation = open_home(tmp_path)
+    take_in(workstation, papers.write_png(tmp_path / "scan.png", papers.draw_page(["1"], size=(300, 200))))
+    with pytest.raises(StoreAway, match="NoSuchBucket"):
+        ready_bucket(settings("lost"), keys)
+    assert "lost" not in {each["Name"] for each in client_of(endpoint).list_buckets()["Buckets"]}
 
 
 @pytest.mark.parametrize("mode", ["GOVERNANCE", "COMPLIANCE"])
