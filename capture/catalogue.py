@@ -548,6 +548,13 @@ CATALOGUE: dict[str, Entry] = {
         "Ce fichier n’a pas pu être pris ({measured}). Rien n’a changé : il est là où il était. Donnez un fichier ordinaire et lisible.",
         "This file could not be taken in ({measured}). Nothing was changed: it is where it was. Give an ordinary, readable file.",
     ),
+    "store-away": Entry(
+        BLOCKING, None, HOUSE,
+        "Le lieu où sont gardés les originaux ne répond pas ({measured}) : le fichier n’est pas pris, il est là où il était. Vérifiez le "
+        "partage ou le service (sceau doctor), puis recommencez.",
+        "The place where originals are kept does not answer ({measured}): the file is not taken in, it is where it was. Check the share or "
+        "the service (sceau doctor), then try again.",
+    ),
     # --- what law and arithmetic say of an invoice; none of it holds the document: the copy is faithful whatever the invoice lacks ---
     "particulars-missing": Entry(
         REVIEW, None, LAW,

@@ -11,6 +11,7 @@ from typing import Any
 from capture.catalogue import finding, finding_json, message
 from capture.findings import Finding, Level
 from capture.originals import DiskFull, NotAFile, StillWriting, TooLarge
+from capture.stores import StoreAway
 from config.settings import Station
 from station.problems import PROBLEMS
 from station.reception import take_path
@@ -93,6 +94,8 @@ def refused(workstation: Workstation, file: Path, error: Exception) -> TakeResul
     language = workstation.settings.language
     if isinstance(error, DiskFull):
         found = finding("disk-full", measured=str(workstation.home))
+    elif isinstance(error, StoreAway):
+        found = finding("store-away", measured=" ".join(str(error).split()))
     else:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         found = finding("not-taken", measured=reason)

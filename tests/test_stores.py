@@ -13,12 +13,14 @@ from atwork import open_home, take_in
 from objectserver import client_of, new_bucket, object_server
 
 from capture import objects
+from capture.catalogue import message
 from capture.objects import Bucket, Locking, Place
 from capture.originals import Condition, TooLarge, Vault
 from capture.stores import MARKER, Folder, StillLocked, StoreAway, StoreUnfit, mark_folder
 from config.settings import Settings, StoreChoice, Unusable
 from station.backup import NAMED
 from station.stores import _archives, known_number, open_stores, place_of, ready_bucket, store_words
+from station.take import refused
 
 NOON = datetime.now(UTC).replace(microsecond=0)
 MONTH = timedelta(days=30)
@@ -329,6 +331,11 @@ def test_bytes_that_the_service_confirms_otherwise_are_not_kept(bucket_of, scan,
 
 
 # --- settings and words ---
+
+
+def test_a_file_that_is_named_while_the_store_is_away_is_told_to_be_where_it_was(tmp_path, scan):
+    (found,) = refused(open_home(tmp_path / "home"), scan, StoreAway("NoSuchBucket")).findings
+    assert (found.code, found.measured) == ("store-away", "NoSuchBucket") and "là où il était" in message(found)
 
 
 @pytest.mark.parametrize("url", ["s3://key:secret@bucket/x", "ftp://host/x", "file://host/x", "s3:///x", "/mnt/x"])
