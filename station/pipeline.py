@@ -56,6 +56,7 @@ from station.jobs import Steps
 from station.learning import memory_of
 from station.leftovers import clear_attempt
 from station.mandates import require_mandate
+from station.outages import OUTAGES
 from station.particulars import fields_of, judge_particulars
 from station.passports import passport_files, take_target
 from station.problems import PROBLEMS, problem_of
@@ -239,7 +240,7 @@ class Pipeline:
         step, begun = work.__name__.strip("_"), time.monotonic()
         if job.lacks(step):
             return {"problem": ELSEWHERE, "detail": ""}
-        with lines_about(document=job.document_id, step=step):
+        with lines_about(document=job.document_id, original=self._fingerprint(job.document_id), step=step):
             try:
                 job.folder.mkdir(parents=True, exist_ok=True)
                 work(job)
@@ -256,6 +257,12 @@ class Pipeline:
             self._workstation.tallies.note_step(step, spent)
             log.debug("document %s: %s in %.1f s", job.document_id, step, spent, extra={"seconds": round(spent, 3)})
         return None
+
+    def _fingerprint(self, document_id: str) -> str:
+        """Beginning of its file's SHA-256, by which lines name it beside its identifier; empty while the records do not serve."""
+        with suppress(*OUTAGES), self._workstation.database.reading() as session:
+            return documents.first_file(session, document_id)[:16]
+        return ""
 
     # --- judged -----------------------------------------------------------------------------------
 

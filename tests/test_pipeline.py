@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import logging
 import os
 import shutil
 import subprocess
@@ -24,6 +25,7 @@ from capture.coding import Caps, examine
 from capture.decode import Undecodable
 from capture.originals import DiskFull
 from capture.scan import Format
+from config.logs import fields_of
 from config.settings import Intake, Reading, Settings
 from ocr.engines import ReaderOptions, ReadingFailed
 from sealing.codestream import CannotArchive
@@ -552,3 +554,26 @@ def test_what_goes_wrong_in_a_child_comes_back_as_it_was(error):
     import pickle
 
     assert repr(pickle.loads(pickle.dumps(error))) == repr(error)  # noqa: S301
+
+
+def test_each_line_of_a_step_names_the_document_its_file_and_the_step(station, tmp_path):
+    scan = scan_of(tmp_path, seed=97)
+    document_id, told = atwork.take_in(station, scan), []
+
+    class Heard(logging.Handler):
+        def emit(self, record):
+            told.append(fields_of(record))
+
+    heard = Heard()
+    logging.getLogger("sceau.pipeline").addHandler(heard)
+    try:
+        pipeline = Pipeline(station)
+
+        def look_on(_job):
+            logging.getLogger("sceau.pipeline").warning("a word of a step")
+
+        assert pipeline._guarded(look_on, pipeline._job(document_id, "0")) is None
+    finally:
+        logging.getLogger("sceau.pipeline").removeHandler(heard)
+    sha256 = hashlib.sha256(scan.read_bytes()).hexdigest()
+    assert {"document": document_id, "original": sha256[:16], "step": "look_on"}.items() <= told[0].items()

@@ -303,6 +303,13 @@ def list_documents(
     return Slice(list(rows), total, page, pages, cut)
 
 
+def first_file(session: Session, document_id: str) -> str:
+    """SHA-256 of the file in which its first page lies, or, before it is judged, as which it came; empty where neither is known."""
+    pages = sa.select(PageRow.sha256).where(PageRow.document_id == document_id, PageRow.superseded == 0).order_by(PageRow.number).limit(1)
+    came = sa.select(Arrival.sha256).where(Arrival.document_id == document_id).order_by(Arrival.id).limit(1)
+    return session.scalar(pages) or session.scalar(came) or ""
+
+
 def count_states(session: Session) -> dict[State, int]:
     """How many documents stand where. Among many, those at rest are counted once a minute (`station.records.totals`)."""
     if not is_large(session):
