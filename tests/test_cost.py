@@ -7,7 +7,8 @@ import cost
 import pytest
 
 GROWING = {
-    "pairs": lambda quarters: [a + b for a in range(500 * quarters) for b in range(500 * quarters)],
+    # By the third power, for a quarter that a neighbour made twice as dear still shows it.
+    "triples": lambda quarters: sum(a + b + c for a in range(50 * quarters) for b in range(50 * quarters) for c in range(50 * quarters)),
     "backtracking": lambda quarters: re.search(r"(\w+\s?)*:$", "a" * (5 * quarters)),
 }
 
