@@ -1134,9 +1134,10 @@ def bucket() -> None:
     with _settings() as settings:
         from capture.stores import StoreAway
         from station.stores import ready_bucket
+        from station.workstation import now
 
         try:
-            made = ready_bucket(settings)
+            made = ready_bucket(settings, now)
         except StoreAway as error:
             err.print(f"Le magasin ne répond pas comme il faut ; rien n'a été écrit. / The store does not answer. ({error})", markup=False)
             raise typer.Exit(1) from error

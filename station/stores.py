@@ -86,23 +86,20 @@ def _buckets(home: Path, choice: StoreChoice, clock: Callable[[], datetime], env
     return originals, archives
 
 
-def ready_bucket(settings: Settings, environment: Mapping[str, str] = os.environ) -> bool:
+def ready_bucket(settings: Settings, clock: Callable[[], datetime], environment: Mapping[str, str] = os.environ) -> bool:
     """The bucket of `store.url` is there and fit when it returns; True: it was made. Raises Unusable, StoreAway.
 
     Never made where files were kept already: an empty bucket in the place of a lost one would hide the loss until somebody asks for them.
     """
-    from capture.objects import Bucket, Locking, make_bucket, open_client
+    from capture.objects import make_bucket, open_client
 
     if urlsplit(settings.store.url).scheme != "s3":
         raise Unusable(f"store.url : {settings.store.url or '–'}. Aucun compartiment n'est réglé. / No bucket is set")
     place = place_of(settings.store.url)
     client = open_client(place, environment.get(KEY, ""), environment.get(SECRET, ""))
-    bucket = Bucket(client, place, ROOMS[0], Vault(settings.home / "fetched" / ROOMS[0]), Locking(), lambda: datetime.now(UTC))
     made = False if _keeps_files(settings) else make_bucket(client, place)
-    try:
-        bucket.require_fit()
-    except StoreUnfit as error:
-        raise Unusable(f"store.url : {error}") from error
+    originals, _ = _buckets(settings.home, settings.store, clock, environment)
+    originals.require_fit()
     return made
 
 

@@ -229,15 +229,15 @@ def test_a_bucket_is_made_with_its_lock_once_and_never_in_the_place_of_one_that_
         return Settings(home=tmp_path, store=StoreChoice(url=f"s3://{name}/vault?endpoint={endpoint}"))
 
     keys = {"SCEAU_STORE_KEY": "key", "SCEAU_STORE_SECRET": "secret"}
-    assert [ready_bucket(settings("made-here"), keys) for _ in range(2)] == [True, False]
+    assert [ready_bucket(settings("made-here"), lambda: NOON, keys) for _ in range(2)] == [True, False]
     with pytest.raises(Unusable, match="Object Lock"):
-        ready_bucket(settings(new_bucket(endpoint, lock=False)), keys)
+        ready_bucket(settings(new_bucket(endpoint, lock=False)), lambda: NOON, keys)
     with pytest.raises(Unusable, match="compartiment"):
-        ready_bucket(Settings(home=tmp_path), keys)
+        ready_bucket(Settings(home=tmp_path), lambda: NOON, keys)
     workstation = open_home(tmp_path)
     take_in(workstation, papers.write_png(tmp_path / "scan.png", papers.draw_page(["1"], size=(300, 200))))
     with pytest.raises(StoreAway, match="NoSuchBucket"):
-        ready_bucket(settings("lost"), keys)
+        ready_bucket(settings("lost"), lambda: NOON, keys)
     assert "lost" not in {each["Name"] for each in client_of(endpoint).list_buckets()["Buckets"]}
 
 
