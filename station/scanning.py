@@ -9,11 +9,13 @@ import logging
 import os
 import queue
 import re
+import selectors
 import shutil
 import signal
 import subprocess
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -40,6 +42,9 @@ ASK_SECONDS = 60.0
 """The longest that a device may take to be listed or to tell what it offers: the network is searched for some seconds."""
 STOP_SECONDS = 10.0
 """How long a device may take to stop by itself before its program is ended."""
+SILENT_SECONDS = 300.0
+"""The longest without a sign of life at a page: a lamp warms up, and some drivers hand a page over only when they have it whole."""
+LISTEN_SECONDS = 0.25
 KEPT_JOBS = 50
 HIDDEN = "." + FED_BY_US
 """Beginning of a page's name until it is whole and safe; the intake passes it over."""
@@ -281,12 +286,41 @@ class _Run:
     thread: threading.Thread | None = None
 
 
+@dataclass(slots=True)
+class _Patience:
+    """How long a program at a page is still waited for. Drivers hang, most of all after a trouble: no person is to wait for them."""
+
+    since: float
+    """Seconds, of its last sign of life."""
+    written: int = 0
+    """Bytes of the page."""
+    asked: float | None = None
+    """Since when it should stop."""
+
+    def is_over(self, now: float, written: int, *, cancelled: bool, troubled: bool) -> bool:
+        """`troubled`: it has named a trouble, after which nothing but its end is to come."""
+        if cancelled and self.asked is None:
+            self.asked = now
+        if written != self.written:
+            self.since, self.written = now, written
+        if self.asked is not None and now - self.asked > STOP_SECONDS:
+            return True
+        return now - self.since > (STOP_SECONDS if troubled else SILENT_SECONDS)
+
+
 class Scanning:
     """Every job of this process. All answers are values; nothing here touches the records, for the folder is the door."""
 
-    def __init__(self, workstation: Workstation, program: str = "scanimage", chance: Callable[[], str] = lambda: token_hex(2)) -> None:
+    def __init__(
+        self,
+        workstation: Workstation,
+        program: str = "scanimage",
+        chance: Callable[[], str] = lambda: token_hex(2),
+        moment: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._workstation = workstation
         self._program = program
+        self._moment = moment
         self._chance = chance
         """A few letters that tell apart what two processes scan in the same second."""
         self._lock = threading.Lock()
@@ -423,29 +457,31 @@ class Scanning:
         with tempfile.TemporaryFile() as said:
             command = self._command(job_id, run)
             run.process = process = subprocess.Popen(
-                command, cwd=run.folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=said, env=_environment()
+                command, cwd=run.folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=said, env=_environment(), bufsize=0
             )
+            hangs = False
             try:
-                if why := self._feed_pages(job_id, run, process):
+                if why := self._feed_pages(job_id, run, process, said):
                     return why
+            except _Hangs:
+                hangs = True
             finally:
-                _end(process)
+                _end(process, waited=hangs)
                 run.process = None
-            said.seek(0)
-            return scanners.why_stopped(process.returncode, said.read()[-4000:].decode("utf-8", "replace"))
+            why = scanners.why_stopped(process.returncode, _last_words(said))
+            return Stop.LOST if hangs and why == Stop.FAILED else why
 
     def _command(self, job_id: str, run: _Run) -> list[str]:
         job = self._jobs[job_id]
         batch = [f"--batch={HIDDEN}{job_id}-%04d.tif", f"--batch-start={job.pages + 1}", "--batch-print", "--batch-prompt"]
         return [self._program, "-d", job.device, *run.plan.arguments, "--format=tiff", *batch]
 
-    def _feed_pages(self, job_id: str, run: _Run, process: "subprocess.Popen[bytes]") -> str:
-        """Say "next" and take the page, again and again; empty where the program ended by itself, else why we let it wait."""
+    def _feed_pages(self, job_id: str, run: _Run, process: "subprocess.Popen[bytes]", said: IO[bytes]) -> str:
+        """Say "next" and take the page, again and again; empty where the program ended by itself, else why it waits. Raises _Hangs."""
         while not run.finish:
             if _no_room(run.folder, self._workstation.home):
                 return "scan-disk-full"
-            _press_return(process.stdin)
-            page = process.stdout.readline().decode("utf-8", "replace").strip() if process.stdout else ""
+            page = self._take_page(job_id, run, process, said)
             if not page:
                 return ""
             name = keep_page(run.folder, page)
@@ -456,6 +492,26 @@ class Scanning:
                 self._change(job_id, state=State.PAUSED, trouble="scan-next-sheet")
                 run.said.get()
         return ""
+
+    def _take_page(self, job_id: str, run: _Run, process: "subprocess.Popen[bytes]", said: IO[bytes]) -> str:
+        """Hidden name of the next page, once it is whole; empty where the program ended. Raises _Hangs where it should end and does not."""
+        spoken = _length(said)
+        _press_return(process.stdin)
+        if process.stdout is None:
+            return ""
+        with selectors.DefaultSelector() as ear:
+            ear.register(process.stdout, selectors.EVENT_READ)
+            patience = _Patience(self._moment())
+            while not ear.select(LISTEN_SECONDS):
+                written = sum(_size(half) for half in run.folder.glob(f"{HIDDEN}{job_id}-*.part"))
+                troubled = scanners.why_stopped(1, _last_words(said, spoken)) != Stop.FAILED
+                if patience.is_over(self._moment(), written, cancelled=run.cancel, troubled=troubled):
+                    raise _Hangs
+        return process.stdout.readline().decode("utf-8", "replace").strip()
+
+
+class _Hangs(Exception):
+    """A device's program gives no sign of life, or does not stop."""
 
 
 def slot_of(job_id: str) -> str:
@@ -486,14 +542,34 @@ def _press_return(stdin: IO[bytes] | None) -> None:
             stdin.flush()
 
 
-def _end(process: "subprocess.Popen[bytes]") -> None:
-    """No further page; what hangs is ended. Its output is read to the end: a program whose pipe is closed forgets why it stopped."""
-    for number in (None, signal.SIGINT, signal.SIGKILL):
+def _end(process: "subprocess.Popen[bytes]", *, waited: bool = False) -> None:
+    """No further page; what hangs is ended, and at once where it was waited for already.
+
+    Its output is read to the end: a program whose pipe is closed forgets why it stopped.
+    """
+    for number in (signal.SIGINT, signal.SIGKILL) if waited else (None, signal.SIGINT, signal.SIGKILL):
         if number is not None:
             process.send_signal(number)
         with suppress(subprocess.TimeoutExpired):
             process.communicate(timeout=STOP_SECONDS)
             return
+
+
+def _length(said: IO[bytes]) -> int:
+    return os.fstat(said.fileno()).st_size
+
+
+def _last_words(said: IO[bytes], after: int = 0) -> str:
+    """What a program said, read past the place where it writes."""
+    begin = max(after, _length(said) - 4000)
+    return os.pread(said.fileno(), 4000, begin).decode("utf-8", "replace")
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 # --- pages ---

@@ -383,6 +383,39 @@ def test_a_person_may_stop_a_device_in_the_middle_of_a_page_and_keeps_what_was_t
     assert sorted(path.name for path in folder.iterdir()) == list(job.files)
 
 
+def test_a_driver_that_hangs_is_left_and_the_stack_goes_on_from_its_last_page(device, tmp_path, monkeypatch):
+    monkeypatch.setattr(scanning, "SILENT_SECONDS", 0.5)
+    monkeypatch.setattr(scanning, "STOP_SECONDS", 0.5)
+    jobs, job_id, _ = begin(open_home(tmp_path / "home"), sane.hanging(tmp_path, after=2))
+    job = wait_for(jobs, job_id, State.PAUSED)
+    assert (job.trouble, job.pages) == (Stop.LOST, 2)
+    assert "Le scanner ne répond plus. Dernière page bonne : 2" in job.words()
+    jobs.resume(job_id)
+    assert wait_for(jobs, job_id, State.DONE).pages == 12
+
+
+def test_a_driver_that_hangs_after_a_jam_is_not_waited_for_and_the_jam_is_told(device, tmp_path, monkeypatch):
+    monkeypatch.setattr(scanning, "STOP_SECONDS", 0.5)
+    jobs, job_id, _ = begin(open_home(tmp_path / "home"), sane.hanging(tmp_path, after=2, saying="sane_read: Document feeder jammed"))
+    job = wait_for(jobs, job_id, State.PAUSED)
+    assert (job.trouble, job.pages) == (Stop.JAM, 2)
+
+
+def test_a_person_may_stop_a_device_that_hangs(device, tmp_path, monkeypatch):
+    monkeypatch.setattr(scanning, "STOP_SECONDS", 0.5)
+    jobs, job_id, _ = begin(open_home(tmp_path / "home"), sane.hanging(tmp_path, after=2))
+    wait_for(jobs, job_id, State.SCANNING, pages=2)
+    jobs.cancel(job_id)
+    assert wait_for(jobs, job_id, State.CANCELLED).pages == 2
+
+
+def test_a_slow_page_is_waited_for_as_long_as_it_grows(device, tmp_path, monkeypatch):
+    monkeypatch.setattr(scanning, "SILENT_SECONDS", 1.0)
+    slow = "--read-delay=yes --read-delay-duration=40000 --read-limit=yes --read-limit-size=1000 --batch-count=1"
+    jobs, job_id, _ = begin(open_home(tmp_path / "home"), device(first=slow), replace(SMALL, sheet=(80, 100)))
+    assert (wait_for(jobs, job_id, State.DONE).pages, jobs.state(job_id).trouble) == (1, "")
+
+
 def test_a_device_at_work_is_not_begun_twice_and_another_one_is(device, tmp_path):
     workstation = open_home(tmp_path / "home")
     program = device()
