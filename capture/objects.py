@@ -79,23 +79,24 @@ def open_client(
     )
 
 
-def make_bucket(client: Any, place: Place) -> bool:
-    """A bucket with object lock, and with it versions, where there is none of this name; False: there was one, whatever it can.
-
-    Raises StoreAway.
-    """
+def has_bucket(client: Any, place: Place) -> bool:
+    """There is one of this name, whatever it can. Raises StoreAway."""
     with _named():
         try:
             client.head_bucket(Bucket=place.bucket)
         except ClientError as error:
             if _code(error) not in ("404", "NoSuchBucket", "NotFound"):
                 raise
-        else:
             return False
-        # Amazon's oldest region is the one that must not be named.
-        where = {"CreateBucketConfiguration": {"LocationConstraint": place.region}} if place.region not in ("", "us-east-1") else {}
-        client.create_bucket(Bucket=place.bucket, ObjectLockEnabledForBucket=True, **where)
     return True
+
+
+def make_bucket(client: Any, place: Place) -> None:
+    """A bucket with object lock, and with it versions. Raises StoreAway."""
+    # Amazon's oldest region is the one that must not be named.
+    where = {"CreateBucketConfiguration": {"LocationConstraint": place.region}} if place.region not in ("", "us-east-1") else {}
+    with _named():
+        client.create_bucket(Bucket=place.bucket, ObjectLockEnabledForBucket=True, **where)
 
 
 class Bucket:

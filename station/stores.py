@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -86,21 +87,52 @@ def _buckets(home: Path, choice: StoreChoice, clock: Callable[[], datetime], env
     return originals, archives
 
 
-def ready_bucket(settings: Settings, clock: Callable[[], datetime], environment: Mapping[str, str] = os.environ) -> bool:
+STARTING = (1.0, 2.0, 4.0, 8.0, 15.0, 15.0, 15.0)
+"""Seconds between the questions to a store that may be starting as well."""
+LOST_FR = (
+    "store.url : le compartiment « {} » n'existe pas, alors que des originaux sont déjà gardés ; aucun n'est créé à sa place. "
+    "Remettez les données du magasin d'objets, ou restaurez une sauvegarde (sceau restore)."
+)
+LOST_EN = (
+    "the bucket “{}” is not there, though originals are kept already; none is made in its place. "
+    "Put the object store's data back, or restore a backup (sceau restore)."
+)
+
+
+def ready_bucket(
+    settings: Settings,
+    clock: Callable[[], datetime],
+    environment: Mapping[str, str] = os.environ,
+    wait: Callable[[float], None] = time.sleep,
+) -> bool:
     """The bucket of `store.url` is there and fit when it returns; True: it was made. Raises Unusable, StoreAway.
 
     Never made where files were kept already: an empty bucket in the place of a lost one would hide the loss until somebody asks for them.
     """
-    from capture.objects import make_bucket, open_client
+    from capture.objects import has_bucket, make_bucket, open_client
 
     if urlsplit(settings.store.url).scheme != "s3":
         raise Unusable(f"store.url : {settings.store.url or '–'}. Aucun compartiment n'est réglé. / No bucket is set")
     place = place_of(settings.store.url)
-    client = open_client(place, environment.get(KEY, ""), environment.get(SECRET, ""))
-    made = False if _keeps_files(settings) else make_bucket(client, place)
+    client = open_client(place, environment.get(KEY, ""), environment.get(SECRET, ""), tries=1)
+    missing = not _once_it_answers(lambda: has_bucket(client, place), wait)
+    if missing and _keeps_files(settings):
+        raise Unusable(f"{LOST_FR.format(place.bucket)} / {LOST_EN.format(place.bucket)}")
+    if missing:
+        make_bucket(client, place)
     originals, _ = _buckets(settings.home, settings.store, clock, environment)
     originals.require_fit()
-    return made
+    return missing
+
+
+def _once_it_answers(question: Callable[[], bool], wait: Callable[[float], None]) -> bool:
+    """Raises StoreAway where it never does."""
+    for pause in STARTING:
+        try:
+            return question()
+        except StoreAway:
+            wait(pause)
+    return question()
 
 
 def _keeps_files(settings: Settings) -> bool:

@@ -15,13 +15,13 @@ _NUMBERS = count(1)
 
 
 @contextmanager
-def object_server() -> Iterator[str]:
+def object_server(port: int = 0) -> Iterator[str]:
     """Its address, until the block ends."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=port, verbose=False)
     server.start()
     try:
-        host, port = server.get_host_and_port()
-        yield f"http://{host}:{port}"
+        host, heard = server.get_host_and_port()
+        yield f"http://{host}:{heard}"
     finally:
         server.stop()
 

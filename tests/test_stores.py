@@ -2,7 +2,9 @@
 
 import hashlib
 import os
+import socket
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,7 +21,7 @@ from capture.originals import Condition, TooLarge, Vault
 from capture.stores import MARKER, Folder, StillLocked, StoreAway, StoreUnfit, mark_folder
 from config.settings import Settings, StoreChoice, Unusable
 from station.backup import NAMED
-from station.stores import _archives, known_number, open_stores, place_of, ready_bucket, store_words
+from station.stores import STARTING, _archives, known_number, open_stores, place_of, ready_bucket, store_words
 from station.take import refused
 
 NOON = datetime.now(UTC).replace(microsecond=0)
@@ -236,9 +238,35 @@ def test_a_bucket_is_made_with_its_lock_once_and_never_in_the_place_of_one_that_
         ready_bucket(Settings(home=tmp_path), lambda: NOON, keys)
     workstation = open_home(tmp_path)
     take_in(workstation, papers.write_png(tmp_path / "scan.png", papers.draw_page(["1"], size=(300, 200))))
-    with pytest.raises(StoreAway, match="NoSuchBucket"):
+    with pytest.raises(Unusable, match="« lost » n'existe pas, alors que des originaux"):
         ready_bucket(settings("lost"), lambda: NOON, keys)
     assert "lost" not in {each["Name"] for each in client_of(endpoint).list_buckets()["Buckets"]}
+
+
+def test_a_store_that_is_still_starting_is_waited_for_a_minute(tmp_path):
+    keys, waits = {"SCEAU_STORE_KEY": "key", "SCEAU_STORE_SECRET": "secret"}, []
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        away = Settings(home=tmp_path, store=StoreChoice(url=f"s3://late/vault?endpoint=http://127.0.0.1:{nobody.getsockname()[1]}"))
+        with pytest.raises(StoreAway, match="connect"):
+            ready_bucket(away, lambda: NOON, keys, waits.append)
+    assert tuple(waits) == STARTING and 45 < sum(STARTING) < 90
+
+
+def test_a_store_that_answers_after_a_while_gets_its_bucket(tmp_path):
+    keys, waits = {"SCEAU_STORE_KEY": "key", "SCEAU_STORE_SECRET": "secret"}, []
+    with ExitStack() as later, socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        port = nobody.getsockname()[1]
+        late = Settings(home=tmp_path, store=StoreChoice(url=f"s3://late/vault?endpoint=http://127.0.0.1:{port}"))
+
+        def wait(pause: float) -> None:
+            waits.append(pause)
+            nobody.close()
+            later.enter_context(object_server(port))
+
+        assert ready_bucket(late, lambda: NOON, keys, wait) is True
+    assert tuple(waits) == STARTING[:1]
 
 
 @pytest.mark.parametrize("mode", ["GOVERNANCE", "COMPLIANCE"])
