@@ -384,12 +384,13 @@ def test_a_person_may_stop_a_device_in_the_middle_of_a_page_and_keeps_what_was_t
 
 
 def test_a_driver_that_hangs_is_left_and_the_stack_goes_on_from_its_last_page(device, tmp_path, monkeypatch):
-    monkeypatch.setattr(scanning, "SILENT_SECONDS", 0.5)
+    monkeypatch.setattr(scanning, "SILENT_SECONDS", 4.0)
     monkeypatch.setattr(scanning, "STOP_SECONDS", 0.5)
     jobs, job_id, _ = begin(open_home(tmp_path / "home"), sane.hanging(tmp_path, after=2))
     job = wait_for(jobs, job_id, State.PAUSED)
     assert (job.trouble, job.pages) == (Stop.LOST, 2)
     assert "Le scanner ne répond plus. Dernière page bonne : 2" in job.words()
+    monkeypatch.setattr(scanning, "SILENT_SECONDS", 60.0)
     jobs.resume(job_id)
     assert wait_for(jobs, job_id, State.DONE).pages == 12
 
@@ -409,11 +410,15 @@ def test_a_person_may_stop_a_device_that_hangs(device, tmp_path, monkeypatch):
     assert wait_for(jobs, job_id, State.CANCELLED).pages == 2
 
 
-def test_a_slow_page_is_waited_for_as_long_as_it_grows(device, tmp_path, monkeypatch):
-    monkeypatch.setattr(scanning, "SILENT_SECONDS", 1.0)
-    slow = "--read-delay=yes --read-delay-duration=40000 --read-limit=yes --read-limit-size=1000 --batch-count=1"
-    jobs, job_id, _ = begin(open_home(tmp_path / "home"), device(first=slow), replace(SMALL, sheet=(80, 100)))
-    assert (wait_for(jobs, job_id, State.DONE).pages, jobs.state(job_id).trouble) == (1, "")
+def test_a_slow_page_is_waited_for_as_long_as_it_grows_and_not_after_a_trouble_or_a_stop():
+    calm = {"cancelled": False, "troubled": False}
+    slow = scanning._Patience(0.0)
+    assert not any(slow.is_over(now, int(now), **calm) for now in (200.0, 400.0, 600.0, 899.0))
+    assert slow.is_over(1200.0, 899, **calm)
+    jammed = scanning._Patience(0.0)
+    assert [jammed.is_over(now, 0, **(calm | {"troubled": True})) for now in (9.0, 11.0)] == [False, True]
+    stopped = scanning._Patience(0.0)
+    assert [stopped.is_over(now, int(now), **(calm | {"cancelled": True})) for now in (200.0, 209.0, 211.0)] == [False, False, True]
 
 
 def test_a_device_at_work_is_not_begun_twice_and_another_one_is(device, tmp_path):

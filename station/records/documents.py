@@ -485,15 +485,15 @@ def end_worker(session: Session, executor: str) -> None:
 
 
 def living_workers(session: Session, now: datetime, patience: timedelta) -> list[Worker]:
-    return list(session.scalars(sa.select(Worker).where(Worker.beat_at >= now - patience)))
+    return list(session.scalars(sa.select(Worker).where(Worker.beat_at >= now - patience).order_by(Worker.executor)))
 
 
 def all_workers(session: Session) -> list[Worker]:
-    return list(session.scalars(sa.select(Worker)))
+    return list(session.scalars(sa.select(Worker).order_by(Worker.executor)))
 
 
 def dead_workers(session: Session, now: datetime, patience: timedelta) -> list[Worker]:
-    return list(session.scalars(sa.select(Worker).where(Worker.beat_at < now - patience)))
+    return list(session.scalars(sa.select(Worker).where(Worker.beat_at < now - patience).order_by(Worker.executor)))
 
 
 # --- people and decisions -----------------------------------------------------------------------

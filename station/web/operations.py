@@ -138,7 +138,7 @@ def _listed(request: Request, t: Words) -> tuple[bool, list[str]]:
 
 def _workers(session: Session, now: datetime, t: Words) -> Iterator[Hand]:
     """The living, then who is missing: whoever was taken over stands here, too, for a day."""
-    for worker in sorted(documents.living_workers(session, now, DEAD_AFTER), key=lambda each: each.executor):
+    for worker in documents.living_workers(session, now, DEAD_AFTER):
         yield Hand(worker.executor, worker.host, age_words(worker.beat_at, now, t), "lives")
     for gone in missing_workers(session, now):
         yield Hand(gone.executor, gone.host, age_words(gone.since, now, t), "taken-over" if gone.taken_over else "silent")
