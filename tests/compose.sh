@@ -32,7 +32,7 @@ fi
 inside() { engine exec -T web "$@"; }
 drop() { for scan; do inside sh -c 'cat > stations/demo/.part && mv stations/demo/.part "stations/demo/$1"' - "$(basename "$scan")" < "$scan"; done; }
 ask() { curl -fs -m 5 -H "Authorization: Bearer $token" "http://127.0.0.1:8080/$1"; }
-sealed() { ask metrics | sed -n 's/^sceau_documents{.*state="archived".*} //p'; }
+sealed() { ask metrics | sed -n 's/^sceau_documents{.*state="sealed".*} //p'; }
 until_it() { local what=$1 end=$((SECONDS + 240)); shift; until "$@"; do [ $SECONDS -lt $end ] || { echo "FAILED: $what"; engine logs --tail 30; exit 1; }; sleep 2; done; echo "$SECONDS s: $what"; }
 ready() { ask ready > /dev/null; }
 away() { ! ready; }
