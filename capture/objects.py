@@ -18,10 +18,10 @@ from typing import Any, BinaryIO, Literal, TypeAlias
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, NoCredentialsError, PartialCredentialsError
 
 from capture.originals import CHUNK, Condition, Named, Original, Vault
-from capture.stores import StillLocked, StoreAway, StoreUnfit
+from capture.stores import StillLocked, StoreAway, StoreRefuses, StoreUnfit
 
 log = logging.getLogger("sceau.store")
 Mode: TypeAlias = Literal["GOVERNANCE", "COMPLIANCE"]
@@ -458,7 +458,11 @@ def _named() -> Iterator[None]:
     try:
         yield
     except ClientError as error:
-        raise StoreAway(f"{_code(error)}: {error.response.get('Error', {}).get('Message', '')}") from error
+        refuses = 400 <= error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) < 500
+        told = f"{_code(error)}: {error.response.get('Error', {}).get('Message', '')}"
+        raise (StoreRefuses if refuses else StoreAway)(told) from error
+    except (NoCredentialsError, PartialCredentialsError) as error:
+        raise StoreRefuses(str(error)) from error
     except (BotoCoreError, HTTPClientError) as error:
         raise StoreAway(str(error)) from error
 

@@ -455,6 +455,11 @@ _SAID = {
 }
 
 
+def names_trouble(said: str) -> bool:
+    """Whether `scanimage` has told that a page failed, after which it ends; what a driver says besides does not count."""
+    return re.search(r"\bsane_(start|read): ", said) is not None
+
+
 def why_stopped(exit_code: int, said: str) -> Stop:
     """Why `scanimage` ended: by its exit code, which is 0 where the feeder ran empty, and by its last words."""
     words = said.lower()

@@ -24,6 +24,10 @@ class StoreAway(OSError):
     """The store does not answer, or is not the one that was here: nothing is known of what it keeps. Tried again later."""
 
 
+class StoreRefuses(StoreAway):
+    """It answers, and refuses: a key, a right, an address is wrong."""
+
+
 class StillLocked(OSError):
     """The store lets nobody remove these bytes yet, not even the house."""
 

@@ -41,10 +41,11 @@ log = logging.getLogger("sceau.scanning")
 ASK_SECONDS = 60.0
 """The longest that a device may take to be listed or to tell what it offers: the network is searched for some seconds."""
 STOP_SECONDS = 10.0
-"""How long a device may take to stop by itself before its program is ended."""
+"""How long a program may take to end: by itself, once it was told to stop or has named a trouble; then after each signal."""
 SILENT_SECONDS = 300.0
 """The longest without a sign of life at a page: a lamp warms up, and some drivers hand a page over only when they have it whole."""
 LISTEN_SECONDS = 0.25
+"""So late a stop, a trouble or an end without a page is noticed."""
 KEPT_JOBS = 50
 HIDDEN = "." + FED_BY_US
 """Beginning of a page's name until it is whole and safe; the intake passes it over."""
@@ -88,7 +89,7 @@ class Job:
     files: tuple[str, ...] = ()
     """Their names there, in order."""
     trouble: str = ""
-    """Code of why it waits or ended early; its words are in `station.problems`."""
+    """Code of why it waits or ended early, or of why the last page did not come; its words are in `station.problems`."""
     notes: tuple[str, ...] = ()
 
     @property
@@ -103,7 +104,7 @@ class Job:
     def words(self, language: str = "fr") -> str:
         """What a person reads."""
         english = language == "en"
-        if self.trouble:
+        if self.trouble and self.state is not State.DONE:
             said = PROBLEMS[self.trouble].words(language).format(good=self.pages, next=self.next_sheet)
             if self.source is Source.DUPLEX and self.pages % 2:
                 said += " " + (ONE_SIDE_EN if english else ONE_SIDE_FR)
@@ -113,11 +114,21 @@ class Job:
         return {
             State.SCANNING: f"The scanner is at work: {taken}." if english else f"Le scanner travaille : {taken}.",
             State.PAUSED: taken,
-            State.DONE: f"Finished: {taken}." if english else f"Terminé : {taken}.",
+            State.DONE: (f"Finished: {taken}." if english else f"Terminé : {taken}.") + self._missed(language),
             State.CANCELLED: f"Stopped: {taken}, kept." if english else f"Arrêté : {taken}, conservée{'s' if self.pages > 1 else ''}.",
         }[self.state]
 
+    def _missed(self, language: str) -> str:
+        """Of a page that was at work when a person finished, and did not come."""
+        if not self.trouble:
+            return ""
+        problem = PROBLEMS[self.trouble]
+        said = MISSED_EN + problem.happened_en if language == "en" else MISSED_FR + problem.happened
+        return said.format(good=self.pages, next=self.next_sheet)
 
+
+MISSED_FR = " La feuille {next} n'est pas prise : scannez-la à part. "
+MISSED_EN = " Sheet {next} is not taken: scan it by itself. "
 ONE_SIDE_FR = "De cette feuille le recto est déjà pris : il viendra deux fois, et l'écran le dira."
 ONE_SIDE_EN = "The front of this sheet is taken already: it will come twice, and the screen will say so."
 
@@ -294,18 +305,21 @@ class _Patience:
     """Seconds, of its last sign of life."""
     written: int = 0
     """Bytes of the page."""
-    asked: float | None = None
-    """Since when it should stop."""
+    ending_since: float | None = None
 
-    def is_over(self, now: float, written: int, *, cancelled: bool, troubled: bool) -> bool:
-        """`troubled`: it has named a trouble, after which nothing but its end is to come."""
-        if cancelled and self.asked is None:
-            self.asked = now
+    def is_over(self, now: float, written: int, *, ending: bool) -> bool:
+        """`ending`: it was told to stop, or has named a trouble, so that nothing but its end is to come."""
+        if ending and self.ending_since is None:
+            self.ending_since = now
         if written != self.written:
             self.since, self.written = now, written
-        if self.asked is not None and now - self.asked > STOP_SECONDS:
-            return True
-        return now - self.since > (STOP_SECONDS if troubled else SILENT_SECONDS)
+        if self.ending_since is not None:
+            return now - self.ending_since > STOP_SECONDS
+        return now - self.since > SILENT_SECONDS
+
+
+class _Hangs(Exception):
+    """A device's program gives no sign of life, or does not end; what it said since the last page."""
 
 
 class Scanning:
@@ -316,11 +330,9 @@ class Scanning:
         workstation: Workstation,
         program: str = "scanimage",
         chance: Callable[[], str] = lambda: token_hex(2),
-        moment: Callable[[], float] = time.monotonic,
     ) -> None:
         self._workstation = workstation
         self._program = program
-        self._moment = moment
         self._chance = chance
         """A few letters that tell apart what two processes scan in the same second."""
         self._lock = threading.Lock()
@@ -389,6 +401,10 @@ class Scanning:
                 if run.thread.is_alive():
                     self.cancel(job_id)
                     run.thread.join(STOP_SECONDS)
+                if run.thread.is_alive() and (hanging := run.process) is not None:
+                    # Else it would outlive us and keep the device.
+                    hanging.kill()
+                    run.thread.join(STOP_SECONDS)
 
     def _say(self, job_id: str, word: str) -> Job | None:
         with self._lock:
@@ -433,6 +449,7 @@ class Scanning:
 
     def _run(self, job_id: str, run: _Run) -> None:
         """Feed until the stack is through or a person has had enough; each trouble waits for a person."""
+        why = ""
         try:
             while not run.finish:
                 why = self._feed(job_id, run)
@@ -441,11 +458,14 @@ class Scanning:
                 self._change(job_id, state=State.PAUSED, trouble=str(why))
                 log.warning("scan %s: %s after page %d", job_id, why, self._jobs[job_id].pages)
                 run.said.get()
+                why = ""
         except Exception:
             log.exception("scan %s ended", job_id)
             self._change(job_id, state=State.CANCELLED, trouble=str(Stop.FAILED))
         else:
-            self._change(job_id, state=State.CANCELLED if run.cancel else State.DONE, trouble="")
+            # "Finish" was said while a page was at work, and it did not come.
+            missed = "" if run.cancel or why in ("", Stop.EMPTY) else str(why)
+            self._change(job_id, state=State.CANCELLED if run.cancel else State.DONE, trouble=missed)
         finally:
             rescue_pages(run.folder, None, job_id)
             for half_read in run.folder.glob(f"{HIDDEN}{job_id}-*.part"):
@@ -459,17 +479,20 @@ class Scanning:
             run.process = process = subprocess.Popen(
                 command, cwd=run.folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=said, env=_environment(), bufsize=0
             )
-            hangs = False
+            hung: str | None = None
             try:
                 if why := self._feed_pages(job_id, run, process, said):
                     return why
-            except _Hangs:
-                hangs = True
+            except _Hangs as error:
+                hung = str(error)
             finally:
-                _end(process, waited=hangs)
+                _end(process, hangs=hung is not None)
                 run.process = None
-            why = scanners.why_stopped(process.returncode, _last_words(said))
-            return Stop.LOST if hangs and why == Stop.FAILED else why
+            if hung is None:
+                return scanners.why_stopped(process.returncode, _words_since(said, 0))
+            # How it ended is our doing: only its words count.
+            why = scanners.why_stopped(1, hung)
+            return Stop.LOST if why == Stop.FAILED else why
 
     def _command(self, job_id: str, run: _Run) -> list[str]:
         job = self._jobs[job_id]
@@ -477,7 +500,7 @@ class Scanning:
         return [self._program, "-d", job.device, *run.plan.arguments, "--format=tiff", *batch]
 
     def _feed_pages(self, job_id: str, run: _Run, process: "subprocess.Popen[bytes]", said: IO[bytes]) -> str:
-        """Say "next" and take the page, again and again; empty where the program ended by itself, else why it waits. Raises _Hangs."""
+        """Say "next" and take the page, again and again; returns why no further one, empty where the program knows. Raises _Hangs."""
         while not run.finish:
             if _no_room(run.folder, self._workstation.home):
                 return "scan-disk-full"
@@ -491,27 +514,27 @@ class Scanning:
                 # The program is kept, and with it the device: the lamp is warm for the next sheet.
                 self._change(job_id, state=State.PAUSED, trouble="scan-next-sheet")
                 run.said.get()
-        return ""
+        return Stop.EMPTY
 
     def _take_page(self, job_id: str, run: _Run, process: "subprocess.Popen[bytes]", said: IO[bytes]) -> str:
-        """Hidden name of the next page, once it is whole; empty where the program ended. Raises _Hangs where it should end and does not."""
-        spoken = _length(said)
+        """Hidden name of the next page, once it is whole; empty where the program ended. Raises _Hangs where neither comes."""
+        begin = _length(said)
         _press_return(process.stdin)
         if process.stdout is None:
             return ""
+        half = run.folder / f"{HIDDEN}{job_id}-{self._jobs[job_id].pages + 1:04d}.tif.part"
         with selectors.DefaultSelector() as ear:
             ear.register(process.stdout, selectors.EVENT_READ)
-            patience = _Patience(self._moment())
+            patience = _Patience(time.monotonic())
             while not ear.select(LISTEN_SECONDS):
-                written = sum(_size(half) for half in run.folder.glob(f"{HIDDEN}{job_id}-*.part"))
-                troubled = scanners.why_stopped(1, _last_words(said, spoken)) != Stop.FAILED
-                if patience.is_over(self._moment(), written, cancelled=run.cancel, troubled=troubled):
-                    raise _Hangs
+                if process.poll() is not None and not ear.select(0):
+                    # A driver's own helper may outlive it and keep the pipe open.
+                    return ""
+                words = _words_since(said, begin)
+                ending = run.cancel or scanners.names_trouble(words)
+                if patience.is_over(time.monotonic(), _size(half, patience.written), ending=ending):
+                    raise _Hangs(words)
         return process.stdout.readline().decode("utf-8", "replace").strip()
-
-
-class _Hangs(Exception):
-    """A device's program gives no sign of life, or does not stop."""
 
 
 def slot_of(job_id: str) -> str:
@@ -542,34 +565,41 @@ def _press_return(stdin: IO[bytes] | None) -> None:
             stdin.flush()
 
 
-def _end(process: "subprocess.Popen[bytes]", *, waited: bool = False) -> None:
-    """No further page; what hangs is ended, and at once where it was waited for already.
+def _end(process: "subprocess.Popen[bytes]", *, hangs: bool = False) -> None:
+    """No further page; what does not end by itself is ended, and what hangs is not waited for first.
 
-    Its output is read to the end: a program whose pipe is closed forgets why it stopped.
+    The output of one that lives is read to the end: a program whose pipe is closed forgets why it stopped.
     """
-    for number in (signal.SIGINT, signal.SIGKILL) if waited else (None, signal.SIGINT, signal.SIGKILL):
+    for number in (signal.SIGINT, signal.SIGKILL) if hangs else (None, signal.SIGINT, signal.SIGKILL):
+        if process.poll() is not None:
+            break
         if number is not None:
             process.send_signal(number)
         with suppress(subprocess.TimeoutExpired):
             process.communicate(timeout=STOP_SECONDS)
-            return
+    process.poll()
+    for pipe in (process.stdin, process.stdout):
+        if pipe is not None:
+            with suppress(OSError):
+                pipe.close()
 
 
 def _length(said: IO[bytes]) -> int:
     return os.fstat(said.fileno()).st_size
 
 
-def _last_words(said: IO[bytes], after: int = 0) -> str:
-    """What a program said, read past the place where it writes."""
-    begin = max(after, _length(said) - 4000)
+def _words_since(said: IO[bytes], begin: int) -> str:
+    """What a program said from there on, the newest 4 kB. Not by a seek: the file's position is where the program writes."""
+    begin = max(begin, _length(said) - 4000)
     return os.pread(said.fileno(), 4000, begin).decode("utf-8", "replace")
 
 
-def _size(path: Path) -> int:
+def _size(path: Path, last: int) -> int:
+    """Bytes of a page at work; the last ones known where the folder, perhaps a share, cannot tell."""
     try:
         return path.stat().st_size
-    except FileNotFoundError:
-        return 0
+    except OSError:
+        return last
 
 
 # --- pages ---

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from capture.originals import Vault
-from capture.stores import Folder, Store, StoreAway, StoreUnfit, mark_folder
+from capture.stores import Folder, Store, StoreAway, StoreRefuses, StoreUnfit, mark_folder
 from config.secrets import write_private
 from config.settings import Settings, StoreChoice, Unusable
 from station.records.database import open_database
@@ -91,11 +91,11 @@ STARTING = (1.0, 2.0, 4.0, 8.0, 15.0, 15.0, 15.0)
 """Seconds between the questions to a store that may be starting as well."""
 LOST_FR = (
     "store.url : le compartiment « {} » n'existe pas, alors que des originaux sont déjà gardés ; aucun n'est créé à sa place. "
-    "Remettez les données du magasin d'objets, ou restaurez une sauvegarde (sceau restore)."
+    "Remettez les données du magasin d'objets, ou restaurez une sauvegarde dans un nouveau poste (sceau restore)."
 )
 LOST_EN = (
     "the bucket “{}” is not there, though originals are kept already; none is made in its place. "
-    "Put the object store's data back, or restore a backup (sceau restore)."
+    "Put the object store's data back, or restore a backup into a new home (sceau restore)."
 )
 
 
@@ -114,12 +114,13 @@ def ready_bucket(
     if urlsplit(settings.store.url).scheme != "s3":
         raise Unusable(f"store.url : {settings.store.url or '–'}. Aucun compartiment n'est réglé. / No bucket is set")
     place = place_of(settings.store.url)
-    client = open_client(place, environment.get(KEY, ""), environment.get(SECRET, ""), tries=1)
-    missing = not _once_it_answers(lambda: has_bucket(client, place), wait)
+    keys = environment.get(KEY, ""), environment.get(SECRET, "")
+    first = open_client(place, *keys, answer_seconds=5, tries=1)
+    missing = not _once_it_answers(lambda: has_bucket(first, place), wait)
     if missing and _keeps_files(settings):
         raise Unusable(f"{LOST_FR.format(place.bucket)} / {LOST_EN.format(place.bucket)}")
     if missing:
-        make_bucket(client, place)
+        make_bucket(open_client(place, *keys), place)
     originals, _ = _buckets(settings.home, settings.store, clock, environment)
     originals.require_fit()
     return missing
@@ -130,6 +131,8 @@ def _once_it_answers(question: Callable[[], bool], wait: Callable[[float], None]
     for pause in STARTING:
         try:
             return question()
+        except StoreRefuses:
+            raise
         except StoreAway:
             wait(pause)
     return question()

@@ -1,14 +1,17 @@
 #!/bin/bash
-# compose.yaml as it stands, on a real container engine: scans sealed, a worker and the database killed, the whole stopped and begun again.
+# compose.yaml as it stands, on a real container engine: scans sealed, all workers and the database killed meanwhile, web, workers and database
+# stopped and begun again.
 #
 #   tests/compose.sh [SCAN…]     default: five drawn pages
 #
 # Needs docker with its compose plugin (or podman behind DOCKER_HOST), the image sceau (docker build -t sceau .), those of the database and of
-# the object store, port 8080, and our .venv for the drawn pages. Everything lies in a project of its own and goes at the end.
+# the object store, curl, port 8080, and our .venv for the drawn pages. Everything lies in a project of its own and goes at the end.
 set -euo pipefail
 here=$(cd "$(dirname "$0")/.." && pwd)
 work=$(mktemp -d)
 engine() { docker compose -p sceau-trial --project-directory "$work" -f "$work/compose.yaml" "$@"; }
+failed() { echo "FAILED: $1"; cat "$work/engine.log"; engine logs --tail 30; exit 1; }
+quietly() { engine "$@" > "$work/engine.log" 2>&1 || failed "docker compose $*"; }
 trap 'engine down -v --timeout 60 > /dev/null 2>&1 || true; rm -rf "$work"' EXIT
 (exec 3<> /dev/tcp/127.0.0.1/8080) 2> /dev/null && { echo "Something already listens on port 8080 of this machine."; exit 1; }
 
@@ -32,24 +35,29 @@ fi
 inside() { engine exec -T web "$@"; }
 drop() { for scan; do inside sh -c 'cat > stations/demo/.part && mv stations/demo/.part "stations/demo/$1"' - "$(basename "$scan")" < "$scan"; done; }
 ask() { curl -fs -m 5 -H "Authorization: Bearer $token" "http://127.0.0.1:8080/$1"; }
-sealed() { ask metrics | sed -n 's/^sceau_documents{.*state="sealed".*} //p'; }
-until_it() { local what=$1 end=$((SECONDS + 240)); shift; until "$@"; do [ $SECONDS -lt $end ] || { echo "FAILED: $what"; engine logs --tail 30; exit 1; }; sleep 2; done; echo "$SECONDS s: $what"; }
+until_it() { local what=$1 end=$((SECONDS + 240)); shift; until "$@"; do [ $SECONDS -lt $end ] || failed "$what"; sleep 1; done; echo "$SECONDS s: $what"; }
 ready() { ask ready > /dev/null; }
-away() { ! ready; }
-all_sealed() { [ "$(sealed | awk '{ n += $1 } END { print n + 0 }')" = "$1" ]; }
+away() { [ "$(curl -s -m 5 -o /dev/null -w '%{http_code}' http://127.0.0.1:8080/ready)" = 503 ]; }
+taken() { [ "$(engine logs web | grep -c '"message": "received ')" -ge "$1" ]; }
+all_sealed() { ask metrics | grep -q "^sceau_documents{state=\"sealed\"} $1\(\.0\)\?$"; }
+whole() { inside sceau verify --ledger > "$work/ledger" 2>&1 || { cat "$work/ledger"; failed "the ledger, its records and stores"; }; }
 
+: > "$work/engine.log"
 SECONDS=0
-engine up -d --no-build --scale work=2 > /dev/null 2>&1 || { engine logs --tail 30; exit 1; }
+quietly up -d --no-build --scale work=2
 until_it "ready" ready
 drop "$1"
 until_it "the first scan is sealed" all_sealed 1
 drop "${@:2}"
-engine kill -s KILL work database > /dev/null 2>&1
+until_it "some are at work" taken 3
+quietly kill -s KILL work database
 until_it "the database's death is told" away
-engine up -d --no-build --scale work=2 > /dev/null 2>&1
+quietly up -d --no-build --scale work=2
 until_it "all are sealed though workers and database were killed" all_sealed $#
-inside sceau verify --ledger > /dev/null && echo "the ledger verifies"
+whole
+echo "the ledger, its records and stores verify"
 # Not down: a double of an object store that keeps in memory would forget.
-engine restart --timeout 60 web work database > /dev/null 2>&1
+quietly restart --timeout 60 web work database
 until_it "ready again" ready
-all_sealed $# && echo "and nothing is lost"
+whole
+until_it "nothing is lost" all_sealed $#

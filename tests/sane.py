@@ -67,8 +67,11 @@ os.execv("/usr/bin/scanimage", ["scanimage", *arguments])
     return path
 
 
-def hanging(folder: Path, after: int, saying: str = "") -> Path:
-    """A `scanimage` that scans `after` pages, says this, and then neither goes on nor ends, whoever asks it; the second time it is well."""
+def hanging(folder: Path, after: int, *, saying: str = "", polite: bool = False, helped: bool = False) -> Path:
+    """A `scanimage` that scans `after` pages, says this, and then neither goes on nor ends, whoever asks it; the second time it is well.
+
+    `polite`: asked to stop it ends, and as if all were well. `helped`: it dies, and what it started keeps its output open.
+    """
     path = folder / "scanimage"
     path.write_text(
         f"""#!{sys.executable}
@@ -79,10 +82,13 @@ if any(word.startswith("--batch=") for word in arguments):
     arguments = arguments[:2] + ["--test-picture=Color pattern"] + arguments[2:]
     if not os.path.exists(flag):
         open(flag, "a").close()
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGINT, (lambda *_: os._exit(0)) if {polite} else signal.SIG_IGN)
         subprocess.run(["/usr/bin/scanimage", *arguments, "--batch-count={after}"], check=True)
         sys.stdin.readline()
         print({saying!r}, file=sys.stderr, flush=True)
+        if {helped}:
+            subprocess.Popen(["/bin/sleep", "30"])
+            os._exit(1)
         time.sleep(120)
 os.execv("/usr/bin/scanimage", ["scanimage", *arguments])
 """

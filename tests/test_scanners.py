@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from typer.testing import CliRunner
 
+from capture import scanners
 from capture.scanners import (
     Option,
     Plan,
@@ -383,42 +384,71 @@ def test_a_person_may_stop_a_device_in_the_middle_of_a_page_and_keeps_what_was_t
     assert sorted(path.name for path in folder.iterdir()) == list(job.files)
 
 
-def test_a_driver_that_hangs_is_left_and_the_stack_goes_on_from_its_last_page(device, tmp_path, monkeypatch):
-    monkeypatch.setattr(scanning, "SILENT_SECONDS", 4.0)
+@pytest.fixture
+def hanging(device, tmp_path, monkeypatch):
+    """A job whose device hangs after two pages; gives jobs and the job's identifier."""
     monkeypatch.setattr(scanning, "STOP_SECONDS", 0.5)
-    jobs, job_id, _ = begin(open_home(tmp_path / "home"), sane.hanging(tmp_path, after=2))
+
+    def begun(**how: object) -> tuple[Scanning, str]:
+        jobs, job_id, _ = begin(open_home(tmp_path / "home"), sane.hanging(tmp_path, after=2, **how))
+        wait_for(jobs, job_id, State.SCANNING, State.PAUSED, pages=2)
+        return jobs, job_id
+
+    return begun
+
+
+@pytest.mark.parametrize("how", [{}, {"polite": True}, {"helped": True}], ids=["deaf", "ends well when asked", "its helper holds the pipe"])
+def test_a_driver_that_hangs_is_left_and_the_stack_goes_on_from_its_last_page(hanging, monkeypatch, how):
+    jobs, job_id = hanging(**how)
+    monkeypatch.setattr(scanning, "SILENT_SECONDS", 0.5)
     job = wait_for(jobs, job_id, State.PAUSED)
-    assert (job.trouble, job.pages) == (Stop.LOST, 2)
-    assert "Le scanner ne répond plus. Dernière page bonne : 2" in job.words()
+    assert (job.trouble, job.pages) == (Stop.FAILED if "helped" in how else Stop.LOST, 2)
+    assert "Dernière page bonne : 2" in job.words()
     monkeypatch.setattr(scanning, "SILENT_SECONDS", 60.0)
     jobs.resume(job_id)
     assert wait_for(jobs, job_id, State.DONE).pages == 12
 
 
-def test_a_driver_that_hangs_after_a_jam_is_not_waited_for_and_the_jam_is_told(device, tmp_path, monkeypatch):
-    monkeypatch.setattr(scanning, "STOP_SECONDS", 0.5)
-    jobs, job_id, _ = begin(open_home(tmp_path / "home"), sane.hanging(tmp_path, after=2, saying="sane_read: Document feeder jammed"))
+def test_a_driver_that_hangs_after_a_jam_is_not_waited_for_and_the_jam_is_told(hanging):
+    jobs, job_id = hanging(saying="scanimage: sane_read: Document feeder jammed")
     job = wait_for(jobs, job_id, State.PAUSED)
     assert (job.trouble, job.pages) == (Stop.JAM, 2)
 
 
-def test_a_person_may_stop_a_device_that_hangs(device, tmp_path, monkeypatch):
-    monkeypatch.setattr(scanning, "STOP_SECONDS", 0.5)
-    jobs, job_id, _ = begin(open_home(tmp_path / "home"), sane.hanging(tmp_path, after=2))
-    wait_for(jobs, job_id, State.SCANNING, pages=2)
+def test_what_a_driver_says_besides_shortens_no_patience():
+    assert scanners.names_trouble("scanimage: sane_start: Document feeder out of documents")
+    assert not scanners.names_trouble("[genesys] device busy, trying again\nScanning page 3\n")
+
+
+def test_a_person_may_stop_a_device_that_hangs(hanging):
+    jobs, job_id = hanging()
     jobs.cancel(job_id)
     assert wait_for(jobs, job_id, State.CANCELLED).pages == 2
 
 
+def test_who_finishes_while_a_device_hangs_is_told_which_sheet_was_not_taken(hanging, monkeypatch):
+    jobs, job_id = hanging()
+    jobs.finish(job_id)
+    monkeypatch.setattr(scanning, "SILENT_SECONDS", 0.5)
+    job = wait_for(jobs, job_id, State.DONE)
+    assert "Terminé : 2 pages prises. La feuille 3 n'est pas prise" in job.words() and "Continuer" not in job.words()
+    assert "Sheet 3 is not taken" in job.words("en")
+
+
+def test_a_station_that_ends_leaves_no_program_of_a_device_behind(hanging, monkeypatch):
+    jobs, job_id = hanging()
+    process = jobs._runs[job_id].process
+    monkeypatch.setattr(scanning._Patience, "is_over", lambda *_, **__: False)
+    jobs.close()
+    assert process.poll() is not None and jobs.state(job_id).pages == 2
+
+
 def test_a_slow_page_is_waited_for_as_long_as_it_grows_and_not_after_a_trouble_or_a_stop():
-    calm = {"cancelled": False, "troubled": False}
     slow = scanning._Patience(0.0)
-    assert not any(slow.is_over(now, int(now), **calm) for now in (200.0, 400.0, 600.0, 899.0))
-    assert slow.is_over(1200.0, 899, **calm)
-    jammed = scanning._Patience(0.0)
-    assert [jammed.is_over(now, 0, **(calm | {"troubled": True})) for now in (9.0, 11.0)] == [False, True]
-    stopped = scanning._Patience(0.0)
-    assert [stopped.is_over(now, int(now), **(calm | {"cancelled": True})) for now in (200.0, 209.0, 211.0)] == [False, False, True]
+    assert not any(slow.is_over(now, int(now), ending=False) for now in (200.0, 400.0, 600.0, 899.0))
+    assert slow.is_over(1200.0, 899, ending=False)
+    late = scanning._Patience(0.0)
+    assert [late.is_over(now, int(now), ending=now >= 100) for now in (99.0, 100.0, 109.0, 111.0)] == [False, False, False, True]
 
 
 def test_a_device_at_work_is_not_begun_twice_and_another_one_is(device, tmp_path):

@@ -3,9 +3,11 @@
 import hashlib
 import os
 import socket
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,7 @@ from capture import objects
 from capture.catalogue import message
 from capture.objects import Bucket, Locking, Place
 from capture.originals import Condition, TooLarge, Vault
-from capture.stores import MARKER, Folder, StillLocked, StoreAway, StoreUnfit, mark_folder
+from capture.stores import MARKER, Folder, StillLocked, StoreAway, StoreRefuses, StoreUnfit, mark_folder
 from config.settings import Settings, StoreChoice, Unusable
 from station.backup import NAMED
 from station.stores import STARTING, _archives, known_number, open_stores, place_of, ready_bucket, store_words
@@ -251,6 +253,19 @@ def test_a_store_that_is_still_starting_is_waited_for_a_minute(tmp_path):
         with pytest.raises(StoreAway, match="connect"):
             ready_bucket(away, lambda: NOON, keys, waits.append)
     assert tuple(waits) == STARTING and 45 < sum(STARTING) < 90
+
+
+def test_a_store_that_refuses_is_not_waited_for(tmp_path):
+    class Guard(BaseHTTPRequestHandler):
+        def do_HEAD(self) -> None:
+            self.send_error(403)
+
+    with HTTPServer(("127.0.0.1", 0), Guard) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        shut = Settings(home=tmp_path, store=StoreChoice(url=f"s3://shut/vault?endpoint=http://127.0.0.1:{server.server_port}"))
+        with pytest.raises(StoreRefuses, match="403"):
+            ready_bucket(shut, lambda: NOON, {"SCEAU_STORE_KEY": "key", "SCEAU_STORE_SECRET": "wrong"}, pytest.fail)
+        server.shutdown()
 
 
 def test_a_store_that_answers_after_a_while_gets_its_bucket(tmp_path):
