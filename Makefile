@@ -49,7 +49,7 @@ format:
 
 long:
 	@$(SETUP) setup-test
-	FUZZ=$(or $(FUZZ),1000000) EXAMPLES=searching $(PYTEST) -n 2 -m long
+	SEED=$${SEED:-$$(date +%s)} FUZZ=$(or $(FUZZ),1000000) EXAMPLES=searching $(PYTEST) -n 2 -m long
 	API_EXAMPLES=30 EXAMPLES=searching $(PYTEST) -n 0 tests/test_api_described.py
 
 # MINUTES=20 EVERY=6 WARM=200: the station under a steady load, a page every so many seconds; ends with 1 where memory, queue or waiting grow.

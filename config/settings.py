@@ -662,6 +662,8 @@ class Alerts(Section):
     """A time authority that gives no timestamp."""
     backup_hours: Annotated[float, Field(ge=0)] = 0.0
     """Age of the newest good backup."""
+    backups: bool = True
+    """A backup that is late (`backup.alert_hours`) or incomplete, a rehearsed restore that failed or is late."""
     share_minutes: Annotated[float, Field(ge=0)] = 15.0
     """A station's folder that cannot be worked."""
     poison: bool = True

@@ -30,7 +30,14 @@ SECONDS = 15.0
 _LASTING = re.compile(r"PT(\d+)S")
 _GIGABYTES = re.compile(r"(\d+\.\d) GB")
 UNITS: Mapping[str, tuple[str, str]] = {"second": ("s", "s"), "minute": ("min", "min"), "hour": ("h", "h"), "day": ("jours", "days")}
-TOKENS: Mapping[str, tuple[str, str]] = {"never": ("jamais", "never"), "taken-over": ("repris", "taken over")}
+TOKENS: Mapping[str, tuple[str, str]] = {
+    "never": ("jamais", "never"),
+    "taken-over": ("repris", "taken over"),
+    "late": ("la dernière est trop ancienne", "the last one is too old"),
+    "flawed": ("la dernière est incomplète", "the last one is incomplete"),
+    "drill-failed": ("leur restauration répétée n'a pas tenu", "their rehearsed restore did not hold"),
+    "drill-late": ("leur restauration n'a pas été répétée à temps", "their restore was not rehearsed in time"),
+}
 """French and English."""
 KEPT = timedelta(days=90)
 GIGABYTE = 1_000_000_000
@@ -93,6 +100,12 @@ WORDS: Mapping[str, tuple[str, str, str, str]] = {
         "Lancez sceau backup, et vérifiez son programme.",
         "No recent good backup: {measured}",
         "Run sceau backup, and check its schedule.",
+    ),
+    "unproven": (
+        "Les sauvegardes ne sont pas en ordre : {measured}",
+        "Rien n'est perdu. La page Sauvegardes dit depuis quand, et ce qui manque ou ne tient pas.",
+        "The backups are not in order: {measured}",
+        "Nothing is lost. The page Backups says since when, and what is missing or does not hold.",
     ),
     "poison": (
         "Un document attend une personne : {object}",
@@ -177,6 +190,13 @@ def _backup(settings: Settings, figures: Figures, _rooms: Sequence[Room]) -> Ite
         yield Trouble("backup", "", "never" if age is None else _lasting(age))
 
 
+def _unproven(settings: Settings, figures: Figures, _rooms: Sequence[Room]) -> Iterator[Trouble]:
+    """What the page of the backups has in red, but for a house that has set up none."""
+    told = set(figures.all_of("backup-alert")) - {"none-set", *(["late"] if settings.alerts.backup_hours else ())}
+    for code in told if settings.alerts.backups else ():
+        yield Trouble("unproven", "", code)
+
+
 def _poison(settings: Settings, figures: Figures, _rooms: Sequence[Room]) -> Iterator[Trouble]:
     for document_id in figures.all_of("poison") if settings.alerts.poison else ():
         yield Trouble("poison", document_id, "")
@@ -194,7 +214,7 @@ def _share(settings: Settings, figures: Figures, _rooms: Sequence[Room]) -> Iter
 
 
 LOOKS: tuple[Callable[[Settings, Figures, Sequence[Room]], Iterator[Trouble]], ...] = (
-    *(_queue, _worker, _disk, _checkpoint, _witness, _tsa, _backup, _poison, _clock, _share),
+    *(_queue, _worker, _disk, _checkpoint, _witness, _tsa, _backup, _unproven, _poison, _clock, _share),
 )
 
 

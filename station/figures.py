@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from sealing.ticks import BLOCKS
 from station.disk import look_at_disk
+from station.drills import standing_of
 from station.outbox import Sent
 from station.probe import probe_of
 from station.records import documents
@@ -237,6 +238,8 @@ def _backups(look: Look) -> Iterator[tuple[str, str, float | None]]:
     for kind in ("backup", "drill"):
         whole = sa.select(sa.func.max(BackupRun.ended_at)).where(BackupRun.kind == kind, BackupRun.outcome == "whole")
         yield "backup-age", kind, look.age(_moment(look.session.scalar(whole)))
+    if alert := standing_of(look.session, look.workstation.settings, look.now).alert:
+        yield "backup-alert", alert, 1.0
 
 
 def _arrivals(look: Look) -> Iterator[tuple[str, str, float | None]]:
@@ -262,7 +265,7 @@ SLOW: Mapping[str, Measure] = {
     **dict.fromkeys(("ledger-size", "ledger-unchecked", "checkpoint-age", "witness-behind", "witness-age"), _ledgers),
     "poison": _poison,
     "given-up": _given_up,
-    "backup-age": _backups,
+    **dict.fromkeys(("backup-age", "backup-alert"), _backups),
 }
 
 

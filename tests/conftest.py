@@ -20,6 +20,14 @@ hypothesis.settings.register_profile("again", derandomize=True, max_examples=25,
 hypothesis.settings.load_profile(os.environ.get("EXAMPLES", "again" if "SCEAU_TEST_POSTGRES" in os.environ else "seeded"))
 
 
+# Of kills, chaos and fuzzing; told on top of each run, and handed down to its workers.
+os.environ.setdefault("SEED", "20261122")
+
+
+def pytest_report_header():
+    return f"seed of the faults: SEED={os.environ['SEED']}"
+
+
 @pytest.fixture(scope="session")
 def practice_keys(tmp_path_factory):
     """A folder of practice keys on P-256, quick to make; copied where a workstation would make its own."""

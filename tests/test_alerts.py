@@ -14,9 +14,9 @@ from webhome import NOON, PAPERS, failed, open_home, received
 
 from config.settings import Alerts, OutgoingMail
 from station.alerts import WORDS, note_troubles, open_alerts, tend_alerts, troubles_now, words_of
-from station.figures import Figures, Room, tend_figures
+from station.figures import Figures, Room, figures_now, tend_figures
 from station.records import documents
-from station.records.tables import Alert, OutboxRow
+from station.records.tables import Alert, BackupRun, OutboxRow
 from station.senders import tend_outbox
 
 QUIET = {"disk_gigabytes": 0.0, "poison": False}
@@ -127,6 +127,7 @@ SEEN = {
     ("witness-behind", "log"): 1e6,
     ("time-waiting-age", ""): 1e6,
     ("backup-age", "backup"): 1e6,
+    ("backup-alert", "drill-failed"): 1.0,
     ("poison", "d1"): 1.0,
     ("clock-believed", ""): 0.0,
     ("folder-works", "demo"): 0.0,
@@ -155,8 +156,37 @@ def test_what_was_measured_is_said_in_the_units_and_the_language_of_who_reads(co
 
 def test_a_threshold_of_nothing_is_never_told(house):
     numbers = {name: 0 for name in Alerts.model_fields if name.endswith(("_minutes", "_hours", "_days", "_gigabytes"))}
-    settings = at(house, 0, **numbers, poison=False, clock=False).settings
+    settings = at(house, 0, **numbers, poison=False, clock=False, backups=False).settings
     assert troubles_now(settings, Figures(SEEN, NOON), FULL) == []
+
+
+def run(kind, outcome, hours_ago, **figures):
+    at_ = NOON - timedelta(hours=hours_ago)
+    return BackupRun(kind=kind, outcome=outcome, started_at=at_, ended_at=at_, place="b.tar", size=1, figures=figures)
+
+
+@pytest.mark.parametrize(
+    ("runs", "told"),
+    [
+        ([], None),
+        ([("backup", "whole", 1)], None),
+        ([("backup", "whole", 100)], "late"),
+        ([("backup", "flawed", 1)], "flawed"),
+        ([("backup", "whole", 1), ("drill", "failed", 1)], "drill-failed"),
+        ([("backup", "whole", 5000), ("backup", "whole", 1)], "drill-late"),
+    ],
+)
+def test_a_backup_that_is_not_in_order_is_told_by_what_was_measured(house, runs, told):
+    with house.database.writing() as session:
+        session.add_all([run(*each, files=3, originals=1) for each in runs])
+    here = at(house, 0)
+    tend_figures(here)
+    with here.database.reading() as session:
+        troubles = troubles_now(here.settings, figures_now(session), [])
+    assert [each.measured for each in troubles if each.code == "unproven"] == ([told] if told else [])
+    if told:
+        row = Alert(code="unproven", object="", measured=told)
+        assert all(told not in words_of(row, language)[0] and "{" not in words_of(row, language)[0] for language in ("fr", "en"))
 
 
 def test_a_ledger_that_did_not_grow_needs_no_new_checkpoint(house):

@@ -29,7 +29,7 @@ from station.cli import app
 from station.records.tables import OPEN_STATES, Archive, Arrival, Document, State
 from station.workstation import Workstation
 
-SEED = int(os.environ.get("SEED", "20261122"))
+SEED = int(os.environ["SEED"])
 TINY = (420, 300)
 """Pixels of a sheet that is quickly read and sealed."""
 

@@ -20,7 +20,7 @@ from station.records.tables import Archive, LedgerRow, State
 from station.workstation import open_workstation
 
 ROUNDS = 40 if os.environ.get("SOAK") else 6
-SEED = int(os.environ.get("SEED", "20261122"))
+SEED = int(os.environ["SEED"])
 DOCUMENTS = 5
 
 

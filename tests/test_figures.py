@@ -232,6 +232,17 @@ def test_the_page_remembers_an_outage_of_the_database_that_nobody_could_write_do
     assert "indisponible 2 fois, 2 min en tout" in page and "aucune indisponibilité comptée" not in page
 
 
+def test_the_page_draws_how_many_wait_and_how_long_the_oldest_has(house, visitor):
+    visitor.post("/sign-in", data={"login": "responsable", "password": "essai"})
+    measured(house)
+    assert "Rien n’attend" in visitor.get("/exploitation").text
+    received(house, "a.png", PAPERS[0], 2)
+    measured(house, later=120)
+    page = visitor.get("/exploitation").text
+    ages = page[page.index('id="ages"') : page.index('id="errors"')]
+    assert "La plus longue attente" in ages and 'data-unit="minute"' in ages and 'data-value="122.0"' in ages
+
+
 def test_the_page_counts_who_waits_for_a_decision_and_leads_to_them(house, visitor):
     held(house, "Facture Dupont.png", PAPERS[1])
     measured(house)

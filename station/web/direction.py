@@ -59,7 +59,7 @@ class Chart:
     plot: tuple[int, ...]
     """Columns of figures that are drawn."""
     unit: str
-    """count, days, euro, megabyte, gigabyte."""
+    """count, minute, days, euro, megabyte, gigabyte."""
     notes: tuple[str, ...] = ()
 
     @property

@@ -54,6 +54,7 @@ GAUGES: Mapping[str, tuple[str, str, tuple[str, ...]]] = {
     "clock-believed": ("sceau_clock_believed", "1 where the clock is believed, else 0.", ()),
     "folder-works": ("sceau_folder_works", "1 where a station's folder can be worked, else 0.", ("station",)),
     "backup-age": ("sceau_backup_age_seconds", "Since the last good backup or drill ended.", ("kind",)),
+    "backup-alert": ("sceau_backup_alert", "1 for what is amiss with the backups.", ("alert",)),
     "last-intake-age": ("sceau_last_intake_age_seconds", "Since a file was last taken in.", ()),
     "disk-free": ("sceau_disk_free_bytes", "Free space under SCEAU_HOME, by machine.", ("host",)),
     "disk-total": ("sceau_disk_total_bytes", "Size of that disk, by machine.", ("host",)),

@@ -86,9 +86,9 @@ def operations_page(request: Request, session: desk.InReading) -> Response:
 
 
 def _alerts(raised: Sequence[Alert], now: datetime, t: Words) -> Iterator[Told]:
-    """What lasts, oldest first, but for single documents, which are counted."""
+    """What lasts, oldest first, but for what is told in more detail below: single documents, which are counted, and backups."""
     for row in raised:
-        if row.code != "poison":
+        if row.code not in ("poison", "unproven"):
             said, then = (typeset(each) for each in words_of(row, t.language))
             yield Told(said, then, age_words(row.since, now, t))
 
@@ -164,6 +164,7 @@ def charts_of(session: Session, figures: Figures, rooms: list[Room], now: dateti
     return [
         _throughput([row for row in hours if row.name == "steps"], now, t),
         _queues(figures, t),
+        _ages(figures, t),
         _errors([row for row in hours if row.name == "troubles"], t),
         _steps(session, t),
         _outbox(figures, t),
@@ -189,14 +190,30 @@ def _throughput(rows: list[Tally], now: datetime, t: Words) -> Chart:
 
 
 def _queues(figures: Figures, t: Words) -> Chart:
-    lines = []
-    for queue in QUEUES:
-        depth, oldest = int(figures.of("queue-depth", queue) or 0), figures.of("queue-oldest", queue)
-        age = Cell("–", "") if not depth or oldest is None else Cell(span_words(timedelta(seconds=oldest), t), f"{oldest / 60:.1f}")
-        lines.append(Row(t(f"operations.queue-{queue}"), (_count(depth), age)))
+    lines = [Row(t(f"operations.queue-{queue}"), (_count(int(figures.of("queue-depth", queue) or 0)),)) for queue in QUEUES]
     waiting = int(figures.of("queue-depth", "documents") or 0)
-    head = t("operations.queue"), t("operations.depth"), t("operations.oldest")
-    return Chart("queues", t.count("operations.said-queues", waiting), head, tuple(lines), "bar", (0,), "count")
+    return Chart(
+        "queues",
+        t.count("operations.said-queues", waiting),
+        (t("operations.queue"), t("operations.depth")),
+        tuple(lines),
+        "bar",
+        (0,),
+        "count",
+    )
+
+
+def _ages(figures: Figures, t: Words) -> Chart:
+    """Of the oldest that waits in each queue."""
+    ages = {queue: figures.of("queue-oldest", queue) if figures.of("queue-depth", queue) else None for queue in QUEUES}
+    lines = [Row(t(f"operations.queue-{queue}"), (_age(seconds, t),)) for queue, seconds in ages.items()]
+    longest = max((seconds for seconds in ages.values() if seconds is not None), default=None)
+    said = t("operations.said-ages-none") if longest is None else t("operations.said-ages", age=_age(longest, t).text)
+    return Chart("ages", said, (t("operations.queue"), t("operations.oldest")), tuple(lines), "bar", (0,), "minute")
+
+
+def _age(seconds: float | None, t: Words) -> Cell:
+    return Cell("–", "") if seconds is None else Cell(span_words(timedelta(seconds=seconds), t), f"{seconds / 60:.1f}")
 
 
 def _errors(rows: list[Tally], t: Words) -> Chart:

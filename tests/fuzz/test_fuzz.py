@@ -60,6 +60,4 @@ def test_the_drawn_files_take_less_than_a_megabyte() -> None:
 @pytest.mark.long
 def test_a_million_mutants_do_no_harm(tmp_path: Path) -> None:
     """FUZZ: how many, a million by `make long`; else a hundredth of it."""
-    seed = int(os.environ.get("FUZZ_SEED", "0")) or int(time.time())
-    print(f"seed {seed}")
-    assert fuzz([], int(os.environ.get("FUZZ", "10000")), seed, tmp_path) == []
+    assert fuzz([], int(os.environ.get("FUZZ", "10000")), int(os.environ["SEED"]), tmp_path) == []

@@ -13,7 +13,7 @@ function token(name) {
 function told(unit) {
   const money = { style: "currency", currency: "EUR", maximumFractionDigits: 0 };
   const plain = new Intl.NumberFormat(language, unit === "euro" ? money : { maximumFractionDigits: 1 });
-  const after = { days: language === "fr" ? " j" : " d", megabyte: language === "fr" ? " Mo" : " MB", gigabyte: language === "fr" ? " Go" : " GB" }[unit] || "";
+  const after = { minute: " min", days: language === "fr" ? " j" : " d", megabyte: language === "fr" ? " Mo" : " MB", gigabyte: language === "fr" ? " Go" : " GB" }[unit] || "";
   return (value) => plain.format(value) + after;
 }
 
