@@ -5,7 +5,6 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import pytest
 import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,7 +17,6 @@ from station.copies import COMPLETE
 from station.records.tables import BackupRun, LedgerPayload
 from station.thinning import Backup, staying, thin_backups
 
-pytestmark = pytest.mark.sqlite
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 moments = st.lists(st.integers(0, 24 * 900).map(lambda hours: NOON - timedelta(hours=hours)), min_size=1, max_size=40, unique=True)
 rules = st.builds(BackupCare, keep_days=st.integers(0, 9), keep_weeks=st.integers(0, 9), keep_months=st.integers(0, 9))

@@ -96,6 +96,16 @@ def people_home(home: Path) -> None:
     _ensured(database_name(home), PEOPLED)
 
 
+def empty_home(home: Path) -> str:
+    """The database of a home that is to come, made without tables: where a backup is restored to."""
+    KNOWN.add(home.absolute())
+    name = database_name(home)
+    with _server().connect() as connection:
+        connection.exec_driver_sql(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+        connection.exec_driver_sql(f"CREATE DATABASE {name} ENCODING 'UTF8' {FRENCH} TEMPLATE template0")
+    return f"{server_url()}/{name}"
+
+
 def drop_homes(under: Path) -> None:
     """Databases of the homes in a folder that a test leaves."""
     for home in [path for path in KNOWN if path.is_relative_to(under)]:
