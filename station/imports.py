@@ -21,6 +21,8 @@ from sealing.ledger import Actor, ActorKind, Event
 from station import deadlines, groups, payables
 from station import people as accounts
 from station import register as acts
+from station.children import Children, OverBudget, PoisonPage
+from station.confinement import Confinement
 from station.payables import Payment
 from station.people import Act, RoleDays
 from station.receivables import By, Issued, Noted, issue_many, issued_of, note_payments, put_terms, terms_of, terms_text
@@ -28,7 +30,7 @@ from station.records import documents, people, receivables, register
 from station.records.intake import SYSTEM
 from station.records.ledger import append_event
 from station.records.tables import Customer, ImportRun, OpenItem, Person, PersonRole, Supplier
-from station.tabular import LARGEST_FILE, Sheet, Uncalculated, read_sheet
+from station.tabular import LARGEST_FILE, Sheet, Uncalculated, Unreadable, read_sheet
 from station.workstation import Workstation
 from workflow.receivables import What, standing_of
 from workflow.roles import EXPIRING, Role
@@ -37,6 +39,9 @@ from workflow.terms import Counting, due_date, read_term, term_text, unlawful
 KINDS = ("suppliers", "customers", "invoices", "payments", "remittances", "people")
 _EMAIL = re.compile(r"[^@\s<>,;\"]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
 LARGEST_UPLOAD = LARGEST_FILE
+SHEET_MEGABYTES = 1024
+"""Of memory, for the child that reads a list."""
+SHEET_SECONDS = 60.0
 MOST_PEOPLE = 500
 """Of one list of people: each is an account that somebody has to know."""
 
@@ -890,9 +895,24 @@ class Upload:
     sheet: Sheet
 
 
-def read_upload(name: str, data: bytes) -> Upload:
+def read_upload(workstation: Workstation, name: str, data: bytes) -> Upload:
     """Raises `station.tabular.Unreadable`."""
-    return Upload(name[:200], data, read_sheet(data))
+    return Upload(name[:200], data, _read_apart(workstation, data))
+
+
+def _read_apart(workstation: Workstation, data: bytes) -> Sheet:
+    """In a confined child of its own: lists come from strangers, too. Raises `station.tabular.Unreadable`."""
+    scratch = workstation.home / "scratch"
+    confinement = Confinement(private=workstation.home) if workstation.settings.work.confined else None
+    # The modules of all children: whoever comes first starts the process that they are forked from.
+    modules = ("station.pixels", "station.tabular")
+    reader = Children(1, SHEET_MEGABYTES, modules, scratch=scratch, temp_megabytes=SHEET_MEGABYTES, confinement=confinement)
+    try:
+        return reader.run(read_sheet, SHEET_SECONDS, data)
+    except (OverBudget, PoisonPage) as error:
+        raise Unreadable("form") from error
+    finally:
+        reader.stop()
 
 
 def keep_upload(session: Session, workstation: Workstation, entity: str, kind: str, sent: Upload, by: Person | None) -> ImportRun:
@@ -920,7 +940,7 @@ def open_upload(workstation: Workstation, run: ImportRun) -> Sheet | None:
         data = upload_of(workstation, run).read_bytes()
     except FileNotFoundError:
         return None
-    return read_sheet(data) if hashlib.sha256(data).hexdigest() == run.sha256 else None
+    return _read_apart(workstation, data) if hashlib.sha256(data).hexdigest() == run.sha256 else None
 
 
 def drop_uploads(workstation: Workstation, older: float) -> None:
@@ -942,7 +962,7 @@ def answer_import(
     `login`: who brings it, and will not approve its accounts. Raises `station.tabular.Unreadable`, OSError, `station.people.Refused`,
     `station.records.people.NoPerson`.
     """
-    sent = read_upload(file.name, file.read_bytes())
+    sent = read_upload(workstation, file.name, file.read_bytes())
     with workstation.database.reading() as session:
         by = people.named(session, login, practice=workstation.practice) if login else None
         mapping = propose_mapping(kind, sent.sheet.headings, register.last_mapping(session, entity, kind))

@@ -3,9 +3,12 @@
 import csv
 import io
 import json
+import os
 import re
+import signal
 import zipfile
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -22,6 +25,7 @@ from typer.testing import CliRunner
 from config.settings import Settings
 from station import imports
 from station.cli import app as command
+from station.confinement import powers_here
 from station.imports import COLUMNS, KINDS, fold, missing_columns, propose_mapping, read_lines
 from station.people import Act, RoleDays, enrol_person
 from station.records import people
@@ -443,7 +447,7 @@ def test_a_list_is_read_before_anybody_who_writes_has_to_wait(home, browser, mon
             inside.pop()
 
     monkeypatch.setattr(type(home.database), "writing", noted)
-    for name in ("read_sheet", "read_lines"):
+    for name in ("_read_apart", "read_lines"):
         real = getattr(imports, name)
         monkeypatch.setattr(imports, name, lambda *told, real=real: waited.append(bool(inside)) or real(*told))
     assert browser.post(f"{send(browser, 'suppliers', SUPPLIERS)}/run").status_code == 303
@@ -481,6 +485,27 @@ def test_a_list_of_the_command_line_says_so_where_nobody_is_named(home, tmp_path
     with home.database.reading() as session:
         (entry,) = session.scalars(sa.select(LedgerPayload).where(LedgerPayload.type == "register"))
         assert '"way":"command line"' in str(entry.body).replace(" ", "").replace("commandline", "command line")
+
+
+def open_what_is_named(data: bytes) -> Sheet:
+    """Stands for a reader that a list has taken over."""
+    return Sheet((Path(os.fsdecode(data)).read_text(),), ())
+
+
+def die_of_it(_data: bytes) -> Sheet:
+    os.kill(os.getpid(), signal.SIGKILL)
+    raise AssertionError
+
+
+@pytest.mark.skipif(not powers_here().landlock, reason="this kernel has no Landlock")
+def test_a_list_is_read_where_nothing_else_can_be_and_one_that_kills_its_reader_is_refused(home, monkeypatch):
+    (home.home / "secret").write_text("key")
+    monkeypatch.setattr(imports, "read_sheet", open_what_is_named)
+    with pytest.raises(PermissionError):
+        imports.read_upload(home, "a.csv", os.fsencode(home.home / "secret"))
+    monkeypatch.setattr(imports, "read_sheet", die_of_it)
+    with pytest.raises(Unreadable, match="form"):
+        imports.read_upload(home, "a.csv", b"Nom;Code\n")
 
 
 def test_the_command_line_imports_and_repeats(tmp_path, monkeypatch):

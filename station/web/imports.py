@@ -75,7 +75,7 @@ def send(kind: str) -> Callable[..., Response]:
         imports.drop_uploads(workstation, workstation.clock().timestamp() - KEPT_SECONDS)
         data = file.file.read(imports.LARGEST_UPLOAD + 1)
         try:
-            sent = imports.read_upload(plain_name(file.filename or ""), data)
+            sent = imports.read_upload(workstation, plain_name(file.filename or ""), data)
         except Unreadable as error:
             with workstation.database.reading() as session:
                 return _list(request, session, kind, error.reason)
