@@ -18,7 +18,9 @@ from sealing.certificate import CannotDecode, open_archive, page_coding
 from sealing.codestream import CannotArchive
 from sealing.renderer import MAX_PIXELS, PROGRAM, SECONDS, SHORT, bounded
 from sealing.ticks import Health
+from station.apart import work_apart
 from station.checkpoints import newest_checkpoint
+from station.children import OverBudget, PoisonPage
 from station.controls import never_done, overdue_controls
 from station.dossier import dossier_in_force, pending_changes, undeclared_places
 from station.drills import standing_of
@@ -182,6 +184,15 @@ def _plain_day(text: str) -> str | None:
     """31/01/2026 as the records have it."""
     match = re.fullmatch(r"(\d\d)[/.](\d\d)[/.](\d{4})", text)
     return f"{match[3]}-{match[2]}-{match[1]}" if match else None
+
+
+def view_sealed(workstation: Workstation, sha256: str, page: int) -> bytes | None:
+    """As `draw_sealed`, in a confined child of its own. Raises StoreAway."""
+    path = workstation.archives.path(sha256, ".pdf")
+    try:
+        return work_apart(workstation, draw_sealed, 2 * SECONDS, path, page, reads=(path,), programs=(PROGRAM, "sh"))
+    except (OverBudget, PoisonPage):
+        return None
 
 
 def draw_sealed(path: Path, page: int) -> bytes | None:

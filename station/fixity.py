@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from hashlib import sha256 as hash_of
+from pathlib import Path
 from typing import Any
 
 import rfc8785
@@ -23,6 +24,8 @@ from sqlalchemy.orm import Session
 from capture.originals import Condition
 from sealing.ledger import Actor, ActorKind, Event
 from sealing.renderer import Rendering, SecondLook, count_pages, look_again
+from station.apart import work_apart
+from station.children import OverBudget, PoisonPage
 from station.records import documents
 from station.records.ledger import append_event
 from station.records.tables import (
@@ -45,6 +48,7 @@ log = logging.getLogger("sceau.fixity")
 
 EARLY = 0.8
 """Share of the set time after which a file is due: the rest is for reading all of them gently."""
+LOOK_SECONDS = 120.0
 TURN_SECONDS = 60.0
 """Between two turns of the schedule."""
 BUSY_SECONDS = 20.0
@@ -307,7 +311,15 @@ def _second_look(workstation: Workstation, kept: Kept) -> SecondLook | None:
     if not share or chance.randrange(share):
         return None
     path = workstation.archives.path(kept.sha256, ".pdf")
-    return look_again(path, 1 + chance.randrange(max(count_pages(path), 1)))
+    try:
+        return work_apart(workstation, _draw_one, LOOK_SECONDS, path, chance.random(), reads=(path,), programs=("pdftoppm", "sh"))
+    except (OverBudget, PoisonPage) as error:
+        return SecondLook(1, Rendering.FAILED, f"le programme qui rend la page a été arrêté : {error}")
+
+
+def _draw_one(path: Path, chance: float) -> SecondLook:
+    """In a child of its own, for an archive may hold a stranger's PDF. `chance`: from 0 to 1, which page."""
+    return look_again(path, 1 + int(chance * count_pages(path)))
 
 
 def _documents_of(session: Session, kept: Kept) -> tuple[str, ...]:

@@ -21,8 +21,8 @@ from sealing.ledger import Actor, ActorKind, Event
 from station import deadlines, groups, payables
 from station import people as accounts
 from station import register as acts
-from station.children import Children, OverBudget, PoisonPage
-from station.confinement import Confinement
+from station.apart import work_apart
+from station.children import OverBudget, PoisonPage
 from station.payables import Payment
 from station.people import Act, RoleDays
 from station.receivables import By, Issued, Noted, issue_many, issued_of, note_payments, put_terms, terms_of, terms_text
@@ -39,8 +39,6 @@ from workflow.terms import Counting, due_date, read_term, term_text, unlawful
 KINDS = ("suppliers", "customers", "invoices", "payments", "remittances", "people")
 _EMAIL = re.compile(r"[^@\s<>,;\"]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
 LARGEST_UPLOAD = LARGEST_FILE
-SHEET_MEGABYTES = 1024
-"""Of memory, for the child that reads a list."""
 SHEET_SECONDS = 60.0
 MOST_PEOPLE = 500
 """Of one list of people: each is an account that somebody has to know."""
@@ -902,17 +900,10 @@ def read_upload(workstation: Workstation, name: str, data: bytes) -> Upload:
 
 def _read_apart(workstation: Workstation, data: bytes) -> Sheet:
     """In a confined child of its own: lists come from strangers, too. Raises `station.tabular.Unreadable`."""
-    scratch = workstation.home / "scratch"
-    confinement = Confinement(private=workstation.home) if workstation.settings.work.confined else None
-    # The modules of all children: whoever comes first starts the process that they are forked from.
-    modules = ("station.pixels", "station.tabular")
-    reader = Children(1, SHEET_MEGABYTES, modules, scratch=scratch, temp_megabytes=SHEET_MEGABYTES, confinement=confinement)
     try:
-        return reader.run(read_sheet, SHEET_SECONDS, data)
+        return work_apart(workstation, read_sheet, SHEET_SECONDS, data)
     except (OverBudget, PoisonPage) as error:
         raise Unreadable("form") from error
-    finally:
-        reader.stop()
 
 
 def keep_upload(session: Session, workstation: Workstation, entity: str, kind: str, sent: Upload, by: Person | None) -> ImportRun:

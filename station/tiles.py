@@ -15,7 +15,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from station.compliance import draw_sealed
+from station.compliance import view_sealed
 from station.workstation import Workstation
 
 SIDE = 512
@@ -70,7 +70,7 @@ def _read(folder: Path) -> Pyramid | None:
 
 
 def _cut(workstation: Workstation, folder: Path, sha256: str, page: int) -> Pyramid | None:
-    drawn = draw_sealed(workstation.archives.path(sha256, ".pdf"), page)
+    drawn = view_sealed(workstation, sha256, page)
     if drawn is None:
         return None
     with Image.open(io.BytesIO(drawn), formats=("PNG",)) as image:

@@ -18,6 +18,7 @@ import sqlalchemy as sa
 import test_pdfa
 from papers import write_jpeg
 from practice import METADATA, capture_data, compose, noisy, png_leaf, sealed
+from takenover import die_of_it, see_otherwise
 from test_documents import json_row
 from test_pdfa import FILES, save_image
 from typer.testing import CliRunner
@@ -27,7 +28,7 @@ from capture.decode import decode
 from capture.raster import Raster
 from capture.scan import Format, Model
 from sealing.pdfa import Leaf, compose_pdfa
-from sealing.renderer import Rendering, SecondLook, bounded, look_again
+from sealing.renderer import Rendering, bounded, look_again
 from station.cli import app
 from station.fixity import EARLY, Kept, Kind, _due, _end_run, fixity_state, read_files, report_text, tend_fixity
 from station.records.documents import DAMAGED
@@ -275,8 +276,21 @@ def test_one_pixel_that_is_another_is_noticed(tmp_path):
     assert look_again(target, 1).rendering is Rendering.OTHER
 
 
+def test_an_archive_that_kills_whoever_looks_at_it_is_told_and_the_reading_goes_on(home, monkeypatch):
+    monkeypatch.setattr("station.fixity._draw_one", die_of_it)
+    careful = home.settings.model_copy(update={"archive": home.settings.archive.model_copy(update={"second_look": 1})})
+    report = read_files(replace(home, settings=careful), everything=True)
+    assert report["second"] == {"failed": 4}
+
+
+def test_the_second_look_at_a_real_archive_sees_the_recorded_pixels_from_within_its_child(home):
+    careful = home.settings.model_copy(update={"archive": home.settings.archive.model_copy(update={"second_look": 1})})
+    report = read_files(replace(home, settings=careful), everything=True)
+    assert set(report["second"]) <= {"same", "near", "drawn"} and sum(report["second"].values()) == 4
+
+
 def test_what_is_shown_otherwise_is_in_the_report(home, monkeypatch):
-    monkeypatch.setattr("station.fixity.look_again", lambda _, page: SecondLook(page, Rendering.OTHER, "autre"))
+    monkeypatch.setattr("station.fixity._draw_one", see_otherwise)
     careful = home.settings.model_copy(update={"archive": home.settings.archive.model_copy(update={"second_look": 1})})
     report = read_files(replace(home, settings=careful), everything=True)
     assert report["second"] == {"other": 4} and len(report["unlike"]) == 4

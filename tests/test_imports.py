@@ -5,10 +5,8 @@ import io
 import json
 import os
 import re
-import signal
 import zipfile
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -18,6 +16,7 @@ from fastapi.testclient import TestClient
 from hypothesis import given
 from hypothesis import strategies as st
 from openpyxl import Workbook
+from takenover import die_of_it, open_what_is_named
 from test_people import known
 from test_web import visitor
 from typer.testing import CliRunner
@@ -485,16 +484,6 @@ def test_a_list_of_the_command_line_says_so_where_nobody_is_named(home, tmp_path
     with home.database.reading() as session:
         (entry,) = session.scalars(sa.select(LedgerPayload).where(LedgerPayload.type == "register"))
         assert '"way":"command line"' in str(entry.body).replace(" ", "").replace("commandline", "command line")
-
-
-def open_what_is_named(data: bytes) -> Sheet:
-    """Stands for a reader that a list has taken over."""
-    return Sheet((Path(os.fsdecode(data)).read_text(),), ())
-
-
-def die_of_it(_data: bytes) -> Sheet:
-    os.kill(os.getpid(), signal.SIGKILL)
-    raise AssertionError
 
 
 @pytest.mark.skipif(not powers_here().landlock, reason="this kernel has no Landlock")

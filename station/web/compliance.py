@@ -10,7 +10,7 @@ from fastapi.responses import Response
 from sqlalchemy.orm import Session
 
 from station.checkpoints import inclusion_of, log_vkey, newest_checkpoint
-from station.compliance import alerts_of, draw_sealed, find_documents
+from station.compliance import alerts_of, find_documents, view_sealed
 from station.fixity import fixity_state
 from station.holds import hold_on
 from station.records import documents
@@ -95,7 +95,7 @@ def document_page(request: Request, session: desk.InReading, document_id: str) -
 def sealed_page(request: Request, session: desk.InReading, document_id: str, number: int) -> Response:
     """A page of the newest sealed file, pixel for pixel."""
     archive = show.newest(documents.get_document(session, document_id).archives)
-    drawn = draw_sealed(desk.workstation_of(request).archives.path(archive.sha256, ".pdf"), number) if archive else None
+    drawn = view_sealed(desk.workstation_of(request), archive.sha256, number) if archive else None
     if archive is None or drawn is None:
         raise HTTPException(404)
     return Response(
