@@ -19,7 +19,7 @@ import pikepdf
 from capture.raster import Raster, fingerprint
 from capture.scan import Model
 from sealing.certificate import Archive, CannotDecode, open_archive, page_coding, page_raster
-from sealing.codestream import Coding
+from sealing.codestream import CannotArchive, Coding
 from sealing.pdfa import CAPTURE_DATA
 
 PROGRAM = "pdftoppm"
@@ -33,6 +33,8 @@ SHORT = 0.3
 """Pixels by which the drawing is asked for shorter than the page: at exactly its size poppler stretches an image over one pixel more."""
 NEAR = 6.0
 """Levels, of 255, by which colours may differ on average where a profile or a lossy codestream is between: house policy."""
+VIEW_DPI = 200
+"""Of a page that has no raster of its own to be shown at native size."""
 
 
 class Rendering(StrEnum):
@@ -162,6 +164,36 @@ def _draw(archive: Archive, page: int, wide: int, high: int) -> npt.NDArray[np.u
     except subprocess.TimeoutExpired:
         return None
     return _read_ppm(ran.stdout) if ran.returncode == 0 else None
+
+
+def draw_sealed(path: Path, page: int) -> bytes | None:
+    """PNG of one page (from 1) of a sealed file, one pixel for each of its own, by a program of its own whose time and memory are bounded.
+
+    None where the page is not there, is too large or cannot be drawn.
+    """
+    try:
+        with open_archive(path) as archive:
+            if not 1 <= page <= archive.pages:
+                return None
+            sheet = archive.pdf.pages[page - 1]
+            left, bottom, right, top = (float(side) for side in sheet.mediabox)
+            turned = bool(int(sheet.get("/Rotate", 0)) % 180)
+            try:
+                coding = page_coding(archive, page)
+                fine = [72 * (coding.width - SHORT) / (right - left), 72 * (coding.height - SHORT) / (top - bottom)]
+            except (CannotDecode, CannotArchive):
+                fine = [float(VIEW_DPI), float(VIEW_DPI)]
+            if fine[0] * (right - left) * fine[1] * (top - bottom) / 72**2 > MAX_PIXELS:
+                return None
+    except (CannotDecode, pikepdf.PdfError, OSError, ValueError, KeyError, TypeError, AttributeError, ZeroDivisionError):
+        return None
+    across, down = reversed(fine) if turned else fine
+    asked = [PROGRAM, "-png", "-singlefile", "-f", str(page), "-l", str(page), "-rx", f"{across:.6f}", "-ry", f"{down:.6f}", str(path)]
+    try:
+        ran = subprocess.run(bounded(asked), capture_output=True, timeout=SECONDS, check=False)
+    except (subprocess.TimeoutExpired, OSError):
+        return None
+    return ran.stdout if ran.returncode == 0 and ran.stdout.startswith(b"\x89PNG") else None
 
 
 def bounded(command: list[str]) -> list[str]:

@@ -4,13 +4,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from station.children import Children
+from station.children import PRELOAD, Children
 from station.confinement import Confinement, programs_named
 from station.workstation import Workstation
 
 R = TypeVar("R")
-MODULES = ("station.pixels",)
-"""Those of the pipeline's children: whoever comes first starts the process that all are forked from."""
 
 
 def work_apart(
@@ -30,7 +28,7 @@ def work_apart(
     child = Children(
         1,
         care.child_megabytes,
-        MODULES,
+        PRELOAD,
         scratch=workstation.home / "scratch",
         temp_megabytes=care.child_temp_megabytes,
         confinement=confinement if care.confined else None,

@@ -33,6 +33,8 @@ from station.confinement import Confinement, bound_tasks, confine, forget_secret
 log = logging.getLogger("sceau.children")
 P = ParamSpec("P")
 R = TypeVar("R")
+PRELOAD = ("station.pixels",)
+"""The modules of all children: whoever comes first starts the process that they are forked from."""
 DEATHS = 3
 """After so many deaths over the same page it is a poison page and is set aside."""
 _PR_SET_PDEATHSIG = 1
@@ -190,7 +192,7 @@ class Bounds:
 @contextmanager
 def reading_children(count: int, megabytes: int, temp_megabytes: int = 0) -> Iterator[Children]:
     """Processes that read pages for one command, ended with it; they reach no network, and write where that command does."""
-    children = Children(count, megabytes, ("station.pixels",), temp_megabytes=temp_megabytes, confinement=Confinement(files=False))
+    children = Children(count, megabytes, PRELOAD, temp_megabytes=temp_megabytes, confinement=Confinement(files=False))
     try:
         yield children
     finally:

@@ -1,22 +1,17 @@
 """What the officer of compliance is told first: what stands against the evidence today, and where a document is found."""
 
 import re
-import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from pathlib import Path
 from typing import TypeAlias
 
 import sqlalchemy as sa
-from pikepdf import PdfError
 from sqlalchemy.orm import Session
 
 from capture.catalogue import message
 from config.settings import Settings
-from sealing.certificate import CannotDecode, open_archive, page_coding
-from sealing.codestream import CannotArchive
-from sealing.renderer import MAX_PIXELS, PROGRAM, SECONDS, SHORT, bounded
+from sealing.renderer import PROGRAM, SECONDS, draw_sealed
 from sealing.ticks import Health
 from station.apart import work_apart
 from station.checkpoints import newest_checkpoint
@@ -40,8 +35,6 @@ HASH = re.compile(r"[0-9a-f]{64}", re.IGNORECASE)
 FOUND = 100
 SILENT = timedelta(days=3)
 """A witness is asked daily; three days without an answer are no week-end's delay."""
-VIEW_DPI = 200
-"""Of a page that has no raster of its own to be shown at native size."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,33 +186,3 @@ def view_sealed(workstation: Workstation, sha256: str, page: int) -> bytes | Non
         return work_apart(workstation, draw_sealed, 2 * SECONDS, path, page, reads=(path,), programs=(PROGRAM, "sh"))
     except (OverBudget, PoisonPage):
         return None
-
-
-def draw_sealed(path: Path, page: int) -> bytes | None:
-    """PNG of one page (from 1) of a sealed file, one pixel for each of its own, by a program of its own whose time and memory are bounded.
-
-    None where the page is not there, is too large or cannot be drawn.
-    """
-    try:
-        with open_archive(path) as archive:
-            if not 1 <= page <= archive.pages:
-                return None
-            sheet = archive.pdf.pages[page - 1]
-            left, bottom, right, top = (float(side) for side in sheet.mediabox)
-            turned = bool(int(sheet.get("/Rotate", 0)) % 180)
-            try:
-                coding = page_coding(archive, page)
-                fine = [72 * (coding.width - SHORT) / (right - left), 72 * (coding.height - SHORT) / (top - bottom)]
-            except (CannotDecode, CannotArchive):
-                fine = [float(VIEW_DPI), float(VIEW_DPI)]
-            if fine[0] * (right - left) * fine[1] * (top - bottom) / 72**2 > MAX_PIXELS:
-                return None
-    except (CannotDecode, PdfError, OSError, ValueError, KeyError, TypeError, AttributeError, ZeroDivisionError):
-        return None
-    across, down = reversed(fine) if turned else fine
-    asked = [PROGRAM, "-png", "-singlefile", "-f", str(page), "-l", str(page), "-rx", f"{across:.6f}", "-ry", f"{down:.6f}", str(path)]
-    try:
-        ran = subprocess.run(bounded(asked), capture_output=True, timeout=SECONDS, check=False)
-    except (subprocess.TimeoutExpired, OSError):
-        return None
-    return ran.stdout if ran.returncode == 0 and ran.stdout.startswith(b"\x89PNG") else None

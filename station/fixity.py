@@ -49,6 +49,7 @@ log = logging.getLogger("sceau.fixity")
 EARLY = 0.8
 """Share of the set time after which a file is due: the rest is for reading all of them gently."""
 LOOK_SECONDS = 120.0
+"""For the second look at one page."""
 TURN_SECONDS = 60.0
 """Between two turns of the schedule."""
 BUSY_SECONDS = 20.0

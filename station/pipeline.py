@@ -47,7 +47,7 @@ from station import batches, electronic, pixels
 from station.assemble import Witnessed, capture_data, kind_note, reading_note
 from station.baselines import Baselines
 from station.batches import NewId
-from station.children import Children, OverBudget, PoisonPage
+from station.children import PRELOAD, Children, OverBudget, PoisonPage
 from station.confinement import Confinement, programs_named
 from station.derived import derived_root, preview_name, publish
 from station.dossier import dossier_payload, require_dossier
@@ -88,7 +88,6 @@ COPIES_AHEAD = 16
 comes."""
 READER_PAGES = 500
 """The reader's process is replaced after so many pages: OpenVINO keeps memory for each new shape; 1.05 GB after 120 shapes."""
-PRELOAD = ("station.pixels",)
 
 
 class Stopping(BaseException):

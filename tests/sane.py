@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from textwrap import indent
 
 DEVICES = ("test:0", "test:1")
 _TOGETHER = """os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
@@ -23,48 +24,15 @@ def program(folder: Path, *, first: str = "", then: str = "") -> Path:
 
     The driver keeps no state between two runs, so what a jam leaves behind is told here.
     """
-    path = folder / "scanimage"
-    path.write_text(
-        f"""#!{sys.executable}
-import os, sys
-arguments = sys.argv[1:]
-if any(word.startswith("--batch=") for word in arguments):
-    flag = {str(folder / "ran")!r}
-    more = {then!r} if os.path.exists(flag) else {first!r}
-    open(flag, "a").close()
-    arguments = arguments[:2] + ["--test-picture=Color pattern"] + arguments[2:] + more.split()
-{_TOGETHER}
-os.execv("/usr/bin/scanimage", ["scanimage", *arguments])
-"""
-    )
-    path.chmod(0o755)
-    return path
+    return _write(folder, f"arguments += {first!r}.split()", then)
 
 
 def jamming(folder: Path, after: int, then: str = "") -> Path:
     """A `scanimage` that scans `after` pages, then says what the driver says of a jam; what is scanned later has the options `then`."""
-    path = folder / "scanimage"
-    path.write_text(
-        f"""#!{sys.executable}
-import os, subprocess, sys
-arguments = sys.argv[1:]
-if any(word.startswith("--batch=") for word in arguments):
-    flag = {str(folder / "ran")!r}
-    arguments = arguments[:2] + ["--test-picture=Color pattern"] + arguments[2:]
-    if not os.path.exists(flag):
-        open(flag, "a").close()
-        subprocess.run(["/usr/bin/scanimage", *arguments, "--batch-count={after}"], check=True)
-        sys.stdin.readline()
-        arguments += ["--read-return-value=SANE_STATUS_JAMMED", "--batch-start={after + 1}"]
-        arguments.remove("--batch-prompt")
-    else:
-        arguments += {then!r}.split()
-{_TOGETHER}
-os.execv("/usr/bin/scanimage", ["scanimage", *arguments])
-"""
-    )
-    path.chmod(0o755)
-    return path
+    jam = f"""{_scan(after)}
+arguments += ["--read-return-value=SANE_STATUS_JAMMED", "--batch-start={after + 1}"]
+arguments.remove("--batch-prompt")"""
+    return _write(folder, jam, then)
 
 
 def hanging(folder: Path, after: int, *, saying: str = "", polite: bool = False, helped: bool = False) -> Path:
@@ -72,6 +40,24 @@ def hanging(folder: Path, after: int, *, saying: str = "", polite: bool = False,
 
     `polite`: asked to stop it ends, and as if all were well. `helped`: it dies, and what it started keeps its output open.
     """
+    hang = f"""signal.signal(signal.SIGINT, (lambda *_: os._exit(0)) if {polite} else signal.SIG_IGN)
+{_scan(after)}
+print({saying!r}, file=sys.stderr, flush=True)
+if {helped}:
+    subprocess.Popen(["/bin/sleep", "30"])
+    os._exit(1)
+time.sleep(120)"""
+    return _write(folder, hang)
+
+
+def _scan(pages: int) -> str:
+    """So many pages, and the word for one more."""
+    return f"""subprocess.run(["/usr/bin/scanimage", *arguments, "--batch-count={pages}"], check=True)
+sys.stdin.readline()"""
+
+
+def _write(folder: Path, first: str, then: str = "") -> Path:
+    """`first`: what the first scan does, before or instead of the real program; `then`: options of each later one."""
     path = folder / "scanimage"
     path.write_text(
         f"""#!{sys.executable}
@@ -80,16 +66,12 @@ arguments = sys.argv[1:]
 if any(word.startswith("--batch=") for word in arguments):
     flag = {str(folder / "ran")!r}
     arguments = arguments[:2] + ["--test-picture=Color pattern"] + arguments[2:]
-    if not os.path.exists(flag):
+    if os.path.exists(flag):
+        arguments += {then!r}.split()
+    else:
         open(flag, "a").close()
-        signal.signal(signal.SIGINT, (lambda *_: os._exit(0)) if {polite} else signal.SIG_IGN)
-        subprocess.run(["/usr/bin/scanimage", *arguments, "--batch-count={after}"], check=True)
-        sys.stdin.readline()
-        print({saying!r}, file=sys.stderr, flush=True)
-        if {helped}:
-            subprocess.Popen(["/bin/sleep", "30"])
-            os._exit(1)
-        time.sleep(120)
+{indent(first, " " * 8)}
+{_TOGETHER}
 os.execv("/usr/bin/scanimage", ["scanimage", *arguments])
 """
     )

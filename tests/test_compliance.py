@@ -13,9 +13,10 @@ from sqlalchemy.orm import selectinload
 from test_web import enter, text_of
 
 from sealing.certificate import archive_raster
+from sealing.renderer import draw_sealed
 from station import holds
 from station.checkpoints import checkpoint_now
-from station.compliance import alerts_of, draw_sealed, find_documents
+from station.compliance import alerts_of, find_documents
 from station.records import people
 from station.records.tables import Document, FixityRow, Person, RetentionRow
 from station.retention import retention_lines, tend_retention
