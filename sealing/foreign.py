@@ -15,6 +15,7 @@ import pikepdf
 from capture.scan import Format
 from sealing.codestream import CannotArchive
 from sealing.pdfa import Attachment, Metadata, Relation, attach_files, describe_archive
+from sealing.standard import PdfaError, save_checked
 
 SHOWING = frozenset(
     {"/Type", "/Pages", "/Metadata", "/Lang", "/MarkInfo", "/StructTreeRoot", "/PageLabels", "/OCProperties", "/OutputIntents"}
@@ -59,8 +60,8 @@ def convert_pdf(source: Path, target: Path, metadata: Metadata, attachments: Seq
             _detach_files(pdf)
             attach_files(pdf, attachments, metadata.created)
             describe_archive(pdf, metadata)
-            pikepdf.pdfa.save(pdf, target, "3b", static_id=True)
-    except (ExitCodeException, pikepdf.pdfa.PdfaError, pikepdf.PdfError, ValueError) as error:
+            save_checked(pdf, target, repair=True)
+    except (ExitCodeException, PdfaError, pikepdf.PdfError, ValueError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise CannotArchive(
             f"PDF électronique non convertible en PDF/A : {reason}", f"electronic PDF that cannot become PDF/A: {reason}"

@@ -26,6 +26,7 @@ from pikepdf import Array, Dictionary, Name, String
 from capture.scan import Format, Page
 from sealing.codestream import CannotArchive, Decode, code_page, store_image
 from sealing.skeleton import make_skeleton, skeleton_name
+from sealing.standard import PdfaError, Report, save_checked
 
 __all__ = ["CAPTURE_DATA", "Attachment", "CannotArchive", "Leaf", "Metadata", "Relation", "TextRun", "compose_pdfa"]
 
@@ -99,7 +100,7 @@ class Metadata:
     language: str = "fr-FR"
 
 
-def compose_pdfa(leaves: Iterable[Leaf], target: Path, metadata: Metadata, attachments: Sequence[Attachment] = ()) -> pikepdf.pdfa.Report:
+def compose_pdfa(leaves: Iterable[Leaf], target: Path, metadata: Metadata, attachments: Sequence[Attachment] = ()) -> Report:
     """Write the archive and check it as PDF/A-3b: `target` exists afterwards only if it passed.
 
     A page from a PNG brings its skeleton along. The leaves are taken one at a time; a draft lies beside `target` while it is made.
@@ -127,10 +128,10 @@ def compose_pdfa(leaves: Iterable[Leaf], target: Path, metadata: Metadata, attac
             return _save_checked(pdf, target)
 
 
-def _save_checked(pdf: pikepdf.Pdf, target: Path) -> pikepdf.pdfa.Report:
+def _save_checked(pdf: pikepdf.Pdf, target: Path) -> Report:
     try:
-        return pikepdf.pdfa.save(pdf, target, "3b", repair=False, static_id=True)
-    except pikepdf.pdfa.PdfaError as error:
+        return save_checked(pdf, target)
+    except PdfaError as error:
         found = next(iter(error.report.findings), error)
         raise CannotArchive(
             f"le fichier composé n'est pas un PDF/A-3b : {found}", f"the file made of it is not PDF/A-3b: {found}"

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import pikepdf
-import pikepdf.pdfa
 from asn1crypto import parser, x509
 from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.misc import PdfError
@@ -38,6 +37,7 @@ from sealing.keys import is_practice
 from sealing.pdfa import CAPTURE_DATA
 from sealing.seal import OFFICER_FIELD
 from sealing.skeleton import CannotRebuild, image_length, skeleton_name
+from sealing.standard import Finding, check_written
 from sealing.syntax import BrokenSyntax, revision_ends
 from sealing.verapdf import validate_pdfa
 
@@ -435,10 +435,10 @@ class _Window(io.RawIOBase):
 
 def _check_pdfa(file: io.BufferedReader, ends: tuple[int, ...]) -> Told:
     """The bytes before the seal are a PDF/A-3b; with the seal nothing else comes up than what belongs to a seal."""
-    before = pikepdf.pdfa.validate_written(_Window(file, ends[0]), "3b")  # type: ignore[arg-type] # any seekable file will do
+    before = check_written(_Window(file, ends[0]))
     if not before.passed:
         raise _No(f"PDF/A-3b non conforme : {before.findings[0]}", f"not PDF/A-3b: {before.findings[0]}")
-    after = pikepdf.pdfa.validate_written(_Window(file, ends[-1]), "3b")  # type: ignore[arg-type] # any seekable file will do
+    after = check_written(_Window(file, ends[-1]))
     foreign = [finding for finding in after.findings if not _of_seal(finding)]
     if foreign:
         raise _No(f"PDF/A-3b après le cachet : {foreign[0]}", f"PDF/A-3b after the seal: {foreign[0]}")
@@ -451,7 +451,7 @@ def _ask_verapdf(path: Path) -> tuple[Check, ...]:
     return () if told is None else (Check(VERAPDF, told.compliant is not False, told.detail, told.english),)
 
 
-def _of_seal(finding: pikepdf.pdfa.Finding) -> bool:
+def _of_seal(finding: Finding) -> bool:
     known = finding.rule == "pikepdf:embedded-file" or any(key in f"{finding.where} {finding.message}" for key in SEALED_BY_US)
     return finding.kind == "unsupported" and known
 

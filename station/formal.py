@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 import pikepdf
-import pikepdf.pdfa
 import rfc8785
 from fontTools.ttLib import TTFont
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
@@ -27,6 +26,7 @@ from PIL import ImageFile
 from sealing.ledger import Tree
 from sealing.pdfa import Attachment, Relation, attach_files
 from sealing.seal import seal_file
+from sealing.standard import PdfaError, save_checked
 from sealing.verify import verify_file
 from station.assemble import FILE_NAME
 from station.keyring import open_sealer
@@ -96,8 +96,8 @@ def compose_paper(paper: Paper, head: Head, *, practice: bool) -> bytes:
         attach_files(pdf, files, paper.moment)
         _drop_empty(pdf)
         try:
-            pikepdf.pdfa.save(pdf, out, "3b", repair=False, static_id=True)
-        except pikepdf.pdfa.PdfaError as error:
+            save_checked(pdf, out)
+        except PdfaError as error:
             raise NotPdfA(str(next(iter(error.report.findings), error))) from error
     return out.getvalue()
 

@@ -1,7 +1,11 @@
 """What is archived is a PDF/A-3b in every revision; what is none is refused before it is sealed; veraPDF is asked where it is there."""
 
+import io
 import json
+import time
+import warnings
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -17,6 +21,7 @@ from sealing import verapdf
 from sealing.keys import CachedSigner
 from sealing.pdfa import Attachment, Relation, compose_pdfa
 from sealing.seal import Officer, append_signature, append_timestamp, seal_file
+from sealing.standard import check_written
 from sealing.syntax import BrokenSyntax, revision_ends
 from sealing.verapdf import read_report, validate_pdfa
 from sealing.verify import CHECKS, prove_unsealed, verify_file
@@ -62,6 +67,11 @@ def see_through(pdf: pikepdf.Pdf) -> None:
     pdf.pages[0].Contents = pdf.make_stream(b"/G0 gs\n" + pdf.pages[0].Contents.read_bytes())
 
 
+def torn_page(pdf: pikepdf.Pdf) -> None:
+    """A text that is begun and not ended: told by a warning."""
+    pdf.pages[0].Contents = pdf.make_stream(pdf.pages[0].Contents.read_bytes() + b"\n(abc")
+
+
 def scripted(pdf: pikepdf.Pdf) -> None:
     pdf.Root.OpenAction = Dictionary(S=Name.JavaScript, JS="app.alert(1)")
 
@@ -78,6 +88,7 @@ BROKEN: dict[str, Spoil] = {
     "a missing AFRelationship": no_relation,
     "another part in the XMP": other_part,
     "a blend mode that is none": see_through,
+    "a text that is not ended": torn_page,
     "a script": scripted,
     "an annotation without appearance": annotated,
 }
@@ -100,6 +111,44 @@ def test_a_broken_variant_fails_before_it_is_sealed(what, draft, tmp_path):
 def test_the_draft_that_nothing_was_done_to_passes(draft):
     assert pikepdf.pdfa.validate_written(draft, "3b").passed
     assert {check.name: check.ok for check in prove_unsealed(draft, None).checks}["pdfa"]
+
+
+class WarnedOf(io.BytesIO):
+    """A file while whose bytes are read something else in the process warns, up to `times` times: a connection that nobody closed."""
+
+    def __init__(self, data: bytes, times: int) -> None:
+        super().__init__(data)
+        self.times, self.warned = times, 0
+
+    def readinto(self, buffer):
+        if self.warned < self.times:
+            self.warned += 1
+            warnings.warn("<Connection> was deleted while still open", ResourceWarning, stacklevel=1)
+        return super().readinto(buffer)
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+def test_a_warning_of_something_else_in_the_process_is_no_fault_of_the_paper(draft):
+    data = draft.read_bytes()
+    always = WarnedOf(data, 10**9)
+    assert "was deleted while still open" in str(pikepdf.pdfa.validate_written(always, "3b").findings[0])
+    once = WarnedOf(data, always.warned)
+    assert check_written(once).passed and once.warned == once.times
+
+
+class Slow(io.BytesIO):
+    """A file whose reader gives way at each read, as of a disk."""
+
+    def readinto(self, buffer):
+        time.sleep(0.001)
+        return super().readinto(buffer)
+
+
+def test_checks_at_once_each_get_their_own_verdict(draft, tmp_path):
+    torn = spoilt(draft, tmp_path / "torn.pdf", torn_page)
+    with ThreadPoolExecutor(4) as pool:
+        passed = list(pool.map(lambda path: check_written(Slow(path.read_bytes())).passed, [draft, torn] * 5))
+    assert passed == [True, False] * 5
 
 
 def test_equal_inputs_give_an_equal_archive_and_its_record_comes_out_again(draft, tmp_path):
