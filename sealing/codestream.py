@@ -208,9 +208,13 @@ def lone_fax(strip: bytes, width: int, height: int, photometric: int, order: int
 
 
 def _read_parts(tiff: tifffile.TiffFile, sheet: Any) -> list[bytes]:
+    """The coded strips or tiles. Raises CannotArchive for one that the file does not hold."""
     handle = tiff.filehandle
     parts = []
     for offset, count in zip(sheet.dataoffsets, sheet.databytecounts, strict=True):
+        if offset + count > handle.size:
+            # Memory for all that a tag claims, up to 4 GiB, would be asked for before the file is found to be shorter.
+            raise CannotArchive("bande plus longue que le fichier", "a strip that is longer than the file")
         handle.seek(offset)
         parts.append(handle.read(count))
     return parts
