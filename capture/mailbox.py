@@ -10,6 +10,7 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from email import message_from_bytes
+from email.errors import MessageError
 from email.header import decode_header, make_header
 from email.message import Message
 from enum import StrEnum
@@ -40,6 +41,8 @@ class MailState(StrEnum):
     TOO_LARGE = "too-large"
     STUCK = "stuck"
     """Kept raw, but an attachment that was found in it is not found again: a person saves it from the message."""
+    UNREAD = "unread"
+    """Kept raw, but whoever reads it fails or is ended by its bounds: a person saves its attachments from the message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +74,36 @@ class Attachment:
         return hashlib.sha256(self.content).hexdigest()
 
 
+@dataclass(frozen=True, slots=True)
+class Bounce:
+    """A message that was not delivered."""
+
+    message_id: str
+    """Of what was sent, with its brackets."""
+    why: str
+    """As the reporting server says it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What a message holds for us."""
+
+    attachments: tuple[Attachment, ...]
+    bounce: Bounce | None
+    """What it reports, where it is a delivery report."""
+
+
+def read_message(raw: bytes) -> Contents:
+    """Documents and report of a whole message. Raises RecursionError for parts within parts beyond reason, and nothing else."""
+    return Contents(attachments_of(raw), bounce_of(raw))
+
+
 def read_heading(header: bytes) -> Heading:
     """From the message's header lines (RFC 5322, words decoded by RFC 2047); never raises."""
-    message = message_from_bytes(header)
+    return _heading_of(message_from_bytes(header))
+
+
+def _heading_of(message: Message) -> Heading:
     found = re.search(r"<([^<>\s]{1,400})>", _plain(message.get("Message-ID")))
     return Heading(found[1] if found else "", _plain(message.get("From"))[:400], _plain(message.get("Subject"))[:400])
 
@@ -82,7 +112,7 @@ def _plain(value: Any) -> str:
     """One line of text, whatever stands there."""
     try:
         text = str(make_header(decode_header(str(value or ""))))
-    except (LookupError, ValueError, TypeError):
+    except (LookupError, ValueError, TypeError, MessageError):
         text = str(value or "")
     return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
 
@@ -127,16 +157,6 @@ def attachments_of(raw: bytes) -> tuple[Attachment, ...]:
     return tuple(found.values())
 
 
-@dataclass(frozen=True, slots=True)
-class Bounce:
-    """A message that was not delivered."""
-
-    message_id: str
-    """Of what was sent, with its brackets."""
-    why: str
-    """As the reporting server says it."""
-
-
 def bounce_of(raw: bytes) -> Bounce | None:
     """What a delivery report (RFC 3464) says of a message that failed for good; None where this is none. Never raises."""
     parts = list(message_from_bytes(raw).walk())
@@ -153,11 +173,9 @@ def bounce_of(raw: bytes) -> Bounce | None:
 
 def _returned_id(part: Message) -> str:
     inside = part.get_payload()
-    if isinstance(inside, list) and inside and isinstance(inside[0], Message):
-        header = inside[0].as_bytes()[:65536]
-    else:
-        header = _content(part)[:65536]
-    found = read_heading(header).message_id
+    first = inside[0] if isinstance(inside, list) and inside else None
+    returned = first if isinstance(first, Message) else message_from_bytes(_content(part)[:65536])
+    found = _heading_of(returned).message_id
     return f"<{found}>" if found else ""
 
 

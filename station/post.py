@@ -1,5 +1,7 @@
 """A mailbox as a station: messages are looked at once, kept raw in the vault, and their attachments go through the station's folder.
 
+A message is a stranger's bytes: it is read in a confined child of its own, and one that its reader does not survive is kept and told.
+
 Nothing is deleted on the server and nothing is fetched twice: a cursor by account, UIDVALIDITY and UID, headings first, and what yields
 nothing is remembered too. A message is flagged only when each of its documents is sealed or decided.
 """
@@ -24,11 +26,13 @@ from imapclient.exceptions import IMAPClientAbortError, IMAPClientError, LoginEr
 from sqlalchemy.orm import Session
 
 from capture.hotfolder import PROCESSED, plain_name
-from capture.mailbox import Attachment, Heading, MailState, attachments_of, may_hold_documents, read_heading
+from capture.mailbox import Attachment, Contents, Heading, MailState, may_hold_documents, read_heading, read_message
 from capture.originals import sync_folder
 from config.settings import Settings, Station
 from sealing.ledger import Event
+from station.apart import work_apart
 from station.bounces import note_report
+from station.children import Stopped
 from station.problems import PROBLEMS, problem_of
 from station.records.intake import SYSTEM
 from station.records.ledger import append_event
@@ -44,6 +48,8 @@ LONGEST_PAUSE = 900.0
 """Seconds between two tries at a server that fails, at most."""
 AT_ONCE = 50
 """Messages whose headings are asked for together."""
+READ_SECONDS = 60.0
+"""How long the reading of one message may take; 50 MB of attachments take a second."""
 SETTLED = frozenset({State.SEALED, State.SET_ASIDE, State.DUPLICATE, State.REPLACED, State.ERASED})
 """States of a document in which nothing of it is waited for."""
 _HEADINGS = b"BODY[HEADER.FIELDS (MESSAGE-ID FROM SUBJECT)]"
@@ -236,17 +242,21 @@ class Postman:
 
     def _keep(self, heading: Heading, validity: int, uid: int, raw: bytes) -> bool:
         """Into the vault first, then into the records with its ledger entry; only then do files appear."""
-        note_report(self._workstation, self._workstation.settings.company_of(self._station), raw)
-        attachments = attachments_of(raw)
-        if not attachments:
+        contents = read_apart(self._workstation, raw)
+        if contents is not None and contents.bounce is not None:
+            note_report(self._workstation, self._workstation.settings.company_of(self._station), contents.bounce)
+        if contents is not None and not contents.attachments:
             self._note(heading, validity, uid, MailState.NOTHING)
             return False
         with tempfile.TemporaryFile(dir=self._workstation.home / "work") as file:
             file.write(raw)
             file.flush()
             original = self._workstation.originals.keep(file.fileno())
+        if contents is None:
+            self._note(heading, validity, uid, MailState.UNREAD, original.sha256, size=original.size)
+            return False
         # Numbers of one account may be those of another; the message's own fingerprint is nobody else's.
-        files = [{"name": f"{original.sha256[:8]}-{uid}-{n}-{a.name}", "sha256": a.sha256} for n, a in enumerate(attachments, 1)]
+        files = [{"name": f"{original.sha256[:8]}-{uid}-{n}-{a.name}", "sha256": a.sha256} for n, a in enumerate(contents.attachments, 1)]
         self._note(heading, validity, uid, MailState.KEPT, original.sha256, files, size=original.size)
         return True
 
@@ -340,7 +350,8 @@ class Postman:
         if hashlib.sha256(raw).hexdigest() != sha256:
             log.error("mail: the message %s in the vault no longer matches its fingerprint", sha256)
             return {}
-        return {attachment.sha256: attachment for attachment in attachments_of(raw)}
+        contents = read_apart(self._workstation, raw)
+        return {attachment.sha256: attachment for attachment in contents.attachments} if contents else {}
 
     def _was_there(self, name: str) -> bool:
         # The folder first: a file that leaves it has its arrival already.
@@ -389,6 +400,20 @@ class Postman:
                 cursor.trouble, cursor.detail = trouble.code, trouble.detail
 
 
+def read_apart(workstation: Workstation, raw: bytes) -> Contents | None:
+    """Documents and report of a message, read in a child of its own, so that none has a part in another's.
+
+    None where the reader is ended by its bounds or fails: a fact about this message, which keeps back no other. Raises OSError.
+    """
+    try:
+        return work_apart(workstation, read_message, READ_SECONDS, raw)
+    except (OSError, Stopped):
+        raise
+    except Exception as error:  # noqa: BLE001 whatever a parser raises over a stranger's bytes
+        log.warning("mail: a message of %d bytes was not read: %r", len(raw), error)
+        return None
+
+
 def _ask_headings(client: IMAPClient, uids: Sequence[int]) -> dict[int, Any]:
     """Size, structure and a few header lines; without the structure where one of them cannot be told, so that it keeps back no other."""
     wanted = ["RFC822.SIZE", "BODY.PEEK[HEADER.FIELDS (MESSAGE-ID FROM SUBJECT)]"]
@@ -396,7 +421,7 @@ def _ask_headings(client: IMAPClient, uids: Sequence[int]) -> dict[int, Any]:
         return dict(client.fetch(uids, [*wanted, "BODYSTRUCTURE"]))
     except IMAPClientAbortError:
         raise
-    except IMAPClientError:
+    except (IMAPClientError, RecursionError):
         return dict(client.fetch(uids, wanted))
 
 
@@ -486,6 +511,8 @@ class MailboxHealth:
     """Messages that were not fetched, newest first."""
     stuck: tuple[Heading, ...] = ()
     """Messages whose attachments are not found again in what the vault holds, newest first."""
+    unread: tuple[Heading, ...] = ()
+    """Messages that are kept and could not be read, newest first."""
 
     @property
     def ok(self) -> bool:
@@ -505,6 +532,15 @@ class MailboxHealth:
                 if english
                 else f"{named} : une pièce ne se retrouve pas dans le message gardé. Rien n'est perdu : le message est toujours sur le "
                 "serveur. Déposez ses pièces dans le dossier, puis lancez sceau verify --ledger."
+            )
+        for heading in self.unread:
+            named = f"« {heading.subject} » ({heading.sender})"
+            told.append(
+                f"{named} could not be read: its reading was ended. Nothing is lost: the message is kept whole, and still on the server. "
+                "Save its attachments into the folder."
+                if english
+                else f"{named} n'a pas pu être lu : sa lecture a été arrêtée. Rien n'est perdu : le message est gardé entier, et il est "
+                "toujours sur le serveur. Déposez ses pièces dans le dossier."
             )
         for heading in self.too_large:
             named = f"« {heading.subject} » ({heading.sender})"
@@ -553,4 +589,5 @@ def _health(session: Session, station: Station) -> MailboxHealth:
         counts={str(state): int(count) for state, count in counts},
         too_large=newest(MailState.TOO_LARGE),
         stuck=newest(MailState.STUCK),
+        unread=newest(MailState.UNREAD),
     )

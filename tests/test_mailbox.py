@@ -4,6 +4,7 @@ import io
 import json
 import ssl
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 
@@ -349,8 +350,8 @@ def test_a_message_that_no_longer_yields_its_attachment_is_told_and_keeps_back_n
     with look.workstation.database.reading() as session:
         raw = look.workstation.originals.path(session.scalars(sa.select(Mail.sha256)).one())
     if damage == "no longer told":
-        told = post.attachments_of
-        monkeypatch.setattr(post, "attachments_of", lambda raw: () if b"bloqu" in raw else told(raw))
+        with look.workstation.database.writing() as session:
+            session.execute(sa.update(Mail).values(files=[{"name": "a.pdf", "sha256": "0" * 64}]))
     else:
         raw.chmod(0o600)
         raw.unlink() if damage == "no file" else raw.write_bytes(b"x")
@@ -358,6 +359,56 @@ def test_a_message_that_no_longer_yields_its_attachment_is_told_and_keeps_back_n
     assert look() == 1
     assert look.states() == [MailState.STUCK, MailState.DELIVERED]
     assert ["« bloqué »" in look.health().words(language)[0] for language in ("fr", "en")] == [True, True]
+
+
+def parts_within_parts(depth):
+    """A message of multiparts in each other, none of them ended."""
+    nested = "".join(f"Content-Type: multipart/mixed; boundary=b{n}\r\n\r\n--b{n}\r\n" for n in range(depth))
+    return f"Message-ID: <1@berthier.example>\r\nFrom: a@berthier.example\r\nSubject: piège\r\n{nested}".encode()
+
+
+class MeansHarm:
+    """A server that gives other bytes for its first message than it told the structure of."""
+
+    def __init__(self, client, raw):
+        self._client, self._raw = client, raw
+
+    def __getattr__(self, name):
+        return getattr(self._client, name)
+
+    def fetch(self, uids, asked):
+        told = self._client.fetch(uids, asked)
+        if 1 in told and b"BODY[]" in told[1]:
+            told[1][b"BODY[]"] = self._raw
+        return told
+
+
+def with_child_megabytes(workstation, megabytes):
+    settings = workstation.settings
+    work = settings.work.model_copy(update={"child_megabytes": megabytes})
+    return replace(workstation, settings=settings.model_copy(update={"work": work}))
+
+
+@pytest.mark.parametrize("harm", ["depth", "memory", "time"])
+def test_a_message_that_its_reader_does_not_survive_is_kept_and_told_and_keeps_back_no_other(office, box, tmp_path, monkeypatch, harm):
+    look = Look(office, box, tmp_path)
+    raw = (
+        parts_within_parts(5000) if harm == "depth" else letter("piège", 1, ("a.pdf", "application/pdf", PDF + bytes(60 << 20))).as_bytes()
+    )
+    workstation = with_child_megabytes(look.workstation, 256) if harm == "memory" else look.workstation
+    if harm == "time":
+        monkeypatch.setattr(post, "READ_SECONDS", 0.05)
+    look.put(letter("piège", 1, ("a.pdf", "application/pdf", PDF)))
+    look.put(letter("bon", 2, ("b.pdf", "application/pdf", PDF + b"\n")))
+    postman = Postman(workstation, look.station, ENVIRONMENT, lambda *told: MeansHarm(connect(*told), raw))
+    assert postman.look(0.0) == 1
+    assert look.states() == [MailState.UNREAD, MailState.DELIVERED]
+    assert ["« piège »" in look.health().words(language)[0] for language in ("fr", "en")] == [True, True]
+    with look.workstation.database.reading() as session:
+        kept = session.scalars(sa.select(Mail.sha256).where(Mail.state == MailState.UNREAD)).one()
+    assert look.workstation.originals.path(kept).read_bytes() == raw
+    assert all(answer.ok for answer in audit_ledger(look.workstation))
+    assert postman.look(1.0) == 0
 
 
 def test_a_message_is_flagged_only_after_every_one_of_its_documents_is_sealed_or_decided(office, box, tmp_path, practice_keys):

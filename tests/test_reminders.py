@@ -16,6 +16,7 @@ import pytest
 import sqlalchemy as sa
 from owed import MORNING, Owing, open_owing, serve
 
+from capture.mailbox import bounce_of
 from config.settings import Identity, Settings
 from sealing.verify import verify_file
 from station import agenda, dunning, outbox, ticking
@@ -252,14 +253,18 @@ def test_a_delivery_report_in_a_mailbox_is_a_task_once_and_others_are_none(owing
     owing.turn()
     identity = rows(owing, Sending)[0].message_id
 
+    def told_to(entity: str, action: str, message: str) -> bool:
+        bounce = bounce_of(REPORT.format(action=action, message=message).encode())
+        return bounce is not None and note_report(owing.station, entity, bounce)
+
     def report(action: str, message: str) -> bool:
-        return note_report(owing.station, "essai", REPORT.format(action=action, message=message).encode())
+        return told_to("essai", action, message)
 
     assert [report("delayed", identity), report("failed", "<x@y>"), report("failed", identity), report("failed", identity)] == [
         False, False, True, False,
     ]  # fmt: skip
-    assert not note_report(owing.station, "autre", REPORT.format(action="failed", message=identity).encode())
-    assert not note_report(owing.station, "essai", b"\xff\x00 no message")
+    assert not told_to("autre", "failed", identity)
+    assert bounce_of(b"\xff\x00 no message") is None
     assert (rows(owing, Sending)[0].state, rows(owing, Sending)[0].note) == (records.BOUNCED, "smtp; 550 5.1.1 no such mailbox")
 
 

@@ -8,6 +8,7 @@ import struct
 import tempfile
 import zlib
 from collections.abc import Iterator
+from email.message import EmailMessage
 from pathlib import Path
 
 import electronic_papers
@@ -18,6 +19,29 @@ import tifffile
 from PIL import Image
 
 CORPUS = Path(__file__).parent / "corpus"
+REPORT = b"""\
+Content-Type: multipart/report; report-type=delivery-status; boundary=b4
+
+--b4
+Content-Type: text/plain
+
+It did not arrive.
+--b4
+Content-Type: message/delivery-status
+
+Reporting-MTA: dns; mx.example
+
+Final-Recipient: rfc822; a@b.example
+Action: failed
+Status: 5.1.1
+Diagnostic-Code: smtp; 550 5.1.1 no such mailbox
+--b4
+Content-Type: text/rfc822-headers
+
+Message-ID: <7@sceau.example>
+Subject: Rappel
+--b4--
+"""
 PAGE = papers.draw_page(["FACTURE 12"], size=(48, 32), dpi=40)
 GREY = PAGE[..., 0].copy()
 BITS = GREY < 200
@@ -31,6 +55,8 @@ def draw_all() -> Iterator[tuple[str, str, bytes]]:
                 yield entry, name, data
         for name, data in jbig2s():
             yield "jbig2", name, data
+        for name, data in messages():
+            yield "mail", name, data
 
 
 def tiffs(folder: Path) -> Iterator[tuple[str, bytes]]:
@@ -208,6 +234,34 @@ def lists(_folder: Path) -> Iterator[tuple[str, bytes]]:
     buffer = io.BytesIO()
     book.save(buffer)
     yield "small.xlsx", buffer.getvalue()
+
+
+def messages() -> Iterator[tuple[str, bytes]]:
+    """Boundaries are named: a drawn one would be another each time."""
+    whole = message("Facture n° 7 – août", "a")
+    whole.add_attachment(electronic_papers.cii()[:600], "application", "xml", filename="facture été.xml")
+    whole.add_attachment(b"%PDF-1.4\n%%EOF\n", "application", "pdf", filename="facture.pdf")
+    whole.set_boundary("b1")
+    yield "attachments.eml", whole.as_bytes()
+    outer = message("Fwd: Facture n° 7", "b")
+    outer.add_attachment(whole)
+    outer.set_boundary("b2")
+    yield "forwarded.eml", outer.as_bytes()
+    shown = message("Avec logo", "c")
+    shown.set_content("<p>Voir <img src='cid:logo@x'></p>", "html")
+    picture = io.BytesIO()
+    Image.fromarray(GREY).save(picture, "PNG")
+    shown.add_related(picture.getvalue(), "image", "png", cid="<logo@x>", filename="logo.png")
+    shown.set_boundary("b3")
+    yield "shown.eml", shown.as_bytes()
+    yield "report.eml", REPORT
+
+
+def message(subject: str, name: str) -> EmailMessage:
+    drawn = EmailMessage()
+    drawn["Message-ID"], drawn["From"], drawn["Subject"] = f"<{name}@berthier.example>", "Zoé Berthier <z@berthier.example>", subject
+    drawn.set_content("Bonjour,\nci-joint notre facture.\n")
+    return drawn
 
 
 def keep_all() -> int:

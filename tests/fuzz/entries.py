@@ -12,6 +12,7 @@ from draw_corpus import CORPUS, one_page
 
 from capture.coding import Caps, complete, examine
 from capture.decode import Undecodable, decode, upright
+from capture.mailbox import read_heading, read_message
 from capture.markers import jbig2_codec
 from capture.scan import Format
 from conformity.inspect import check_scan
@@ -106,6 +107,13 @@ def look_at_list(data: bytes) -> None:
         read_lines(kind, sheet, mapping)
 
 
+def look_at_message(data: bytes) -> None:
+    """As a mailbox's reader does; parts in parts beyond reason are what it may refuse."""
+    read_heading(data)
+    with suppress(RecursionError):
+        read_message(data)
+
+
 ENTRIES = (
     Entry("tiff", look_at, 180),
     Entry("png", look_at, 160),
@@ -113,6 +121,7 @@ ENTRIES = (
     Entry("pdf", look_at_pdf, 80, guided=False),
     Entry("jbig2", look_at_jbig2, 200),
     Entry("jpx", look_at_jpx, 100),
-    Entry("xml", look_at_xml, 120),
-    Entry("csv", look_at_list, 100),
+    Entry("xml", look_at_xml, 100),
+    Entry("csv", look_at_list, 80),
+    Entry("mail", look_at_message, 40),
 )
