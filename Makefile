@@ -88,10 +88,10 @@ bench-writers:
 	@$(SETUP) setup-test
 	PYTHONPATH=tests:. .venv/bin/python tests/bench_ledger.py --writers
 
-# PAGES=12 ROUNDS=3 POSTGRES=1: two worker processes against one
+# PAGES=24 ROUNDS=3: two worker processes against one, and PostgreSQL against SQLite
 bench-workers:
 	@$(SETUP) setup-test
-	PYTHONPATH=tests:. .venv/bin/python tests/bench_workers.py --pages $(or $(PAGES),12) --rounds $(or $(ROUNDS),3) $(if $(POSTGRES),--postgres)
+	PYTHONPATH=tests:. .venv/bin/python tests/bench_workers.py --pages $(or $(PAGES),24) --rounds $(or $(ROUNDS),3)
 
 # DATA=dir SEVERITY=light,normal,hard SEED=1 READER=rapidocr JOBS=2 MISSES=0 CACHE=dir PAGES_JSON=1 SECOND=0 ONLY=word SVG=file: see tests/bench_reading.py
 bench-reading:

@@ -232,11 +232,12 @@ def _look_at(pids: Sequence[int], peak: list[int], done: threading.Event) -> Non
         held = 0
         for pid in pids:
             with suppress(psutil.Error, OSError):
-                held += sum(_share(each.pid) for each in [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)])
+                held += sum(proportional_share(each.pid) for each in [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)])
         peak[0] = max(peak[0], held)
 
 
-def _share(pid: int) -> int:
+def proportional_share(pid: int) -> int:
+    """Bytes of memory that are this process's, what it shares with others divided by their number; 0 where it ended."""
     with suppress(OSError):
         for line in Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="utf-8").splitlines():
             if line.startswith("Pss:"):

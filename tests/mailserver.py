@@ -1,11 +1,13 @@
 """A real SMTP server on loopback for the tests: RFC 5321 as far as a client that sends needs it, STARTTLS and AUTH PLAIN."""
 
 import base64
+import socket
 import socketserver
 import ssl
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes, policy
@@ -97,6 +99,14 @@ def open_mailbox(tls: ssl.SSLContext | None = None) -> Iterator[Mailbox]:
         finally:
             server.shutdown()
             thread.join()
+
+
+def dawdle(server: socket.socket, drip: bytes) -> None:
+    """Takes one connection and never comes to the end of its first answer, while anybody listens or for five seconds."""
+    with suppress(OSError), server.accept()[0] as connection:
+        for _ in range(50):
+            time.sleep(0.1)
+            connection.sendall(drip)
 
 
 def certificate_of(folder: Path) -> tuple[Path, ssl.SSLContext]:

@@ -9,7 +9,7 @@ import smtplib
 import socket
 import threading
 import time
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
@@ -340,7 +340,7 @@ def test_a_mail_server_that_is_silent_or_answers_a_byte_at_a_time_is_left_and_th
     monkeypatch.setattr(mail, "SECONDS", 0.5)
     monkeypatch.setattr(mail, "WHOLE_SECONDS", 0.4)
     with socket.create_server(("127.0.0.1", 0)) as server:
-        threading.Thread(target=_dawdling, args=(server, drip), daemon=True).start()
+        threading.Thread(target=mailserver.dawdle, args=(server, drip), daemon=True).start()
         _mailed(house, server.getsockname()[1])
         with house.station.database.writing() as session:
             mail.put_mail(session, "essai", "a", "anna@exemple.fr", "s", "b", NOON)
@@ -349,14 +349,6 @@ def test_a_mail_server_that_is_silent_or_answers_a_byte_at_a_time_is_left_and_th
         assert time.monotonic() - begun < 3.0
     (row,) = house.rows()
     assert (row.state, row.tries, row.trouble is not None) == (Sent.WAITING, 1, True)
-
-
-def _dawdling(server: socket.socket, drip: bytes) -> None:
-    """Takes one connection and never comes to the end of its first answer, while anybody listens or for five seconds."""
-    with suppress(OSError), server.accept()[0] as connection:
-        for _ in range(50):
-            time.sleep(0.1)
-            connection.sendall(drip)
 
 
 def _counted(asked: list):
