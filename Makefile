@@ -62,7 +62,7 @@ long-soak:
 	@$(SETUP) setup-test
 	SOAK=1 EXAMPLES=searching $(PYTEST) -n 2 -m long
 
-# FUZZ=1000000 SEED=1: mutants of drawn files through every entry point that meets strangers' bytes. A million take about half an hour of one
+# FUZZ=1000000 SEED=1: mutants of drawn files through every entry point that meets strangers' bytes. A million take a quarter to half an hour of one
 # quiet core (docs/measurements.md); `make long` does as many of a seed of its own.
 fuzz:
 	@$(SETUP) setup-test

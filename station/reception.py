@@ -2,7 +2,7 @@
 
 import errno
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 from uuid import uuid4
@@ -92,7 +92,13 @@ class Reception:
         grows = not sighting.name.startswith(FED_BY_US) and may_grow(path)
         if quiet < self._workstation.settings.intake.growing_seconds and grows:
             return False
-        return not still_open(path) and complete(path)
+        try:
+            return not still_open(path) and complete(path)
+        except FileNotFoundError:
+            return False
+        except OSError:
+            # It is handed out: taking it in meets the same, and tells it of this file alone.
+            return True
 
     def _take(self, ready: Ready) -> tuple[str, str] | None:
         """One file; None when it is taken in and moved, else why not."""
@@ -152,6 +158,17 @@ class Reception:
         with self._workstation.database.writing() as session:
             intake.tell_sightings(session, self._station.name, plain, self._workstation.clock())
         self._told = plain
+
+
+def look_at_all(receptions: Iterable[Reception], seconds: float) -> tuple[int, Exception | None]:
+    """How many files they took in, and what the first met that could not look: it keeps no other station waiting."""
+    taken, trouble = 0, None
+    for reception in receptions:
+        try:
+            taken += reception.look(seconds)
+        except Exception as error:  # noqa: BLE001 whoever begins the turns tells it, an outage of the database in one line
+            trouble = trouble or error
+    return taken, trouble
 
 
 def why_not(error: Exception) -> tuple[str, str]:  # noqa: PLR0911 (one for each cause)

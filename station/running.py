@@ -40,7 +40,7 @@ from station.pipeline import Pipeline
 from station.probe import probe_stations
 from station.problems import problem_of
 from station.receivables import tend_receivables
-from station.reception import Reception
+from station.reception import Reception, look_at_all
 from station.records import batches, documents
 from station.records.documents import DEAD_AFTER
 from station.renewal import tend_renewals
@@ -223,9 +223,11 @@ class Running:
         thread.start()
 
     def _receive(self) -> None:
-        taken = sum(reception.look(time.monotonic()) for reception in self._receptions)
+        taken, trouble = look_at_all(self._receptions, time.monotonic())
         if taken:
             self._due.set()
+        if trouble is not None:
+            raise trouble
         if taken or time.monotonic() - self._told_look > BEAT_SECONDS:
             self._told_look = time.monotonic()
             with self._workstation.database.writing() as session:

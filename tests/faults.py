@@ -81,11 +81,16 @@ def require_whole(workstation: Workstation, scans: int = 1) -> None:
     assert states == [State.SEALED] * scans
     assert counts == (scans, scans)
     assert (entries.count("received"), entries.count("sealed"), entries.count("duplicate")) == (scans, scans, 0)
-    contradicted = [answer for answer in audit_ledger(workstation) if not answer.ok]
-    assert not contradicted, contradicted
+    require_verified(workstation)
     assert len([named for named in workstation.archives.names() if named.suffix == ".pdf"]) == scans
     processed = workstation.settings.folder_of(workstation.settings.stations[0]) / "processed"
     assert len(list(processed.iterdir())) == scans
+
+
+def require_verified(workstation: Workstation) -> None:
+    """Ledger, records and stores agree, as `sceau verify --ledger` asks."""
+    contradicted = [answer for answer in audit_ledger(workstation) if not answer.ok]
+    assert not contradicted, contradicted
 
 
 def found_at(home: Path, url: str | None = None) -> Workstation:

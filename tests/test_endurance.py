@@ -13,6 +13,7 @@ from pathlib import Path
 import killed
 import papers
 import pytest
+from faults import require_whole
 
 from station.audit import audit_ledger
 from station.records import documents
@@ -78,3 +79,4 @@ def test_the_documents_of_a_dead_worker_are_finished_by_a_living_one(tmp_path, p
     finally:
         worker.terminate()
         assert worker.wait(timeout=60) == 0
+    require_whole(workstation)

@@ -18,7 +18,7 @@ import atwork
 import papers
 import pytest
 import sqlalchemy as sa
-from faults import begin, ended, filled, found_at, prepare, require_whole, small_disk, write_protected
+from faults import begin, ended, filled, found_at, prepare, require_verified, require_whole, small_disk, write_protected
 from sqlalchemy.exc import DBAPIError
 from test_reception import arrivals, look, png
 
@@ -349,3 +349,4 @@ def test_a_reader_that_the_kernel_ends_for_memory_costs_no_document(tmp_path, pr
         assert (document.state, document.problem) == (State.SEALED, "reading-late")
         assert caplog.text.count("swells: its process was killed (SIGKILL), as the kernel does") == DEATHS
         assert work.read_late(document_id).problem is None
+    require_verified(station)

@@ -19,6 +19,7 @@ import papers
 import pikepdf
 import pypdfium2 as pdfium
 import pytest
+from faults import require_verified
 from PIL import Image
 
 from capture.coding import Caps, examine
@@ -535,6 +536,7 @@ def test_an_original_that_rotted_in_the_vault_is_never_archived(station, work, t
     atwork.take_in(station, path)
     decide(station, document_id, "retry")
     assert work(document_id).state == State.SEALED
+    require_verified(station)
 
 
 def test_a_page_that_kills_whoever_looks_at_it_is_set_apart_and_the_next_one_is_archived(station, work, tmp_path, monkeypatch):
@@ -545,6 +547,7 @@ def test_a_page_that_kills_whoever_looks_at_it_is_set_apart_and_the_next_one_is_
     assert (document.state, atwork.codes(document) & {"poison-page"}) == (State.HELD, {"poison-page"})
     assert acts.offered_choices(document) == ("rescan", "retry")
     assert work(fine).state == State.SEALED
+    require_verified(station)
 
 
 @pytest.mark.parametrize(

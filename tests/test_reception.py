@@ -15,11 +15,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from capture import hotfolder
 from capture.originals import DiskFull, Vault
-from config.settings import Unusable, load_settings
+from config.settings import Station, Unusable, load_settings
 from station import reception as room
 from station.chaos import Scanner
-from station.reception import Reception
+from station.reception import Reception, look_at_all
 from station.records import documents, intake
 from station.records.tables import Archive, Arrival, Document, State
 from station.stored import path_from
@@ -280,6 +281,33 @@ def test_a_file_we_may_not_read_is_said_and_taken_once_we_may():
         path.chmod(0o600)
         assert look(reception, 10, 12) == 1
         assert atwork.not_taken(station) == {}
+
+
+def test_a_file_that_only_its_server_refuses_is_said_and_the_next_one_is_taken(monkeypatch):
+    with atwork.ordinary_user(lambda home: atwork.open_home(home, intake=atwork.PATIENT)) as station:
+        scanner, reception = Scanner(atwork.folder_of(station)), atwork.reception_of(station)
+        path = scanner.drop("a.png", png())
+        path.chmod(0)
+        scanner.drop("b.png", png(1))
+        # As on a share: the rights that are shown allow it.
+        monkeypatch.setattr(hotfolder.os, "access", lambda *_args, **_more: True)
+        assert look(reception, 0, 2) == 1
+        assert atwork.not_taken(station) == {"a.png": "unreadable"}
+        path.chmod(0o600)
+        assert look(reception, 70, 72) == 1
+        assert atwork.not_taken(station) == {}
+
+
+def test_what_one_station_meets_keeps_no_other_waiting(tmp_path):
+    stations = tuple(Station(name=name) for name in ("premier", "second"))
+    opened = atwork.open_home(tmp_path, intake=atwork.PATIENT, stations=stations)
+    receptions = [Reception(opened, station) for station in stations]
+    for reception in receptions:
+        reception.folder.mkdir(parents=True)
+        Scanner(reception.folder).drop("a.png", png())
+    receptions[0].look = lambda _seconds: 1 / 0
+    seen = [look_at_all(receptions, second) for second in (0.0, 2.0)]
+    assert [(taken, type(trouble)) for taken, trouble in seen] == [(0, ZeroDivisionError), (1, ZeroDivisionError)]
 
 
 def test_from_a_read_only_folder_a_scan_is_taken_once_said_and_moved_when_it_can_be():
