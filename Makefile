@@ -70,7 +70,7 @@ fuzz:
 
 bench:
 	@$(SETUP) setup-test
-	.venv/bin/python tests/bench.py
+	PYTHONPATH=tests:. .venv/bin/python tests/bench.py
 
 # FEW=10000 MANY=1000000 ROUNDS=5 POSTGRES=1: what daily questions cost among few and among many documents
 bench-rows:

@@ -41,8 +41,8 @@ class MailState(StrEnum):
     TOO_LARGE = "too-large"
     STUCK = "stuck"
     """Kept raw, but an attachment that was found in it is not found again: a person saves it from the message."""
-    UNREAD = "unread"
-    """Kept raw, but whoever reads it fails or is ended by its bounds: a person saves its attachments from the message."""
+    UNREADABLE = "unreadable"
+    """Kept raw, but whoever reads it fails or is ended by its bounds: a person saves its attachments, or a newer version reads it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +93,22 @@ class Contents:
     """What it reports, where it is a delivery report."""
 
 
-def read_message(raw: bytes) -> Contents:
-    """Documents and report of a whole message. Raises RecursionError for parts within parts beyond reason, and nothing else."""
-    return Contents(attachments_of(raw), bounce_of(raw))
+def read_message(raw: bytes) -> Contents | None:
+    """Documents and report of a whole message; None where the parser fails at it, as at parts within parts. Raises MemoryError."""
+    try:
+        return Contents(attachments_of(raw), bounce_of(raw))
+    except MemoryError:
+        raise
+    except Exception:  # noqa: BLE001 whatever a parser raises over a stranger's bytes is a fact about them
+        return None
+
+
+def without_harm(told: Contents) -> Contents:
+    """What a reader told that may have been taken over by what it read: names are plain, and no longer than they may be."""
+    named = enumerate(told.attachments, 1)
+    attachments = tuple(Attachment(_plain_name(each.name, number, _ending(each.content) or ".pdf"), each.content) for number, each in named)
+    bounce = told.bounce and Bounce(_plain(told.bounce.message_id)[:1000], _plain(told.bounce.why)[:300])
+    return Contents(attachments, bounce)
 
 
 def read_heading(header: bytes) -> Heading:
@@ -119,11 +132,18 @@ def _plain(value: Any) -> str:
 
 def may_hold_documents(structure: Sequence[Any]) -> bool:
     """Whether a message's BODYSTRUCTURE (RFC 9051, 7.5.2), as imapclient parses it, has a part that is no mere text; when in doubt, yes."""
+    try:
+        return _may_hold(structure)
+    except RecursionError:
+        return True
+
+
+def _may_hold(structure: Sequence[Any]) -> bool:
     if not structure:
         return True
     first = structure[0]
     if isinstance(first, list):
-        return any(may_hold_documents(part) for part in first)
+        return any(_may_hold(part) for part in first)
     if not isinstance(first, bytes) or first.lower() != b"text":
         return True
     # A text with a name, or an XML, is an attachment.
@@ -141,8 +161,9 @@ def _has_name(parts: Sequence[Any]) -> bool:
 
 
 def attachments_of(raw: bytes) -> tuple[Attachment, ...]:
-    """PDF, TIFF, PNG, JPEG and XML documents of a message, also of one forwarded inside it, each once, in order; never raises.
+    """PDF, TIFF, PNG, JPEG and XML documents of a message, also of one forwarded inside it, each once, in order.
 
+    Raises RecursionError for parts within parts beyond the parser's depth, and nothing else.
     What they are is told by their bytes. A small image that the text itself shows (a logo in a signature) is no document.
     """
     found: dict[str, Attachment] = {}
@@ -158,7 +179,7 @@ def attachments_of(raw: bytes) -> tuple[Attachment, ...]:
 
 
 def bounce_of(raw: bytes) -> Bounce | None:
-    """What a delivery report (RFC 3464) says of a message that failed for good; None where this is none. Never raises."""
+    """What a delivery report (RFC 3464) says of a message that failed for good; None where this is none. Raises as `attachments_of`."""
     parts = list(message_from_bytes(raw).walk())
     reports = [part for part in parts if part.get_content_type() == "message/delivery-status"]
     said = [each for report in reports for each in (report.get_payload() if report.is_multipart() else ()) if isinstance(each, Message)]
@@ -219,6 +240,10 @@ def _name(part: Message, number: int, ending: str) -> str:
         given = _plain(part.get_filename())
     except (LookupError, ValueError, TypeError):
         given = ""
+    return _plain_name(given, number, ending)
+
+
+def _plain_name(given: str, number: int, ending: str) -> str:
     last = unicodedata.normalize("NFC", given).replace("\\", "/").rsplit("/", 1)[-1]
     plain = "".join(letter for letter in last if unicodedata.category(letter)[0] != "C").strip(" .")
     stem, _, suffix = plain.rpartition(".")

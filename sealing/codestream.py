@@ -208,13 +208,13 @@ def lone_fax(strip: bytes, width: int, height: int, photometric: int, order: int
 
 
 def _read_parts(tiff: tifffile.TiffFile, sheet: Any) -> list[bytes]:
-    """The coded strips or tiles. Raises CannotArchive for one that the file does not hold."""
+    """The coded strips or tiles. Raises CannotArchive where they are longer than the file."""
     handle = tiff.filehandle
+    if sum(sheet.databytecounts) > handle.size:
+        # Memory for all that tags claim would be asked for before the file is found to be shorter, or strips to lie over each other.
+        raise CannotArchive("bandes plus longues que le fichier", "strips that are longer than the file")
     parts = []
     for offset, count in zip(sheet.dataoffsets, sheet.databytecounts, strict=True):
-        if offset + count > handle.size:
-            # Memory for all that a tag claims, up to 4 GiB, would be asked for before the file is found to be shorter.
-            raise CannotArchive("bande plus longue que le fichier", "a strip that is longer than the file")
         handle.seek(offset)
         parts.append(handle.read(count))
     return parts

@@ -1,8 +1,9 @@
 """PDF/A-3b as pikepdf's checker judges it, made a verdict on the file alone.
 
 While it reads a page the checker takes any warning of Python's for a fault of that page, and Python's warnings are the process's: a
-connection that another thread dropped made a sound paper "not PDF/A", and two checks at once may take each other's warnings. So one
-check at a time, and what was told by a warning counts where each look tells it.
+connection that another thread dropped made a sound paper "not PDF/A", and two checks at once took each other's warnings, so that a torn
+one passed. So one check at a time, and what was told by a warning counts where each look tells it. Against another library that records
+warnings in another thread at that very moment nothing is done; documents are checked in children, where no other work is done.
 """
 
 import io
@@ -19,6 +20,7 @@ __all__ = ["Finding", "PdfaError", "Report", "check_written", "save_checked"]
 
 FLAVOUR = "3b"
 LOOKS = 3
+"""How often a file is looked at that is found faulty by a warning: a fault of its own is there each time, another's hardly three times."""
 _BY_WARNING = ("content stream:", "cannot parse the CMap:")
 """How the checker begins what a warning told it; after it says so, it reads no further in that stream."""
 _one_at_a_time = threading.Lock()

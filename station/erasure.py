@@ -392,7 +392,9 @@ def _delete_rows(session: Session, scope: Scope, at: datetime) -> None:
     ids, now_empty = scope.ids, [original.sha256 for original in scope.originals]
     for entity, sequence in _payloads_of(session, scope):
         session.execute(sa.delete(LedgerPayload).where(LedgerPayload.entity == entity, LedgerPayload.sequence == sequence))
-    for mail in _mails_with(session, now_empty):
+    # By its files, and by its bytes: of the same message another row may have been unreadable.
+    alike = session.scalars(sa.select(Mail).where(Mail.sha256.in_(scope.messages)))
+    for mail in {mail.id: mail for mail in (*_mails_with(session, now_empty), *alike)}.values():
         _forget_mail(mail, scope)
     session.flush()
     taught = sa.select(LessonRow.id).where(LessonRow.document_id.in_(ids))

@@ -26,13 +26,13 @@ from imapclient.exceptions import IMAPClientAbortError, IMAPClientError, LoginEr
 from sqlalchemy.orm import Session
 
 from capture.hotfolder import PROCESSED, plain_name
-from capture.mailbox import Attachment, Contents, Heading, MailState, may_hold_documents, read_heading, read_message
+from capture.mailbox import Contents, Heading, MailState, may_hold_documents, read_heading, read_message, without_harm
 from capture.originals import sync_folder
 from config.settings import Settings, Station
 from sealing.ledger import Event
 from station.apart import work_apart
 from station.bounces import note_report
-from station.children import Stopped
+from station.children import OverBudget, PoisonPage
 from station.problems import PROBLEMS, problem_of
 from station.records.intake import SYSTEM
 from station.records.ledger import append_event
@@ -52,13 +52,16 @@ READ_SECONDS = 60.0
 """How long the reading of one message may take; 50 MB of attachments take a second."""
 SETTLED = frozenset({State.SEALED, State.SET_ASIDE, State.DUPLICATE, State.REPLACED, State.ERASED})
 """States of a document in which nothing of it is waited for."""
-_HEADINGS = b"BODY[HEADER.FIELDS (MESSAGE-ID FROM SUBJECT)]"
+_HEADINGS = "HEADER.FIELDS (MESSAGE-ID FROM SUBJECT)"
+_HEADINGS_KEY = f"BODY[{_HEADINGS}]<0>".encode()
+MOST_HEADINGS = 65536
+"""Bytes of them that are asked for."""
 Connect: TypeAlias = Callable[[Station, str], IMAPClient]
 """(station, password) → a client that is signed in."""
 
 
 class MailboxTrouble(Exception):
-    """The server cannot be worked with now; `code` has its words in `station.problems`."""
+    """The server cannot be worked with now, or no message be read here; `code` has its words in `station.problems`."""
 
     def __init__(self, code: str, detail: str = "") -> None:
         super().__init__(f"{code} {detail}".strip())
@@ -106,26 +109,37 @@ class Postman:
     """One mailbox. Nothing here is remembered that a restart could not find again."""
 
     def __init__(
-        self, workstation: Workstation, station: Station, environment: Mapping[str, str] = os.environ, connect: Connect = connect
+        self,
+        workstation: Workstation,
+        station: Station,
+        environment: Mapping[str, str] = os.environ,
+        connect: Connect = connect,
+        stopping: Callable[[], bool] = lambda: False,
     ) -> None:
         self._workstation = workstation
         self._station = station
         self._account = account_of(station)
         self._environment = environment
         self._connect = connect
+        self._stopping = stopping
+        """Asked between two messages: each is whole by itself."""
         self._folder = workstation.settings.folder_of(station)
         self._failures = 0
         self._again = float("-inf")
+        self._began = False
 
     def look(self, seconds: float) -> int:
         """Look once: take what is new, flag what is done. `seconds` is a clock that never goes back. Returns how many messages were taken.
 
         A server that fails is tried again later and later; its trouble is written down for the screens. Raises OSError of our own disk.
         """
-        self.deliver()
-        if seconds < self._again:
-            return 0
         try:
+            if not self._began:
+                self._read_again()
+                self._began = True
+            self.deliver()
+            if seconds < self._again:
+                return 0
             with self._signed_in() as client:
                 taken = self._visit(client)
         except MailboxTrouble as trouble:
@@ -189,6 +203,8 @@ class Postman:
             asked = uids[start : start + AT_ONCE]
             headings = _ask_headings(client, asked)
             for uid in asked:
+                if self._stopping():
+                    return taken
                 taken += self._look_at(client, validity, uid, headings.get(uid))
         return taken
 
@@ -202,7 +218,7 @@ class Postman:
         """One message, noted whatever it yields; True where its documents are taken."""
         if told is None:
             return False  # removed by somebody meanwhile
-        heading = read_heading(told.get(_HEADINGS) or b"")
+        heading = read_heading(told.get(_HEADINGS_KEY) or b"")
         size = int(told[b"RFC822.SIZE"])
         if self._is_noted(heading, validity, uid) or self._is_known(heading, validity, uid, size):
             return False
@@ -243,22 +259,26 @@ class Postman:
     def _keep(self, heading: Heading, validity: int, uid: int, raw: bytes) -> bool:
         """Into the vault first, then into the records with its ledger entry; only then do files appear."""
         contents = read_apart(self._workstation, raw)
-        if contents is not None and contents.bounce is not None:
-            note_report(self._workstation, self._workstation.settings.company_of(self._station), contents.bounce)
-        if contents is not None and not contents.attachments:
-            self._note(heading, validity, uid, MailState.NOTHING)
-            return False
+        if contents is not None:
+            self._heed(contents)
+            if not contents.attachments:
+                self._note(heading, validity, uid, MailState.NOTHING)
+                return False
         with tempfile.TemporaryFile(dir=self._workstation.home / "work") as file:
             file.write(raw)
             file.flush()
             original = self._workstation.originals.keep(file.fileno())
         if contents is None:
-            self._note(heading, validity, uid, MailState.UNREAD, original.sha256, size=original.size)
+            self._note(heading, validity, uid, MailState.UNREADABLE, original.sha256, size=original.size)
             return False
-        # Numbers of one account may be those of another; the message's own fingerprint is nobody else's.
-        files = [{"name": f"{original.sha256[:8]}-{uid}-{n}-{a.name}", "sha256": a.sha256} for n, a in enumerate(contents.attachments, 1)]
-        self._note(heading, validity, uid, MailState.KEPT, original.sha256, files, size=original.size)
+        files = _files_of(original.sha256, uid, contents)
+        mail_id = self._note(heading, validity, uid, MailState.KEPT, original.sha256, files, size=original.size)
+        self._settle(mail_id, self._put_files(files, contents))
         return True
+
+    def _heed(self, contents: Contents) -> None:
+        if contents.bounce is not None:
+            note_report(self._workstation, self._workstation.settings.company_of(self._station), contents.bounce)
 
     def _note(
         self,
@@ -270,8 +290,8 @@ class Postman:
         files: Sequence[dict[str, str]] = (),
         flagged_at: datetime | None = None,
         size: int | None = None,
-    ) -> None:
-        """Message and cursor in one transaction; with `size`, the raw message is a new original and gets its ledger entry."""
+    ) -> int:
+        """Message and cursor in one transaction; with `size` it is a new original and gets its ledger entry. Returns its row's number."""
         now, station = self._workstation.clock(), self._station.name
         with self._workstation.database.writing() as session:
             if size is not None and session.get(Original, sha256) is None:
@@ -280,28 +300,30 @@ class Postman:
                     raise FileNotFoundError(errno.ENOENT, "erased meanwhile", str(sha256))
                 session.add(Original(sha256=sha256, size=size, kept_at=now))
                 session.flush()
-            session.add(
-                Mail(
-                    station=station,
-                    account=self._account,
-                    uidvalidity=validity,
-                    uid=uid,
-                    fingerprint=heading.fingerprint,
-                    message_id=heading.message_id,
-                    sender=heading.sender,
-                    subject=heading.subject,
-                    state=str(state),
-                    sha256=sha256,
-                    files=list(files),
-                    noted_at=now,
-                    flagged_at=flagged_at,
-                )
+            mail = Mail(
+                station=station,
+                account=self._account,
+                uidvalidity=validity,
+                uid=uid,
+                fingerprint=heading.fingerprint,
+                message_id=heading.message_id,
+                sender=heading.sender,
+                subject=heading.subject,
+                state=str(state),
+                sha256=sha256,
+                files=list(files),
+                noted_at=now,
+                flagged_at=flagged_at,
             )
+            session.add(mail)
+            session.flush()
+            mail_id = mail.id
             cursor = _cursor_row(session, station, self._account)
             cursor.uidvalidity, cursor.uid = validity, uid
             if size is not None:
                 append_event(session, self._event(heading, str(sha256), files, now))
         log.info("mail %s/%d: %s", station, uid, state)
+        return mail_id
 
     def _event(self, heading: Heading, sha256: str, files: Sequence[dict[str, str]], at: datetime) -> Event:
         return Event(
@@ -323,35 +345,76 @@ class Postman:
     # --- its files ---
 
     def deliver(self) -> None:
-        """Put the attachments of each kept message into the folder, from the vault; what lies or was there already is not put again."""
+        """Put the attachments of each message that was kept and no more into the folder, from the vault; what was there is not put again.
+
+        Raises MailboxTrouble where no message can be read now.
+        """
+        for mail_id, _, sha256, files in self._rows_in(MailState.KEPT):
+            if self._stopping():
+                return
+            self._settle(mail_id, self._deliver_files(sha256, files))
+
+    def _rows_in(self, state: MailState) -> list[tuple[int, int, str, list[dict[str, str]]]]:
+        """Number, number on the server, SHA-256 and files of this station's messages, oldest first."""
         with self._workstation.database.reading() as session:
-            query = sa.select(Mail).where(Mail.station == self._station.name, Mail.state == str(MailState.KEPT)).order_by(Mail.id)
-            kept = [(mail.id, str(mail.sha256), list(mail.files)) for mail in session.scalars(query)]
-        for mail_id, sha256, files in kept:
-            state = MailState.DELIVERED if self._deliver_files(sha256, files) else MailState.STUCK
-            with self._workstation.database.writing() as session:
-                session.execute(_this_mail(mail_id).values(state=str(state)))
+            query = sa.select(Mail).where(Mail.station == self._station.name, Mail.state == str(state), ~_is_outdated()).order_by(Mail.id)
+            return [(mail.id, mail.uid, str(mail.sha256), list(mail.files)) for mail in session.scalars(query)]
 
-    def _deliver_files(self, sha256: str, files: Sequence[dict[str, str]]) -> bool:
-        """False where the message in the vault no longer yields one of them: a person is told, and the other messages go on."""
+    def _settle(self, mail_id: int, state: MailState) -> None:
+        with self._workstation.database.writing() as session:
+            session.execute(_this_mail(mail_id).values(state=str(state)))
+
+    def _deliver_files(self, sha256: str, files: Sequence[dict[str, str]]) -> MailState:
         missing = [file for file in files if not self._was_there(file["name"])]
-        attachments = self._kept_attachments(sha256) if missing else {}
-        for file in missing:
-            if file["sha256"] in attachments:
-                put_file(self._folder, file["name"], attachments[file["sha256"]].content)
-        return all(file["sha256"] in attachments for file in missing)
+        if not missing:
+            return MailState.DELIVERED
+        raw = self._kept_message(sha256)
+        if raw is None:
+            return MailState.STUCK
+        contents = read_apart(self._workstation, raw)
+        return MailState.UNREADABLE if contents is None else self._put_files(missing, contents)
 
-    def _kept_attachments(self, sha256: str) -> dict[str, Attachment]:
-        """By their SHA-256; none of a message that the vault no longer holds as it came, which the audit tells, too."""
+    def _put_files(self, files: Sequence[dict[str, str]], contents: Contents) -> MailState:
+        """STUCK where the message yields one of them no longer: a person is told, and the other messages go on."""
+        held = {attachment.sha256: attachment.content for attachment in contents.attachments}
+        for file in files:
+            if file["sha256"] in held:
+                put_file(self._folder, file["name"], held[file["sha256"]])
+        return MailState.DELIVERED if all(file["sha256"] in held for file in files) else MailState.STUCK
+
+    def _kept_message(self, sha256: str) -> bytes | None:
+        """None where the vault no longer holds it as it came, which the audit tells, too."""
         try:
             raw = self._workstation.originals.path(sha256).read_bytes()
         except FileNotFoundError:
             raw = b""
         if hashlib.sha256(raw).hexdigest() != sha256:
             log.error("mail: the message %s in the vault no longer matches its fingerprint", sha256)
-            return {}
-        contents = read_apart(self._workstation, raw)
-        return {attachment.sha256: attachment for attachment in contents.attachments} if contents else {}
+            return None
+        return raw
+
+    def _read_again(self) -> None:
+        """What could not be read, once after each start: the machine may have been short of memory, and a newer version may know better."""
+        named: dict[str, list[dict[str, str]]] = {}
+        for mail_id, uid, sha256, _ in self._rows_in(MailState.UNREADABLE):
+            if self._stopping():
+                return
+            if sha256 not in named:
+                raw = self._kept_message(sha256)
+                contents = raw and read_apart(self._workstation, raw)
+                if not contents:
+                    continue
+                self._heed(contents)
+                named[sha256] = _files_of(sha256, uid, contents)
+            self._note_read(mail_id, named[sha256])
+
+    def _note_read(self, mail_id: int, files: list[dict[str, str]]) -> None:
+        with self._workstation.database.writing() as session:
+            mail = session.get_one(Mail, mail_id)
+            mail.state, mail.files = str(MailState.KEPT if files else MailState.NOTHING), files
+            if files:
+                heading = Heading(mail.message_id, mail.sender, mail.subject)
+                append_event(session, self._event(heading, str(mail.sha256), files, self._workstation.clock()))
 
     def _was_there(self, name: str) -> bool:
         # The folder first: a file that leaves it has its arrival already.
@@ -401,22 +464,35 @@ class Postman:
 
 
 def read_apart(workstation: Workstation, raw: bytes) -> Contents | None:
-    """Documents and report of a message, read in a child of its own, so that none has a part in another's.
+    """Documents and report of a message, read in a child of its own, so that none has a part in another's; None where it cannot be read.
 
-    None where the reader is ended by its bounds or fails: a fact about this message, which keeps back no other. Raises OSError.
+    Raises MailboxTrouble where no message could be, OSError of a full disk.
     """
     try:
-        return work_apart(workstation, read_message, READ_SECONDS, raw)
-    except (OSError, Stopped):
-        raise
-    except Exception as error:  # noqa: BLE001 whatever a parser raises over a stranger's bytes
-        log.warning("mail: a message of %d bytes was not read: %r", len(raw), error)
-        return None
+        contents = work_apart(workstation, read_message, READ_SECONDS, raw)
+    except (OverBudget, PoisonPage) as error:
+        if raw:
+            # Is it the message, or the machine? One without a byte is read everywhere.
+            read_apart(workstation, b"")
+            log.warning("mail: a message of %d bytes ended its reader: %r", len(raw), error)
+            return None
+        raise MailboxTrouble("mailbox-reader", repr(error)) from error
+    except (OSError, RuntimeError, MemoryError) as error:
+        if _is_ours(error):
+            raise
+        raise MailboxTrouble("mailbox-reader", repr(error)) from error
+    return contents and without_harm(contents)
+
+
+def _files_of(sha256: str, uid: int, contents: Contents) -> list[dict[str, str]]:
+    """Numbers of one account may be those of another; the message's own fingerprint is nobody else's."""
+    named = enumerate(contents.attachments, 1)
+    return [{"name": f"{sha256[:8]}-{uid}-{number}-{each.name}", "sha256": each.sha256} for number, each in named]
 
 
 def _ask_headings(client: IMAPClient, uids: Sequence[int]) -> dict[int, Any]:
     """Size, structure and a few header lines; without the structure where one of them cannot be told, so that it keeps back no other."""
-    wanted = ["RFC822.SIZE", "BODY.PEEK[HEADER.FIELDS (MESSAGE-ID FROM SUBJECT)]"]
+    wanted = ["RFC822.SIZE", f"BODY.PEEK[{_HEADINGS}]<0.{MOST_HEADINGS}>"]
     try:
         return dict(client.fetch(uids, [*wanted, "BODYSTRUCTURE"]))
     except IMAPClientAbortError:
@@ -511,7 +587,7 @@ class MailboxHealth:
     """Messages that were not fetched, newest first."""
     stuck: tuple[Heading, ...] = ()
     """Messages whose attachments are not found again in what the vault holds, newest first."""
-    unread: tuple[Heading, ...] = ()
+    unreadable: tuple[Heading, ...] = ()
     """Messages that are kept and could not be read, newest first."""
 
     @property
@@ -533,14 +609,14 @@ class MailboxHealth:
                 else f"{named} : une pièce ne se retrouve pas dans le message gardé. Rien n'est perdu : le message est toujours sur le "
                 "serveur. Déposez ses pièces dans le dossier, puis lancez sceau verify --ledger."
             )
-        for heading in self.unread:
+        for heading in self.unreadable:
             named = f"« {heading.subject} » ({heading.sender})"
             told.append(
-                f"{named} could not be read: its reading was ended. Nothing is lost: the message is kept whole, and still on the server. "
-                "Save its attachments into the folder."
+                f"{named} could not be read. Nothing is lost: the message is kept whole, and still on the server. "
+                "Save its attachments into the folder; it is read again when Sceau starts."
                 if english
-                else f"{named} n'a pas pu être lu : sa lecture a été arrêtée. Rien n'est perdu : le message est gardé entier, et il est "
-                "toujours sur le serveur. Déposez ses pièces dans le dossier."
+                else f"{named} n'a pas pu être lu. Rien n'est perdu : le message est gardé entier, et il est toujours sur le serveur. "
+                "Déposez ses pièces dans le dossier ; sa lecture est retentée au démarrage de Sceau."
             )
         for heading in self.too_large:
             named = f"« {heading.subject} » ({heading.sender})"
@@ -576,8 +652,8 @@ def _health(session: Session, station: Station) -> MailboxHealth:
     counts = session.execute(sa.select(Mail.state, sa.func.count()).where(ours).group_by(Mail.state)).all()
 
     def newest(state: MailState) -> tuple[Heading, ...]:
-        rows = session.scalars(sa.select(Mail).where(ours, Mail.state == str(state)).order_by(Mail.id.desc()).limit(20))
-        return tuple(Heading(mail.message_id, mail.sender, mail.subject) for mail in rows)
+        query = sa.select(Mail).where(ours, Mail.state == str(state), ~_is_outdated()).order_by(Mail.id.desc()).limit(20)
+        return tuple(dict.fromkeys(Heading(mail.message_id, mail.sender, mail.subject) for mail in session.scalars(query)))
 
     return MailboxHealth(
         station=station.name,
@@ -589,5 +665,5 @@ def _health(session: Session, station: Station) -> MailboxHealth:
         counts={str(state): int(count) for state, count in counts},
         too_large=newest(MailState.TOO_LARGE),
         stuck=newest(MailState.STUCK),
-        unread=newest(MailState.UNREAD),
+        unreadable=newest(MailState.UNREADABLE),
     )

@@ -544,6 +544,17 @@ PROBLEMS: dict[str, Problem] = {
             Problem(f"mailbox-{code}", fr[0], MAIL_FR, fr[1], en[0], MAIL_EN, en[1])
             for code, fr, en in (
                 (
+                    "reader",
+                    (
+                        "Aucun message ne peut être lu sur cette machine.",
+                        "Libérez de la mémoire ou relancez Sceau (le journal dit pourquoi) ; Sceau réessaie de lui-même.",
+                    ),
+                    (
+                        "No message can be read on this machine.",
+                        "Free some memory or start Sceau again (the log says why); Sceau tries again by itself.",
+                    ),
+                ),
+                (
                     "unreachable",
                     (
                         "Le serveur de messagerie ne répond pas.",

@@ -160,7 +160,7 @@ class Running:
                     # A tenth of a second of imports that others need not wait for.
                     from station.post import Postman
 
-                    look = Postman(self._workstation, station).look
+                    look = Postman(self._workstation, station, stopping=self._stopping.is_set).look
                     self._spawn(f"post-{station.name}", partial(self._fetch, look), station.mail_seconds, self._stopping.wait)
             self._spawn("reception", self._receive, self._workstation.settings.intake.poll_seconds, self._hint.wait)
 
@@ -226,12 +226,12 @@ class Running:
         taken, trouble = look_at_all(self._receptions, time.monotonic())
         if taken:
             self._due.set()
-        if trouble is not None:
-            raise trouble
         if taken or time.monotonic() - self._told_look > BEAT_SECONDS:
             self._told_look = time.monotonic()
             with self._workstation.database.writing() as session:
                 documents.note_look(session, self._executor, self._workstation.clock(), taken=bool(taken))
+        if trouble is not None:
+            raise trouble
 
     def _tend_checkpoints(self) -> None:
         tend_checkpoints(self._workstation)

@@ -8,6 +8,8 @@ from station.web.words import Words
 
 Told: TypeAlias = Mapping[str, Any]
 """What `station.status.status_of` found, or a part of it."""
+BY_HAND = frozenset({"stuck", "unreadable", "too-large"})
+"""States of messages (`capture.mailbox.MailState`) whose attachments a person saves."""
 
 
 def status_lines(told: Told, t: Words) -> Iterator[tuple[str, str]]:
@@ -57,8 +59,12 @@ def _folder(folder: Told, t: Words) -> Iterator[str]:
 
 
 def _mailbox(box: Told, t: Words) -> str:
-    looked = t("status.looked-at", at=_moment(box["looked_at"], t)) if box["looked_at"] else t("status.never-looked")
-    return looked if box["ok"] else ", ".join((looked, t("status.mailbox-trouble")))
+    told = [t("status.looked-at", at=_moment(box["looked_at"], t)) if box["looked_at"] else t("status.never-looked")]
+    if not box["ok"]:
+        told.append(t("status.mailbox-trouble"))
+    if left := sum(count for state, count in box["messages"].items() if state in BY_HAND):
+        told.append(t.count("status.mailbox-left", left))
+    return ", ".join(told)
 
 
 def _backup(backup: Told, t: Words) -> str:

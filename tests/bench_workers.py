@@ -1,6 +1,6 @@
 """How much more two worker processes do than one, and PostgreSQL beside SQLite: the same pages, one document at once for each `sceau work`.
 
-PYTHONPATH=tests:. python tests/bench_workers.py [--pages 24] [--rounds 5]
+PYTHONPATH=tests:. python tests/bench_workers.py [--pages 24] [--rounds 3]
 
 Each round runs all four, in an order that turns, so that the ratios of a round met one machine; told are medians. Pages a minute run from
 the first sealed page to the last, so that programs that start are not counted; CPU is of the workers with their children, and of the

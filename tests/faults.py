@@ -167,7 +167,7 @@ def made_database(server: OwnServer, name: str, how: str = "") -> str:
 
 
 def crashed(server: OwnServer, seconds: float) -> str:
-    """Command that ends a server as a power cut would, and starts it again after a while."""
+    """Command that kills a server with all its processes, and starts it again after a while; what the system holds for the disk stays."""
     account = "runuser -u postgres -- " if os.geteuid() == 0 else ""
     control = f"{account}{ownserver.PROGRAMS}/pg_ctl -D {server.folder}/data"
     options = f"-p {server.port} -k {server.folder} {ownserver.MANNERS}"

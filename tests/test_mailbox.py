@@ -1,9 +1,11 @@
 """A mailbox is a station too: against a real Dovecot, nothing is lost, fetched twice or flagged too early."""
 
+import errno
 import io
 import json
 import ssl
 import time
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
@@ -25,10 +27,21 @@ from postoffice import PASSWORD, letter, open_office
 from test_erasure import everything_kept
 
 from capture.hotfolder import glance
-from capture.mailbox import MailState, attachments_of, may_hold_documents, read_heading
+from capture.mailbox import (
+    LONGEST_NAME,
+    Attachment,
+    Bounce,
+    Contents,
+    MailState,
+    attachments_of,
+    may_hold_documents,
+    read_heading,
+    without_harm,
+)
 from config.settings import Station
 from station import acts, erasure, post
 from station.audit import audit_ledger
+from station.children import PoisonPage
 from station.erasure import certificate_path
 from station.post import Postman, connect, is_loopback, is_settled, mailbox_health
 from station.problems import PROBLEMS
@@ -37,6 +50,8 @@ from station.records.tables import Arrival, Document, LedgerPayload, Mail, Perso
 from station.running import Running
 from station.slots import hold_slot
 from station.status import status_of
+from station.status_words import status_lines
+from station.web.words import words_in
 
 ENVIRONMENT = {"SCEAU_MAILBOX_COURRIER_PASSWORD": PASSWORD}
 PDF = b"%PDF-1.4\n1 0 obj <<>> endobj\ntrailer <<>>\n%%EOF\n"
@@ -345,7 +360,7 @@ def test_a_message_that_no_longer_yields_its_attachment_is_told_and_keeps_back_n
     look = Look(office, box, tmp_path)
     look.put(letter("bloqué", 1, ("a.pdf", "application/pdf", PDF)))
     with monkeypatch.context() as patch:
-        patch.setattr(Postman, "deliver", lambda _self: None)
+        patch.setattr(Postman, "_put_files", lambda *_: MailState.KEPT)
         look()
     with look.workstation.database.reading() as session:
         raw = look.workstation.originals.path(session.scalars(sa.select(Mail.sha256)).one())
@@ -397,18 +412,81 @@ def test_a_message_that_its_reader_does_not_survive_is_kept_and_told_and_keeps_b
     )
     workstation = with_child_megabytes(look.workstation, 256) if harm == "memory" else look.workstation
     if harm == "time":
-        monkeypatch.setattr(post, "READ_SECONDS", 0.05)
+        monkeypatch.setattr(post, "READ_SECONDS", 0.5)
     look.put(letter("piège", 1, ("a.pdf", "application/pdf", PDF)))
     look.put(letter("bon", 2, ("b.pdf", "application/pdf", PDF + b"\n")))
     postman = Postman(workstation, look.station, ENVIRONMENT, lambda *told: MeansHarm(connect(*told), raw))
     assert postman.look(0.0) == 1
-    assert look.states() == [MailState.UNREAD, MailState.DELIVERED]
+    assert look.states() == [MailState.UNREADABLE, MailState.DELIVERED]
     assert ["« piège »" in look.health().words(language)[0] for language in ("fr", "en")] == [True, True]
     with look.workstation.database.reading() as session:
-        kept = session.scalars(sa.select(Mail.sha256).where(Mail.state == MailState.UNREAD)).one()
+        kept = session.scalars(sa.select(Mail.sha256).where(Mail.state == MailState.UNREADABLE)).one()
     assert look.workstation.originals.path(kept).read_bytes() == raw
     assert all(answer.ok for answer in audit_ledger(look.workstation))
     assert postman.look(1.0) == 0
+    lines = [words for _, words in status_lines(status_of(look.workstation), words_in("fr"))]
+    assert [words for words in lines if "1 message est à ouvrir soi-même" in words]
+
+
+def test_a_message_that_could_not_be_read_is_read_again_at_the_next_start_and_its_documents_come_once(office, box, tmp_path, monkeypatch):
+    look = Look(office, box, tmp_path)
+    look.put(letter("facture", 1, ("a.pdf", "application/pdf", PDF)))
+    with monkeypatch.context() as patch:
+        patch.setattr(post, "work_apart", lambda *_: None)
+        assert look() == 0
+    assert (look.states(), look.files()) == ([MailState.UNREADABLE], [])
+    assert look() == 0
+    assert look.states() == [MailState.UNREADABLE]
+    Postman(look.workstation, look.station, ENVIRONMENT).look(0.0)
+    assert look.states() == [MailState.DELIVERED]
+    assert [name.split("-", 2)[2] for name in look.files()] == ["1-a.pdf"]
+    assert all(answer.ok for answer in audit_ledger(look.workstation))
+
+
+@pytest.mark.parametrize("trouble", [BrokenProcessPool("no child"), OSError(errno.EMFILE, "Too many open files"), PoisonPage("3")])
+def test_a_machine_on_which_no_message_can_be_read_gives_none_up(office, box, tmp_path, monkeypatch, trouble):
+    look = Look(office, box, tmp_path)
+    look.put(letter("facture", 1, ("a.pdf", "application/pdf", PDF)))
+
+    def fails(*_args):
+        raise trouble
+
+    with monkeypatch.context() as patch:
+        patch.setattr(post, "work_apart", fails)
+        assert look() == 0
+    assert (look.states(), look.health().trouble) == ([], "mailbox-reader")
+    assert look(1000.0) == 1
+    assert (look.states(), look.health().trouble) == ([MailState.DELIVERED], "")
+
+
+def test_a_station_that_stops_leaves_the_next_message_to_the_next_start(office, box, tmp_path):
+    look, asked = Look(office, box, tmp_path), []
+    for number in (1, 2):
+        look.put(letter("facture", number, ("a.pdf", "application/pdf", PDF + b"%d" % number)))
+    stopping = Postman(look.workstation, look.station, ENVIRONMENT, stopping=lambda: asked.append(1) or len(asked) > 1)
+    assert stopping.look(0.0) == 1
+    assert look() == 1
+    assert look.states() == [MailState.DELIVERED, MailState.DELIVERED]
+
+
+def test_what_a_reader_tells_that_was_taken_over_can_do_no_harm():
+    told = Contents(
+        (Attachment("../../etc/pass\0wd" + "x" * 400, PDF), Attachment("..", png())), Bounce("<a>\r\nBcc: b" + "x" * 9999, "\0" * 999)
+    )
+    safe = without_harm(told)
+    assert [
+        name for name in (each.name for each in safe.attachments) if "/" in name or not name.isprintable() or len(name) > LONGEST_NAME
+    ] == []
+    assert safe.bounce is not None and safe.bounce.message_id.isprintable() and len(safe.bounce.message_id) <= 1000
+    whole = Contents(attachments_of(letter("a", 1, ("facture été.pdf", "application/pdf", PDF)).as_bytes()), None)
+    assert without_harm(whole) == whole
+
+
+def test_a_structure_beyond_reason_is_fetched():
+    nested: list = [b"text", b"plain"]
+    for _ in range(5000):
+        nested = [nested]
+    assert may_hold_documents([nested])
 
 
 def test_a_message_is_flagged_only_after_every_one_of_its_documents_is_sealed_or_decided(office, box, tmp_path, practice_keys):
@@ -519,6 +597,21 @@ def test_a_message_that_somebody_put_into_a_folder_too_stays_with_the_mailbox(of
     told = erase(look.workstation, document)
     assert (fingerprints(told["originals_kept"]), told["originals"]) == ({raw}, [])
     assert look.workstation.originals.path(raw).exists()
+
+
+def test_a_message_that_is_unreadable_in_one_row_and_read_in_another_goes_whole(office, box, tmp_path):
+    look = Look(office, box, tmp_path)
+    look.put(letter("Quenouille", 1, ("genou.png", "image/png", png(1))))
+    look()
+    look.take_in()
+    with look.workstation.database.writing() as session:
+        row = session.scalars(sa.select(Mail)).one()
+        values = {column.name: getattr(row, column.name) for column in Mail.__table__.columns if column.name != "id"}
+        session.add(Mail(**values | {"uid": 7, "state": MailState.UNREADABLE, "files": []}))
+    (document,) = all_documents(look.workstation)
+    erase(look.workstation, document)
+    assert b"Quenouille" not in everything_kept(look.workstation)
+    assert [answer.english for answer in audit_ledger(look.workstation) if not answer.ok] == []
 
 
 # --- kills ---

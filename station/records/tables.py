@@ -1180,7 +1180,7 @@ class Mail(Base):
     sender: Mapped[str] = mapped_column(sa.Text)
     subject: Mapped[str] = mapped_column(sa.Text)
     state: Mapped[str] = mapped_column(sa.String(20))
-    """kept, delivered, done; nothing-in-it, too-large, stuck."""
+    """`capture.mailbox.MailState`."""
     sha256: Mapped[str | None] = mapped_column(sa.ForeignKey("original.sha256"), index=True)
     """The raw message in the vault; None where it was not fetched."""
     files: Mapped[list[Any]]

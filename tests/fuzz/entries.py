@@ -12,7 +12,7 @@ from draw_corpus import CORPUS, one_page
 
 from capture.coding import Caps, complete, examine
 from capture.decode import Undecodable, decode, upright
-from capture.mailbox import read_heading, read_message
+from capture.mailbox import attachments_of, bounce_of, read_heading
 from capture.markers import jbig2_codec
 from capture.scan import Format
 from conformity.inspect import check_scan
@@ -111,7 +111,8 @@ def look_at_message(data: bytes) -> None:
     """As a mailbox's reader does; parts in parts beyond reason are what it may refuse."""
     read_heading(data)
     with suppress(RecursionError):
-        read_message(data)
+        attachments_of(data)
+        bounce_of(data)
 
 
 ENTRIES = (
