@@ -55,9 +55,14 @@ def begin(home: Path, place: str = "-", command: str = "", within: tuple[str, ..
         arguments,
         env={**os.environ, "PYTHONPATH": folders, **environment},
         stdout=subprocess.PIPE,
-        stderr=(home / "log").open("a"),
+        stderr=log_of(home).open("a"),
         text=True,
     )
+
+
+def log_of(home: Path) -> Path:
+    """Beside the home, whose disk may be full."""
+    return home.with_name(f"{home.name}.log")
 
 
 def ended(process: subprocess.Popen[str], home: Path) -> set[str]:
@@ -68,7 +73,7 @@ def ended(process: subprocess.Popen[str], home: Path) -> set[str]:
         with suppress(ProcessLookupError):
             process.send_signal(signal.SIGCONT)
             process.kill()
-    assert process.returncode == 0, (home / "log").read_text()[-4000:]
+    assert process.returncode == 0, log_of(home).read_text()[-4000:]
     return set(json.loads(told.splitlines()[-1]))
 
 

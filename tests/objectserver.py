@@ -15,9 +15,9 @@ _NUMBERS = count(1)
 
 
 @contextmanager
-def object_server(port: int = 0) -> Iterator[str]:
-    """Its address, until the block ends."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=port, verbose=False)
+def object_server(port: int = 0, at: str = "127.0.0.1") -> Iterator[str]:
+    """Its address, until the block ends. `at`: the machine's own address at which it listens."""
+    server = ThreadedMotoServer(ip_address=at, port=port, verbose=False)
     server.start()
     try:
         host, heard = server.get_host_and_port()

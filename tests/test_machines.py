@@ -29,8 +29,10 @@ from station.audit import audit_ledger
 from station.checkpoints import log_key
 from station.derived import derived_path, derived_root, drop_derived, preview_name, preview_path, publish
 from station.figures import figures_now, note_lost, outages_since, write_tallies
+from station.jobs import QUEUES
 from station.machines import claim_dead, forget_erased, missing_workers, require_ledger_keys
 from station.particulars import texts_of
+from station.reception import take_path
 from station.records import documents, people
 from station.records.tables import Archive, Document, LedgerPayload, State, Worker
 from station.records.tallies import totals
@@ -347,6 +349,32 @@ def test_what_comes_in_on_one_machine_is_sealed_by_either_and_shown_by_both(mach
             ):
                 assert desk.get(address).status_code == 200, address
     assert [each.name for each in audit_ledger(workstation) if not each.ok] == []
+    workstation.database.close()
+
+
+@on_a_server
+def test_two_machines_work_no_more_documents_at_once_than_both_together_may(machines, tmp_path):
+    a, b = machines
+    for each in machines:
+        with (each.home / "sceau.toml").open("a") as file:
+            file.write("[work]\ndocuments_everywhere = 1\n")
+    workstation = a.open()
+    log_key(a.home, workstation.settings.entity)
+    shutil.copytree(a.home / "keys", b.home / "keys", dirs_exist_ok=True)
+    for seed in range(3):
+        take_path(workstation, workstation.settings.stations[0], paper(tmp_path, seed), f"{seed:032x}")
+    at_work: list[int] = []
+
+    def settled() -> bool:
+        pending = sa.text("SELECT count(*) FROM dbos.workflow_status WHERE status = 'PENDING' AND queue_name = :queue")
+        with workstation.database.reading() as session:
+            at_work.append(session.scalar(pending, {"queue": QUEUES["document"]}))
+        return states_in(workstation).count(State.SEALED) == 3
+
+    with a.running("work"), b.running("work"):
+        until(lambda: len(_workers(workstation)) == 2)
+        until(settled)
+    assert max(at_work) == 1
     workstation.database.close()
 
 
