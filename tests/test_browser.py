@@ -232,6 +232,29 @@ def test_nothing_changes_under_a_finger(page, station):
     expect(link).to_be_visible()
 
 
+def test_what_was_asked_before_the_press_does_not_change_under_the_finger_either(page, station):
+    held = []
+
+    def hold(route):
+        held.append(route) if route.request.headers.get("hx-request") and not held else route.continue_()
+
+    page.route("**/*", hold)
+    webhome.received(station[1], "sous-la-main.tif", replace(webhome.PAPERS[5], number="TV-4"), 0, at=LATER)
+    link = page.locator("h3").get_by_role("link", name="sous-la-main.tif")
+    for _ in range(200):
+        if held:
+            break
+        page.wait_for_timeout(100)
+    page.mouse.move(5, 700)
+    page.mouse.down()
+    with page.expect_response(lambda answer: answer.request.headers.get("hx-request")):
+        held[0].continue_()
+    page.wait_for_timeout(500)
+    expect(link).to_have_count(0)
+    page.mouse.up()
+    expect(link).to_be_visible()
+
+
 def test_the_sound_is_announced_muted_and_the_mute_is_remembered(chromium, desk):
     context = chromium.new_context(locale="fr-FR")
     page = context.new_page()

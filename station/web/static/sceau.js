@@ -75,6 +75,12 @@ setInterval(() => { if (!listening) look(); }, 1500);
 setInterval(look, 15000);
 
 addEventListener("pointerdown", () => { pressed = true; });
+// What was asked before the press and is answered during it is asked again.
+document.addEventListener("htmx:beforeSwap", (event) => {
+  if (!pressed || !event.detail.requestConfig?.elt?.matches("[data-live]")) return;
+  event.detail.shouldSwap = false;
+  missed = true;
+});
 for (const end of ["pointerup", "pointercancel", "blur"]) {
   addEventListener(end, () => setTimeout(() => { pressed = false; if (missed) { missed = false; look(); } }, 50));
 }
