@@ -44,8 +44,10 @@ class Outside:
         self.box = stack.enter_context(mailserver.open_mailbox())
         self.silent = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
         threading.Thread(target=mailserver.dawdle, args=(self.silent, b"2"), daemon=True).start()
-        with socket.create_server(("127.0.0.1", 0)) as nobody:
-            self.nobody = nobody.getsockname()[1]
+        taken = stack.enter_context(socket.socket())
+        taken.bind(("127.0.0.1", 0))
+        self.nobody = taken.getsockname()[1]
+        """A port that is taken and at which nobody listens."""
 
     def _late(self) -> None:
         time.sleep(SLOW if self.manner == "slow" else 0)

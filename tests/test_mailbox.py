@@ -412,7 +412,7 @@ def test_a_message_that_its_reader_does_not_survive_is_kept_and_told_and_keeps_b
     )
     workstation = with_child_megabytes(look.workstation, 256) if harm == "memory" else look.workstation
     if harm == "time":
-        monkeypatch.setattr(post, "READ_SECONDS", 0.5)
+        monkeypatch.setattr(post, "READ_SECONDS", 1.2)
     look.put(letter("piège", 1, ("a.pdf", "application/pdf", PDF)))
     look.put(letter("bon", 2, ("b.pdf", "application/pdf", PDF + b"\n")))
     postman = Postman(workstation, look.station, ENVIRONMENT, lambda *told: MeansHarm(connect(*told), raw))
