@@ -16,6 +16,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from config.legal import load_rates
 from config.settings import Settings
 from station import direction
 from station.records.database import migrate
@@ -128,9 +129,7 @@ def direction_costs(folder: Path, count: int) -> dict[str, float]:
             "ages": lambda: direction.ages_of(session, ENTITY, TODAY),
             "speed": lambda: direction.speed_of(session, ENTITY, TODAY),
             "owed": lambda: direction.records.owed(session, ENTITY),
-            "stake": lambda: direction.stake_of(
-                direction.records.owed(session, ENTITY), TODAY, direction.Regime.PRIVATE, direction.load_rates()
-            ),
+            "stake": lambda: direction.stake_of(direction.records.owed(session, ENTITY), TODAY, direction.Regime.PRIVATE, load_rates()),
             "closing": lambda: direction.closing_of(session, ENTITY, TODAY),
             "list": lambda: direction.waiting_on(session, ENTITY, TODAY, 100, 40_000),
             "stored": lambda: direction.stored_of(session, ENTITY, TODAY),
