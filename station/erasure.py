@@ -20,6 +20,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
+from capture.mailbox import MailState
 from config.settings import make_folder
 from sealing.ledger import Actor, ActorKind, Event
 from station import outbox, replay
@@ -432,6 +433,9 @@ def _forget_mail(mail: Mail, scope: Scope) -> None:
         # Without a Message-ID, sender and subject could be guessed from the fingerprint.
         mail.fingerprint = mail.fingerprint if mail.message_id else ""
         mail.sha256, mail.message_id, mail.sender, mail.subject = None, "", "", ERASED_TITLE
+        if mail.state == MailState.UNREADABLE:
+            # Nothing is left that could be read again, or that a person could open.
+            mail.state = str(MailState.NOTHING)
 
 
 def _payloads_of(session: Session, scope: Scope) -> list[tuple[str, int]]:

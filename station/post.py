@@ -52,6 +52,8 @@ READ_SECONDS = 60.0
 """How long the reading of one message may take; 50 MB of attachments take a second."""
 SETTLED = frozenset({State.SEALED, State.SET_ASIDE, State.DUPLICATE, State.REPLACED, State.ERASED})
 """States of a document in which nothing of it is waited for."""
+BY_HAND = (MailState.STUCK, MailState.UNREADABLE, MailState.TOO_LARGE)
+"""States of messages whose attachments a person saves."""
 _HEADINGS = "HEADER.FIELDS (MESSAGE-ID FROM SUBJECT)"
 _HEADINGS_KEY = f"BODY[{_HEADINGS}]<0>".encode()
 MOST_HEADINGS = 65536
@@ -273,7 +275,7 @@ class Postman:
             return False
         files = _files_of(original.sha256, uid, contents)
         mail_id = self._note(heading, validity, uid, MailState.KEPT, original.sha256, files, size=original.size)
-        self._settle(mail_id, self._put_files(files, contents))
+        self._settle(mail_id, self._put_files(self._missing(files), contents))
         return True
 
     def _heed(self, contents: Contents) -> None:
@@ -357,7 +359,11 @@ class Postman:
     def _rows_in(self, state: MailState) -> list[tuple[int, int, str, list[dict[str, str]]]]:
         """Number, number on the server, SHA-256 and files of this station's messages, oldest first."""
         with self._workstation.database.reading() as session:
-            query = sa.select(Mail).where(Mail.station == self._station.name, Mail.state == str(state), ~_is_outdated()).order_by(Mail.id)
+            query = (
+                sa.select(Mail)
+                .where(Mail.station == self._station.name, Mail.state == str(state), Mail.sha256.is_not(None))
+                .order_by(Mail.id)
+            )
             return [(mail.id, mail.uid, str(mail.sha256), list(mail.files)) for mail in session.scalars(query)]
 
     def _settle(self, mail_id: int, state: MailState) -> None:
@@ -365,7 +371,7 @@ class Postman:
             session.execute(_this_mail(mail_id).values(state=str(state)))
 
     def _deliver_files(self, sha256: str, files: Sequence[dict[str, str]]) -> MailState:
-        missing = [file for file in files if not self._was_there(file["name"])]
+        missing = self._missing(files)
         if not missing:
             return MailState.DELIVERED
         raw = self._kept_message(sha256)
@@ -411,10 +417,15 @@ class Postman:
     def _note_read(self, mail_id: int, files: list[dict[str, str]]) -> None:
         with self._workstation.database.writing() as session:
             mail = session.get_one(Mail, mail_id)
+            if mail.sha256 is None:
+                return  # erased meanwhile
             mail.state, mail.files = str(MailState.KEPT if files else MailState.NOTHING), files
             if files:
                 heading = Heading(mail.message_id, mail.sender, mail.subject)
                 append_event(session, self._event(heading, str(mail.sha256), files, self._workstation.clock()))
+
+    def _missing(self, files: Sequence[dict[str, str]]) -> list[dict[str, str]]:
+        return [file for file in files if not self._was_there(file["name"])]
 
     def _was_there(self, name: str) -> bool:
         # The folder first: a file that leaves it has its arrival already.
@@ -637,6 +648,7 @@ class MailboxHealth:
             "trouble": self.trouble or None,
             "since": self.since.isoformat() if self.since else None,
             "messages": self.counts,
+            "by_hand": sum(self.counts.get(str(state), 0) for state in BY_HAND),
         }
 
 
@@ -652,7 +664,7 @@ def _health(session: Session, station: Station) -> MailboxHealth:
     counts = session.execute(sa.select(Mail.state, sa.func.count()).where(ours).group_by(Mail.state)).all()
 
     def newest(state: MailState) -> tuple[Heading, ...]:
-        query = sa.select(Mail).where(ours, Mail.state == str(state), ~_is_outdated()).order_by(Mail.id.desc()).limit(20)
+        query = sa.select(Mail).where(ours, Mail.state == str(state)).order_by(Mail.id.desc()).limit(20)
         return tuple(dict.fromkeys(Heading(mail.message_id, mail.sender, mail.subject) for mail in session.scalars(query)))
 
     return MailboxHealth(

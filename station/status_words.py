@@ -8,8 +8,6 @@ from station.web.words import Words
 
 Told: TypeAlias = Mapping[str, Any]
 """What `station.status.status_of` found, or a part of it."""
-BY_HAND = frozenset({"stuck", "unreadable", "too-large"})
-"""States of messages (`capture.mailbox.MailState`) whose attachments a person saves."""
 
 
 def status_lines(told: Told, t: Words) -> Iterator[tuple[str, str]]:
@@ -62,8 +60,8 @@ def _mailbox(box: Told, t: Words) -> str:
     told = [t("status.looked-at", at=_moment(box["looked_at"], t)) if box["looked_at"] else t("status.never-looked")]
     if not box["ok"]:
         told.append(t("status.mailbox-trouble"))
-    if left := sum(count for state, count in box["messages"].items() if state in BY_HAND):
-        told.append(t.count("status.mailbox-left", left))
+    if box["by_hand"]:
+        told.append(t.count("status.mailbox-left", box["by_hand"]))
     return ", ".join(told)
 
 

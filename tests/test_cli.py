@@ -412,7 +412,7 @@ def test_status_tells_a_person_in_words_what_programs_get_as_values():
         "missing_workers": ["work-1 ne répond plus"],
         "folders": {"demo": folder},
         "not_taken": ["demo: a.png: still-writing"],
-        "mailboxes": {"courrier": {"ok": False, "looked_at": None, "messages": {"done": 5, "unreadable": 2, "too-large": 1}}},
+        "mailboxes": {"courrier": {"ok": False, "looked_at": None, "by_hand": 3}},
         "database": {"place": "sqlite /var/lib/sceau/sceau.db"},
         "store": {"protection": "write-once"},
         "backup": {"place": "/safe", "last": STRUCK, "drill": None, "alert": "late", "alert_hours": 36},

@@ -324,6 +324,34 @@ def test_a_restored_server_that_returns_to_old_numbers_makes_nothing_come_twice_
     assert numbered(look, 7).look(0.0) == 0
 
 
+def test_what_a_crash_left_kept_is_delivered_though_its_number_was_given_to_another_message(office, box, tmp_path, monkeypatch):
+    look = Look(office, box, tmp_path)
+    look.put(letter("facture", 1, ("a.pdf", "application/pdf", PDF)))
+    with monkeypatch.context() as patch:
+        patch.setattr(Postman, "_put_files", lambda *_: MailState.KEPT)
+        look()
+    with look.workstation.database.writing() as session:
+        row = session.scalars(sa.select(Mail)).one()
+        values = {column.name: getattr(row, column.name) for column in Mail.__table__.columns if column.name != "id"}
+        session.add(Mail(**values | {"state": MailState.NOTHING, "sha256": None, "files": []}))
+    assert look.files() == []
+    look()
+    assert [name.split("-", 2)[2] for name in look.files()] == ["1-a.pdf"]
+
+
+def test_a_message_without_an_identifier_that_is_taken_anew_puts_no_file_a_second_time(office, box, tmp_path):
+    look = Look(office, box, tmp_path)
+    message = letter("facture", 1, ("a.png", "image/png", png()))
+    del message["Message-ID"]
+    look.put(message)
+    look()
+    look.take_in()
+    with look.workstation.database.writing() as session:
+        session.execute(sa.update(Mail).values(fingerprint="f" * 64, uidvalidity=7))
+        session.execute(sa.update(post.MailboxCursor).values(uidvalidity=7))
+    assert (look(), look.files()) == (1, [])
+
+
 def test_another_folder_whose_numbers_are_the_same_is_looked_through_from_its_first_message(office, box, tmp_path):
     look = Look(office, box, tmp_path)
     for number in (1, 2):
@@ -611,6 +639,8 @@ def test_a_message_that_is_unreadable_in_one_row_and_read_in_another_goes_whole(
     (document,) = all_documents(look.workstation)
     erase(look.workstation, document)
     assert b"Quenouille" not in everything_kept(look.workstation)
+    assert Postman(look.workstation, look.station, ENVIRONMENT).look(0.0) == 0
+    assert MailState.UNREADABLE not in look.states()
     assert [answer.english for answer in audit_ledger(look.workstation) if not answer.ok] == []
 
 
