@@ -52,5 +52,7 @@ def test_what_was_typed_outlasts_the_question_who_one_is_and_no_page_bars_anybod
         assert barriers(page) == []
         page.goto(f"{address}/account")
         page.click("#second-factor button")
-        assert page.evaluate("document.querySelector('#second-factor img').naturalWidth") > 50
+        drawn = page.locator("#second-factor img")
+        expect(drawn).to_have_js_property("complete", True)
+        assert drawn.evaluate("image => image.naturalWidth") > 50
         assert barriers(page) == []
