@@ -235,6 +235,8 @@ class TesseractEngine:
             self._version = str(self._tesseract.get_tesseract_version()).splitlines()[0]
         except self._tesseract.TesseractNotFoundError as error:
             raise EngineMissing("Tesseract is not installed: apt install tesseract-ocr tesseract-ocr-fra") from error
+        except SystemExit as error:  # so pytesseract takes a version that it cannot read
+            raise EngineMissing(f"Tesseract does not tell its version: {_first_line(error)}") from None
         languages = [language for language in options.languages if language in installed]
         if not languages:
             raise EngineMissing(f"none of Tesseract's languages {', '.join(options.languages)} is installed: apt install tesseract-ocr-fra")
@@ -270,7 +272,7 @@ def _rounded(image: Pixels, step: int) -> Pixels:
     return np.asarray(cv2.copyMakeBorder(image, 0, down, 0, right, cv2.BORDER_CONSTANT, value=paper), np.uint8)
 
 
-def _first_line(error: Exception) -> str:
+def _first_line(error: BaseException) -> str:
     """What a person may read, and what may be sealed into a record: no traceback and no path of this machine."""
     words = str(error).strip().splitlines()
     return f"{type(error).__name__} {words[0][:120] if words and '/' not in words[0] else ''}".strip()

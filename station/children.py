@@ -16,6 +16,7 @@ import signal
 import socket
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError
 from concurrent.futures import TimeoutError as FutureTimeout
@@ -39,7 +40,7 @@ DEATHS = 3
 """After so many deaths over the same page it is a poison page and is set aside."""
 _PR_SET_PDEATHSIG = 1
 LOOK_SECONDS = 1.0
-"""How often a child's own folder is measured while somebody waits for it."""
+"""How often a child's own folder is measured, and its time, while somebody waits for it."""
 
 
 class OverBudget(Exception):
@@ -85,9 +86,9 @@ class Children:
         Raises OverBudget, PoisonPage, Stopped, or what the function raised.
         """
         for _ in range(DEATHS):
-            future = self._schedule(function, args, kwargs, seconds)
+            future = self._schedule(function, args, kwargs)
             try:
-                self._watch(future)
+                self._watch(future, seconds)
                 result: R = future.result()
                 return result
             except CancelledError as error:
@@ -108,7 +109,7 @@ class Children:
 
     def begin(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> None:
         """Start the work in a child and do not wait for it."""
-        self._waited_for.discard(self._schedule(function, args, kwargs, None))
+        self._waited_for.discard(self._schedule(function, args, kwargs))
 
     def stop(self) -> None:
         """End all children, for good; whoever waits for one is told so."""
@@ -126,14 +127,22 @@ class Children:
                 shutil.rmtree(self._room, ignore_errors=True)
                 self._room = None
 
-    def _watch(self, future: ProcessFuture) -> None:
-        """Until it is done; meanwhile a child whose folder outgrows its bound is ended."""
-        seconds = LOOK_SECONDS if self.temp_megabytes and self.scratch is not None else None
+    def _watch(self, future: ProcessFuture, seconds: float) -> None:
+        """Until it is done; meanwhile a child whose folder outgrows its bound is ended, and one that outlasts its time (FutureTimeout).
+
+        By the steady clock: Pebble asks its own bound of the wall clock, which people set, so that forward would end all that is at work
+        and back would end nothing.
+        """
+        begun, look = None, min(LOOK_SECONDS, seconds / 4)
         while not future.done():
             # Not `concurrent.futures.wait`: to it a future that Pebble cancelled is never done.
             with suppress(FutureTimeout, CancelledError):
-                future.exception(seconds)
+                future.exception(look)
             self._bound_folders()
+            if begun is None:
+                begun = time.monotonic() if future.running() else None
+            elif time.monotonic() - begun > seconds and not future.done() and future.cancel():
+                raise FutureTimeout
 
     def _bound_folders(self) -> None:
         for folder in list(self._room.iterdir()) if self._room is not None and self.temp_megabytes else ():
@@ -160,9 +169,7 @@ class Children:
                     os.killpg(int(folder.name), signal.SIGKILL)
                 shutil.rmtree(folder, ignore_errors=True)
 
-    def _schedule(
-        self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], seconds: float | None
-    ) -> ProcessFuture:
+    def _schedule(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> ProcessFuture:
         with self._lock:
             if self._stopped:
                 raise Stopped
@@ -173,7 +180,7 @@ class Children:
                     self._room = _make_room(self.scratch)
                 bounds = Bounds(self.megabytes, self.temp_megabytes, self._room, self.confinement, log_form())
                 self._pool = ProcessPool(self.count, self.tasks, _settle_child, (bounds,), context)
-            future = self._pool.schedule(_run_portably, args=(function, args, kwargs), timeout=seconds)
+            future = self._pool.schedule(_run_portably, args=(function, args, kwargs))
             self._waited_for.add(future)
             return future
 
@@ -244,9 +251,14 @@ def _clear(folder: Path) -> None:
 
 
 def _run_portably(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """In the child: an exception that the parent could not unpickle would break the pool, and the work of others with it."""
+    """In the child: an exception that the parent could not unpickle would break the pool, and the work of others with it.
+
+    A library that gives up its program (SystemExit) gives up this work: handed on as it is, it would end the thread that waits, in silence.
+    """
     try:
         return function(*args, **kwargs)
+    except SystemExit as error:
+        raise RuntimeError(repr(error)) from None
     except Exception as error:
         try:
             pickle.loads(pickle.dumps(error))  # noqa: S301 our own, made a line above

@@ -23,7 +23,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 Story: TypeAlias = Callable[["Steps", str, int], str]
 """(steps, document id, attempt) → the state in which it ends."""
-Rescue: TypeAlias = Callable[["Steps", str, int, Exception], str]
+Rescue: TypeAlias = Callable[["Steps", str, int, BaseException], str]
 """What is done when a story breaks off: the document must not be left in a state in which nobody works it."""
 QUEUES = {"document": "documents", "reading": "readings"}
 """One for each kind of story: what waits in one keeps nothing back in another."""
@@ -182,7 +182,8 @@ def _workflow(name: str, story: Story, rescue: Rescue, steps: Steps, running: se
         except DBOSException:
             # The engine's own signals: another process owns this workflow, or it was cancelled.
             raise
-        except Exception as error:  # noqa: BLE001 handed on to the rescue, which logs it and tells it on the document
+        except (Exception, SystemExit) as error:  # noqa: BLE001 handed on to the rescue, which logs it and tells it on the document
+            # A library that gives up its program ends this thread alone: the story would be begun again for ever, and nobody told.
             return rescue(steps, document_id, attempt, error)
         finally:
             running.discard(_name(name, document_id, attempt))

@@ -202,7 +202,7 @@ class Pipeline:
         self._clear(job)
         return State.SEALED
 
-    def rescue(self, steps: Steps, document_id: str, attempt: int, error: Exception) -> str:
+    def rescue(self, steps: Steps, document_id: str, attempt: int, error: BaseException) -> str:
         """A story broke off between its steps: say so on the document, so that a person sees it and may retry."""
         if self._stopping:
             raise Stopping from error

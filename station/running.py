@@ -208,7 +208,7 @@ class Running:
             while not self._stopping.is_set():
                 try:
                     turn()
-                except Exception as error:
+                except (Exception, SystemExit) as error:
                     # Whatever one turn met, the next one comes: a watcher that died would be blind and silent.
                     problem = problem_of(error)
                     if problem.code == "unexpected":

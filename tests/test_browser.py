@@ -374,7 +374,7 @@ def test_a_batch_with_one_bad_page_is_fed_corrected_and_sealed(chromium, mailroo
     feeder.press("F9")
     expect(page.get_by_text("Rien n’est resté ouvert")).to_be_visible()
     page.click("#end-batch")
-    expect(page.locator("#count-sealed")).to_have_text("2", timeout=60_000)
+    expect(page.locator("#count-sealed")).to_have_text("2", timeout=150_000)
     expect(page.get_by_text("Floue")).to_be_visible()
     # 6. A page that is open does not keep the station from stopping.
     began = time.monotonic()

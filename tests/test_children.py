@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from station.children import Children, Stopped
+from station.children import Children, OverBudget, Stopped
 
 
 class Awkward(Exception):
@@ -17,6 +17,10 @@ class Awkward(Exception):
 
 def raise_awkward():
     raise Awkward("one", "two")
+
+
+def give_up():
+    raise SystemExit("no version found")
 
 
 def nap(seconds):
@@ -63,3 +67,32 @@ def test_an_exception_that_cannot_come_back_is_told_and_spares_the_work_of_other
         children.run(raise_awkward, 60)
     thread.join(timeout=60)
     assert answers == ["rested"]
+
+
+def test_a_library_that_gives_up_its_program_gives_up_this_work_alone(children):
+    with pytest.raises(RuntimeError, match="no version found"):
+        children.run(give_up, 60)
+    assert children.run(nap, 60, 0) == "rested"
+
+
+def set_by(monkeypatch, seconds):
+    """The wall clock of this process, from now on."""
+    wall = time.time
+    monkeypatch.setattr(time, "time", lambda: wall() + seconds)
+
+
+def test_a_clock_that_is_set_forward_ends_no_work(children, monkeypatch):
+    thread, answers = in_a_thread(lambda: children.run(nap, 60, 2))
+    time.sleep(1)
+    set_by(monkeypatch, 7200)
+    thread.join(timeout=60)
+    assert answers == ["rested"]
+
+
+def test_a_clock_that_is_set_back_leaves_no_work_without_its_bound(children, monkeypatch):
+    thread, answers = in_a_thread(lambda: children.run(nap, 3, 100))
+    time.sleep(1)
+    set_by(monkeypatch, -7200)
+    thread.join(timeout=60)
+    assert [type(answer) for answer in answers] == [OverBudget]
+    assert children.run(nap, 60, 0) == "rested"

@@ -18,6 +18,7 @@ from ocr.engines import (
     Reader,
     ReaderOptions,
     ReadingFailed,
+    TesseractEngine,
     copy_size,
     prepare_copy,
     warm_engine,
@@ -126,6 +127,17 @@ def test_tesseract_is_stopped_when_its_time_is_over(tmp_path):
 def test_a_language_that_is_not_installed_is_told():
     with pytest.raises(EngineMissing, match="tlh"):
         warm_engine(ReaderOptions(reader=Reader.TESSERACT, languages=("tlh",)))
+
+
+def test_a_tesseract_whose_version_cannot_be_read_is_told_and_ends_no_program(tmp_path, monkeypatch):
+    import pytesseract.pytesseract
+
+    program = tmp_path / "tesseract"
+    program.write_text("#!/bin/sh\nprintf 'List of available languages (1):\\neng\\n'\n", encoding="ascii")
+    program.chmod(0o755)
+    monkeypatch.setattr(pytesseract.pytesseract, "tesseract_cmd", str(program))
+    with pytest.raises(EngineMissing, match="version"):
+        TesseractEngine(ReaderOptions(reader=Reader.TESSERACT, languages=("eng",)))
 
 
 def test_pytesseract_is_handed_the_file_itself(tmp_path, monkeypatch):
