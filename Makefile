@@ -68,9 +68,10 @@ fuzz:
 	@$(SETUP) setup-test
 	nice .venv/bin/python tests/fuzz/fuzz.py --executions $(or $(FUZZ),1000000) --seed $(or $(SEED),1)
 
+# SMALL=1: everything once of little, in minutes; says whether it runs, and writes nothing down
 bench:
 	@$(SETUP) setup-test
-	PYTHONPATH=tests:. .venv/bin/python tests/bench.py
+	PYTHONPATH=tests:. .venv/bin/python tests/bench.py $(if $(SMALL),--small)
 
 # FEW=10000 MANY=1000000 ROUNDS=5 POSTGRES=1: what daily questions cost among few and among many documents
 bench-rows:

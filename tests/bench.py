@@ -1,6 +1,10 @@
 """The benchmark: pairs measured in one run, medians of ratios; writes docs/measurements.md (its own section) and var/bench.json.
 
 CPU seconds are those of this process and its children; wall time only where a person waits. Not a test: nothing here passes or fails.
+
+PYTHONPATH=tests:. python tests/bench.py [--small]
+
+`--small` asks everything once of little: it says in minutes whether every part still runs, its figures say nothing and are written nowhere.
 """
 
 import json
@@ -14,7 +18,8 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -47,12 +52,28 @@ from station.workstation import open_workstation
 ROOT = Path(__file__).parents[1]
 REPORT = ROOT / "docs" / "measurements.md"
 BEGIN, END = "<!-- bench -->", "<!-- /bench -->"
-ROUNDS = int(os.environ.get("ROUNDS", "5"))
-LEDGER_ENTRIES = int(os.environ.get("LEDGER_ENTRIES", "1000000"))
-LONG_PAGES = int(os.environ.get("LONG_PAGES", "60"))
-SEARCH_DOCUMENTS = int(os.environ.get("SEARCH_DOCUMENTS", "100000"))
-ROW_DOCUMENTS = int(os.environ.get("ROW_DOCUMENTS", "1000000"))
-PACKAGE_DOCUMENTS = int(os.environ.get("PACKAGE_DOCUMENTS", "10000"))
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """Of what is measured."""
+
+    rounds: int
+    ledger_entries: int
+    long_pages: int
+    documents: int
+    """Of search, of the direction's page and of the review desk."""
+    rows: int
+    """Of the larger of two databases; on a server a tenth."""
+    few_rows: int
+    package_documents: int
+    pages: int
+    """Of the chain beside others, and of workers."""
+    page_rounds: int
+
+
+FULL = Sizes(5, 1_000_000, 60, 100_000, 1_000_000, 10_000, 10_000, 24, 3)
+SMALL = Sizes(1, 2_000, 2, 300, 3_000, 300, 50, 2, 1)
 
 
 def cpu(work: Callable[[], object]) -> float:
@@ -108,11 +129,11 @@ def decode_once(scan: Path) -> None:
     decode(scan, found.pages[0], found.format, Caps().max_pixels)
 
 
-def chain_ratio(chain: Chain, scan: Path) -> dict[str, float]:
+def chain_ratio(chain: Chain, scan: Path, rounds: int) -> dict[str, float]:
     """The chain without reading against one decode of the same page, paired."""
     options = ReaderOptions()
     chain.run(scan, options, read=False)
-    pairs = [(cpu(lambda: decode_once(scan)), cpu(lambda: chain.run(scan, options, read=False))) for _ in range(ROUNDS)]
+    pairs = [(cpu(lambda: decode_once(scan)), cpu(lambda: chain.run(scan, options, read=False))) for _ in range(rounds)]
     return {
         "decode_cpu_ms": 1000 * statistics.median(d for d, _ in pairs),
         "chain_cpu_ms": 1000 * statistics.median(c for _, c in pairs),
@@ -120,7 +141,7 @@ def chain_ratio(chain: Chain, scan: Path) -> dict[str, float]:
     }
 
 
-def against_ocrmypdf(chain: Chain, scan: Path, options: ReaderOptions) -> dict[str, float]:
+def against_ocrmypdf(chain: Chain, scan: Path, options: ReaderOptions, rounds: int) -> dict[str, float]:
     """The whole chain with a warm reader against the ocrmypdf command line with its defaults, paired."""
     chain.run(scan, options, read=True)
     command = [str(Path(sys.executable).parent / "ocrmypdf"), "-q", str(scan)]
@@ -129,7 +150,6 @@ def against_ocrmypdf(chain: Chain, scan: Path, options: ReaderOptions) -> dict[s
         with tempfile.TemporaryDirectory(dir=chain.folder) as name:
             subprocess.run([*command, str(Path(name) / "out.pdf")], check=True, capture_output=True)
 
-    rounds = max(3, ROUNDS // 2)
     pairs = [(cpu(theirs), cpu(lambda: chain.run(scan, options, read=True))) for _ in range(rounds)]
     return {
         "ocrmypdf_cpu_s": statistics.median(t for t, _ in pairs),
@@ -138,7 +158,7 @@ def against_ocrmypdf(chain: Chain, scan: Path, options: ReaderOptions) -> dict[s
     }
 
 
-def intake_seconds(folder: Path, scan: Path) -> dict[str, float]:
+def intake_seconds(folder: Path, scan: Path, rounds: int) -> dict[str, float]:
     """Wall time from a settled file to fingerprint, vault and ledger, the file moved."""
     settings = Settings(home=folder / "home", intake=Intake(quiet_seconds=0, growing_seconds=0))
     workstation = open_workstation(settings)
@@ -146,7 +166,7 @@ def intake_seconds(folder: Path, scan: Path) -> dict[str, float]:
     reception.folder.mkdir(parents=True)
     reception.look(0.0)
     walls = []
-    for number in range(ROUNDS):
+    for number in range(rounds):
         target = reception.folder / f"{number}.png"
         shutil.copyfile(scan, target)
         with target.open("ab") as file:
@@ -159,12 +179,12 @@ def intake_seconds(folder: Path, scan: Path) -> dict[str, float]:
     return {"median_s": statistics.median(walls), "worst_s": max(walls)}
 
 
-def long_document(folder: Path) -> dict[str, float]:
+def long_document(folder: Path, pages: int) -> dict[str, float]:
     """Peak private memory while `sceau take` works a long TIFF; reader processes are counted apart."""
     scan = folder / "long.tif"
     page = papers.draw_page(size=papers.A4, noise=1.2)
     with tifffile.TiffWriter(scan, bigtiff=True) as tiff:
-        for number in range(LONG_PAGES):
+        for number in range(pages):
             sheet = page.copy()
             sheet[100:140, 100 : 140 + number] = 90
             tiff.write(sheet, photometric="rgb", compression="zlib", predictor=True, resolution=(300, 300), resolutionunit=2, metadata=None)
@@ -187,7 +207,7 @@ def long_document(folder: Path) -> dict[str, float]:
     if result["state"] != "archived":
         raise SystemExit(f"the long document was not archived: {result}")
     return {
-        "pages": LONG_PAGES,
+        "pages": pages,
         "file_mb": size / 1e6,
         "sealed_mb": Path(result["sealed"]).stat().st_size / 1e6,
         "wall_s": time.monotonic() - began,
@@ -197,10 +217,10 @@ def long_document(folder: Path) -> dict[str, float]:
     }
 
 
-def package_of_many(folder: Path) -> dict[str, float]:
+def package_of_many(folder: Path, count: int) -> dict[str, float]:
     """`sceau export` of many small documents: its peak of resident memory, and how many it writes in a second."""
     home, out = folder / "many", folder / "many.zip"
-    packages.many_home(home, PACKAGE_DOCUMENTS).database.close()
+    packages.many_home(home, count).database.close()
     command = [str(Path(sys.executable).parent / "sceau"), "export", "--from", "2024-11-01", "--to", "2024-12-31", str(out)]
     began = time.monotonic()
     process, peak = subprocess.Popen(command, env={**os.environ, "SCEAU_HOME": str(home)}, stdout=subprocess.DEVNULL), 0
@@ -216,11 +236,11 @@ def package_of_many(folder: Path) -> dict[str, float]:
     shutil.rmtree(home)
     out.unlink()
     return {
-        "documents": PACKAGE_DOCUMENTS,
+        "documents": count,
         "package_mb": size / 1e6,
         "wall_s": wall,
         "cpu_s": usage.ru_utime + usage.ru_stime,
-        "documents_per_s": PACKAGE_DOCUMENTS / wall,
+        "documents_per_s": count / wall,
         "peak_resident_mb": peak / 1e6,
     }
 
@@ -254,32 +274,30 @@ def _private_bytes(pid: int) -> int:
     return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Private_"))
 
 
-def bench(folder: Path) -> dict[str, dict[str, float]]:
-    """All measurements, by name."""
+def bench(folder: Path, sizes: Sizes) -> Iterator[tuple[str, dict[str, float]]]:
+    """Name and figures of each measurement, as soon as they are known."""
     page = papers.draw_page(size=papers.A4, noise=3.0)
-    png = papers.write_png(folder / "a4.png", page)
-    tiff = papers.write_tiff(folder / "a4.tif", page)
-    chain = Chain(folder)
+    png, tiff = papers.write_png(folder / "a4.png", page), papers.write_tiff(folder / "a4.tif", page)
+    chain, rounds, some = Chain(folder), sizes.rounds, min(sizes.rounds, 3)
     english = ReaderOptions(reader=Reader.TESSERACT, languages=("eng",))
-    return {
-        "chain without reading, PNG": chain_ratio(chain, png),
-        "chain without reading, TIFF LZW": chain_ratio(chain, tiff),
-        "Tesseract (eng, as ocrmypdf's default) against ocrmypdf": against_ocrmypdf(chain, png, english),
-        "default reader against ocrmypdf": against_ocrmypdf(chain, png, ReaderOptions()),
-        "settled file to ledger": intake_seconds(folder, png),
-        **seal_costs(folder),
-        f"TIFF of {LONG_PAGES} pages": long_document(folder),
-        "auditor's package": package_of_many(folder),
-        "a long ledger": ledger_costs(folder, LEDGER_ENTRIES),
-        "the direction's page": direction_costs(folder / "direction", SEARCH_DOCUMENTS),
-        "search and its first screenful": search_costs(folder / "search", SEARCH_DOCUMENTS),
-        **peer_costs(folder / "peers"),
-        **worker_costs(folder / "workers"),
-        "16 writers on PostgreSQL": writer_costs(folder / "writers"),
-        f"CPU among {ROW_DOCUMENTS} documents ÷ among 10,000": row_costs(folder / "rows", many=ROW_DOCUMENTS, rounds=ROUNDS),
-        "the same of 100000 on PostgreSQL": row_costs(folder / "rows-server", many=100_000, rounds=ROUNDS, postgres=True),
-        "the next invoice at the review desk": review_costs(folder / "review", SEARCH_DOCUMENTS),
-    }
+    yield "chain without reading, PNG", chain_ratio(chain, png, rounds)
+    yield "chain without reading, TIFF LZW", chain_ratio(chain, tiff, rounds)
+    yield "Tesseract (eng, as ocrmypdf's default) against ocrmypdf", against_ocrmypdf(chain, png, english, some)
+    yield "default reader against ocrmypdf", against_ocrmypdf(chain, png, ReaderOptions(), some)
+    yield "settled file to ledger", intake_seconds(folder, png, rounds)
+    yield from seal_costs(folder).items()
+    yield f"TIFF of {sizes.long_pages} pages", long_document(folder, sizes.long_pages)
+    yield "auditor's package", package_of_many(folder, sizes.package_documents)
+    yield "a long ledger", ledger_costs(folder, sizes.ledger_entries)
+    yield "the direction's page", direction_costs(folder / "direction", sizes.documents)
+    yield "search and its first screenful", search_costs(folder / "search", sizes.documents)
+    yield "the next invoice at the review desk", review_costs(folder / "review", sizes.documents)
+    yield from peer_costs(folder / "peers", sizes.pages, sizes.page_rounds).items()
+    yield from worker_costs(folder / "workers", sizes.pages, sizes.page_rounds).items()
+    yield "16 writers on PostgreSQL", writer_costs(folder / "writers")
+    for many, postgres in ((sizes.rows, False), (sizes.rows // 10, True)):
+        name = f"CPU among {many} documents ÷ among {sizes.few_rows}" + (" on PostgreSQL" if postgres else "")
+        yield name, row_costs(folder / f"rows-{many}", sizes.few_rows, many, rounds, postgres=postgres)
 
 
 def machine() -> str:
@@ -288,27 +306,36 @@ def machine() -> str:
     return f"{os.cpu_count()} × {model}, Python {platform.python_version()}"
 
 
-def as_markdown(results: dict[str, dict[str, float]], when: datetime) -> str:
-    told = f"Measured on {when:%Y-%m-%d}, {machine()}; a drawn A4 page, 300 dpi, 24-bit; medians of {ROUNDS} pairs."
-    lines = [BEGIN, told, "", "| what | figures |", "|---|---|"]
-    for name, figures in results.items():
-        lines.append(f"| {name} | " + ", ".join(f"{key.replace('_', ' ')} **{value:.4g}**" for key, value in figures.items()) + " |")
-    return "\n".join([*lines, END])
+def as_row(name: str, figures: dict[str, float]) -> str:
+    return f"| {name} | " + ", ".join(f"{key.replace('_', ' ')} **{value:.4g}**" for key, value in figures.items()) + " |"
 
 
-def main() -> None:
-    with tempfile.TemporaryDirectory(prefix="sceau-bench-") as name:
-        results = bench(Path(name))
+def as_markdown(rows: Sequence[str], rounds: int, when: datetime) -> str:
+    told = f"Measured on {when:%Y-%m-%d}, {machine()}; a drawn A4 page, 300 dpi, 24-bit; medians of {rounds} pairs."
+    return "\n".join([BEGIN, told, "", "| what | figures |", "|---|---|", *rows, END])
+
+
+def main(sizes: Sizes) -> None:
+    rows = list[str]()
+    results = dict[str, dict[str, float]]()
+    with tempfile.TemporaryDirectory(prefix="sceau-bench-") as folder:
+        for name, figures in bench(Path(folder), sizes):
+            results[name] = figures
+            rows.append(as_row(name, figures))
+            print(rows[-1], flush=True)
+    if sizes is FULL:
+        write_report(results, rows)
+
+
+def write_report(results: dict[str, dict[str, float]], rows: Sequence[str]) -> None:
     when = datetime.now(UTC)
     (ROOT / "var").mkdir(exist_ok=True)
     record = {"at": when.isoformat(), "machine": machine(), "results": results}
     (ROOT / "var" / "bench.json").write_text(json.dumps(record, indent=1), encoding="utf-8")
-    section = as_markdown(results, when)
     text = REPORT.read_text(encoding="utf-8") if REPORT.exists() else f"# Measurements\n\n{BEGIN}\n{END}\n"
     before, _, rest = text.partition(BEGIN)
-    REPORT.write_text(before + section + rest.partition(END)[2], encoding="utf-8")
-    print(section)
+    REPORT.write_text(before + as_markdown(rows, FULL.rounds, when) + rest.partition(END)[2], encoding="utf-8")
 
 
 if __name__ == "__main__":
-    main()
+    main(SMALL if sys.argv[1:] == ["--small"] else FULL)

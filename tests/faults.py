@@ -98,6 +98,20 @@ def require_verified(workstation: Workstation) -> None:
     assert not contradicted, contradicted
 
 
+def sealed_by(url: str, seconds: float) -> bool:
+    """Whether the one document is sealed before so many seconds have gone."""
+    database, until = open_database(url), time.monotonic() + seconds
+    try:
+        while time.monotonic() < until:
+            with database.reading() as session:
+                if [each.state for each in session.query(Document)] == [State.SEALED]:
+                    return True
+            time.sleep(0.5)
+        return False
+    finally:
+        database.close()
+
+
 def found_at(home: Path, url: str | None = None) -> Workstation:
     return open_workstation(killed.quick(home).model_copy(update={"database_url": url}))
 
@@ -190,7 +204,9 @@ class Wire:
     """
 
     def __init__(self, port: int, cut: Callable[[], bool] = lambda: False, delay: float = 0.0) -> None:
-        self._target, self._cut, self._delay = ("127.0.0.1", port), cut, delay
+        self._target, self._cut = ("127.0.0.1", port), cut
+        self.delay = delay
+        """Seconds, each way; may be set while it is in use."""
         self._listening = socket.create_server(("127.0.0.1", 0))
         self.port = self._listening.getsockname()[1]
         self.commits = self.cuts = 0
@@ -214,7 +230,7 @@ class Wire:
     def _ask(self, client: socket.socket, server: socket.socket, deaf: threading.Event) -> None:
         with suppress(OSError):
             while (data := client.recv(65536)) and not deaf.is_set():
-                time.sleep(self._delay)
+                time.sleep(self.delay)
                 if b"COMMIT" in data and self._chosen():
                     deaf.set()
                 server.sendall(data)
@@ -225,7 +241,7 @@ class Wire:
     def _answer(self, client: socket.socket, server: socket.socket, deaf: threading.Event) -> None:
         with suppress(OSError):
             while data := server.recv(65536):
-                time.sleep(self._delay)
+                time.sleep(self.delay)
                 if deaf.is_set():
                     break
                 client.sendall(data)

@@ -12,6 +12,7 @@ from pathlib import Path
 from random import Random
 
 import atwork
+import killed
 import pytest
 import sqlalchemy as sa
 from faults import (
@@ -25,9 +26,11 @@ from faults import (
     durable_server,
     ended,
     found_at,
+    log_of,
     made_database,
     prepare,
     require_whole,
+    sealed_by,
     small_disk,
 )
 from ownserver import OwnServer
@@ -35,16 +38,21 @@ from sqlalchemy.exc import DBAPIError
 from test_reception import png
 
 from capture.originals import Vault
+from config.settings import StoreChoice
 from sealing.ledger import Actor, ActorKind, Event
 from station.chaos import Scanner
+from station.checkpoints import log_key
+from station.leftovers import LEFT_SECONDS, clear_leftovers
 from station.problems import PROBLEMS, problem_of
 from station.records import database as room
 from station.records.database import Database, open_database
 from station.records.ledger import append_event, verify_ledger
 from station.records.tables import Arrival
-from station.workstation import Workstation, now
+from station.workstation import Workstation, now, open_workstation
 
 ACTOR = Actor("system", ActorKind.SYSTEM)
+LATE_SECONDS = 8.0
+"""Of each message, each way: a heartbeat of a few statements takes longer than a living machine may be silent (`documents.DEAD_AFTER`)."""
 
 
 @pytest.fixture(scope="module")
@@ -247,3 +255,36 @@ def test_a_server_far_away_makes_it_slower_and_no_worse(server, url, tmp_path, p
     assert ended(begin(home, KILLED_DATABASE=through(url, wire)), home) == set()
     wire.close()
     require_whole(found_at(home, url))
+
+
+@pytest.mark.long
+def test_a_machine_whose_heartbeats_come_too_late_is_taken_over_and_notes_nothing_twice(server, url, tmp_path, practice_keys):
+    share, one, two = tmp_path / "share", tmp_path / "one", tmp_path / "two"
+    share.mkdir()
+    prepare(one, practice_keys)
+    prepare(two, practice_keys, scans=0)
+    log_key(one, killed.quick(one).entity)
+    shutil.copytree(one / "keys" / "ledger", two / "keys" / "ledger")
+    wire, store = Wire(server.port), f"file://{share}"
+    place, command = "station.pipeline:Pipeline._read:before:1", f"touch {one}/reached; sleep 2"
+    late = begin(one, place, command, KILLED_DATABASE=through(url, wire), KILLED_STORE=store)
+    other = None
+    try:
+        until = time.monotonic() + LONGEST_SECONDS
+        while not (one / "reached").exists() and time.monotonic() < until:
+            time.sleep(0.1)
+        wire.delay = LATE_SECONDS
+        other = begin(two, "-", "", KILLED_KIND="work", KILLED_DATABASE=url, KILLED_STORE=store)
+        assert sealed_by(url, 200), log_of(two).read_text()[-3000:]
+        wire.delay = 0
+        ended(other, two)
+        ended(late, one)
+    finally:
+        for each in (late, other):
+            if each is not None and each.poll() is None:
+                each.kill()
+        wire.close()
+    assert "is silent; 1 documents taken over" in log_of(two).read_text()
+    station = open_workstation(killed.quick(one).model_copy(update={"database_url": url, "store": StoreChoice(url=store)}))
+    clear_leftovers(station, time.time() + 2 * LEFT_SECONDS)
+    require_whole(station)

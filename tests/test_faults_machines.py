@@ -9,15 +9,13 @@ from contextlib import suppress
 import killed
 import pytest
 import sqlalchemy as sa
-from faults import PLUG, UNPLUG, Machine, begin, durable_server, ended, log_of, machines, made_database, prepare, require_whole
+from faults import PLUG, UNPLUG, Machine, begin, durable_server, ended, log_of, machines, made_database, prepare, require_whole, sealed_by
 from objectserver import new_bucket, object_server
 from ownserver import OwnServer
 
 from config.settings import StoreChoice
 from station.checkpoints import log_key
 from station.leftovers import LEFT_SECONDS, clear_leftovers
-from station.records.database import open_database
-from station.records.tables import Document, State
 from station.workstation import open_workstation
 
 pytestmark = pytest.mark.long
@@ -44,20 +42,6 @@ def bucket(network, monkeypatch) -> Iterator[str]:
     monkeypatch.setenv("SCEAU_STORE_SECRET", "secret")
     with object_server(at=network[0]) as endpoint:
         yield f"s3://{new_bucket(endpoint)}/house?endpoint={endpoint}"
-
-
-def sealed_by(url: str, seconds: float) -> bool:
-    """Whether the one document is sealed before so many seconds have gone."""
-    database, until = open_database(url), time.monotonic() + seconds
-    try:
-        while time.monotonic() < until:
-            with database.reading() as session:
-                if [each.state for each in session.query(Document)] == [State.SEALED]:
-                    return True
-            time.sleep(0.5)
-        return False
-    finally:
-        database.close()
 
 
 @pytest.mark.parametrize("place", ["station.pipeline:Pipeline._read:before:1", "station.pipeline:Pipeline._note_proved:before:1"])
