@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
 from typing import Any, TypeAlias
+from uuid import uuid4
 
 from sqlalchemy.orm import Session
 
@@ -31,6 +32,7 @@ from capture.separate import (
     split_before,
 )
 from capture.slips import BatchSlip, BoxLabel, TargetMark, parse_slip
+from config.options import recipe_of
 from conformity.circumstances import COLOUR_CODES, Source
 from sealing.ledger import Actor, ActorKind, Event
 from station.acts import is_electronic
@@ -39,8 +41,10 @@ from station.records.intake import SYSTEM
 from station.records.ledger import append_event
 from station.records.tables import Batch, Document, PageRow, Person, Redo, State
 from station.sheets import page_fact
+from station.stillness import Stillness
 from station.stored import finding_from, rasters_hash
 from station.versions import remember_change
+from station.workstation import Workstation
 from workflow.completeness import Count, check_batch
 from workflow.kinds import kind_named
 
@@ -145,11 +149,31 @@ def end_batch(session: Session, batch: Batch, recipe: Recipe, person: Person | N
     return form_when_ready(session, batch, recipe, at, new_id) is not None
 
 
-def end_quiet_batch(session: Session, batch_id: str, recipe: Recipe, at: datetime, new_id: NewId) -> None:
-    """End a batch into which nothing came any more, unless another hand did so meanwhile."""
+def end_quiet_batches(workstation: Workstation, fed: Stillness, steady: float) -> int:
+    """End folder batches into which nothing came for their station's delay; returns how many. `fed` is kept between the looks.
+
+    By the steady clock: one that is set forward would cut a stack in two, one that is set back would leave its batch open.
+    """
+    ended, open_now = 0, set[str]()
+    for station in workstation.settings.stations:
+        with workstation.database.reading() as session:
+            touched = batches.touched_folders(session, station.name)
+        open_now.update(touched)
+        for batch_id, touched_at in touched.items():
+            if fed.seconds(batch_id, touched_at, steady) > station.batch_seconds:
+                with workstation.database.writing() as session:
+                    ended += _end_quiet(session, batch_id, recipe_of(station), workstation.clock())
+    fed.keep(open_now)
+    return ended
+
+
+def _end_quiet(session: Session, batch_id: str, recipe: Recipe, at: datetime) -> bool:
+    """Unless another hand did so meanwhile."""
     batch = session.get(Batch, batch_id)
-    if batch is not None and batch.ended_at is None:
-        end_batch(session, batch, recipe, None, at, new_id)
+    if batch is None or batch.ended_at is not None:
+        return False
+    end_batch(session, batch, recipe, None, at, lambda: uuid4().hex)
+    return True
 
 
 def told_of_batch(document: Document) -> tuple[Finding, ...]:

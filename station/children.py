@@ -24,9 +24,11 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, ParamSpec, TypeVar
 
 from pebble import ProcessExpired, ProcessFuture, ProcessPool
+from pebble.pool import process as pebbles
 
 from config.logs import Form, log_form, start_logs
 from station.confinement import Confinement, bound_tasks, confine, forget_secrets
@@ -40,7 +42,9 @@ DEATHS = 3
 """After so many deaths over the same page it is a poison page and is set aside."""
 _PR_SET_PDEATHSIG = 1
 LOOK_SECONDS = 1.0
-"""How often a child's own folder is measured, and its time, while somebody waits for it."""
+"""How often a child's own folder is measured while somebody waits for it."""
+# Pebble asks `time.time` whether a task has outlasted its time: the clock that people set (decision 0088).
+pebbles.time = SimpleNamespace(time=time.monotonic, sleep=time.sleep)
 
 
 class OverBudget(Exception):
@@ -86,9 +90,9 @@ class Children:
         Raises OverBudget, PoisonPage, Stopped, or what the function raised.
         """
         for _ in range(DEATHS):
-            future = self._schedule(function, args, kwargs)
+            future = self._schedule(function, args, kwargs, seconds)
             try:
-                self._watch(future, seconds)
+                self._watch(future)
                 result: R = future.result()
                 return result
             except CancelledError as error:
@@ -109,7 +113,7 @@ class Children:
 
     def begin(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> None:
         """Start the work in a child and do not wait for it."""
-        self._waited_for.discard(self._schedule(function, args, kwargs))
+        self._waited_for.discard(self._schedule(function, args, kwargs, None))
 
     def stop(self) -> None:
         """End all children, for good; whoever waits for one is told so."""
@@ -127,25 +131,17 @@ class Children:
                 shutil.rmtree(self._room, ignore_errors=True)
                 self._room = None
 
-    def _watch(self, future: ProcessFuture, seconds: float) -> None:
-        """Until it is done; meanwhile a child whose folder outgrows its bound is ended, and one that outlasts its time (FutureTimeout).
-
-        By the steady clock: Pebble asks its own bound of the wall clock, which people set, so that forward would end all that is at work
-        and back would end nothing.
-        """
-        begun, look = None, min(LOOK_SECONDS, seconds / 4)
+    def _watch(self, future: ProcessFuture) -> None:
+        """Until it is done; meanwhile a child whose folder outgrows its bound is ended."""
+        seconds = LOOK_SECONDS if self.temp_megabytes and self.scratch is not None else None
         while not future.done():
             # Not `concurrent.futures.wait`: to it a future that Pebble cancelled is never done.
             with suppress(FutureTimeout, CancelledError):
-                future.exception(look)
+                future.exception(seconds)
             self._bound_folders()
-            if begun is None:
-                begun = time.monotonic() if future.running() else None
-            elif time.monotonic() - begun > seconds and not future.done() and future.cancel():
-                raise FutureTimeout
 
     def _bound_folders(self) -> None:
-        for folder in list(self._room.iterdir()) if self._room is not None and self.temp_megabytes else ():
+        for folder in _folders_in(self._room) if self.temp_megabytes else ():
             if _size_of(folder) > self.temp_megabytes * 1024 * 1024:
                 self._tell("temp")
                 with suppress(ProcessLookupError):
@@ -162,14 +158,16 @@ class Children:
 
     def _sweep(self) -> None:
         """What dead children left: what they had started, which stayed in their sessions, and their folders."""
-        for folder in list(self._room.iterdir()) if self._room is not None else ():
+        for folder in _folders_in(self._room):
             if not _lives(folder.name):
                 # Nobody leads this group any more: whoever is in it is what the child left behind, for none of them may leave it.
                 with suppress(ProcessLookupError, PermissionError):
                     os.killpg(int(folder.name), signal.SIGKILL)
                 shutil.rmtree(folder, ignore_errors=True)
 
-    def _schedule(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> ProcessFuture:
+    def _schedule(
+        self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], seconds: float | None
+    ) -> ProcessFuture:
         with self._lock:
             if self._stopped:
                 raise Stopped
@@ -180,7 +178,7 @@ class Children:
                     self._room = _make_room(self.scratch)
                 bounds = Bounds(self.megabytes, self.temp_megabytes, self._room, self.confinement, log_form())
                 self._pool = ProcessPool(self.count, self.tasks, _settle_child, (bounds,), context)
-            future = self._pool.schedule(_run_portably, args=(function, args, kwargs))
+            future = self._pool.schedule(_run_portably, args=(function, args, kwargs), timeout=seconds)
             self._waited_for.add(future)
             return future
 
@@ -236,12 +234,21 @@ def _make_room(scratch: Path) -> Path:
     return room
 
 
+def _folders_in(room: Path | None) -> list[Path]:
+    """Empty too where the room is gone: the children were told to end meanwhile."""
+    with suppress(FileNotFoundError):
+        return list(room.iterdir()) if room is not None else []
+    return []
+
+
 def _size_of(folder: Path) -> int:
     """Bytes on the disk of what lies in it, as far as it can be seen."""
     total = 0
-    for path in folder.rglob("*"):
-        with suppress(OSError):
-            total += path.lstat().st_blocks * 512
+    # Not `rglob`: what vanishes between two looks ends it.
+    for place, _, names in os.walk(folder):
+        for name in names:
+            with suppress(OSError):
+                total += os.lstat(os.path.join(place, name)).st_blocks * 512  # noqa: PTH118 as os.walk tells it
     return total
 
 
@@ -257,14 +264,14 @@ def _run_portably(function: Callable[..., Any], args: tuple[Any, ...], kwargs: d
     """
     try:
         return function(*args, **kwargs)
-    except SystemExit as error:
-        raise RuntimeError(repr(error)) from None
     except Exception as error:
         try:
             pickle.loads(pickle.dumps(error))  # noqa: S301 our own, made a line above
         except Exception:  # noqa: BLE001 unpickling may raise anything
             raise RuntimeError(repr(error)) from None
         raise
+    except BaseException as error:  # noqa: BLE001 the panic of a library in Rust is one as well
+        raise RuntimeError(repr(error)) from None
 
 
 def _settle_child(bounds: Bounds) -> None:

@@ -21,6 +21,7 @@ from sqlalchemy.orm import Session
 from capture.originals import sync_folder
 from config.settings import Settings
 from sealing.ledger import Event
+from sealing.ticks import BLOCKS
 from station.backup import PASSPHRASE_VARIABLE, SYSTEM, NoPassphrase, begin_run, begun_run, end_broken, end_run, noted_backup
 from station.copies import newest_run
 from station.formal import Head, Paper, dropped_unless_noted, keep_paper
@@ -28,7 +29,7 @@ from station.records.ledger import append_event, tree_of
 from station.records.tables import BackupRun, Person
 from station.slots import SlotTaken, hold_slot, is_held
 from station.thinning import thin_backups
-from station.timekeeping import clock_word
+from station.timekeeping import clock_word, health_of_clock
 from station.workstation import Workstation
 
 ENTRY = "drill"
@@ -38,6 +39,8 @@ LONGEST_SECONDS = 24 * 3600.0
 """After so long a rehearsal is ended and told as failed."""
 AGAIN = timedelta(hours=1)
 """After a failure the next try waits."""
+AHEAD = timedelta(hours=1)
+"""By so much the clocks of two machines may differ."""
 TURN_SECONDS = 20.0
 SHOWN = 20
 TRIED = ("whole", "flawed", "failed")
@@ -85,11 +88,11 @@ def standing_of(session: Session, settings: Settings, now: datetime) -> Standing
     last, drill = _newest(session, "backup", ("whole", "flawed")), _newest(session, "drill", (*TRIED, EMPTY))
     proof = drill if drill is None or drill.outcome != EMPTY else _newest(session, "drill", TRIED)
     care = settings.backup
-    late = bool(care.folder or last) and (last is None or now - last.started_at > timedelta(hours=care.alert_hours))
+    late = bool(care.folder or last) and (last is None or not _within(now, last.started_at, timedelta(hours=care.alert_hours)))
     every = EVERY.get(care.drill)
     # A house that has just begun is not late: there is nothing to rehearse with before its first backup.
     since = proof or _oldest(session, "backup")
-    undrilled = every is not None and _holds_originals(last) and since is not None and now - since.started_at > 2 * every
+    undrilled = every is not None and _holds_originals(last) and since is not None and not _within(now, since.started_at, 2 * every)
     runs = tuple(session.scalars(sa.select(BackupRun).order_by(BackupRun.id.desc()).limit(SHOWN)))
     working = bool(is_held(settings.home, "backup-0"))
     running = next((each.kind for each in runs if each.outcome == "running"), None) if working else None
@@ -153,7 +156,8 @@ def _turn(workstation: Workstation, place: Path) -> str | None:
             return None
         try:
             noted_backup(workstation, place, keys=passphrase, run=number)
-            thin_backups(workstation, place)
+            if health_of_clock(workstation) not in BLOCKS:
+                thin_backups(workstation, place)
         except NoPassphrase:
             return None
     elif kind == "drill":
@@ -170,9 +174,14 @@ def _due(session: Session, settings: Settings, now: datetime) -> str | None:
         if kind == "drill" and not _holds_originals(_newest(session, "backup", ("whole", "flawed"))):
             continue
         wait = every if newest is None or newest.outcome in ("whole", "flawed") else AGAIN
-        if newest is None or now - newest.started_at >= wait:
+        if newest is None or not _within(now, newest.started_at, wait):
             return kind
     return None
+
+
+def _within(now: datetime, begun: datetime, wait: timedelta) -> bool:
+    """Whether it began so lately. What a clock that ran ahead noted began nobody knows when: it must put nothing off until then."""
+    return -AHEAD < now - begun < wait
 
 
 # --- a rehearsal ---

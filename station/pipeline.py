@@ -243,7 +243,7 @@ class Pipeline:
             try:
                 job.folder.mkdir(parents=True, exist_ok=True)
                 work(job)
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 if self._stopping:
                     raise Stopping from error
                 problem, detail = problem_of(error).code, "".join(traceback.format_exception_only(error)).strip()

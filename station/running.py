@@ -17,7 +17,7 @@ from station.access import purge_access
 from station.alerts import tend_alerts
 from station.allocator import bound_arenas, give_back
 from station.api_tokens import drop_answers
-from station.batches import end_quiet_batch, form_ended_batches
+from station.batches import end_quiet_batches, form_ended_batches
 from station.checkpoints import tend_checkpoints
 from station.children import clear_scratch
 from station.circuits import tend_circuits
@@ -50,12 +50,13 @@ from station.scanning import Scanning
 from station.search import tend_search
 from station.senders import tend_outbox
 from station.slots import executor_of, is_held, slot_of
+from station.stillness import Stillness
 from station.stores import STORE_SECONDS, tend_copies, tend_locks
 from station.tasks import tend_approvals
 from station.ticking import TURN_SECONDS as AGENDA_SECONDS
 from station.ticking import tend_agenda
 from station.tidy import empty_processed
-from station.timekeeping import tend_clock
+from station.timekeeping import in_true_time, tend_clock
 from station.trustlists import tend_trust
 from station.walks import tend_walk
 from station.witnesses import deliver_due
@@ -94,8 +95,10 @@ class Running:
         # A server's database may have workers in other homes.
         self._slot = slot
         self._executor = executor_of(workstation.home, slot, shared=not workstation.database.url.startswith("sqlite"))
-        self._heard: dict[str, tuple[datetime | None, float]] = {}
-        """Of workers in other homes: their newest heartbeat, if any, and when it was first seen by this machine's own count."""
+        self._heard = Stillness()
+        """Of workers: their newest heartbeat, if any."""
+        self._fed = Stillness()
+        """Of open folder batches: when something came into them last."""
         self._pipeline = Pipeline(workstation)
         stories = {"document": self._pipeline.process, "reading": self._pipeline.read_late}
         work = workstation.settings.work
@@ -126,7 +129,9 @@ class Running:
         if self._kind != "take":
             self._spawn("checkpoints", self._tend_checkpoints, CHECKPOINT_SECONDS, self._stopping.wait)
             self._spawn("trust", self._tend_trust, TRUST_SECONDS, self._stopping.wait)
-            self._spawn("agenda", partial(tend_agenda, self._workstation), AGENDA_SECONDS, self._stopping.wait)
+            self._spawn(
+                "agenda", in_true_time(self._workstation, partial(tend_agenda, self._workstation)), AGENDA_SECONDS, self._stopping.wait
+            )
             self._spawn("circuits", partial(tend_circuits, self._workstation), CIRCUIT_SECONDS, self._stopping.wait)
             everything = partial(tend_circuits, self._workstation, whole=True)
             self._spawn("circuits-all", everything, CIRCUITS_ALL_SECONDS, self._stopping.wait)
@@ -138,11 +143,13 @@ class Running:
         self._spawn("figures", partial(tend_figures, self._workstation), FIGURES_SECONDS, self._stopping.wait)
         self._spawn("clock", partial(tend_clock, self._workstation), CLOCK_SECONDS, self._stopping.wait)
         self._spawn("memory", give_back, MEMORY_SECONDS, self._stopping.wait)
-        self._spawn("leftovers", partial(clear_leftovers, self._workstation), TRUST_SECONDS, self._stopping.wait)
+        self._spawn(
+            "leftovers", in_true_time(self._workstation, partial(clear_leftovers, self._workstation)), TRUST_SECONDS, self._stopping.wait
+        )
         self._watch_stores()
         self._pipeline.warm_up()
         if self._receptions:
-            self._spawn("tidy", self._tidy, TIDY_SECONDS, self._stopping.wait)
+            self._spawn("tidy", in_true_time(self._workstation, self._tidy), TIDY_SECONDS, self._stopping.wait)
             for reception in self._receptions:
                 if reception.folder.is_relative_to(self._workstation.home):
                     # Only our own: a share that is not mounted must not look like an empty folder.
@@ -264,14 +271,8 @@ class Running:
 
     def _tend_batches(self) -> None:
         """Folder batches into which nothing came for their station's delay are ended; what ended is formed, whatever kept it."""
-        for station in self._workstation.settings.stations:
-            now = self._workstation.clock()
-            with self._workstation.database.reading() as session:
-                quiet = [batch.id for batch in batches.quiet_batches(session, station.name, now, station.batch_seconds)]
-            for batch_id in quiet:
-                with self._workstation.database.writing() as session:
-                    end_quiet_batch(session, batch_id, recipe_of(station), now, lambda: uuid4().hex)
-                self._due.set()
+        if end_quiet_batches(self._workstation, self._fed, time.monotonic()):
+            self._due.set()
         self._form_ended_batches()
 
     def _form_ended_batches(self) -> None:
@@ -314,7 +315,7 @@ class Running:
             beats = {worker.executor: worker.beat_at for worker in documents.all_workers(session) if worker.executor != self._executor}
         # A worker without a row left work behind when its row was removed, or comes from a restored engine file.
         ghosts = self._engine.executors_at_work() - beats.keys() - {self._executor}
-        self._heard = {name: heard for name, heard in self._heard.items() if name in beats.keys() | ghosts}
+        self._heard.keep(beats.keys() | ghosts)
         silent = {name for name in beats if self._is_silent(name, beats[name])}
         for executor in silent | {name for name in ghosts if self._is_silent(name, None)}:
             with self._workstation.database.writing() as session:
@@ -323,25 +324,24 @@ class Running:
                 note_lost(session, executor, self._workstation.clock())
             # Dying from here on leaves a worker without a row, which the next turn of the living finds.
             count = self._engine.take_over(executor)
-            self._heard.pop(executor, None)
+            self._heard.forget(executor)
             log.warning("worker %s is silent; %d documents taken over", executor, count)
 
     def _is_silent(self, executor: str, beat_at: datetime | None) -> bool:
         """Whether a worker is dead for all we know; of this home the kernel knows better than its heartbeat.
 
-        Of another home only the heartbeat tells: one that stays the same for as long, by our own count, for its machine's clock may differ.
+        Otherwise the heartbeat tells: one that stays the same for as long, by our own count, for a clock may be set and another machine's
+        may differ.
         `beat_at`: None where it has no row; one that comes back from a pause has none until it beats again.
         """
         held = is_held(self._workstation.home, executor)
         if held and slot_of(executor) == self._slot:
             held = False  # Ours: what bears its name without our home's number is of the version before.
-        if held is not None:
-            return not held and (beat_at is None or beat_at < self._workstation.clock() - DEAD_AFTER)
-        seen, now = self._heard.get(executor), time.monotonic()
-        if seen is None or seen[0] != beat_at:
-            self._heard[executor] = (beat_at, now)
+        if held:
             return False
-        return now - seen[1] > DEAD_AFTER.total_seconds()
+        if held is not None and (beat_at is None or beat_at < self._workstation.clock() - DEAD_AFTER):
+            return True
+        return self._heard.seconds(executor, beat_at, time.monotonic()) > DEAD_AFTER.total_seconds()
 
     def _recall(self) -> None:
         """Start over what the engine has forgotten: a story that broke off on a full disk, a lost engine file, a renamed step."""

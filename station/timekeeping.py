@@ -162,6 +162,16 @@ def health_of_clock(workstation: Workstation, tick: Tick | None = None) -> Healt
         return health_now(newest_look(session, now.boot) or newest_look(session), now)
 
 
+def in_true_time(workstation: Workstation, turn: Callable[[], object]) -> Callable[[], None]:
+    """What sends, deletes or finds forgotten by the day waits while the clock is in doubt: what went too early does not come back."""
+
+    def tend() -> None:
+        if health_of_clock(workstation) not in BLOCKS:
+            turn()
+
+    return tend
+
+
 def _looked(workstation: Workstation, boot: str) -> bool:
     with workstation.database.reading() as session:
         return newest_look(session, boot) is not None

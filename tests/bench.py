@@ -73,7 +73,7 @@ class Sizes:
 
 
 FULL = Sizes(5, 1_000_000, 60, 100_000, 1_000_000, 10_000, 10_000, 24, 3)
-SMALL = Sizes(1, 2_000, 2, 300, 3_000, 300, 50, 2, 1)
+SMALL = Sizes(1, 2_000, 2, 300, 3_000, 100, 50, 2, 1)
 
 
 def cpu(work: Callable[[], object]) -> float:
@@ -338,4 +338,6 @@ def write_report(results: dict[str, dict[str, float]], rows: Sequence[str]) -> N
 
 
 if __name__ == "__main__":
-    main(SMALL if sys.argv[1:] == ["--small"] else FULL)
+    if sys.argv[1:] not in ([], ["--small"]):
+        raise SystemExit(f"not known: {sys.argv[1:]}; there is --small")
+    main(SMALL if sys.argv[1:] else FULL)

@@ -329,6 +329,14 @@ def cared(station, tmp_path):
     return replace(station, settings=settings)
 
 
+def test_a_backup_that_a_clock_dated_ahead_puts_no_later_one_off(cared):
+    ahead = replace(cared, clock=lambda: packages.LATER + timedelta(days=365))
+    assert tend_backups(ahead) == "backup"
+    with cared.database.reading() as session:
+        assert standing_of(session, cared.settings, packages.LATER).alert == "late"
+    assert tend_backups(cared) == "backup"
+
+
 def test_the_station_backs_up_and_rehearses_when_it_is_due_and_a_sealed_report_says_so(cared):
     assert [tend_backups(cared) for _ in range(3)] == ["backup", "drill", None]
     with cared.database.reading() as session:

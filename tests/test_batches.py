@@ -1,7 +1,8 @@
 """What is fed together becomes documents: separation, batches at the desk and in a folder, pages scanned anew in place."""
 
 from collections.abc import Iterator
-from datetime import date, timedelta
+from dataclasses import replace
+from datetime import UTC, date, datetime
 from pathlib import Path
 from uuid import uuid4
 
@@ -26,6 +27,7 @@ from station.batches import Opening
 from station.records import batches as rows
 from station.records import documents
 from station.records.tables import Batch, Document, State
+from station.stillness import Stillness
 from station.tolerances import declare_tolerance
 from station.verdicts import counted_of
 from station.workstation import Workstation
@@ -216,11 +218,11 @@ def test_a_folder_batch_ends_when_nothing_came_for_its_delay(tmp_path, practice_
         desk = Desk(workstation, work, Recipe(Kind.NONE))
         desk.feed(FIRST)
         desk.feed(SECOND)
-        now = workstation.clock()
-        with workstation.database.writing() as session:
-            assert rows.quiet_batches(session, "demo", now, 60) == []
-            (quiet,) = rows.quiet_batches(session, "demo", now + timedelta(seconds=61), 60)
-            batches.end_quiet_batch(session, quiet.id, desk.recipe, now, lambda: uuid4().hex)
+        fed = Stillness()
+        assert [batches.end_quiet_batches(workstation, fed, steady) for steady in (100.0, 155.0)] == [0, 0]
+        # Whatever the wall clock says meanwhile.
+        elsewhen = replace(workstation, clock=lambda: datetime(2040, 1, 1, tzinfo=UTC))
+        assert [batches.end_quiet_batches(elsewhen, fed, steady) for steady in (159.0, 161.0, 400.0)] == [0, 1, 0]
         desk.work_all()
         (document,) = sealed(workstation)
     assert [len(document.current_pages), states(workstation)] == [2, ["replaced", "replaced", "sealed"]]

@@ -75,24 +75,31 @@ def test_a_library_that_gives_up_its_program_gives_up_this_work_alone(children):
     assert children.run(nap, 60, 0) == "rested"
 
 
-def set_by(monkeypatch, seconds):
-    """The wall clock of this process, from now on."""
+def rest(begun, seconds):
+    begun.touch()
+    return nap(seconds)
+
+
+def set_once(begun, monkeypatch, seconds):
+    """The wall clock of this process, as soon as the work has begun."""
+    until = time.monotonic() + 60
+    while not begun.exists() and time.monotonic() < until:
+        time.sleep(0.01)
+    time.sleep(0.3)  # Pebble hears of it.
     wall = time.time
     monkeypatch.setattr(time, "time", lambda: wall() + seconds)
 
 
-def test_a_clock_that_is_set_forward_ends_no_work(children, monkeypatch):
-    thread, answers = in_a_thread(lambda: children.run(nap, 60, 2))
-    time.sleep(1)
-    set_by(monkeypatch, 7200)
+def test_a_clock_that_is_set_forward_ends_no_work(children, monkeypatch, tmp_path):
+    thread, answers = in_a_thread(lambda: children.run(rest, 60, tmp_path / "begun", 2))
+    set_once(tmp_path / "begun", monkeypatch, 7200)
     thread.join(timeout=60)
     assert answers == ["rested"]
 
 
-def test_a_clock_that_is_set_back_leaves_no_work_without_its_bound(children, monkeypatch):
-    thread, answers = in_a_thread(lambda: children.run(nap, 3, 100))
-    time.sleep(1)
-    set_by(monkeypatch, -7200)
+def test_a_clock_that_is_set_back_leaves_no_work_without_its_bound(children, monkeypatch, tmp_path):
+    thread, answers = in_a_thread(lambda: children.run(rest, 3, tmp_path / "begun", 100))
+    set_once(tmp_path / "begun", monkeypatch, -7200)
     thread.join(timeout=60)
     assert [type(answer) for answer in answers] == [OverBudget]
     assert children.run(nap, 60, 0) == "rested"

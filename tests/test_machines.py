@@ -373,9 +373,16 @@ def test_two_machines_work_no_more_documents_at_once_than_both_together_may(mach
 
     with a.running("work"), b.running("work"):
         until(lambda: len(_workers(workstation)) == 2)
+        until(lambda: _engine_is_there(workstation))
         until(settled)
     assert max(at_work) == 1
     workstation.database.close()
+
+
+def _engine_is_there(workstation: Workstation) -> bool:
+    """A worker beats before it has made the engine's tables."""
+    with workstation.database.reading() as session:
+        return session.scalar(sa.text("SELECT to_regclass('dbos.workflow_status')")) is not None
 
 
 def _workers(workstation: Workstation) -> list[tuple[str, str]]:

@@ -1,6 +1,7 @@
 """The clock is believed while servers say so or while nobody has set it; what is not believed seals nothing."""
 
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -39,6 +40,7 @@ from station.timekeeping import (
     clock_word,
     clock_words,
     confirm_clock,
+    in_true_time,
     latest_time,
     require_clock,
     tend_clock,
@@ -193,6 +195,20 @@ def test_a_clock_that_was_set_stops_sealing_until_a_person_confirms_it(home):
     with home.database.reading() as session:
         assert session.scalar(sa.select(ClockCheck.actor).order_by(ClockCheck.id.desc()).limit(1))
         assert [entry for entry in written_entries(session, "essai") if b'"type":"clock"' in entry.entry]
+
+
+def test_what_cannot_be_taken_back_waits_while_the_clock_is_in_doubt(home):
+    turns = []
+    turn = in_true_time(home, lambda: turns.append(1))
+    turn()
+    with home.database.writing() as session:
+        now = tick_now()
+        note_look(session, Look(replace(now, wall=now.wall - timedelta(days=10)), Health.ALONE))
+    turn()
+    assert turns == [1]
+    confirm_clock(home, PRACTICE_LOGIN)
+    turn()
+    assert turns == [1, 1]
 
 
 def test_restarting_the_machine_makes_no_clock_right(home):

@@ -1,7 +1,7 @@
 """Batches and pages scanned anew, as rows: which batch a file joins, what a batch holds, which page a new scan stands for."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -28,20 +28,10 @@ def join_batch(session: Session, station: str, lone_id: str, at: datetime, delay
     return batch
 
 
-def quiet_batches(session: Session, station: str, at: datetime, delay: float) -> list[Batch]:
-    """Folder batches of a station into which nothing came for `delay` seconds."""
-    silent = at - timedelta(seconds=delay)
-    return list(
-        session.scalars(
-            sa.select(Batch).where(
-                Batch.station == station,
-                Batch.kind == "folder",
-                Batch.ended_at.is_(None),
-                Batch.touched_at.is_not(None),
-                Batch.touched_at < silent,
-            )
-        )
-    )
+def touched_folders(session: Session, station: str) -> dict[str, datetime]:
+    """Open folder batches of a station, and when something came into each last."""
+    query = sa.select(Batch).where(Batch.station == station, Batch.kind == "folder", Batch.ended_at.is_(None))
+    return {batch.id: batch.touched_at for batch in session.scalars(query) if batch.touched_at is not None}
 
 
 def first_with_slip(session: Session, slip: str, batch_id: str) -> bool:
