@@ -89,10 +89,10 @@ bench-writers:
 	@$(SETUP) setup-test
 	PYTHONPATH=tests:. .venv/bin/python tests/bench_ledger.py --writers
 
-# PAGES=24 ROUNDS=3: two worker processes against one, and PostgreSQL against SQLite
+# PAGES=24 ROUNDS=3 AT_ONCE=2: two worker processes against one, and PostgreSQL against SQLite
 bench-workers:
 	@$(SETUP) setup-test
-	PYTHONPATH=tests:. .venv/bin/python tests/bench_workers.py --pages $(or $(PAGES),24) --rounds $(or $(ROUNDS),3)
+	PYTHONPATH=tests:. .venv/bin/python tests/bench_workers.py --pages $(or $(PAGES),24) --rounds $(or $(ROUNDS),3) --at-once $(or $(AT_ONCE),2)
 
 # DATA=dir SEVERITY=light,normal,hard SEED=1 READER=rapidocr JOBS=2 MISSES=0 CACHE=dir PAGES_JSON=1 SECOND=0 ONLY=word SVG=file: see tests/bench_reading.py
 bench-reading:

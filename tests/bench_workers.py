@@ -1,6 +1,6 @@
-"""How much more two worker processes do than one, and PostgreSQL beside SQLite: the same pages, one document at once for each `sceau work`.
+"""How much more two worker processes do than one, and PostgreSQL beside SQLite: the same pages, each `sceau work` as it ships.
 
-PYTHONPATH=tests:. python tests/bench_workers.py [--pages 24] [--rounds 3]
+PYTHONPATH=tests:. python tests/bench_workers.py [--pages 24] [--rounds 3] [--at-once 2]
 
 Each round runs all four, in an order that turns, so that the ratios of a round met one machine; told are medians. Pages a minute run from
 the first sealed page to the last, so that programs that start are not counted; CPU is of the workers with their children, and of the
@@ -67,9 +67,9 @@ class Look:
     held: int
 
 
-def paced(folder: Path, scans: Sequence[Path], workers: int, url: str | None, server: int | None) -> Pace:
+def paced(folder: Path, scans: Sequence[Path], workers: int, at_once: int, url: str | None, server: int | None) -> Pace:
     """`server`: process identifier of its first process. Raises SystemExit where they are not sealed in ten minutes."""
-    workstation = _taken(folder, scans, url)
+    workstation = _taken(folder, scans, at_once, url)
     environment = {**os.environ, "SCEAU_HOME": str(folder), "PYTHONSAFEPATH": "1"}
     program = [str(Path(sys.executable).parent / "sceau"), "work"]
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
@@ -95,10 +95,10 @@ def paced(folder: Path, scans: Sequence[Path], workers: int, url: str | None, se
     )
 
 
-def _taken(folder: Path, scans: Sequence[Path], url: str | None) -> Workstation:
+def _taken(folder: Path, scans: Sequence[Path], at_once: int, url: str | None) -> Workstation:
     """A home in which all of them wait."""
     folder.mkdir(parents=True)
-    work = "[work]\ndocuments_at_once = 1\n"
+    work = f"[work]\ndocuments_at_once = {at_once}\n"
     (folder / "sceau.toml").write_text((f'database_url = "{url}"\n' if url else "") + work, encoding="utf-8")
     opened = Settings(home=folder, **({"database_url": url} if url else {}))
     workstation = open_workstation(opened)
@@ -141,7 +141,7 @@ def _spent(family: Sequence[psutil.Process], spent: Mapping[int, float]) -> floa
     return sum(spent.get(each.pid, 0.0) for each in family)
 
 
-def worker_costs(folder: Path, pages: int = 24, rounds: int = 3) -> dict[str, dict[str, float]]:
+def worker_costs(folder: Path, pages: int = 24, rounds: int = 3, at_once: int = 2) -> dict[str, dict[str, float]]:
     """Rows for the report: by records and by number of workers, then what one is to the other."""
     folder.mkdir(parents=True, exist_ok=True)
     scans = draw_scans(folder, pages)
@@ -152,7 +152,7 @@ def worker_costs(folder: Path, pages: int = 24, rounds: int = 3) -> dict[str, di
         for records, workers in kinds[turn % 4 :] + kinds[: turn % 4]:
             with ExitStack() as stack:
                 at = stack.enter_context(postgres_server(folder / f"server-{turn}-{workers}")) if records == "PostgreSQL" else (None, None)
-                pace = paced(folder / "home", scans, workers, *at)
+                pace = paced(folder / "home", scans, workers, at_once, *at)
             found[-1][records, workers] = pace
             print(f"{records}, {workers}: {pace}, load {os.getloadavg()[0]:.1f}", flush=True)
     return _rows(found)
@@ -181,6 +181,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pages", type=int, default=24)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--at-once", type=int, default=2)
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="sceau-workers-") as name:
-        print(json.dumps(worker_costs(Path(name), asked.pages, asked.rounds), indent=1, ensure_ascii=False))
+        print(json.dumps(worker_costs(Path(name), asked.pages, asked.rounds, asked.at_once), indent=1, ensure_ascii=False))

@@ -7,11 +7,13 @@ from pathlib import Path
 
 import hypothesis
 import pytest
+from playwright.sync_api import expect
 
 from sealing.keys import make_practice
 
 UNHURRIED = {"deadline": None, "suppress_health_check": [hypothesis.HealthCheck.too_slow]}
 # A busy machine is no fault: what takes how long is for the benchmarks.
+expect.set_options(timeout=30_000)
 hypothesis.settings.register_profile("seeded", derandomize=True, **UNHURRIED)
 hypothesis.settings.register_profile("searching", print_blob=True, **UNHURRIED)
 # What holds for a hundred inputs on one database is asked of some of them on another.

@@ -31,7 +31,6 @@ def test_who_comes_back_from_the_provider_is_signed_in_and_nothing_typed_is_lost
         home = Workstation(settings, opened.database, opened.originals, opened.archives, opened.clock)
         address = stack.enter_context(serving(home, lambda app, place: setattr(app.state.relying, "back", f"{place}/oidc/callback")))
         page = stack.enter_context(sync_playwright()).chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"]).new_page()
-        page.set_default_timeout(8000)
         # localhost and 127.0.0.1 are two sites: coming back, the browser does not bring the strict cookie along.
         page.goto(f"{address}/sign-in?next=/account")
         assert barriers(page) == []

@@ -120,7 +120,7 @@ def test_of_two_workers_that_ask_for_the_same_at_once_one_gets_it(house):
     got = []
     with slow_commits(house) as about:
         first = _aside(lambda: got.append(outbox._claim(house.station, "test", 1, "first")))
-        assert about.wait(5)
+        assert about.wait(60)
         got.append(outbox._claim(house.station, "test", 1, "second"))
         first.join()
     assert sorted(parcel is None for parcel in got) == [False, True]
@@ -137,7 +137,7 @@ def test_what_left_while_somebody_gives_it_up_is_told_as_one_or_the_other_and_no
             time.sleep(0.3)
 
     giving = _aside(give_up_slowly)
-    assert about.wait(5)
+    assert about.wait(60)
     outbox._note(house.station, parcel, "lease", None, 0.5)
     noted = house.rows()[0].state
     giving.join()
