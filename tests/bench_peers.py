@@ -199,6 +199,8 @@ def measure(contender: Contender, scans: Sequence[Path], out: Path) -> Cost:
     out.mkdir()
     commands = contender(scans, out)
     ctypes.CDLL(None).prctl(ADOPT, 1, 0, 0, 0)
+    # Whoever measures may have children of its own that stay.
+    kept = _children()
     before, began = _children_seconds(), time.monotonic()
     # What each program finds on a machine of its own; our modules are for those contenders that need them.
     environment = {**os.environ, "PYTHONPATH": f"{ROOT / 'tests'}:{ROOT}", "PYTHONSAFEPATH": "1"}
@@ -214,12 +216,17 @@ def measure(contender: Contender, scans: Sequence[Path], out: Path) -> Cost:
     for process, words in zip(processes, told, strict=True):
         if process.returncode:
             raise SystemExit(f"{process.args}: {process.returncode}\n{words.decode(errors='replace')[-2000:]}")
-    with suppress(ChildProcessError):
-        while True:
-            os.waitpid(-1, 0)
+    while left := _children() - kept:
+        for pid in left:
+            with suppress(ChildProcessError):
+                os.waitpid(pid, 0)
     spent = _children_seconds() - before
     shutil.rmtree(out)
     return Cost(len(scans), spent, wall, peak[0])
+
+
+def _children() -> set[int]:
+    return {each.pid for each in psutil.Process().children()}
 
 
 def _children_seconds() -> float:
