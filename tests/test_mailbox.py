@@ -436,9 +436,9 @@ def with_child_megabytes(workstation, megabytes):
 def test_a_message_that_its_reader_does_not_survive_is_kept_and_told_and_keeps_back_no_other(office, box, tmp_path, monkeypatch, harm):
     look = Look(office, box, tmp_path)
     raw = (
-        parts_within_parts(5000) if harm == "depth" else letter("piège", 1, ("a.pdf", "application/pdf", PDF + bytes(60 << 20))).as_bytes()
+        parts_within_parts(5000) if harm == "depth" else letter("piège", 1, ("a.pdf", "application/pdf", PDF + bytes(110 << 20))).as_bytes()
     )
-    workstation = with_child_megabytes(look.workstation, 256) if harm == "memory" else look.workstation
+    workstation = with_child_megabytes(look.workstation, 400) if harm == "memory" else look.workstation
     if harm == "time":
         monkeypatch.setattr(post, "READ_SECONDS", 1.2)
     look.put(letter("piège", 1, ("a.pdf", "application/pdf", PDF)))

@@ -187,7 +187,8 @@ document.addEventListener("keydown", (event) => {
 });
 for (const elsewhere of ["pointerdown", "focusin"]) document.addEventListener(elsewhere, (event) => closeFolds(event.target.closest?.("details.fold")));
 
-addEventListener("pointerdown", wakeSound);
+// When the press ends: woken at its beginning the switch changed its words, and its width, under the finger, and the press was lost.
+addEventListener("pointerup", wakeSound);
 addEventListener("keydown", wakeSound);
 document.addEventListener("keydown", pressKey);
 document.addEventListener("click", (event) => {
