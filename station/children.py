@@ -248,7 +248,7 @@ def _size_of(folder: Path) -> int:
     for place, _, names in os.walk(folder):
         for name in names:
             with suppress(OSError):
-                total += os.lstat(os.path.join(place, name)).st_blocks * 512  # noqa: PTH118 as os.walk tells it
+                total += Path(place, name).lstat().st_blocks * 512
     return total
 
 

@@ -324,12 +324,17 @@ def test_a_restored_server_that_returns_to_old_numbers_makes_nothing_come_twice_
     assert numbered(look, 7).look(0.0) == 0
 
 
-def test_what_a_crash_left_kept_is_delivered_though_its_number_was_given_to_another_message(office, box, tmp_path, monkeypatch):
-    look = Look(office, box, tmp_path)
-    look.put(letter("facture", 1, ("a.pdf", "application/pdf", PDF)))
+def leave_kept(look, monkeypatch):
+    """As if it had been killed between the vault and the folder."""
     with monkeypatch.context() as patch:
         patch.setattr(Postman, "_put_files", lambda *_: MailState.KEPT)
         look()
+
+
+def test_what_a_crash_left_kept_is_delivered_though_its_number_was_given_to_another_message(office, box, tmp_path, monkeypatch):
+    look = Look(office, box, tmp_path)
+    look.put(letter("facture", 1, ("a.pdf", "application/pdf", PDF)))
+    leave_kept(look, monkeypatch)
     with look.workstation.database.writing() as session:
         row = session.scalars(sa.select(Mail)).one()
         values = {column.name: getattr(row, column.name) for column in Mail.__table__.columns if column.name != "id"}
@@ -387,9 +392,7 @@ def test_a_number_that_was_given_to_another_message_is_not_flagged_for_the_first
 def test_a_message_that_no_longer_yields_its_attachment_is_told_and_keeps_back_no_other(office, box, tmp_path, monkeypatch, damage):
     look = Look(office, box, tmp_path)
     look.put(letter("bloqué", 1, ("a.pdf", "application/pdf", PDF)))
-    with monkeypatch.context() as patch:
-        patch.setattr(Postman, "_put_files", lambda *_: MailState.KEPT)
-        look()
+    leave_kept(look, monkeypatch)
     with look.workstation.database.reading() as session:
         raw = look.workstation.originals.path(session.scalars(sa.select(Mail.sha256)).one())
     if damage == "no longer told":
