@@ -117,9 +117,13 @@ def test_a_late_reading_that_the_engine_has_forgotten_is_tried_again(workstation
     assert document_of(workstation, document_id).tries == 1
 
 
+class Broken(BaseException):
+    """What no story catches, and the engine notes nothing of."""
+
+
 def test_a_story_that_the_engine_only_believes_to_run_is_found_among_rounds_that_ask_for_each_kind(workstation):
     def vanish(_steps: Steps, _document_id: str, _attempt: int) -> str:
-        raise SystemExit  # As on a full disk: it is over, and the engine could not note it.
+        raise Broken  # As on a full disk: it is over, and the engine could not note it.
 
     at_work = engine(workstation, vanish)
     at_work.start()
