@@ -470,15 +470,23 @@ def deflate_raster(raster: Raster) -> Coding:
 
 
 def _deflate_averaged(samples: npt.NDArray[np.generic]) -> bytes:
-    # Letters alone (Huffman) or run lengths are ten times cheaper than matching and smaller on scanner noise; on clean pages matching wins.
     middle = max(0, samples.shape[0] // 2 - SAMPLE_ROWS // 2)
-    trial = filter_average(samples[middle : middle + SAMPLE_ROWS], None)
-    sizes = {each: len(_deflate([trial], each)) for each in (zlib.Z_HUFFMAN_ONLY, zlib.Z_RLE, zlib.Z_DEFAULT_STRATEGY)}
-    cheap = min((zlib.Z_HUFFMAN_ONLY, zlib.Z_RLE), key=sizes.__getitem__)
-    best = zlib.Z_DEFAULT_STRATEGY if sizes[zlib.Z_DEFAULT_STRATEGY] < 0.9 * sizes[cheap] else cheap
+    strategy = _strategy_for(filter_average(samples[middle : middle + SAMPLE_ROWS], None))
     starts = range(0, samples.shape[0], SAMPLE_ROWS)
     bands = (filter_average(samples[y : y + SAMPLE_ROWS], samples[y - 1] if y else None) for y in starts)
-    return _deflate(bands, best)
+    return _deflate(bands, strategy)
+
+
+def _strategy_for(trial: bytes) -> int:
+    """Letters alone (Huffman) or run lengths: ten times cheaper than matching, smaller on scanner noise. Matching wins on clean pages.
+
+    Where not even runs are found there is nothing to match, and matching is dearest there: it is not tried.
+    """
+    letters, runs = (len(_deflate([trial], each)) for each in (zlib.Z_HUFFMAN_ONLY, zlib.Z_RLE))
+    if runs >= letters:
+        return zlib.Z_HUFFMAN_ONLY
+    matched = len(_deflate([trial], zlib.Z_DEFAULT_STRATEGY))
+    return zlib.Z_DEFAULT_STRATEGY if matched < 0.9 * runs else zlib.Z_RLE
 
 
 def _deflate(bands: Iterator[bytes] | list[bytes], strategy: int) -> bytes:

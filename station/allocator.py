@@ -1,10 +1,11 @@
-"""Memory that the process no longer needs goes back to the system, where its C library is glibc; elsewhere nothing is done.
+"""How memory is asked for and given back, where the C library is glibc; elsewhere nothing is done.
 
 glibc gives threads arenas of their own, eight for each core, and keeps what was freed in them: with fifty threads, of which each now and
 then holds a few megabytes for a moment, every arena grows to the most that was ever held in it (decision 0085).
 """
 
 import ctypes
+import os
 from functools import cache
 from typing import Any
 
@@ -12,6 +13,8 @@ ARENAS = 2
 """Python's own lock lets one thread at a time work, so that more would not be faster."""
 _M_ARENA_MAX = -8
 """malloc.h of glibc; mallopt(3)."""
+TUNABLES, LARGE_PAGES = "GLIBC_TUNABLES", "glibc.malloc.hugetlb=1"
+"""Of the environment; manual of glibc 2.35, "Memory Allocation Tunables"."""
 
 
 def bound_arenas() -> bool:
@@ -24,6 +27,11 @@ def give_back() -> bool:
     """Hand whole free pages of all arenas back; whether there were any (malloc_trim(3)). Other threads of Python go on meanwhile."""
     trim = _function("malloc_trim")
     return trim is not None and trim(0) == 1
+
+
+def ask_large_pages() -> None:
+    """Programs that are started from now on ask for large pages under their large blocks (decision 0089); what was set before stays."""
+    os.environ.setdefault(TUNABLES, LARGE_PAGES)
 
 
 @cache

@@ -31,6 +31,7 @@ from pebble import ProcessExpired, ProcessFuture, ProcessPool
 from pebble.pool import process as pebbles
 
 from config.logs import Form, log_form, start_logs
+from station.allocator import ask_large_pages
 from station.confinement import Confinement, bound_tasks, confine, forget_secrets
 
 log = logging.getLogger("sceau.children")
@@ -172,6 +173,7 @@ class Children:
             if self._stopped:
                 raise Stopped
             if self._pool is None or not self._pool.active:
+                ask_large_pages()
                 context = multiprocessing.get_context("forkserver")
                 context.set_forkserver_preload(list(self.preload))
                 if self.scratch is not None and self._room is None:

@@ -1,5 +1,8 @@
-"""What was freed goes back to the system, and threads share arenas."""
+"""What was freed goes back to the system, threads share arenas, and pixels lie in large pages."""
 
+import ctypes
+import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -8,10 +11,18 @@ import psutil
 import pytest
 
 from station import allocator
-from station.allocator import ARENAS, bound_arenas, give_back
+from station.allocator import ARENAS, TUNABLES, bound_arenas, give_back
 
 pytestmark = pytest.mark.skipif(allocator._function("malloc_trim") is None, reason="another C library than glibc")
 MEGABYTE = 1_000_000
+TESTS = Path(__file__).parent
+CHOSEN = Path("/sys/kernel/mm/transparent_hugepage/enabled")
+CHILD = """
+from station.children import reading_children
+from test_allocator import large_pages_asked
+with reading_children(1, 2000) as children:
+    print(children.run(large_pages_asked, 60, 50_000_000))
+"""
 THREADS = """
 import sys, threading
 from station.allocator import bound_arenas
@@ -30,9 +41,7 @@ print(sum(start % (64 << 20) == 0 for start in starts))  # Where glibc lays the 
 
 
 def arenas_of_threads(how: str) -> int:
-    done = subprocess.run(
-        [sys.executable, "-c", THREADS, how], capture_output=True, text=True, check=True, cwd=Path(__file__).parent.parent
-    )
+    done = subprocess.run([sys.executable, "-c", THREADS, how], capture_output=True, text=True, check=True, cwd=TESTS.parent)
     return int(done.stdout)
 
 
@@ -48,6 +57,25 @@ def test_what_was_freed_between_what_is_held_goes_back():
     give_back()
     assert before - psutil.Process().memory_info().rss > 20 * MEGABYTE
     assert len(held) == 100
+
+
+def large_pages_asked(size: int) -> bool:
+    """Whether this process asks for large pages under a block of so many bytes ("hg", proc_pid_smaps(5))."""
+    block = bytearray(size)
+    place, asked, holds = ctypes.addressof((ctypes.c_char * size).from_buffer(block)), False, False
+    for line in Path("/proc/self/smaps").read_text().splitlines():
+        if found := re.match(r"([0-9a-f]+)-([0-9a-f]+) ", line):
+            holds = int(found[1], 16) <= place < int(found[2], 16)
+        asked |= holds and line.startswith("VmFlags:") and "hg" in line.split()
+    return asked
+
+
+@pytest.mark.skipif(not CHOSEN.exists() or "[madvise]" not in CHOSEN.read_text(), reason="large pages are given to all, or to nobody")
+def test_pixels_are_worked_in_large_pages():
+    places = os.pathsep.join([str(TESTS), str(TESTS.parent)])
+    bare = {name: value for name, value in os.environ.items() if name != TUNABLES} | {"PYTHONPATH": places}
+    done = subprocess.run([sys.executable, "-c", CHILD], env=bare, capture_output=True, text=True, check=True)
+    assert done.stdout == "True\n"
 
 
 def test_another_c_library_is_left_alone(monkeypatch):

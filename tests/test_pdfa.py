@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+import papers
 import pikepdf
 import pikepdf.pdfa
 import pypdfium2 as pdfium
@@ -230,6 +231,21 @@ def test_averaged_rows_are_those_of_png(height: int, width: int, channels: int, 
         stream = pdf.make_stream(coding.data, Filter=pikepdf.Name.FlateDecode)
         stream.DecodeParms = pikepdf.Dictionary({f"/{key}": value for key, value in coding.parameters[0].items()})
         assert stream.read_bytes() == samples.tobytes()
+
+
+@pytest.mark.parametrize(("noise", "strategy"), [(2.0, zlib.Z_HUFFMAN_ONLY), (0.0, zlib.Z_DEFAULT_STRATEGY)], ids=["noisy", "clean"])
+def test_a_page_is_packed_by_what_is_smallest_for_it(noise: float, strategy: int) -> None:
+    samples = papers.draw_page(size=(600, 500), noise=noise)
+    packed = deflate_raster(Raster(samples, 8, Model.RGB)).data
+    rows = zlib.decompress(packed)
+    sizes = {each: _packed_size(rows, each) for each in (zlib.Z_HUFFMAN_ONLY, zlib.Z_RLE, zlib.Z_DEFAULT_STRATEGY)}
+    assert min(sizes, key=lambda each: sizes[each]) == strategy
+    assert len(packed) == sizes[strategy]
+
+
+def _packed_size(rows: bytes, strategy: int) -> int:
+    packer = zlib.compressobj(6, zlib.DEFLATED, 15, 9, strategy)
+    return len(packer.compress(rows) + packer.flush())
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
