@@ -3,10 +3,13 @@
 import hashlib
 import io
 import json
+from contextlib import suppress
 from pathlib import Path
 
 import pikepdf
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from papers import draw_page, write_pdf
 from practice import METADATA, NOON, practice_keys, sealer
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
@@ -18,7 +21,7 @@ from capture.raster import fingerprint
 from capture.scan import Format
 from config.settings import Settings
 from sealing.foreign import convert_pdf, native_file
-from sealing.incoming import IncomingSignature, Seen, incoming_signatures, signature_findings, signatures_json
+from sealing.incoming import IncomingSignature, Seen, _examine, incoming_signatures, signature_findings, signatures_json
 from sealing.keys import CachedSigner
 from sealing.seal import seal_file
 from station import pixels
@@ -90,6 +93,22 @@ def test_a_changed_byte_breaks_the_signature(signed, tmp_path):
     (found,) = incoming_signatures(changed(signed, tmp_path / "a.pdf", b"/MediaBox [ 0 0 300 200 ]", b"/MediaBox [ 0 0 300 100 ]"))
     assert (found.state, found.reason.split(" / ")[1]) == (Seen.BROKEN, "the signed bytes have changed")
     assert [(f.code, f.level) for f in signature_findings([found])] == [("signature-broken", Level.BLOCKING)]
+
+
+@given(st.data())
+@settings(max_examples=100, deadline=None, derandomize=True)
+def test_whatever_bit_is_changed_outside_the_signature_itself_it_is_never_told_as_intact(signed, data):
+    written = bytearray(signed.read_bytes())
+    begins = written.index(b"/Contents <") + len(b"/Contents <")
+    within = range(begins, written.index(b">", begins))
+    place = data.draw(st.integers(0, len(written) - 1).filter(lambda each: each not in within))
+    written[place] ^= 1 << data.draw(st.integers(0, 7))
+    mutant = signed.with_name("mutant.pdf")
+    mutant.write_bytes(written)
+    told = []
+    with suppress(Exception):  # The process that looks breaks off, which is told as not verifiable.
+        told = _examine(mutant, [])
+    assert Seen.INTACT not in [each.state for each in told]
 
 
 def updated(path: Path, target: Path) -> Path:
