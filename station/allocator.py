@@ -1,4 +1,4 @@
-"""How memory is asked for and given back, where the C library is glibc; elsewhere nothing is done.
+"""How memory is asked for and given back, where the C library is glibc; another one is left alone.
 
 glibc gives threads arenas of their own, eight for each core, and keeps what was freed in them: with fifty threads, of which each now and
 then holds a few megabytes for a moment, every arena grows to the most that was ever held in it (decision 0085).
@@ -6,6 +6,8 @@ then holds a few megabytes for a moment, every arena grows to the most that was 
 
 import ctypes
 import os
+from collections.abc import Iterator, MutableMapping
+from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
@@ -29,9 +31,17 @@ def give_back() -> bool:
     return trim is not None and trim(0) == 1
 
 
-def ask_large_pages() -> None:
-    """Programs that are started from now on ask for large pages under their large blocks (decision 0089); what was set before stays."""
-    os.environ.setdefault(TUNABLES, LARGE_PAGES)
+@contextmanager
+def large_pages(environment: MutableMapping[str, str] = os.environ) -> Iterator[None]:
+    """Programs that are started meanwhile ask for large pages under their large blocks (decision 0089); what somebody set stays."""
+    if TUNABLES in environment:
+        yield
+        return
+    environment[TUNABLES] = LARGE_PAGES
+    try:
+        yield
+    finally:
+        del environment[TUNABLES]
 
 
 @cache

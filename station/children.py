@@ -23,6 +23,8 @@ from concurrent.futures import TimeoutError as FutureTimeout
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from multiprocessing import forkserver
+from multiprocessing.context import ForkServerContext
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, ParamSpec, TypeVar
@@ -31,7 +33,7 @@ from pebble import ProcessExpired, ProcessFuture, ProcessPool
 from pebble.pool import process as pebbles
 
 from config.logs import Form, log_form, start_logs
-from station.allocator import ask_large_pages
+from station.allocator import large_pages
 from station.confinement import Confinement, bound_tasks, confine, forget_secrets
 
 log = logging.getLogger("sceau.children")
@@ -42,6 +44,7 @@ PRELOAD = ("station.pixels",)
 DEATHS = 3
 """After so many deaths over the same page it is a poison page and is set aside."""
 _PR_SET_PDEATHSIG = 1
+_STARTING = threading.Lock()
 LOOK_SECONDS = 1.0
 """How often a child's own folder is measured while somebody waits for it."""
 # Pebble asks `time.time` whether a task has outlasted its time: the clock that people set (decision 0088).
@@ -173,9 +176,7 @@ class Children:
             if self._stopped:
                 raise Stopped
             if self._pool is None or not self._pool.active:
-                ask_large_pages()
-                context = multiprocessing.get_context("forkserver")
-                context.set_forkserver_preload(list(self.preload))
+                context = prepare_children(self.preload)
                 if self.scratch is not None and self._room is None:
                     self._room = _make_room(self.scratch)
                 bounds = Bounds(self.megabytes, self.temp_megabytes, self._room, self.confinement, log_form())
@@ -183,6 +184,18 @@ class Children:
             future = self._pool.schedule(_run_portably, args=(function, args, kwargs), timeout=seconds)
             self._waited_for.add(future)
             return future
+
+
+def prepare_children(preload: tuple[str, ...] = PRELOAD) -> ForkServerContext:
+    """Start the process that all children are forked from, where there is none.
+
+    To be asked before threads start, which may read the environment while it is changed.
+    """
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(list(preload))
+    with _STARTING, large_pages():
+        forkserver.ensure_running()
+    return context
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from station.allocator import bound_arenas, give_back
 from station.api_tokens import drop_answers
 from station.batches import end_quiet_batches, form_ended_batches
 from station.checkpoints import tend_checkpoints
-from station.children import clear_scratch
+from station.children import clear_scratch, prepare_children
 from station.circuits import tend_circuits
 from station.controls import tend_lots
 from station.dossier import tend_places
@@ -116,6 +116,7 @@ class Running:
         """Start the engine, then the threads. Raises Unusable where this home lacks keys that its database's ledgers are signed with."""
         require_ledger_keys(self._workstation, serves=self._kind == "serve")
         bound_arenas()
+        prepare_children()
         fold_lines(log.name, pages.name)
         name_worker(self._executor)
         clear_scratch(self._workstation.home / "scratch")

@@ -2,7 +2,9 @@
 
 CPU seconds are those of this process and its children; wall time only where a person waits. Not a test: nothing here passes or fails.
 
-PYTHONPATH=tests:. python tests/bench.py [--small]
+PYTHONPATH=tests:. GLIBC_TUNABLES=glibc.malloc.hugetlb=1 python tests/bench.py [--small]
+
+What this process does itself it does as a child of the station (decision 0089); what it starts is as it is without.
 
 `--small` asks everything once of little: it says in minutes whether every part still runs, its figures say nothing and are written nowhere.
 """
@@ -46,6 +48,7 @@ from conformity.limits import Limits
 from ocr.engines import Reader, ReaderOptions
 from sealing.pdfa import Metadata
 from station import pixels
+from station.allocator import TUNABLES
 from station.reception import Reception
 from station.workstation import open_workstation
 
@@ -340,4 +343,5 @@ def write_report(results: dict[str, dict[str, float]], rows: Sequence[str]) -> N
 if __name__ == "__main__":
     if sys.argv[1:] not in ([], ["--small"]):
         raise SystemExit(f"not known: {sys.argv[1:]}; there is --small")
+    os.environ.pop(TUNABLES, None)
     main(SMALL if sys.argv[1:] else FULL)

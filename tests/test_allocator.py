@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import platform
 import re
 import subprocess
 import sys
@@ -11,17 +12,19 @@ import psutil
 import pytest
 
 from station import allocator
-from station.allocator import ARENAS, TUNABLES, bound_arenas, give_back
+from station.allocator import ARENAS, TUNABLES, bound_arenas, give_back, large_pages
 
 pytestmark = pytest.mark.skipif(allocator._function("malloc_trim") is None, reason="another C library than glibc")
 MEGABYTE = 1_000_000
 TESTS = Path(__file__).parent
-CHOSEN = Path("/sys/kernel/mm/transparent_hugepage/enabled")
-CHILD = """
+HUGE = Path("/sys/kernel/mm/transparent_hugepage")
+BLOCK = 50_000_000
+CHILD = f"""
+import os
 from station.children import reading_children
 from test_allocator import large_pages_asked
 with reading_children(1, 2000) as children:
-    print(children.run(large_pages_asked, 60, 50_000_000))
+    print(children.run(large_pages_asked, 60, {BLOCK}), os.environ.get("{TUNABLES}"))
 """
 THREADS = """
 import sys, threading
@@ -70,12 +73,27 @@ def large_pages_asked(size: int) -> bool:
     return asked
 
 
-@pytest.mark.skipif(not CHOSEN.exists() or "[madvise]" not in CHOSEN.read_text(), reason="large pages are given to all, or to nobody")
-def test_pixels_are_worked_in_large_pages():
+def knows_large_pages() -> bool:
+    """Whether the C library asks for them and the kernel gives them to who asks, smaller than the block that is tried."""
+    kind, version = platform.libc_ver()
+    size = HUGE / "hpage_pmd_size"
+    given = (HUGE / "enabled").read_text() if size.exists() else ""
+    return kind == "glibc" and [*map(int, version.split("."))] >= [2, 35] and "[madvise]" in given and int(size.read_text()) < BLOCK // 2
+
+
+@pytest.mark.skipif(not knows_large_pages(), reason="large pages are given to all, or to nobody")
+def test_pixels_are_worked_in_large_pages_and_nothing_else_is():
     places = os.pathsep.join([str(TESTS), str(TESTS.parent)])
     bare = {name: value for name, value in os.environ.items() if name != TUNABLES} | {"PYTHONPATH": places}
     done = subprocess.run([sys.executable, "-c", CHILD], env=bare, capture_output=True, text=True, check=True)
-    assert done.stdout == "True\n"
+    assert done.stdout == "True None\n"
+
+
+def test_tunables_that_somebody_set_stay():
+    theirs = {TUNABLES: "glibc.malloc.check=1"}
+    with large_pages(theirs):
+        assert theirs == {TUNABLES: "glibc.malloc.check=1"}
+    assert theirs == {TUNABLES: "glibc.malloc.check=1"}
 
 
 def test_another_c_library_is_left_alone(monkeypatch):
