@@ -67,16 +67,19 @@ class Sizes:
     documents: int
     """Of search, of the direction's page and of the review desk."""
     rows: int
-    """Of the larger of two databases; on a server a tenth."""
+    """Of the larger of two databases."""
+    server_rows: int
+    """Of the larger of two on a server."""
     few_rows: int
+    """Of the smaller: as many as it takes for each search to find something."""
     package_documents: int
     pages: int
     """Of the chain beside others, and of workers."""
     page_rounds: int
 
 
-FULL = Sizes(5, 1_000_000, 60, 100_000, 1_000_000, 10_000, 10_000, 24, 3)
-SMALL = Sizes(1, 2_000, 2, 300, 3_000, 100, 50, 2, 1)
+FULL = Sizes(5, 1_000_000, 60, 100_000, 1_000_000, 100_000, 10_000, 10_000, 24, 3)
+SMALL = Sizes(1, 2_000, 2, 300, 20_000, 12_000, 10_000, 50, 2, 1)
 
 
 def cpu(work: Callable[[], object]) -> float:
@@ -298,7 +301,7 @@ def bench(folder: Path, sizes: Sizes) -> Iterator[tuple[str, dict[str, float]]]:
     yield from peer_costs(folder / "peers", sizes.pages, sizes.page_rounds).items()
     yield from worker_costs(folder / "workers", sizes.pages, sizes.page_rounds).items()
     yield "16 writers on PostgreSQL", writer_costs(folder / "writers")
-    for many, postgres in ((sizes.rows, False), (sizes.rows // 10, True)):
+    for many, postgres in ((sizes.rows, False), (sizes.server_rows, True)):
         name = f"CPU among {many} documents ÷ among {sizes.few_rows}" + (" on PostgreSQL" if postgres else "")
         yield name, row_costs(folder / f"rows-{many}", sizes.few_rows, many, rounds, postgres=postgres)
 

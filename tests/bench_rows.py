@@ -329,7 +329,7 @@ def daily_questions(workstation: Workstation, client: TestClient, count: int, fo
         "review page": look(f"/relecture/{open_one}"),
         "approvals": look("/approbations"),
         "search, a number": look(f"/recherche?q=F-{count // 2:07d}", HIT),
-        "search, a supplier and a month": look("/recherche?q=fournisseur%3Amot7+date%3A03%2F2024", HIT),
+        "search, a supplier and a month": look(f"/recherche?q=fournisseur%3Amot7+date%3A{_month_of(count):%m%%2F%Y}", HIT),
         "search, a word of every invoice": look("/recherche?q=facture", HIT),
         "search, three of them": look("/recherche?q=facture+total+date", HIT),
         "turn: what is due to be worked": sweep,
@@ -348,6 +348,14 @@ def daily_questions(workstation: Workstation, client: TestClient, count: int, fo
         "turn: figures": partial(measure, QUICK),
         "turn: figures, each minute": partial(measure, SLOW),
     }  # fmt: skip
+
+
+def _month_of(count: int) -> datetime:
+    """Within the month about March 2024 in which "Maison mot750" wrote one of so many invoices."""
+    began = NOW - timedelta(days=DAYS)
+    about = (datetime(2024, 3, 15, tzinfo=UTC) - began) / timedelta(days=DAYS) * count
+    number = 750 + 900 * round((about - 750) / 900)
+    return began + number / count * timedelta(days=DAYS)
 
 
 def _identifier(number: int) -> str:
