@@ -15,7 +15,7 @@ PARTS = (
     "direction",
     "search",
     "review",
-    "OCRmyPDF",
+    "ocrmypdf ÷ Sceau",
     "two workers",
     "writers",
     "CPU among",
