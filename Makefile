@@ -68,7 +68,7 @@ fuzz:
 	@$(SETUP) setup-test
 	nice .venv/bin/python tests/fuzz/fuzz.py --executions $(or $(FUZZ),1000000) --seed $(or $(SEED),1)
 
-# SMALL=1: everything once of little, in minutes; says whether it runs, and writes nothing down.
+# SMALL=1: everything once of little, in minutes; says whether it runs, and writes nothing down
 bench:
 	@$(SETUP) setup-test
 	PYTHONPATH=tests:. GLIBC_TUNABLES=glibc.malloc.hugetlb=1 .venv/bin/python tests/bench.py $(if $(SMALL),--small)

@@ -81,7 +81,7 @@ def knows_large_pages() -> bool:
     return kind == "glibc" and [*map(int, version.split("."))] >= [2, 35] and "[madvise]" in given and int(size.read_text()) < BLOCK // 2
 
 
-@pytest.mark.skipif(not knows_large_pages(), reason="large pages are given to all, or to nobody")
+@pytest.mark.skipif(not knows_large_pages(), reason="who asks for large pages gets none here: C library or kernel")
 def test_pixels_are_worked_in_large_pages_and_nothing_else_is():
     places = os.pathsep.join([str(TESTS), str(TESTS.parent)])
     bare = {name: value for name, value in os.environ.items() if name != TUNABLES} | {"PYTHONPATH": places}
