@@ -3,10 +3,11 @@
 import errno
 import os
 import stat
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from itertools import islice
+from itertools import count, islice
 from pathlib import Path
 from typing import TypeAlias
 
@@ -176,6 +177,21 @@ def move_processed(path: Path, folder: Path, seen: Sighting | None = None) -> Pa
     return target
 
 
+def release_claims(folder: Path, name: str) -> None:
+    """Drop the empty files that hold a place in folder/processed for a move of `name` which the process did not live to make.
+
+    What cannot be dropped stays, where it harms nothing: the move that follows takes the next number, or tells what it met.
+    """
+    processed = folder / PROCESSED
+    with suppress(OSError):
+        if not stat.S_ISDIR(processed.lstat().st_mode):
+            return
+        for target in _names_in(processed, name):
+            found = target.lstat()
+            if stat.S_ISREG(found.st_mode) and found.st_size == 0:
+                target.unlink()
+
+
 def plain_name(name: str) -> str:
     """A file name that may be shown and logged: one line, always UTF-8; what cannot be shown is written as \\x…"""
     text = os.fsencode(name).decode("utf-8", "backslashreplace")
@@ -208,15 +224,14 @@ def _same(found: os.stat_result, seen: Sighting | None, name: str) -> None:
 
 def _claim(processed: Path, name: str) -> Path:
     """A free name, taken by an empty file: the rename that follows replaces this and nothing else (Python has no RENAME_NOREPLACE)."""
-    number = 1
-    while True:
-        target = processed / (name if number == 1 else _numbered(name, number))
-        try:
-            os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))
-        except FileExistsError:
-            number += 1
-            continue
-        return target
+    return next(target for target in _names_in(processed, name) if _claimed(target))
+
+
+def _names_in(processed: Path, name: str) -> Iterator[Path]:
+    """The places for a file of this name, in the order in which they are tried."""
+    yield processed / name
+    for number in count(2):
+        yield processed / _numbered(name, number)
 
 
 def _numbered(name: str, number: int) -> str:

@@ -8,7 +8,19 @@ from pathlib import Path
 from uuid import uuid4
 
 from capture.coding import complete, tell_format
-from capture.hotfolder import FED_BY_US, CannotLook, CannotMove, Memory, Ready, Sighting, glance, move_processed, plain_name, settle
+from capture.hotfolder import (
+    FED_BY_US,
+    CannotLook,
+    CannotMove,
+    Memory,
+    Ready,
+    Sighting,
+    glance,
+    move_processed,
+    plain_name,
+    release_claims,
+    settle,
+)
 from capture.originals import NotAFile, StillWriting, TooLarge
 from capture.scan import Format
 from capture.stores import StoreAway, StoreUnfit
@@ -136,13 +148,17 @@ class Reception:
         return received
 
     def _finish_moves(self, sightings: list[Sighting]) -> None:
-        """After a restart: a file that left the folder unnoted is found under processed/, or was taken away by a person."""
-        here = {(s.inode, s.mtime_ns, s.size) for s in sightings}
+        """After a restart: a file that left the folder unnoted is found under processed/, or was taken away by a person; one that had
+        not left it yet moves to the place that its name has."""
+        here = {(s.inode, s.mtime_ns, s.size): s.name for s in sightings}
         with self._workstation.database.writing() as session:
-            session_rows: list[rows.Arrival] = intake.unmoved(session, self._station.name)
-            gone = [a for a in session_rows if (int(a.inode), a.mtime_ns, a.size) not in here]
-            for arrival in gone:
-                intake.note_moved(session, arrival.id, self._processed_path(int(arrival.inode)))
+            unmoved: list[rows.Arrival] = intake.unmoved(session, self._station.name)
+            for arrival in unmoved:
+                name = here.get((int(arrival.inode), arrival.mtime_ns, arrival.size))
+                if name is None:
+                    intake.note_moved(session, arrival.id, self._processed_path(int(arrival.inode)))
+                else:
+                    release_claims(self.folder, name)
 
     def _processed_path(self, inode: int) -> str:
         processed = self.folder / "processed"

@@ -15,7 +15,19 @@ from hypothesis import strategies as st
 from watchdog.observers import Observer
 
 from capture import hotfolder
-from capture.hotfolder import CannotLook, CannotMove, Look, Memory, Sighting, Why, glance, move_processed, plain_name, settle
+from capture.hotfolder import (
+    CannotLook,
+    CannotMove,
+    Look,
+    Memory,
+    Sighting,
+    Why,
+    glance,
+    move_processed,
+    plain_name,
+    release_claims,
+    settle,
+)
 from capture.watch import Hint, notifications_work, still_open
 from station.chaos import Scanner
 
@@ -244,6 +256,21 @@ def test_processed_may_not_lead_elsewhere(scanner: Scanner, tmp_path_factory: py
     with pytest.raises(CannotMove) as caught:
         move_processed(scanner.drop("scan.tif"), scanner.folder)
     assert caught.value.why is Why.NOT_A_FOLDER
+
+
+def test_places_are_released_only_where_a_move_holds_them(scanner: Scanner, tmp_path_factory: pytest.TempPathFactory) -> None:
+    processed, elsewhere = scanner.folder / "processed", tmp_path_factory.mktemp("elsewhere")
+    release_claims(scanner.folder, "scan.tif")
+    processed.mkdir()
+    for name, size in {"scan.tif": 1, "scan (2).tif": 0, "scan (3).tif": 1, "other.tif": 0}.items():
+        (processed / name).write_bytes(bytes(size))
+    release_claims(scanner.folder, "scan.tif")
+    assert sorted(path.name for path in processed.iterdir()) == ["other.tif", "scan (3).tif", "scan.tif"]
+    processed.rename(elsewhere / "moved")
+    (elsewhere / "moved" / "scan.tif").write_bytes(b"")
+    processed.symlink_to(elsewhere / "moved")
+    release_claims(scanner.folder, "scan.tif")
+    assert (elsewhere / "moved" / "scan.tif").exists()
 
 
 @pytest.fixture

@@ -111,6 +111,21 @@ def test_a_restart_between_commit_and_move_makes_no_duplicate(station, scanner, 
     assert atwork.ledger_types(station) == ["received"]
 
 
+def test_a_restart_amid_the_move_leaves_one_file_under_its_own_name(station, scanner, monkeypatch):
+    scanner.drop("a.png", png())
+    (scanner.folder / "processed").mkdir()
+    (scanner.folder / "processed" / "a.png").write_bytes(b"of another day")
+    with monkeypatch.context() as patch, pytest.raises(Died):
+        patch.setattr("capture.hotfolder._rename_or_release", dies)
+        look(atwork.reception_of(station))
+    assert (scanner.folder / "processed" / "a (2).png").stat().st_size == 0
+    look(atwork.reception_of(station))
+    (arrival,) = arrivals(station)
+    assert arrival.moved_to == str(scanner.folder / "processed" / "a (2).png")
+    found = sorted((path.name, path.read_bytes()) for path in (scanner.folder / "processed").iterdir())
+    assert found == [("a (2).png", png()), ("a.png", b"of another day")]
+
+
 def test_a_file_that_a_person_took_away_after_the_commit_is_not_waited_for(station, scanner, monkeypatch):
     path = scanner.drop("a.png", png())
     with monkeypatch.context() as patch, pytest.raises(Died):
