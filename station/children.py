@@ -45,6 +45,9 @@ DEATHS = 3
 """After so many deaths over the same page it is a poison page and is set aside."""
 _PR_SET_PDEATHSIG = 1
 _STARTING = threading.Lock()
+GIVE_WAY = 5
+"""How much nicer than the station its children are (nice(2)): about a third of a core where both want it (decision 0090)."""
+ASKED_AT_MOST = 10
 LOOK_SECONDS = 1.0
 """How often a child's own folder is measured while somebody waits for it."""
 # Pebble asks `time.time` whether a task has outlasted its time: the clock that people set (decision 0088).
@@ -289,6 +292,25 @@ def _run_portably(function: Callable[..., Any], args: tuple[Any, ...], kwargs: d
         raise RuntimeError(repr(error)) from None
 
 
+def give_way(by: int) -> None:
+    """Let programs that people or other workers wait for go first, from now on; what this process starts does the same.
+
+    Where sessions share the cores by group, the group of this one gives way, and it should lead its session (sched(7), "The autogroup
+    feature"). Elsewhere the file is missing or has no effect, and the process gives way.
+    """
+    nice = os.nice(by)
+    for _ in range(ASKED_AT_MOST):
+        try:
+            Path("/proc/self/autogroup").write_text(str(nice), encoding="ascii")
+        except BlockingIOError:
+            # The kernel serves programs without privileges ten times a second, all together.
+            time.sleep(0.1)
+        except OSError:
+            return
+        else:
+            return
+
+
 def _settle_child(bounds: Bounds) -> None:
     """Die with the forkserver, which dies with the station; leave Ctrl-C to the parent; bound memory, files and tasks; be confined."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -298,6 +320,7 @@ def _settle_child(bounds: Bounds) -> None:
     # A session of its own, which confined children cannot leave: what one started is found after its death.
     with suppress(PermissionError):
         os.setsid()
+    give_way(GIVE_WAY)
     limit = bounds.megabytes * 1024 * 1024
     resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
     # A core would lay what pages say onto the disk.

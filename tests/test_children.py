@@ -1,11 +1,15 @@
 """A child may die, hang or raise what it likes: its work is answered for, and the work of others goes on."""
 
+import os
+import subprocess
+import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
-from station.children import Children, OverBudget, Stopped
+from station.children import GIVE_WAY, Children, OverBudget, Stopped
 
 
 class Awkward(Exception):
@@ -58,6 +62,41 @@ def test_stopping_frees_whoever_waits_and_nothing_begins_afterwards(children):
     assert isinstance(answers[0], Stopped)
     with pytest.raises(Stopped):
         children.run(nap, 60, 0)
+
+
+def priority():
+    group = Path("/proc/self/autogroup")
+    return os.nice(0), group.read_text().split()[-1] if group.exists() else None
+
+
+def test_a_child_lets_the_station_go_first_its_session_included(children):
+    own, _ = priority()
+    nice, group = children.run(priority, 60)
+    assert nice == own + GIVE_WAY
+    assert group in (str(nice), None)
+
+
+THREE_AT_ONCE = """
+import ctypes, os
+from station.children import give_way
+for _ in range(3):
+    if os.fork() == 0:
+        os.setsid()
+        if os.geteuid() == 0:
+            os.setuid(65534)
+            ctypes.CDLL(None).prctl(4, 1)  # PR_SET_DUMPABLE: its files in /proc are its own again
+        give_way(5)
+        os.write(1, open("/proc/self/autogroup", "rb").read())
+        os._exit(0)
+for _ in range(3):
+    os.wait()
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/autogroup").exists(), reason="the kernel makes no groups of sessions")
+def test_children_without_privileges_give_way_each_though_the_kernel_serves_few_at_once():
+    done = subprocess.run([sys.executable, "-c", THREE_AT_ONCE], capture_output=True, text=True, timeout=60, check=True)
+    assert [line.split()[-1] for line in done.stdout.splitlines()] == [str(os.nice(0) + 5)] * 3
 
 
 def test_an_exception_that_cannot_come_back_is_told_and_spares_the_work_of_others(children):
