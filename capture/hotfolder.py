@@ -167,8 +167,8 @@ def move_processed(path: Path, folder: Path, seen: Sighting | None = None) -> Pa
         processed.mkdir(exist_ok=True)
         if not stat.S_ISDIR(processed.lstat().st_mode):
             raise CannotMove(path.name, Why.NOT_A_FOLDER)
-        target = _claim(processed, path.name)
-        _rename_or_release(path, target)
+        target, claim = _claim(processed, path.name)
+        _rename_or_release(path, target, claim)
         _same_or_back(target, path, seen)
         sync_folder(processed)
         sync_folder(folder)
@@ -178,9 +178,10 @@ def move_processed(path: Path, folder: Path, seen: Sighting | None = None) -> Pa
 
 
 def release_claims(folder: Path, name: str) -> None:
-    """Drop the empty files that hold a place in folder/processed for a move of `name` which the process did not live to make.
+    """Drop the empty files under `name` in folder/processed: a move that the process did not live to make held a place by one.
 
-    What cannot be dropped stays, where it harms nothing: the move that follows takes the next number, or tells what it met.
+    Only at a start, before any move: of two watchers the other may be about to rename onto its own. What cannot be dropped stays, where
+    it harms nothing: the move that follows takes the next number, or tells what it met.
     """
     processed = folder / PROCESSED
     with suppress(OSError):
@@ -222,9 +223,12 @@ def _same(found: os.stat_result, seen: Sighting | None, name: str) -> None:
         raise CannotMove(name, Why.CHANGED)
 
 
-def _claim(processed: Path, name: str) -> Path:
-    """A free name, taken by an empty file: the rename that follows replaces this and nothing else (Python has no RENAME_NOREPLACE)."""
-    return next(target for target in _names_in(processed, name) if _claimed(target))
+def _claim(processed: Path, name: str) -> tuple[Path, int]:
+    """A free name, taken by an empty file, whose inode comes with it: the rename that follows replaces this and nothing else.
+
+    Python has no RENAME_NOREPLACE.
+    """
+    return next((target, claim) for target in _names_in(processed, name) if (claim := _claimed(target)))
 
 
 def _names_in(processed: Path, name: str) -> Iterator[Path]:
@@ -244,12 +248,22 @@ def _numbered(name: str, number: int) -> str:
     return stem + tail
 
 
-def _rename_or_release(path: Path, target: Path) -> None:
+def _rename_or_release(path: Path, target: Path, claim: int) -> None:
+    """Onto our own empty file; what another watcher put there meanwhile stays, whether the rename succeeds or not."""
     try:
+        if not _holds(target, claim):
+            raise FileExistsError(errno.EEXIST, "its place was taken", str(target))
         path.rename(target)
     except OSError:
-        target.unlink()
+        if _holds(target, claim):
+            target.unlink()
         raise
+
+
+def _holds(target: Path, claim: int) -> bool:
+    with suppress(FileNotFoundError):
+        return target.lstat().st_ino == claim
+    return False
 
 
 def _same_or_back(target: Path, path: Path, seen: Sighting | None) -> None:
@@ -257,16 +271,21 @@ def _same_or_back(target: Path, path: Path, seen: Sighting | None) -> None:
     try:
         _same(target.lstat(), seen, path.name)
     except CannotMove:
-        _rename_or_release(target, path if _claimed(path) else _claim(path.parent, path.name))
+        claim = _claimed(path)
+        _rename_or_release(target, *((path, claim) if claim else _claim(path.parent, path.name)))
         raise
 
 
-def _claimed(path: Path) -> bool:
+def _claimed(path: Path) -> int:
+    """The inode of a new empty file there; 0 where there is one already."""
     try:
-        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     except FileExistsError:
-        return False
-    return True
+        return 0
+    try:
+        return os.fstat(descriptor).st_ino
+    finally:
+        os.close(descriptor)
 
 
 def _reason(error: OSError) -> Why:

@@ -46,8 +46,9 @@ DEATHS = 3
 _PR_SET_PDEATHSIG = 1
 _STARTING = threading.Lock()
 GIVE_WAY = 5
-"""How much nicer than the station its children are (nice(2)): about a third of a core where both want it (decision 0090)."""
-ASKED_AT_MOST = 10
+"""How much nicer than the station its children are (nice(2)): a child gets a third of what the station gets (decision 0090)."""
+ASKED_AT_MOST = 50
+"""Times, a tenth of a second apart: the kernel serves programs without privileges ten times a second, all together."""
 LOOK_SECONDS = 1.0
 """How often a child's own folder is measured while somebody waits for it."""
 # Pebble asks `time.time` whether a task has outlasted its time: the clock that people set (decision 0088).
@@ -296,14 +297,14 @@ def give_way(by: int) -> None:
     """Let programs that people or other workers wait for go first, from now on; what this process starts does the same.
 
     Where sessions share the cores by group, the group of this one gives way, and it should lead its session (sched(7), "The autogroup
-    feature"). Elsewhere the file is missing or has no effect, and the process gives way.
+    feature"). Elsewhere the file is missing or has no effect, and the process gives way. Refused, it goes on as it is.
     """
-    nice = os.nice(by)
+    with suppress(OSError):
+        os.nice(by)
     for _ in range(ASKED_AT_MOST):
         try:
-            Path("/proc/self/autogroup").write_text(str(nice), encoding="ascii")
+            Path("/proc/self/autogroup").write_text(str(by), encoding="ascii")
         except BlockingIOError:
-            # The kernel serves programs without privileges ten times a second, all together.
             time.sleep(0.1)
         except OSError:
             return

@@ -148,9 +148,10 @@ class Reception:
         return received
 
     def _finish_moves(self, sightings: list[Sighting]) -> None:
-        """After a restart: a file that left the folder unnoted is found under processed/, or was taken away by a person; one that had
-        not left it yet moves to the place that its name has."""
+        """After a restart: a file that left the folder unnoted is found under processed/, or was taken away by a person; for one that
+        still lies there, the places that a broken-off move held are released."""
         here = {(s.inode, s.mtime_ns, s.size): s.name for s in sightings}
+        held = []
         with self._workstation.database.writing() as session:
             unmoved: list[rows.Arrival] = intake.unmoved(session, self._station.name)
             for arrival in unmoved:
@@ -158,7 +159,9 @@ class Reception:
                 if name is None:
                     intake.note_moved(session, arrival.id, self._processed_path(int(arrival.inode)))
                 else:
-                    release_claims(self.folder, name)
+                    held.append(name)
+        for name in held:
+            release_claims(self.folder, name)
 
     def _processed_path(self, inode: int) -> str:
         processed = self.folder / "processed"

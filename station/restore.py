@@ -4,14 +4,17 @@ It is built beside the place (`.NAME.restoring-…`) and moved there whole. What
 it is refused, unless a person takes the loss upon themselves, by name, for good, in the ledger.
 """
 
+import fcntl
 import io
 import json
+import logging
 import os
 import re
 import shutil
 import tempfile
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -54,6 +57,7 @@ from station.rows import follow_numbers, kept_tables, read_rows
 from station.witnesses import ask_witnesses
 from station.workstation import Workstation, now
 
+log = logging.getLogger("sceau.restore")
 Tell: TypeAlias = Callable[[str, int], None]
 """What is done now, and how much of it."""
 OF_ROWS = ("chain", "records", "payloads")
@@ -148,20 +152,19 @@ def restore_backup(wish: Wish, clock: Callable[[], datetime] = now, tell: Tell |
     _refuse_newer(opened.head)
     _refuse_full(wish)
     wish.home.parent.mkdir(parents=True, exist_ok=True)
-    stage = Path(tempfile.mkdtemp(prefix=f".{wish.home.name}.restoring-", dir=wish.home.parent))
-    url = wish.database_url or f"sqlite:///{stage / 'sceau.db'}"
-    database = open_database(url)
-    try:
-        done = _built(wish, opened, stage, database, clock, tell or (lambda _what, _count: None))
-        database.close()
-        _put_in_place(stage, wish.home)
-    except BaseException:
-        if wish.database_url is not None:
-            _empty(database)
-        raise
-    finally:
-        database.close()
-        shutil.rmtree(stage, ignore_errors=True)
+    with _staged(wish.home) as stage:
+        url = wish.database_url or f"sqlite:///{stage / 'sceau.db'}"
+        database = open_database(url)
+        try:
+            done = _built(wish, opened, stage, database, clock, tell or (lambda _what, _count: None))
+            database.close()
+            _put_in_place(stage, wish.home)
+        except BaseException:
+            if wish.database_url is not None:
+                _empty(database)
+            raise
+        finally:
+            database.close()
     done.home, done.seconds = str(wish.home), round((clock() - begun).total_seconds(), 1)
     return done
 
@@ -216,6 +219,36 @@ def _refuse_full(wish: Wish) -> None:
                 raise NotEmpty(str(sa.make_url(wish.database_url)))
     finally:
         engine.dispose()
+
+
+@contextmanager
+def _staged(home: Path) -> Iterator[Path]:
+    """A folder beside the place, locked while we live; those that killed restorations left there go first."""
+    prefix = f".{home.name}.restoring-"
+    for left in [each for each in home.parent.iterdir() if each.name.startswith(prefix)]:
+        with suppress(OSError), _locked(left):
+            log.warning("removed what a restoration that was killed left: %s", left)
+            shutil.rmtree(left, ignore_errors=True)
+    stage = Path(tempfile.mkdtemp(prefix=prefix, dir=home.parent))
+    try:
+        with ExitStack() as held:
+            # Without locks nobody removes it either, should we be killed.
+            with suppress(OSError):
+                held.enter_context(_locked(stage))
+            yield stage
+    finally:
+        shutil.rmtree(stage, ignore_errors=True)
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Raises OSError where somebody else has it, or the file system has no locks."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _empty(database: Database) -> None:

@@ -17,17 +17,21 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import atwork
+import killed_command
 import packages
 import pytest
 import sqlalchemy as sa
+from click.testing import Result
 from test_upgrade import content, rows_now
+from typer.testing import CliRunner
 
 from config.settings import BackupCare, Ledger
 from sealing.ledger import Actor, ActorKind, Event
-from station import backup, drills, rows
+from station import backup, drills, restore, rows
 from station.audit import audit_ledger
 from station.backup import NAMED, NoPassphrase, WrongPassphrase, back_up, noted_backup, open_keys, seal_keys
 from station.checkpoints import checkpoint_now
+from station.cli import app
 from station.contradiction import TreeContradicted
 from station.controls import last_done
 from station.copies import BadBackup, Opened
@@ -318,6 +322,100 @@ def test_a_person_accepts_the_loss_and_the_ledger_says_what_is_missing(behind, s
         body = session.scalar(sa.select(LedgerPayload.body).where(LedgerPayload.type == "resumed"))
     new.database.close()
     assert f"les inscriptions {seen - 1} à {seen - 1} manquent. Motif : le disque est mort" in json.loads(body)["reason"]
+
+
+# --- the command ---
+
+
+def place_for(home: Path) -> list[str]:
+    """As `restored`: also an empty database where these tests run on a server."""
+    if "SCEAU_TEST_POSTGRES" not in os.environ:
+        return ["--to", str(home)]
+    import onpostgres
+
+    return ["--to", str(home), "--database", onpostgres.empty_home(home)]
+
+
+def command(source: Path, home: Path, *more: str) -> Result:
+    environment = {"SCEAU_HOME": str(home.parent / "none")}
+    return CliRunner().invoke(app, ["restore", str(source), *place_for(home), *more], env=environment)
+
+
+def failing(done: dict[str, object]) -> list[str]:
+    return [check["name"] for check in done["checks"] if not check["ok"]]
+
+
+DRAWN = ["witnesses"]
+"""The papers drawn here carry no head of the log."""
+
+
+def test_the_command_ends_with_every_hash_seal_and_entry_checked(tmp_path):
+    ended = command(made() / "all.tar", tmp_path / "new", "--verify", "--json")
+    done = json.loads(ended.stdout)
+    assert (ended.exit_code, done["seals"], done["bad"], failing(done)) == (4, 3, [], DRAWN)
+    assert {check["name"] for check in done["checks"]} >= {"chain", "records", "originals", "archives", "checkpoints"}
+
+
+def test_the_command_ends_well_where_all_holds(tmp_path):
+    house = packages.new_home(tmp_path / "house")
+    append(house)
+    back_up(house, tmp_path / "all.tar")
+    house.database.close()
+    ended = command(tmp_path / "all.tar", tmp_path / "new", "--verify")
+    assert (ended.exit_code, "✗" in ended.stdout, "Restauré" in ended.stdout) == (0, False, True)
+
+
+def test_the_command_says_what_keeps_a_backup_from_its_place(behind, tmp_path):
+    (tmp_path / "cut.tar").write_bytes((made() / "all.tar").read_bytes()[:20_000])
+    cut, old = command(tmp_path / "cut.tar", tmp_path / "new"), command(behind, tmp_path / "new")
+    assert (cut.exit_code, old.exit_code, "plus ancienne que ce qui fut attesté" in " ".join(old.stderr.split())) == (1, 3, True)
+    assert "Rien n'a été restauré" in " ".join(cut.stderr.split())
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_seal_that_does_not_hold_is_told_by_the_command_though_every_hash_does(tmp_path, monkeypatch):
+    seal = packages.seal_file
+
+    def damaged(source, target, sealer):
+        seal(source, target, sealer)
+        target.write_bytes(target.read_bytes().replace(b"/Producer", b"/Prodigal", 1))
+
+    monkeypatch.setattr(packages, "seal_file", damaged)
+    house = packages.new_home(tmp_path / "house")
+    packages.seal_one(house, "facture.png", packages.PAPERS[5], packages.day("2024-10-30"))
+    back_up(house, tmp_path / "bad.tar")
+    house.database.close()
+    ended = command(tmp_path / "bad.tar", tmp_path / "new", "--verify", "--json")
+    done = json.loads(ended.stdout)
+    assert (ended.exit_code, done["seals"], len(done["bad"]), "archives" in failing(done)) == (4, 1, 1, False)
+    assert done["bad"][0].startswith("archive/") and ".pdf: seal" in done["bad"][0]
+
+
+@pytest.mark.parametrize(
+    "place", ["station.restore:_load:after:1", "station.restore:_check_files:before:1", "station.restore:_put_in_place:before:1"]
+)
+def test_a_restoration_that_is_killed_puts_nothing_in_place_and_the_next_one_removes_what_it_left(tmp_path, place):
+    new = tmp_path / "new"
+    killed_command.require_killed(tmp_path / "none", place, "restore", str(made() / "all.tar"), *place_for(new))
+    assert not new.exists()
+    assert len(list(tmp_path.glob(".new.restoring-*"))) == 1
+    assert failing(json.loads(command(made() / "all.tar", new, "--json").stdout)) == DRAWN
+    assert list(tmp_path.glob(".new.restoring-*")) == []
+
+
+def test_a_restoration_leaves_the_draft_of_another_one_that_is_at_work(tmp_path, monkeypatch):
+    load, drafts = restore._load, []
+
+    def look_aside(*args):
+        monkeypatch.setattr(restore, "_load", load)
+        with restore._staged(tmp_path / "new") as other:
+            drafts.extend(sorted(tmp_path.glob(".new.restoring-*")))
+            assert other in drafts
+        return load(*args)
+
+    monkeypatch.setattr(restore, "_load", look_aside)
+    assert restored(made() / "all.tar", tmp_path / "new").bad == []
+    assert len(drafts) == 2
 
 
 # --- rehearsals ---

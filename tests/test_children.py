@@ -66,14 +66,14 @@ def test_stopping_frees_whoever_waits_and_nothing_begins_afterwards(children):
 
 def priority():
     group = Path("/proc/self/autogroup")
-    return os.nice(0), group.read_text().split()[-1] if group.exists() else None
+    return os.nice(0), (group.read_text().split() if group.exists() else [])[-1:]
 
 
 def test_a_child_lets_the_station_go_first_its_session_included(children):
     own, _ = priority()
     nice, group = children.run(priority, 60)
-    assert nice == own + GIVE_WAY
-    assert group in (str(nice), None)
+    assert nice == min(own + GIVE_WAY, 19)
+    assert group in ([str(GIVE_WAY)], [])
 
 
 THREE_AT_ONCE = """
@@ -96,7 +96,7 @@ for _ in range(3):
 @pytest.mark.skipif(not Path("/proc/self/autogroup").exists(), reason="the kernel makes no groups of sessions")
 def test_children_without_privileges_give_way_each_though_the_kernel_serves_few_at_once():
     done = subprocess.run([sys.executable, "-c", THREE_AT_ONCE], capture_output=True, text=True, timeout=60, check=True)
-    assert [line.split()[-1] for line in done.stdout.splitlines()] == [str(os.nice(0) + 5)] * 3
+    assert [line.split()[-1] for line in done.stdout.splitlines()] == ["5"] * 3
 
 
 def test_an_exception_that_cannot_come_back_is_told_and_spares_the_work_of_others(children):

@@ -232,7 +232,7 @@ def test_a_file_exchanged_in_the_very_moment_of_the_move_is_put_back(scanner: Sc
     (seen,) = glance(scanner.folder)
     claim = hotfolder._claim
 
-    def exchange(processed: Path, name: str) -> Path:
+    def exchange(processed: Path, name: str) -> tuple[Path, int]:
         monkeypatch.undo()
         path.unlink()
         scanner.drop("scan.tif", b"not yet seen")

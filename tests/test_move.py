@@ -2,16 +2,13 @@
 
 import os
 import shutil
-import signal
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from uuid import uuid4
 
-import moving
+import killed_command
 import pytest
 import sqlalchemy as sa
 import webhome
@@ -135,22 +132,19 @@ def test_where_the_records_were_nobody_writes_by_accident_any_more(home, target)
 
 PLACES = [
     "station.move:_copy_lot:after:60",
+    "station.move:_compare_ledgers:before:1",
+    "capture.stores:Folder.keep:before:1",
+    "capture.stores:Folder.keep:after:3",
     "station.move:_release:before:1",
     "station.move:_release:after:1",
 ]
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_killed_in_the_middle_nothing_serves_and_the_same_command_ends_it(home, target, place, monkeypatch):
-    folders = os.pathsep.join([str(Path(moving.__file__).parent), os.environ.get("PYTHONPATH", "")])
-    run = subprocess.run(
-        [sys.executable, moving.__file__, str(home), target, place],
-        timeout=120,
-        check=False,
-        capture_output=True,
-        env={**os.environ, "PYTHONPATH": folders},
-    )
-    assert run.returncode == -signal.SIGKILL, run.stderr.decode()
+def test_killed_in_the_middle_nothing_serves_and_the_same_command_ends_it(home, target, place, tmp_path, monkeypatch):
+    (tmp_path / "share").mkdir()
+    store = f"file://{tmp_path / 'share'}" if "stores" in place else ""
+    killed_command.require_killed(home, place, "move", "--to", target, *(["--store", store] if store else []))
     with pytest.raises(DatabaseRefused):
         open_workstation(settings_of(home))
     if place.startswith("station.move:_release:after"):
@@ -161,8 +155,12 @@ def test_killed_in_the_middle_nothing_serves_and_the_same_command_ends_it(home, 
     with pytest.raises(DatabaseRefused):
         opened_at(home, target)
     monkeypatch.setattr(move, "LOT", 3)  # whatever the lots were before
-    assert moved(home, target).tables["document"] > 5
-    opened_at(home, target).database.close()
+    found = moved(home, target, store=store)
+    assert found.tables["document"] > 5
+    station = opened_at(home, target, **({"store": StoreChoice(url=store)} if store else {}))
+    assert found.files == len(list(station.originals.names())) + len(list(station.archives.names()))
+    assert all(each.ok for each in audit_ledger(station) if each.name in ("chain", "records", "originals", "archives"))
+    station.database.close()
 
 
 def test_a_target_that_is_not_empty_or_half_of_another_move_is_refused(home, target, pattern, tmp_path, monkeypatch):

@@ -9,11 +9,13 @@ from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import papers
 import pytest
 from atwork import open_home, take_in
+from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from objectserver import client_of, new_bucket, object_server
 
 from capture import objects
@@ -363,6 +365,29 @@ def test_a_service_that_does_not_answer_is_away_and_nothing_is_missing(tmp_path,
 
 
 objects_config = objects.Config
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "raised"),
+    [(403, "AccessDenied", StoreRefuses), (403, "QuotaExceeded", StoreRefuses), (507, "InsufficientStorage", StoreAway)],
+)
+def test_a_service_that_is_full_or_takes_a_right_back_keeps_nothing_says_why_and_goes_on_when_it_is_mended(
+    bucket_of, scan, status, code, raised
+):
+    bucket = bucket_of()
+    told = f"<?xml version='1.0'?><Error><Code>{code}</Code><Message>no more</Message></Error>".encode()
+
+    def answer(request: AWSPreparedRequest, **_: object) -> AWSResponse:
+        return AWSResponse(request.url, status, {}, SimpleNamespace(stream=lambda **_: iter([told])))
+
+    bucket._client.meta.events.register("before-send.s3.PutObject", answer)
+    with pytest.raises(raised, match=code):
+        bucket.keep(scan)
+    digest = hashlib.sha256(scan.read_bytes()).hexdigest()
+    assert bucket.verify(digest) is Condition.MISSING
+    bucket._client.meta.events.unregister("before-send.s3.PutObject", answer)
+    assert bucket.keep(scan).sha256 == digest
+    assert bucket.verify(digest) is Condition.SOUND
 
 
 def test_bytes_that_the_service_confirms_otherwise_are_not_kept(bucket_of, scan, monkeypatch):

@@ -22,6 +22,7 @@ PLACES = [
     "capture.originals:Vault.keep:after:1",
     "station.records.intake:receive:after:1",
     "station.reception:move_processed:before:1",
+    "capture.hotfolder:_rename_or_release:before:1",
     "station.reception:move_processed:after:1",
     "station.records.intake:note_moved:after:1",
     "station.jobs:Engine.enqueue:before:1",

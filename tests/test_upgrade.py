@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import killed_command
 import packages
 import pytest
 import sqlalchemy as sa
@@ -147,6 +148,28 @@ def test_a_switch_that_breaks_off_in_its_middle_is_undone_as_a_whole(old_home, m
         bring_up(database, home, lambda: NOON)
     assert (caught.value.step, caught.value.copy.exists()) == ("switch", True)
     assert (content(database), schema_here(database)) == (before, "0009")
+
+
+@pytest.mark.parametrize(
+    ("place", "schema"),
+    [
+        ("station.rehearsal:_copied:after:1", "0009"),
+        ("station.rehearsal:_rehearsed:after:1", "0009"),
+        # So many statements has the rehearsal; of the switch itself most have run.
+        ("alembic.ddl.impl:DefaultImpl._exec:after:60", "0009"),
+        ("station.rehearsal:migrate:after:1", newest_schema()),
+    ],
+)
+def test_an_upgrade_that_is_killed_is_not_begun_or_done_and_the_next_start_ends_it(old_home, place, schema):
+    home, database = old_home
+    before = content(database)
+    killed_command.require_killed(home, place, "upgrade")
+    assert (schema_here(database), schema == "0009" and content(database) != before) == (schema, False)
+    bring_up(database, home, lambda: NOON)
+    assert schema_here(database) == newest_schema()
+    workstation = open_workstation(packages.atwork.quick(home))
+    assert all(check.ok for check in audit_ledger(workstation) if check.name in ("chain", "records", "originals", "archives"))
+    workstation.database.close()
 
 
 def test_nothing_is_upgraded_under_a_running_workstation(old_home):
