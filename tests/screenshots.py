@@ -57,6 +57,8 @@ def sign_in(page: Page, address: str) -> None:
     page.fill("#password", "essai")
     page.click("main button")
     page.wait_for_selector("#live")
+    # Its scripts, too: what is pressed before they run is not known to them.
+    page.wait_for_load_state()
 
 
 def take_pictures(folder: Path, *, width: int = 1366, dark: bool = False) -> None:
