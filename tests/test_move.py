@@ -144,6 +144,7 @@ PLACES = [
 def test_killed_in_the_middle_nothing_serves_and_the_same_command_ends_it(home, target, place, tmp_path, monkeypatch):
     (tmp_path / "share").mkdir()
     store = f"file://{tmp_path / 'share'}" if "stores" in place else ""
+    (home / "sceau.toml").write_text(f'database_url = "sqlite:///{home / "sceau.db"}"\n', encoding="utf-8")
     killed_command.require_killed(home, place, "move", "--to", target, *(["--store", store] if store else []))
     with pytest.raises(DatabaseRefused):
         open_workstation(settings_of(home))
