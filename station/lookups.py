@@ -39,6 +39,8 @@ from workflow.vocabulary import Kind, Value, plain
 LARGEST_CSV = 32 << 20
 """Bytes."""
 TRUE, FALSE = frozenset({"oui", "true", "1", "vrai"}), frozenset({"non", "false", "0", "faux"})
+LARGEST_EXPONENT = 30
+"""Of ten; what is counted here is far below, and a number of a million digits takes minutes to be made one."""
 _TICKS = 2000
 """Steps of SQLite's machine between two looks at the clock."""
 
@@ -88,8 +90,8 @@ def _number(value: Any) -> Decimal:
     if isinstance(value, bool):
         raise TypeError("a truth is no number")
     number = Decimal(re.sub(r"[\s€]", "", value).replace(",", ".")) if isinstance(value, str) else Decimal(str(value))
-    if not number.is_finite():
-        raise ValueError("not finite")
+    if not number.is_finite() or abs(number.adjusted()) > LARGEST_EXPONENT:
+        raise ValueError("not finite, or beyond reason")
     return number
 
 

@@ -1,22 +1,27 @@
-"""Draws the files that the fuzzing begins with, each as small as its form allows. Run once: `python tests/fuzz/draw_corpus.py`.
+"""Draws the files that the fuzzing begins with, each as small as its form allows. Run once: `python tests/fuzz/draw_corpus.py [ENTRY…]`.
 
 What is kept in `corpus/` is what was drawn; libraries may write other bytes tomorrow, and the mutants of a seed must stay the same.
 """
 
 import io
 import struct
+import sys
 import tempfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from email.message import EmailMessage
 from pathlib import Path
 
 import electronic_papers
+import lists as trusted_lists
 import numpy as np
 import papers
 import pikepdf
 import tifffile
 from PIL import Image
+from pki import company
+
+from workflow.vocabulary import Kind
 
 CORPUS = Path(__file__).parent / "corpus"
 REPORT = b"""\
@@ -50,7 +55,7 @@ BITS = GREY < 200
 def draw_all() -> Iterator[tuple[str, str, bytes]]:
     """Entry point, name, bytes."""
     with tempfile.TemporaryDirectory() as folder:
-        for entry, draw in (("tiff", tiffs), ("png", pngs), ("jpeg", jpegs), ("jpx", jpxs), ("pdf", pdfs), ("xml", xmls), ("csv", lists)):
+        for entry, draw in DRAWN.items():
             for name, data in draw(Path(folder)):
                 yield entry, name, data
         for name, data in jbig2s():
@@ -236,6 +241,21 @@ def lists(_folder: Path) -> Iterator[tuple[str, bytes]]:
     yield "small.xlsx", buffer.getvalue()
 
 
+def tables(_folder: Path) -> Iterator[tuple[str, bytes]]:
+    """As `entries.LOOKUP` asks of them: a code, then a column for each type."""
+    columns = [f"d{number}" for number, _ in enumerate(Kind)]
+    cell = {Kind.NUMBER: "1 234,5", Kind.WHOLE: "30", Kind.AMOUNT: "12,50", Kind.DATE: "2026-10-14", Kind.YES_NO: "oui"}
+    values = [cell.get(kind, "Berthier") for kind in Kind]
+    for name, separator in (("semicolons", ";"), ("commas", ","), ("tabs", "\t")):
+        rows = [["code", *columns], ["401DUP", *([""] * len(columns))], ["401BER", *(f'"{value}"' for value in values)]]
+        yield f"{name}.csv", "\r\n".join(separator.join(row) for row in rows).encode()
+
+
+def trusted(_folder: Path) -> Iterator[tuple[str, bytes]]:
+    yield "fr.xml", trusted_lists.national(trusted_lists.Service(company().issuing)).encode()
+    yield "lotl.xml", trusted_lists.list_of_lists().encode()
+
+
 def messages() -> Iterator[tuple[str, bytes]]:
     """Boundaries are named: a drawn one would be another each time."""
     whole = message("Facture n° 7 – août", "a")
@@ -264,10 +284,17 @@ def message(subject: str, name: str) -> EmailMessage:
     return drawn
 
 
-def keep_all() -> int:
-    """Bytes written."""
+DRAWN = {
+    "tiff": tiffs, "png": pngs, "jpeg": jpegs, "jpx": jpxs, "pdf": pdfs, "xml": xmls, "csv": lists, "lookup": tables, "trusted": trusted,
+}  # fmt: skip
+
+
+def keep_all(asked: Collection[str] = ()) -> int:
+    """Bytes written, of these entry points or of all."""
     total = 0
     for entry, name, data in draw_all():
+        if asked and entry not in asked:
+            continue
         path = CORPUS / entry / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
@@ -276,4 +303,4 @@ def keep_all() -> int:
 
 
 if __name__ == "__main__":
-    print(keep_all())
+    print(keep_all(sys.argv[1:]))

@@ -227,6 +227,9 @@ TOKENS: dict[str, tuple[bytes, ...]] = {
 Chance: TypeAlias = random.Random
 Change: TypeAlias = Callable[[bytearray, Chance], None]
 
+TOKENS["lookup"] = (*TOKENS["csv"], b"401BER", b"code", b"oui", b"2026-02-30", b"sNaN", b"1e999999", b"1e-999999")
+TOKENS["trusted"] = (*TOKENS["xml"], b"&a;&a;&a;&a;", b"ds:Reference URI='#x'", b"ds:Object", b"granted", b"10", b"2026-10-25T02:30:00")
+
 
 def mutant_of(entry: str, corpus: Sequence[bytes], seed: int, number: int) -> bytes:
     """The mutant of that number: a function of its arguments alone."""
