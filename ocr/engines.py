@@ -3,6 +3,8 @@
 Importing this module is cheap: the heavy libraries are loaded with the first engine of a process, which then stays warm.
 """
 
+import csv
+import errno
 import importlib
 import importlib.metadata
 import math
@@ -252,15 +254,19 @@ class TesseractEngine:
         return 0.3
 
     def read(self, copy: Path) -> tuple[Line, ...]:
+        """Raises OSError (ENOSPC) where its answer was cut: it lies in a temporary file, of which Tesseract does not see that its end found
+        no room."""
         try:
-            table = self._tesseract.image_to_data(
-                str(copy), lang=self._languages, config="--dpi 300", timeout=self._timeout, output_type=self._tesseract.Output.DICT
+            told: bytes = self._tesseract.image_to_data(
+                str(copy), lang=self._languages, config="--dpi 300", timeout=self._timeout, output_type=self._tesseract.Output.BYTES
             )
         except RuntimeError as error:  # TesseractError is one, and so is the time-out
             if "timeout" in str(error).lower():
                 raise OverBudget(f"Tesseract took longer than {self._timeout:g} s") from error
             raise ReadingFailed(f"Tesseract: {_first_line(error)}") from error
-        return _tesseract_lines(table)
+        if not told.endswith(b"\n"):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return _tesseract_lines(told.decode("utf-8"))
 
 
 def _rounded(image: Pixels, step: int) -> Pixels:
@@ -346,14 +352,14 @@ def _word(text: str, corners: npt.NDArray[np.float64] | None, confidence: float)
     return Word(text.replace(" ", ""), round(float(x0)), round(float(y0)), round(float(x1)), round(float(y1)), round(float(confidence), 3))
 
 
-def _tesseract_lines(table: dict[str, list[Any]]) -> tuple[Line, ...]:
-    """Words of level 5, grouped by Tesseract's own block, paragraph and line numbers."""
-    lines: dict[tuple[int, int, int], list[Word]] = {}
-    for i, raw in enumerate(table["text"]):
-        text = clean_text(str(raw)).replace(" ", "")
-        if int(table["level"][i]) != 5 or not text:
+def _tesseract_lines(table: str) -> tuple[Line, ...]:
+    """Words of level 5 of its TSV, grouped by Tesseract's own block, paragraph and line numbers."""
+    lines: dict[tuple[str, ...], list[Word]] = {}
+    for row in csv.DictReader(table.split("\n"), delimiter="\t", quoting=csv.QUOTE_NONE):
+        text = clean_text(row["text"] or "").replace(" ", "")
+        if row["level"] != "5" or not text:
             continue
-        x, y, w, h = (int(table[key][i]) for key in ("left", "top", "width", "height"))
-        word = Word(text, x, y, x + w, y + h, round(max(0.0, float(table["conf"][i])) / 100, 3))
-        lines.setdefault((table["block_num"][i], table["par_num"][i], table["line_num"][i]), []).append(word)
+        x, y, w, h = (int(row[key]) for key in ("left", "top", "width", "height"))
+        word = Word(text, x, y, x + w, y + h, round(max(0.0, float(row["conf"])) / 100, 3))
+        lines.setdefault((row["block_num"], row["par_num"], row["line_num"]), []).append(word)
     return tuple(Line(tuple(words)) for words in lines.values())

@@ -83,7 +83,7 @@ def require_whole(workstation: Workstation, scans: int = 1) -> None:
         states = [document.state for document in session.query(Document)]
         entries = [json.loads(row.entry)["type"] for row in session.query(LedgerRow).order_by(LedgerRow.sequence)]
         counts = (session.query(Arrival).count(), session.query(Archive).count())
-    assert states == [State.SEALED] * scans
+    assert states == [State.SEALED] * scans, states
     assert counts == (scans, scans)
     assert (entries.count("received"), entries.count("sealed"), entries.count("duplicate")) == (scans, scans, 0)
     require_verified(workstation)

@@ -7,6 +7,7 @@ import resource
 import signal
 import sqlite3
 import subprocess
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -24,6 +25,7 @@ from test_reception import arrivals, look, png
 
 from capture.originals import Vault
 from config.settings import StoreChoice
+from ocr.engines import Reader, ReaderOptions, prepare_copy, warm_engine, write_copy
 from sealing.ticks import Health, Look
 from station import pixels
 from station.audit import audit_ledger
@@ -55,6 +57,10 @@ WRITES = [
     "station.pipeline:Pipeline._note_proved:before:1",
 ]
 QUICK = [WRITES[7]]
+ELSEWHERE = {WRITES[9]} if "SCEAU_TEST_POSTGRES" in os.environ else set()
+"""After which nothing is written to the home's disk: the records lie on a server."""
+FULL_SECONDS = 20 if "SCEAU_TEST_POSTGRES" in os.environ else 4
+"""Long enough for the next write to this disk, where records and the engine's file are none of them."""
 
 
 @pytest.fixture
@@ -82,13 +88,28 @@ def require_once(station: Workstation, count: int) -> None:
 def test_a_disk_that_fills_before_any_write_is_waited_out(tmp_path, practice_keys, place):
     with small_disk(tmp_path / "home", "120m") as home:
         prepare(home, practice_keys)
-        told = ended(begin(home, place, filled(home, seconds=4)), home)
+        told = ended(begin(home, place, filled(home, seconds=FULL_SECONDS)), home)
         station = found_at(home)
         require_whole(station)
         station.database.close()
     assert told <= {"disk-full", "still-writing"}
     # Where not even the engine can write, only its log tells.
-    assert "disk-full" in told or "Le disque est plein" in log_of(home).read_text()
+    assert place in ELSEWHERE or "disk-full" in told or "Le disque est plein" in log_of(home).read_text()
+
+
+def test_a_reader_whose_answer_finds_no_room_says_so_and_gives_no_half_text(tmp_path, monkeypatch):
+    options = ReaderOptions(reader=Reader.TESSERACT, languages=("eng",))
+    copy, _ = prepare_copy(papers.draw_page(["Facture 12", "Total 120,00"], size=(900, 500)), options)
+    write_copy(copy, tmp_path / "copy.pnm")
+    engine = warm_engine(options)
+    with small_disk(tmp_path / "disk", "1m") as disk:
+        monkeypatch.setattr(tempfile, "tempdir", str(disk))
+        assert "Facture" in " ".join(word.text for line in engine.read(tmp_path / "copy.pnm") for word in line.words)
+        subprocess.run(["sh", "-c", f"cat /dev/zero > {disk / 'ballast'} 2> /dev/null"], check=False)
+        with pytest.raises(OSError, match="No space left") as caught:
+            engine.read(tmp_path / "copy.pnm")
+        assert problem_of(caught.value).code == "disk-full"
+        assert [path.name for path in disk.iterdir()] == ["ballast"]
 
 
 def test_what_was_sealed_and_could_not_be_noted_is_not_left_in_the_archive_beside_what_is_sealed_next(tmp_path, practice_keys, monkeypatch):
