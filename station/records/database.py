@@ -44,6 +44,16 @@ KEPT_OPEN = 4
 """Connections of a SQLite file that stay open when it is quiet, for reading and for writing each; opening one costs a millisecond."""
 WRITERS = 16
 """Connections of one process that write or wait for their turn; kept open, for opening one costs more than an entry of the ledger."""
+READERS = {
+    "default_transaction_read_only": "on",
+    # What is asked again is planned for its values each time: by a plan for any word, or any state, a rare one is looked for among all.
+    "plan_cache_mode": "force_custom_plan",
+    # To the server the beginning of a word is in half a percent of all texts: it would start two processes for the one hit, or walk a table
+    # instead of looking up what was found (decision 0091).
+    "max_parallel_workers_per_gather": "0",
+    "random_page_cost": "1.1",
+}
+"""Settings of PostgreSQL for connections that read."""
 _LET_GO = "SELECT set_config('synchronous_commit', 'off', true) WHERE current_setting('synchronous_standby_names') = ''"
 _WRITE_THROUGH = "SELECT pg_logical_emit_message(true, 'sceau', '') WHERE pg_current_wal_flush_lsn() < pg_current_wal_insert_lsn()"
 """A commit of next to nothing, as durable as the server is set: it writes through all that was logged before it, if need be."""
@@ -149,10 +159,9 @@ def keep_private(path: Path) -> None:
 def _open_server(url: str, read_only: bool) -> sa.Engine:
     address = server_address(url)
     own = address.query.get("options", ())
-    waits = (f"idle_in_transaction_session_timeout={IDLE_MILLISECONDS}", f"lock_timeout={WAIT_MILLISECONDS}")
-    # What is asked again is planned for its values each time: by a plan for any word, or any state, a rare one is looked for among all.
-    manners = ("default_transaction_read_only=on", "plan_cache_mode=force_custom_plan") if read_only else waits
-    options = " ".join([*((own,) if isinstance(own, str) else own), *(f"-c {manner}" for manner in manners)])
+    waits = {"idle_in_transaction_session_timeout": f"{IDLE_MILLISECONDS}", "lock_timeout": f"{WAIT_MILLISECONDS}"}
+    manners = (READERS if read_only else waits).items()
+    options = " ".join([*((own,) if isinstance(own, str) else own), *(f"-c {name}={value}" for name, value in manners)])
     manner: dict[str, Any] = {"pool_pre_ping": True, "isolation_level": "READ COMMITTED", "connect_args": {"options": options}}
     if not read_only:
         manner |= {"pool_size": WRITERS, "max_overflow": 0}
