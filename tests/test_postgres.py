@@ -365,3 +365,21 @@ def test_a_server_that_is_filled_in_one_go_hears_how_big_a_table_has_become(tmp_
             assert session.scalar(known) >= 1_000
         for database in (here, there):
             database.close()
+
+
+@on_a_server
+def test_who_reads_asks_with_one_process_however_cheap_the_server_takes_others_to_be():
+    with made() as url:
+        database = open_database(url)
+        with database.writing() as session:
+            for eager in ("parallel_setup_cost = 0", "parallel_tuple_cost = 0", "min_parallel_table_scan_size = 0"):
+                session.execute(sa.text(f'ALTER DATABASE "{sa.make_url(url).database}" SET {eager}'))
+            session.execute(sa.text("CREATE TABLE many AS SELECT i FROM generate_series(1, 50000) AS s(i)"))
+        database.close()
+        database, plans = open_database(url), []
+        for door in (database.writing, database.reading):
+            with door() as session:
+                plans.append("\n".join(session.scalars(sa.text("EXPLAIN SELECT count(*) FROM many"))))
+        database.close()
+    assert "Gather" in plans[0]
+    assert "Gather" not in plans[1]
