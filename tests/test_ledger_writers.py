@@ -1,10 +1,16 @@
-"""Many who write one log on PostgreSQL: turns that do not wait for the disk, and answers that do."""
+"""Many who write one log: programs beside each other; on PostgreSQL turns that do not wait for the disk, and answers that do."""
 
+import os
+import signal
+import subprocess
+import sys
 import threading
 import time
 from contextlib import suppress
 from datetime import UTC, datetime
+from pathlib import Path
 
+import atwork
 import faults
 import psycopg
 import pytest
@@ -24,6 +30,50 @@ PENDING = "SELECT pg_current_wal_flush_lsn() < pg_current_wal_insert_lsn()"
 
 def append(session, name: str) -> None:
     append_event(session, Event("essai", "received", {"document": name}, Actor("p1", ActorKind.HUMAN), NOON, "ntp +0.004", {}))
+
+
+WRITING = """
+import sys, threading
+from test_ledger_writers import append
+from station.records.database import open_database
+
+database = open_database(sys.argv[1])
+
+def write(number):
+    for name in (f"{sys.argv[2]}-{number}-{each}" for each in range(int(sys.argv[3]))):
+        with database.writing() as session:
+            append(session, name)
+        sys.stdout.write(name + "\\n")
+        sys.stdout.flush()
+
+threads = [threading.Thread(target=write, args=(number,)) for number in range(4)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+"""
+
+
+def test_sixteen_writers_of_four_programs_of_which_one_is_killed_leave_a_log_without_gap_with_all_that_was_answered(tmp_path):
+    station = atwork.open_home(tmp_path)
+    command = [sys.executable, "-c", WRITING, station.database.url]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])}
+    programs = [
+        subprocess.Popen([*command, name, count], env=environment, stdout=subprocess.PIPE, text=True)
+        for name, count in (("a", "10"), ("b", "10"), ("c", "10"), ("d", "1000000"))
+    ]
+    began = [programs[3].stdout.readline() for _ in range(20)]
+    programs[3].send_signal(signal.SIGKILL)
+    told = [program.communicate(timeout=120)[0] for program in programs]
+    assert [program.returncode for program in programs] == [0, 0, 0, -signal.SIGKILL]
+    answered = [name for text in ("".join(began), *told) for name in text.split("\n")[:-1]]
+    with station.database.reading() as session:
+        kept = [str(each.said["objects"]["document"]) for each in written_entries(session, "essai")]
+        assert verify_ledger(session)["essai"].size == len(kept) == len(set(kept))
+    assert len(answered) >= 3 * 4 * 10 + 20
+    # At most the one that each writer of the killed program was at came without its answer.
+    assert set(answered) <= set(kept)
+    assert len(kept) - len(answered) <= 4
 
 
 @on_a_server
