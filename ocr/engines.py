@@ -3,7 +3,6 @@
 Importing this module is cheap: the heavy libraries are loaded with the first engine of a process, which then stays warm.
 """
 
-import csv
 import errno
 import importlib
 import importlib.metadata
@@ -355,8 +354,9 @@ def _word(text: str, corners: npt.NDArray[np.float64] | None, confidence: float)
 def _tesseract_lines(table: str) -> tuple[Line, ...]:
     """Words of level 5 of its TSV, grouped by Tesseract's own block, paragraph and line numbers."""
     lines: dict[tuple[str, ...], list[Word]] = {}
-    for row in csv.DictReader(table.split("\n"), delimiter="\t", quoting=csv.QUOTE_NONE):
-        text = clean_text(row["text"] or "").replace(" ", "")
+    names, *cells = (row.split("\t") for row in table.rstrip("\n").split("\n"))
+    for row in (dict(zip(names, each, strict=False)) for each in cells):
+        text = clean_text(row.get("text", "")).replace(" ", "")
         if row["level"] != "5" or not text:
             continue
         x, y, w, h = (int(row[key]) for key in ("left", "top", "width", "height"))
