@@ -17,13 +17,14 @@ from typer.testing import CliRunner
 
 from config.rulebook import check_files, check_named, shipped_files, shipped_rules
 from station.cli import app
-from workflow import unary
+from workflow import expressions, unary
+from workflow.expressions import BarredExpression, compiled, matches
 from workflow.marked import LONGEST, Flaw
 from workflow.replaying import in_english
 from workflow.rules import Loaded, load_rules
 from workflow.tables import Decision, Line, Policy, Refused, RuleSet, Table, assembled, decide, prove
 from workflow.tracing import FRAMES, explain
-from workflow.unary import BarredExpression, UnaryTest, compiled, matches, read_test, regions_of
+from workflow.unary import UnaryTest, read_test, regions_of
 from workflow.vocabulary import Kind, Misread, Value, Variable, refusal, shown, value_of
 
 FILE = """\
@@ -387,10 +388,10 @@ def test_no_cell_is_an_expression(kind: Kind, cell: str) -> None:
     "expression", ['v =~ "a"', "v.length", "v[0]", "v + v", "[x for x in [v]]", "$today", "v ? 1 : 2", "w", "[v]", 'v in "abc"', "v ?? v"]
 )
 def test_a_tree_with_any_other_kind_of_node_is_barred(monkeypatch: pytest.MonkeyPatch, expression: str) -> None:
-    monkeypatch.setattr(unary, "expression", lambda _test: expression)
+    monkeypatch.setattr(expressions, "expression", lambda _test: expression)
     with pytest.raises(Exception) as caught:
         compiled(Variable("v", "V", Kind.TEXT), UnaryTest("x", (unary.Point("x"),)))
-    assert isinstance(caught.value, BarredExpression | unary.EngineError)
+    assert isinstance(caught.value, BarredExpression | expressions.EngineError)
 
 
 SIGNS = st.text(st.characters(exclude_categories=("Cc", "Cs", "Zl", "Zp")), max_size=30)
