@@ -3,6 +3,8 @@
 import itertools
 import random
 import re
+import subprocess
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -382,6 +384,12 @@ def test_no_cell_is_an_expression(kind: Kind, cell: str) -> None:
     if not isinstance(test, Misread):  # Then it is a word, and compared as one.
         assert all(isinstance(part, unary.Point) and isinstance(part.value, str) for part in test.parts)
         assert kind is Kind.TEXT
+
+
+def test_what_tells_the_state_of_a_station_loads_no_rule_engine() -> None:
+    """Its grammar's tables are built at every import, half a second."""
+    asked = "import sys, station.status; sys.exit('rule_engine' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", asked], check=False).returncode == 0
 
 
 @pytest.mark.parametrize(

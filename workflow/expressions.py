@@ -14,8 +14,8 @@ from rule_engine.ast import base, literal
 from rule_engine.ast.binary import comparison
 from rule_engine.ast.expression import control, resolution
 
-from workflow.unary import Point, Span, UnaryTest
-from workflow.vocabulary import Kind, Value, Variable
+from workflow.unary import Point, Regions, Span, UnaryTest, regions_of
+from workflow.vocabulary import ORDERED, Kind, Value, Variable
 
 _TYPES: dict[Kind, DataType] = {
     Kind.TEXT: DataType.STRING,
@@ -116,3 +116,30 @@ def matches(rule: Rule, value: Value) -> bool:
         return bool(rule.matches({"v": Decimal(value) if isinstance(value, int) and not isinstance(value, bool) else value}))
     except EngineError as error:
         raise BarredExpression(str(error)) from error
+
+
+def mask_of(regions: Regions, test: UnaryTest) -> int:
+    """The regions for which a test holds, as bits. rule-engine is asked once for each region that the test itself makes."""
+    if test.always:
+        return regions.valid
+    rule = compiled(regions.variable, test)
+    own = regions_of(regions.variable, [test])
+    mask = 0
+    for at, sample in enumerate(own.samples):
+        if own.valid >> at & 1 and matches(rule, sample):
+            mask |= _within(regions, own, at)
+    return mask & regions.valid
+
+
+def _within(regions: Regions, own: Regions, at: int) -> int:
+    """The regions of a column that make up one region of one of its tests."""
+    if regions.variable.kind not in ORDERED:
+        if at != len(own.cuts):
+            return 1 << regions.of(own.samples[at])
+        others = sum(1 << n for n, cut in enumerate(regions.cuts) if cut not in own.cuts)
+        return others | 1 << len(regions.cuts)
+    if at % 2 or own.samples[at] is None:
+        return 1 << regions.of(own.samples[at])
+    first = regions.of(own.cuts[at // 2 - 1]) + 1 if at else 0
+    last = regions.of(own.cuts[at // 2]) if at // 2 < len(own.cuts) else 2 * len(regions.cuts) + 1
+    return (1 << last) - (1 << first)

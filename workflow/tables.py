@@ -9,7 +9,7 @@ from enum import StrEnum
 from itertools import combinations
 
 from workflow.marked import Flaw, Flaws, Word
-from workflow.unary import Regions, UnaryTest, mask_of, regions_of
+from workflow.unary import Regions, UnaryTest, regions_of
 from workflow.vocabulary import Value, Variable, Vocabulary, refusal, shown
 
 ELSE = "sinon"
@@ -156,6 +156,9 @@ def assembled(
     name: str, title: str, policy: Policy, inputs: tuple[Variable, ...], outputs: tuple[Variable, ...], lines: Sequence[Line]
 ) -> Table:
     """A table of lines with their tests: the values of each column are parted, and each test is asked once a part."""
+    # rule-engine builds its grammar's tables whenever it is loaded (half a second): only where a table is.
+    from workflow.expressions import mask_of
+
     regions = tuple(regions_of(variable, [line.tests[at] for line in lines]) for at, variable in enumerate(inputs))
     masked = [replace(line, masks=tuple(mask_of(region, test) for region, test in zip(regions, line.tests, strict=True))) for line in lines]
     kept = tuple(line for line in masked if line.name != ELSE)

@@ -253,36 +253,6 @@ def _inside(variable: Variable, low: Any, high: Any) -> Value:
     return None if low is not None and high is not None and between >= high else between
 
 
-def mask_of(regions: Regions, test: UnaryTest) -> int:
-    """The regions for which a test holds, as bits. rule-engine is asked once for each region that the test itself makes."""
-    if test.always:
-        return regions.valid
-    # rule-engine builds its grammar's tables whenever it is loaded (half a second): only where a table is proved.
-    from workflow.expressions import compiled, matches
-
-    rule = compiled(regions.variable, test)
-    own = regions_of(regions.variable, [test])
-    mask = 0
-    for at, sample in enumerate(own.samples):
-        if own.valid >> at & 1 and matches(rule, sample):
-            mask |= _within(regions, own, at)
-    return mask & regions.valid
-
-
-def _within(regions: Regions, own: Regions, at: int) -> int:
-    """The regions of a column that make up one region of one of its tests."""
-    if regions.variable.kind not in ORDERED:
-        if at != len(own.cuts):
-            return 1 << regions.of(own.samples[at])
-        others = sum(1 << n for n, cut in enumerate(regions.cuts) if cut not in own.cuts)
-        return others | 1 << len(regions.cuts)
-    if at % 2 or own.samples[at] is None:
-        return 1 << regions.of(own.samples[at])
-    first = regions.of(own.cuts[at // 2 - 1]) + 1 if at else 0
-    last = regions.of(own.cuts[at // 2]) if at // 2 < len(own.cuts) else 2 * len(regions.cuts) + 1
-    return (1 << last) - (1 << first)
-
-
 def nearest(regions: Regions, region: int, value: Value) -> Value:
     """The value of a region that is nearest to another value; in a dense open region, one step of the column's own decimals inside it."""
     cuts, sample = regions.cuts, regions.samples[region]
