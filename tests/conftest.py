@@ -46,18 +46,29 @@ def _engine_ended():
         sys.modules["dbos"].DBOS.destroy(destroy_registry=True)
 
 
+LONGEST = ("test_survival", "test_chaos", "test_ease")
+"""Modules that take minutes: begun first, so that nobody waits for one of them at the end."""
+
+
+def _of_records(config, items):
+    """What is SQLite's own is skipped; what cannot reach the records has run in `make test` and is not run twice."""
+    left = [item for item in items if not onpostgres.reaches_records(item.path)]
+    items[:] = [item for item in items if onpostgres.reaches_records(item.path)]
+    config.hook.pytest_deselected(items=left)
+    for item in items:
+        if mark := item.get_closest_marker("sqlite"):
+            item.add_marker(pytest.mark.skip(reason=mark.kwargs.get("reason", "of SQLite's own")))
+
+
+def pytest_collection_modifyitems(config, items):
+    if "SCEAU_TEST_POSTGRES" in os.environ:
+        _of_records(config, items)
+    items.sort(key=lambda item: item.path.stem not in LONGEST)
+
+
 if "SCEAU_TEST_POSTGRES" in os.environ:
     # Records on a PostgreSQL server instead of a file: tests/on_postgres.sh.
     import onpostgres
-
-    def pytest_collection_modifyitems(config, items):
-        """What is SQLite's own is skipped; what cannot reach the records has run in `make test` and is not run twice."""
-        left = [item for item in items if not onpostgres.reaches_records(item.path)]
-        items[:] = [item for item in items if onpostgres.reaches_records(item.path)]
-        config.hook.pytest_deselected(items=left)
-        for item in items:
-            if mark := item.get_closest_marker("sqlite"):
-                item.add_marker(pytest.mark.skip(reason=mark.kwargs.get("reason", "of SQLite's own")))
 
     @pytest.fixture(autouse=True)
     def _dropped_afterwards(request):

@@ -29,7 +29,7 @@ from station.web.app import build_app
 from station.web.desk import STATIC
 from station.workstation import Workstation
 
-CHROMIUM = "/usr/bin/chromium"
+CHROMIUM = "/usr/bin/chromium-headless-shell"
 TALLEST = 1150
 """Pixels: what a README has room for."""
 

@@ -14,11 +14,12 @@ import reviewed
 import sqlalchemy as sa
 import webhome
 from argon2 import PasswordHasher
+from barriers import barriers, too_wide
 from fastapi.testclient import TestClient
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 from screenshots import serving
-from test_browser import barriers, chromium, too_wide  # noqa: F401 the fixture is this module's, too
+from test_browser import chromium  # noqa: F401 the fixture is this module's, too
 from test_browser import pytestmark as needs_chromium
 from test_web import text_of, visitor
 

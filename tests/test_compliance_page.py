@@ -3,9 +3,10 @@
 import packages
 import pytest
 import sqlalchemy as sa
+from barriers import barriers
 from playwright.sync_api import sync_playwright
 from screenshots import CHROMIUM, serving, sign_in
-from test_browser import AXE, WCAG, pytestmark  # noqa: F401 the same needs
+from test_browser import pytestmark  # noqa: F401 the same needs
 
 from station.records.tables import Document
 
@@ -24,6 +25,4 @@ def test_the_sealed_page_is_shown_pixel_for_pixel_without_a_barrier(home):
         page.goto(f"{address}/conformite/{document}")
         page.evaluate("document.querySelector('div.native img').decode()")
         assert page.evaluate("[...document.images].filter(i => i.closest('.native')).map(i => [i.naturalWidth, i.width])") == [[30, 30]]
-        page.evaluate(AXE.read_text(encoding="utf-8"))
-        found = page.evaluate("tags => axe.run(document, {runOnly: {type: 'tag', values: tags}})", WCAG)
-        assert [each["id"] for each in found["violations"]] == []
+        assert barriers(page) == []

@@ -1,14 +1,14 @@
 """Every page that can be walked to: nothing is offered that is refused, nothing bars anybody, nothing scrolls sideways. Loopback only."""
 
-import json
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 import pytest
 import walked
+from barriers import AXE, found_at
 from playwright.sync_api import Browser, Page
 from screenshots import serving
-from test_browser import AXE, WCAG, chromium, too_wide  # noqa: F401 the fixture is this module's, too
+from test_browser import chromium  # noqa: F401 the fixture is this module's, too
 from test_browser import pytestmark as needs_chromium
 
 from station.records import people
@@ -139,41 +139,10 @@ def page(chromium: Browser, served: str) -> Iterator[Page]:  # noqa: F811 pytest
     page.close()
 
 
-def barriers(page: Page, *rules: str) -> list[tuple[str, list[str], str]]:
-    """What axe finds against WCAG 2.2 AA; with `rules`, of those alone."""
-    if not page.evaluate("Boolean(window.axe)"):
-        page.evaluate(AXE.read_text(encoding="utf-8"))
-    asked = {"runOnly": {"type": "rule", "values": list(rules)} if rules else WCAG}
-    found = page.evaluate(f"axe.run(document, {json.dumps(asked)})")
-    # A box on the page is as small as what is printed there; the field beside it does the same (WCAG 2.2, 2.5.8, « Equivalent »).
-    return [
-        (v["id"], node["target"], node.get("failureSummary", "")[:300])
-        for v in found["violations"]
-        for node in v["nodes"]
-        if not (v["id"] == "target-size" and 'class="box' in node["html"])
-    ]
-
-
-def found_at(page: Page, served: str, address: str) -> list[object]:
-    """Light and dark, wide, at 200 % and at 400 %: what bars somebody, what scrolls sideways."""
-    page.emulate_media(color_scheme="light")
-    page.set_viewport_size({"width": 1366, "height": 768})
-    page.goto(served + address, wait_until="load")
-    found: list[object] = [*barriers(page)]
-    page.emulate_media(color_scheme="dark")
-    found += barriers(page, "color-contrast")
-    for width in (683, 320):
-        page.set_viewport_size({"width": width, "height": 640})
-        if (over := too_wide(page)) > 0:
-            found.append(f"{over} px too wide at {width}")
-    found += barriers(page, "target-size", "color-contrast", "scrollable-region-focusable")
-    return found
-
-
 @needs_chromium
 @pytest.mark.skipif(not AXE.exists(), reason="axe-core is not installed (package.json, devDependencies)")
 def test_no_page_bars_anybody_light_or_dark_wide_or_at_400_percent(page, served, walks):
     several = {urlsplit(address).path: address for address in walks["several"].pages}
-    found = {address: barred for address in several.values() if (barred := found_at(page, served, address))}
+    found = {address: barred for address in several.values() if (barred := found_at(page, served + address))}
     assert found == {}
     assert len(several) > 40

@@ -3,12 +3,12 @@
 import contextlib
 
 import webhome
+from barriers import barriers
 from oidcserver import CLIENT, SECRET
 from oidcserver import serving as providing
 from playwright.sync_api import expect, sync_playwright
 from screenshots import CHROMIUM, serving
 from test_browser import pytestmark  # noqa: F401 the same needs
-from test_people_browser import barriers
 
 from config.settings import Provider, Server, SignIn
 from station.people import Act, RoleDays, add_person

@@ -4,9 +4,10 @@ import re
 
 import pytest
 import webhome
+from barriers import barriers
 from playwright.sync_api import expect, sync_playwright
 from screenshots import CHROMIUM, serving
-from test_browser import AXE, WCAG, pytestmark  # noqa: F401 the same needs
+from test_browser import pytestmark  # noqa: F401 the same needs
 
 from station.records import people
 from station.web import visits
@@ -15,12 +16,6 @@ from station.web import visits
 @pytest.fixture
 def home(tmp_path):
     return webhome.open_home(tmp_path)
-
-
-def barriers(page) -> list[str]:
-    page.evaluate(AXE.read_text(encoding="utf-8"))
-    found = page.evaluate("tags => axe.run(document, {runOnly: {type: 'tag', values: tags}})", WCAG)
-    return [each["id"] for each in found["violations"]]
 
 
 def test_what_was_typed_outlasts_the_question_who_one_is_and_no_page_bars_anybody(home, monkeypatch):

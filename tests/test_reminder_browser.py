@@ -4,10 +4,11 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 
 import pytest
+from barriers import barriers
 from owed import MORNING, Owing, open_owing
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 from screenshots import CHROMIUM, serving
-from test_browser import AXE, WCAG, pytestmark  # noqa: F401 the same needs
+from test_browser import pytestmark  # noqa: F401 the same needs
 
 from station import agenda
 from station.records import dunning as records
@@ -43,8 +44,7 @@ def entered(browser: Browser, address: str, path: str, **options: object) -> Pag
 
 def no_barrier(page: Page, width: int) -> None:
     assert page.evaluate("document.documentElement.scrollWidth") <= width
-    page.evaluate(AXE.read_text(encoding="utf-8"))
-    assert page.evaluate("tags => axe.run(document, {runOnly: {type: 'tag', values: tags}})", WCAG)["violations"] == []
+    assert barriers(page) == []
 
 
 def test_receivables_suspends_one_line_of_tomorrows_run_and_only_the_others_leave(browser, owing):

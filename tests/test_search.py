@@ -10,13 +10,14 @@ import pytest
 import sqlalchemy as sa
 import webhome
 from alembic import command
+from barriers import barriers
 from fastapi.testclient import TestClient
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from playwright.sync_api import sync_playwright
 from screenshots import CHROMIUM, serving, sign_in
 from sqlalchemy.dialects import postgresql
-from test_browser import AXE, WCAG, pytestmark
+from test_browser import pytestmark
 from test_web import enter
 from typer.testing import CliRunner
 
@@ -496,18 +497,12 @@ def test_search_by_keyboard_alone_finds_live_and_meets_no_barrier(shared, scheme
         page.keyboard.type("cheminee ttc:5 346,00")
         page.wait_for_selector("#found mark")
         assert page.locator("#found li.row").count() == 1 and page.evaluate("document.activeElement.id") == "q"
-        barriers = [look_for_barriers(page)]
+        found = barriers(page)
         page.locator("#found li.row a[role=button]").press("Enter")
         page.wait_for_selector("figure svg rect")
-        barriers.append(look_for_barriers(page))
+        found += barriers(page)
         chromium.close()
-    assert barriers == [[], []]
-
-
-def look_for_barriers(page) -> list[str]:
-    page.evaluate(AXE.read_text(encoding="utf-8"))
-    told = page.evaluate("tags => axe.run(document, {runOnly: {type: 'tag', values: tags}})", WCAG)
-    return [each["id"] for each in told["violations"]]
+    assert found == []
 
 
 def test_the_command_finds_and_makes_the_index_anew(home, monkeypatch):

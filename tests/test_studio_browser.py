@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 
 import pytest
+from barriers import barriers, too_wide
 from playwright.sync_api import Browser, Page
 from screenshots import serving
 from studiohome import FILE
-from test_browser import chromium, too_wide  # noqa: F401 the fixture is this module's, too
+from test_browser import chromium  # noqa: F401 the fixture is this module's, too
 from test_browser import pytestmark as needs_chromium
 from test_circuits_at_work import House, house  # noqa: F401 the fixture is this module's, too
-from test_ease import barriers
 
 from station.records import people
 from station.records.tables import Person

@@ -13,7 +13,7 @@ from pypdfium2 import raw
 
 from ocr.text import Line, PageText, Word
 
-CHROMIUM = "/usr/bin/chromium"
+CHROMIUM = "/usr/bin/chromium-headless-shell"
 DPI = 300
 ENGINE = "drawn"
 
