@@ -32,7 +32,7 @@ test:
 	@$(SETUP) setup-test
 	$(PYTEST) $(SIDE_BY_SIDE) -m "not long"
 
-# What cannot reach the records is not run twice: see tests/postgres/onpostgres.py. ARGS="-k word" narrows it, WHOLE=1 looks at pages again, too.
+# What cannot reach the records is not run twice: see tests/postgres/onpostgres.py. ARGS="-k word" narrows it.
 test-postgres:
 	@$(SETUP) setup-test
 	tests/on_postgres.sh $(SIDE_BY_SIDE) -m "not long" $(ARGS)

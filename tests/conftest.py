@@ -50,23 +50,10 @@ LONGEST = ("test_survival", "test_chaos", "test_ease")
 """Modules that take minutes: begun first, so that nobody waits for one of them at the end."""
 
 
-LOOKED_AT_ONCE = (
-    "test_ease",
-    "test_review_browser",
-    "test_studio_browser",
-    "test_direction_browser",
-    "test_mutations_browser",
-    "test_verifier_page",
-)
-"""Modules that ask what a browser makes of pages, which other modules read from either database."""
-
-
 def _of_records(config, items):
-    """What is SQLite's own is skipped; what cannot reach the records has run in `make test` and is not run twice, but with WHOLE=1."""
-    once = () if os.environ.get("WHOLE") else LOOKED_AT_ONCE
-    again = [item for item in items if onpostgres.reaches_records(item.path) and item.path.stem not in once]
-    left = [item for item in items if item not in set(again)]
-    items[:] = again
+    """What is SQLite's own is skipped; what cannot reach the records has run in `make test` and is not run twice."""
+    left = [item for item in items if not onpostgres.reaches_records(item.path)]
+    items[:] = [item for item in items if onpostgres.reaches_records(item.path)]
     config.hook.pytest_deselected(items=left)
     for item in items:
         if mark := item.get_closest_marker("sqlite"):

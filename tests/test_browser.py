@@ -78,6 +78,13 @@ def desk(tmp_path_factory) -> Iterator[tuple[str, list[str]]]:
         )
 
 
+def addresses(ids: dict[str, str]) -> list[str]:
+    one = [f"/documents/{ids[kind]}" for kind in ("conform", "held", "failed", "paper")]
+    said = [f"/documents/{ids['conform']}/verdict", f"/documents/{ids['held']}/source", "/tolerances"]
+    said += ["/conformite", "/conformite/search?q=quais", "/access"]
+    return ["/", "/documents", "/stations", "/stations/demo", "/ledger", "/help", *one, f"/documents/{ids['held']}/decision/treat", *said]
+
+
 def test_a_scan_that_arrives_appears_without_reloading_and_the_focus_stays(page, station):
     page.evaluate("window.sameLoad = true")
     page.focus("#all-documents")
@@ -137,6 +144,12 @@ def test_the_desk_fits_the_screen_and_a_glove_fits_its_buttons(chromium, desk):
         assert box["height"] >= 64, name
         assert box["y"] + box["height"] <= 768, name
     page.close()
+
+
+@pytest.mark.skipif(not AXE.exists(), reason="axe-core is not installed (package.json, devDependencies)")
+def test_no_page_bars_anybody_light_or_dark_wide_or_at_400_percent(page, station):
+    found = {path: barred for path in addresses(station[2]) if (barred := found_at(page, station[0] + path))}
+    assert found == {}
 
 
 @pytest.mark.skipif(not AXE.exists(), reason="axe-core is not installed (package.json, devDependencies)")

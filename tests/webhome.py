@@ -112,13 +112,12 @@ def lossy() -> Finding:
 
 def received(workstation: Workstation, name: str, paper: Paper, hours: int, at: datetime | None = None) -> str:
     """Taken in, with the light images that the first look makes."""
-    image = Image.open(io.BytesIO(_png(paper))).convert("RGB")
     at = at or NOON - timedelta(hours=hours)
     document_id = _receive(workstation, name, _png(paper), at)
     for kind, width in (("page", 900), ("thumb", 160)):
         path = workstation.home / "light" / document_id / f"0001-{kind}.jpg"
         path.parent.mkdir(parents=True, exist_ok=True)
-        image.resize((width, width * image.height // image.width)).save(path, quality=82)
+        path.write_bytes(_light(paper, width))
     with workstation.database.writing() as session:
         original = documents.get_document(session, document_id).arrivals[0].sha256
         documents.replace_pages(session, document_id, [documents.PageFact(1, original, CODING, original)])
@@ -290,6 +289,14 @@ def _keep(vault: object, content: bytes, home: Path, suffix: str = "") -> str:
 def _png(paper: Paper) -> bytes:
     buffer = io.BytesIO()
     draw_page(paper).quantize(32, dither=Image.Dither.NONE).save(buffer, "PNG", compress_level=1)
+    return buffer.getvalue()
+
+
+@cache
+def _light(paper: Paper, width: int) -> bytes:
+    """What the first look makes of it, a JPEG of so many pixels across."""
+    image, buffer = Image.open(io.BytesIO(_png(paper))).convert("RGB"), io.BytesIO()
+    image.resize((width, width * image.height // image.width)).save(buffer, "JPEG", quality=82)
     return buffer.getvalue()
 
 
