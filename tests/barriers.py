@@ -18,7 +18,7 @@ def barriers(page: Page, *rules: str) -> list[Barrier]:
     """Against all rules of WCAG 2.2 AA that axe knows; with `rules`, of those alone. The script goes in beside the page's own policy."""
     if not page.evaluate("Boolean(window.axe)"):
         page.evaluate(AXE.read_text(encoding="utf-8"))
-    asked = {"runOnly": {"type": "rule", "values": list(rules)} if rules else WCAG}
+    asked = {"runOnly": {"type": "rule", "values": list(rules)} if rules else WCAG, "resultTypes": ["violations"]}
     found = page.evaluate(f"axe.run(document, {json.dumps(asked)})")
     return [
         (violation["id"], node["target"], node.get("failureSummary", "")[:300], node["html"])
